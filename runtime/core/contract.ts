@@ -1,0 +1,215 @@
+/**
+ * What the core asks of an adapter, and what an adapter tells the core. Push is the contract: one
+ * table of callbacks for each listener, one `data` slot for each connection.
+ *
+ * Rules that hold for every adapter, and that `tests/conformance` checks:
+ * - no callback runs inside one of the five verbs, nor before `open` has returned;
+ * - `close` is the last callback of a connection, exactly once;
+ * - bytes given to `write` belong to the adapter until they have gone out, and are not changed;
+ *   they may be a view of the chunk being delivered, to this connection or to another;
+ * - a chunk is lent until `data` returns; where {@link Features.lends} is false it may be kept;
+ * - a callback never throws: the core catches what plugins throw.
+ */
+import type { Address, Endpoint, InternetEndpoint, Transport, UnixEndpoint } from "./endpoint.ts";
+import type { PorticoError } from "./errors.ts";
+
+/** A listener's endpoint as an adapter takes it. */
+export type BindableEndpoint = InternetEndpoint | UnixEndpoint;
+
+/** One side of a stream, the adapter's. Made at accept, dead after {@link StreamTable.close}. */
+export interface Connection {
+  /** The core's own slot. The adapter neither reads nor writes it. */
+  data: unknown;
+  /** Made when first asked for; stays readable after the close. */
+  readonly remote: Address;
+  readonly local: Address;
+  /** Bytes taken by {@link write} that the kernel has not taken yet. */
+  readonly pending: number;
+  /**
+   * Takes every byte, in order; a partial write is the adapter's affair. `false` when {@link pending}
+   * is above the adapter's high-water mark: `drain` follows once it is 0. After `end`, `abort` or
+   * `close` it takes nothing and returns true.
+   */
+  write(bytes: Uint8Array): boolean;
+  /** No `data` and no `end` after this returns, until {@link resume}; the peer is slowed down by the kernel. */
+  pause(): void;
+  resume(): void;
+  /** Sends what is pending, then the end of the stream. The other direction stays open (half-close). */
+  end(): void;
+  /** Drops what is pending and closes both ways at once; a reset where {@link Features.resets} says so. */
+  abort(): void;
+}
+
+/** The core's callbacks for the connections of one listener. */
+export interface StreamTable {
+  /** A peer has connected. `pause` may be called here: then nothing is read. */
+  open(connection: Connection): void;
+  data(connection: Connection, chunk: Uint8Array): void;
+  /** {@link Connection.pending} has come down to 0 after a `write` returned false. */
+  drain(connection: Connection): void;
+  /** The peer will send no more (FIN). Writing goes on. */
+  end(connection: Connection): void;
+  /** Nothing is left of the connection. `error` when it did not end in order; its side is `peer` or `host`. */
+  close(connection: Connection, error: PorticoError | undefined): void;
+  /** Accepting had to pause (EMFILE and its like). The adapter goes on by itself, with back-off. */
+  failure(error: PorticoError): void;
+}
+
+/** A socket that accepts connections. */
+export interface Listener {
+  /** What is really bound: port 0 is resolved. */
+  readonly address: Address;
+  /**
+   * Stops accepting, resolves when the port or path is free. Connections live on. A socket file is
+   * removed if it is still the one that was made here. May be called twice.
+   */
+  close(): Promise<void>;
+}
+
+/** The core's callbacks for one datagram socket. */
+export interface DatagramTable {
+  /**
+   * One datagram. `bytes` is lent, until the callback returns; `from` is the reader's to keep and
+   * may be the same object for the same peer. Adapters that receive in batches call it once for
+   * each datagram, and send what was answered once for each batch.
+   */
+  datagram(socket: DatagramSocket, bytes: Uint8Array, from: Address): void;
+  /** Something failed that concerns no receiver of ours: an ICMP answer, a full queue. The socket goes on. */
+  failure(socket: DatagramSocket, error: PorticoError): void;
+}
+
+/** A bound datagram socket. */
+export interface DatagramSocket {
+  /** The core's own slot. */
+  data: unknown;
+  /** What is really bound: port 0 is resolved. */
+  readonly address: Address;
+  /**
+   * Sends one datagram, gathered with the others of this batch or turn. `bytes` may be reused when
+   * it returns. False when it can never go out, with a {@link DatagramTable.failure} of the reason
+   * to follow: too large (EMSGSIZE), a peer without an address (PEER_UNNAMED).
+   */
+  send(bytes: Uint8Array, to: Address): boolean;
+  /** Sends what is gathered, releases the address, removes the socket file if it is still ours. May be called twice. */
+  close(): Promise<void>;
+}
+
+/** Options of a socket, as the manifest names them. What is undefined stays as the system has it. */
+export interface SocketOptions {
+  /** Connections the kernel holds before they are accepted; listen(2). */
+  readonly backlog?: number;
+  /** TCP_NODELAY, tcp(7). On when silent: writes are gathered already. */
+  readonly noDelay?: boolean;
+  /** Milliseconds of silence before the first keep-alive probe: SO_KEEPALIVE with TCP_KEEPIDLE; 0 is off. */
+  readonly keepAlive?: number;
+  /** SO_RCVBUF in bytes; the kernel doubles it, and caps it at net.core.rmem_max; socket(7). */
+  readonly receiveBuffer?: number;
+  /** SO_SNDBUF in bytes; likewise with wmem_max. */
+  readonly sendBuffer?: number;
+  /** SO_REUSEPORT: several sockets on one port, the kernel spreads the load. */
+  readonly reusePort?: boolean;
+  /** IPV6_V6ONLY: an IPv6 socket takes no IPv4; ipv6(7). */
+  readonly ipv6Only?: boolean;
+  /** Permissions of the socket file, as chmod(2) takes them. */
+  readonly mode?: number;
+  /** IP_TTL or IPV6_UNICAST_HOPS. */
+  readonly ttl?: number;
+  /** SO_BROADCAST: may send to broadcast addresses. */
+  readonly broadcast?: boolean;
+  /** Multicast groups to join, each `GROUP` or `GROUP%INTERFACE-ADDRESS`. */
+  readonly multicast?: readonly string[];
+  /** IP_MULTICAST_TTL. */
+  readonly multicastTtl?: number;
+  /** IP_MULTICAST_LOOP. */
+  readonly multicastLoopback?: boolean;
+  /** SO_BINDTODEVICE: the name of a network interface. */
+  readonly device?: string;
+  /** TCP_DEFER_ACCEPT: milliseconds to wait for data before a connection is accepted; rounded up to seconds. */
+  readonly deferAccept?: number;
+  /** TCP_FASTOPEN: the length of its queue. */
+  readonly fastOpen?: number;
+  /** TCP_USER_TIMEOUT: milliseconds that sent data may stay unacknowledged. */
+  readonly userTimeout?: number;
+  /** DSCP code point, 0 to 63: the upper six bits of IP_TOS or IPV6_TCLASS. */
+  readonly dscp?: number;
+}
+
+/** The name of a socket option. */
+export type OptionName = keyof SocketOptions;
+
+/** Why something cannot be done here, and what would help. */
+export interface Lack {
+  /** A clause: "node:ffi is switched off". */
+  readonly reason: string;
+  /** An imperative: "start node without --no-experimental-ffi". */
+  readonly remedy?: string;
+}
+
+/** True, or why not. */
+export type Support = true | Lack;
+
+/** What an adapter can do here and now: on this platform, with these flags and permissions. */
+export interface Features {
+  readonly transports: Readonly<Record<Transport, Support>>;
+  /** The abstract namespace of Linux, for `unix` and `unixgram`. */
+  readonly abstract: Support;
+  /** {@link Connection.abort} makes the peer see a reset. */
+  readonly resets: Support;
+  /** Chunks are views of a buffer that the adapter uses again when `data` has returned. */
+  readonly lends: boolean;
+  /** By option, then by the transports it exists for. An absent transport: the option has no meaning there. */
+  readonly options: Readonly<
+    Record<OptionName, Readonly<Partial<Record<Transport, Support>>>>
+  >;
+}
+
+/** What gives the core its sockets on one runtime. */
+export interface Adapter {
+  /** `node`, `deno`, `bun` or `memory`: for people. Nothing may be decided by it. */
+  readonly name: string;
+  readonly features: Features;
+  /** Opens a stream listener. @throws PorticoError of side `config` when it cannot. */
+  listen(
+    endpoint: BindableEndpoint,
+    table: StreamTable,
+    options: SocketOptions,
+  ): Promise<Listener>;
+  /** Opens a datagram socket. @throws PorticoError of side `config` when it cannot. */
+  bind(
+    endpoint: BindableEndpoint,
+    table: DatagramTable,
+    options: SocketOptions,
+  ): Promise<DatagramSocket>;
+  /** Runs `callback` once, when the callbacks of this turn of the event loop are done. */
+  defer(callback: () => void): void;
+}
+
+/** What an endpoint asks that an adapter lacks. */
+export interface Missing extends Lack {
+  /** The option, or the transport itself. */
+  readonly what: string;
+}
+
+/** Compares an endpoint and its options with the features; empty when all is there. */
+export function missing(
+  features: Features,
+  endpoint: Endpoint,
+  options: SocketOptions,
+): Missing[] {
+  const transport = endpoint.transport;
+  if (transport === "fd" || transport === "systemd" || transport === "stdio") {
+    return [{ what: `${transport}:`, reason: "inherited sockets are not supported yet" }];
+  }
+  const found: Missing[] = [];
+  const add = (what: string, support: Support): void => {
+    if (support !== true) found.push({ what, ...support });
+  };
+  add(transport, features.transports[transport]);
+  if ("path" in endpoint && endpoint.path.startsWith("@")) add("abstract", features.abstract);
+  for (const name of Object.keys(options) as OptionName[]) {
+    if (options[name] === undefined) continue;
+    const support = features.options[name]?.[transport];
+    add(name, support ?? { reason: `it has no meaning for ${transport}` });
+  }
+  return found;
+}

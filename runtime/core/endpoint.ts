@@ -1,0 +1,209 @@
+/** How bytes travel. `tls` and the HTTP transports are parsed, and refused until an adapter offers them. */
+export type Transport =
+  | "tcp"
+  | "tls"
+  | "udp"
+  | "unix"
+  | "unixgram"
+  | "http"
+  | "https"
+  | "http+unix";
+
+/** A place to listen that is given by host and port. Port 0 asks the kernel for a free one. */
+export interface InternetEndpoint {
+  readonly transport: "tcp" | "tls" | "udp" | "http" | "https";
+  /** An address without brackets, a name, or `*` for every address of the machine (IPv6 and IPv4). */
+  readonly host: string;
+  readonly port: number;
+}
+
+/** A place to listen in the file system, or in Linux's abstract namespace when `path` begins with `@`. */
+export interface UnixEndpoint {
+  readonly transport: "unix" | "unixgram" | "http+unix";
+  readonly path: string;
+}
+
+/** A socket that somebody else opened: a descriptor, systemd's name for one, or inetd's descriptor 0. */
+export interface InheritedEndpoint {
+  readonly transport: "fd" | "systemd" | "stdio";
+  /** The number, the name, or nothing. */
+  readonly name: string;
+}
+
+/** Where a service listens, as the manifest says it. */
+export type Endpoint = InternetEndpoint | UnixEndpoint | InheritedEndpoint;
+
+/** Looks a service name up, as getservbyname(3) does: `("daytime", "udp")` gives 13, or undefined. */
+export type PortLookup = (name: string, protocol: "tcp" | "udp") => number | undefined;
+
+/** The longest path that fits `sun_path` of unix(7) with its closing NUL, in bytes. */
+export const UNIX_PATH_MAX = 107;
+
+const INTERNET = /^(tcp|tls|udp|https?):\/\/(.*)$/s;
+const LOCAL = /^(unix|unixgram|http\+unix):(.*)$/s;
+const INHERITED = /^(fd|systemd|stdio):(.*)$/s;
+const FORMS =
+  "tcp://HOST:PORT, tls://HOST:PORT, udp://HOST:PORT, unix:PATH, unixgram:PATH, http://HOST:PORT, https://HOST:PORT, http+unix:PATH, systemd:NAME, fd:N or stdio:";
+
+/**
+ * Reads an endpoint.
+ *
+ * @param lookup answers for service names in the place of a port; without it they are refused.
+ * @throws SyntaxError whose message says what was received and what would be right.
+ */
+export function parseEndpoint(text: string, lookup?: PortLookup): Endpoint {
+  const internet = INTERNET.exec(text);
+  if (internet !== null) {
+    return parseInternet(internet[1] as InternetEndpoint["transport"], internet[2]!, text, lookup);
+  }
+  const local = LOCAL.exec(text);
+  if (local !== null) return parseUnix(local[1] as UnixEndpoint["transport"], local[2]!, text);
+  const inherited = INHERITED.exec(text);
+  if (inherited !== null) {
+    return parseInherited(inherited[1] as InheritedEndpoint["transport"], inherited[2]!, text);
+  }
+  throw new SyntaxError(`an endpoint is one of ${FORMS}; received ${quote(text)}`);
+}
+
+function parseInternet(
+  transport: InternetEndpoint["transport"],
+  rest: string,
+  text: string,
+  lookup?: PortLookup,
+): InternetEndpoint {
+  const example = `${transport}://127.0.0.1:7007`;
+  const found = /^(?:\[([^\]]*)\]|([^:]*)):([^:/]*)$/.exec(rest);
+  if (found === null) {
+    const why = /^[^[]*:.*:/.test(rest)
+      ? "an IPv6 address stands in brackets, as in [::1]:7007"
+      : rest.includes("/")
+      ? "nothing follows the port"
+      : "HOST:PORT is needed";
+    throw new SyntaxError(`${why}, as in ${example}; received ${quote(text)}`);
+  }
+  const bracketed = found[1];
+  if (bracketed !== undefined && !bracketed.includes(":")) {
+    throw new SyntaxError(`only an IPv6 address stands in brackets; received ${quote(text)}`);
+  }
+  const host = bracketed ?? found[2]!;
+  if (host === "") {
+    throw new SyntaxError(
+      `a host is needed, as in ${example}, or * for all; received ${quote(text)}`,
+    );
+  }
+  if (/^[\d.]+$/.test(host) && !isIPv4(host)) {
+    throw new SyntaxError(`${quote(host)} is no IPv4 address; received ${quote(text)}`);
+  }
+  return { transport, host, port: parsePort(found[3]!, transport, text, lookup) };
+}
+
+function parsePort(
+  port: string,
+  transport: string,
+  text: string,
+  lookup?: PortLookup,
+): number {
+  if (/^\d+$/.test(port)) {
+    const number = Number(port);
+    if (number <= 65535) return number;
+    throw new SyntaxError(`a port is 0 to 65535; received ${port} in ${quote(text)}`);
+  }
+  if (port === "") throw new SyntaxError(`a port is needed, 0 for any; received ${quote(text)}`);
+  const named = lookup?.(port, transport === "udp" ? "udp" : "tcp");
+  if (named !== undefined) return named;
+  throw new SyntaxError(
+    `${quote(port)} is neither a port from 0 to 65535 nor a service of /etc/services; received ${
+      quote(text)
+    }`,
+  );
+}
+
+function parseUnix(transport: UnixEndpoint["transport"], path: string, text: string): UnixEndpoint {
+  if (path.startsWith("//")) {
+    throw new SyntaxError(
+      `a Unix socket is written ${transport}:PATH, without //; received ${quote(text)}`,
+    );
+  }
+  if (path === "" || path === "@") {
+    throw new SyntaxError(`a path is needed after ${transport}: ; received ${quote(text)}`);
+  }
+  if (path.includes("\0")) {
+    throw new SyntaxError(
+      `a path holds no NUL; write @name for the abstract namespace; received ${quote(text)}`,
+    );
+  }
+  return { transport, path };
+}
+
+function parseInherited(
+  transport: InheritedEndpoint["transport"],
+  name: string,
+  text: string,
+): InheritedEndpoint {
+  const right = transport === "stdio"
+    ? name === ""
+    : transport === "fd"
+    ? /^\d+$/.test(name)
+    : name !== "";
+  if (right) return { transport, name };
+  const form = transport === "fd" ? "fd:N" : transport === "systemd" ? "systemd:NAME" : "stdio:";
+  throw new SyntaxError(`${form} is the form; received ${quote(text)}`);
+}
+
+/** Writes an endpoint as {@link parseEndpoint} reads it. */
+export function formatEndpoint(endpoint: Endpoint): string {
+  if ("name" in endpoint) return `${endpoint.transport}:${endpoint.name}`;
+  if ("path" in endpoint) return `${endpoint.transport}:${endpoint.path}`;
+  return `${endpoint.transport}://${bracket(endpoint.host)}:${endpoint.port}`;
+}
+
+/** `stream`, `datagram` or `http`: what a plugin's `transports` has to name for this endpoint. */
+export function kindOf(transport: Endpoint["transport"]): "stream" | "datagram" | "http" {
+  if (transport === "udp" || transport === "unixgram") return "datagram";
+  return transport.startsWith("http") ? "http" : "stream";
+}
+
+/**
+ * The address of one side of a conversation. Adapters may extend it to keep the kernel's own form
+ * beside it. IPv4-mapped IPv6 addresses never occur: {@link normalizeHost} has been applied.
+ */
+export class Address {
+  readonly transport: Transport;
+  /** An IP address without brackets; empty for Unix sockets. */
+  readonly host: string;
+  /** 0 for Unix sockets. */
+  readonly port: number;
+  /** The socket's path, `@name` in the abstract namespace, empty when unnamed; empty for IP. */
+  readonly path: string;
+
+  constructor(transport: Transport, host: string, port: number, path: string) {
+    this.transport = transport;
+    this.host = host;
+    this.port = port;
+    this.path = path;
+  }
+
+  /** The address as an endpoint's text: `tcp://127.0.0.1:7007`, `unix:` when unnamed. */
+  toString(): string {
+    if (this.host === "") return `${this.transport}:${this.path}`;
+    return `${this.transport}://${bracket(this.host)}:${this.port}`;
+  }
+}
+
+/** `::ffff:10.1.2.3`, as a dual-stack socket reports an IPv4 peer, becomes `10.1.2.3`. */
+export function normalizeHost(host: string): string {
+  return host.length > 7 && host.startsWith("::ffff:") && host.includes(".") ? host.slice(7) : host;
+}
+
+/** Dotted quad, each part 0 to 255, nothing else. */
+export function isIPv4(host: string): boolean {
+  return /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}$/.test(host);
+}
+
+function bracket(host: string): string {
+  return host.includes(":") ? `[${host}]` : host;
+}
+
+function quote(text: string): string {
+  return JSON.stringify(text);
+}

@@ -1,0 +1,93 @@
+/**
+ * Who is at fault. It decides the record's level: `peer` debug, `plugin` error, `host` warn;
+ * `config` stops the start.
+ */
+export type Side = "peer" | "plugin" | "host" | "config";
+
+/**
+ * The one table of error codes. System errors keep their errno names (errno(3)); the others are
+ * Portico's own. The text is the default message.
+ */
+export const CODES = {
+  // The peer, or the way to it.
+  ECONNRESET: ["peer", "the peer reset the connection"],
+  EPIPE: ["peer", "the peer no longer reads"],
+  ETIMEDOUT: ["peer", "the peer stopped answering"],
+  ECONNREFUSED: ["peer", "nobody listens at the peer's address"],
+  EHOSTUNREACH: ["peer", "no route to the peer"],
+  ENETUNREACH: ["peer", "no route to the peer's network"],
+  ENOTCONN: ["peer", "the connection is gone"],
+  ECONNABORTED: ["peer", "the peer left before it was accepted"],
+  FRAME_TOO_LONG: ["peer", "a frame is longer than allowed"],
+  UNEXPECTED_END: ["peer", "the peer ended in the middle of a frame"],
+  WRITE_LIMIT: ["peer", "the peer reads too slowly: the write buffer is full"],
+  PEER_UNNAMED: ["peer", "the sender has no address to answer to"],
+  PEER_BUSY: ["peer", "the peer's queue is full"],
+  // The plugin.
+  HOOK_FAILED: ["plugin", "a hook of the plugin failed"],
+  EMSGSIZE: ["plugin", "a datagram is larger than the transport carries"],
+  SESSION_CLOSED: ["plugin", "the session is over"],
+  // This machine.
+  EMFILE: ["host", "no file descriptor is left in this process"],
+  ENFILE: ["host", "no file descriptor is left on this machine"],
+  ENOBUFS: ["host", "the kernel is out of buffers"],
+  ENOMEM: ["host", "the kernel is out of memory"],
+  ACCEPT_FAILED: ["host", "a connection could not be accepted"],
+  RECEIVE_FAILED: ["host", "a datagram could not be received"],
+  SEND_FAILED: ["host", "a datagram could not be sent"],
+  SINK_FAILED: ["host", "a sink failed and was switched off"],
+  // The start.
+  EADDRINUSE: ["config", "the address is in use"],
+  EADDRNOTAVAIL: ["config", "this machine does not have the address"],
+  EACCES: ["config", "permission denied"],
+  EPERM: ["config", "operation not permitted"],
+  ENOENT: ["config", "no such file or directory"],
+  ENOTFOUND: ["config", "the host name is not known"],
+  ENAMETOOLONG: ["config", "the path of a Unix socket is too long"],
+  NOT_SUPPORTED: ["config", "this runtime on this machine cannot do it"],
+  MANIFEST_NOT_FOUND: ["config", "there is no manifest"],
+  MANIFEST_SYNTAX: ["config", "the manifest cannot be read"],
+  MANIFEST_INVALID: ["config", "the manifest is wrong"],
+  PLUGIN_NOT_FOUND: ["config", "the plugin cannot be found"],
+  PLUGIN_INVALID: ["config", "the module is no plugin"],
+  PLUGIN_OPTIONS: ["config", "the plugin rejects its options"],
+  START_FAILED: ["config", "the plugin's start failed"],
+  START_TIMEOUT: ["config", "the plugin's start did not return in time"],
+  USAGE: ["config", "the call is wrong"],
+} as const satisfies Record<string, readonly [Side, string]>;
+
+/** A code of {@link CODES}. */
+export type Code = keyof typeof CODES;
+
+/** An error that names its code and the side at fault; `cause` holds what the runtime threw. */
+export class PorticoError extends Error {
+  override readonly name = "PorticoError";
+  readonly code: Code;
+  readonly side: Side;
+
+  /** @param side differs from the table's where the same errno means something else, as EACCES on a send. */
+  constructor(code: Code, message?: string, options?: { cause?: unknown; side?: Side }) {
+    super(message ?? CODES[code][1], options);
+    this.code = code;
+    this.side = options?.side ?? CODES[code][0];
+  }
+}
+
+/** The `code` of whatever was thrown, when the table knows it. */
+export function codeOf(error: unknown): Code | undefined {
+  const code = (error as { code?: unknown } | null | undefined)?.code;
+  return typeof code === "string" && Object.hasOwn(CODES, code) ? code as Code : undefined;
+}
+
+/** Turns what a runtime threw into a {@link PorticoError}; `fallback` names what has no known code. */
+export function toPorticoError(error: unknown, fallback: Code, side?: Side): PorticoError {
+  if (error instanceof PorticoError) return error;
+  const code = codeOf(error) ?? fallback;
+  return new PorticoError(code, messageOf(error), { cause: error, ...(side && { side }) });
+}
+
+/** The message of anything that can be thrown. */
+export function messageOf(error: unknown): string {
+  if (error instanceof Error) return error.message || error.name;
+  return typeof error === "string" ? error : `threw ${String(error)}`;
+}

@@ -1,0 +1,91 @@
+/**
+ * What a manifest comes to: every name resolved, every unit converted, every default filled in.
+ * `manifest/expand.ts` makes it, strategies and the pipeline read it. Durations are milliseconds,
+ * sizes bytes; what is unlimited is `Infinity`.
+ */
+import type { SocketOptions } from "./contract.ts";
+import type { Endpoint } from "./endpoint.ts";
+import type { Level } from "./record.ts";
+
+/** A whole manifest. */
+export interface Plan {
+  /** The manifest's file, absolute; relative paths in it start at its folder. */
+  readonly file: string;
+  readonly services: readonly ServicePlan[];
+}
+
+/** One service. */
+export interface ServicePlan {
+  readonly name: string;
+  /** The plugin as the manifest says it, and where its module is: a file: URL, or `npm:`, `jsr:`, `https:`. */
+  readonly plugin: { readonly specifier: string; readonly url: string };
+  readonly listen: readonly ListenPlan[];
+  readonly concurrency: Concurrency;
+  readonly log: readonly SinkPlan[];
+  /** As the manifest says them: the plugin's schema checks them. */
+  readonly options: unknown;
+  readonly limits: Limits;
+  readonly access: Access;
+}
+
+/** One endpoint with its socket options. Paths are absolute. */
+export interface ListenPlan {
+  /** As the manifest says it, for messages. */
+  readonly text: string;
+  readonly endpoint: Endpoint;
+  readonly options: SocketOptions;
+}
+
+/** The strategies, as DESIGN names them. */
+export type StrategyName = "serial" | "async" | "threads" | "processes" | "spawn";
+
+/** How sessions are served. */
+export interface Concurrency {
+  readonly strategy: StrategyName;
+  /** Sessions served at once; the rest are held, unread. 1 for `serial`. */
+  readonly max: number;
+  /** Workers of `threads` and `processes`; resolved from `auto`. */
+  readonly workers: number;
+}
+
+/** One sink of a service. */
+export interface SinkPlan {
+  /** Its name in `sinks`, or its type when inline. */
+  readonly name: string;
+  readonly type: string;
+  readonly level: Level;
+  /** What the type takes beside `type` and `level`; checked by the type's own schema. */
+  readonly options: Readonly<Record<string, unknown>>;
+}
+
+/** Counts, rates and deadlines of one service, and what happens at the limit. */
+export interface Limits {
+  /** Sessions at once, held ones too. */
+  readonly sessions: number;
+  /** Sessions at once from one address (Unix sockets: all peers together are not limited by it). */
+  readonly perSource: number;
+  /** New sessions of the whole service: a token bucket of `count`, refilled over `per` ms. */
+  readonly rate: { readonly count: number; readonly per: number };
+  /** Without a byte in either direction. */
+  readonly idle: number;
+  /** From the open to the first byte of the peer. */
+  readonly firstByte: number;
+  /** From the open to the close. */
+  readonly lifetime: number;
+  /** How long a session may be held before its turn; then it is refused. */
+  readonly hold: number;
+  /** Bytes written and not yet sent, above which the session ends. */
+  readonly writeBuffer: number;
+  /** At the limit of `sessions` or `perSource`: refuse at once, or hold until there is room. */
+  readonly overflow: "refuse" | "hold";
+  /** How long `stop` waits for sessions to end. */
+  readonly drain: number;
+  /** How long the plugin's `start` may take. */
+  readonly start: number;
+}
+
+/** Who may be served, by address or `ADDRESS/PREFIX`; the longest match wins, `deny` wins a tie. Empty `allow`: all. */
+export interface Access {
+  readonly allow: readonly string[];
+  readonly deny: readonly string[];
+}

@@ -1,0 +1,164 @@
+import type { Address } from "./endpoint.ts";
+import type { Codec } from "./codec.ts";
+import type { Fields } from "./record.ts";
+
+/** The version of this interface. A package that holds a plugin says `"portico": { "api": 1 }`. */
+export const API = 1;
+
+/** Standard Schema, version 1 (https://standardschema.dev): what valibot, zod and arktype offer. */
+export interface StandardSchema<Output = unknown> {
+  readonly "~standard": {
+    readonly version: 1;
+    readonly vendor: string;
+    readonly validate: (
+      value: unknown,
+    ) => StandardResult<Output> | Promise<StandardResult<Output>>;
+    readonly types?: { readonly input: unknown; readonly output: Output } | undefined;
+  };
+}
+
+/** What a schema answers: the value, or why not. */
+export type StandardResult<Output> =
+  | { readonly value: Output; readonly issues?: undefined }
+  | {
+    readonly issues: readonly {
+      readonly message: string;
+      readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
+    }[];
+  };
+
+/** A plugin's own records: text with fields, as event `log`. A session's log adds the session's number. */
+export interface Logger {
+  debug(text: string, fields?: Fields): void;
+  info(text: string, fields?: Fields): void;
+  warn(text: string, fields?: Fields): void;
+  error(text: string, fields?: Fields): void;
+}
+
+/** Who asks to be served, before any work has been done for them. */
+export interface Peer {
+  readonly kind: "stream" | "datagram";
+  readonly remote: Address;
+  readonly local: Address;
+}
+
+/**
+ * One conversation: a stream connection, or one datagram and the right to answer it. It is written
+ * once for both; where they differ, the member says so.
+ */
+export interface Session<State = unknown> extends AsyncIterable<Uint8Array> {
+  /** Counts from 1 in each process; the same in every record of this session. */
+  readonly id: number;
+  readonly kind: "stream" | "datagram";
+  readonly remote: Address;
+  readonly local: Address;
+  /** What `setup` returned. Assignable. */
+  state: State;
+  /** Aborts when the session must end: its peer has gone, a limit has struck, the server stops. */
+  readonly signal: AbortSignal;
+  readonly log: Logger;
+  /** Bytes received from the peer, and handed to `write`. */
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  /**
+   * Takes every byte, in order, and gathers what one turn of the event loop writes into one system
+   * call. `false` means: wait for `drain`. The bytes must not be changed afterwards; a chunk of the
+   * `data` hook may be written as it is. On datagrams each call is one datagram back to the sender;
+   * `false` means it cannot be sent. Once the session is over it does nothing and returns false.
+   *
+   * A backlog above `limits.writeBuffer` ends the session (WRITE_LIMIT).
+   */
+  write(bytes: Uint8Array | string): boolean;
+  /** `write` that resolves when the backlog is low again. Rejects with SESSION_CLOSED when the session ends first. */
+  send(bytes: Uint8Array | string): Promise<void>;
+  /** Sends what was written, then ends our side. The peer may go on sending (half-close). */
+  end(): void;
+  /** Ends the session at once, both ways; what was not sent is lost. */
+  abort(): void;
+  /** Stops `data` until {@link resume}; the peer is slowed down by its own kernel. Not on datagrams. */
+  pause(): void;
+  resume(): void;
+  /** The chunks, in pull form; they are yours to keep. Ends with the peer's end. One reader at a time. */
+  [Symbol.asyncIterator](): AsyncIterator<Uint8Array, undefined>;
+  /**
+   * Lines without their LF or CRLF, UTF-8. A last line without an end counts.
+   * @throws FRAME_TOO_LONG for a line above `max` bytes (64 KiB when silent).
+   */
+  lines(max?: number): AsyncIterableIterator<string>;
+  /** Exactly `length` bytes. @throws UNEXPECTED_END when fewer come. */
+  readExactly(length: number): Promise<Uint8Array>;
+  /**
+   * The bytes up to and without `delimiter`; undefined at the end of the stream.
+   * @throws FRAME_TOO_LONG above `max` bytes (64 KiB when silent), UNEXPECTED_END in the middle.
+   */
+  readUntil(delimiter: Uint8Array | string, max?: number): Promise<Uint8Array | undefined>;
+  /** Frames of a codec, as `lengthPrefixed(2)`. @throws FRAME_TOO_LONG, UNEXPECTED_END. */
+  frames(codec: Codec): AsyncIterableIterator<Uint8Array>;
+}
+
+/**
+ * What a service does with its sessions, in the order of `socketserver`: verify, setup, handle,
+ * finish; and error. All are optional but one of `data`, `handle` and `fetch`. A hook that throws or
+ * rejects ends its own session only.
+ */
+export interface Hooks<State = unknown> {
+  /** Before any work: `false` refuses the peer. On datagrams, for each datagram. */
+  verify?(peer: Peer): boolean | Promise<boolean>;
+  /** Makes `session.state`. */
+  setup?(session: Session<undefined>): State | Promise<State>;
+  /**
+   * Push form: each chunk of a stream, or the one datagram. `chunk` is lent until the hook returns:
+   * write it freely, copy it to keep it (`chunk.slice()`). If a promise is returned, reading waits
+   * for it, and the chunk lives until then; for datagrams only where the hook is an `async` function.
+   */
+  data?(session: Session<State>, chunk: Uint8Array): void | Promise<void>;
+  /** Push form: the peer will send no more. When silent, `session.end()`. Not on datagrams. */
+  end?(session: Session<State>): void | Promise<void>;
+  /** Push form: the backlog has gone out, after a `write` that returned false. Not on datagrams. */
+  drain?(session: Session<State>): void | Promise<void>;
+  /** Pull form. The session ends when it returns: what was written is sent first. */
+  handle?(session: Session<State>): void | Promise<void>;
+  /** HTTP: a Hono app's `fetch` fits as it is. */
+  fetch?(request: Request, info: unknown): Response | Promise<Response>;
+  /** Always, once, if `setup` came back. */
+  finish?(session: Session<State>): void | Promise<void>;
+  /** A hook threw. When silent it is logged; the session ends either way. */
+  error?(session: Session<State>, error: unknown): void | Promise<void>;
+  /** Once, after the drain. */
+  stop?(): void | Promise<void>;
+}
+
+/** What `start` is given. */
+export interface StartContext<Options> {
+  /** What the plugin's schema made of the manifest's `options`. */
+  readonly options: Options;
+  /** The name in the manifest. */
+  readonly service: string;
+  /** Records of the service itself. */
+  readonly log: Logger;
+  /** Aborts when the service stops. */
+  readonly signal: AbortSignal;
+}
+
+/** A handler plugin: the default export of its module. Make it with {@link definePlugin}. */
+export interface Plugin<Options = unknown, State = unknown> {
+  /** Letters, digits, `-`, `_`; it names the plugin in messages. */
+  readonly name: string;
+  /** What it can serve. */
+  readonly transports: readonly ("stream" | "datagram" | "http")[];
+  /** Checks and completes the manifest's `options`. Without it, `options` has to be empty. */
+  readonly options?: StandardSchema<Options>;
+  /** 1 when silent: {@link API}. */
+  readonly api?: number;
+  /** Runs once in each worker, and returns the hooks. State that it closes over belongs to the service. */
+  readonly start: (
+    context: StartContext<Options>,
+  ) => Hooks<State> | Promise<Hooks<State>>;
+}
+
+/** Returns its argument: for the types. */
+export function definePlugin<Options = Record<string, never>, State = undefined>(
+  plugin: Plugin<Options, State>,
+): Plugin<Options, State> {
+  return plugin;
+}
