@@ -20,7 +20,7 @@ export type BindableEndpoint = InternetEndpoint | UnixEndpoint;
 export interface Connection {
   /** The core's own slot. The adapter neither reads nor writes it. */
   data: unknown;
-  /** Made when first asked for; stays readable after the close. */
+  /** Made when first asked for, which has to be before the close; then it stays readable. */
   readonly remote: Address;
   readonly local: Address;
   /** Bytes taken by {@link write} that the kernel has not taken yet. */
@@ -36,8 +36,11 @@ export interface Connection {
   resume(): void;
   /** Sends what is pending, then the end of the stream. The other direction stays open (half-close). */
   end(): void;
-  /** Drops what is pending and closes both ways at once; a reset where {@link Features.resets} says so. */
-  abort(): void;
+  /**
+   * Drops what is pending and closes both ways at once. The peer sees a reset where
+   * {@link Features.resets} says so, an end when `quiet` (unless it had sent what nobody read).
+   */
+  abort(quiet?: boolean): void;
 }
 
 /** The core's callbacks for the connections of one listener. */

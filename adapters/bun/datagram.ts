@@ -1,0 +1,104 @@
+/**
+ * Datagrams on Bun. `Bun.udpSocket` receives cheaply by itself, and what is answered in one turn of
+ * the event loop leaves with one `sendMany`; FFI would gain nothing. It is used for options that
+ * Bun has no call for, and for Unix datagram sockets, which Bun does not have: see posix/epoll.ts.
+ */
+import type {
+  BindableEndpoint,
+  DatagramSocket,
+  DatagramTable,
+  OptionName,
+  SocketOptions,
+  Support,
+} from "../../runtime/core/contract.ts";
+import type { InternetEndpoint } from "../../runtime/core/endpoint.ts";
+import { bindFailure } from "../posix/failure.ts";
+import type { DatagramFeatures } from "../posix/features.ts";
+import { ffiSupport, openLibc } from "../posix/libc.ts";
+import { openDatagram } from "../posix/open.ts";
+import { optionTable } from "../posix/options.ts";
+import { hasIPv6, resolveHost } from "../posix/resolve.ts";
+import { bindWatched } from "../posix/watched.ts";
+import { UdpSocket } from "./udp.ts";
+
+/** Options that `Bun.udpSocket` has calls for. */
+const BY_CALL: ReadonlySet<OptionName> = new Set<OptionName>([
+  "ttl",
+  "broadcast",
+  "multicast",
+  "multicastTtl",
+  "multicastLoopback",
+]);
+
+/** What can be done here; it opens nothing. */
+export function datagramFeatures(): DatagramFeatures {
+  const ffi = ffiSupport();
+  const option = (name: OptionName, transport: string): Support =>
+    transport === "udp" && BY_CALL.has(name) ? true : ffi;
+  return {
+    transports: { udp: true, unixgram: ffi },
+    options: optionTable(["udp", "unixgram"], option),
+  };
+}
+
+/** See {@link Adapter.bind}. */
+export async function bind(
+  endpoint: BindableEndpoint,
+  table: DatagramTable,
+  options: SocketOptions,
+): Promise<DatagramSocket> {
+  if ("path" in endpoint) return await bindWatched(endpoint, table, options);
+  try {
+    return await bindUdp(endpoint, table, options);
+  } catch (error) {
+    throw bindFailure(endpoint, error);
+  }
+}
+
+async function bindUdp(
+  endpoint: InternetEndpoint,
+  table: DatagramTable,
+  options: SocketOptions,
+): Promise<DatagramSocket> {
+  const names = Object.keys(options) as OptionName[];
+  const special = names.some((name) => options[name] !== undefined && !BY_CALL.has(name));
+  if (special && ffiSupport() === true) {
+    // Some options belong before bind(2): the socket is ours, and Bun is given its descriptor.
+    const libc = await openLibc();
+    const { fd, address } = await openDatagram(libc, endpoint, options);
+    const socket = new UdpSocket(table, address.host.includes(":"));
+    try {
+      await socket.open({ fd } as { hostname?: string }, address);
+    } catch (error) {
+      libc.close(fd);
+      throw error;
+    }
+    return socket;
+  }
+  const resolved = await resolveHost(endpoint);
+  const plain = resolved.any && !hasIPv6();
+  const hostname = plain ? "0.0.0.0" : resolved.host;
+  const socket = new UdpSocket(table, hostname.includes(":"));
+  const bun = await socket.open({ hostname, port: endpoint.port });
+  try {
+    apply(bun, options);
+  } catch (error) {
+    await socket.close();
+    throw error;
+  }
+  return socket;
+}
+
+function apply(socket: Bun.udp.Socket<"uint8array">, options: SocketOptions): void {
+  if (options.ttl !== undefined) socket.setTTL(options.ttl);
+  if (options.broadcast !== undefined) socket.setBroadcast(options.broadcast);
+  if (options.multicastTtl !== undefined) socket.setMulticastTTL(options.multicastTtl);
+  if (options.multicastLoopback !== undefined) {
+    socket.setMulticastLoopback(options.multicastLoopback);
+  }
+  for (const membership of options.multicast ?? []) {
+    const [group, zone] = membership.split("%") as [string, string?];
+    if (zone === undefined) socket.addMembership(group);
+    else socket.addMembership(group, zone);
+  }
+}

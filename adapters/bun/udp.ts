@@ -1,0 +1,169 @@
+/** UDP over `Bun.udpSocket`: interned senders, copies that leave with one `sendMany` for each turn. */
+import { isIP } from "node:net";
+import type { DatagramSocket, DatagramTable } from "../../runtime/core/contract.ts";
+import { Address, normalizeHost } from "../../runtime/core/endpoint.ts";
+import { PorticoError } from "../../runtime/core/errors.ts";
+import { Backlog } from "../posix/backlog.ts";
+import { AddressBook } from "../posix/book.ts";
+import { dropped, receiveFailure, sendFailure } from "../posix/failure.ts";
+
+type BunSocket = Bun.udp.Socket<"uint8array">;
+
+const UDP_LIMIT = 65507;
+const UDP6_LIMIT = 65527;
+/** Datagrams that one turn gathers before they leave, so that memory stays bounded. */
+const GATHER = 256;
+
+/** An address whose host is known to be one that Bun takes. */
+class Sender extends Address {}
+
+/** See {@link DatagramSocket}. */
+export class UdpSocket implements DatagramSocket {
+  data: unknown = undefined;
+  #address: Address | undefined;
+  readonly #table: DatagramTable;
+  readonly #six: boolean;
+  readonly #book: AddressBook<Sender>;
+  readonly #backlog: Backlog<Address>;
+  #socket: BunSocket | undefined;
+  /** As `sendMany` takes them: bytes, port, host, and so on. */
+  readonly #packets: (Uint8Array | number | string)[] = [];
+  #targets: Address[] = [];
+  #problems: PorticoError[] = [];
+  #scheduled = false;
+  #closed: Promise<void> | undefined;
+
+  constructor(table: DatagramTable, six: boolean) {
+    this.#table = table;
+    this.#six = six;
+    this.#book = new AddressBook((host, port) => new Sender("udp", normalizeHost(host), port, ""));
+    this.#backlog = new Backlog<Address>(false, this.#sendOne, (count, to) => {
+      this.#fail(dropped(count, to, false));
+    });
+  }
+
+  get address(): Address {
+    return this.#address!;
+  }
+
+  /** Opens Bun's socket. `address` is what is bound, when the caller knows. */
+  async open(
+    where: { readonly hostname?: string; readonly port?: number },
+    address?: Address,
+  ): Promise<BunSocket> {
+    const socket = await Bun.udpSocket<"uint8array">({
+      ...where,
+      binaryType: "uint8array",
+      socket: {
+        data: (_socket, bytes, port, host) => {
+          this.#table.datagram(this, bytes, this.#book.find(host, port));
+        },
+        // Bun passes the error alone, whatever its types say.
+        error: (...values: unknown[]) => this.#receiveFailed(values.at(-1)),
+      },
+    });
+    this.#socket = socket;
+    this.#address = address ??
+      new Address("udp", normalizeHost(socket.address.address), socket.address.port, "");
+    return socket;
+  }
+
+  #receiveFailed(error: unknown): void {
+    if (this.#closed !== undefined) return;
+    const code = (error as { code?: string } | undefined)?.code ?? "RECEIVE_FAILED";
+    // The kernel repeats here what a send has reported already.
+    if (code === "EMSGSIZE") return;
+    this.#table.failure(this, receiveFailure(code, error));
+  }
+
+  send(bytes: Uint8Array, to: Address): boolean {
+    if (this.#closed !== undefined) return true;
+    const { host, port } = to;
+    if (!(to instanceof Sender) && !this.#reaches(host)) {
+      const text = `${to} is no address that this UDP socket can send to`;
+      this.#fail(new PorticoError("SEND_FAILED", text, { side: "plugin" }));
+      return false;
+    }
+    if (bytes.length > UDP_LIMIT && (bytes.length > UDP6_LIMIT || !host.includes(":"))) {
+      this.#fail(sendFailure("EMSGSIZE", to));
+      return false;
+    }
+    if (this.#backlog.holds(to)) {
+      this.#backlog.push(bytes, to);
+      return true;
+    }
+    // Not `slice`, which gives a view of a Buffer.
+    this.#targets.push(to);
+    this.#packets.push(new Uint8Array(bytes), port, host);
+    if (this.#targets.length === GATHER) this.#flush();
+    else this.#schedule();
+    return true;
+  }
+
+  #reaches(host: string): boolean {
+    const kind = isIP(host);
+    return kind === 4 || (kind === 6 && this.#six);
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(this.#turn);
+  }
+
+  readonly #turn = (): void => {
+    this.#scheduled = false;
+    this.#flush();
+    if (this.#problems.length === 0) return;
+    const problems = this.#problems;
+    this.#problems = [];
+    for (const each of problems) {
+      if (this.#closed === undefined) this.#table.failure(this, each);
+    }
+  };
+
+  #flush(): void {
+    const targets = this.#targets;
+    const packets = this.#packets;
+    if (targets.length === 0) return;
+    let sent = 0;
+    try {
+      sent = this.#socket!.sendMany(packets);
+    } catch {
+      // It does not say which one it was about: each is tried by itself.
+    }
+    // It stops at the first one that the kernel refuses, and does not say why.
+    for (; sent < targets.length; sent++) {
+      const to = targets[sent]!;
+      const bytes = packets[sent * 3] as Uint8Array;
+      if (this.#backlog.holds(to) || !this.#sendOne(bytes, to)) this.#backlog.push(bytes, to);
+    }
+    targets.length = 0;
+    packets.length = 0;
+  }
+
+  readonly #sendOne = (bytes: Uint8Array, to: Address): boolean => {
+    try {
+      return this.#socket!.send(bytes, to.port, to.host);
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException;
+      this.#fail(sendFailure(code ?? message, to, error));
+      return true;
+    }
+  };
+
+  #fail(error: PorticoError): void {
+    if (this.#closed !== undefined) return;
+    this.#problems.push(error);
+    this.#schedule();
+  }
+
+  close(): Promise<void> {
+    if (this.#closed !== undefined) return this.#closed;
+    this.#flush();
+    this.#backlog.close();
+    this.#socket!.close();
+    this.#closed = Promise.resolve();
+    return this.#closed;
+  }
+}

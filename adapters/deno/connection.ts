@@ -1,0 +1,234 @@
+/**
+ * One connection of `Deno.listen`. How it differs from what an event-driven runtime offers:
+ *
+ * - reading and writing are promises; a read is always under way unless the connection is paused;
+ * - `read` fills a buffer that it is given, so chunks are lent. A quiet connection waits with a small
+ *   buffer, a busy one with a large one; a buffer that is still being written is not read into;
+ * - `write` may take a part: the rest is written again;
+ * - there is no reset: `abort` is a close.
+ */
+import type { Connection, StreamTable } from "../../runtime/core/contract.ts";
+import { Address, normalizeHost } from "../../runtime/core/endpoint.ts";
+import type { PorticoError } from "../../runtime/core/errors.ts";
+import { toPorticoError } from "../../runtime/core/errors.ts";
+import { LARGE, Pool, SMALL } from "./pool.ts";
+
+/** A write that leaves more than this unsent returns false. */
+const HIGH_WATER = 64 * 1024;
+/** After this many reads in a row that a small buffer would have held, it is one again. */
+const QUIET = 8;
+
+const pool = new Pool();
+
+/** The buffer whose chunk is with the core at this moment. */
+let lent: ArrayBufferLike | undefined = undefined;
+
+/** What `Deno.listen` accepts. */
+type Conn = Deno.TcpConn | Deno.UnixConn;
+
+export class DenoConnection implements Connection {
+  data: unknown = undefined;
+  pending = 0;
+  readonly #conn: Conn;
+  readonly #table: StreamTable;
+  readonly #bound: Address;
+  #remote: Address | undefined = undefined;
+  #buffer: Uint8Array<ArrayBuffer> = pool.take(SMALL);
+  #quiet = 0;
+  /** A former read buffer, until what it holds has been written. */
+  #out: Uint8Array<ArrayBuffer> | undefined = undefined;
+  /** What is being written, what follows, and the callbacks, which are made at the first write. */
+  #writing: Uint8Array | undefined = undefined;
+  #queue: Uint8Array[] | undefined = undefined;
+  #onWritten: ((length: number) => void) | undefined = undefined;
+  #onFailed: ((error: unknown) => void) | undefined = undefined;
+  #blocked = false;
+  #paused = false;
+  #wake: (() => void) | undefined = undefined;
+  #ending = false;
+  #shut = false;
+  #peerEnded = false;
+  #dead = false;
+
+  constructor(conn: Conn, table: StreamTable, bound: Address) {
+    this.#conn = conn;
+    this.#table = table;
+    this.#bound = bound;
+  }
+
+  /** Gives the connection to the core, then reads until it ends. */
+  start(): void {
+    this.#table.open(this);
+    void this.#read();
+  }
+
+  get remote(): Address {
+    return this.#remote ??= toAddress(this.#conn.remoteAddr);
+  }
+
+  get local(): Address {
+    const bound = this.#bound;
+    // Only who listens on every address has to ask which one this is.
+    if (bound.transport === "unix" || (bound.host !== "::" && bound.host !== "0.0.0.0")) {
+      return bound;
+    }
+    return toAddress(this.#conn.localAddr);
+  }
+
+  write(bytes: Uint8Array): boolean {
+    if (this.#ending || this.#dead) return true;
+    const { buffer } = bytes;
+    // A chunk that another connection reads into next: its reader cannot know that it is in use.
+    const own = buffer === lent && buffer !== this.#buffer.buffer ? bytes.slice() : bytes;
+    this.pending += own.length;
+    if (this.#writing === undefined) this.#send(own);
+    else if (this.#queue === undefined) this.#queue = [own];
+    else this.#queue.push(own);
+    if (this.pending <= HIGH_WATER) return true;
+    this.#blocked = true;
+    return false;
+  }
+
+  pause(): void {
+    this.#paused = true;
+  }
+
+  resume(): void {
+    this.#paused = false;
+    this.#wakeUp();
+  }
+
+  end(): void {
+    if (this.#ending || this.#dead) return;
+    this.#ending = true;
+    if (this.#writing === undefined) void this.#shutdown();
+  }
+
+  abort(): void {
+    this.#die(undefined);
+  }
+
+  async #read(): Promise<void> {
+    try {
+      for (;;) {
+        if (this.#paused) await this.#unpaused();
+        if (this.#dead) return;
+        const length = await this.#conn.read(this.#buffer);
+        if (this.#paused && !this.#dead) await this.#unpaused();
+        if (this.#dead) return;
+        if (length === null) break;
+        const read = this.#buffer;
+        lent = read.buffer;
+        this.#table.data(this, read.subarray(0, length));
+        lent = undefined;
+        if (this.#dead) return;
+        this.#chooseBuffer(read, length);
+      }
+      this.#peerEnded = true;
+      this.#table.end(this);
+      if (this.#shut) this.#die(undefined);
+    } catch (error) {
+      lent = undefined;
+      this.#die(toPorticoError(error, "ECONNRESET", "peer"));
+    }
+  }
+
+  /** What the next read fills: another buffer if this one is in use, one of the other size if that fits better. */
+  #chooseBuffer(read: Uint8Array<ArrayBuffer>, length: number): void {
+    let size = read.length;
+    if (length > SMALL / 2) {
+      this.#quiet = 0;
+      if (length === SMALL) size = LARGE;
+    } else if (size === LARGE && ++this.#quiet >= QUIET) size = SMALL;
+    if (this.#paused) {
+      // A hook that has not come back may still look at it, then write it: it is not ours any more.
+      this.#buffer = pool.take(size);
+    } else if (this.#isWriting(read)) {
+      // One buffer at a time waits to be reclaimed; the collector takes what comes between.
+      this.#out ??= read;
+      this.#buffer = pool.take(size);
+    } else if (size !== read.length) {
+      pool.give(read);
+      this.#buffer = pool.take(size);
+    }
+  }
+
+  #isWriting({ buffer }: Uint8Array): boolean {
+    return this.#writing?.buffer === buffer ||
+      this.#queue?.some((bytes) => bytes.buffer === buffer) === true;
+  }
+
+  #unpaused(): Promise<void> {
+    return new Promise((resolve) => this.#wake = resolve);
+  }
+
+  #wakeUp(): void {
+    const wake = this.#wake;
+    this.#wake = undefined;
+    wake?.();
+  }
+
+  #send(bytes: Uint8Array): void {
+    this.#writing = bytes;
+    this.#onWritten ??= (length) => this.#written(length);
+    this.#onFailed ??= (error) => this.#die(toPorticoError(error, "EPIPE", "peer"));
+    this.#conn.write(bytes).then(this.#onWritten, this.#onFailed);
+  }
+
+  #written(length: number): void {
+    if (this.#dead) return;
+    this.pending -= length;
+    const bytes = this.#writing!;
+    if (length < bytes.length) return this.#send(bytes.subarray(length));
+    this.#writing = undefined;
+    const queue = this.#queue;
+    if (queue !== undefined) {
+      const next = queue.shift()!;
+      if (queue.length === 0) this.#queue = undefined;
+      return this.#send(next);
+    }
+    this.#reclaim();
+    if (this.#ending) return void this.#shutdown();
+    if (!this.#blocked) return;
+    this.#blocked = false;
+    this.#table.drain(this);
+  }
+
+  /** The read buffer that was being written, whole or in part, can be used again. */
+  #reclaim(): void {
+    const buffer = this.#out;
+    if (buffer === undefined) return;
+    this.#out = undefined;
+    pool.give(buffer);
+  }
+
+  async #shutdown(): Promise<void> {
+    try {
+      await this.#conn.closeWrite();
+    } catch {
+      // The peer has gone: the read says how.
+    }
+    this.#shut = true;
+    if (this.#peerEnded) this.#die(undefined);
+  }
+
+  #die(error: PorticoError | undefined): void {
+    if (this.#dead) return;
+    this.#dead = true;
+    this.#queue = undefined;
+    this.pending = 0;
+    try {
+      this.#conn.close();
+    } catch {
+      // Closed already.
+    }
+    this.#wakeUp();
+    // Not within a verb.
+    queueMicrotask(() => this.#table.close(this, error));
+  }
+}
+
+function toAddress(address: Deno.NetAddr | Deno.UnixAddr): Address {
+  if (!("hostname" in address)) return new Address("unix", "", 0, "");
+  return new Address("tcp", normalizeHost(address.hostname), address.port, "");
+}

@@ -1,0 +1,184 @@
+/**
+ * Datagrams on Deno, in the first way of these that is open:
+ * 1. `Deno.listenDatagram` waits for one without a thread, so it receives the first; the rest of
+ *    what has come, and all answers, go through recvmmsg(2) and sendmmsg(2) on the same descriptor.
+ *    It needs --unstable-net and the ffi permission.
+ * 2. A socket of our own, with a thread that waits: without the flag, and for options that belong
+ *    before bind(2). It needs the ffi permission.
+ * 3. `Deno.listenDatagram` alone, see native.ts. It needs the flag.
+ * 4. node:dgram, for UDP only.
+ */
+import process from "node:process";
+import type {
+  BindableEndpoint,
+  DatagramSocket,
+  DatagramTable,
+  Lack,
+  OptionName,
+  SocketOptions,
+  Support,
+} from "../../runtime/core/contract.ts";
+import { Address, normalizeHost } from "../../runtime/core/endpoint.ts";
+import { PorticoError } from "../../runtime/core/errors.ts";
+import { bindDgram } from "../node/dgram.ts";
+import { BatchSocket, exchangeOf, limitOf } from "../posix/datagram.ts";
+import { descriptorOf } from "../posix/descriptor.ts";
+import { bindFailure } from "../posix/failure.ts";
+import type { DatagramFeatures } from "../posix/features.ts";
+import { LARGEST } from "../posix/inbox.ts";
+import { ffiSupport, type Libc, openLibc } from "../posix/libc.ts";
+import { AF_INET, AF_INET6, AF_UNIX, SO_SNDBUF, SOL_SOCKET } from "../posix/linux.ts";
+import { applyByDescriptor, optionTable } from "../posix/options.ts";
+import { claim, own, type SocketFile } from "../posix/path.ts";
+import { hasIPv6, resolveHost } from "../posix/resolve.ts";
+import { bindWatched } from "../posix/watched.ts";
+import { NativeSocket } from "./native.ts";
+import { pump, type Receiver, senders } from "./receive.ts";
+
+/** What a Unix datagram socket lacks when neither the flag nor the permission is given. */
+const NEITHER: Lack = {
+  reason: "Deno.listenDatagram is an unstable API, and there is no ffi permission",
+  remedy: "add --unstable-net, or --allow-ffi, or better both",
+};
+
+/** Options that node:dgram sets on Deno; those of buffers report success and change nothing. */
+const BY_DGRAM: ReadonlySet<OptionName> = new Set<OptionName>([
+  "ipv6Only",
+  "ttl",
+  "broadcast",
+  "multicast",
+  "multicastTtl",
+  "multicastLoopback",
+]);
+
+/** What can be done here; it opens nothing. */
+export function datagramFeatures(): DatagramFeatures {
+  const ffi = ffiSupport();
+  const native = hasNative();
+  const unix = ffi === true || native ? true : NEITHER;
+  const option = (name: OptionName, transport: string): Support => {
+    if (name === "mode") return unix;
+    return ffi === true || (transport === "udp" && BY_DGRAM.has(name)) ? true : ffi;
+  };
+  return {
+    transports: { udp: true, unixgram: unix },
+    options: optionTable(["udp", "unixgram"], option),
+  };
+}
+
+function hasNative(): boolean {
+  return typeof Deno.listenDatagram === "function";
+}
+
+/** See {@link Adapter.bind}. */
+export async function bind(
+  endpoint: BindableEndpoint,
+  table: DatagramTable,
+  options: SocketOptions,
+): Promise<DatagramSocket> {
+  if (ffiSupport() === true) {
+    // What Deno's own sockets do without saying is not set again: `ipv6Only: false`.
+    const early = options.reusePort === true || options.ipv6Only === true;
+    if (early || !hasNative()) return await bindWatched(endpoint, table, options);
+    return await bindNative(endpoint, table, options, await openLibc());
+  }
+  if ("path" in endpoint) return await bindNative(endpoint, table, options);
+  const plain = Object.values(options).every((value) => value === undefined);
+  if (plain && hasNative()) return await bindNative(endpoint, table, options);
+  return await bindDgram(endpoint, table, options);
+}
+
+async function bindNative(
+  endpoint: BindableEndpoint,
+  table: DatagramTable,
+  options: SocketOptions,
+  libc?: Libc,
+): Promise<DatagramSocket> {
+  let file: SocketFile | undefined;
+  let connection: Deno.DatagramConn | undefined;
+  try {
+    let family = AF_UNIX;
+    if (!hasNative()) {
+      throw new PorticoError("NOT_SUPPORTED", `${NEITHER.reason}: ${NEITHER.remedy}`);
+    }
+    if ("path" in endpoint) {
+      await claim(endpoint);
+      connection = listenUnix(endpoint.path, options.mode);
+      // Deno leaves the file behind when it closes.
+      file = own(endpoint.path, options.mode);
+    } else {
+      const resolved = await resolveHost(endpoint);
+      const plain = resolved.any && !hasIPv6();
+      family = resolved.family === 6 && !plain ? AF_INET6 : AF_INET;
+      const hostname = plain ? "0.0.0.0" : resolved.host;
+      connection = Deno.listenDatagram({ transport: "udp", hostname, port: endpoint.port });
+    }
+    const address = addressOf(connection, endpoint);
+    const fd = libc === undefined ? -1 : descriptorOf(libc, "datagram", address, taken);
+    const unix = family === AF_UNIX;
+    if (libc === undefined || fd < 0) {
+      return new NativeSocket(connection, address, unix, file, table);
+    }
+    await applyByDescriptor(fd, unix ? "unixgram" : "udp", options);
+    return batched(libc, connection, fd, family, address, file, table);
+  } catch (error) {
+    connection?.close();
+    file?.release();
+    throw bindFailure(endpoint, error);
+  }
+}
+
+/** Descriptors of our sockets: another one of the same name cannot be one of them. */
+const taken = new Set<number>();
+
+function batched(
+  libc: Libc,
+  connection: Deno.DatagramConn,
+  fd: number,
+  family: number,
+  address: Address,
+  file: SocketFile | undefined,
+  table: DatagramTable,
+): DatagramSocket {
+  const buffer = new Int32Array(new ArrayBuffer(4));
+  libc.getOption(fd, SOL_SOCKET, SO_SNDBUF, new Uint8Array(buffer.buffer));
+  const exchange = exchangeOf(libc);
+  taken.add(fd);
+  const socket = new BatchSocket(exchange, table, {
+    fd,
+    family,
+    address,
+    limit: limitOf(family, buffer[0]!),
+    release() {
+      taken.delete(fd);
+      connection.close();
+      file?.release();
+    },
+  });
+  const receiver: Receiver = {
+    size: family === AF_UNIX ? LARGEST : 65536,
+    sender: senders(family, exchange.peers),
+    drain: (bytes, from) => void socket.drain(bytes, from),
+    fail: (error) => table.failure(socket, error),
+  };
+  // It ends when the connection is closed.
+  void pump(connection, receiver);
+  return socket;
+}
+
+/** `mode` limits the umask while the file is made, so that it is never open to more. */
+function listenUnix(path: string, mode: number | undefined): Deno.DatagramConn {
+  const name = path.startsWith("@") ? `\0${path.slice(1)}` : path;
+  const before = mode === undefined ? undefined : process.umask(0o777 & ~mode);
+  try {
+    return Deno.listenDatagram({ transport: "unixpacket", path: name });
+  } finally {
+    if (before !== undefined) process.umask(before);
+  }
+}
+
+function addressOf(connection: Deno.DatagramConn, endpoint: BindableEndpoint): Address {
+  if ("path" in endpoint) return new Address("unixgram", "", 0, endpoint.path);
+  const { hostname, port } = connection.addr as Deno.NetAddr;
+  return new Address("udp", normalizeHost(hostname), port, "");
+}

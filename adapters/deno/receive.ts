@@ -1,0 +1,67 @@
+/** The receiving half of Deno's datagram sockets: one loop for each, over `receive()`. */
+import { Address, normalizeHost } from "../../runtime/core/endpoint.ts";
+import type { PorticoError } from "../../runtime/core/errors.ts";
+import { AddressBook } from "../posix/book.ts";
+import { receiveFailure, truncated } from "../posix/failure.ts";
+import { encode, type Interner, type Peer, UNNAMED } from "../posix/peer.ts";
+
+/** What the loop tells. */
+export interface Receiver {
+  /** The largest datagram, in bytes. */
+  readonly size: number;
+  /** The address of a sender. */
+  sender(from: Deno.Addr): Address;
+  /** Delivers a datagram. `bytes` is lent until it returns. */
+  drain(bytes: Uint8Array, from: Address): void;
+  fail(error: PorticoError): void;
+}
+
+/** Receives until the connection is closed. */
+export async function pump(connection: Deno.DatagramConn, receiver: Receiver): Promise<void> {
+  // One byte more than the largest datagram: Deno cuts what does not fit without a sign.
+  let buffer = new Uint8Array(new ArrayBuffer(receiver.size + 1));
+  for (;;) {
+    try {
+      const [bytes, addr] = await connection.receive(buffer);
+      const from = receiver.sender(addr);
+      if (bytes.length > receiver.size) receiver.fail(truncated(from, receiver.size));
+      else receiver.drain(bytes, from);
+      // A callback that transferred what it was lent has taken the buffer with it.
+      if (buffer.length === 0) buffer = new Uint8Array(new ArrayBuffer(receiver.size + 1));
+    } catch (error) {
+      if (error instanceof Deno.errors.BadResource || error instanceof Deno.errors.Interrupted) {
+        return;
+      }
+      receiver.fail(receiveFailure((error as { code?: string }).code ?? String(error), error));
+    }
+  }
+}
+
+/** From Deno's addresses to interned ones with their sockaddr. */
+export function senders(family: number, peers: Interner): (from: Deno.Addr) => Peer {
+  return names((address) => {
+    const made = encode(address, family);
+    if (made === undefined) return UNNAMED;
+    const bytes = new Uint8Array(made.words.buffer);
+    return peers.find(made.words, bytes, 0, made.size);
+  }, UNNAMED);
+}
+
+/** From Deno's addresses to interned ones of ours. */
+export function names<A extends Address>(
+  make: (address: Address) => A,
+  unnamed: A,
+): (from: Deno.Addr) => A {
+  const internet = new AddressBook((host, port) =>
+    make(new Address("udp", normalizeHost(host), port, ""))
+  );
+  const unix = new AddressBook((path) =>
+    make(new Address("unixgram", "", 0, path.startsWith("\0") ? `@${path.slice(1)}` : path))
+  );
+  return (from) => {
+    if ("hostname" in from) return internet.find(from.hostname, from.port);
+    // The path of a sender that never was bound is null or empty.
+    const { path } = from as Deno.UnixAddr;
+    return path ? unix.find(path, 0) : unnamed;
+  };
+}

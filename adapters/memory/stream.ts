@@ -1,0 +1,183 @@
+/** Streams in memory: two queues of chunks, and the flags of two ends. */
+import type { Connection, Listener, StreamTable } from "../../runtime/core/contract.ts";
+import type { Address } from "../../runtime/core/endpoint.ts";
+import { PorticoError } from "../../runtime/core/errors.ts";
+
+/** A write above this many unread bytes returns false. */
+const HIGH_WATER = 64 * 1024;
+
+/** The server's end. What it does is seen by the {@link MemoryPeer} at once, what the peer does a turn later. */
+class MemoryConnection implements Connection {
+  data: unknown = undefined;
+  readonly remote: Address;
+  readonly local: Address;
+  readonly table: StreamTable;
+  readonly peer: MemoryPeer;
+  /** What the peer has sent and the core has not seen. */
+  readonly incoming: Uint8Array[] = [];
+  pending = 0;
+  paused = false;
+  peerEnded = false;
+  endSeen = false;
+  sealed = false;
+  blocked = false;
+  closed = false;
+  failure: PorticoError | undefined = undefined;
+  #scheduled = false;
+
+  constructor(peer: MemoryPeer, table: StreamTable, local: Address, remote: Address) {
+    this.peer = peer;
+    this.table = table;
+    this.local = local;
+    this.remote = remote;
+  }
+
+  write(bytes: Uint8Array): boolean {
+    if (this.sealed) return true;
+    this.peer.unread.push(bytes.slice());
+    this.pending += bytes.length;
+    if (this.peer.reading) this.schedule();
+    if (this.pending <= HIGH_WATER) return true;
+    this.blocked = true;
+    return false;
+  }
+
+  pause(): void {
+    this.paused = true;
+  }
+
+  resume(): void {
+    this.paused = false;
+    this.schedule();
+  }
+
+  end(): void {
+    this.sealed = true;
+    this.schedule();
+  }
+
+  abort(quiet = false): void {
+    if (this.sealed && this.closed) return;
+    this.peer.unread.length = 0;
+    this.pending = 0;
+    this.sealed = true;
+    this.peer.wasReset = !quiet;
+    this.peer.over = true;
+    this.endSeen = this.peerEnded = true;
+    this.incoming.length = 0;
+    this.schedule();
+  }
+
+  /** Moves on what can be moved, a turn later: no callback runs inside a verb. */
+  schedule(): void {
+    if (this.#scheduled || this.closed) return;
+    this.#scheduled = true;
+    queueMicrotask(() => {
+      this.#scheduled = false;
+      this.#turn();
+    });
+  }
+
+  #turn(): void {
+    if (this.closed) return;
+    this.#deliver();
+    while (!this.paused && this.incoming.length > 0 && !this.closed) {
+      this.table.data(this, this.incoming.shift()!);
+    }
+    if (!this.paused && this.incoming.length === 0 && this.peerEnded && !this.endSeen) {
+      this.endSeen = true;
+      this.table.end(this);
+    }
+    this.#deliver();
+    const over = this.sealed && this.endSeen && this.pending === 0;
+    if (this.failure === undefined && !over) return;
+    this.closed = this.sealed = true;
+    this.peer.over = true;
+    this.table.close(this, this.failure);
+  }
+
+  /** What was written reaches the peer, if it reads. */
+  #deliver(): void {
+    if (!this.peer.reading) return;
+    this.peer.received.push(...this.peer.unread.splice(0));
+    this.pending = 0;
+    if (this.sealed) this.peer.over = true;
+    if (!this.blocked) return;
+    this.blocked = false;
+    this.table.drain(this);
+  }
+}
+
+/** The client's end of a stream. */
+export class MemoryPeer {
+  /** What the server has sent, as it was written. */
+  readonly received: Uint8Array[] = [];
+  /** What it has sent while this peer did not read. */
+  readonly unread: Uint8Array[] = [];
+  /** False: the peer leaves what it is sent in the server's hands. */
+  reading = true;
+  /** The server will send no more. */
+  over = false;
+  /** The server has aborted the connection. */
+  wasReset = false;
+  readonly #connection: MemoryConnection;
+
+  constructor(table: StreamTable, local: Address, remote: Address) {
+    this.#connection = new MemoryConnection(this, table, local, remote);
+    table.open(this.#connection);
+    this.#connection.schedule();
+  }
+
+  /** Sends bytes, copied. */
+  write(bytes: Uint8Array | string): void {
+    const chunk = typeof bytes === "string" ? new TextEncoder().encode(bytes) : bytes.slice();
+    this.#connection.incoming.push(chunk);
+    this.#connection.schedule();
+  }
+
+  /** Will send no more. */
+  end(): void {
+    this.#connection.peerEnded = true;
+    this.#connection.schedule();
+  }
+
+  /** Resets the connection. */
+  reset(): void {
+    this.#connection.failure ??= new PorticoError("ECONNRESET");
+    this.#connection.schedule();
+  }
+
+  /** Reads, or stops to. */
+  read(reading: boolean): void {
+    this.reading = reading;
+    this.#connection.schedule();
+  }
+
+  /** All that was received, as one text. */
+  text(): string {
+    return this.received.map((chunk) => new TextDecoder().decode(chunk)).join("");
+  }
+}
+
+/** A listener without a port. */
+export class MemoryListener implements Listener {
+  readonly address: Address;
+  readonly #table: StreamTable;
+  readonly #closed: () => void;
+
+  constructor(address: Address, table: StreamTable, closed: () => void) {
+    this.address = address;
+    this.#table = table;
+    this.#closed = closed;
+  }
+
+  /** Connects a peer with the address `remote`. */
+  connect(remote: Address): MemoryPeer {
+    return new MemoryPeer(this.#table, this.address, remote);
+  }
+
+  close(): Promise<void> {
+    this.#closed();
+    return Promise.resolve();
+  }
+}

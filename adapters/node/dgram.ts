@@ -1,0 +1,137 @@
+/**
+ * UDP through node:dgram: the fallback where there is no FFI, on Node and on Deno. Datagrams come
+ * and go one by one.
+ */
+import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
+import { isIP } from "node:net";
+import type { DatagramSocket, DatagramTable, SocketOptions } from "../../runtime/core/contract.ts";
+import { Address, type InternetEndpoint, normalizeHost } from "../../runtime/core/endpoint.ts";
+import { PorticoError } from "../../runtime/core/errors.ts";
+import { AddressBook } from "../posix/book.ts";
+import { bindFailure, dropped, receiveFailure, sendFailure } from "../posix/failure.ts";
+import { hasIPv6, resolveHost } from "../posix/resolve.ts";
+
+/** Bytes that may wait to be sent; libuv itself knows no bound. */
+const QUEUE_LIMIT: number = 4 * 1024 * 1024;
+const UDP_LIMIT = 65507;
+
+/**
+ * Binds a UDP endpoint.
+ *
+ * @throws PorticoError of side `config`.
+ */
+export async function bindDgram(
+  endpoint: InternetEndpoint,
+  table: DatagramTable,
+  options: SocketOptions,
+): Promise<DatagramSocket> {
+  const resolved = await resolveHost(endpoint);
+  const plain = resolved.any && !hasIPv6();
+  const six = resolved.family === 6 && !plain;
+  const socket = createSocket({
+    type: six ? "udp6" : "udp4",
+    ...(options.reusePort !== undefined && { reusePort: options.reusePort }),
+    ...(options.ipv6Only !== undefined && { ipv6Only: options.ipv6Only }),
+    ...(options.receiveBuffer !== undefined && { recvBufferSize: options.receiveBuffer }),
+    ...(options.sendBuffer !== undefined && { sendBufferSize: options.sendBuffer }),
+    // Addresses are literal: the default look-up would cost a turn of the event loop for each datagram.
+    lookup: (host, _options, done) => done(null, host, isIP(host)),
+  });
+  try {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    socket.once("error", reject);
+    socket.bind(
+      { port: endpoint.port, address: plain ? "0.0.0.0" : resolved.host, exclusive: true },
+      resolve,
+    );
+    await promise;
+    socket.off("error", reject);
+    apply(socket, options);
+    const bound = socket.address();
+    const address = new Address("udp", normalizeHost(bound.address), bound.port, "");
+    return new DgramSocket(socket, address, six, table);
+  } catch (error) {
+    socket.close();
+    throw bindFailure(endpoint, error);
+  }
+}
+
+function apply(socket: Socket, options: SocketOptions): void {
+  if (options.ttl !== undefined) socket.setTTL(options.ttl);
+  if (options.broadcast !== undefined) socket.setBroadcast(options.broadcast);
+  if (options.multicastTtl !== undefined) socket.setMulticastTTL(options.multicastTtl);
+  if (options.multicastLoopback !== undefined) {
+    socket.setMulticastLoopback(options.multicastLoopback);
+  }
+  for (const membership of options.multicast ?? []) {
+    const [group, zone] = membership.split("%") as [string, string?];
+    socket.addMembership(group, zone);
+  }
+}
+
+class DgramSocket implements DatagramSocket {
+  data: unknown = undefined;
+  readonly address: Address;
+  readonly #socket: Socket;
+  readonly #table: DatagramTable;
+  readonly #six: boolean;
+  readonly #book = new AddressBook((host, port) =>
+    new Address("udp", normalizeHost(host), port, "")
+  );
+  #waiting = 0;
+  #closed: Promise<void> | undefined;
+
+  constructor(socket: Socket, address: Address, six: boolean, table: DatagramTable) {
+    this.#socket = socket;
+    this.address = address;
+    this.#six = six;
+    this.#table = table;
+    socket.on("message", (bytes: Uint8Array, from: RemoteInfo) => {
+      table.datagram(this, bytes, this.#book.find(from.address, from.port));
+    });
+    socket.on("error", (error: NodeJS.ErrnoException) => {
+      table.failure(this, receiveFailure(error.code ?? error.message, error));
+    });
+  }
+
+  send(bytes: Uint8Array, to: Address): boolean {
+    if (this.#closed !== undefined) return true;
+    const kind = isIP(to.host);
+    if (kind === 0 || (kind === 6 && !this.#six)) {
+      const text = `${to} is no address that this UDP socket can send to`;
+      return this.#refuse(new PorticoError("SEND_FAILED", text, { side: "plugin" }));
+    }
+    if (bytes.length > UDP_LIMIT) return this.#refuse(sendFailure("EMSGSIZE", to));
+    if (this.#waiting + bytes.length > QUEUE_LIMIT) {
+      this.#refuse(dropped(1, to, false));
+      return true;
+    }
+    const { length } = bytes;
+    this.#waiting += length;
+    const host = kind === 4 && this.#six ? `::ffff:${to.host}` : to.host;
+    this.#socket.send(new Uint8Array(bytes), to.port, host, (error) => {
+      this.#waiting -= length;
+      if (error === null || this.#closed !== undefined) return;
+      const { code } = error as NodeJS.ErrnoException;
+      this.#table.failure(this, sendFailure(code ?? error.message, to, error));
+    });
+    return true;
+  }
+
+  #refuse(error: PorticoError): false {
+    setImmediate(() => {
+      if (this.#closed === undefined) this.#table.failure(this, error);
+    });
+    return false;
+  }
+
+  close(): Promise<void> {
+    if (this.#closed !== undefined) return this.#closed;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#closed = promise;
+    this.#socket.removeAllListeners("message");
+    // What was sent just now is on its way already, or waits for the kernel; then it is dropped.
+    this.#socket.close(() => resolve());
+    return promise;
+  }
+}

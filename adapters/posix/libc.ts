@@ -1,0 +1,139 @@
+/**
+ * The few calls of libc(7) that the runtimes do not offer, behind one interface: sockets of our own,
+ * their options, and datagrams in batches. There is one implementation for each FFI, loaded when a
+ * service first needs it; a process that serves only streams never opens a library.
+ */
+import { createRequire, isBuiltin } from "node:module";
+import process from "node:process";
+import type { Lack, Support } from "../../runtime/core/contract.ts";
+import { PorticoError } from "../../runtime/core/errors.ts";
+
+/** The address of memory, in the form that the FFI at hand passes fastest. */
+export type Pointer = bigint | number | object | null;
+
+/**
+ * System calls. A result below zero is an errno(3), negated. Memory that is passed has to be that of
+ * an `ArrayBuffer` (small typed arrays made in another way may move), and to be kept alive by the caller.
+ */
+export interface Libc {
+  /** socket(2). */
+  socket(domain: number, type: number, protocol: number): number;
+  /** bind(2) to the first `size` bytes of a sockaddr. */
+  bind(fd: number, address: Uint8Array, size: number): number;
+  /** connect(2). */
+  connect(fd: number, address: Uint8Array, size: number): number;
+  /** listen(2): on a socket that listens already it changes the backlog. */
+  listen(fd: number, backlog: number): number;
+  /** getsockname(2) into `address`; the size of the name. */
+  name(fd: number, address: Uint8Array): number;
+  /** getsockopt(2) into `value`; the size of the value. */
+  getOption(fd: number, level: number, option: number, value: Uint8Array): number;
+  /** setsockopt(2). */
+  setOption(fd: number, level: number, option: number, value: Uint8Array): number;
+  /** dup3(2): `target` becomes another number for what `fd` is, and is closed first. */
+  duplicate(fd: number, target: number, flags: number): number;
+  /** close(2). */
+  close(fd: number): number;
+  /** recvmmsg(2) without a time limit: how many messages of `vector` were filled. */
+  receiveMany(fd: number, vector: Pointer, count: number, flags: number): number;
+  /** sendmmsg(2): how many messages of `vector` went out. */
+  sendMany(fd: number, vector: Pointer, count: number, flags: number): number;
+  /** Where `memory` is, as a number to write into structures. User space ends below 2^53. */
+  address(memory: Uint8Array): number;
+  /** An address in the form that calls take. */
+  pointer(address: number): Pointer;
+  /** Calls `readable` whenever the descriptor has something to read; absent where the FFI cannot. */
+  watch?(fd: number, readable: () => void): Watch;
+}
+
+/** A descriptor being watched. It keeps the process alive. */
+export interface Watch {
+  /** To be called when `readable` has drained the descriptor; a watch may report only once until then. */
+  rearm(): void;
+  /** Ends it; `readable` is not called any more. The descriptor may be closed after it. */
+  close(): void;
+}
+
+const OTHER_SYSTEM: Lack = {
+  reason: "the layout of socket structures is known for Linux on x86-64 and arm64 only",
+};
+
+/** Whether {@link openLibc} can work here. It opens no library, so that asking costs next to nothing. */
+export function ffiSupport(): Support {
+  if (process.platform !== "linux") return OTHER_SYSTEM;
+  // Both are little-endian LP64; msghdr, mmsghdr, iovec and sockaddr are laid out the same on them.
+  if (process.arch !== "x64" && process.arch !== "arm64") return OTHER_SYSTEM;
+  if ("Deno" in globalThis) {
+    if (Deno.permissions.querySync({ name: "ffi" }).state === "granted") return true;
+    return { reason: "Deno was not given the ffi permission", remedy: "add --allow-ffi, unscoped" };
+  }
+  if ("Bun" in globalThis) return true;
+  if (hasNodeFfi() || hasKoffi()) return true;
+  if (process.permission !== undefined) {
+    return { reason: "node's permission model forbids FFI", remedy: "add --allow-ffi" };
+  }
+  return isBuiltin("node:ffi")
+    ? { reason: "node:ffi cannot be loaded", remedy: "install the package koffi" }
+    : Number.parseInt(process.versions.node) >= 26
+    ? {
+      reason: "node:ffi is switched off",
+      remedy: "start node without --no-experimental-ffi, or install the package koffi",
+    }
+    : {
+      reason: "this version of node has no FFI of its own",
+      remedy: "install the package koffi, or use node 26",
+    };
+}
+
+function hasNodeFfi(): boolean {
+  // `permission` exists only under --permission; its scopes are not in the types.
+  return isBuiltin("node:ffi") && (process.permission?.has("ffi") ?? true);
+}
+
+function hasKoffi(): boolean {
+  if (process.permission !== undefined && !process.permission.has("addon")) return false;
+  try {
+    createRequire(import.meta.url).resolve("koffi");
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+let opened: Promise<Libc> | undefined;
+
+/**
+ * Opens libc, once for each thread.
+ *
+ * @throws PorticoError NOT_SUPPORTED where {@link ffiSupport} says no, or the library cannot be opened.
+ */
+export function openLibc(): Promise<Libc> {
+  opened ??= load();
+  return opened;
+}
+
+async function load(): Promise<Libc> {
+  const support = ffiSupport();
+  if (support !== true) {
+    const remedy = support.remedy === undefined ? "" : `: ${support.remedy}`;
+    throw new PorticoError("NOT_SUPPORTED", support.reason + remedy);
+  }
+  try {
+    const module = "Deno" in globalThis
+      ? await import("./ffi-deno.ts")
+      : "Bun" in globalThis
+      ? await import("./ffi-bun.ts")
+      : hasNodeFfi()
+      ? await import("./ffi-node.ts")
+      : await import("./ffi-koffi.ts");
+    return await module.open();
+  } catch (cause) {
+    throw new PorticoError("NOT_SUPPORTED", `libc cannot be opened: ${String(cause)}`, { cause });
+  }
+}
+
+/** File names of libc for runtimes that have to be told one: of glibc, then of musl. */
+export const LIBC_FILES: readonly string[] = [
+  "libc.so.6",
+  process.arch === "arm64" ? "libc.musl-aarch64.so.1" : "libc.musl-x86_64.so.1",
+];

@@ -1,0 +1,69 @@
+/**
+ * Numbers of the Linux ABI. They are those of `asm-generic`, which x86-64 and arm64 share; other
+ * architectures (mips, sparc, parisc) number some of them differently, so they are not offered.
+ */
+import { constants } from "node:os";
+
+export const AF_UNIX = 1;
+export const AF_INET = 2;
+export const AF_INET6 = 10;
+
+export const SOCK_STREAM = 1;
+export const SOCK_DGRAM = 2;
+export const SOCK_NONBLOCK = 0o4000;
+/** A child process would otherwise keep the socket, and its address, open. */
+export const SOCK_CLOEXEC = 0o2000000;
+
+export const SOL_SOCKET = 1;
+export const SOL_IP = 0;
+export const SOL_TCP = 6;
+export const SOL_IPV6 = 41;
+
+export const SO_TYPE = 3;
+export const SO_BROADCAST = 6;
+export const SO_SNDBUF = 7;
+export const SO_RCVBUF = 8;
+export const SO_KEEPALIVE = 9;
+export const SO_REUSEPORT = 15;
+export const SO_BINDTODEVICE = 25;
+export const SO_ACCEPTCONN = 30;
+
+export const IP_TOS = 1;
+export const IP_TTL = 2;
+export const IP_MULTICAST_TTL = 33;
+export const IP_MULTICAST_LOOP = 34;
+export const IP_ADD_MEMBERSHIP = 35;
+
+export const IPV6_UNICAST_HOPS = 16;
+export const IPV6_MULTICAST_HOPS = 18;
+export const IPV6_MULTICAST_LOOP = 19;
+export const IPV6_ADD_MEMBERSHIP = 20;
+export const IPV6_V6ONLY = 26;
+export const IPV6_TCLASS = 67;
+
+export const TCP_NODELAY = 1;
+export const TCP_KEEPIDLE = 4;
+export const TCP_DEFER_ACCEPT = 9;
+export const TCP_USER_TIMEOUT = 18;
+export const TCP_FASTOPEN = 23;
+
+export const MSG_TRUNC = 0x20;
+export const MSG_DONTWAIT = 0x40;
+export const MSG_NOSIGNAL = 0x4000;
+
+export const EINTR = 4;
+export const EAGAIN = 11;
+
+let names: Map<number, string> | undefined;
+
+/** `EADDRINUSE` for 98; `errno 250` for a number without a name. */
+export function errnoName(errno: number): string {
+  if (names === undefined) {
+    names = new Map();
+    for (const [name, number] of Object.entries(constants.errno)) {
+      if (!names.has(number)) names.set(number, name);
+    }
+    names.set(EAGAIN, "EAGAIN");
+  }
+  return names.get(errno) ?? `errno ${errno}`;
+}

@@ -1,0 +1,35 @@
+/** The host of an endpoint as an address; dns.lookup, which asks getaddrinfo(3). */
+import { lookup } from "node:dns/promises";
+import { isIP } from "node:net";
+import { networkInterfaces } from "node:os";
+import type { InternetEndpoint } from "../../runtime/core/endpoint.ts";
+import { bindFailure } from "./failure.ts";
+
+/** An IP address, and whether it stands for every address of the machine. */
+export interface Host {
+  readonly host: string;
+  readonly family: 4 | 6;
+  /** `*`: IPv4 will do where IPv6 is switched off. */
+  readonly any: boolean;
+}
+
+/** @throws PorticoError ENOTFOUND of side `config`. */
+export async function resolveHost(endpoint: InternetEndpoint): Promise<Host> {
+  const { host } = endpoint;
+  if (host === "*") return { host: "::", family: 6, any: true };
+  const literal = isIP(host);
+  if (literal !== 0) return { host, family: literal as 4 | 6, any: false };
+  try {
+    const found = await lookup(host);
+    return { host: found.address, family: found.family as 4 | 6, any: false };
+  } catch (error) {
+    throw bindFailure(endpoint, error);
+  }
+}
+
+/** Whether this machine has any IPv6 address, the loopback one included. */
+export function hasIPv6(): boolean {
+  return Object.values(networkInterfaces()).some((each) =>
+    each?.some((address) => address.family === "IPv6")
+  );
+}

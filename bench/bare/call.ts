@@ -1,0 +1,30 @@
+/**
+ * How the harness calls a bare server: `SERVER TRANSPORT HANDLER ADDRESS`, as `tcp echo 40001` or
+ * `unix echo /tmp/x.sock`.
+ */
+import process from "node:process";
+
+/** What a bare server is to be. */
+export interface Call {
+  readonly transport: "tcp" | "udp" | "unix";
+  /** `echo`; `pipelined` answers each message by itself; `idle` also collects garbage when asked. */
+  readonly handler: "echo" | "pipelined" | "idle";
+  readonly port: number;
+  readonly path: string;
+}
+
+/** Reads the command line. The harness is the only caller, so it is taken at its word. */
+export function call(): Call {
+  const [transport, handler, address] = process.argv.slice(2);
+  return {
+    transport: transport as Call["transport"],
+    handler: handler as Call["handler"],
+    port: Number(address),
+    path: String(address),
+  };
+}
+
+/** Says that connections are welcome: the start-up time of a bare server ends here. */
+export function listening(): void {
+  process.stdout.write('{"event":"listening"}\n');
+}

@@ -1,0 +1,46 @@
+/** The server that one writes first with node:net and node:dgram. */
+import dgram from "node:dgram";
+import net from "node:net";
+import { call, listening } from "./call.ts";
+import { COLLECT, collect, joined, MESSAGE, type Carry } from "./message.ts";
+
+const { transport, handler, port, path } = call();
+const host = "127.0.0.1";
+const survive = (): void => {};
+
+function echo(socket: net.Socket): void {
+  socket.on("error", survive);
+  socket.on("data", (chunk: Uint8Array) => socket.write(chunk));
+}
+
+function pipelined(socket: net.Socket): void {
+  const carry: Carry = { held: undefined };
+  socket.on("error", survive);
+  socket.on("data", (chunk: Uint8Array) => {
+    const bytes = joined(carry, chunk);
+    let at = 0;
+    for (; at + MESSAGE <= bytes.length; at += MESSAGE) {
+      socket.write(bytes.subarray(at, at + MESSAGE));
+    }
+    if (at < bytes.length) carry.held = bytes.slice(at);
+  });
+}
+
+function idle(socket: net.Socket): void {
+  socket.on("error", survive);
+  socket.on("data", (chunk: Uint8Array) => {
+    if (chunk[0] === COLLECT) collect();
+    socket.write(chunk);
+  });
+}
+
+if (transport === "udp") {
+  const socket = dgram.createSocket("udp4");
+  socket.on("error", survive);
+  socket.on("message", (message, from) => socket.send(message, from.port, from.address));
+  socket.bind(port, host, listening);
+} else {
+  const server = net.createServer({ noDelay: true }, { echo, pipelined, idle }[handler]);
+  if (transport === "tcp") server.listen({ port, host }, listening);
+  else server.listen({ path }, listening);
+}

@@ -1,0 +1,24 @@
+/** Connections of the load generator. */
+import type { Socket, SocketHandler } from "bun";
+import type { Target } from "./traffic.ts";
+
+/** Connects, without Nagle's delay. */
+export function connect<State>(
+  target: Target,
+  data: State,
+  handler: Pick<SocketHandler<State>, "data" | "drain" | "close">,
+): Promise<Socket<State>> {
+  const tcp = target.transport === "tcp";
+  const socket: SocketHandler<State> = {
+    ...handler,
+    open(socket) {
+      if (tcp) socket.setNoDelay(true);
+    },
+    error(_, error) {
+      console.error(error);
+    },
+  };
+  return tcp
+    ? Bun.connect<State>({ hostname: "127.0.0.1", port: target.port, data, socket })
+    : Bun.connect<State>({ unix: target.path, data, socket });
+}

@@ -1,0 +1,12 @@
+/** Push form: what comes is sent back. */
+import { definePlugin } from "../../runtime/mod.ts";
+
+export default definePlugin({
+  name: "push",
+  transports: ["stream", "datagram"],
+  start: () => ({
+    data(session, chunk) {
+      session.write(chunk);
+    },
+  }),
+});

@@ -1,0 +1,85 @@
+/** The tables for people: Markdown, for the README. */
+import type { Target } from "./cases.ts";
+import type { Machine } from "./machine.ts";
+import type { Failure, Result, Sample } from "./result.ts";
+
+const TITLES: Readonly<Record<string, string>> = {
+  node: "Node",
+  node24: "Node",
+  deno: "Deno",
+  bun: "Bun",
+};
+
+function cost(kind: Result["kind"], sample: Sample): string {
+  if (kind === "memory") return `${(sample.cost / 1024).toFixed(2)} KiB`;
+  if (kind === "start") return `${sample.cost.toFixed(0)} ms`;
+  return `${sample.cost.toFixed(2)} µs`;
+}
+
+function rate(sample: Sample): string {
+  if (sample.rate === undefined) return "";
+  return Math.round(sample.rate).toLocaleString("en-US");
+}
+
+function comparison(result: Result, value: number): string {
+  if (result.kind !== "start") return value.toFixed(2);
+  return `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(0)} ms`;
+}
+
+function promise(target: Target | undefined): string {
+  if (target === undefined) return "–";
+  if ("more" in target) return `≤ +${target.more} ms`;
+  return "below" in target ? `< ${target.below.toFixed(2)}` : `≤ ${target.atMost.toFixed(2)}`;
+}
+
+const VERDICT = { true: "yes", false: "**no**", undefined: "–" } as const;
+
+function line(row: Result | Failure): string {
+  if ("error" in row) return `| ${row.title} | | | | | not measured | | | |`;
+  const cells = [
+    row.title,
+    cost(row.kind, row.bare),
+    cost(row.kind, row.portico),
+    rate(row.bare),
+    rate(row.portico),
+    comparison(row, row.ratio),
+    `${comparison(row, row.low)} … ${comparison(row, row.high)}`,
+    promise(row.target),
+    VERDICT[`${row.met}`],
+  ];
+  return `| ${cells.join(" | ")} |`;
+}
+
+/** One line of progress. */
+export function brief(row: Result | Failure): string {
+  if ("error" in row) return `${row.runtime} ${row.name}: ${row.error}`;
+  const { bare, portico } = row;
+  const busy = bare.busy === undefined
+    ? ""
+    : `, busy ${bare.busy.toFixed(2)} and ${portico.busy?.toFixed(2)}`;
+  return `${row.runtime} ${row.name}: ${cost(row.kind, bare)} → ${cost(row.kind, portico)}, ` +
+    `${comparison(row, row.ratio)} (${comparison(row, row.low)} … ${comparison(row, row.high)})` +
+    `${busy}, target ${promise(row.target)}: ${VERDICT[`${row.met}`].replaceAll("*", "")}`;
+}
+
+/** The whole report. */
+export function markdown(machine: Machine, rows: readonly (Result | Failure)[]): string {
+  const { processor, cores, system, date } = machine;
+  const place = machine.pinned
+    ? "The server and its client have a core each."
+    : "The server and its client were not pinned to a core each: expect noise.";
+  const tables = machine.runtimes.map(({ name, version }) =>
+    [
+      `**${TITLES[name]} ${version}**`,
+      "",
+      "| | bare | Portico | bare, a second | Portico, a second | Portico ÷ bare | middle half | target | met |",
+      "|---|--:|--:|--:|--:|--:|--:|--:|---|",
+      ...rows.filter((row) => row.runtime === name).map(line),
+    ].join("\n")
+  );
+  return [
+    `Measured on ${date}: ${processor}, ${cores} cores, ${system}. ${place} Server CPU time for each ` +
+    "message (or connection), median of the laps; the ratio is the median over laps of both in turn.",
+    ...tables,
+  ].join("\n\n") + "\n";
+}

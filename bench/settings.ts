@@ -1,0 +1,35 @@
+/** How thorough a run is. */
+export interface Settings {
+  /** Pairs of fresh processes: no two of the same program are equally quick. */
+  readonly pairs: number;
+  /** Laps of each process of a pair, in turn. */
+  readonly rounds: number;
+  /** Milliseconds of a lap, and of the laps before the first that counts. */
+  readonly lap: number;
+  readonly warmUp: number;
+  /** Pairs of processes for the memory, starts of each side. */
+  readonly memories: number;
+  readonly starts: number;
+  /** Bare against bare: the ratios should be 1, and show how much the harness itself wavers. */
+  readonly self: boolean;
+}
+
+export const THOROUGH: Settings = {
+  pairs: 3,
+  rounds: 4,
+  lap: 350,
+  warmUp: 1_200,
+  memories: 4,
+  starts: 15,
+  self: false,
+};
+
+export const QUICK: Settings = {
+  pairs: 1,
+  rounds: 3,
+  lap: 250,
+  warmUp: 1_000,
+  memories: 2,
+  starts: 5,
+  self: false,
+};

@@ -1,0 +1,42 @@
+/** From the start of the process to the line that says that it listens. */
+import type { Case } from "./cases.ts";
+import { order } from "./pair.ts";
+import type { Round, Sample } from "./result.ts";
+import type { Runtime } from "./runtimes.ts";
+import { Server, type Side } from "./server.ts";
+import type { Settings } from "./settings.ts";
+
+/** Portico says `listening` for each endpoint, and then `ready`. */
+const READY = { bare: '"event":"listening"', portico: '"event":"ready"' };
+const PATIENCE = 20_000;
+
+async function once(runtime: Runtime, side: Side, of: Case): Promise<Sample> {
+  const { promise, resolve, reject } = Promise.withResolvers<number>();
+  const server = await Server.start(runtime, side, of, { level: "info" });
+  const timer = setTimeout(() => reject(new Error("it is not ready in time")), PATIENCE);
+  let text = "";
+  server.child.stdout?.on("data", (chunk: string) => {
+    text += chunk;
+    if (text.includes(READY[side])) resolve(performance.now() - server.began);
+  });
+  server.child.once("close", () => reject(new Error(`it has ended\n${server.errors}`.trim())));
+  try {
+    return { cost: await promise };
+  } finally {
+    clearTimeout(timer);
+    await server.stop();
+  }
+}
+
+/** Measures a case; the first starts, which also fill the kernel's file cache, do not count. */
+export async function start(runtime: Runtime, of: Case, settings: Settings): Promise<Round[]> {
+  const rounds: Round[] = [];
+  for (let i = -1; i < settings.starts; i++) {
+    const samples: Partial<Record<Side, Sample>> = {};
+    for (const side of order(i + 1)) {
+      samples[side] = await once(runtime, settings.self ? "bare" : side, of);
+    }
+    if (i >= 0) rounds.push({ bare: samples.bare!, portico: samples.portico! });
+  }
+  return rounds;
+}

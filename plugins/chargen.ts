@@ -1,0 +1,50 @@
+import * as v from "valibot";
+import type { Session } from "../runtime/mod.ts";
+import { definePlugin } from "../runtime/mod.ts";
+import { FACTOR, refuseLoops, replyLimit } from "./wire.ts";
+
+/** The printing characters of ASCII, the length of a line without its CRLF, and of a datagram at most. */
+const PRINTING = 95;
+const WIDTH = 72;
+const DATAGRAM_MAX = 512;
+
+/** All 95 lines of the pattern, one after the other: it repeats from there. */
+const PATTERN: Uint8Array = new TextEncoder().encode(
+  Array.from({ length: PRINTING }, (_, line) =>
+    String.fromCharCode(
+      ...Array.from({ length: WIDTH }, (_, column) => 32 + (line + column) % PRINTING),
+    ) + "\r\n").join(""),
+);
+
+/**
+ * Sends characters until the peer has had enough: RFC 864. What it gets it throws away. A datagram
+ * is answered with up to 512 characters; over UDP the answer is cut to `factor` times the request,
+ * headers counted, so that nobody can be flooded by it.
+ *
+ * Try: `nc 127.0.0.1 7019 | head`
+ */
+export default definePlugin({
+  name: "chargen",
+  transports: ["stream", "datagram"],
+  options: v.strictObject({
+    factor: v.optional(v.pipe(v.number(), v.minValue(1)), FACTOR),
+  }),
+  start: ({ options }) => ({
+    verify: refuseLoops,
+    setup(session) {
+      if (session.kind === "stream") fill(session);
+      return undefined;
+    },
+    data(session) {
+      if (session.kind === "stream") return;
+      const length = Math.min(DATAGRAM_MAX, replyLimit(session, options.factor));
+      session.write(PATTERN.subarray(0, length));
+    },
+    drain: fill,
+  }),
+});
+
+/** Writes until there is a backlog; `drain` says when it has gone out. */
+function fill(session: Session<undefined>): void {
+  while (session.write(PATTERN));
+}

@@ -1,0 +1,12 @@
+import { definePlugin } from "../runtime/mod.ts";
+
+/**
+ * Throws away what it gets, and answers nothing: RFC 863.
+ *
+ * Try: `head -c 1000000 /dev/zero | nc -N 127.0.0.1 7009`
+ */
+export default definePlugin({
+  name: "discard",
+  transports: ["stream", "datagram"],
+  start: () => ({ data() {} }),
+});

@@ -1,0 +1,25 @@
+import * as v from "valibot";
+import { definePlugin } from "../runtime/mod.ts";
+import { refuseLoops } from "./wire.ts";
+
+/**
+ * Sends back what it gets: RFC 862. With `upper`, in upper case, as far as letters of ASCII go.
+ *
+ * Try: `printf hello | nc -q1 127.0.0.1 7007`
+ */
+export default definePlugin({
+  name: "echo",
+  transports: ["stream", "datagram"],
+  options: v.strictObject({ upper: v.optional(v.boolean(), false) }),
+  start: ({ options }) => ({
+    verify: refuseLoops,
+    data: options.upper
+      ? (session, chunk) => void session.write(shout(chunk))
+      : (session, chunk) => void session.write(chunk),
+  }),
+});
+
+/** ASCII letters only: a chunk may begin or end inside a character. */
+function shout(chunk: Uint8Array): Uint8Array {
+  return chunk.map((byte) => byte >= 97 && byte <= 122 ? byte - 32 : byte);
+}

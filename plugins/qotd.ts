@@ -1,0 +1,41 @@
+import * as v from "valibot";
+import { definePlugin } from "../runtime/mod.ts";
+import { FACTOR, refuseLoops, replyLimit } from "./wire.ts";
+
+/** RFC 865: a quote has less than 512 characters. */
+const QUOTE_MAX = 511;
+
+const QUOTES: readonly string[] = [
+  "Simple beats clever.",
+  "A miss that is reported is worth more than a claim.",
+  "Deleting is work well done.",
+  "Be kind to your peers; they may be resending.",
+  "An error message is a letter to somebody in trouble.",
+];
+
+/**
+ * Sends a quote of the day, then ends: RFC 865. The same one for a whole day (UTC). Over UDP it is
+ * cut to `factor` times the request, headers counted, so that nobody can be flooded by it.
+ *
+ * Try: `nc 127.0.0.1 7017`
+ */
+export default definePlugin({
+  name: "qotd",
+  transports: ["stream", "datagram"],
+  options: v.strictObject({
+    quotes: v.optional(v.pipe(v.array(v.string()), v.minLength(1)), [...QUOTES]),
+    factor: v.optional(v.pipe(v.number(), v.minValue(1)), FACTOR),
+  }),
+  start: ({ options: { quotes, factor } }) => {
+    const encoded = quotes.map((quote) =>
+      new TextEncoder().encode(`${quote}\r\n`).subarray(0, QUOTE_MAX)
+    );
+    return {
+      verify: refuseLoops,
+      handle(session) {
+        const today = Math.floor(Date.now() / 86_400_000);
+        session.write(encoded[today % encoded.length]!.subarray(0, replyLimit(session, factor)));
+      },
+    };
+  },
+});

@@ -1,0 +1,93 @@
+import { accessSync, constants } from "node:fs";
+import { dirname } from "node:path";
+import { type Adapter, type Lack, missing, type Support } from "../core/contract.ts";
+import { messageOf } from "../core/errors.ts";
+import type { ListenPlan, ServicePlan } from "../core/plan.ts";
+import { expand } from "../manifest/expand.ts";
+import { load } from "../manifest/load.ts";
+import { prepare } from "../manifest/prepare.ts";
+import { probeSink } from "../sinks/mod.ts";
+import { STRATEGIES } from "../strategies/mod.ts";
+import { loadAdapter } from "./adapter.ts";
+import { columns, print, printJson } from "./output.ts";
+
+/** One thing that a service needs, and what stands in its way; nothing when it can be had. */
+interface Finding {
+  readonly what: string;
+  readonly lacks: readonly Lack[];
+}
+
+/**
+ * Checks a manifest, its plugins with their options, and this machine; binds nothing.
+ *
+ * @returns 0 when it could run, 2 when not.
+ * @throws ManifestError when the manifest is wrong.
+ */
+export async function check(path: string, json: boolean): Promise<number> {
+  const source = await load(path);
+  const plan = expand(source);
+  const [adapter] = await Promise.all([loadAdapter(), prepare(plan, source)]);
+  const services = plan.services.map((service) => ({
+    service: service.name,
+    plugin: service.plugin.specifier,
+    findings: findingsOf(service, adapter),
+  }));
+  const ok = services.every(({ findings }) => findings.every(({ lacks }) => lacks.length === 0));
+  if (json) await printJson({ ok, file: plan.file, services });
+  else {
+    const rows = services.flatMap(({ service, plugin, findings }) =>
+      findings.map(({ what, lacks }) => [
+        lacks.length === 0 ? "ok" : "no",
+        service,
+        `plugin ${plugin}`,
+        what,
+        lacks.map(describe).join("; "),
+      ])
+    );
+    await print(columns(rows));
+  }
+  return ok ? 0 : 2;
+}
+
+function findingsOf(plan: ServicePlan, adapter: Adapter): Finding[] {
+  const { strategy } = plan.concurrency;
+  return [
+    { what: `strategy ${strategy}`, lacks: toLacks(STRATEGIES[strategy].check(plan)) },
+    ...plan.log.map((sink) => ({ what: `sink ${sink.name}`, lacks: toLacks(probeSink(sink)) })),
+    ...plan.listen.map((listen) => ({ what: listen.text, lacks: lacksOf(listen, adapter) })),
+  ];
+}
+
+function lacksOf({ endpoint, options }: ListenPlan, adapter: Adapter): Lack[] {
+  const lacks: Lack[] = missing(adapter.features, endpoint, options).map((
+    { what, reason, remedy },
+  ) => ({
+    reason: what === endpoint.transport ? reason : `${what}: ${reason}`,
+    ...(remedy !== undefined && { remedy }),
+  }));
+  if ("path" in endpoint && !endpoint.path.startsWith("@")) {
+    lacks.push(...toLacks(writableFolder(endpoint.path)));
+  }
+  return lacks;
+}
+
+/** A socket file needs a folder that may be written. */
+function writableFolder(path: string): Support {
+  try {
+    accessSync(dirname(path), constants.W_OK | constants.X_OK);
+    return true;
+  } catch (error) {
+    return {
+      reason: messageOf(error),
+      remedy: `make the folder ${dirname(path)}, or let this user write into it`,
+    };
+  }
+}
+
+function toLacks(support: Support): Lack[] {
+  return support === true ? [] : [support];
+}
+
+function describe({ reason, remedy }: Lack): string {
+  return remedy === undefined ? reason : `${reason}; ${remedy}`;
+}

@@ -1,0 +1,134 @@
+import { resolve } from "node:path";
+import process from "node:process";
+import type { Adapter, OptionName, Support } from "../core/contract.ts";
+import type { Transport } from "../core/endpoint.ts";
+import { PorticoError } from "../core/errors.ts";
+import { expand } from "../manifest/expand.ts";
+import { STRATEGIES } from "../strategies/mod.ts";
+import { loadAdapter } from "./adapter.ts";
+import { columns, print, printJson } from "./output.ts";
+import { runtime, version } from "./version.ts";
+
+/** Whether something can be had, and why not. */
+interface Answer {
+  readonly can: boolean;
+  readonly reason?: string;
+  readonly remedy?: string;
+}
+
+/** What a socket option is worth for one transport. */
+interface OptionAnswer extends Answer {
+  readonly option: string;
+  readonly transport: string;
+  /** What the system has it at, as text; absent when it cannot be asked. */
+  readonly default?: string;
+}
+
+type Defaults = Readonly<Partial<Record<OptionName, Readonly<Partial<Record<Transport, string>>>>>>;
+
+/** An adapter that can be asked what the system has its options at, by option and transport, as text. */
+interface AskableAdapter extends Adapter {
+  /** @throws PorticoError NOT_SUPPORTED where there is no way to ask. */
+  defaults?(): Promise<Defaults>;
+}
+
+/** Tells what this runtime on this machine can do. */
+export async function doctor(json: boolean): Promise<number> {
+  const adapter = await loadAdapter();
+  const { transports, abstract, resets } = adapter.features;
+  const report = {
+    version: version(),
+    runtime: runtime(),
+    platform: `${process.platform} ${process.arch}`,
+    transports: answers(transports),
+    "streams and datagrams": answers({ abstract, resets }),
+    strategies: strategies(),
+    options: await options(adapter),
+  };
+  if (json) await printJson(report);
+  else {
+    const { version, runtime, platform, options, ...tables } = report;
+    let text = `Portico ${version} on ${runtime}, ${platform}\n`;
+    for (const [title, table] of Object.entries(tables)) {
+      const rows = Object.entries(table).map(([name, answer]) => [name, ...words(answer)]);
+      text += `\n${title}\n${columns(rows, "  ")}`;
+    }
+    text += `\nsocket options\n${columns([["", "on", "default"], ...optionRows(options)], "  ")}`;
+    await print(text);
+  }
+  return 0;
+}
+
+function strategies(): Record<string, Answer> {
+  // A strategy is asked about a service: the plainest there is, under each of them.
+  const services = Object.fromEntries(
+    Object.keys(STRATEGIES).map((name) => [
+      name,
+      { plugin: "echo", listen: "tcp://127.0.0.1:0", concurrency: name },
+    ]),
+  );
+  const plan = expand({
+    file: resolve("portico.json"),
+    value: { services },
+    locate: () => undefined,
+  });
+  return Object.fromEntries(plan.services.map((service) => {
+    const { strategy } = service.concurrency;
+    return [strategy, answer(STRATEGIES[strategy].check(service))];
+  }));
+}
+
+async function options(adapter: AskableAdapter): Promise<OptionAnswer[]> {
+  const { features } = adapter;
+  const known = await askDefaults(adapter);
+  return (Object.keys(features.options) as OptionName[]).flatMap((option) =>
+    (Object.entries(features.options[option]) as [Transport, Support][]).map((
+      [transport, support],
+    ) => {
+      const value = known[option]?.[transport];
+      return {
+        option,
+        transport,
+        ...answer(support),
+        ...(value !== undefined && { default: value }),
+      };
+    })
+  );
+}
+
+async function askDefaults(adapter: AskableAdapter): Promise<Defaults> {
+  try {
+    return await adapter.defaults?.() ?? {};
+  } catch (error) {
+    // The table says of each option whether it can be set; what it is at is a bonus.
+    if (error instanceof PorticoError) return {};
+    throw error;
+  }
+}
+
+function answers(table: Readonly<Record<string, Support>>): Record<string, Answer> {
+  return Object.fromEntries(
+    Object.entries(table).map(([name, support]) => [name, answer(support)]),
+  );
+}
+
+function answer(support: Support): Answer {
+  return support === true ? { can: true } : { can: false, ...support };
+}
+
+/** One row for the transports of an option that have the same to say. */
+function optionRows(options: readonly OptionAnswer[]): string[][] {
+  const rows = new Map<string, string[]>();
+  for (const row of options) {
+    const cells = [row.can ? row.default ?? "-" : "", ...words(row)];
+    const key = JSON.stringify([row.option, ...cells]);
+    const same = rows.get(key);
+    if (same === undefined) rows.set(key, [row.option, row.transport, ...cells]);
+    else same[1] += ` ${row.transport}`;
+  }
+  return [...rows.values()];
+}
+
+function words({ can, reason = "", remedy }: Answer): string[] {
+  return [can ? "yes" : "no", remedy === undefined ? reason : `${reason}; ${remedy}`];
+}

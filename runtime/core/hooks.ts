@@ -1,0 +1,82 @@
+/** How hooks are called, and what is said of those that fail. */
+import { messageOf, PorticoError } from "./errors.ts";
+import type { Log } from "./log.ts";
+import type { Hooks, Logger } from "./plugin.ts";
+import type { Fields, Level } from "./record.ts";
+
+/** Whether a hook's answer has to be waited for. */
+export function isPromise<Value>(value: Value | Promise<Value>): value is Promise<Value> {
+  return typeof (value as { then?: unknown } | null | undefined)?.then === "function";
+}
+
+/** What a hook threw, as an error with a side: the plugin's, unless it says otherwise. */
+export function hookError(thrown: unknown): PorticoError {
+  return thrown instanceof PorticoError
+    ? thrown
+    : new PorticoError("HOOK_FAILED", messageOf(thrown), { cause: thrown });
+}
+
+/** Makes the plugin's own log. Its fields cannot replace those that say who speaks. */
+export function makeLogger(log: Log, service: string, session?: number): Logger {
+  const say = (level: Level, text: string, fields: Fields | undefined): void => {
+    if (!log.wants(level)) return;
+    const named = { service, ...(session !== undefined && { session }), text };
+    log.emit(level, "log", fields === undefined ? named : { ...named, ...fields, ...named });
+  };
+  return {
+    debug: (text, fields) => say("debug", text, fields),
+    info: (text, fields) => say("info", text, fields),
+    warn: (text, fields) => say("warn", text, fields),
+    error: (text, fields) => say("error", text, fields),
+  };
+}
+
+/**
+ * Checks what `start` returned.
+ *
+ * @throws PorticoError PLUGIN_INVALID when it is no table of hooks, or has no form or two.
+ */
+export function checkHooks(hooks: unknown, plugin: string): Hooks<unknown> {
+  const invalid = (why: string): PorticoError =>
+    new PorticoError("PLUGIN_INVALID", `the start of plugin ${JSON.stringify(plugin)} ${why}`);
+  if (typeof hooks !== "object" || hooks === null) {
+    throw invalid(`has to return an object of hooks: received ${String(hooks)}`);
+  }
+  const table = hooks as Record<string, unknown>;
+  for (const [name, hook] of Object.entries(table)) {
+    if (hook !== undefined && typeof hook !== "function") {
+      throw invalid(`returned a hook ${name} that is no function: received ${typeof hook}`);
+    }
+  }
+  const forms = ["data", "handle", "fetch"].filter((form) => table[form] !== undefined);
+  if (forms.length === 0) throw invalid("returned none of the hooks data, handle and fetch");
+  if (forms.includes("data") && forms.includes("handle")) {
+    throw invalid("returned both data and handle: a plugin reads in push form or in pull form");
+  }
+  return table as Hooks<unknown>;
+}
+
+/** Runs `start`, with its deadline. @throws PorticoError START_FAILED, START_TIMEOUT, PLUGIN_INVALID. */
+export async function startPlugin(
+  plugin: string,
+  start: () => unknown,
+  limit: number,
+): Promise<Hooks<unknown>> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    if (limit === Infinity) return;
+    timer = setTimeout(() => {
+      const text = `the start of plugin ${JSON.stringify(plugin)} did not return within ${limit} ms`;
+      reject(new PorticoError("START_TIMEOUT", text));
+    }, limit);
+  });
+  try {
+    return checkHooks(await Promise.race([start(), late]), plugin);
+  } catch (error) {
+    if (error instanceof PorticoError) throw error;
+    const text = `the start of plugin ${JSON.stringify(plugin)} failed: ${messageOf(error)}`;
+    throw new PorticoError("START_FAILED", text, { cause: error });
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,234 @@
+/**
+ * The way of a datagram through one service: the steps of `pipeline.ts`, without an open and a
+ * close. What is answered at once is not copied; what has to wait is, in bounds.
+ */
+import type { DatagramSocket, DatagramTable } from "./contract.ts";
+import { DatagramSession } from "./datagram.ts";
+import type { Address } from "./endpoint.ts";
+import { hookError, isPromise } from "./hooks.ts";
+import { recordArrival, recordClose } from "./records.ts";
+import type { Service } from "./service.ts";
+
+/** Bytes of datagrams that wait for their turn; beyond it new ones are refused. */
+const HELD_MAX = 4 * 1024 * 1024;
+
+/** The datagram sessions of one service. */
+export class Packets {
+  readonly service: Service;
+  /** What an adapter calls. */
+  readonly table: DatagramTable;
+  /** The lent bytes have to be copied before the hook sees them: it may look at them later. */
+  readonly #keeps: boolean;
+  #heldBytes = 0;
+  #live = 0;
+  #whenEmpty: (() => void) | undefined = undefined;
+
+  constructor(service: Service) {
+    const { hooks } = service;
+    this.service = service;
+    this.#keeps = service.pulls || hooks.setup !== undefined ||
+      hooks.data?.constructor.name === "AsyncFunction";
+    this.table = {
+      datagram: (socket, bytes, from) => this.#arrive(socket, bytes, from),
+      failure: (_socket, error) => service.report(error),
+    };
+  }
+
+  /** Sessions that are held or served now. */
+  get live(): number {
+    return this.#live;
+  }
+
+  // VERIFY
+
+  #arrive(socket: DatagramSocket, bytes: Uint8Array, from: Address): void {
+    const { access, counters, gather, hooks } = this.service;
+    counters.bytesIn += bytes.length;
+    const session = new DatagramSession(this, socket, from, bytes.length);
+    gather.enter();
+    const rule = access.empty ? undefined : access.refuses(from.host);
+    if (rule !== undefined) this.#refuse(session, { rule });
+    else if (hooks.verify === undefined) this.#limit(session, bytes);
+    else this.#verify(session, bytes);
+    gather.leave();
+  }
+
+  #verify(session: DatagramSession, bytes: Uint8Array): void {
+    const { hooks } = this.service;
+    const decide = (answer: boolean, datagram: Uint8Array): void => {
+      if (answer === false) this.#refuse(session, { rule: "verify" });
+      else this.#limit(session, datagram);
+    };
+    try {
+      const answer = hooks.verify!(session);
+      if (!isPromise(answer)) return decide(answer, bytes);
+      const kept = bytes.slice();
+      this.#settle(session, answer, (answer) => decide(answer, kept), () => {});
+    } catch (error) {
+      this.#fail(session, error);
+    }
+  }
+
+  // LIMIT
+
+  #limit(session: DatagramSession, bytes: Uint8Array): void {
+    const { gate, turns } = this.service;
+    const limit = gate.enter(this.#sourceOf(session));
+    if (limit !== undefined) return this.#refuse(session, { limit });
+    this.#live++;
+    if (turns.enter()) return this.#serve(session, bytes);
+    if (this.#heldBytes + bytes.length > HELD_MAX) {
+      this.#refuse(session, { limit: "hold" });
+      return this.#leave(session);
+    }
+    this.#heldBytes += bytes.length;
+    session.hold(bytes.slice());
+    turns.wait(session);
+  }
+
+  #sourceOf(session: DatagramSession): string {
+    return this.service.gate.countsSources ? session.remote.host : "";
+  }
+
+  #refuse(session: DatagramSession, why: { rule: string } | { limit: string }): void {
+    this.service.counters.refused++;
+    session.over = true;
+    recordArrival(this.service, "debug", "refuse", session, why);
+  }
+
+  // STRATEGY: the turn of a held datagram has come.
+
+  serve(session: DatagramSession, bytes: Uint8Array, waited: number): void {
+    this.#heldBytes -= bytes.length;
+    if (waited <= this.service.plan.limits.hold) return this.#serve(session, bytes);
+    this.#refuse(session, { limit: "hold" });
+    this.service.turns.leave();
+    this.#leave(session);
+  }
+
+  // SETUP, DATA | HANDLE
+
+  #serve(session: DatagramSession, bytes: Uint8Array): void {
+    const { counters, hooks } = this.service;
+    counters.served++;
+    recordArrival(this.service, "debug", "open", session);
+    const datagram = this.#keeps ? bytes.slice() : bytes;
+    if (hooks.setup === undefined) return this.#handle(session, datagram);
+    this.#call(session, () => hooks.setup!(session as never), (state) => {
+      session.state = state;
+      this.#handle(session, datagram);
+    }, () => this.#leaveTurn(session));
+  }
+
+  #handle(session: DatagramSession, bytes: Uint8Array): void {
+    const { hooks } = this.service;
+    if (hooks.data === undefined) {
+      session.openReader();
+      session.reader.push(bytes);
+      session.closeReader();
+      const done = (): void => this.#finish(session);
+      return this.#call(session, () => hooks.handle!(session), done, done);
+    }
+    try {
+      const answer = hooks.data(session, bytes);
+      if (answer !== undefined && isPromise(answer)) {
+        const done = (): void => this.#finish(session);
+        return this.#settle(session, answer, done, done);
+      }
+    } catch (error) {
+      this.#fail(session, error);
+    }
+    this.#finish(session);
+  }
+
+  // FINISH
+
+  #finish(session: DatagramSession): void {
+    const { hooks } = this.service;
+    if (hooks.finish === undefined) return this.#leaveTurn(session);
+    const done = (): void => this.#leaveTurn(session);
+    this.#call(session, () => hooks.finish!(session), done, done);
+  }
+
+  #leaveTurn(session: DatagramSession): void {
+    session.over = true;
+    session.signalEnd("done");
+    recordClose(this.service, "debug", session, session.age, "done");
+    this.service.turns.leave();
+    this.#leave(session);
+  }
+
+  #leave(session: DatagramSession): void {
+    this.service.gate.leave(this.#sourceOf(session));
+    if (--this.#live === 0) this.#whenEmpty?.();
+  }
+
+  // ERROR
+
+  #fail(session: DatagramSession, thrown: unknown): void {
+    const { service } = this;
+    const { hooks } = service;
+    if (hooks.error === undefined) return service.report(hookError(thrown), session.id);
+    service.counters.errors++;
+    const second = (error: unknown): void => service.report(hookError(error), session.id);
+    try {
+      const answer = hooks.error(session, thrown);
+      if (isPromise(answer)) answer.catch(second);
+    } catch (error) {
+      second(error);
+    }
+  }
+
+  // How a hook is called: followed at once, or when it comes back.
+
+  #call<Answer>(
+    session: DatagramSession,
+    hook: () => Answer | Promise<Answer>,
+    well: (answer: Answer) => void,
+    ill: () => void,
+  ): void {
+    let answer: Answer | Promise<Answer>;
+    try {
+      answer = hook();
+    } catch (error) {
+      this.#fail(session, error);
+      return ill();
+    }
+    if (isPromise(answer)) this.#settle(session, answer, well, ill);
+    else well(answer);
+  }
+
+  #settle<Answer>(
+    session: DatagramSession,
+    promise: Promise<Answer>,
+    well: (answer: Answer) => void,
+    ill: () => void,
+  ): void {
+    const { gather } = this.service;
+    promise.then((answer) => {
+      gather.enter();
+      well(answer);
+      gather.leave();
+    }, (error) => {
+      gather.enter();
+      this.#fail(session, error);
+      ill();
+      gather.leave();
+    });
+  }
+
+  // The end of the service.
+
+  /** Resolves when every datagram that was received has been answered, or after `limit` ms. */
+  drain(limit: number): Promise<void> {
+    if (this.#live === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = limit === Infinity ? undefined : setTimeout(resolve, limit);
+      this.#whenEmpty = () => {
+        this.#whenEmpty = undefined;
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+}

@@ -1,0 +1,51 @@
+/** The records of a session. A sink makes words of them; here nothing is made that nobody wants. */
+import type { Address } from "./endpoint.ts";
+import type { Fields, Level } from "./record.ts";
+import type { Service } from "./service.ts";
+
+/** What the records say of a session. */
+export interface Recorded {
+  readonly id: number;
+  readonly remote: Address;
+  readonly local: Address;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+}
+
+/** `open`, or `refuse` with its rule or limit. */
+export function recordArrival(
+  { log, plan }: Service,
+  level: Level,
+  event: "open" | "refuse",
+  session: Recorded,
+  why?: Fields,
+): void {
+  if (!log.wants(level)) return;
+  log.emit(level, event, {
+    service: plan.name,
+    session: session.id,
+    remote: String(session.remote),
+    local: String(session.local),
+    ...why,
+  });
+}
+
+/** `close`, with what went through. */
+export function recordClose(
+  { log, plan }: Service,
+  level: Level,
+  session: Recorded,
+  durationMs: number,
+  reason: string | undefined,
+): void {
+  if (!log.wants(level)) return;
+  const { id, bytesIn, bytesOut } = session;
+  log.emit(level, "close", {
+    service: plan.name,
+    session: id,
+    durationMs,
+    bytesIn,
+    bytesOut,
+    reason,
+  });
+}

@@ -1,0 +1,66 @@
+import type { Path } from "./problem.ts";
+
+/** Tells of a variable that cannot be put in, as {@link Report.add} takes it. */
+export type Complain = (path: Path, received: string, expected: string) => void;
+
+const REFERENCE = /\$\$\{|\$\{([^}]*)(\}?)/g;
+const NAME = /^([A-Za-z_]\w*)(?::-(.*))?$/s;
+
+/**
+ * Replaces `${NAME}` and `${NAME:-default}` in every string of a value, in values but not in keys.
+ * As in a shell, the default is for a variable that is not set or empty. `$${` stands for `${`.
+ */
+export function substitute(
+  value: unknown,
+  variables: Readonly<Record<string, string | undefined>>,
+  complain: Complain,
+  path: Path = [],
+): unknown {
+  if (typeof value === "string") {
+    return value.includes("${") ? expandText(value, variables, complain, path) : value;
+  }
+  if (Array.isArray(value)) {
+    return value.map((item, index) => substitute(item, variables, complain, [...path, index]));
+  }
+  // Only plain objects: a module's manifest may hold instances, which are left as they are.
+  if (value !== null && typeof value === "object" && isPlain(value)) {
+    return Object.fromEntries(
+      Object.entries(value).map((
+        [key, item],
+      ) => [key, substitute(item, variables, complain, [...path, key])]),
+    );
+  }
+  return value;
+}
+
+function isPlain(value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
+}
+
+function expandText(
+  text: string,
+  variables: Readonly<Record<string, string | undefined>>,
+  complain: Complain,
+  path: Path,
+): string {
+  return text.replace(REFERENCE, (whole: string, inside?: string, end?: string) => {
+    if (whole === "$${") return "${";
+    const found = end === "}" ? NAME.exec(inside ?? "") : null;
+    if (found === null) {
+      complain(path, whole, "${NAME} or ${NAME:-default}; $${ for the characters themselves");
+      return whole;
+    }
+    const name = found[1]!;
+    const value = variables[name];
+    const fallback = found[2];
+    if (fallback !== undefined) return value === undefined || value === "" ? fallback : value;
+    if (value !== undefined) return value;
+    complain(
+      path,
+      `${whole}, and ${name} is not set`,
+      `the variable ${name} in the environment, or a default: \${${name}:-…}`,
+    );
+    return whole;
+  });
+}

@@ -1,0 +1,127 @@
+import * as v from "valibot";
+import { checkRule } from "../core/access.ts";
+import type { Plan, ServicePlan, SinkPlan } from "../core/plan.ts";
+import { addIssues } from "./issues.ts";
+import { mergeAccess, mergeConcurrency, mergeLimits } from "./limits.ts";
+import { Endpoints, expectation } from "./listen.ts";
+import { Outlets } from "./outlets.ts";
+import { type Path, show } from "./problem.ts";
+import { resolvePlugin } from "./resolve.ts";
+import {
+  type CheckedDefaults,
+  type CheckedManifest,
+  type CheckedService,
+  manifest,
+} from "./schema.ts";
+import { Report, type Source } from "./source.ts";
+
+/**
+ * Makes a plan of a manifest: checks it, merges its defaults, resolves its names and paths. Nothing
+ * is opened and no plugin is imported.
+ *
+ * @throws ManifestError with everything that is wrong. What the schema accepts is looked through to
+ * the end even where it refuses another part.
+ */
+export function expand(source: Source): Plan {
+  const report = new Report(source);
+  const result = v.safeParse(manifest, source.value, { abortPipeEarly: true });
+  addIssues(report, result.issues ?? []);
+  const refused = (path: Path): boolean =>
+    result.issues?.some((issue) => path.every((key, index) => issue.path?.[index]?.key === key)) ??
+      false;
+  const services = isObject(result.output)
+    ? new Expander(sound(result.output, refused), report).services()
+    : [];
+  report.throwIfAny();
+  return { file: source.file, services };
+}
+
+/** What is left of a manifest without the parts that the schema has refused. */
+interface Sound {
+  readonly plugins: Readonly<Record<string, string>>;
+  readonly sinks: ConstructorParameters<typeof Outlets>[1];
+  readonly defaults: CheckedDefaults;
+  readonly services: readonly (readonly [string, Partial<CheckedService>])[];
+}
+
+function sound(output: Partial<CheckedManifest>, refused: (path: Path) => boolean): Sound {
+  const keep = <T>(block: Record<string, T> | undefined, path: Path): [string, T][] =>
+    isObject(block) ? Object.entries(block).filter(([name]) => !refused([...path, name])) : [];
+  return {
+    plugins: Object.fromEntries(keep(output.plugins, ["plugins"])),
+    sinks: {
+      ...Object.fromEntries(Object.keys(output.sinks ?? {}).map((name) => [name, undefined])),
+      ...Object.fromEntries(keep(output.sinks, ["sinks"])),
+    },
+    defaults: Object.fromEntries(keep<unknown>(output.defaults, ["defaults"])) as CheckedDefaults,
+    services: Object.entries(output.services ?? {}).map(([name, service]) => [
+      name,
+      Object.fromEntries(keep<unknown>(service, ["services", name])),
+    ]),
+  };
+}
+
+class Expander {
+  readonly #manifest: Sound;
+  readonly #report: Report;
+  readonly #endpoints: Endpoints;
+  readonly #outlets: Outlets;
+  readonly #log: readonly SinkPlan[];
+
+  constructor(manifest: Sound, report: Report) {
+    this.#manifest = manifest;
+    this.#report = report;
+    this.#endpoints = new Endpoints(report);
+    this.#outlets = new Outlets(report, manifest.sinks);
+    this.#log = this.#outlets.read(manifest.defaults.log ?? "console", ["defaults", "log"]);
+    this.#checkRules(manifest.defaults.access, ["defaults", "access"]);
+  }
+
+  services(): ServicePlan[] {
+    return this.#manifest.services.map(([name, service]) => this.#service(name, service));
+  }
+
+  /** A key that is missing has been told of already: what stands in its place is never used. */
+  #service(name: string, service: Partial<CheckedService>): ServicePlan {
+    const { defaults } = this.#manifest;
+    const path = ["services", name];
+    this.#checkRules(service.access, [...path, "access"]);
+    return {
+      name,
+      plugin: this.#plugin(service.plugin, [...path, "plugin"]),
+      listen: this.#endpoints.read(service.listen ?? [], [...path, "listen"]),
+      concurrency: mergeConcurrency([defaults.concurrency, service.concurrency]),
+      log: service.log === undefined
+        ? this.#log
+        : this.#outlets.read(service.log, [...path, "log"]),
+      options: service.options ?? {},
+      limits: mergeLimits([defaults.limits, service.limits]),
+      access: mergeAccess([defaults.access, service.access]),
+    };
+  }
+
+  #plugin(specifier: string | undefined, path: Path): ServicePlan["plugin"] {
+    if (specifier === undefined) return { specifier: "", url: "" };
+    const found = resolvePlugin(specifier, this.#manifest.plugins, this.#report.source.file);
+    if ("url" in found) return { specifier, url: found.url };
+    const { received, expected, hint } = found;
+    this.#report.add(path, received, expected, { code: "PLUGIN_NOT_FOUND", hint });
+    return { specifier, url: "" };
+  }
+
+  #checkRules(access: CheckedService["access"], path: Path): void {
+    for (const list of ["allow", "deny"] as const) {
+      for (const [index, rule] of (access?.[list] ?? []).entries()) {
+        try {
+          checkRule(rule);
+        } catch (error) {
+          this.#report.add([...path, list, index], show(rule), expectation(error));
+        }
+      }
+    }
+  }
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

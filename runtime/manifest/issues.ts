@@ -1,0 +1,58 @@
+import type { BaseIssue } from "valibot";
+import { didYouMean } from "./nearest.ts";
+import { dig, type Path, show } from "./problem.ts";
+import type { Report } from "./source.ts";
+
+type Issue = BaseIssue<unknown>;
+
+/**
+ * Turns what Valibot found into problems. Its messages are the `expected` lines; of an unknown key,
+ * the keys that there are (see {@link strict}).
+ *
+ * @param base where the value stands that was checked.
+ */
+export function addIssues(report: Report, issues: readonly Issue[], base: Path = []): void {
+  for (const issue of issues) {
+    const items = issue.path ?? [];
+    const path = [...base, ...items.map((item) => item.key as string | number)];
+    const last = items.at(-1);
+    if (issue.type === "strict_object" && issue.expected === "never") {
+      addUnknownKeys(report, path.slice(0, -1), last?.input, issue.message.split(", "));
+    } else if (last?.origin === "key" && issue.input === undefined) {
+      report.add(path.slice(0, -1), `no ${show(last.key)}`, issue.message);
+    } else if (last?.origin === "key") {
+      report.add(path, `the name ${show(issue.input)}`, issue.message, { part: "key" });
+    } else {
+      // The issue's own input may be what a transformation has made of it.
+      report.add(path, show(dig(report.source.value, path)), issue.message, { hint: slip(issue) });
+    }
+  }
+}
+
+/** Valibot tells of the first unknown key of an object; a user wants to hear of all. */
+function addUnknownKeys(
+  report: Report,
+  path: Path,
+  object: unknown,
+  known: readonly string[],
+): void {
+  for (const key of Object.keys(object as object)) {
+    if (known.includes(key)) continue;
+    const list = known[0] === ""
+      ? "none"
+      : known.length === 1
+      ? `only ${known[0]}`
+      : `one of ${known.join(", ")}`;
+    report.add([...path, key], `the unknown key ${show(key)}`, list, {
+      part: "key",
+      hint: didYouMean(key, known),
+    });
+  }
+}
+
+/** For a word out of a list, the one that was probably meant. */
+function slip(issue: Issue): string | undefined {
+  if (typeof issue.input !== "string" || !issue.expected?.includes('"')) return undefined;
+  const words = [...issue.expected.matchAll(/"([^"]+)"/g)].map((found) => found[1]!);
+  return didYouMean(issue.input, words);
+}

@@ -1,0 +1,68 @@
+import type { Access, Concurrency, Limits } from "../core/plan.ts";
+import type { CheckedDefaults } from "./schema.ts";
+
+/** What holds where a manifest says nothing. */
+export const LIMITS: Limits = {
+  sessions: Infinity,
+  perSource: Infinity,
+  rate: { count: Infinity, per: 1000 },
+  idle: Infinity,
+  firstByte: Infinity,
+  lifetime: Infinity,
+  hold: 30_000,
+  writeBuffer: 16 * 1024 * 1024,
+  overflow: "refuse",
+  drain: 10_000,
+  start: 10_000,
+};
+
+/** The most processes of `spawn` at once, as socketserver's ForkingMixIn and xinetd have it. */
+const SPAWN_MAX = 40;
+
+type Blocks<Key extends keyof CheckedDefaults> = readonly (CheckedDefaults[Key] | undefined)[];
+
+/** Merges blocks of limits; what stands later wins. */
+export function mergeLimits(blocks: Blocks<"limits">): Limits {
+  const limits: Record<string, unknown> = { ...LIMITS };
+  for (const block of blocks) {
+    for (const [key, value] of Object.entries(block ?? {})) {
+      if (value !== undefined) limits[key] = value;
+    }
+  }
+  return limits as unknown as Limits;
+}
+
+/** Merges rules: each list is replaced by a later one of its name. */
+export function mergeAccess(blocks: Blocks<"access">): Access {
+  let allow: readonly string[] = [];
+  let deny: readonly string[] = [];
+  for (const block of blocks) {
+    allow = block?.allow ?? allow;
+    deny = block?.deny ?? deny;
+  }
+  return { allow, deny };
+}
+
+/** Merges blocks of the same strategy; another strategy begins anew, since their settings differ. */
+export function mergeConcurrency(blocks: Blocks<"concurrency">): Concurrency {
+  let merged: {
+    strategy: Concurrency["strategy"];
+    max?: number | undefined;
+    workers?: number | "auto" | undefined;
+  } = {
+    strategy: "async",
+  };
+  for (const block of blocks) {
+    if (block === undefined) continue;
+    const next = typeof block === "string" ? { strategy: block } : block;
+    merged = next.strategy === merged.strategy ? { ...merged, ...next } : { ...next };
+  }
+  const { strategy, max, workers = "auto" } = merged;
+  return {
+    strategy,
+    max: strategy === "serial" ? 1 : max ?? (strategy === "spawn" ? SPAWN_MAX : Infinity),
+    workers: strategy === "threads" || strategy === "processes"
+      ? workers === "auto" ? navigator.hardwareConcurrency : workers
+      : 1,
+  };
+}

@@ -1,0 +1,119 @@
+import { Buffer } from "node:buffer";
+import { dirname, resolve } from "node:path";
+import type { SocketOptions } from "../core/contract.ts";
+import { type Endpoint, formatEndpoint, parseEndpoint, UNIX_PATH_MAX } from "../core/endpoint.ts";
+import { messageOf } from "../core/errors.ts";
+import type { ListenPlan } from "../core/plan.ts";
+import { didYouMean } from "./nearest.ts";
+import { type Path, show } from "./problem.ts";
+import type { CheckedService } from "./schema.ts";
+import { portOf } from "./services.ts";
+import type { Report } from "./source.ts";
+
+const TRANSPORTS = [
+  "tcp",
+  "tls",
+  "udp",
+  "unix",
+  "unixgram",
+  "http",
+  "https",
+  "http+unix",
+  "systemd",
+  "fd",
+  "stdio",
+];
+
+/** Reads the endpoints of services, and remembers them to find the same one twice. */
+export class Endpoints {
+  readonly #report: Report;
+  readonly #taken = new Map<string, Path>();
+
+  constructor(report: Report) {
+    this.#report = report;
+  }
+
+  /** @param path of the service's `listen`. */
+  read(listen: CheckedService["listen"], path: Path): ListenPlan[] {
+    const items = Array.isArray(listen) ? listen : [listen];
+    return items.flatMap((item, index) => {
+      const place = Array.isArray(listen) ? [...path, index] : path;
+      if (typeof item === "string") return this.#one(item, {}, place);
+      const { endpoint, ...options } = item;
+      return this.#one(endpoint, defined(options), [...place, "endpoint"]);
+    });
+  }
+
+  #one(text: string, options: SocketOptions, path: Path): ListenPlan[] {
+    let endpoint: Endpoint;
+    try {
+      endpoint = parseEndpoint(text, portOf);
+    } catch (error) {
+      const scheme = /^([a-z+]+):/i.exec(text)?.[1] ?? text;
+      this.#report.add(path, show(text), expectation(error), {
+        hint: TRANSPORTS.includes(scheme) ? undefined : didYouMean(scheme, TRANSPORTS),
+      });
+      return [];
+    }
+    endpoint = this.#absolute(endpoint, path);
+    this.#claim(endpoint, text, path);
+    return [{ text, endpoint, options }];
+  }
+
+  /** Paths start at the manifest's folder; the kernel wants them short. */
+  #absolute(endpoint: Endpoint, path: Path): Endpoint {
+    if (!("path" in endpoint)) return endpoint;
+    const abstract = endpoint.path.startsWith("@");
+    const absolute = abstract
+      ? endpoint.path
+      : resolve(dirname(this.#report.source.file), endpoint.path);
+    const length = Buffer.byteLength(absolute);
+    if (length > UNIX_PATH_MAX) {
+      const what = abstract ? "the name" : `the path ${absolute}`;
+      this.#report.add(
+        path,
+        `${what} has ${length} bytes`,
+        `at most ${UNIX_PATH_MAX} bytes, more does not fit the kernel's sun_path`,
+        {
+          code: "ENAMETOOLONG",
+          hint: abstract
+            ? "give it a shorter name"
+            : `give it a short absolute path, as ${endpoint.transport}:/run/echo.sock`,
+        },
+      );
+    }
+    return { ...endpoint, path: absolute };
+  }
+
+  #claim(endpoint: Endpoint, text: string, path: Path): void {
+    if ("port" in endpoint && endpoint.port === 0) return;
+    const key = socketOf(endpoint);
+    const earlier = this.#taken.get(key);
+    if (earlier === undefined) {
+      this.#taken.set(key, path);
+      return;
+    }
+    const other = earlier.filter((part) => part !== "endpoint").slice(0, 2).join(".");
+    this.#report.add(
+      path,
+      `${show(text)} a second time`,
+      `each endpoint once: ${other} has it already${this.#report.place(earlier)}`,
+    );
+  }
+}
+
+/** What two endpoints cannot share: TLS and HTTP listen on TCP ports too, and a path holds one socket. */
+function socketOf(endpoint: Endpoint): string {
+  if ("path" in endpoint) return endpoint.path;
+  if ("name" in endpoint || endpoint.transport === "udp") return formatEndpoint(endpoint);
+  return formatEndpoint({ ...endpoint, transport: "tcp" });
+}
+
+/** The part of a SyntaxError's message that says what would be right. */
+export function expectation(error: unknown): string {
+  return messageOf(error).replace(/; received .*$/s, "");
+}
+
+function defined(options: object): SocketOptions {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+}

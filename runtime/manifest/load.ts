@@ -1,0 +1,117 @@
+import { readFileSync, statSync } from "node:fs";
+import { basename, extname, join, resolve } from "node:path";
+import process from "node:process";
+import { pathToFileURL } from "node:url";
+import { codeOf, messageOf } from "../core/errors.ts";
+import { substitute } from "./environment.ts";
+import { importModule } from "./module.ts";
+import { ManifestError, type Problem, show } from "./problem.ts";
+import { parseJsonc } from "./jsonc.ts";
+import { Report, type Source } from "./source.ts";
+
+/** What a manifest is called in a folder. */
+export const NAMES: readonly string[] = ["portico.json", "portico.jsonc", "portico.ts"];
+
+/**
+ * Finds and reads a manifest: JSON with comments, or a module's default export. Environment
+ * variables are put in; nothing is checked yet.
+ *
+ * @param path a manifest, or a folder with one of {@link NAMES}.
+ * @param variables the environment.
+ * @throws ManifestError MANIFEST_NOT_FOUND, MANIFEST_SYNTAX, or MANIFEST_INVALID for a variable that is not set.
+ */
+export async function load(
+  path: string,
+  variables: Readonly<Record<string, string | undefined>> = process.env,
+): Promise<Source> {
+  const file = find(resolve(path));
+  const raw = /^\.[cm]?[jt]s$/.test(extname(file))
+    ? await loadModule(file)
+    : parseJsonc(readText(file), file);
+  const report = new Report(raw);
+  const value = substitute(raw.value, variables, (...problem) => report.add(...problem));
+  report.throwIfAny();
+  return { ...raw, value };
+}
+
+/** The manifest's file, absolute. */
+function find(path: string): string {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  if (stat === undefined) {
+    throw failure(
+      "MANIFEST_NOT_FOUND",
+      path,
+      "no such file or folder",
+      `a manifest, or a folder with ${NAMES.join(", ")}`,
+    );
+  }
+  if (!stat.isDirectory()) return path;
+  const found = NAMES.filter((name) =>
+    statSync(join(path, name), { throwIfNoEntry: false })?.isFile()
+  );
+  if (found.length === 1) return join(path, found[0]!);
+  if (found.length === 0) {
+    throw failure(
+      "MANIFEST_NOT_FOUND",
+      path,
+      "a folder without a manifest",
+      `one of ${NAMES.join(", ")} in it`,
+    );
+  }
+  throw failure(
+    "MANIFEST_INVALID",
+    path,
+    `a folder with ${found.join(" and ")}`,
+    "one of them, or the path of the one to run",
+  );
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (error) {
+    throw failure(
+      "MANIFEST_SYNTAX",
+      file,
+      codeOf(error) === "EACCES" ? "no permission to read it" : messageOf(error),
+      "a file that can be read",
+      error,
+    );
+  }
+}
+
+async function loadModule(file: string): Promise<Source> {
+  const result = await importModule(pathToFileURL(file).href);
+  const locate = (): undefined => undefined;
+  if ("module" in result) {
+    if ("default" in result.module) return { file, value: result.module["default"], locate };
+    throw failure(
+      "MANIFEST_INVALID",
+      file,
+      `a module without a default export`,
+      "export default defineManifest({ services: { … } })",
+    );
+  }
+  const { message, line, column, cause } = result;
+  const elsewhere = result.file !== undefined && result.file !== file;
+  throw new ManifestError([{
+    code: "MANIFEST_SYNTAX",
+    file: result.file ?? file,
+    ...(line !== undefined && { line, column: column ?? 1 }),
+    path: [],
+    received: message,
+    expected: `a module that can be imported${
+      elsewhere ? `, as ${show(basename(file))} does` : ""
+    }`,
+  }], { cause });
+}
+
+function failure(
+  code: Problem["code"],
+  file: string,
+  received: string,
+  expected: string,
+  cause?: unknown,
+): ManifestError {
+  return new ManifestError([{ code, file, path: [], received, expected }], { cause });
+}

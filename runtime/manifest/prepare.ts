@@ -1,0 +1,62 @@
+import { kindOf } from "../core/endpoint.ts";
+import { type Code, codeOf, PorticoError } from "../core/errors.ts";
+import type { Plan, ServicePlan } from "../core/plan.ts";
+import type { Plugin } from "../core/plugin.ts";
+import { checkOptions, loadPlugin } from "./plugin.ts";
+import { dig, type Path, show } from "./problem.ts";
+import { Report, type Source } from "./source.ts";
+
+/** A service whose plugin is there and has taken its options. */
+export interface PreparedService {
+  readonly plan: ServicePlan;
+  readonly plugin: Plugin;
+  /** What the plugin's schema made of them. */
+  readonly options: unknown;
+}
+
+/**
+ * Imports the plugins of a plan, all at once, and has them check their options and endpoints.
+ *
+ * @throws ManifestError with everything that is wrong: PLUGIN_NOT_FOUND, PLUGIN_INVALID, PLUGIN_OPTIONS,
+ * MANIFEST_INVALID for an endpoint that the plugin does not serve.
+ */
+export async function prepare(plan: Plan, source: Source): Promise<PreparedService[]> {
+  const report = new Report(source);
+  const services = await Promise.all(plan.services.map((service) => one(service, report)));
+  report.throwIfAny();
+  return services.filter((service) => service !== undefined);
+}
+
+async function one(plan: ServicePlan, report: Report): Promise<PreparedService | undefined> {
+  const path = ["services", plan.name];
+  try {
+    const plugin = await loadPlugin(plan.plugin);
+    checkTransports(plugin, plan, [...path, "listen"], report);
+    const check = await checkOptions(plugin, plan.options);
+    if ("options" in check) return { plan, plugin, options: check.options };
+    for (const { path: inner, message } of check.issues) {
+      report.add([...path, "options", ...inner], show(dig(plan.options, inner)), message, {
+        code: "PLUGIN_OPTIONS",
+      });
+    }
+  } catch (error) {
+    if (!(error instanceof PorticoError)) throw error;
+    const code: Code = codeOf(error)!;
+    report.add([...path, "plugin"], show(plan.plugin.specifier), error.message, { code });
+  }
+  return undefined;
+}
+
+/** A plugin says whether it serves streams, datagrams or HTTP; its endpoints have to be of these. */
+function checkTransports(plugin: Plugin, plan: ServicePlan, path: Path, report: Report): void {
+  const array = Array.isArray(dig(report.source.value, path));
+  for (const [index, { endpoint, text }] of plan.listen.entries()) {
+    const kind = kindOf(endpoint.transport);
+    if (plugin.transports.includes(kind)) continue;
+    report.add(
+      array ? [...path, index] : path,
+      `${show(text)}, a ${kind} endpoint`,
+      `a ${plugin.transports.join(" or ")} endpoint: the plugin ${plugin.name} serves no other`,
+    );
+  }
+}

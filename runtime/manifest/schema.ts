@@ -1,0 +1,178 @@
+/**
+ * What a manifest may say: DESIGN's section 3 as a Valibot schema. Values come out of it with their
+ * units converted; defaults are put in by `expand.ts`, since they have to be merged first.
+ */
+import * as v from "valibot";
+import { LEVELS } from "../core/record.ts";
+import { choice, count, duration, entry, integer, noList, rate, size, strict } from "./fields.ts";
+import { SOCKET_ENTRIES } from "./socket.ts";
+
+const SERVICE_NAME = "a name of letters, digits, - and _, which begins with a letter or digit";
+
+/** Names of services, plugins and sinks. */
+const name = v.pipe(v.string(), v.regex(/^[A-Za-z0-9][\w-]*$/, SERVICE_NAME));
+
+const endpoint = v.pipe(
+  v.string(),
+  v.nonEmpty("an endpoint, as tcp://127.0.0.1:7007 or unix:./echo.sock"),
+);
+
+const listener = strict("an endpoint, or an object with the key endpoint", {
+  endpoint: v.pipe(
+    v.string("an endpoint as text"),
+    v.nonEmpty("an endpoint as text"),
+    v.description("the address, as tcp://127.0.0.1:7007 or unix:./echo.sock"),
+  ),
+  ...SOCKET_ENTRIES,
+});
+
+const LISTEN =
+  'an endpoint as text, an object { "endpoint": …, "backlog": … } with socket options, or a list of these';
+
+const listen = choice(LISTEN, {
+  string: endpoint,
+  object: listener,
+  array: v.pipe(
+    v.array(
+      choice("an endpoint as text, or an object with socket options", {
+        string: endpoint,
+        object: listener,
+      }),
+    ),
+    v.minLength(1, "at least one endpoint"),
+  ),
+});
+
+/** Every strategy that a manifest can name; which of them this version has is the strategies' affair. */
+export const STRATEGIES = ["serial", "async", "threads", "processes", "spawn"] as const;
+
+const STRATEGY = `a strategy: ${STRATEGIES.join(", ")}`;
+const strategy = <const S extends string>(word: S) =>
+  v.pipe(v.literal(word), v.description("when and where a session is served"));
+const max = entry("sessions served at once; the rest wait their turn, unread", count());
+const workers = entry(
+  '"auto" is one for each core',
+  choice('a whole number from 1 to 1024, or "auto"', {
+    number: integer(1, 1024, 'a whole number from 1 to 1024, or "auto"'),
+    string: v.literal("auto", 'a whole number from 1 to 1024, or "auto"'),
+  }),
+);
+
+const BY_STRATEGY = {
+  serial: strict(STRATEGY, { strategy: strategy("serial") }),
+  async: strict(STRATEGY, { strategy: strategy("async"), max }),
+  threads: strict(STRATEGY, { strategy: strategy("threads"), workers, max }),
+  processes: strict(STRATEGY, { strategy: strategy("processes"), workers, max }),
+  spawn: strict(STRATEGY, { strategy: strategy("spawn"), max }),
+};
+
+const concurrency = choice(`${STRATEGY}; or { "strategy": "async", "max": 1000 }`, {
+  string: v.picklist(STRATEGIES, STRATEGY),
+  object: v.variant(
+    "strategy",
+    Object.values(BY_STRATEGY) as [
+      typeof BY_STRATEGY.serial,
+      typeof BY_STRATEGY.async,
+      typeof BY_STRATEGY.threads,
+      typeof BY_STRATEGY.processes,
+      typeof BY_STRATEGY.spawn,
+    ],
+    STRATEGY,
+  ),
+});
+
+const SINK = 'a sink: "console", "json", "file", "none", a name of "sinks", or { "type": … }';
+
+/** One sink. What a type takes beside these is checked by the type itself. */
+export const sink = v.looseObject({
+  type: v.pipe(v.string(SINK), v.description("what kind of sink: console, json, file, none")),
+  level: entry(
+    "the least level that it takes; info when silent",
+    v.picklist(LEVELS, `a level: ${LEVELS.join(", ")}`),
+  ),
+}, (issue) => issue.expected === '"type"' ? `"type": ${SINK}` : SINK);
+
+const sinkName = v.pipe(v.string(), v.nonEmpty(SINK));
+const log = choice(`${SINK}; or a list of these`, {
+  string: sinkName,
+  object: sink,
+  array: v.array(choice(SINK, { string: sinkName, object: sink })),
+});
+
+const limits = strict('an object of limits, as { "sessions": 1000, "idle": "60s" }', {
+  sessions: entry("sessions at once, held ones too", count()),
+  perSource: entry("sessions at once from one address", count()),
+  rate: entry("new sessions of the whole service", rate()),
+  idle: entry(
+    "how long a session may stay without a byte in either direction",
+    duration(true, true),
+  ),
+  firstByte: entry("from the open to the first byte of the peer", duration(true, true)),
+  lifetime: entry("from the open to the close", duration(true, true)),
+  hold: entry("how long a session may wait for its turn", duration(false, true)),
+  writeBuffer: entry("bytes written and not yet sent, above which a session ends", size(true)),
+  overflow: entry(
+    "at the limit of sessions or perSource: refuse, or hold until there is room",
+    v.picklist(["refuse", "hold"], '"refuse" or "hold"'),
+  ),
+  drain: entry("how long a stop waits for sessions to end", duration(false, true)),
+  start: entry("how long the plugin's start may take", duration(true, true)),
+});
+
+const RULES = 'a list of addresses, as ["127.0.0.0/8", "::1"]';
+const rules = v.array(v.string("an address, or ADDRESS/PREFIX"), RULES);
+const access = strict('an object, as { "allow": ["127.0.0.0/8"], "deny": [] }', {
+  allow: entry("who is served, by address or ADDRESS/PREFIX; all when silent", rules),
+  deny: entry("who is not; the longest match of both lists decides", rules),
+});
+
+const shared = {
+  concurrency: entry("how sessions are served; async when silent", concurrency),
+  log: entry("where records go; console when silent", log),
+  limits: entry("counts, rates and deadlines, and what happens at the limit", limits),
+  access: entry("who is served", access),
+};
+
+const PLUGIN = "a built-in plugin, a short name, ./path or an npm package";
+const specifier = v.pipe(v.string(PLUGIN), v.nonEmpty(PLUGIN));
+
+const service = strict('a service: { "plugin": …, "listen": … }', {
+  plugin: v.pipe(specifier, v.description(PLUGIN)),
+  listen: v.pipe(listen, v.description("where it listens")),
+  ...shared,
+  options: entry("checked by the plugin's own schema", v.unknown()),
+});
+
+const SERVICES = '{ "NAME": { "plugin": …, "listen": … } }, at least one';
+const record = <S extends v.GenericSchema>(value: S, expected: string) =>
+  noList(v.record(name, value, expected));
+
+/** A whole manifest. */
+export const manifest = strict('a manifest: { "services": { … } }', {
+  $schema: entry("the JSON Schema of this file, for editors", v.string("a URL or path")),
+  plugins: entry(
+    "short names for plugins of this manifest",
+    record(specifier, '{ "NAME": "./path" }'),
+  ),
+  sinks: entry("sinks by name", record(sink, '{ "NAME": { "type": … } }')),
+  defaults: entry(
+    "merged under every service",
+    strict("an object with concurrency, log, limits or access", shared),
+  ),
+  services: v.pipe(
+    record(service, SERVICES),
+    v.minEntries(1, SERVICES),
+    v.description(SERVICES),
+  ),
+});
+
+/** What `portico.ts` exports, and what a JSON manifest says. */
+export type Manifest = v.InferInput<typeof manifest>;
+/** A manifest with its units converted. */
+export type CheckedManifest = v.InferOutput<typeof manifest>;
+/** One service of it. */
+export type CheckedService = CheckedManifest["services"][string];
+/** What `defaults` may hold. */
+export type CheckedDefaults = NonNullable<CheckedManifest["defaults"]>;
+/** One sink. */
+export type CheckedSink = v.InferOutput<typeof sink>;

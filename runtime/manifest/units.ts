@@ -1,0 +1,53 @@
+/**
+ * The units of the manifest. Each pattern is exactly what its function reads; the patterns go into
+ * the JSON Schema as they are. `none` stands for "no limit" and is read as Infinity, so that a
+ * service can lift a limit of `defaults`.
+ */
+
+/** `250ms` `30s` `5m` `1h`. */
+export const DURATION = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/;
+/** `512B` `10kB` `10MB` `1GB`, in thousands; `64KiB` `10MiB` `1GiB`, in powers of two. */
+export const SIZE = /^(\d+(?:\.\d+)?)(B|[kKMG]B|[KMG]iB)$/;
+/** `50/s` `600/m` `1000/h`. */
+export const RATE = /^(\d+)\/([smh])$/;
+/** A whole number as text: what an environment variable can give. */
+export const COUNT = /^\d+$/;
+
+/** The longest finite duration, in milliseconds: timers count no further. About 596 hours. */
+export const DURATION_MAX: number = 2 ** 31 - 1;
+
+const MILLISECONDS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+const BYTES: Record<string, number> = {
+  B: 1,
+  kB: 1e3,
+  KB: 1e3,
+  MB: 1e6,
+  GB: 1e9,
+  KiB: 2 ** 10,
+  MiB: 2 ** 20,
+  GiB: 2 ** 30,
+};
+
+/** Milliseconds; NaN for what {@link DURATION} does not match. */
+export function parseDuration(text: string): number {
+  const found = DURATION.exec(text);
+  return found === null ? NaN : Number(found[1]) * MILLISECONDS[found[2]!]!;
+}
+
+/** Bytes, rounded down; NaN for what {@link SIZE} does not match. */
+export function parseSize(text: string): number {
+  const found = SIZE.exec(text);
+  return found === null ? NaN : Math.floor(Number(found[1]) * BYTES[found[2]!]!);
+}
+
+/** A token bucket of `count`, refilled over `per` milliseconds; both NaN for what {@link RATE} does not match. */
+export function parseRate(text: string): { count: number; per: number } {
+  const found = RATE.exec(text);
+  if (found === null) return { count: NaN, per: NaN };
+  return { count: Number(found[1]), per: MILLISECONDS[found[2]!]! };
+}
+
+/** `NaN` for what {@link COUNT} does not match. */
+export function parseCount(text: string): number {
+  return COUNT.test(text) ? Number(text) : NaN;
+}

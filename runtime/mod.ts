@@ -1,0 +1,18 @@
+/** What plugins and manifests import as `portico`. */
+export { delimited, fixed, lengthPrefixed } from "./core/codec.ts";
+export type { Codec, Frame } from "./core/codec.ts";
+export { Address } from "./core/endpoint.ts";
+export type { Transport } from "./core/endpoint.ts";
+export { CODES, PorticoError } from "./core/errors.ts";
+export type { Code, Side } from "./core/errors.ts";
+export { API, definePlugin } from "./core/plugin.ts";
+export type {
+  Hooks,
+  Logger,
+  Peer,
+  Plugin,
+  Session,
+  StandardSchema,
+  StartContext,
+} from "./core/plugin.ts";
+export type { EventName, Level, LogRecord, Sink } from "./core/record.ts";

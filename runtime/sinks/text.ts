@@ -1,0 +1,44 @@
+import type { Level, LogRecord } from "../core/record.ts";
+import { timestamp } from "./line.ts";
+import { describe } from "./words.ts";
+
+/** The name in the service column of records that concern the whole server. */
+const SERVER = "portico";
+
+/** One record as a line for people, with its LF: `2026-11-20T12:00:00.000Z info  echo     listening on …`. */
+export function textLine(record: LogRecord): string {
+  const service = (record.service ?? SERVER).padEnd(SERVER.length);
+  return `${timestamp(record.time)} ${record.level.padEnd(5)} ${service} ${describe(record)}\n`;
+}
+
+const RESET = "\u001b[0m";
+const DIM = "\u001b[2m";
+const COLOURS: Readonly<Record<Level, string>> = {
+  debug: DIM,
+  info: "\u001b[32m",
+  warn: "\u001b[33m",
+  error: "\u001b[31m",
+};
+
+/** Makes lines for a terminal: local time of day, and a service column as wide as the longest name so far. */
+export function terminalLines(colour: boolean): (record: LogRecord) => string {
+  let width = SERVER.length;
+  return (record) => {
+    const service = record.service ?? SERVER;
+    width = Math.max(width, service.length);
+    const time = clock(record.time);
+    const level = record.level.padEnd(5);
+    const words = `${service.padEnd(width)}  ${describe(record)}\n`;
+    return colour
+      ? `${DIM}${time}${RESET}  ${COLOURS[record.level]}${level}${RESET}  ${words}`
+      : `${time}  ${level}  ${words}`;
+  };
+}
+
+function clock(time: number): string {
+  const date = new Date(time);
+  const two = (part: number): string => String(part).padStart(2, "0");
+  return `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}.${
+    String(date.getMilliseconds()).padStart(3, "0")
+  }`;
+}

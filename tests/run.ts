@@ -1,0 +1,120 @@
+/**
+ * Runs the suite under each runtime, one after the other, and adds up: the last line is
+ * `N passed, N failed, N skipped` over all of them.
+ *
+ *     node tests/run.ts [--quick] [--runtime node|node24|bun|deno]... [FILE...]
+ *
+ * `--quick` leaves out the files that start servers as processes of their own, and Node 24.
+ */
+import { spawn } from "node:child_process";
+import { globSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const modules = `${root}node_modules/`;
+
+interface Runner {
+  readonly command: string;
+  readonly args: readonly string[];
+  /** Finds the counts in what it printed. */
+  readonly count: (output: string) => Counts;
+}
+
+interface Counts {
+  readonly passed: number;
+  readonly failed: number;
+  readonly skipped: number;
+}
+
+const numberAfter = (pattern: RegExp) => (output: string): number =>
+  Number(output.match(pattern)?.[1] ?? 0);
+
+/** `node --test` ends with lines `# pass 8`. */
+function countNode(output: string): Counts {
+  const of = (word: string): number => numberAfter(new RegExp(`^# ${word} (\\d+)`, "m"))(output);
+  return { passed: of("pass"), failed: of("fail") + of("cancelled"), skipped: of("skipped") };
+}
+
+/** `bun test` ends with lines ` 8 pass`. */
+function countBun(output: string): Counts {
+  const of = (word: string): number => numberAfter(new RegExp(`^ *(\\d+) ${word}`, "m"))(output);
+  return { passed: of("pass"), failed: of("fail"), skipped: of("skip") };
+}
+
+/** `deno test` ends with `ok | 7 passed (5 steps) | 0 failed | 0 ignored (3 steps)`; a step is a test too. */
+function countDeno(output: string): Counts {
+  const of = (word: string): number => {
+    const found = output.match(new RegExp(`(\\d+) ${word}(?: \\((\\d+) steps?\\))?`));
+    return Number(found?.[1] ?? 0) + Number(found?.[2] ?? 0);
+  };
+  return { passed: of("passed"), failed: of("failed"), skipped: of("ignored") };
+}
+
+const node = (command: string): Runner => ({
+  command,
+  args: ["--test", "--test-reporter=tap", "--test-concurrency=1"],
+  count: countNode,
+});
+
+const RUNNERS: Readonly<Record<string, Runner>> = {
+  node: node(`${modules}node/bin/node`),
+  node24: node(`${modules}node24/bin/node`),
+  bun: { command: `${modules}.bin/bun`, args: ["test", "--timeout", "60000"], count: countBun },
+  deno: {
+    command: `${modules}.bin/deno`,
+    args: ["test", "-A", "--no-check", "--unstable-net"],
+    count: countDeno,
+  },
+};
+
+/** Prints a runner's output as it comes: all of it when it fails, else what it closes with. */
+async function run(name: string, files: readonly string[]): Promise<Counts> {
+  const { command, args, count } = RUNNERS[name]!;
+  const started = performance.now();
+  const child = spawn(command, [...args, ...files], {
+    cwd: root,
+    stdio: ["ignore", "pipe", "pipe"],
+    env: { ...process.env, NO_COLOR: "1", FORCE_COLOR: "0" },
+  });
+  let output = "";
+  child.stdout.setEncoding("utf8").on("data", (text: string) => output += text);
+  child.stderr.setEncoding("utf8").on("data", (text: string) => output += text);
+  const code = await new Promise<number | null>((resolve) => child.once("close", resolve));
+  const counted = count(output);
+  const bad = counted.failed > 0 || code !== 0;
+  if (bad || verbose) console.log(output);
+  // A runner that fails without naming a test is a failure all the same; so is one that ran none.
+  const failed = bad || counted.passed === 0 ? Math.max(1, counted.failed) : 0;
+  const seconds = ((performance.now() - started) / 1000).toFixed(1);
+  const { passed, skipped } = counted;
+  console.log(`${name}: ${passed} passed, ${failed} failed, ${skipped} skipped, ${seconds} s`);
+  return { ...counted, failed };
+}
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    quick: { type: "boolean", default: false },
+    verbose: { type: "boolean", default: false },
+    runtime: { type: "string", multiple: true },
+  },
+});
+const { quick, verbose } = values;
+const names = values.runtime ?? Object.keys(RUNNERS).filter((name) => !quick || name !== "node24");
+const unknown = names.find((name) => RUNNERS[name] === undefined);
+if (unknown !== undefined) {
+  console.error(`no runtime ${unknown}: one of ${Object.keys(RUNNERS).join(", ")}`);
+  process.exit(2);
+}
+const files = positionals.length > 0 ? positionals : globSync("tests/**/*_test.ts", { cwd: root })
+  .filter((file) => !quick || !file.includes("/processes/")).sort();
+const sum = { passed: 0, failed: 0, skipped: 0 };
+for (const name of names) {
+  const counts = await run(name, files);
+  sum.passed += counts.passed;
+  sum.failed += counts.failed;
+  sum.skipped += counts.skipped;
+}
+console.log(`${sum.passed} passed, ${sum.failed} failed, ${sum.skipped} skipped`);
+process.exit(sum.failed > 0 ? 1 : 0);
