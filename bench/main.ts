@@ -37,7 +37,9 @@ async function row(
   client: Runtime,
 ): Promise<Result | Failure> {
   try {
-    return conclude(runtime.name, of, await MEASURES[of.kind](runtime, of, settings, client));
+    const rounds = await MEASURES[of.kind](runtime, of, settings, client);
+    const target = settings.self ? undefined : of.target(runtime.name);
+    return conclude(runtime.name, of, rounds, target);
   } catch (error) {
     const { name, title } = of;
     return { runtime: runtime.name, name, title, error: String(error) };
@@ -56,7 +58,7 @@ async function measure({ runtimes, cases, settings, json }: Options): Promise<vo
       say(brief(made));
     }
   }
-  process.stdout.write(markdown(where, rows));
+  process.stdout.write(markdown(where, rows, settings.self ? "bare again" : "Portico"));
   if (json !== undefined) {
     writeFileSync(json, `${JSON.stringify({ machine: where, settings, rows }, null, 2)}\n`);
   }

@@ -14,11 +14,11 @@ const FIRST = 1_000;
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** Resident memory after a full garbage collection; two, since finalizers run after the first. */
+/** Resident memory after full garbage collections: several, since finalizers and pools take their time. */
 async function settled(server: Server): Promise<number> {
-  for (let i = 0; i < 2; i++) {
+  for (let i = 0; i < 4; i++) {
     await exchange(server.target, Uint8Array.of(COLLECT));
-    await pause(150);
+    await pause(100);
   }
   return resident(server.pid);
 }

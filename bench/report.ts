@@ -62,8 +62,12 @@ export function brief(row: Result | Failure): string {
     `${busy}, target ${promise(row.target)}: ${VERDICT[`${row.met}`].replaceAll("*", "")}`;
 }
 
-/** The whole report. */
-export function markdown(machine: Machine, rows: readonly (Result | Failure)[]): string {
+/** The whole report. @param other what the bare servers are compared with. */
+export function markdown(
+  machine: Machine,
+  rows: readonly (Result | Failure)[],
+  other: string,
+): string {
   const { processor, cores, system, date } = machine;
   const place = machine.pinned
     ? "The server and its client have a core each."
@@ -72,7 +76,7 @@ export function markdown(machine: Machine, rows: readonly (Result | Failure)[]):
     [
       `**${TITLES[name]} ${version}**`,
       "",
-      "| | bare | Portico | bare, a second | Portico, a second | Portico ÷ bare | middle half | target | met |",
+      `| | bare | ${other} | bare, a second | ${other}, a second | ${other} ÷ bare | middle half | target | met |`,
       "|---|--:|--:|--:|--:|--:|--:|--:|---|",
       ...rows.filter((row) => row.runtime === name).map(line),
     ].join("\n")

@@ -25,7 +25,7 @@ export interface Result {
   readonly kind: Case["kind"];
   readonly bare: Sample;
   readonly portico: Sample;
-  /** Portico ÷ bare; milliseconds more for `start`. The median of the rounds, and their middle half. */
+  /** Portico ÷ bare; milliseconds more for `start`. The typical one, and the middle half. */
   readonly ratio: number;
   readonly low: number;
   readonly high: number;
@@ -62,20 +62,32 @@ function typical(samples: readonly Sample[]): Sample {
   };
 }
 
-/** Sums the rounds of a case up. */
-export function conclude(runtime: RuntimeName, of: Case, rounds: readonly Round[]): Result {
-  const values = rounds.map(({ bare, portico }) =>
-    of.kind === "start" ? portico.cost - bare.cost : portico.cost / bare.cost
-  );
-  const ratio = median(values);
-  const target = of.target(runtime);
+/** How Portico compares with bare: a ratio, or the difference of start-up times. */
+function compare(kind: Case["kind"], { bare, portico }: Round): number {
+  return kind === "start" ? portico.cost - bare.cost : portico.cost / bare.cost;
+}
+
+/**
+ * Sums the rounds of a case up. Laps are compared one with another, as both sides of a round have had
+ * the same weather; memory has none, so there it is median with median.
+ */
+export function conclude(
+  runtime: RuntimeName,
+  of: Case,
+  rounds: readonly Round[],
+  target: Target | undefined,
+): Result {
+  const values = rounds.map((round) => compare(of.kind, round));
+  const bare = typical(rounds.map((round) => round.bare));
+  const portico = typical(rounds.map((round) => round.portico));
+  const ratio = of.kind === "memory" ? compare(of.kind, { bare, portico }) : median(values);
   return {
     runtime,
     name: of.name,
     title: of.title,
     kind: of.kind,
-    bare: typical(rounds.map((round) => round.bare)),
-    portico: typical(rounds.map((round) => round.portico)),
+    bare,
+    portico,
     ratio,
     low: quantile(values, 0.25),
     high: quantile(values, 0.75),

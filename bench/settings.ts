@@ -17,9 +17,9 @@ export interface Settings {
 export const THOROUGH: Settings = {
   pairs: 3,
   rounds: 4,
-  lap: 350,
+  lap: 300,
   warmUp: 1_200,
-  memories: 4,
+  memories: 6,
   starts: 15,
   self: false,
 };

@@ -296,7 +296,7 @@ describe("resolvePlugin", () => {
       assert.equal(await urlOf(join(home, "srv")), pathToFileURL(join(home, "srv/own.ts")).href);
     });
   }
-  test("resolvePlugin takes an absolute path and a file: URL", async (t) => {
+  test("resolvePlugin takes an absolute path and a file: URL", (t) => {
     const home = folder(t, { "own.ts": PLUGIN });
     const url = pathToFileURL(join(home, "own.ts")).href;
     assert.equal(one({ plugin: join(home, "own.ts") }).plugin.url, url);

@@ -8,7 +8,7 @@
  * - `close` is called from inside `terminate()` and `end()`: here it waits for the end of the verb;
  * - `backlog` is ignored: it is set by descriptor.
  */
-import type { Socket, SocketHandler, TCPSocketListener, UnixSocketListener } from "bun";
+import { closeSync } from "node:fs";
 import type {
   BindableEndpoint,
   Connection,
@@ -22,7 +22,10 @@ import { Address, normalizeHost } from "../../runtime/core/endpoint.ts";
 import type { PorticoError } from "../../runtime/core/errors.ts";
 import { toPorticoError } from "../../runtime/core/errors.ts";
 import { bindFailure } from "../posix/failure.ts";
+import { guard } from "../posix/guard.ts";
+import type { Valve } from "../posix/guard.ts";
 import { setRemaining, stageFile } from "../posix/listen.ts";
+import type { StagedFile } from "../posix/listen.ts";
 import { resolveHost } from "../posix/resolve.ts";
 
 /** A write that leaves more than this unsent returns false. */
@@ -51,7 +54,7 @@ const BUSY = 128;
 
 class BunConnection implements Connection {
   data: unknown = undefined;
-  readonly socket: Socket<BunConnection>;
+  readonly socket: Bun.Socket<BunConnection>;
   readonly context: Context;
   pending = 0;
   /** What the kernel did not take, and what came while it was paused. */
@@ -60,7 +63,7 @@ class BunConnection implements Connection {
   #remote: Address | undefined = undefined;
   #state = 0;
 
-  constructor(socket: Socket<BunConnection>, context: Context) {
+  constructor(socket: Bun.Socket<BunConnection>, context: Context) {
     this.socket = socket;
     this.context = context;
   }
@@ -189,13 +192,14 @@ class BunConnection implements Connection {
 }
 
 /** The callbacks for all connections of one listener; each finds its connection in `socket.data`. */
-function handlers(context: Context): SocketHandler<BunConnection> {
+function handlers(context: Context): Bun.SocketHandler<BunConnection> {
   return {
     open(socket) {
       const connection = new BunConnection(socket, context);
       socket.data = connection;
       if (!context.noDelay) socket.setNoDelay(false);
       context.table.open(connection);
+      guard.accepted(descriptorOf(socket));
     },
     data: (socket, chunk) => socket.data.received(chunk),
     drain: (socket) => socket.data.drained(),
@@ -218,47 +222,98 @@ export async function listen(
 ): Promise<Listener> {
   const file = await stageFile(endpoint);
   const noDelay = endpoint.transport === "unix" || (options.noDelay ?? true);
-  const bound = file?.address ?? new Address("tcp", "", 0, "");
-  const context: Context = { table, noDelay, bound };
-  const shared = { allowHalfOpen: true, socket: handlers(context) };
-  let listener: TCPSocketListener<BunConnection> | UnixSocketListener<BunConnection> | undefined;
+  const listener = new BunListener({ table, noDelay, bound: new Address("tcp", "", 0, "") }, file);
   try {
-    if (file !== undefined) listener = Bun.listen({ ...shared, unix: file.path });
-    else {
-      const { host, family } = await resolveHost(endpoint as InternetEndpoint);
-      const tcp = {
-        ...shared,
-        hostname: host,
-        port: (endpoint as InternetEndpoint).port,
-        // Not in the types of Bun, and measured: with it several sockets share the port.
-        ...(options.reusePort === true && { reusePort: true }),
-        ...(options.ipv6Only === true && family === 6 && { ipv6Only: true }),
-      };
-      const made = Bun.listen(tcp);
-      listener = made;
-      context.bound = new Address("tcp", host, made.port, "");
-    }
-    await setRemaining(descriptorOf(listener), endpoint.transport, options, NATIVE);
+    if (file !== undefined) listener.startUnix(file);
+    else await listener.startTcp(endpoint as InternetEndpoint, options);
+    await setRemaining(listener.descriptor, endpoint.transport, options, NATIVE);
     file?.publish(options.mode);
   } catch (error) {
-    listener?.stop();
-    file?.release();
+    await listener.close();
     throw bindFailure(endpoint, error);
   }
-  const made = listener;
-  let open = true;
-  return {
-    address: context.bound,
-    close: () => {
-      if (open) made.stop();
-      open = false;
-      file?.release();
-      return Promise.resolve();
-    },
-  };
+  return listener;
 }
 
-/** Part of the listener, and not of its types. */
-function descriptorOf(listener: object): number {
-  return (listener as { fd: number }).fd;
+/** What is used of `Bun.listen`'s result; `fd` is part of it, and not of its types. */
+interface Handle {
+  readonly fd: number;
+  stop(): void;
+}
+
+class BunListener implements Listener, Valve {
+  readonly #context: Context;
+  readonly #file: StagedFile | undefined;
+  readonly #shared: { allowHalfOpen: true; socket: Bun.SocketHandler<BunConnection> };
+  #handle: Handle | undefined = undefined;
+  /** The socket, while it is not the runtime's. */
+  #kept = -1;
+
+  constructor(context: Context, file: StagedFile | undefined) {
+    this.#context = context;
+    this.#file = file;
+    this.#shared = { allowHalfOpen: true, socket: handlers(context) };
+  }
+
+  get address(): Address {
+    return this.#context.bound;
+  }
+
+  get descriptor(): number {
+    return this.#handle?.fd ?? -1;
+  }
+
+  startUnix({ address, path }: StagedFile): void {
+    this.#context.bound = address;
+    this.#handle = Bun.listen({ ...this.#shared, unix: path }) as unknown as Handle;
+    guard.add(this);
+  }
+
+  async startTcp(endpoint: InternetEndpoint, options: SocketOptions): Promise<void> {
+    const { host, family } = await resolveHost(endpoint);
+    const listener = Bun.listen({
+      ...this.#shared,
+      hostname: host,
+      port: endpoint.port,
+      // Not in the types of Bun; with it several sockets share the port.
+      ...(options.reusePort === true && { reusePort: true }),
+      ...(options.ipv6Only === true && family === 6 && { ipv6Only: true }),
+    });
+    this.#handle = listener as unknown as Handle;
+    this.#context.bound = new Address("tcp", host, listener.port, "");
+    guard.add(this);
+  }
+
+  shut(kept: number): void {
+    this.#kept = kept;
+    this.#handle!.stop();
+    this.#handle = undefined;
+  }
+
+  open(): void {
+    const fd = this.#kept;
+    this.#kept = -1;
+    // Not in the types of Bun either: a listening socket that is there already.
+    const adopted = { ...this.#shared, fd } as unknown as Parameters<typeof Bun.listen>[0];
+    this.#handle = Bun.listen(adopted) as unknown as Handle;
+  }
+
+  failure(error: PorticoError): void {
+    this.#context.table.failure(error);
+  }
+
+  close(): Promise<void> {
+    guard.remove(this);
+    this.#handle?.stop();
+    this.#handle = undefined;
+    if (this.#kept >= 0) closeSync(this.#kept);
+    this.#kept = -1;
+    this.#file?.release();
+    return Promise.resolve();
+  }
+}
+
+/** Part of a socket, and not of its types. */
+function descriptorOf(socket: Bun.Socket<BunConnection>): number {
+  return (socket as unknown as { fd: number }).fd;
 }

@@ -1,4 +1,8 @@
-/** UDP over `Bun.udpSocket`: interned senders, copies that leave with one `sendMany` for each turn. */
+/**
+ * UDP over `Bun.udpSocket`, with interned senders. Under load copies of what is sent leave with one
+ * `sendMany` for each turn of the event loop. When little is sent that turn would cost more than it
+ * saves, so each datagram leaves at once; which of the two is right is tried now and then.
+ */
 import { isIP } from "node:net";
 import type { DatagramSocket, DatagramTable } from "../../runtime/core/contract.ts";
 import { Address, normalizeHost } from "../../runtime/core/endpoint.ts";
@@ -12,7 +16,15 @@ type BunSocket = Bun.udp.Socket<"uint8array">;
 const UDP_LIMIT = 65507;
 const UDP6_LIMIT = 65527;
 /** Datagrams that one turn gathers before they leave, so that memory stays bounded. */
-const GATHER = 256;
+const GATHER = 1024;
+
+/** Datagrams of one turn that make gathering worth while. */
+const BUSY = 32;
+/** Turns with less after which it ends. */
+const PATIENCE = 16;
+/** Datagrams after which it is tried again: at first, and when it was in vain again and again. */
+const SAMPLE = 64;
+const RARELY = 65536;
 
 /** An address whose host is known to be one that Bun takes. */
 class Sender extends Address {}
@@ -31,6 +43,12 @@ export class UdpSocket implements DatagramSocket {
   #targets: Address[] = [];
   #problems: PorticoError[] = [];
   #scheduled = false;
+  #gathering = false;
+  /** Turns in sequence that gathered little. */
+  #quiet = 0;
+  /** Datagrams to send at once before gathering is tried. */
+  #ahead = SAMPLE;
+  #sample = SAMPLE;
   #closed: Promise<void> | undefined;
 
   constructor(table: DatagramTable, six: boolean) {
@@ -92,6 +110,11 @@ export class UdpSocket implements DatagramSocket {
       this.#backlog.push(bytes, to);
       return true;
     }
+    if (!this.#gathering) {
+      if (--this.#ahead === 0) this.#gathering = true;
+      if (!this.#sendOne(bytes, to)) this.#backlog.push(bytes, to);
+      return true;
+    }
     // Not `slice`, which gives a view of a Buffer.
     this.#targets.push(to);
     this.#packets.push(new Uint8Array(bytes), port, host);
@@ -126,6 +149,7 @@ export class UdpSocket implements DatagramSocket {
     const targets = this.#targets;
     const packets = this.#packets;
     if (targets.length === 0) return;
+    this.#weigh(targets.length);
     let sent = 0;
     try {
       sent = this.#socket!.sendMany(packets);
@@ -140,6 +164,18 @@ export class UdpSocket implements DatagramSocket {
     }
     targets.length = 0;
     packets.length = 0;
+  }
+
+  /** Whether gathering pays, by what one turn has gathered. */
+  #weigh(count: number): void {
+    if (count >= BUSY) {
+      this.#quiet = 0;
+      this.#sample = SAMPLE;
+    } else if (++this.#quiet === PATIENCE) {
+      this.#gathering = false;
+      this.#quiet = 0;
+      this.#ahead = this.#sample = Math.min(this.#sample * 4, RARELY);
+    }
   }
 
   readonly #sendOne = (bytes: Uint8Array, to: Address): boolean => {

@@ -5,20 +5,20 @@
  *    It needs --unstable-net and the ffi permission.
  * 2. A socket of our own, with a thread that waits: without the flag, and for options that belong
  *    before bind(2). It needs the ffi permission.
- * 3. `Deno.listenDatagram` alone, see native.ts. It needs the flag.
- * 4. node:dgram, for UDP only.
+ * 3. For UDP `Deno.listenDatagram` alone, see native.ts; it needs the flag. For Unix sockets it will
+ *    not do: while one peer's queue is full it sends to nobody.
+ * 4. For UDP node:dgram.
  */
 import process from "node:process";
 import type {
   BindableEndpoint,
   DatagramSocket,
   DatagramTable,
-  Lack,
   OptionName,
   SocketOptions,
   Support,
 } from "../../runtime/core/contract.ts";
-import { Address, normalizeHost } from "../../runtime/core/endpoint.ts";
+import { Address, type InternetEndpoint, normalizeHost } from "../../runtime/core/endpoint.ts";
 import { PorticoError } from "../../runtime/core/errors.ts";
 import { bindDgram } from "../node/dgram.ts";
 import { BatchSocket, exchangeOf, limitOf } from "../posix/datagram.ts";
@@ -27,19 +27,13 @@ import { bindFailure } from "../posix/failure.ts";
 import type { DatagramFeatures } from "../posix/features.ts";
 import { LARGEST } from "../posix/inbox.ts";
 import { ffiSupport, type Libc, openLibc } from "../posix/libc.ts";
-import { AF_INET, AF_INET6, AF_UNIX, SO_SNDBUF, SOL_SOCKET } from "../posix/linux.ts";
-import { applyByDescriptor, optionTable } from "../posix/options.ts";
+import { AF_UNIX, SO_SNDBUF, SOL_SOCKET } from "../posix/linux.ts";
+import { applyByDescriptor, familyOf, optionTable } from "../posix/options.ts";
 import { claim, own, type SocketFile } from "../posix/path.ts";
 import { hasIPv6, resolveHost } from "../posix/resolve.ts";
 import { bindWatched } from "../posix/watched.ts";
 import { NativeSocket } from "./native.ts";
 import { pump, type Receiver, senders } from "./receive.ts";
-
-/** What a Unix datagram socket lacks when neither the flag nor the permission is given. */
-const NEITHER: Lack = {
-  reason: "Deno.listenDatagram is an unstable API, and there is no ffi permission",
-  remedy: "add --unstable-net, or --allow-ffi, or better both",
-};
 
 /** Options that node:dgram sets on Deno; those of buffers report success and change nothing. */
 const BY_DGRAM: ReadonlySet<OptionName> = new Set<OptionName>([
@@ -54,14 +48,10 @@ const BY_DGRAM: ReadonlySet<OptionName> = new Set<OptionName>([
 /** What can be done here; it opens nothing. */
 export function datagramFeatures(): DatagramFeatures {
   const ffi = ffiSupport();
-  const native = hasNative();
-  const unix = ffi === true || native ? true : NEITHER;
-  const option = (name: OptionName, transport: string): Support => {
-    if (name === "mode") return unix;
-    return ffi === true || (transport === "udp" && BY_DGRAM.has(name)) ? true : ffi;
-  };
+  const option = (name: OptionName, transport: string): Support =>
+    transport === "udp" && BY_DGRAM.has(name) ? true : ffi;
   return {
-    transports: { udp: true, unixgram: unix },
+    transports: { udp: true, unixgram: ffi },
     options: optionTable(["udp", "unixgram"], option),
   };
 }
@@ -82,45 +72,54 @@ export async function bind(
     if (early || !hasNative()) return await bindWatched(endpoint, table, options);
     return await bindNative(endpoint, table, options, await openLibc());
   }
-  if ("path" in endpoint) return await bindNative(endpoint, table, options);
+  if ("path" in endpoint) return await bindWatched(endpoint, table, options);
   const plain = Object.values(options).every((value) => value === undefined);
-  if (plain && hasNative()) return await bindNative(endpoint, table, options);
-  return await bindDgram(endpoint, table, options);
+  if (plain && hasNative()) return await bindAlone(endpoint, table);
+  return await bindDgram(endpoint, table, options, true);
+}
+
+async function bindAlone(
+  endpoint: InternetEndpoint,
+  table: DatagramTable,
+): Promise<DatagramSocket> {
+  try {
+    const connection = await listenUdp(endpoint);
+    return new NativeSocket(connection, addressOf(connection, endpoint), table);
+  } catch (error) {
+    throw bindFailure(endpoint, error);
+  }
+}
+
+async function listenUdp(endpoint: InternetEndpoint): Promise<Deno.DatagramConn> {
+  const { host, any } = await resolveHost(endpoint);
+  const hostname = any && !hasIPv6() ? "0.0.0.0" : host;
+  return Deno.listenDatagram({ transport: "udp", hostname, port: endpoint.port });
 }
 
 async function bindNative(
   endpoint: BindableEndpoint,
   table: DatagramTable,
   options: SocketOptions,
-  libc?: Libc,
+  libc: Libc,
 ): Promise<DatagramSocket> {
   let file: SocketFile | undefined;
   let connection: Deno.DatagramConn | undefined;
   try {
-    let family = AF_UNIX;
-    if (!hasNative()) {
-      throw new PorticoError("NOT_SUPPORTED", `${NEITHER.reason}: ${NEITHER.remedy}`);
-    }
     if ("path" in endpoint) {
       await claim(endpoint);
       connection = listenUnix(endpoint.path, options.mode);
       // Deno leaves the file behind when it closes.
       file = own(endpoint.path, options.mode);
     } else {
-      const resolved = await resolveHost(endpoint);
-      const plain = resolved.any && !hasIPv6();
-      family = resolved.family === 6 && !plain ? AF_INET6 : AF_INET;
-      const hostname = plain ? "0.0.0.0" : resolved.host;
-      connection = Deno.listenDatagram({ transport: "udp", hostname, port: endpoint.port });
+      connection = await listenUdp(endpoint);
     }
     const address = addressOf(connection, endpoint);
-    const fd = libc === undefined ? -1 : descriptorOf(libc, "datagram", address, taken);
-    const unix = family === AF_UNIX;
-    if (libc === undefined || fd < 0) {
-      return new NativeSocket(connection, address, unix, file, table);
+    const fd = descriptorOf(libc, "datagram", address, taken);
+    if (fd < 0) {
+      throw new PorticoError("NOT_SUPPORTED", "the descriptor of Deno's socket is not found");
     }
-    await applyByDescriptor(fd, unix ? "unixgram" : "udp", options);
-    return batched(libc, connection, fd, family, address, file, table);
+    await applyByDescriptor(fd, "path" in endpoint ? "unixgram" : "udp", options);
+    return batched(libc, connection, fd, address, file, table);
   } catch (error) {
     connection?.close();
     file?.release();
@@ -135,11 +134,11 @@ function batched(
   libc: Libc,
   connection: Deno.DatagramConn,
   fd: number,
-  family: number,
   address: Address,
   file: SocketFile | undefined,
   table: DatagramTable,
 ): DatagramSocket {
+  const family = familyOf(libc, fd);
   const buffer = new Int32Array(new ArrayBuffer(4));
   libc.getOption(fd, SOL_SOCKET, SO_SNDBUF, new Uint8Array(buffer.buffer));
   const exchange = exchangeOf(libc);

@@ -16,20 +16,39 @@ export interface Receiver {
   fail(error: PorticoError): void;
 }
 
+/** Buffers cut from one piece of memory: large pieces become real only where they are written to. */
+const PIECE = 16;
+const spare = new Map<number, Uint8Array<ArrayBuffer>[]>();
+
+/** A buffer that a pending `receive()` holds; several of them may be filled in one turn. */
+function take(size: number): Uint8Array<ArrayBuffer> {
+  let free = spare.get(size);
+  if (free === undefined) spare.set(size, free = []);
+  for (;;) {
+    if (free.length === 0) {
+      const piece = new ArrayBuffer(PIECE * size);
+      for (let i = 0; i < PIECE; i++) free.push(new Uint8Array(piece, i * size, size));
+    }
+    const buffer = free.pop()!;
+    // A callback that transferred what it was lent has taken the whole piece with it.
+    if (buffer.length > 0) return buffer;
+  }
+}
+
 /** Receives until the connection is closed. */
 export async function pump(connection: Deno.DatagramConn, receiver: Receiver): Promise<void> {
   // One byte more than the largest datagram: Deno cuts what does not fit without a sign.
-  let buffer = new Uint8Array(new ArrayBuffer(receiver.size + 1));
+  let buffer = take(receiver.size + 1);
   for (;;) {
     try {
       const [bytes, addr] = await connection.receive(buffer);
       const from = receiver.sender(addr);
       if (bytes.length > receiver.size) receiver.fail(truncated(from, receiver.size));
       else receiver.drain(bytes, from);
-      // A callback that transferred what it was lent has taken the buffer with it.
-      if (buffer.length === 0) buffer = new Uint8Array(new ArrayBuffer(receiver.size + 1));
+      if (buffer.length === 0) buffer = take(receiver.size + 1);
     } catch (error) {
       if (error instanceof Deno.errors.BadResource || error instanceof Deno.errors.Interrupted) {
+        spare.get(buffer.length)?.push(buffer);
         return;
       }
       receiver.fail(receiveFailure((error as { code?: string }).code ?? String(error), error));

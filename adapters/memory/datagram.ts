@@ -13,31 +13,36 @@ export class MemoryDatagrams implements DatagramSocket {
   /** What was sent, by the text of the address it went to. */
   readonly sent: Map<string, Uint8Array[]> = new Map();
   readonly #table: DatagramTable;
-  readonly #closed: () => void;
+  readonly #onClose: () => void;
+  #closed = false;
 
   constructor(address: Address, table: DatagramTable, closed: () => void) {
     this.address = address;
     this.#table = table;
-    this.#closed = closed;
+    this.#onClose = closed;
   }
 
   /** Delivers a datagram from `from`, at the end of this turn. The bytes are lent, then overwritten. */
   deliver(bytes: Uint8Array, from: Address): void {
     const lent = bytes.slice();
     queueMicrotask(() => {
+      if (this.#closed) return;
       this.#table.datagram(this, lent, from);
       lent.fill(0xdd);
     });
   }
 
   send(bytes: Uint8Array, to: Address): boolean {
+    if (this.#closed) return true;
     const code = bytes.length > LARGEST
       ? "EMSGSIZE"
       : to.host === "" && to.path === ""
       ? "PEER_UNNAMED"
       : undefined;
     if (code !== undefined) {
-      queueMicrotask(() => this.#table.failure(this, new PorticoError(code)));
+      queueMicrotask(() => {
+        if (!this.#closed) this.#table.failure(this, new PorticoError(code));
+      });
       return false;
     }
     const answers = this.sent.get(String(to)) ?? [];
@@ -47,7 +52,8 @@ export class MemoryDatagrams implements DatagramSocket {
   }
 
   close(): Promise<void> {
-    this.#closed();
+    this.#closed = true;
+    this.#onClose();
     return Promise.resolve();
   }
 }

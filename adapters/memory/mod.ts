@@ -59,9 +59,8 @@ export class MemoryAdapter implements Adapter {
     return this.#bind(endpoint, (address, closed) => new MemoryDatagrams(address, table, closed));
   }
 
-  /** The end of this turn: every microtask that is queued now comes first. */
   defer(callback: () => void): void {
-    queueMicrotask(callback);
+    setTimeout(callback, 0);
   }
 
   /** Connects to a bound address. */
@@ -96,7 +95,10 @@ export class MemoryAdapter implements Adapter {
       const text = `cannot bind ${formatEndpoint(endpoint)}: the address is in use (EADDRINUSE)`;
       return Promise.reject(new PorticoError("EADDRINUSE", text));
     }
-    const bound = make(address, () => this.#bound.delete(text));
+    const bound = make(address, () => {
+      // Since it was closed another one may have been bound there.
+      if (this.#bound.get(text) === bound) this.#bound.delete(text);
+    });
     this.#bound.set(text, bound);
     return Promise.resolve(bound);
   }

@@ -92,6 +92,7 @@ class MemoryConnection implements Connection {
     const over = this.sealed && this.endSeen && this.pending === 0;
     if (this.failure === undefined && !over) return;
     this.closed = this.sealed = true;
+    this.pending = 0;
     this.peer.over = true;
     this.table.close(this, this.failure);
   }

@@ -1,6 +1,9 @@
 /**
  * UDP through node:dgram: the fallback where there is no FFI, on Node and on Deno. Datagrams come
  * and go one by one.
+ *
+ * Deno's sends overtake each other when several are under way, the last one first: there each waits
+ * for the one before it. On Node that would cost a turn of the event loop for each datagram.
  */
 import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
 import { isIP } from "node:net";
@@ -18,12 +21,14 @@ const UDP_LIMIT = 65507;
 /**
  * Binds a UDP endpoint.
  *
+ * @param serial sends wait for each other.
  * @throws PorticoError of side `config`.
  */
 export async function bindDgram(
   endpoint: InternetEndpoint,
   table: DatagramTable,
   options: SocketOptions,
+  serial = false,
 ): Promise<DatagramSocket> {
   const resolved = await resolveHost(endpoint);
   const plain = resolved.any && !hasIPv6();
@@ -49,7 +54,7 @@ export async function bindDgram(
     apply(socket, options);
     const bound = socket.address();
     const address = new Address("udp", normalizeHost(bound.address), bound.port, "");
-    return new DgramSocket(socket, address, six, table);
+    return new DgramSocket(socket, address, six, serial, table);
   } catch (error) {
     socket.close();
     throw bindFailure(endpoint, error);
@@ -75,16 +80,28 @@ class DgramSocket implements DatagramSocket {
   readonly #socket: Socket;
   readonly #table: DatagramTable;
   readonly #six: boolean;
+  readonly #serial: boolean;
   readonly #book = new AddressBook((host, port) =>
     new Address("udp", normalizeHost(host), port, "")
   );
+  /** Those that wait for the one before them. */
+  #queue: { readonly bytes: Uint8Array; readonly to: Address }[] = [];
+  #sending = false;
+  /** Bytes that the kernel has not taken. */
   #waiting = 0;
   #closed: Promise<void> | undefined;
 
-  constructor(socket: Socket, address: Address, six: boolean, table: DatagramTable) {
+  constructor(
+    socket: Socket,
+    address: Address,
+    six: boolean,
+    serial: boolean,
+    table: DatagramTable,
+  ) {
     this.#socket = socket;
     this.address = address;
     this.#six = six;
+    this.#serial = serial;
     this.#table = table;
     socket.on("message", (bytes: Uint8Array, from: RemoteInfo) => {
       table.datagram(this, bytes, this.#book.find(from.address, from.port));
@@ -106,16 +123,26 @@ class DgramSocket implements DatagramSocket {
       this.#refuse(dropped(1, to, false));
       return true;
     }
-    const { length } = bytes;
-    this.#waiting += length;
-    const host = kind === 4 && this.#six ? `::ffff:${to.host}` : to.host;
-    this.#socket.send(new Uint8Array(bytes), to.port, host, (error) => {
-      this.#waiting -= length;
-      if (error === null || this.#closed !== undefined) return;
+    const copy = new Uint8Array(bytes);
+    this.#waiting += copy.length;
+    if (this.#serial && this.#sending) this.#queue.push({ bytes: copy, to });
+    else this.#transmit(copy, to);
+    return true;
+  }
+
+  #transmit(bytes: Uint8Array, to: Address): void {
+    this.#sending = true;
+    const host = this.#six && !to.host.includes(":") ? `::ffff:${to.host}` : to.host;
+    this.#socket.send(bytes, to.port, host, (error) => {
+      this.#sending = false;
+      this.#waiting -= bytes.length;
+      if (this.#closed !== undefined) return;
+      const next = this.#queue.shift();
+      if (next !== undefined) this.#transmit(next.bytes, next.to);
+      if (error === null) return;
       const { code } = error as NodeJS.ErrnoException;
       this.#table.failure(this, sendFailure(code ?? error.message, to, error));
     });
-    return true;
   }
 
   #refuse(error: PorticoError): false {

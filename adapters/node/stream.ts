@@ -3,10 +3,10 @@
  * native listeners lack.
  *
  * - Nothing is made for a connection but one object: the socket's events find it by a property.
- * - Node (libuv) answers EMFILE by closing the newcomer unheard, so no `failure` comes; see
- *   `descriptors.ts` for the watch that reports it.
+ * - Node (libuv) answers EMFILE by closing the newcomer unheard: `posix/guard.ts` pauses before.
  */
 import type { AddressInfo, ListenOptions, Server, Socket } from "node:net";
+import { closeSync } from "node:fs";
 import { createServer } from "node:net";
 import type {
   BindableEndpoint,
@@ -21,7 +21,10 @@ import { Address, normalizeHost } from "../../runtime/core/endpoint.ts";
 import type { PorticoError } from "../../runtime/core/errors.ts";
 import { toPorticoError } from "../../runtime/core/errors.ts";
 import { bindFailure } from "../posix/failure.ts";
+import { guard } from "../posix/guard.ts";
+import type { Valve } from "../posix/guard.ts";
 import { setRemaining, stageFile } from "../posix/listen.ts";
+import type { StagedFile } from "../posix/listen.ts";
 
 /** Where a socket's events find its connection. */
 const CONNECTION: unique symbol = Symbol("connection");
@@ -35,6 +38,10 @@ class NodeConnection implements Connection {
   error: PorticoError | undefined = undefined;
   #address: Address;
   #remote: Address | undefined = undefined;
+  /** Nothing is written any more. */
+  #sealed = false;
+  /** The peer's end came while reading was paused: Node tells it all the same. */
+  #endHeld = false;
 
   constructor(socket: Socket, table: StreamTable, bound: Address) {
     this.socket = socket;
@@ -63,11 +70,11 @@ class NodeConnection implements Connection {
   }
 
   get pending(): number {
-    return this.socket.writableLength;
+    return this.socket.destroyed ? 0 : this.socket.writableLength;
   }
 
   write(bytes: Uint8Array): boolean {
-    return this.socket.writable ? this.socket.write(bytes) : true;
+    return this.#sealed || this.socket.write(bytes);
   }
 
   pause(): void {
@@ -76,13 +83,25 @@ class NodeConnection implements Connection {
 
   resume(): void {
     this.socket.resume();
+    if (!this.#endHeld) return;
+    this.#endHeld = false;
+    queueMicrotask(() => this.ended());
+  }
+
+  /** From the runtime: the peer's end. */
+  ended(): void {
+    if (this.socket.destroyed) return;
+    if (this.socket.isPaused()) this.#endHeld = true;
+    else this.table.end(this);
   }
 
   end(): void {
+    this.#sealed = true;
     this.socket.end();
   }
 
   abort(quiet = false): void {
+    this.#sealed = true;
     if (quiet || this.#address.transport === "unix") this.socket.destroy();
     else this.socket.resetAndDestroy();
   }
@@ -94,8 +113,7 @@ function onData(this: Socket, chunk: Uint8Array): void {
 }
 
 function onEnd(this: Socket): void {
-  const connection = (this as OwnedSocket)[CONNECTION];
-  connection.table.end(connection);
+  (this as OwnedSocket)[CONNECTION].ended();
 }
 
 function onDrain(this: Socket): void {
@@ -142,61 +160,114 @@ export async function listen(
   options: SocketOptions,
 ): Promise<Listener> {
   const file = await stageFile(endpoint);
-  const context = { address: file?.address ?? new Address("tcp", "", 0, "") };
-  const server = createServer({
-    allowHalfOpen: true,
-    noDelay: options.noDelay ?? true,
-    keepAlive: (options.keepAlive ?? 0) > 0,
-    keepAliveInitialDelay: options.keepAlive ?? 0,
-  }, (socket) => adopt(socket, table, context.address));
+  const listener = new NodeListener(table, options);
   try {
-    await opened(server, {
+    listener.address = file?.address ?? listener.address;
+    await listener.start({
       ...(options.backlog !== undefined && { backlog: options.backlog }),
       ...(file === undefined ? placeOf(endpoint as InternetEndpoint) : { path: file.path }),
       ...(options.reusePort === true && { reusePort: true }),
       ...(options.ipv6Only === true && { ipv6Only: true }),
     });
-    if (file === undefined) context.address = addressOf(server);
-    await setRemaining(descriptorOf(server), endpoint.transport, options, NATIVE);
+    await setRemaining(listener.descriptor, endpoint.transport, options, NATIVE);
     file?.publish(options.mode);
   } catch (error) {
-    server.close();
+    await listener.close();
     file?.release();
     throw bindFailure(endpoint, error);
   }
-  // From here on an error is an accept that failed.
-  server.on("error", (error) => table.failure(toPorticoError(error, "ACCEPT_FAILED", "host")));
-  return {
-    address: context.address,
-    close: () => {
-      // Its callback would wait for the connections too; the port is free at once.
-      if (server.listening) server.close();
-      file?.release();
-      return Promise.resolve();
-    },
-  };
+  listener.file = file;
+  return listener;
+}
+
+class NodeListener implements Listener, Valve {
+  address: Address = new Address("tcp", "", 0, "");
+  file: StagedFile | undefined = undefined;
+  readonly #table: StreamTable;
+  readonly #options: SocketOptions;
+  #server: Server;
+  /** The socket, while it is not the server's. */
+  #kept = -1;
+  #closed = false;
+
+  constructor(table: StreamTable, options: SocketOptions) {
+    this.#table = table;
+    this.#options = options;
+    this.#server = this.#makeServer();
+  }
+
+  /** Node keeps it in the handle; there is no public way to ask. Deno's has none: -1. */
+  get descriptor(): number {
+    return handleOf(this.#server)?.fd ?? -1;
+  }
+
+  async start(where: ListenOptions): Promise<void> {
+    await this.#listen(where);
+    if (this.address.transport !== "unix") {
+      const { address, port } = this.#server.address() as AddressInfo;
+      this.address = new Address("tcp", address, port, "");
+    }
+    guard.add(this);
+  }
+
+  shut(kept: number): void {
+    this.#kept = kept;
+    this.#server.close();
+  }
+
+  open(): void {
+    const fd = this.#kept;
+    this.#kept = -1;
+    this.#server = this.#makeServer();
+    this.#listen({ fd } as ListenOptions).catch((error) => this.failure(toPorticoError(error, "ACCEPT_FAILED")));
+  }
+
+  failure(error: PorticoError): void {
+    this.#table.failure(error);
+  }
+
+  close(): Promise<void> {
+    if (this.#closed) return Promise.resolve();
+    this.#closed = true;
+    guard.remove(this);
+    // Its callback would wait for the connections too; the port is free at once.
+    if (this.#kept >= 0) closeSync(this.#kept);
+    else if (this.#server.listening) this.#server.close();
+    this.file?.release();
+    return Promise.resolve();
+  }
+
+  #makeServer(): Server {
+    const { noDelay, keepAlive = 0 } = this.#options;
+    return createServer({
+      allowHalfOpen: true,
+      noDelay: noDelay ?? true,
+      keepAlive: keepAlive > 0,
+      keepAliveInitialDelay: keepAlive,
+    }, (socket) => {
+      adopt(socket, this.#table, this.address);
+      guard.accepted(handleOf(socket)?.fd ?? -1);
+    });
+  }
+
+  async #listen(where: ListenOptions): Promise<void> {
+    const server = this.#server;
+    await new Promise<void>((resolve, reject) => {
+      server.once("error", reject);
+      server.listen(where, () => {
+        server.off("error", reject);
+        resolve();
+      });
+    });
+    // From here on an error is an accept that failed.
+    server.on("error", (error) => this.failure(toPorticoError(error, "ACCEPT_FAILED", "host")));
+  }
 }
 
 function placeOf({ host, port }: InternetEndpoint): ListenOptions {
   return { port, ...(host !== "*" && { host }) };
 }
 
-function opened(server: Server, where: ListenOptions): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(where, () => {
-      server.off("error", reject);
-      resolve();
-    });
-  });
-}
-
-function addressOf(server: Server): Address {
-  const { address, port } = server.address() as AddressInfo;
-  return new Address("tcp", address, port, "");
-}
-
-/** Node keeps it in the handle; there is no public way to ask. */
-function descriptorOf(server: Server): number {
-  return (server as unknown as { _handle: { fd: number } })._handle.fd;
+function handleOf(owner: Server | Socket): { readonly fd?: number } | undefined {
+  return (owner as unknown as { _handle?: { fd?: number } | null })._handle ?? undefined;
 }

@@ -13,6 +13,7 @@ const SYMBOLS = {
   getsockname: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
   getsockopt: { parameters: ["i32", "i32", "i32", "buffer", "buffer"], result: "i32" },
   setsockopt: { parameters: ["i32", "i32", "i32", "buffer", "u32"], result: "i32" },
+  fchmod: { parameters: ["i32", "u32"], result: "i32" },
   dup3: { parameters: ["i32", "i32", "i32"], result: "i32" },
   close: { parameters: ["i32"], result: "i32" },
   recvmmsg: { parameters: ["i32", "pointer", "u32", "i32", "pointer"], result: "i32" },
@@ -54,6 +55,7 @@ export function open(): Libc {
     },
     setOption: (fd, level, option, value) =>
       result(c.setsockopt(fd, level, option, lent(value), value.byteLength)),
+    permit: (fd, mode) => result(c.fchmod(fd, mode)),
     duplicate: (fd, target, flags) => result(c.dup3(fd, target, flags)),
     close: (fd) => result(c.close(fd)),
     receiveMany(fd, vector, count, flags) {

@@ -22,6 +22,7 @@ export function open(): Libc {
   const getsockname = declare("getsockname", ["int", "void *", "void *"]);
   const getsockopt = declare("getsockopt", ["int", "int", "int", "void *", "void *"]);
   const setsockopt = declare("setsockopt", ["int", "int", "int", "void *", "uint32_t"]);
+  const fchmod = declare("fchmod", ["int", "uint32_t"]);
   const dup3 = declare("dup3", ["int", "int", "int"]);
   const closeDescriptor = declare("close", ["int"]);
   const recvmmsg = declare("recvmmsg", ["int", "void *", "uint32_t", "int", "void *"]);
@@ -49,6 +50,7 @@ export function open(): Libc {
     },
     setOption: (fd, level, option, value) =>
       result(setsockopt(fd, level, option, value, value.byteLength)),
+    permit: (fd, mode) => result(fchmod(fd, mode)),
     duplicate: (fd, target, flags) => result(dup3(fd, target, flags)),
     close(fd) {
       if (isMainThread) return result(closeDescriptor(fd));

@@ -31,6 +31,7 @@ export function open(): Libc {
       return: "int32",
     },
     setsockopt: { arguments: ["int32", "int32", "int32", "pointer", "uint32"], return: "int32" },
+    fchmod: { arguments: ["int32", "uint32"], return: "int32" },
     dup3: { arguments: ["int32", "int32", "int32"], return: "int32" },
     recvmmsg: {
       arguments: ["int32", "pointer", "uint32", "int32", "pointer"],
@@ -73,6 +74,7 @@ export function open(): Libc {
     },
     setOption: (fd, level, option, value) =>
       result(c.setsockopt(fd, level, option, ffi.getRawPointer(value), value.byteLength)),
+    permit: (fd, mode) => result(c.fchmod(fd, mode)),
     duplicate: (fd, target, flags) => result(c.dup3(fd, target, flags)),
     close,
     receiveMany(fd, vector, count, flags) {

@@ -30,6 +30,8 @@ export interface Libc {
   getOption(fd: number, level: number, option: number, value: Uint8Array): number;
   /** setsockopt(2). */
   setOption(fd: number, level: number, option: number, value: Uint8Array): number;
+  /** fchmod(2), which on Deno works for descriptors of its own only. */
+  permit(fd: number, mode: number): number;
   /** dup3(2): `target` becomes another number for what `fd` is, and is closed first. */
   duplicate(fd: number, target: number, flags: number): number;
   /** close(2). */

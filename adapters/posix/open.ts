@@ -1,5 +1,4 @@
 /** Making a bound datagram socket of our own, with every option set: socket(2), setsockopt(2), bind(2). */
-import { fchmodSync } from "node:fs";
 import type { BindableEndpoint, SocketOptions } from "../../runtime/core/contract.ts";
 import { Address, type InternetEndpoint, type UnixEndpoint } from "../../runtime/core/endpoint.ts";
 import { limitOf } from "./datagram.ts";
@@ -56,7 +55,7 @@ async function openUnix(
     apply(libc, fd, AF_UNIX, options, true);
     // bind(2) gives the file the permissions of the descriptor, less the umask: so it is never open
     // to more than `mode` says, not even for a moment.
-    if (options.mode !== undefined) fchmodSync(fd, options.mode);
+    if (options.mode !== undefined) libc.permit(fd, options.mode);
     bindTo(libc, fd, endpoint, encode(address, AF_UNIX)!);
     const file = own(endpoint.path, options.mode);
     try {

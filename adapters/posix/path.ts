@@ -44,6 +44,14 @@ export async function claim(endpoint: UnixEndpoint): Promise<void> {
     );
   }
   if (isAbstract(path)) return;
+  // libuv says EACCES where the kernel says this.
+  const folder = dirname(path);
+  if (lstatSync(folder, { throwIfNoEntry: false }) === undefined) {
+    throw new PorticoError(
+      "ENOENT",
+      `cannot bind ${endpoint.transport}:${path}: there is no folder ${folder} (ENOENT)`,
+    );
+  }
   const before = inode(path);
   if (before === undefined) return;
   if (before === "file") throw taken(endpoint, "a file that is no socket is there");

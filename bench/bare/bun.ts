@@ -2,9 +2,8 @@
  * The server that one writes first with Bun.listen and Bun.udpSocket. `Socket.write` may take a part
  * only, and Bun forgets the rest: what is left is kept and goes out in `drain`.
  */
-import type { Socket, SocketHandler } from "bun";
 import { call, listening } from "./call.ts";
-import { COLLECT, collect, joined, MESSAGE, type Carry } from "./message.ts";
+import { type Carry, COLLECT, collect, joined, MESSAGE } from "./message.ts";
 
 /** A connection's state: what could not be sent yet, and a message that is not whole yet. */
 interface State extends Carry {
@@ -14,7 +13,7 @@ interface State extends Carry {
 const { transport, handler, port, path } = call();
 const hostname = "127.0.0.1";
 
-function send(socket: Socket<State>, bytes: Uint8Array): void {
+function send(socket: Bun.Socket<State>, bytes: Uint8Array): void {
   if (socket.data.backlog !== undefined) {
     socket.data.backlog.push(bytes);
     return;
@@ -23,7 +22,7 @@ function send(socket: Socket<State>, bytes: Uint8Array): void {
   if (sent >= 0 && sent < bytes.length) socket.data.backlog = [bytes.subarray(sent)];
 }
 
-function drain(socket: Socket<State>): void {
+function drain(socket: Bun.Socket<State>): void {
   const backlog = socket.data.backlog;
   socket.data.backlog = undefined;
   for (const bytes of backlog ?? []) send(socket, bytes);
@@ -31,7 +30,7 @@ function drain(socket: Socket<State>): void {
 
 const data = {
   echo: send,
-  pipelined(socket: Socket<State>, chunk: Uint8Array): void {
+  pipelined(socket: Bun.Socket<State>, chunk: Uint8Array): void {
     const bytes = joined(socket.data, chunk);
     let at = 0;
     for (; at + MESSAGE <= bytes.length; at += MESSAGE) {
@@ -39,13 +38,13 @@ const data = {
     }
     if (at < bytes.length) socket.data.held = bytes.slice(at);
   },
-  idle(socket: Socket<State>, chunk: Uint8Array): void {
+  idle(socket: Bun.Socket<State>, chunk: Uint8Array): void {
     if (chunk[0] === COLLECT) collect();
     send(socket, chunk);
   },
 }[handler];
 
-const socket: SocketHandler<State> = {
+const socket: Bun.SocketHandler<State> = {
   open(socket) {
     socket.data = { backlog: undefined, held: undefined };
     if (transport === "tcp") socket.setNoDelay(true);

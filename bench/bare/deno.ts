@@ -4,7 +4,7 @@
  * one read; a larger one is no faster here, and would only make the bare server's memory look bad.
  */
 import { call, listening } from "./call.ts";
-import { COLLECT, collect, joined, MESSAGE, type Carry } from "./message.ts";
+import { type Carry, COLLECT, collect, joined, MESSAGE } from "./message.ts";
 
 const { transport, handler, port, path } = call();
 const hostname = "127.0.0.1";
@@ -62,7 +62,7 @@ async function converse(connection: Deno.Conn): Promise<void> {
   }
 }
 
-async function datagrams(): Promise<void> {
+async function udp(): Promise<void> {
   const socket = Deno.listenDatagram({ transport: "udp", hostname, port });
   listening();
   const buffer = new Uint8Array(65_536);
@@ -87,4 +87,5 @@ async function unix(): Promise<void> {
   for await (const connection of listener) converse(connection);
 }
 
-await { tcp, unix, udp: datagrams }[transport]();
+const servers = { tcp, unix, udp };
+await servers[transport]();

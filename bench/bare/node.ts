@@ -2,7 +2,7 @@
 import dgram from "node:dgram";
 import net from "node:net";
 import { call, listening } from "./call.ts";
-import { COLLECT, collect, joined, MESSAGE, type Carry } from "./message.ts";
+import { type Carry, COLLECT, collect, joined, MESSAGE } from "./message.ts";
 
 const { transport, handler, port, path } = call();
 const host = "127.0.0.1";

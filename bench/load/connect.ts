@@ -1,15 +1,14 @@
 /** Connections of the load generator. */
-import type { Socket, SocketHandler } from "bun";
 import type { Target } from "./traffic.ts";
 
 /** Connects, without Nagle's delay. */
 export function connect<State>(
   target: Target,
   data: State,
-  handler: Pick<SocketHandler<State>, "data" | "drain" | "close">,
-): Promise<Socket<State>> {
+  handler: Pick<Bun.SocketHandler<State>, "data" | "drain" | "close">,
+): Promise<Bun.Socket<State>> {
   const tcp = target.transport === "tcp";
-  const socket: SocketHandler<State> = {
+  const socket: Bun.SocketHandler<State> = {
     ...handler,
     open(socket) {
       if (tcp) socket.setNoDelay(true);

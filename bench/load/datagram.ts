@@ -1,10 +1,9 @@
 /** Connected UDP sockets, each with `depth` datagrams under way. */
-import type { udp } from "bun";
 import { type Count, Lap, type Shape, type Target, type Traffic } from "./traffic.ts";
 
 /** One socket: its datagrams without an answer, and how many answers this turn has brought. */
 interface State {
-  socket: udp.ConnectedSocket<"uint8array">;
+  socket: Bun.udp.ConnectedSocket<"uint8array">;
   unread: number;
   answers: number;
 }

@@ -3,7 +3,6 @@
  * keeps the port for a second (TIME_WAIT, even where it may be used again): without a limit the laps would
  * measure the kernel's search for a free port.
  */
-import type { Socket } from "bun";
 import { connect } from "./connect.ts";
 import { type Count, Lap, type Shape, type Target, type Traffic } from "./traffic.ts";
 
@@ -52,10 +51,10 @@ export class ReconnectTraffic implements Traffic {
   /** The peer's end of the connection is waited for as well: only then has the server closed it. */
   async #once(): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const data = (socket: Socket<State>, chunk: Uint8Array): void => {
+    const data = (socket: Bun.Socket<State>, chunk: Uint8Array): void => {
       if ((socket.data.unread -= chunk.length) === 0) socket.shutdown();
     };
-    const close = (socket: Socket<State>): void => {
+    const close = (socket: Bun.Socket<State>): void => {
       if (socket.data.unread === 0) resolve();
       else reject(new Error(`a connection ended ${socket.data.unread} bytes too early`));
     };

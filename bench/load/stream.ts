@@ -1,5 +1,4 @@
 /** Connections that stay open, over TCP or a Unix socket. */
-import type { Socket } from "bun";
 import { connect } from "./connect.ts";
 import { type Count, Lap, type Shape, type Target, type Traffic } from "./traffic.ts";
 
@@ -16,7 +15,7 @@ export class StreamTraffic implements Traffic {
   readonly #target: Target;
   readonly #shape: Shape;
   readonly #bytes: Uint8Array;
-  readonly #sockets: Socket<State>[] = [];
+  readonly #sockets: Bun.Socket<State>[] = [];
   #lap: Lap | undefined;
 
   constructor(target: Target, shape: Shape) {
@@ -32,7 +31,7 @@ export class StreamTraffic implements Traffic {
     }
   }
 
-  #connect(): Promise<Socket<State>> {
+  #connect(): Promise<Bun.Socket<State>> {
     const fail = (error: Error) => this.#lap?.fail(error);
     return connect<State>(this.#target, { unsent: 0, unread: 0 }, {
       data: (socket, chunk) => {
@@ -51,12 +50,12 @@ export class StreamTraffic implements Traffic {
     });
   }
 
-  #ask(socket: Socket<State>): void {
+  #ask(socket: Bun.Socket<State>): void {
     socket.data.unread = socket.data.unsent = this.#bytes.length;
     this.#send(socket);
   }
 
-  #send(socket: Socket<State>): void {
+  #send(socket: Bun.Socket<State>): void {
     const { unsent } = socket.data;
     if (unsent === 0) return;
     const whole = unsent === this.#bytes.length;

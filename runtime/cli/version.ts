@@ -1,9 +1,11 @@
 import { readFileSync } from "node:fs";
 import process from "node:process";
+import { fileURLToPath } from "node:url";
 
 /** Portico's version, of its package.json. */
 export function version(): string {
-  const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
+  const file = fileURLToPath(new URL("../../package.json", import.meta.url).href);
+  const text = readFileSync(file, "utf8");
   return (JSON.parse(text) as { version: string }).version;
 }
 

@@ -94,9 +94,11 @@ export class StreamSession extends BaseSession implements Flushable, Waiting {
     if (bytes.length === 0) return !this.#busy && !this.#resting;
     this.bytesOut += bytes.length;
     this.active = this.pipeline.deadlines.now;
+    const { gather } = this.pipeline.service;
+    gather.writes++;
     if (this.#out === undefined) {
       this.#out = bytes;
-      this.pipeline.service.gather.add(this);
+      gather.add(this);
     } else if (this.#more === undefined) this.#more = [bytes];
     else this.#more.push(bytes);
     this.#gathered += bytes.length;

@@ -183,7 +183,7 @@ export interface Adapter {
     table: DatagramTable,
     options: SocketOptions,
   ): Promise<DatagramSocket>;
-  /** Runs `callback` once, when the callbacks of this turn of the event loop are done. */
+  /** Runs `callback` once, after every other callback of this round of the event loop. */
   defer(callback: () => void): void;
 }
 

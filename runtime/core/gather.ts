@@ -6,28 +6,33 @@ export interface Flushable {
 }
 
 /**
+ * Outside of hooks a turn is over when nobody has written for so many microtasks: a handler that
+ * awaits what is there already (room to send, then the next line) comes back within two.
+ */
+const PATIENCE = 2;
+
+/**
  * Collects who has written during one turn of the event loop, so that all that one session wrote
  * leaves in one system call. Inside a hook the turn ends with the hook, without timer or promise;
- * outside of hooks the adapter's `defer` ends it. One for each server.
+ * outside of hooks (in pull form, after an `await`) when the microtasks have come to rest, which
+ * costs a tenth of a round of the event loop. One for each server.
  */
 export class Gather {
+  /** Counts the writes of all sessions; they count it up. */
+  writes = 0;
   readonly #defer: (callback: () => void) => void;
-  readonly #flush: () => void;
-  #dirty: Flushable[] = [];
-  #spare: Flushable[] = [];
-  #resting: Flushable[] = [];
+  /** Who has written; the first `#count` places count. The array is never shrunk: that would free it. */
+  readonly #dirty: (Flushable | undefined)[] = [];
+  #count = 0;
   #depth = 0;
-  #deferred = false;
+  #seen = 0;
+  #patience = 0;
+  #watching = false;
+  #resting: Flushable[] = [];
 
+  /** @param defer calls back once, after everybody else has had a turn: {@link Adapter.defer}. */
   constructor(defer: (callback: () => void) => void) {
     this.#defer = defer;
-    this.#flush = () => {
-      this.#deferred = false;
-      this.#drain();
-      const resting = this.#resting;
-      this.#resting = [];
-      for (const session of resting) session.rested();
-    };
   }
 
   /** A hook begins. Hooks may nest: a hook that ends another session, say. */
@@ -37,32 +42,46 @@ export class Gather {
 
   /** The hook is over. */
   leave(): void {
-    if (--this.#depth === 0 && this.#dirty.length > 0) this.#drain();
+    if (--this.#depth === 0 && this.#count > 0) this.#drain();
   }
 
   /** Asks for one `flush` of `session` at the end of the turn. */
   add(session: Flushable): void {
-    this.#dirty.push(session);
-    if (this.#depth === 0) this.#awaitEnd();
+    this.#dirty[this.#count++] = session;
+    if (this.#depth > 0 || this.#watching) return;
+    this.#watching = true;
+    this.#seen = this.writes;
+    this.#patience = PATIENCE;
+    queueMicrotask(this.#watch);
   }
 
-  /** Asks for `rested` when the turn is over: others come first. */
+  /** Asks for `rested` after everybody else has had a turn. */
   rest(session: Flushable): void {
-    this.#resting.push(session);
-    this.#awaitEnd();
+    if (this.#resting.push(session) > 1) return;
+    this.#defer(() => {
+      const resting = this.#resting;
+      this.#resting = [];
+      for (const session of resting) session.rested();
+    });
   }
 
-  #awaitEnd(): void {
-    if (this.#deferred) return;
-    this.#deferred = true;
-    this.#defer(this.#flush);
-  }
+  readonly #watch = (): void => {
+    if (this.#seen !== this.writes) {
+      this.#seen = this.writes;
+      this.#patience = PATIENCE;
+    }
+    if (this.#patience-- > 0) return queueMicrotask(this.#watch);
+    this.#watching = false;
+    this.#drain();
+  };
 
+  /** What is added meanwhile (by a flush that ends a session, say) comes last. */
   #drain(): void {
-    const dirty = this.#dirty;
-    this.#dirty = this.#spare;
-    for (let i = 0; i < dirty.length; i++) dirty[i]!.flush();
-    dirty.length = 0;
-    this.#spare = dirty;
+    for (let i = 0; i < this.#count; i++) {
+      const session = this.#dirty[i]!;
+      this.#dirty[i] = undefined;
+      session.flush();
+    }
+    this.#count = 0;
   }
 }

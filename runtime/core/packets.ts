@@ -6,6 +6,7 @@ import type { DatagramSocket, DatagramTable } from "./contract.ts";
 import { DatagramSession } from "./datagram.ts";
 import type { Address } from "./endpoint.ts";
 import { hookError, isPromise } from "./hooks.ts";
+import { keep } from "./keep.ts";
 import { recordArrival, recordClose } from "./records.ts";
 import type { Service } from "./service.ts";
 
@@ -62,7 +63,7 @@ export class Packets {
     try {
       const answer = hooks.verify!(session);
       if (!isPromise(answer)) return decide(answer, bytes);
-      const kept = bytes.slice();
+      const kept = keep(bytes);
       this.#settle(session, answer, (answer) => decide(answer, kept), () => {});
     } catch (error) {
       this.#fail(session, error);
@@ -82,7 +83,7 @@ export class Packets {
       return this.#leave(session);
     }
     this.#heldBytes += bytes.length;
-    session.hold(bytes.slice());
+    session.hold(keep(bytes));
     turns.wait(session);
   }
 
@@ -112,7 +113,7 @@ export class Packets {
     const { counters, hooks } = this.service;
     counters.served++;
     recordArrival(this.service, "debug", "open", session);
-    const datagram = this.#keeps ? bytes.slice() : bytes;
+    const datagram = this.#keeps ? keep(bytes) : bytes;
     if (hooks.setup === undefined) return this.#handle(session, datagram);
     this.#call(session, () => hooks.setup!(session as never), (state) => {
       session.state = state;

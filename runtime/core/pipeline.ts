@@ -15,6 +15,7 @@ import { Deadlines } from "./deadlines.ts";
 import { PorticoError } from "./errors.ts";
 import { hookError, isPromise } from "./hooks.ts";
 import { recordArrival, recordClose } from "./records.ts";
+import { keep } from "./keep.ts";
 import type { Service } from "./service.ts";
 
 /** How long hooks may take to come back after their sessions were closed, in ms. */
@@ -172,7 +173,7 @@ export class Pipeline {
       const session = connection.data as StreamSession;
       session.bytesIn += chunk.length;
       session.active = deadlines.now;
-      if (session.phase === "served") session.reader.push(lends ? chunk.slice() : chunk);
+      if (session.phase === "served") session.reader.push(lends ? keep(chunk) : chunk);
     };
   }
 

@@ -15,6 +15,10 @@ const decoder = new TextDecoder();
 export class Reader {
   readonly #throttle: (full: boolean) => void;
   readonly #executor: (resolve: (got: boolean) => void, reject: (error: unknown) => void) => void;
+  readonly #chunkExecutor: (
+    resolve: (result: IteratorResult<Uint8Array, undefined>) => void,
+    reject: (error: unknown) => void,
+  ) => void;
   #queue: Uint8Array[] = [];
   /** What codecs look at: `#buffer` from `#start` to `#end`. */
   #buffer: Uint8Array = NOTHING;
@@ -27,7 +31,9 @@ export class Reader {
   #full = false;
   #over = false;
   #error: unknown = undefined;
+  /** Who waits: a reader of frames for more, or a reader of chunks for one. */
   #resolve: ((got: boolean) => void) | undefined = undefined;
+  #resolveChunk: ((result: IteratorResult<Uint8Array, undefined>) => void) | undefined = undefined;
   #reject: ((error: unknown) => void) | undefined = undefined;
 
   /** @param throttle asks the source to wait (true) or to go on (false). */
@@ -37,10 +43,19 @@ export class Reader {
       this.#resolve = resolve;
       this.#reject = reject;
     };
+    this.#chunkExecutor = (resolve, reject) => {
+      this.#resolveChunk = resolve;
+      this.#reject = reject;
+    };
   }
 
   /** Takes over `chunk`. */
   push(chunk: Uint8Array): void {
+    if (this.#resolveChunk !== undefined) {
+      const resolve = this.#resolveChunk;
+      this.#resolveChunk = this.#reject = undefined;
+      return resolve({ value: chunk, done: false });
+    }
     this.#queue.push(chunk);
     this.#size += chunk.length;
     if (this.#resolve !== undefined) this.#wake(true);
@@ -55,13 +70,11 @@ export class Reader {
     if (this.#over) return;
     this.#over = true;
     this.#error = error;
-    if (this.#resolve === undefined) return;
-    if (error === undefined) this.#wake(false);
-    else {
-      const reject = this.#reject!;
-      this.#resolve = this.#reject = undefined;
-      reject(error);
-    }
+    if (this.#reject === undefined) return;
+    if (error !== undefined) this.#reject(error);
+    else if (this.#resolve !== undefined) this.#resolve(false);
+    else this.#resolveChunk!(DONE);
+    this.#resolve = this.#resolveChunk = this.#reject = undefined;
   }
 
   /** The chunks as they came. */
@@ -70,9 +83,7 @@ export class Reader {
       next: () => {
         const chunk = this.#takeChunk();
         if (chunk !== undefined) return Promise.resolve({ value: chunk, done: false });
-        return this.#more().then((got) =>
-          got ? { value: this.#takeChunk()!, done: false } : DONE
-        );
+        return this.#refuseToWait() ?? (this.#over ? Promise.resolve(DONE) : this.#nextChunk());
       },
       return: () => Promise.resolve(DONE),
     };
@@ -134,16 +145,27 @@ export class Reader {
 
   /** Resolves with true when there is more to take, with false at the end. */
   #more(): Promise<boolean> {
-    if (this.#resolve !== undefined) {
-      return Promise.reject(new Error("Cannot read: another read of this session is waiting"));
-    }
     if (this.#queue.length > 0) return Promise.resolve(true);
-    if (this.#over) {
-      return this.#error === undefined ? Promise.resolve(false) : Promise.reject(this.#error);
-    }
-    const promise = new Promise<boolean>(this.#executor);
+    const refused = this.#refuseToWait();
+    if (refused !== undefined) return refused;
+    if (this.#over) return Promise.resolve(false);
+    const promise = new Promise(this.#executor);
     this.#relieve();
     return promise;
+  }
+
+  #nextChunk(): Promise<IteratorResult<Uint8Array, undefined>> {
+    const promise = new Promise(this.#chunkExecutor);
+    this.#relieve();
+    return promise;
+  }
+
+  /** A rejection, when there is nothing that could be waited for in order. */
+  #refuseToWait(): Promise<never> | undefined {
+    if (this.#reject !== undefined) {
+      return Promise.reject(new Error("Cannot read: another read of this session is waiting"));
+    }
+    return this.#over && this.#error !== undefined ? Promise.reject(this.#error) : undefined;
   }
 
   #wake(got: boolean): void {

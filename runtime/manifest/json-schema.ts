@@ -11,7 +11,9 @@ import { CHOICES } from "./fields.ts";
 import { manifest, sink } from "./schema.ts";
 
 /** Where the generated schema lies. */
-export const FILE: string = fileURLToPath(new URL("../portico.schema.json", import.meta.url));
+export const FILE: string = fileURLToPath(
+  new URL("../portico.schema.json", import.meta.url).href,
+);
 
 const CONFIG: ConversionConfig = {
   typeMode: "input",

@@ -1,5 +1,6 @@
 import { Buffer } from "node:buffer";
-import { dirname, resolve } from "node:path";
+import { dirname, isAbsolute, relative, resolve } from "node:path";
+import process from "node:process";
 import type { SocketOptions } from "../core/contract.ts";
 import { type Endpoint, formatEndpoint, parseEndpoint, UNIX_PATH_MAX } from "../core/endpoint.ts";
 import { messageOf } from "../core/errors.ts";
@@ -64,12 +65,12 @@ export class Endpoints {
   #absolute(endpoint: Endpoint, path: Path): Endpoint {
     if (!("path" in endpoint)) return endpoint;
     const abstract = endpoint.path.startsWith("@");
-    const absolute = abstract
+    const bound = abstract
       ? endpoint.path
-      : resolve(dirname(this.#report.source.file), endpoint.path);
-    const length = Buffer.byteLength(absolute);
+      : shorten(endpoint.path, dirname(this.#report.source.file));
+    const length = Buffer.byteLength(bound);
     if (length > UNIX_PATH_MAX) {
-      const what = abstract ? "the name" : `the path ${absolute}`;
+      const what = abstract ? "the name" : `the path ${bound}`;
       this.#report.add(
         path,
         `${what} has ${length} bytes`,
@@ -82,7 +83,7 @@ export class Endpoints {
         },
       );
     }
-    return { ...endpoint, path: absolute };
+    return { ...endpoint, path: bound };
   }
 
   #claim(endpoint: Endpoint, text: string, path: Path): void {
@@ -102,9 +103,23 @@ export class Endpoints {
   }
 }
 
+/**
+ * The path as it is bound: an absolute one as it is; a relative one absolute too, or relative to the
+ * working directory when it lies below. It is the address that peers see: whoever sends a datagram
+ * to `examples/echo/echo.dgram` from there expects the answer from that name.
+ */
+function shorten(path: string, folder: string): string {
+  const absolute = resolve(folder, path);
+  if (isAbsolute(path)) return absolute;
+  const below = relative(process.cwd(), absolute);
+  return below === "" || below.startsWith("..") ? absolute : below;
+}
+
 /** What two endpoints cannot share: TLS and HTTP listen on TCP ports too, and a path holds one socket. */
 function socketOf(endpoint: Endpoint): string {
-  if ("path" in endpoint) return endpoint.path;
+  if ("path" in endpoint) {
+    return endpoint.path.startsWith("@") ? endpoint.path : resolve(endpoint.path);
+  }
   if ("name" in endpoint || endpoint.transport === "udp") return formatEndpoint(endpoint);
   return formatEndpoint({ ...endpoint, transport: "tcp" });
 }

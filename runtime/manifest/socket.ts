@@ -20,11 +20,12 @@ export const SOCKET_ENTRIES = {
   sendBuffer: entry("SO_SNDBUF; the kernel caps it at net.core.wmem_max", size(false)),
   reusePort: entry("SO_REUSEPORT: several sockets on one port", flag()),
   ipv6Only: entry("IPV6_V6ONLY: an IPv6 socket takes no IPv4", flag()),
-  mode: entry(
-    "permissions of the socket file, in octal",
+  // The description stands before the conversion: what follows one is no part of the JSON Schema.
+  mode: v.optional(
     v.pipe(
       v.string(MODE),
       v.regex(/^0?[0-7]{3}$/, MODE),
+      v.description("permissions of the socket file, in octal"),
       v.transform((text) => parseInt(text, 8)),
     ),
   ),

@@ -5,7 +5,10 @@ import type { Writer } from "./writer.ts";
  * Writes each record as a line. Where the reader is too slow records are lost, and the first line
  * that gets through again is followed by one that says how many.
  */
-export function lineSink(writer: Writer, format: (record: LogRecord) => string): Sink {
+export function lineSink(
+  writer: Pick<Writer, "push" | "flush">,
+  format: (record: LogRecord) => string,
+): Sink {
   let lost = 0;
   return {
     write(record) {

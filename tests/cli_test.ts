@@ -1,0 +1,266 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, readFileSync, renameSync } from "node:fs";
+import { connect } from "node:net";
+import { join } from "node:path";
+import process from "node:process";
+import { createInterface } from "node:readline";
+import { describe, test, type TestContext } from "node:test";
+import { parseCall } from "../runtime/cli/args.ts";
+import { columns } from "../runtime/cli/output.ts";
+import { command, MAIN } from "./command.ts";
+import { folder } from "./folder.ts";
+
+/** Runs the command to its end. */
+async function call(...words: string[]): Promise<{ code: number; out: string; err: string }> {
+  const child = spawn(...command(MAIN, ...words), { stdio: ["ignore", "pipe", "pipe"] });
+  let out = "";
+  let err = "";
+  child.stdout.on("data", (chunk) => out += chunk);
+  child.stderr.on("data", (chunk) => err += chunk);
+  const [code] = await once(child, "close");
+  return { code, out, err };
+}
+
+const ECHO = { plugin: "echo", listen: "tcp://127.0.0.1:0" };
+
+function manifest(service: object = {}): string {
+  return JSON.stringify({ services: { echo: { ...ECHO, ...service } } });
+}
+
+describe("parseCall", () => {
+  const table: [string, ReturnType<typeof parseCall>][] = [
+    ["", { command: "run", path: ".", json: false }],
+    ["run", { command: "run", path: ".", json: false }],
+    ["./a", { command: "run", path: "./a", json: false }],
+    ["run a --json", { command: "run", path: "a", json: true }],
+    ["--json check a", { command: "check", path: "a", json: true }],
+    ["doctor", { command: "doctor", path: ".", json: false }],
+    ["check --help", { command: "help", path: ".", json: false }],
+    ["--version", { command: "version", path: ".", json: false }],
+  ];
+  for (const [words, expected] of table) {
+    test(`parseCall reads: portico ${words}`, () => {
+      assert.deepEqual(parseCall(words.split(" ").filter(Boolean)), expected);
+    });
+  }
+  const wrong: [string, string][] = [
+    [
+      "--jsn",
+      '--jsn\n  expected  an option: --help, --version, --json\n  hint      did you mean "--json"?',
+    ],
+    ["--json=yes", "--json=yes\n  expected  --json, which takes no value"],
+    [
+      "chekc",
+      '"chekc"\n  expected  a command: run, check, doctor; or the path of a manifest\n  hint      did you mean "check"?',
+    ],
+    [
+      "ctl stop",
+      '"ctl"\n  expected  a command: run, check, doctor\n  hint      ctl arrives in a later version',
+    ],
+    ["run a b", '"b"\n  expected  one PATH, and nothing after "a"'],
+    ["./a b", '"b"\n  expected  one PATH, and nothing after "./a"'],
+    ["doctor a", '"a"\n  expected  nothing after doctor'],
+  ];
+  for (const [words, message] of wrong) {
+    test(`parseCall refuses: portico ${words}`, () => {
+      assert.throws(() => parseCall(words.split(" ")), {
+        code: "USAGE",
+        message: `  received  ${message}`,
+      });
+    });
+  }
+});
+
+describe("columns", () => {
+  test("columns makes each as wide as its widest cell, and ends no line in spaces", () => {
+    assert.equal(columns([["a", "bb", ""], ["aaa", "b", "c"]], " "), " a    bb\n aaa  b   c\n");
+  });
+});
+
+describe("portico", () => {
+  test("portico --version and --help print, and end with 0", async () => {
+    const version = await call("--version", "--json");
+    assert.equal(version.code, 0);
+    assert.match(JSON.parse(version.out).version, /^\d+\.\d+\.\d+/);
+    const help = await call("run", "--help");
+    assert.equal(help.code, 0);
+    assert.match(help.out, /portico check \[PATH\]/);
+  });
+  test("portico ends with 2 and one block on a wrong call", async () => {
+    const { code, out, err } = await call("rnu");
+    assert.deepEqual([code, out], [2, ""]);
+    assert.match(err, /^error: the call is wrong\n\n {2}received {2}"rnu"\n/);
+  });
+  test("portico run and check end with 2 and one block on a wrong manifest", async (t) => {
+    const home = folder(t, { "portico.json": '{ "services": {} }' });
+    for (const word of ["run", "check"]) {
+      const { code, out, err } = await call(word, home);
+      assert.deepEqual([code, out], [2, ""], word);
+      assert.match(err, /^error: the manifest is wrong\n\n.*portico\.json:1:15 {2}services\n/);
+    }
+  });
+  test("portico --json tells problems as JSON", async (t) => {
+    const home = folder(t, { "portico.json": '{ "services": {} }' });
+    const { code, err } = await call("check", home, "--json");
+    const { error } = JSON.parse(err);
+    assert.equal(code, 2);
+    assert.equal(error.code, "MANIFEST_INVALID");
+    assert.deepEqual(error.problems[0].path, ["services"]);
+    assert.equal(error.problems[0].line, 1);
+  });
+  test("portico check prints a line for each strategy, sink and endpoint, and binds nothing", async (t) => {
+    const home = folder(t, {
+      "portico.json": manifest({ listen: ["tcp://127.0.0.1:0", "unix:./e.sock"] }),
+    });
+    const { code, out, err } = await call("check", home);
+    assert.deepEqual([code, err], [0, ""]);
+    assert.deepEqual(out.trimEnd().split("\n").map((line) => line.split(/ {2,}/)), [
+      ["ok", "echo", "plugin echo", "strategy async"],
+      ["ok", "echo", "plugin echo", "sink console"],
+      ["ok", "echo", "plugin echo", "tcp://127.0.0.1:0"],
+      ["ok", "echo", "plugin echo", "unix:./e.sock"],
+    ]);
+    assert.equal(existsSync(join(home, "e.sock")), false);
+  });
+  test("portico check ends with 2 and says why this machine cannot", async (t) => {
+    const home = folder(t, {
+      "portico.json": manifest({
+        concurrency: "threads",
+        log: { type: "file", path: "no/a.log" },
+        listen: ["unix:./no/e.sock", { endpoint: "tcp://127.0.0.1:0", mode: "0600" }],
+      }),
+    });
+    const { code, out } = await call("check", home, "--json");
+    const { ok, services } = JSON.parse(out);
+    assert.deepEqual([code, ok], [2, false]);
+    const lacks = services[0].findings.map((finding: { lacks: { reason: string }[] }) =>
+      finding.lacks.map(({ reason }) => reason).join()
+    );
+    assert.match(lacks[0], /later version/);
+    assert.match(lacks[1], /ENOENT/);
+    assert.match(lacks[2], /ENOENT/);
+    assert.match(lacks[3], /^mode: /);
+  });
+  test("portico doctor tells every transport, strategy and socket option", async () => {
+    const { code, out } = await call("doctor", "--json");
+    const report = JSON.parse(out);
+    assert.equal(code, 0);
+    assert.equal(report.transports.tcp.can, true);
+    assert.equal(report.strategies.async.can, true);
+    assert.match(report.strategies.spawn.reason, /later version/);
+    const options = new Set(report.options.map(({ option }: { option: string }) => option));
+    assert.equal(options.size, 18);
+    for (const entry of [...Object.values(report.transports), ...report.options]) {
+      const { can, reason } = entry as { can: boolean; reason?: string };
+      assert.ok(can || reason, JSON.stringify(entry));
+    }
+    const text = await call("doctor");
+    assert.match(text.out, /\n {2}keepAlive +tcp/);
+  });
+});
+
+/** A server that runs, with its records as they come. */
+async function serve(t: TestContext, home: string): Promise<{
+  /** Sends it a signal. Deno's child.kill() sends one only, and reports it as the end of the process. */
+  signal(name: NodeJS.Signals): void;
+  /** Its exit code and signal. */
+  exited: Promise<unknown[]>;
+  /** The next record of this event. */
+  next(event: string): Promise<Record<string, unknown>>;
+}> {
+  const child = spawn(...command(MAIN, home, "--json"), { stdio: ["ignore", "pipe", "inherit"] });
+  t.after(() => child.kill("SIGKILL"));
+  // From the start: the end may be there before its last record has been read.
+  const exited = once(child, "exit");
+  const records = createInterface({ input: child.stdout! })[Symbol.asyncIterator]();
+  async function next(event: string): Promise<Record<string, unknown>> {
+    for (;;) {
+      const { value, done } = await records.next();
+      if (done) throw new Error(`no record ${event} came`);
+      const record = JSON.parse(value);
+      if (record.event === event) return record;
+    }
+  }
+  const start = await next("start");
+  assert.equal(start["pid"], child.pid);
+  await next("ready");
+  return { exited, next, signal: (name) => void process.kill(child.pid!, name) };
+}
+
+describe("portico run", () => {
+  test("portico run ends with 0 on SIGTERM, and says why it stops", async (t) => {
+    const { exited, next, signal } = await serve(t, folder(t, { "portico.json": manifest() }));
+    signal("SIGTERM");
+    assert.equal((await next("stop"))["reason"], "SIGTERM");
+    const [code, by] = await exited;
+    assert.deepEqual([code, by], [0, null]);
+  });
+  test("portico run opens log files anew on SIGHUP, and writes a status record on SIGUSR2", async (t) => {
+    const home = folder(t, {
+      "portico.json": manifest({ log: ["console", { type: "file", path: "a.log" }] }),
+    });
+    const { exited, next, signal } = await serve(t, home);
+    renameSync(join(home, "a.log"), join(home, "a.log.1"));
+    signal("SIGHUP");
+    await next("reload");
+    signal("SIGUSR2");
+    assert.equal((await next("status"))["service"], "echo");
+    signal("SIGINT");
+    await exited;
+    const events = (file: string): unknown[] =>
+      readFileSync(join(home, file), "utf8").trimEnd().split("\n").map((line) =>
+        JSON.parse(line).event
+      );
+    assert.deepEqual(events("a.log.1"), ["start", "listening", "ready"]);
+    assert.deepEqual(events("a.log"), ["reload", "status", "stop"]);
+  });
+  test("portico run closes at once on a second signal", async (t) => {
+    const home = folder(t, { "portico.json": manifest({ limits: { drain: "none" } }) });
+    const { exited, next, signal } = await serve(t, home);
+    signal("SIGUSR2");
+    const { endpoints } = await next("status") as { endpoints: string[] };
+    const peer = connect(Number(endpoints[0]!.split(":").at(-1)), "127.0.0.1");
+    // The server may reset it.
+    peer.on("error", () => {});
+    peer.write("x");
+    await once(peer, "data");
+    signal("SIGTERM");
+    await next("drain");
+    signal("SIGTERM");
+    assert.equal((await next("stop"))["reason"], "SIGTERM");
+    assert.deepEqual(await exited, [0, null]);
+    peer.destroy();
+  });
+  test("portico run goes on when a plugin throws outside of its hooks", async (t) => {
+    const home = folder(t, {
+      "portico.json": manifest({ plugin: "./p.ts" }),
+      "p.ts": `export default { name: "p", transports: ["stream"], start() {
+  setTimeout(() => { Promise.reject(new Error("nobody awaits")); }, 20);
+  setTimeout(() => { throw new Error("nobody catches"); }, 30);
+  return { data() {} };
+} };`,
+    });
+    const { exited, next, signal } = await serve(t, home);
+    for (const message of ["nobody awaits", "nobody catches"]) {
+      const record = await next("error");
+      assert.deepEqual([record["message"], record["side"]], [message, "plugin"]);
+    }
+    signal("SIGTERM");
+    const [code] = await exited;
+    assert.equal(code, 0);
+  });
+  test("portico run ends with 1 when an address is in use, naming the service", async (t) => {
+    const { exited, next, signal } = await serve(t, folder(t, { "portico.json": manifest() }));
+    signal("SIGUSR2");
+    const { endpoints } = await next("status") as { endpoints: string[] };
+    const home = folder(t, { "portico.json": manifest({ listen: endpoints[0] }) });
+    const { code, err } = await call("run", home, "--json");
+    assert.equal(code, 1);
+    assert.equal(JSON.parse(err).error.code, "EADDRINUSE");
+    assert.match(JSON.parse(err).error.message, /"echo"/);
+    signal("SIGTERM");
+    await exited;
+  });
+});

@@ -1,0 +1,178 @@
+/** The files of Unix sockets, for streams and for datagrams. */
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { existsSync, lstatSync, mkdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import type { SocketOptions, Support } from "../../runtime/core/contract.ts";
+import { until } from "../until.ts";
+import type { Harness, Tested } from "./harness.ts";
+import type { Case, Stage } from "./stage.ts";
+import { both, kernel, rejects } from "./stage.ts";
+
+type Unix = "unix" | "unixgram";
+type Bound = { close(): Promise<void> };
+
+const NOTHING = {
+  open() {},
+  data() {},
+  drain() {},
+  end() {},
+  close() {},
+  failure() {},
+  datagram() {},
+};
+
+function open(stage: Stage, path: string, options: SocketOptions = {}): Promise<Bound> {
+  return stage.transport === "unix"
+    ? stage.adapter.listen({ transport: "unix", path }, NOTHING, options)
+    : stage.adapter.bind({ transport: "unixgram", path }, NOTHING, options);
+}
+
+function pathOf(stage: Stage): string {
+  return (stage.harness.place(stage.transport) as { path: string }).path;
+}
+
+/** Leaves a socket file that nobody listens on. */
+function leaveStale(path: string, transport: Unix): void {
+  const kind = transport === "unix" ? "SOCK_STREAM" : "SOCK_DGRAM";
+  const { status, stderr } = spawnSync("python3", [
+    "-c",
+    `import socket,sys; socket.socket(socket.AF_UNIX, socket.${kind}).bind(sys.argv[1])`,
+    path,
+  ], { encoding: "utf8" });
+  assert.equal(status, 0, stderr);
+  assert.ok(lstatSync(path).isSocket());
+}
+
+/** That somebody is heard through the path or name. */
+async function talk(stage: Stage, path: string): Promise<void> {
+  if (stage.transport === "unix") {
+    const server = await stage.listen(
+      { data: (connection, chunk) => void connection.write(chunk) },
+      {},
+      { transport: "unix", path },
+    );
+    const peer = await stage.connect(server);
+    peer.write("hello");
+    await until("the echo", () => peer.received === 5);
+    assert.equal(String((await server.connection(0)).connection.local), `unix:${path}`);
+  } else {
+    const receiver = await stage.bind(
+      (receiver, bytes, from) => void receiver.send(bytes, from),
+      {},
+      { transport: "unixgram", path },
+    );
+    const peer = await stage.join();
+    peer.send("hello", receiver.socket.address);
+    await until("the answer", () => peer.received.length === 1);
+  }
+}
+
+const mode = (harness: Harness, transport: Tested): Support =>
+  both(
+    harness.kernel,
+    harness.adapter.features.options.mode[transport] ?? { reason: "it has no meaning" },
+  );
+
+export const files: readonly Case[] = [
+  {
+    name: "the file is there while it listens, and gone afterwards",
+    needs: kernel,
+    async run(stage) {
+      const path = pathOf(stage);
+      const bound = await open(stage, path);
+      assert.ok(lstatSync(path).isSocket());
+      await bound.close();
+      assert.equal(existsSync(path), false);
+    },
+  },
+  {
+    name: "a stale file is taken over",
+    needs: kernel,
+    async run(stage) {
+      for (const kind of ["unix", "unixgram"] as const) {
+        const path = pathOf(stage);
+        leaveStale(path, kind);
+        await talk(stage, path);
+      }
+    },
+  },
+  {
+    name: "a live socket of the other kind is refused, and stays",
+    needs: (harness) => both(harness.kernel, harness.adapter.features.transports.unixgram),
+    async run(stage) {
+      const path = pathOf(stage);
+      const other = stage.transport === "unix"
+        ? await stage.adapter.bind({ transport: "unixgram", path }, NOTHING, {})
+        : await stage.adapter.listen({ transport: "unix", path }, NOTHING, {});
+      await rejects(open(stage, path), "EADDRINUSE", path);
+      assert.ok(lstatSync(path).isSocket());
+      await other.close();
+    },
+  },
+  {
+    name: "a file that is no socket is refused, and stays as it is",
+    needs: kernel,
+    async run(stage) {
+      const path = pathOf(stage);
+      writeFileSync(path, "mine");
+      await rejects(open(stage, path), "EADDRINUSE", path);
+      assert.equal(statSync(path).size, 4);
+      const folder = pathOf(stage);
+      mkdirSync(folder);
+      await rejects(open(stage, folder), "EADDRINUSE", folder);
+    },
+  },
+  {
+    name: "on close the file goes only if it is still ours",
+    needs: kernel,
+    async run(stage) {
+      const path = pathOf(stage);
+      const bound = await open(stage, path);
+      rmSync(path);
+      writeFileSync(path, "another's");
+      await bound.close();
+      assert.equal(statSync(path).size, 9);
+    },
+  },
+  {
+    name: "mode is applied",
+    needs: mode,
+    async run(stage) {
+      for (const mode of [0o600, 0o660, 0o666]) {
+        const path = pathOf(stage);
+        const bound = await open(stage, path, { mode });
+        assert.equal((statSync(path).mode & 0o777).toString(8), mode.toString(8));
+        await bound.close();
+      }
+    },
+  },
+  {
+    name: "a folder that is not there is refused, by name",
+    needs: kernel,
+    async run(stage) {
+      const path = `${pathOf(stage)}/no/such.sock`;
+      await rejects(open(stage, path), "ENOENT", path);
+    },
+  },
+  {
+    name: "the longest path works, one byte more is refused",
+    needs: kernel,
+    async run(stage) {
+      const base = pathOf(stage);
+      const longest = base + "x".repeat(107 - base.length);
+      await talk(stage, longest);
+      const longer = `${base}${"y".repeat(108 - base.length)}`;
+      await rejects(open(stage, longer), "ENAMETOOLONG", longer);
+    },
+  },
+  {
+    name: "an abstract name works, leaves no file, and is refused while in use",
+    needs: (harness) => both(harness.kernel, harness.adapter.features.abstract),
+    async run(stage) {
+      const path = `@portico-${process.pid}-${stage.transport}-${Math.trunc(performance.now())}`;
+      await talk(stage, path);
+      await rejects(open(stage, path), "EADDRINUSE", path);
+      assert.equal(existsSync(path), false);
+    },
+  },
+];

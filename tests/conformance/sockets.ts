@@ -1,0 +1,192 @@
+/** Peers with sockets, on node:net and node:dgram: as clients they behave alike on every runtime. */
+import { spawn } from "node:child_process";
+import type { Socket as Gram } from "node:dgram";
+import { createSocket } from "node:dgram";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import type { Socket } from "node:net";
+import { connect, createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Adapter, BindableEndpoint, DatagramSocket } from "../../runtime/core/contract.ts";
+import { Address } from "../../runtime/core/endpoint.ts";
+import { within } from "../until.ts";
+import type {
+  ConnectOptions,
+  DatagramPeer,
+  DatagramTransport,
+  Harness,
+  StreamPeer,
+  Tested,
+} from "./harness.ts";
+import { concat, encode } from "./harness.ts";
+
+export class SocketHarness implements Harness {
+  readonly adapter: Adapter;
+  readonly kernel = true;
+  #folder: string | undefined = undefined;
+  #names = 0;
+  readonly #endings: (() => Promise<unknown> | void)[] = [];
+
+  constructor(adapter: Adapter) {
+    this.adapter = adapter;
+  }
+
+  place(transport: Tested): BindableEndpoint {
+    if (transport === "tcp" || transport === "udp") {
+      return { transport, host: "127.0.0.1", port: 0 };
+    }
+    this.#folder ??= mkdtempSync(join(tmpdir(), "portico-"));
+    return { transport, path: join(this.#folder, `${this.#names++}.sock`) };
+  }
+
+  async connect(to: Address, { host, reading = true }: ConnectOptions = {}): Promise<StreamPeer> {
+    const where = to.transport === "unix"
+      ? { path: to.path.replace(/^@/, "\0") }
+      : { host: host ?? to.host, port: to.port };
+    const socket = connect({ ...where, allowHalfOpen: true });
+    if (!reading) socket.pause();
+    const peer = new Peer(socket);
+    this.#endings.push(() => peer.leave());
+    try {
+      await once(socket, "connect");
+    } catch (error) {
+      // The server was quicker to reset it than we to hear that it had been there.
+      if (!peer.wasReset) throw error;
+    }
+    peer.start(reading);
+    return peer;
+  }
+
+  async join(transport: DatagramTransport, from = "127.0.0.1"): Promise<DatagramPeer> {
+    if (transport === "unixgram") {
+      const received: Uint8Array[] = [];
+      const table = {
+        datagram: (_: DatagramSocket, bytes: Uint8Array) => void received.push(bytes.slice()),
+        failure: () => {},
+      };
+      const socket = await this.adapter.bind(this.place(transport), table, {});
+      this.#endings.push(() => socket.close());
+      return {
+        address: socket.address,
+        received,
+        send: (bytes, to) =>
+          void socket.send(typeof bytes === "string" ? encode(bytes) : bytes, to),
+      };
+    }
+    const socket = createSocket(from.includes(":") ? "udp6" : "udp4");
+    this.#endings.push(() => new Promise<void>((resolve) => socket.close(() => resolve())));
+    socket.bind(0, from);
+    await once(socket, "listening");
+    return new Correspondent(socket);
+  }
+
+  async sendUnnamed(bytes: string, to: Address): Promise<void> {
+    const child = spawn("socat", ["-", `UNIX-SENDTO:${to.path}`], {
+      stdio: ["pipe", "ignore", "inherit"],
+    });
+    child.stdin.end(bytes);
+    const [code] = await within("socat", once(child, "close"));
+    if (code !== 0) throw new Error(`socat failed with ${code}`);
+  }
+
+  /** What a kernel has taken before, it delivers before the round trip of a new connection. */
+  async settle(): Promise<void> {
+    const server = createServer((socket) => socket.pipe(socket)).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const { port } = server.address() as { port: number };
+    const socket = connect(port, "127.0.0.1");
+    for (let i = 0; i < 3; i++) {
+      socket.write("x");
+      await within("a round trip", once(socket, "data"));
+    }
+    socket.end();
+    socket.resume();
+    await within("the end of a round trip", once(socket, "close"));
+    await new Promise<void>((resolve) => server.close(() => resolve()));
+  }
+
+  async close(): Promise<void> {
+    for (const end of this.#endings) await end();
+    if (this.#folder !== undefined) rmSync(this.#folder, { recursive: true, force: true });
+  }
+}
+
+class Peer implements StreamPeer {
+  readonly #socket: Socket;
+  readonly #chunks: Uint8Array[] = [];
+  received = 0;
+  ended = false;
+  gone = false;
+  wasReset = false;
+  local = "unix:";
+  remote = "unix:";
+
+  constructor(socket: Socket) {
+    this.#socket = socket;
+    socket.on("end", () => this.ended = true);
+    socket.on("close", () => this.gone = true);
+    socket.on(
+      "error",
+      (error: NodeJS.ErrnoException) => this.wasReset = error.code === "ECONNRESET",
+    );
+  }
+
+  start(reading: boolean): void {
+    const { localAddress, localPort, remoteAddress, remotePort } = this.#socket;
+    if (localPort !== undefined) {
+      this.local = String(new Address("tcp", localAddress!, localPort, ""));
+      this.remote = String(new Address("tcp", remoteAddress!, remotePort!, ""));
+    }
+    this.#socket.on("data", (chunk: Uint8Array) => {
+      this.#chunks.push(chunk);
+      this.received += chunk.length;
+    });
+    if (!reading) this.#socket.pause();
+  }
+
+  get unsent(): number {
+    return this.#socket.writableLength;
+  }
+
+  bytes(): Uint8Array {
+    return concat(this.#chunks);
+  }
+
+  write(bytes: Uint8Array | string): void {
+    this.#socket.write(bytes);
+  }
+
+  end(): void {
+    this.#socket.end();
+  }
+
+  reset(): void {
+    this.#socket.resetAndDestroy();
+  }
+
+  leave(): void {
+    this.#socket.destroy();
+  }
+
+  read(): void {
+    this.#socket.resume();
+  }
+}
+
+class Correspondent implements DatagramPeer {
+  readonly #socket: Gram;
+  readonly address: Address;
+  readonly received: Uint8Array[] = [];
+
+  constructor(socket: Gram) {
+    this.#socket = socket;
+    const { address, port } = socket.address();
+    this.address = new Address("udp", address, port, "");
+    socket.on("message", (bytes: Uint8Array) => this.received.push(bytes.slice()));
+  }
+
+  send(bytes: Uint8Array | string, to: Address): void {
+    this.#socket.send(bytes, to.port, to.host);
+  }
+}

@@ -1,0 +1,52 @@
+/**
+ * The suite that every adapter passes: the rules of `contract.ts`, as cases by transport. What an
+ * adapter does not offer is skipped with its own reason; its name is never asked.
+ */
+import type { Support } from "../../runtime/core/contract.ts";
+import { datagrams, groups } from "./datagrams.ts";
+import { endings } from "./endings.ts";
+import { files } from "./files.ts";
+import { flow } from "./flow.ts";
+import type { Harness, Tested } from "./harness.ts";
+import { connectionLeaks, leaks } from "./leaks.ts";
+import { binding, listeners } from "./listeners.ts";
+import { datagramOptions, noDelay, refusals, streamOptions } from "./options.ts";
+import type { Case } from "./stage.ts";
+import { play } from "./stage.ts";
+import { streams } from "./streams.ts";
+
+export const TRANSPORTS: readonly Tested[] = ["tcp", "unix", "udp", "unixgram"];
+
+const FOR_ALL: readonly Case[] = [...binding, ...refusals, ...leaks];
+const FOR_STREAMS: readonly Case[] = [
+  ...streams,
+  ...flow,
+  ...endings,
+  ...listeners,
+  ...streamOptions,
+  ...noDelay,
+  ...connectionLeaks,
+];
+const FOR_DATAGRAMS: readonly Case[] = [
+  ...datagrams,
+  ...groups,
+  ...datagramOptions,
+];
+
+/** The cases of one transport. */
+export function casesOf(transport: Tested): readonly Case[] {
+  const stream = transport === "tcp" || transport === "unix";
+  return [
+    ...(stream ? FOR_STREAMS : FOR_DATAGRAMS),
+    ...(transport.startsWith("unix") ? files : []),
+    ...FOR_ALL,
+  ].filter(({ only }) => only === undefined || only === transport);
+}
+
+/** Why a case cannot be played here; true when it can. */
+export function supportOf(harness: Harness, transport: Tested, { needs }: Case): Support {
+  const offered = harness.adapter.features.transports[transport];
+  return offered === true ? needs?.(harness, transport) ?? true : offered;
+}
+
+export { play };

@@ -1,0 +1,44 @@
+/** Waiting in tests: always for something that has a name, and never for ever. */
+
+/** How long anything may take that a test waits for, in ms. */
+const PATIENCE = 10_000;
+
+/** Resolves as soon as `condition` holds; it is looked at in every turn of the event loop. */
+export async function until(
+  what: string | (() => string),
+  condition: () => boolean,
+  limit: number = PATIENCE,
+): Promise<void> {
+  const end = performance.now() + limit;
+  for (let turns = 0; !condition(); turns++) {
+    if (performance.now() > end) {
+      throw new Error(`waited ${limit} ms for ${typeof what === "string" ? what : what()}`);
+    }
+    await new Promise<void>((resolve) => {
+      if (turns < 50) setImmediate(resolve);
+      else setTimeout(resolve, 1);
+    });
+  }
+}
+
+/** What `promise` resolves with, or an error that names what was waited for. */
+export async function within<Value>(
+  what: string,
+  promise: Promise<Value>,
+  limit: number = PATIENCE,
+): Promise<Value> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`waited ${limit} ms for ${what}`)), limit);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Lets pass as many turns of the event loop as anything in memory can need. */
+export async function turns(count = 3): Promise<void> {
+  for (let i = 0; i < count; i++) await new Promise<void>((resolve) => setTimeout(resolve, 0));
+}
