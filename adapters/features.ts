@@ -39,7 +39,12 @@ export function makeFeatures(own: Own): Features {
     abstract: LINUX,
     resets: own.resets,
     lends: own.lends,
-    options: optionTable(["tcp", "udp", "unix", "unixgram"], (option, transport) =>
-      transport === "tcp" || transport === "unix" ? stream(option) : own.datagram(option, transport)),
+    options: optionTable(
+      ["tcp", "udp", "unix", "unixgram"],
+      (option, transport) =>
+        transport === "tcp" || transport === "unix"
+          ? stream(option)
+          : own.datagram(option, transport),
+    ),
   };
 }

@@ -149,9 +149,10 @@ function batched(
     address,
     limit: limitOf(family, buffer[0]!),
     release() {
-      taken.delete(fd);
       connection.close();
       file?.release();
+      // Deno keeps the descriptor until the receive that is under way has come back.
+      return pumping.then(() => void taken.delete(fd));
     },
   });
   const receiver: Receiver = {
@@ -161,7 +162,7 @@ function batched(
     fail: (error) => table.failure(socket, error),
   };
   // It ends when the connection is closed.
-  void pump(connection, receiver);
+  const pumping = pump(connection, receiver);
   return socket;
 }
 

@@ -18,12 +18,18 @@ export function makeAdapter(): Adapter {
     name: "deno",
     features: makeFeatures({
       unixgram: unstable || UNSTABLE,
-      resets: { reason: "Deno.listen has no reset", remedy: "none is needed: the peer sees the end" },
+      resets: {
+        reason: "Deno.listen has no reset",
+        remedy: "none is needed: the peer sees the end",
+      },
       lends: true,
       native: unstable ? NATIVE : NATIVE.filter((name) => name !== "reusePort"),
       lacks: {
         ...(!unstable && { reusePort: UNSTABLE }),
-        ipv6Only: { reason: "Deno.listen has no such option", remedy: "listen on [::1] or another address" },
+        ipv6Only: {
+          reason: "Deno.listen has no such option",
+          remedy: "listen on [::1] or another address",
+        },
       },
       datagram: () => true,
     }),

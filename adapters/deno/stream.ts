@@ -55,13 +55,11 @@ export async function listen(
     throw bindFailure(endpoint, error);
   }
   const loop = new AcceptLoop(listener, table, address, options.noDelay ?? true);
-  void loop.run();
   return {
     address,
     close: () => {
-      loop.close();
       file?.release();
-      return Promise.resolve();
+      return loop.close();
     },
   };
 }
@@ -77,8 +75,10 @@ class AcceptLoop {
   readonly #table: StreamTable;
   readonly #bound: Address;
   readonly #noDelay: boolean;
+  readonly #ended: Promise<void>;
   #closed = false;
   #timer: ReturnType<typeof setTimeout> | undefined = undefined;
+  #wake: (() => void) | undefined = undefined;
 
   constructor(
     listener: Deno.TcpListener | Deno.UnixListener,
@@ -90,13 +90,15 @@ class AcceptLoop {
     this.#table = table;
     this.#bound = bound;
     this.#noDelay = noDelay;
+    this.#ended = this.#run();
   }
 
-  async run(): Promise<void> {
+  async #run(): Promise<void> {
     let pause = BACK_OFF_FIRST;
     while (!this.#closed) {
       try {
         const conn = await this.#listener.accept();
+        if (this.#closed) return conn.close();
         pause = BACK_OFF_FIRST;
         if ("setNoDelay" in conn && this.#noDelay) setNoDelay(conn);
         new DenoConnection(conn, this.#table, this.#bound).start();
@@ -105,17 +107,23 @@ class AcceptLoop {
         const error = toPorticoError(thrown, "ACCEPT_FAILED");
         if (error.side === "peer") continue;
         this.#table.failure(error);
-        await new Promise((resolve) => this.#timer = setTimeout(resolve, pause));
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve;
+          this.#timer = setTimeout(resolve, pause);
+        });
         pause = Math.min(2 * pause, BACK_OFF_LAST);
       }
     }
   }
 
-  close(): void {
-    if (this.#closed) return;
+  /** Deno keeps the socket until the accept that is under way has come back. */
+  close(): Promise<void> {
+    if (this.#closed) return this.#ended;
     this.#closed = true;
     clearTimeout(this.#timer);
+    this.#wake?.();
     this.#listener.close();
+    return this.#ended;
   }
 }
 

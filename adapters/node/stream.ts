@@ -219,7 +219,9 @@ class NodeListener implements Listener, Valve {
     const fd = this.#kept;
     this.#kept = -1;
     this.#server = this.#makeServer();
-    this.#listen({ fd } as ListenOptions).catch((error) => this.failure(toPorticoError(error, "ACCEPT_FAILED")));
+    this.#listen({ fd } as ListenOptions).catch((error) =>
+      this.failure(toPorticoError(error, "ACCEPT_FAILED"))
+    );
   }
 
   failure(error: PorticoError): void {

@@ -5,6 +5,7 @@
  * The thread starts with the first descriptor and ends a moment after the last; it is the
  * descriptors that keep the process alive, not the thread.
  */
+import process from "node:process";
 import { Worker } from "node:worker_threads";
 import { ptr } from "bun:ffi";
 import type { Symbols } from "./ffi-bun.ts";

@@ -9,13 +9,11 @@ import { watchWith } from "./epoll.ts";
 const SYMBOLS = {
   socket: { args: ["i32", "i32", "i32"], returns: "i32" },
   bind: { args: ["i32", "ptr", "u32"], returns: "i32" },
-  connect: { args: ["i32", "ptr", "u32"], returns: "i32" },
   listen: { args: ["i32", "i32"], returns: "i32" },
   getsockname: { args: ["i32", "ptr", "ptr"], returns: "i32" },
   getsockopt: { args: ["i32", "i32", "i32", "ptr", "ptr"], returns: "i32" },
   setsockopt: { args: ["i32", "i32", "i32", "ptr", "u32"], returns: "i32" },
   fchmod: { args: ["i32", "u32"], returns: "i32" },
-  dup3: { args: ["i32", "i32", "i32"], returns: "i32" },
   close: { args: ["i32"], returns: "i32" },
   recvmmsg: { args: ["i32", "ptr", "u32", "i32", "ptr"], returns: "i32" },
   sendmmsg: { args: ["i32", "ptr", "u32", "i32"], returns: "i32" },
@@ -41,7 +39,6 @@ export function open(): Libc {
   return {
     socket: (domain, type, protocol) => result(c.socket(domain, type, protocol)),
     bind: (fd, address, size) => result(c.bind(fd, ptr(address), size)),
-    connect: (fd, address, size) => result(c.connect(fd, ptr(address), size)),
     listen: (fd, backlog) => result(c.listen(fd, backlog)),
     name(fd, address) {
       length[0] = address.byteLength;
@@ -56,7 +53,6 @@ export function open(): Libc {
     setOption: (fd, level, option, value) =>
       result(c.setsockopt(fd, level, option, ptr(value), value.byteLength)),
     permit: (fd, mode) => result(c.fchmod(fd, mode)),
-    duplicate: (fd, target, flags) => result(c.dup3(fd, target, flags)),
     close: (fd) => result(c.close(fd)),
     receiveMany: (fd, vector, count, flags) =>
       result(c.recvmmsg(fd, vector as Address, count, flags, null)),

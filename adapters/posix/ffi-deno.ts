@@ -8,13 +8,11 @@ import { type Libc, LIBC_FILES, type Pointer, type Watch } from "./libc.ts";
 const SYMBOLS = {
   socket: { parameters: ["i32", "i32", "i32"], result: "i32" },
   bind: { parameters: ["i32", "buffer", "u32"], result: "i32" },
-  connect: { parameters: ["i32", "buffer", "u32"], result: "i32" },
   listen: { parameters: ["i32", "i32"], result: "i32" },
   getsockname: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
   getsockopt: { parameters: ["i32", "i32", "i32", "buffer", "buffer"], result: "i32" },
   setsockopt: { parameters: ["i32", "i32", "i32", "buffer", "u32"], result: "i32" },
   fchmod: { parameters: ["i32", "u32"], result: "i32" },
-  dup3: { parameters: ["i32", "i32", "i32"], result: "i32" },
   close: { parameters: ["i32"], result: "i32" },
   recvmmsg: { parameters: ["i32", "pointer", "u32", "i32", "pointer"], result: "i32" },
   sendmmsg: { parameters: ["i32", "pointer", "u32", "i32"], result: "i32" },
@@ -41,7 +39,6 @@ export function open(): Libc {
   return {
     socket: (domain, type, protocol) => result(c.socket(domain, type, protocol)),
     bind: (fd, address, size) => result(c.bind(fd, lent(address), size)),
-    connect: (fd, address, size) => result(c.connect(fd, lent(address), size)),
     listen: (fd, backlog) => result(c.listen(fd, backlog)),
     name(fd, address) {
       length[0] = address.byteLength;
@@ -56,7 +53,6 @@ export function open(): Libc {
     setOption: (fd, level, option, value) =>
       result(c.setsockopt(fd, level, option, lent(value), value.byteLength)),
     permit: (fd, mode) => result(c.fchmod(fd, mode)),
-    duplicate: (fd, target, flags) => result(c.dup3(fd, target, flags)),
     close: (fd) => result(c.close(fd)),
     receiveMany(fd, vector, count, flags) {
       const n = c.recvmmsg(fd, vector as Deno.PointerValue, count, flags, null);

@@ -17,7 +17,6 @@ export function open(): Libc {
     lib.func(name, "int", parameters) as unknown as (...values: unknown[]) => number;
   const socket = declare("socket", ["int", "int", "int"]);
   const bind = declare("bind", ["int", "void *", "uint32_t"]);
-  const connect = declare("connect", ["int", "void *", "uint32_t"]);
   const listen = declare("listen", ["int", "int"]);
   const getsockname = declare("getsockname", ["int", "void *", "void *"]);
   const getsockopt = declare("getsockopt", ["int", "int", "int", "void *", "void *"]);
@@ -36,7 +35,6 @@ export function open(): Libc {
       return fd < 0 || isMainThread ? fd : entrust(fd);
     },
     bind: (fd, address, size) => result(bind(fd, address, size)),
-    connect: (fd, address, size) => result(connect(fd, address, size)),
     listen: (fd, backlog) => result(listen(fd, backlog)),
     name(fd, address) {
       length[0] = address.byteLength;
@@ -51,7 +49,6 @@ export function open(): Libc {
     setOption: (fd, level, option, value) =>
       result(setsockopt(fd, level, option, value, value.byteLength)),
     permit: (fd, mode) => result(fchmod(fd, mode)),
-    duplicate: (fd, target, flags) => result(dup3(fd, target, flags)),
     close(fd) {
       if (isMainThread) return result(closeDescriptor(fd));
       closeSync(fd);

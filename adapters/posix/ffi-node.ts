@@ -23,7 +23,6 @@ export function open(): Libc {
   const { functions: c, lib } = ffi.dlopen(null, {
     socket: { arguments: ["int32", "int32", "int32"], return: "int32" },
     bind: { arguments: ["int32", "pointer", "uint32"], return: "int32" },
-    connect: { arguments: ["int32", "pointer", "uint32"], return: "int32" },
     listen: { arguments: ["int32", "int32"], return: "int32" },
     getsockname: { arguments: ["int32", "pointer", "pointer"], return: "int32" },
     getsockopt: {
@@ -60,7 +59,6 @@ export function open(): Libc {
       return fd < 0 || isMainThread ? fd : entrust(fd);
     },
     bind: (fd, address, size) => result(c.bind(fd, ffi.getRawPointer(address), size)),
-    connect: (fd, address, size) => result(c.connect(fd, ffi.getRawPointer(address), size)),
     listen: (fd, backlog) => result(c.listen(fd, backlog)),
     name(fd, address) {
       length[0] = address.byteLength;
@@ -75,7 +73,6 @@ export function open(): Libc {
     setOption: (fd, level, option, value) =>
       result(c.setsockopt(fd, level, option, ffi.getRawPointer(value), value.byteLength)),
     permit: (fd, mode) => result(c.fchmod(fd, mode)),
-    duplicate: (fd, target, flags) => result(c.dup3(fd, target, flags)),
     close,
     receiveMany(fd, vector, count, flags) {
       const n = c.recvmmsg(fd, vector as bigint, count, flags, 0n);

@@ -20,8 +20,6 @@ export interface Libc {
   socket(domain: number, type: number, protocol: number): number;
   /** bind(2) to the first `size` bytes of a sockaddr. */
   bind(fd: number, address: Uint8Array, size: number): number;
-  /** connect(2). */
-  connect(fd: number, address: Uint8Array, size: number): number;
   /** listen(2): on a socket that listens already it changes the backlog. */
   listen(fd: number, backlog: number): number;
   /** getsockname(2) into `address`; the size of the name. */
@@ -32,8 +30,6 @@ export interface Libc {
   setOption(fd: number, level: number, option: number, value: Uint8Array): number;
   /** fchmod(2), which on Deno works for descriptors of its own only. */
   permit(fd: number, mode: number): number;
-  /** dup3(2): `target` becomes another number for what `fd` is, and is closed first. */
-  duplicate(fd: number, target: number, flags: number): number;
   /** close(2). */
   close(fd: number): number;
   /** recvmmsg(2) without a time limit: how many messages of `vector` were filled. */

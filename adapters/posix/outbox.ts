@@ -62,8 +62,12 @@ export class Outbox {
     if (this.#owner !== owner) {
       this.flush();
       this.#owner = owner;
-    } else if (this.#count === BATCH || this.#used + size > this.#arena.length) {
+    } else if (
+      this.#count > 0 && (this.#count === BATCH || this.#used + size > this.#arena.length)
+    ) {
       this.flush();
+      // It may have met a full queue: then this one has its place behind those that wait.
+      if (owner.holds(to)) return owner.full(bytes, to);
     }
     if (size > this.#arena.length) this.#grow(size);
     const i = this.#count++;

@@ -74,8 +74,9 @@ export default definePlugin({
         enter(session, options.lobby);
         for await (const line of session.lines(1024)) {
           const [, name, argument] = /^\/(\w+)\s*(.*)$/.exec(line) ?? [];
-          if (name === undefined) tell(session.state.room, `${session.state.nick}: ${line}`, session);
-          else if (commands[name] === undefined) session.write(`! ${HELP}\n`);
+          if (name === undefined) {
+            tell(session.state.room, `${session.state.nick}: ${line}`, session);
+          } else if (commands[name] === undefined) session.write(`! ${HELP}\n`);
           else commands[name](session, argument!.trim());
           if (name === "quit") return;
         }

@@ -41,6 +41,8 @@ export class StreamSession extends BaseSession implements Flushable, Waiting {
   placed = false;
   turn = false;
   served = false;
+  /** `error` has been called: a second failure is not its business. */
+  failed = false;
   gone = false;
   #killed = false;
   #sealed = false;

@@ -11,6 +11,7 @@ export class DatagramSession extends BaseSession implements Waiting {
   readonly packets: Packets;
   readonly remote: Address;
   over = false;
+  reason: string | undefined = undefined;
   readonly #socket: DatagramSocket;
   #held: Uint8Array | undefined = undefined;
   #since = 0;
@@ -39,9 +40,14 @@ export class DatagramSession extends BaseSession implements Waiting {
     return this.#held !== undefined;
   }
 
-  /** Milliseconds since it was held; 0 when it was served at once. */
+  /** Milliseconds since it was held, or served; 0 when nobody wants to know. */
   get age(): number {
     return this.#since === 0 ? 0 : Math.floor(performance.now() - this.#since);
+  }
+
+  /** It is served now. Its duration is part of a `debug` record. */
+  begin(): void {
+    if (this.#since === 0 && this.service.log.wants("debug")) this.#since = performance.now();
   }
 
   /** Keeps the datagram until its turn comes. */
@@ -74,6 +80,7 @@ export class DatagramSession extends BaseSession implements Waiting {
 
   abort(): void {
     this.over = true;
+    this.reason ??= "aborted";
     this.signalEnd("aborted");
   }
 

@@ -1,4 +1,5 @@
 import type { StreamSession } from "./connection.ts";
+import { Count } from "./count.ts";
 import type { Limits } from "./plan.ts";
 
 /** How long a session that has ended waits for its peer to close too, in ms; then it is closed. */
@@ -18,13 +19,12 @@ export class Deadlines {
   readonly #limits: Limits;
   readonly #missed: (session: StreamSession, deadline: DeadlineName) => void;
   readonly #epoch: number = performance.now();
+  readonly #live: Count = new Count();
   readonly #always: boolean;
   readonly #period: number;
   #first: StreamSession | undefined = undefined;
   #last: StreamSession | undefined = undefined;
   #timer: ReturnType<typeof setInterval> | undefined = undefined;
-  #count = 0;
-  #whenEmpty: (() => void) | undefined = undefined;
 
   constructor(
     limits: Limits,
@@ -39,7 +39,7 @@ export class Deadlines {
 
   /** Sessions in the list. */
   get count(): number {
-    return this.#count;
+    return this.#live.value;
   }
 
   /** The exact time, on the same clock as {@link now}. */
@@ -52,7 +52,7 @@ export class Deadlines {
     if (this.#last === undefined) this.#first = session;
     else this.#last.next = session;
     this.#last = session;
-    this.#count++;
+    this.#live.up();
     if (this.#always) this.watch();
   }
 
@@ -62,9 +62,8 @@ export class Deadlines {
     if (session.next === undefined) this.#last = session.previous;
     else session.next.previous = session.previous;
     session.previous = session.next = undefined;
-    if (--this.#count > 0) return;
-    this.stop();
-    this.#whenEmpty?.();
+    if (this.#live.value === 1) this.stop();
+    this.#live.down();
   }
 
   /** Arms the timer: a session waits for something. */
@@ -88,16 +87,7 @@ export class Deadlines {
 
   /** Resolves with true when no session is left, with false when one is after `limit` ms. */
   empty(limit: number): Promise<boolean> {
-    if (this.#count === 0) return Promise.resolve(true);
-    return new Promise((resolve) => {
-      const late = (): void => resolve(false);
-      const timer = limit === Infinity ? undefined : setTimeout(late, limit);
-      this.#whenEmpty = () => {
-        this.#whenEmpty = undefined;
-        clearTimeout(timer);
-        resolve(true);
-      };
-    });
+    return this.#live.empty(limit);
   }
 
   #look(): void {

@@ -16,6 +16,14 @@ export function hookError(thrown: unknown): PorticoError {
     : new PorticoError("HOOK_FAILED", messageOf(thrown), { cause: thrown });
 }
 
+/** What a plugin's own awaits throw when their session has ended under them. */
+export function isOver(thrown: unknown): boolean {
+  if (thrown instanceof PorticoError) {
+    return thrown.code === "SESSION_CLOSED" || thrown.side === "peer";
+  }
+  return thrown instanceof DOMException && thrown.name === "AbortError";
+}
+
 /** Makes the plugin's own log. Its fields cannot replace those that say who speaks. */
 export function makeLogger(log: Log, service: string, session?: number): Logger {
   const say = (level: Level, text: string, fields: Fields | undefined): void => {
@@ -66,7 +74,9 @@ export async function startPlugin(
   const late = new Promise<never>((_, reject) => {
     if (limit === Infinity) return;
     timer = setTimeout(() => {
-      const text = `the start of plugin ${JSON.stringify(plugin)} did not return within ${limit} ms`;
+      const text = `the start of plugin ${
+        JSON.stringify(plugin)
+      } did not return within ${limit} ms`;
       reject(new PorticoError("START_TIMEOUT", text));
     }, limit);
   });

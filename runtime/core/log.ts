@@ -64,7 +64,8 @@ export class Log {
 /** The fields of an `error` record. */
 export function errorFields(error: { code?: unknown; side?: unknown }): Record<string, unknown> {
   const cause = (error as { cause?: unknown }).cause;
-  const stack = error instanceof Error && (error as {side?: unknown}).side === "plugin" && cause instanceof Error
+  const stack = error instanceof Error && (error as { side?: unknown }).side === "plugin" &&
+      cause instanceof Error
     ? cause.stack
     : undefined;
   return {

@@ -2,7 +2,10 @@
  * The way of a datagram through one service: the steps of `pipeline.ts`, without an open and a
  * close. What is answered at once is not copied; what has to wait is, in bounds.
  */
+import type { Caller } from "./calls.ts";
+import { callHook, follow } from "./calls.ts";
 import type { DatagramSocket, DatagramTable } from "./contract.ts";
+import { Count } from "./count.ts";
 import { DatagramSession } from "./datagram.ts";
 import type { Address } from "./endpoint.ts";
 import { hookError, isPromise } from "./hooks.ts";
@@ -21,14 +24,18 @@ export class Packets {
   /** The lent bytes have to be copied before the hook sees them: it may look at them later. */
   readonly #keeps: boolean;
   #heldBytes = 0;
-  #live = 0;
-  #whenEmpty: (() => void) | undefined = undefined;
+  readonly #live: Count = new Count();
+  readonly #caller: Caller<DatagramSession>;
 
   constructor(service: Service) {
     const { hooks } = service;
     this.service = service;
     this.#keeps = service.pulls || hooks.setup !== undefined ||
       hooks.data?.constructor.name === "AsyncFunction";
+    this.#caller = {
+      gather: service.gather,
+      failed: (session, thrown) => this.#fail(session, thrown),
+    };
     this.table = {
       datagram: (socket, bytes, from) => this.#arrive(socket, bytes, from),
       failure: (_socket, error) => service.report(error),
@@ -37,7 +44,7 @@ export class Packets {
 
   /** Sessions that are held or served now. */
   get live(): number {
-    return this.#live;
+    return this.#live.value;
   }
 
   // VERIFY
@@ -55,19 +62,20 @@ export class Packets {
   }
 
   #verify(session: DatagramSession, bytes: Uint8Array): void {
-    const { hooks } = this.service;
-    const decide = (answer: boolean, datagram: Uint8Array): void => {
-      if (answer === false) this.#refuse(session, { rule: "verify" });
-      else this.#limit(session, datagram);
-    };
+    let answer: boolean | Promise<boolean>;
     try {
-      const answer = hooks.verify!(session);
-      if (!isPromise(answer)) return decide(answer, bytes);
-      const kept = keep(bytes);
-      this.#settle(session, answer, (answer) => decide(answer, kept), () => {});
+      answer = this.service.hooks.verify!(session);
     } catch (error) {
-      this.#fail(session, error);
+      return this.#fail(session, error);
     }
+    if (!isPromise(answer)) return this.#decide(session, bytes, answer);
+    const kept = keep(bytes);
+    follow(this.#caller, session, answer, (answer) => this.#decide(session, kept, answer));
+  }
+
+  #decide(session: DatagramSession, bytes: Uint8Array, answer: boolean): void {
+    if (answer === false) this.#refuse(session, { rule: "verify" });
+    else this.#limit(session, bytes);
   }
 
   // LIMIT
@@ -76,7 +84,7 @@ export class Packets {
     const { gate, turns } = this.service;
     const limit = gate.enter(this.#sourceOf(session));
     if (limit !== undefined) return this.#refuse(session, { limit });
-    this.#live++;
+    this.#live.up();
     if (turns.enter()) return this.#serve(session, bytes);
     if (this.#heldBytes + bytes.length > HELD_MAX) {
       this.#refuse(session, { limit: "hold" });
@@ -112,10 +120,11 @@ export class Packets {
   #serve(session: DatagramSession, bytes: Uint8Array): void {
     const { counters, hooks } = this.service;
     counters.served++;
+    session.begin();
     recordArrival(this.service, "debug", "open", session);
     const datagram = this.#keeps ? keep(bytes) : bytes;
     if (hooks.setup === undefined) return this.#handle(session, datagram);
-    this.#call(session, () => hooks.setup!(session as never), (state) => {
+    callHook(this.#caller, session, () => hooks.setup!(session as never), (state) => {
       session.state = state;
       this.#handle(session, datagram);
     }, () => this.#leaveTurn(session));
@@ -128,13 +137,13 @@ export class Packets {
       session.reader.push(bytes);
       session.closeReader();
       const done = (): void => this.#finish(session);
-      return this.#call(session, () => hooks.handle!(session), done, done);
+      return callHook(this.#caller, session, () => hooks.handle!(session), done, done);
     }
     try {
       const answer = hooks.data(session, bytes);
       if (answer !== undefined && isPromise(answer)) {
         const done = (): void => this.#finish(session);
-        return this.#settle(session, answer, done, done);
+        return follow(this.#caller, session, answer, done, done);
       }
     } catch (error) {
       this.#fail(session, error);
@@ -148,20 +157,21 @@ export class Packets {
     const { hooks } = this.service;
     if (hooks.finish === undefined) return this.#leaveTurn(session);
     const done = (): void => this.#leaveTurn(session);
-    this.#call(session, () => hooks.finish!(session), done, done);
+    callHook(this.#caller, session, () => hooks.finish!(session), done, done);
   }
 
   #leaveTurn(session: DatagramSession): void {
     session.over = true;
     session.signalEnd("done");
-    recordClose(this.service, "debug", session, session.age, "done");
+    session.reason ??= "done";
+    recordClose(this.service, "debug", session, session.age);
     this.service.turns.leave();
     this.#leave(session);
   }
 
   #leave(session: DatagramSession): void {
     this.service.gate.leave(this.#sourceOf(session));
-    if (--this.#live === 0) this.#whenEmpty?.();
+    this.#live.down();
   }
 
   // ERROR
@@ -169,67 +179,21 @@ export class Packets {
   #fail(session: DatagramSession, thrown: unknown): void {
     const { service } = this;
     const { hooks } = service;
+    session.reason ??= "error";
     if (hooks.error === undefined) return service.report(hookError(thrown), session.id);
     service.counters.errors++;
-    const second = (error: unknown): void => service.report(hookError(error), session.id);
-    try {
-      const answer = hooks.error(session, thrown);
-      if (isPromise(answer)) answer.catch(second);
-    } catch (error) {
-      second(error);
-    }
-  }
-
-  // How a hook is called: followed at once, or when it comes back.
-
-  #call<Answer>(
-    session: DatagramSession,
-    hook: () => Answer | Promise<Answer>,
-    well: (answer: Answer) => void,
-    ill: () => void,
-  ): void {
-    let answer: Answer | Promise<Answer>;
-    try {
-      answer = hook();
-    } catch (error) {
-      this.#fail(session, error);
-      return ill();
-    }
-    if (isPromise(answer)) this.#settle(session, answer, well, ill);
-    else well(answer);
-  }
-
-  #settle<Answer>(
-    session: DatagramSession,
-    promise: Promise<Answer>,
-    well: (answer: Answer) => void,
-    ill: () => void,
-  ): void {
-    const { gather } = this.service;
-    promise.then((answer) => {
-      gather.enter();
-      well(answer);
-      gather.leave();
-    }, (error) => {
-      gather.enter();
-      this.#fail(session, error);
-      ill();
-      gather.leave();
-    });
+    // What the hook throws itself is only reported.
+    const reporter: Caller<DatagramSession> = {
+      gather: service.gather,
+      failed: (_session, error) => service.report(hookError(error), session.id),
+    };
+    callHook(reporter, session, () => hooks.error!(session, thrown));
   }
 
   // The end of the service.
 
   /** Resolves when every datagram that was received has been answered, or after `limit` ms. */
-  drain(limit: number): Promise<void> {
-    if (this.#live === 0) return Promise.resolve();
-    return new Promise((resolve) => {
-      const timer = limit === Infinity ? undefined : setTimeout(resolve, limit);
-      this.#whenEmpty = () => {
-        this.#whenEmpty = undefined;
-        clearTimeout(timer);
-        resolve();
-      };
-    });
+  async drain(limit: number): Promise<void> {
+    await this.#live.empty(limit);
   }
 }

@@ -8,18 +8,23 @@
  * Streams walk it here, from top to bottom; datagrams, which have no open and no close, in
  * `packets.ts`. What a hook answers at once is followed at once: only a promise costs one.
  */
+import type { Caller } from "./calls.ts";
+import { callHook, follow } from "./calls.ts";
 import { PAUSE, StreamSession } from "./connection.ts";
 import type { Connection, StreamTable } from "./contract.ts";
 import type { DeadlineName } from "./deadlines.ts";
 import { Deadlines } from "./deadlines.ts";
+import { drainSessions } from "./drain.ts";
 import { PorticoError } from "./errors.ts";
-import { hookError, isPromise } from "./hooks.ts";
+import { hookError, isOver, isPromise } from "./hooks.ts";
+import type { LimitName } from "./limits.ts";
+import { Parking } from "./parking.ts";
 import { recordArrival, recordClose } from "./records.ts";
 import { keep } from "./keep.ts";
 import type { Service } from "./service.ts";
 
-/** How long hooks may take to come back after their sessions were closed, in ms. */
-const LAST_WORDS = 1000;
+/** Why nobody is served any more. */
+const DRAIN = { limit: "drain" };
 
 /** The stream sessions of one service. */
 export class Pipeline {
@@ -28,12 +33,29 @@ export class Pipeline {
   /** What an adapter calls. */
   readonly table: StreamTable;
   /** Sessions that wait for room at the gate (`"overflow": "hold"`), in the order of arrival. */
-  readonly #parked: StreamSession[] = [];
+  readonly #parked: Parking<StreamSession> = new Parking((session) => this.#enter(session));
+  readonly #caller: Caller<StreamSession>;
   #closing = false;
 
   constructor(service: Service) {
     this.service = service;
-    this.deadlines = new Deadlines(service.plan.limits, (session, name) => this.#late(session, name));
+    this.deadlines = new Deadlines(
+      service.plan.limits,
+      (session, name) => this.#late(session, name),
+    );
+    this.#caller = {
+      gather: service.gather,
+      failed: (session, thrown) => this.fail(session, thrown),
+      left: (session) => {
+        session.running++;
+        // Nothing is read while it is not decided who reads it.
+        if (session.phase === "asked" || session.phase === "setup") session.hush(PAUSE.phase);
+      },
+      back: (session) => {
+        session.running--;
+        if (session.phase === "closed") this.#conclude(session);
+      },
+    };
     this.table = {
       open: (connection) => this.#open(connection),
       data: service.pulls ? this.#makePull() : this.#makePush(),
@@ -56,13 +78,13 @@ export class Pipeline {
     const session = new StreamSession(this, connection, this.deadlines.readClock());
     connection.data = session;
     this.deadlines.add(session);
-    if (this.#closing) return this.#refuse(session, { limit: "drain" });
+    if (this.#closing) return this.#refuse(session, DRAIN);
     if (!access.empty) {
       const rule = access.refuses(connection.remote.host);
       if (rule !== undefined) return this.#refuse(session, { rule });
     }
     if (hooks.verify === undefined) return this.#limit(session);
-    this.#step(session, () => hooks.verify!(session), (answer) => {
+    callHook(this.#caller, session, () => hooks.verify!(session), (answer) => {
       if (answer === false) this.#refuse(session, { rule: "verify" });
       else this.#limit(session);
     });
@@ -71,17 +93,21 @@ export class Pipeline {
   // LIMIT: is there room?
 
   #limit(session: StreamSession): void {
-    const { gate, plan } = this.service;
-    const full = gate.enter(this.#sourceOf(session));
-    if (full === undefined) {
-      session.placed = true;
-      this.#takeTurn(session);
-    } else if (full === "rate" || plan.limits.overflow === "refuse") {
-      this.#refuse(session, { limit: full });
-    } else {
-      this.#parked.push(session);
-      this.#wait(session, "parked");
+    const full = this.#enter(session);
+    if (full === undefined) return;
+    if (full === "rate" || this.service.plan.limits.overflow === "refuse") {
+      return this.#refuse(session, { limit: full });
     }
+    this.#parked.add(session);
+    this.#wait(session, "parked");
+  }
+
+  #enter(session: StreamSession): LimitName | undefined {
+    const full = this.service.gate.enter(this.#sourceOf(session));
+    if (full !== undefined) return full;
+    session.placed = true;
+    this.#takeTurn(session);
+    return undefined;
   }
 
   #sourceOf(session: StreamSession): string {
@@ -118,7 +144,7 @@ export class Pipeline {
     counters.served++;
     recordArrival(this.service, "info", "open", session);
     if (hooks.setup === undefined) return this.#begin(session);
-    this.#step(session, () => hooks.setup!(session as never), (state) => {
+    callHook(this.#caller, session, () => hooks.setup!(session as never), (state) => {
       session.state = state;
       this.#begin(session);
     });
@@ -134,11 +160,7 @@ export class Pipeline {
     session.unhush(PAUSE.phase);
     if (hooks.handle === undefined) return;
     session.openReader();
-    this.#run(session, () => hooks.handle!(session), (well) => {
-      if (!well || session.phase === "closed") return;
-      session.phase = "ending";
-      this.#conclude(session);
-    });
+    callHook(this.#caller, session, () => hooks.handle!(session), () => this.#endInOrder(session));
   }
 
   #makePush(): StreamTable["data"] {
@@ -163,7 +185,7 @@ export class Pipeline {
   /** Reading waits for a promise that `data` returned. */
   #waitFor(session: StreamSession, result: Promise<void>): void {
     session.hush(PAUSE.hook);
-    this.#settle(session, result, () => session.unhush(PAUSE.hook));
+    follow(this.#caller, session, result, () => session.unhush(PAUSE.hook));
   }
 
   #makePull(): StreamTable["data"] {
@@ -183,14 +205,14 @@ export class Pipeline {
     session.reason ??= "peer";
     if (hooks.handle !== undefined) session.closeReader();
     else if (hooks.end === undefined) session.end();
-    else this.#run(session, () => hooks.end!(session));
+    else callHook(this.#caller, session, () => hooks.end!(session));
   }
 
   /** There is room to write again. */
   relieved(session: StreamSession): void {
     const { hooks } = this.service;
     if (session.phase !== "served" || hooks.drain === undefined) return;
-    this.#run(session, () => hooks.drain!(session));
+    callHook(this.#caller, session, () => hooks.drain!(session));
   }
 
   // ERROR: a hook threw, or a limit has struck. This session ends, nothing else.
@@ -199,14 +221,16 @@ export class Pipeline {
     const { hooks } = this.service;
     // A read, a send or a wait that ends because the session does is nobody's fault.
     if (session.over && isOver(thrown)) return;
-    if (hooks.error === undefined) return this.cut(session, "error", hookError(thrown));
+    if (hooks.error === undefined || session.failed) {
+      return this.cut(session, "error", hookError(thrown));
+    }
+    session.failed = true;
     this.service.counters.errors++;
-    this.#run(session, () => hooks.error!(session, thrown), (well) => {
-      session.reason ??= "error";
-      // Setup has not come back, or the hook failed too: there is nothing to finish in order.
-      if (!well || session.phase !== "served") return session.kill("error");
-      session.phase = "ending";
-      this.#conclude(session);
+    session.reason ??= "error";
+    callHook(this.#caller, session, () => hooks.error!(session, thrown), () => {
+      // Before setup has come back there is nothing to end in order.
+      if (session.phase === "served") this.#endInOrder(session);
+      else session.kill("error");
     });
   }
 
@@ -233,13 +257,21 @@ export class Pipeline {
     this.#conclude(session);
   }
 
+  /** `handle`, or `error`, has returned: what was written is sent before the end. */
+  #endInOrder(session: StreamSession): void {
+    if (session.phase !== "served") return;
+    session.phase = "ending";
+    this.#conclude(session);
+  }
+
   #conclude(session: StreamSession): void {
     if (session.running > 0) return;
     const { gate, hooks, turns } = this.service;
     if (session.owed) {
       session.owed = false;
       if (hooks.finish !== undefined) {
-        return this.#run(session, () => hooks.finish!(session), () => this.#conclude(session));
+        const goOn = (): void => this.#conclude(session);
+        return callHook(this.#caller, session, () => hooks.finish!(session), goOn, goOn);
       }
     }
     if (session.phase === "ending") this.#windUp(session);
@@ -250,20 +282,18 @@ export class Pipeline {
     }
     if (session.phase !== "closed" || session.gone) return;
     session.gone = true;
+    this.service.counters.bytesIn += session.bytesIn;
+    this.service.counters.bytesOut += session.bytesOut;
     this.deadlines.remove(session);
-    if (session.served) this.#account(session);
+    if (session.served) recordClose(this.service, "info", session, this.#ageOf(session));
     if (session.placed) {
       gate.leave(this.#sourceOf(session));
-      this.#unpark();
+      this.#parked.retry();
     }
   }
 
-  #account(session: StreamSession): void {
-    const { counters } = this.service;
-    counters.bytesIn += session.bytesIn;
-    counters.bytesOut += session.bytesOut;
-    const duration = this.deadlines.readClock() - session.opened;
-    recordClose(this.service, "info", session, duration, session.reason);
+  #ageOf(session: StreamSession): number {
+    return this.deadlines.readClock() - session.opened;
   }
 
   /** Sends what was written and our end; what the peer still sends is read and dropped, for a while. */
@@ -276,113 +306,11 @@ export class Pipeline {
     this.deadlines.watch();
   }
 
-  #unpark(): void {
-    for (let i = 0; i < this.#parked.length;) {
-      const session = this.#parked[i]!;
-      if (session.phase === "parked") {
-        if (this.service.gate.enter(this.#sourceOf(session)) !== undefined) {
-          i++;
-          continue;
-        }
-        session.placed = true;
-        this.#parked.splice(i, 1);
-        this.#takeTurn(session);
-      } else this.#parked.splice(i, 1);
-    }
-  }
-
   // The end of the service.
 
-  /** Resolves when no session is left; after `limit` ms those that are left are closed. */
-  async drain(limit: number): Promise<void> {
+  /** See {@link drainSessions}. Who comes from now on is refused. */
+  drain(limit: number): Promise<void> {
     this.#closing = true;
-    this.deadlines.forEach((session) => {
-      if (session.waits) this.#refuse(session, { limit: "drain" });
-    });
-    if (await this.deadlines.empty(limit)) return;
-    this.deadlines.forEach((session) => {
-      session.reason ??= "drain";
-      session.flush();
-      session.kill("drain", true);
-    });
-    // Hooks that do not come back are left behind: there is no way to stop them.
-    await this.deadlines.empty(LAST_WORDS);
-    this.deadlines.stop();
+    return drainSessions(this.deadlines, (waiting) => this.#refuse(waiting, DRAIN), limit);
   }
-
-  // How a hook is called: inside the gathering of writes, followed at once or when it comes back.
-
-  /** `then` gets the answer; a hook that throws fails the session instead. Nothing is read meanwhile. */
-  #step<Answer>(
-    session: StreamSession,
-    hook: () => Answer | Promise<Answer>,
-    then: (answer: Answer) => void,
-  ): void {
-    const { gather } = this.service;
-    gather.enter();
-    try {
-      const answer = hook();
-      if (isPromise(answer)) {
-        session.hush(PAUSE.phase);
-        this.#settle(session, answer, then);
-      } else then(answer);
-    } catch (error) {
-      this.fail(session, error);
-    }
-    gather.leave();
-  }
-
-  /** `then` is told whether the hook did well; one that throws fails the session first. */
-  #run(
-    session: StreamSession,
-    hook: () => void | Promise<void>,
-    then?: (well: boolean) => void,
-  ): void {
-    const { gather } = this.service;
-    gather.enter();
-    let well = true;
-    try {
-      const answer = hook();
-      if (isPromise(answer)) {
-        this.#settle(session, answer, () => then?.(true), () => then?.(false));
-        gather.leave();
-        return;
-      }
-    } catch (error) {
-      well = false;
-      this.fail(session, error);
-    }
-    then?.(well);
-    gather.leave();
-  }
-
-  #settle<Answer>(
-    session: StreamSession,
-    promise: Promise<Answer>,
-    well: (answer: Answer) => void,
-    ill?: () => void,
-  ): void {
-    const { gather } = this.service;
-    session.running++;
-    promise.then((answer) => {
-      session.running--;
-      gather.enter();
-      well(answer);
-      if (session.phase === "closed") this.#conclude(session);
-      gather.leave();
-    }, (error) => {
-      session.running--;
-      gather.enter();
-      this.fail(session, error);
-      ill?.();
-      if (session.phase === "closed") this.#conclude(session);
-      gather.leave();
-    });
-  }
-}
-
-/** What a plugin's own awaits throw when their session has ended under them. */
-function isOver(thrown: unknown): boolean {
-  if (thrown instanceof PorticoError) return thrown.code === "SESSION_CLOSED" || thrown.side === "peer";
-  return thrown instanceof DOMException && thrown.name === "AbortError";
 }

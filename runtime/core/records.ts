@@ -10,6 +10,8 @@ export interface Recorded {
   readonly local: Address;
   readonly bytesIn: number;
   readonly bytesOut: number;
+  /** Why it ended. */
+  readonly reason: string | undefined;
 }
 
 /** `open`, or `refuse` with its rule or limit. */
@@ -36,10 +38,9 @@ export function recordClose(
   level: Level,
   session: Recorded,
   durationMs: number,
-  reason: string | undefined,
 ): void {
   if (!log.wants(level)) return;
-  const { id, bytesIn, bytesOut } = session;
+  const { id, bytesIn, bytesOut, reason } = session;
   log.emit(level, "close", {
     service: plan.name,
     session: id,

@@ -71,7 +71,9 @@ export abstract class BaseSession implements Session<unknown> {
   /** @throws Error in a plugin of push form, whose data never comes here. */
   get reader(): Reader {
     if (!this.service.pulls) {
-      throw new Error("Cannot pull from a session whose plugin has a data hook: use handle instead");
+      throw new Error(
+        "Cannot pull from a session whose plugin has a data hook: use handle instead",
+      );
     }
     this.openReader();
     return this.extra.reader!;

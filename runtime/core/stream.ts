@@ -246,7 +246,11 @@ export class Reader {
 
   #forget(): void {
     this.#buffer = NOTHING;
-    this.#start = this.#end = this.#searched = this.#needed = 0;
+    this.#start =
+      this.#end =
+      this.#searched =
+      this.#needed =
+        0;
   }
 
   #release(bytes: number): void {

@@ -40,7 +40,12 @@ class Place implements RunningService {
   readonly #sockets: (Listener | DatagramSocket)[] = [];
   #stopped: Promise<void> | undefined = undefined;
 
-  constructor({ plan, log }: ReadyService, host: Host, hooks: Hooks<unknown>, ending: AbortController) {
+  constructor(
+    { plan, log }: ReadyService,
+    host: Host,
+    hooks: Hooks<unknown>,
+    ending: AbortController,
+  ) {
     const { adapter, gather, nextId } = host;
     const { lends } = adapter.features;
     this.#service = new Service({ plan, hooks, log, gather, lends, nextId });
@@ -78,7 +83,7 @@ class Place implements RunningService {
 
   stop(limit: number): Promise<void> {
     if (this.#stopped === undefined) this.#stopped = this.#end(limit);
-    else void this.#streams.drain(limit);
+    else void Promise.all([this.#streams.drain(limit), this.#packets.drain(limit)]);
     return this.#stopped;
   }
 

@@ -143,21 +143,46 @@ export const datagrams: readonly Case[] = [
     },
   },
   {
-    name: "2,000 datagrams at once arrive whole and in order, both ways",
+    name:
+      "2,000 small ones from a sender that waits arrive whole and in order, and so do the answers",
+    only: "unixgram",
+    needs: kernel,
+    async run(stage) {
+      const receiver = await stage.bind(echo);
+      await stage.harness.correspond(receiver.socket.address, 2000, 100);
+      assert.equal(receiver.received.length, 2000);
+      receiver.received.forEach(({ bytes }, i) => assert.equal(text(bytes), `datagram ${i}`));
+      assert.deepEqual(receiver.failures, []);
+    },
+  },
+  {
+    name: "200 at once to one peer arrive in order, though its queue holds ten",
     only: "unixgram",
     async run(stage) {
       const receiver = await stage.bind();
       const peer = await stage.join();
-      for (let i = 0; i < 2000; i++) peer.send(`to the server ${i}`, receiver.socket.address);
-      await until(
-        () => `${receiver.received.length} of 2,000`,
-        () => receiver.received.length === 2000,
-      );
-      for (let i = 0; i < 2000; i++) receiver.send(encode(`to the peer ${i}`), peer.address);
-      await until(() => `${peer.received.length} of 2,000`, () => peer.received.length === 2000);
-      receiver.received.forEach(({ bytes }, i) => assert.equal(text(bytes), `to the server ${i}`));
-      peer.received.forEach((bytes, i) => assert.equal(text(bytes), `to the peer ${i}`));
+      for (let i = 0; i < 200; i++) receiver.send(encode(`${i}`), peer.address);
+      await until(() => `${peer.received.length} of 200`, () => peer.received.length === 200);
+      peer.received.forEach((bytes, i) => assert.equal(text(bytes), `${i}`));
       assert.deepEqual(receiver.failures, []);
+    },
+  },
+  {
+    name: "a peer that does not read is given up, by name, and others are served meanwhile",
+    only: "unixgram",
+    needs: kernel,
+    async run(stage) {
+      const receiver = await stage.bind(echo);
+      const deaf = await stage.harness.deafPeer();
+      for (let i = 0; i < 300; i++) receiver.send(encode("unheard"), deaf);
+      const peer = await stage.join();
+      for (let i = 0; i < 5; i++) {
+        peer.send("hello", receiver.socket.address);
+        await until("the answer", () => peer.received.length === i + 1);
+      }
+      await until("the failure", () => receiver.failures.length > 0);
+      assert.equal(receiver.failures[0]!.code, "PEER_BUSY");
+      assert.ok(receiver.failures[0]!.message.includes(deaf.path));
     },
   },
   {

@@ -9,22 +9,9 @@ import type { Case, Stage } from "./stage.ts";
 import { both, kernel, rejects } from "./stage.ts";
 
 type Unix = "unix" | "unixgram";
-type Bound = { close(): Promise<void> };
 
-const NOTHING = {
-  open() {},
-  data() {},
-  drain() {},
-  end() {},
-  close() {},
-  failure() {},
-  datagram() {},
-};
-
-function open(stage: Stage, path: string, options: SocketOptions = {}): Promise<Bound> {
-  return stage.transport === "unix"
-    ? stage.adapter.listen({ transport: "unix", path }, NOTHING, options)
-    : stage.adapter.bind({ transport: "unixgram", path }, NOTHING, options);
+function open(stage: Stage, path: string, options: SocketOptions = {}) {
+  return stage.open({ transport: stage.transport as Unix, path }, options);
 }
 
 function pathOf(stage: Stage): string {
@@ -101,9 +88,8 @@ export const files: readonly Case[] = [
     needs: (harness) => both(harness.kernel, harness.adapter.features.transports.unixgram),
     async run(stage) {
       const path = pathOf(stage);
-      const other = stage.transport === "unix"
-        ? await stage.adapter.bind({ transport: "unixgram", path }, NOTHING, {})
-        : await stage.adapter.listen({ transport: "unix", path }, NOTHING, {});
+      const kind = stage.transport === "unix" ? "unixgram" : "unix";
+      const other = await stage.open({ transport: kind, path });
       await rejects(open(stage, path), "EADDRINUSE", path);
       assert.ok(lstatSync(path).isSocket());
       await other.close();

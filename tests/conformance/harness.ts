@@ -60,6 +60,13 @@ export interface Harness {
   join(transport: DatagramTransport, from?: string): Promise<DatagramPeer>;
   /** Sends one Unix datagram from a socket without a name. */
   sendUnnamed(bytes: string, to: Address): Promise<void>;
+  /**
+   * Sends `datagram 0`, `datagram 1` … from another process, waiting where the kernel says so, and
+   * for the answers to each `window` of them. Rejects unless every one comes back as it was, in order.
+   */
+  correspond(to: Address, count: number, window: number): Promise<void>;
+  /** A bound Unix datagram socket of another process, which never reads. */
+  deafPeer(): Promise<Address>;
   /** Resolves when everything that is under way has arrived. */
   settle(): Promise<void>;
   /** Closes the peers and removes the folder. */

@@ -1,21 +1,11 @@
 /** Nothing is left behind: no descriptor, however often something is opened, or fails to be. */
 import assert from "node:assert/strict";
 import { existsSync, readdirSync } from "node:fs";
-import type { BindableEndpoint, Support } from "../../runtime/core/contract.ts";
+import type { Support } from "../../runtime/core/contract.ts";
 import { until } from "../until.ts";
 import type { Harness } from "./harness.ts";
-import type { Case, Stage } from "./stage.ts";
+import type { Case } from "./stage.ts";
 import { both } from "./stage.ts";
-
-const NOTHING = {
-  open() {},
-  data() {},
-  drain() {},
-  end() {},
-  close() {},
-  failure() {},
-  datagram() {},
-};
 
 const proc = ({ kernel }: Harness): Support =>
   both(kernel, existsSync("/proc/self/fd") || { reason: "there is no /proc/self/fd to count" });
@@ -29,23 +19,17 @@ async function back(to: number): Promise<void> {
   await until(() => `${to} descriptors, there are ${count()}`, () => count() <= to);
 }
 
-function open(stage: Stage, endpoint: BindableEndpoint) {
-  return stage.transport === "tcp" || stage.transport === "unix"
-    ? stage.adapter.listen(endpoint, NOTHING, {})
-    : stage.adapter.bind(endpoint, NOTHING, {});
-}
-
 export const leaks: readonly Case[] = [
   {
     name: "200 binds leave no descriptor",
     needs: proc,
     async run(stage) {
       // What is loaded at the first need stays.
-      await (await open(stage, stage.harness.place(stage.transport))).close();
+      await (await stage.open(stage.harness.place(stage.transport))).close();
       await stage.settle();
       const before = count();
       for (let i = 0; i < 200; i++) {
-        await (await open(stage, stage.harness.place(stage.transport))).close();
+        await (await stage.open(stage.harness.place(stage.transport))).close();
       }
       await back(before);
     },
@@ -54,13 +38,13 @@ export const leaks: readonly Case[] = [
     name: "1,024 failing binds leave no descriptor",
     needs: proc,
     async run(stage) {
-      const bound = await open(stage, stage.harness.place(stage.transport));
+      const bound = await stage.open(stage.harness.place(stage.transport));
       const { transport, host, port, path } = bound.address;
       const same = host === ""
         ? { transport: transport as "unix", path }
         : { transport: transport as "tcp", host, port };
       const fail = async (): Promise<void> => {
-        await assert.rejects(open(stage, same), { code: "EADDRINUSE" });
+        await assert.rejects(stage.open(same), { code: "EADDRINUSE" });
       };
       await fail();
       await stage.settle();

@@ -5,7 +5,7 @@ import { Address, formatEndpoint } from "../../runtime/core/endpoint.ts";
 import { until, within } from "../until.ts";
 import { text } from "./harness.ts";
 import type { Behaviour } from "./recorder.ts";
-import type { Case, Stage } from "./stage.ts";
+import type { Case } from "./stage.ts";
 import { kernel, rejects } from "./stage.ts";
 
 const echo: Behaviour = {
@@ -110,29 +110,13 @@ export const listeners: readonly Case[] = [
   },
 ];
 
-function open(stage: Stage, endpoint: BindableEndpoint) {
-  return stage.transport === "tcp" || stage.transport === "unix"
-    ? stage.adapter.listen(endpoint, NOTHING, {})
-    : stage.adapter.bind(endpoint, NOTHING, {});
-}
-
-const NOTHING = {
-  open() {},
-  data() {},
-  drain() {},
-  end() {},
-  close() {},
-  failure() {},
-  datagram() {},
-};
-
 /** What holds for every kind of socket. */
 export const binding: readonly Case[] = [
   {
     name: "what is bound is told: port 0 is resolved",
     async run(stage) {
       const place = stage.harness.place(stage.transport);
-      const bound = await open(stage, place);
+      const bound = await stage.open(place);
       try {
         const { address } = bound;
         assert.equal(address.transport, stage.transport);
@@ -146,27 +130,27 @@ export const binding: readonly Case[] = [
   {
     name: "an address in use is refused, by name, and its owner is not disturbed",
     async run(stage) {
-      const bound = await open(stage, stage.harness.place(stage.transport));
+      const bound = await stage.open(stage.harness.place(stage.transport));
       try {
         const same = endpointOf(bound.address);
         for (let i = 0; i < 3; i++) {
-          await rejects(open(stage, same), "EADDRINUSE", formatEndpoint(same));
+          await rejects(stage.open(same), "EADDRINUSE", formatEndpoint(same));
         }
       } finally {
         await bound.close();
       }
-      const again = await open(stage, endpointOf(bound.address));
+      const again = await stage.open(endpointOf(bound.address));
       await again.close();
     },
   },
   {
     name: "closing twice does not close what was bound there since",
     async run(stage) {
-      const first = await open(stage, stage.harness.place(stage.transport));
+      const first = await stage.open(stage.harness.place(stage.transport));
       await first.close();
-      const second = await open(stage, endpointOf(first.address));
+      const second = await stage.open(endpointOf(first.address));
       await first.close();
-      await rejects(open(stage, endpointOf(first.address)), "EADDRINUSE", String(first.address));
+      await rejects(stage.open(endpointOf(first.address)), "EADDRINUSE", String(first.address));
       await second.close();
     },
   },
@@ -177,7 +161,7 @@ export const binding: readonly Case[] = [
       needs: kernel,
       run: (stage) =>
         rejects(
-          open(stage, { transport: only, host: "192.0.2.1", port: 0 }),
+          stage.open({ transport: only, host: "192.0.2.1", port: 0 }),
           "EADDRNOTAVAIL",
           `${only}://192.0.2.1:0`,
         ),
@@ -188,7 +172,7 @@ export const binding: readonly Case[] = [
       needs: kernel,
       run: (stage) =>
         rejects(
-          open(stage, { transport: only, host: "no-such-host.invalid", port: 0 }),
+          stage.open({ transport: only, host: "no-such-host.invalid", port: 0 }),
           "ENOTFOUND",
           "no-such-host.invalid",
         ),

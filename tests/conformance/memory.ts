@@ -58,6 +58,14 @@ export class MemoryHarness implements Harness {
     return Promise.resolve();
   }
 
+  correspond(): Promise<void> {
+    return Promise.reject(new Error(this.kernel.reason));
+  }
+
+  deafPeer(): Promise<Address> {
+    return Promise.reject(new Error(this.kernel.reason));
+  }
+
   settle(): Promise<void> {
     return turns();
   }

@@ -21,6 +21,30 @@ import type {
 } from "./harness.ts";
 import { concat, encode } from "./harness.ts";
 
+/** Sends COUNT datagrams from MINE to THEIRS, WINDOW at a time, and compares the answers. */
+const CORRESPOND = `
+import socket, sys
+mine, theirs, count, window = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+peer = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+peer.bind(mine)
+peer.settimeout(10)
+for first in range(0, count, window):
+    sent = [b"datagram %d" % i for i in range(first, first + window)]
+    for each in sent:
+        peer.sendto(each, theirs)
+    for each in sent:
+        assert peer.recv(100) == each
+`;
+
+/** Binds a socket, and holds it until its input ends. */
+const DEAF = `
+import socket, sys
+peer = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+peer.bind(sys.argv[1])
+print("bound", flush=True)
+sys.stdin.read()
+`;
+
 export class SocketHarness implements Harness {
   readonly adapter: Adapter;
   readonly kernel = true;
@@ -78,7 +102,9 @@ export class SocketHarness implements Harness {
     this.#endings.push(() => new Promise<void>((resolve) => socket.close(() => resolve())));
     socket.bind(0, from);
     await once(socket, "listening");
-    return new Correspondent(socket);
+    const peer = new Correspondent(socket);
+    this.#endings.unshift(() => peer.sent);
+    return peer;
   }
 
   async sendUnnamed(bytes: string, to: Address): Promise<void> {
@@ -88,6 +114,26 @@ export class SocketHarness implements Harness {
     child.stdin.end(bytes);
     const [code] = await within("socat", once(child, "close"));
     if (code !== 0) throw new Error(`socat failed with ${code}`);
+  }
+
+  async correspond(to: Address, count: number, window: number): Promise<void> {
+    const { path } = this.place("unixgram") as { path: string };
+    const child = spawn("python3", ["-c", CORRESPOND, path, to.path, `${count}`, `${window}`], {
+      stdio: ["ignore", "ignore", "inherit"],
+    });
+    const [code] = await within("the correspondence", once(child, "close"));
+    if (code !== 0) throw new Error(`the correspondence failed with ${code}`);
+  }
+
+  async deafPeer(): Promise<Address> {
+    const { path } = this.place("unixgram") as { path: string };
+    const child = spawn("python3", ["-c", DEAF, path], { stdio: ["pipe", "pipe", "inherit"] });
+    this.#endings.push(async () => {
+      child.stdin.end();
+      await once(child, "close");
+    });
+    await within("the deaf peer", once(child.stdout, "data"));
+    return new Address("unixgram", "", 0, path);
   }
 
   /** What a kernel has taken before, it delivers before the round trip of a new connection. */
@@ -134,9 +180,9 @@ class Peer implements StreamPeer {
 
   start(reading: boolean): void {
     const { localAddress, localPort, remoteAddress, remotePort } = this.#socket;
-    if (localPort !== undefined) {
-      this.local = String(new Address("tcp", localAddress!, localPort, ""));
-      this.remote = String(new Address("tcp", remoteAddress!, remotePort!, ""));
+    if (localAddress !== undefined && remoteAddress !== undefined) {
+      this.local = String(new Address("tcp", localAddress, localPort!, ""));
+      this.remote = String(new Address("tcp", remoteAddress, remotePort!, ""));
     }
     this.#socket.on("data", (chunk: Uint8Array) => {
       this.#chunks.push(chunk);
@@ -178,6 +224,8 @@ class Correspondent implements DatagramPeer {
   readonly #socket: Gram;
   readonly address: Address;
   readonly received: Uint8Array[] = [];
+  /** One after the other: what Deno is given in one turn, it sends last first. */
+  sent: Promise<void> = Promise.resolve();
 
   constructor(socket: Gram) {
     this.#socket = socket;
@@ -187,6 +235,8 @@ class Correspondent implements DatagramPeer {
   }
 
   send(bytes: Uint8Array | string, to: Address): void {
-    this.#socket.send(bytes, to.port, to.host);
+    this.sent = this.sent.then(() =>
+      new Promise((resolve) => this.#socket.send(bytes, to.port, to.host, () => resolve()))
+    );
   }
 }

@@ -2,11 +2,14 @@
 import assert from "node:assert/strict";
 import type {
   BindableEndpoint,
+  Connection,
   DatagramSocket,
+  Listener,
   SocketOptions,
   Support,
 } from "../../runtime/core/contract.ts";
 import type { Address } from "../../runtime/core/endpoint.ts";
+import { kindOf } from "../../runtime/core/endpoint.ts";
 import type { PorticoError } from "../../runtime/core/errors.ts";
 import { within } from "../until.ts";
 import type {
@@ -40,6 +43,17 @@ export const kernel = ({ kernel }: Harness): Support => kernel;
 export function both(one: Support, other: Support): Support {
   return one === true ? other : one;
 }
+
+/** Who asks whether somebody lives at a path connects, and leaves. */
+const IDLE = {
+  open() {},
+  data() {},
+  drain() {},
+  end: (connection: Connection) => connection.end(),
+  close() {},
+  failure() {},
+  datagram() {},
+};
 
 export class Stage {
   readonly harness: Harness;
@@ -96,6 +110,16 @@ export class Stage {
     receiver.socket = await within("bind", this.adapter.bind(endpoint, receiver, options));
     this.#servers.push(receiver);
     return receiver;
+  }
+
+  /** Opens a socket of this transport that is of no use but to be there. It is the caller's to close. */
+  open(
+    endpoint: BindableEndpoint,
+    options: SocketOptions = {},
+  ): Promise<Listener | DatagramSocket> {
+    return kindOf(endpoint.transport) === "stream"
+      ? this.adapter.listen(endpoint, IDLE, options)
+      : this.adapter.bind(endpoint, IDLE, options);
   }
 
   join(from?: string): Promise<DatagramPeer> {

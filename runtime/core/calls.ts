@@ -1,0 +1,62 @@
+import type { Gather } from "./gather.ts";
+import { isPromise } from "./hooks.ts";
+
+/** Whose hooks are called. */
+export interface Caller<Session> {
+  readonly gather: Gather;
+  /** The hook threw, or its promise was rejected. */
+  failed(session: Session, thrown: unknown): void;
+  /** The hook has returned a promise; it has been settled, and what follows from it is done. */
+  left?(session: Session): void;
+  back?(session: Session): void;
+}
+
+/**
+ * Calls a hook: inside the gathering of writes, and followed at once by `well` with its answer, or
+ * by `ill` when it failed; a hook that returns a promise is followed when that is settled.
+ */
+export function callHook<Session, Answer>(
+  caller: Caller<Session>,
+  session: Session,
+  hook: () => Answer | Promise<Answer>,
+  well?: (answer: Answer) => void,
+  ill?: () => void,
+): void {
+  const { gather } = caller;
+  gather.enter();
+  let answer: Answer | Promise<Answer>;
+  try {
+    answer = hook();
+  } catch (error) {
+    caller.failed(session, error);
+    ill?.();
+    return gather.leave();
+  }
+  if (isPromise(answer)) follow(caller, session, answer, well, ill);
+  else well?.(answer);
+  gather.leave();
+}
+
+/** Waits for what a hook returned, as {@link callHook} does. */
+export function follow<Session, Answer>(
+  caller: Caller<Session>,
+  session: Session,
+  promise: Promise<Answer>,
+  well?: (answer: Answer) => void,
+  ill?: () => void,
+): void {
+  const { gather } = caller;
+  caller.left?.(session);
+  promise.then((answer) => {
+    gather.enter();
+    well?.(answer);
+    caller.back?.(session);
+    gather.leave();
+  }, (error) => {
+    gather.enter();
+    caller.failed(session, error);
+    ill?.();
+    caller.back?.(session);
+    gather.leave();
+  });
+}

@@ -1,0 +1,39 @@
+/** Counts what is live, and tells when nothing is. */
+export class Count {
+  #value = 0;
+  #waiting: ((empty: boolean) => void)[] = [];
+
+  get value(): number {
+    return this.#value;
+  }
+
+  up(): void {
+    this.#value++;
+  }
+
+  down(): void {
+    if (--this.#value === 0) this.#answer(true);
+  }
+
+  /**
+   * Resolves with true when the count is 0, with false when it is not after `limit` ms. Who comes
+   * later with less patience decides for those who wait already.
+   */
+  empty(limit: number): Promise<boolean> {
+    if (this.#value === 0) return Promise.resolve(true);
+    return new Promise((resolve) => {
+      const late = (): void => this.#answer(false);
+      const timer = limit === Infinity ? undefined : setTimeout(late, limit);
+      this.#waiting.push((empty) => {
+        clearTimeout(timer);
+        resolve(empty);
+      });
+    });
+  }
+
+  #answer(empty: boolean): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const answer of waiting) answer(empty);
+  }
+}
