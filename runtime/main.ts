@@ -1,9 +1,11 @@
 #!/usr/bin/env node
 import * as module from "node:module";
 import process from "node:process";
+import { holdHeap } from "./cli/heap.ts";
 
 // Compiled code is kept between starts where the runtime can; it has to be asked before the rest is loaded.
 module.enableCompileCache?.();
+holdHeap();
 const { main } = await import("./cli/mod.ts");
 // A plugin may have left a timer or a socket behind; what is written is out by now.
 process.exit(await main(process.argv.slice(2)));

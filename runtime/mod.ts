@@ -16,3 +16,5 @@ export type {
   StartContext,
 } from "./core/plugin.ts";
 export type { EventName, Level, LogRecord, Sink } from "./core/record.ts";
+export { defineManifest } from "./manifest/define.ts";
+export type { Manifest } from "./manifest/schema.ts";

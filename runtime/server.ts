@@ -55,7 +55,7 @@ export async function startServer({ services, adapter }: ServerInput): Promise<R
     if (lack === undefined) continue;
     throw inService(plan.name, new PorticoError("NOT_SUPPORTED", describeLack(lack)));
   }
-  const host = { adapter, gather: new Gather(adapter.defer), nextId: () => ++sessions };
+  const host = { adapter, gather: new Gather(adapter), nextId: () => ++sessions };
   const running: { service: ReadyService; handle: RunningService }[] = [];
   const stopAll = async (limitOf: (plan: ServicePlan) => number): Promise<void> => {
     await Promise.all(

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readFileSync, renameSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import process from "node:process";
 import { createInterface } from "node:readline";
-import { describe, test, type TestContext } from "node:test";
+import { after, describe, test } from "node:test";
 import { parseCall } from "../runtime/cli/args.ts";
 import { columns } from "../runtime/cli/output.ts";
 import { command, MAIN } from "./command.ts";
@@ -161,8 +161,12 @@ describe("portico", () => {
   });
 });
 
+/** Servers that a failed test has left behind. */
+const running = new Set<ChildProcess>();
+after(() => running.forEach((child) => child.kill("SIGKILL")));
+
 /** A server that runs, with its records as they come. */
-async function serve(t: TestContext, home: string): Promise<{
+async function serve(home: string): Promise<{
   /** Sends it a signal. Deno's child.kill() sends one only, and reports it as the end of the process. */
   signal(name: NodeJS.Signals): void;
   /** Its exit code and signal. */
@@ -171,7 +175,8 @@ async function serve(t: TestContext, home: string): Promise<{
   next(event: string): Promise<Record<string, unknown>>;
 }> {
   const child = spawn(...command(MAIN, home, "--json"), { stdio: ["ignore", "pipe", "inherit"] });
-  t.after(() => child.kill("SIGKILL"));
+  running.add(child);
+  child.once("exit", () => running.delete(child));
   // From the start: the end may be there before its last record has been read.
   const exited = once(child, "exit");
   const records = createInterface({ input: child.stdout! })[Symbol.asyncIterator]();
@@ -191,7 +196,7 @@ async function serve(t: TestContext, home: string): Promise<{
 
 describe("portico run", () => {
   test("portico run ends with 0 on SIGTERM, and says why it stops", async (t) => {
-    const { exited, next, signal } = await serve(t, folder(t, { "portico.json": manifest() }));
+    const { exited, next, signal } = await serve(folder(t, { "portico.json": manifest() }));
     signal("SIGTERM");
     assert.equal((await next("stop"))["reason"], "SIGTERM");
     const [code, by] = await exited;
@@ -201,7 +206,7 @@ describe("portico run", () => {
     const home = folder(t, {
       "portico.json": manifest({ log: ["console", { type: "file", path: "a.log" }] }),
     });
-    const { exited, next, signal } = await serve(t, home);
+    const { exited, next, signal } = await serve(home);
     renameSync(join(home, "a.log"), join(home, "a.log.1"));
     signal("SIGHUP");
     await next("reload");
@@ -218,7 +223,7 @@ describe("portico run", () => {
   });
   test("portico run closes at once on a second signal", async (t) => {
     const home = folder(t, { "portico.json": manifest({ limits: { drain: "none" } }) });
-    const { exited, next, signal } = await serve(t, home);
+    const { exited, next, signal } = await serve(home);
     signal("SIGUSR2");
     const { endpoints } = await next("status") as { endpoints: string[] };
     const peer = connect(Number(endpoints[0]!.split(":").at(-1)), "127.0.0.1");
@@ -242,7 +247,7 @@ describe("portico run", () => {
   return { data() {} };
 } };`,
     });
-    const { exited, next, signal } = await serve(t, home);
+    const { exited, next, signal } = await serve(home);
     for (const message of ["nobody awaits", "nobody catches"]) {
       const record = await next("error");
       assert.deepEqual([record["message"], record["side"]], [message, "plugin"]);
@@ -252,7 +257,7 @@ describe("portico run", () => {
     assert.equal(code, 0);
   });
   test("portico run ends with 1 when an address is in use, naming the service", async (t) => {
-    const { exited, next, signal } = await serve(t, folder(t, { "portico.json": manifest() }));
+    const { exited, next, signal } = await serve(folder(t, { "portico.json": manifest() }));
     signal("SIGUSR2");
     const { endpoints } = await next("status") as { endpoints: string[] };
     const home = folder(t, { "portico.json": manifest({ listen: endpoints[0] }) });

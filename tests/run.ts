@@ -117,4 +117,4 @@ for (const name of names) {
   sum.skipped += counts.skipped;
 }
 console.log(`${sum.passed} passed, ${sum.failed} failed, ${sum.skipped} skipped`);
-process.exit(sum.failed > 0 ? 1 : 0);
+process.exitCode = sum.failed > 0 ? 1 : 0;

@@ -22,6 +22,7 @@ export function makeAdapter(): Adapter {
       const { bind } = await import("./datagram.ts");
       return await bind(endpoint, table, options);
     },
+    turns: "round",
     defer: (callback) => void setImmediate(callback),
   };
 }

@@ -14,7 +14,7 @@ import type { InternetEndpoint } from "../../runtime/core/endpoint.ts";
 import { Address } from "../../runtime/core/endpoint.ts";
 import { toPorticoError } from "../../runtime/core/errors.ts";
 import { bindFailure } from "../posix/failure.ts";
-import { setRemaining, stageFile } from "../posix/listen.ts";
+import { findDescriptor, setRemaining, stageFile } from "../posix/listen.ts";
 import { resolveHost } from "../posix/resolve.ts";
 import { DenoConnection } from "./connection.ts";
 
@@ -62,12 +62,6 @@ export async function listen(
       return loop.close();
     },
   };
-}
-
-async function findDescriptor(address: Address): Promise<number> {
-  const { openLibc } = await import("../posix/libc.ts");
-  const { descriptorOf } = await import("../posix/descriptor.ts");
-  return descriptorOf(await openLibc(), "listener", address);
 }
 
 class AcceptLoop {

@@ -59,6 +59,8 @@ export class MemoryAdapter implements Adapter {
     return this.#bind(endpoint, (address, closed) => new MemoryDatagrams(address, table, closed));
   }
 
+  readonly turns = "microtasks";
+
   defer(callback: () => void): void {
     setTimeout(callback, 0);
   }

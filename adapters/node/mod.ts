@@ -16,6 +16,11 @@ export function makeAdapter(): Adapter {
       resets: true,
       lends: false,
       native: NATIVE,
+      lacks: {
+        ...(!NATIVE.includes("ipv6Only") && {
+          ipv6Only: { reason: "node:net of this runtime ignores it", remedy: "listen on [::1]" },
+        }),
+      },
       datagram: () => true,
     }),
     listen,
@@ -23,6 +28,7 @@ export function makeAdapter(): Adapter {
       const { bind } = await import("./datagram.ts");
       return await bind(endpoint, table, options);
     },
+    turns: "round",
     defer: (callback) => void setImmediate(callback),
   };
 }

@@ -23,8 +23,9 @@ import { toPorticoError } from "../../runtime/core/errors.ts";
 import { bindFailure } from "../posix/failure.ts";
 import { guard } from "../posix/guard.ts";
 import type { Valve } from "../posix/guard.ts";
-import { setRemaining, stageFile } from "../posix/listen.ts";
+import { findDescriptor, setRemaining, stageFile } from "../posix/listen.ts";
 import type { StagedFile } from "../posix/listen.ts";
+import { resolveHost } from "../posix/resolve.ts";
 
 /** Where a socket's events find its connection. */
 const CONNECTION: unique symbol = Symbol("connection");
@@ -145,12 +146,12 @@ export function adopt(socket: Socket, table: StreamTable, bound: Address): void 
 
 /** What {@link listen} can set by itself; the rest is set by descriptor. */
 export const NATIVE: readonly OptionName[] = [
-  "backlog",
   "noDelay",
-  "keepAlive",
   "reusePort",
-  "ipv6Only",
   "mode",
+  // Ignored by the node:net of Bun, and by that of Deno.
+  ...("Bun" in globalThis ? [] : ["backlog" as const]),
+  ...("Deno" in globalThis ? [] : ["keepAlive" as const, "ipv6Only" as const]),
 ];
 
 /** As {@link Adapter.listen}, for `tcp` and `unix`. */
@@ -165,11 +166,13 @@ export async function listen(
     listener.address = file?.address ?? listener.address;
     await listener.start({
       ...(options.backlog !== undefined && { backlog: options.backlog }),
-      ...(file === undefined ? placeOf(endpoint as InternetEndpoint) : { path: file.path }),
+      ...(file === undefined ? await placeOf(endpoint as InternetEndpoint) : { path: file.path }),
       ...(options.reusePort === true && { reusePort: true }),
       ...(options.ipv6Only === true && { ipv6Only: true }),
     });
-    await setRemaining(listener.descriptor, endpoint.transport, options, NATIVE);
+    const { address, descriptor } = listener;
+    const fd = descriptor >= 0 ? descriptor : () => findDescriptor(address);
+    await setRemaining(fd, endpoint.transport, options, NATIVE);
     file?.publish(options.mode);
   } catch (error) {
     await listener.close();
@@ -247,6 +250,8 @@ class NodeListener implements Listener, Valve {
       keepAlive: keepAlive > 0,
       keepAliveInitialDelay: keepAlive,
     }, (socket) => {
+      // Bun's node:net begins with it on, and believes that it is off.
+      if (noDelay === false) socket.setNoDelay(true).setNoDelay(false);
       adopt(socket, this.#table, this.address);
       guard.accepted(handleOf(socket)?.fd ?? -1);
     });
@@ -266,8 +271,10 @@ class NodeListener implements Listener, Valve {
   }
 }
 
-function placeOf({ host, port }: InternetEndpoint): ListenOptions {
-  return { port, ...(host !== "*" && { host }) };
+async function placeOf(endpoint: InternetEndpoint): Promise<ListenOptions> {
+  const { port } = endpoint;
+  // Without a host it is every address, IPv6 or not.
+  return endpoint.host === "*" ? { port } : { port, host: (await resolveHost(endpoint)).host };
 }
 
 function handleOf(owner: Server | Socket): { readonly fd?: number } | undefined {

@@ -88,10 +88,11 @@ export function watchWith(c: Symbols): (fd: number, readable: () => void) => Wat
       close() {
         control(epoll, EPOLL_CTL_DEL, fd, 0);
         readers.delete(fd);
-        if (readers.size > 0) return;
+        if (readers.size > 0) return undefined;
         worker.unref();
         current.ending = setTimeout(end, LINGER, current);
         current.ending.unref();
+        return undefined;
       },
     };
   };

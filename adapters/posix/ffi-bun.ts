@@ -14,6 +14,7 @@ const SYMBOLS = {
   getsockopt: { args: ["i32", "i32", "i32", "ptr", "ptr"], returns: "i32" },
   setsockopt: { args: ["i32", "i32", "i32", "ptr", "u32"], returns: "i32" },
   fchmod: { args: ["i32", "u32"], returns: "i32" },
+  dup3: { args: ["i32", "i32", "i32"], returns: "i32" },
   close: { args: ["i32"], returns: "i32" },
   recvmmsg: { args: ["i32", "ptr", "u32", "i32", "ptr"], returns: "i32" },
   sendmmsg: { args: ["i32", "ptr", "u32", "i32"], returns: "i32" },
@@ -52,6 +53,7 @@ export function open(): Libc {
     },
     setOption: (fd, level, option, value) =>
       result(c.setsockopt(fd, level, option, ptr(value), value.byteLength)),
+    duplicate: (fd, target, flags) => result(c.dup3(fd, target, flags)),
     permit: (fd, mode) => result(c.fchmod(fd, mode)),
     close: (fd) => result(c.close(fd)),
     receiveMany: (fd, vector, count, flags) =>

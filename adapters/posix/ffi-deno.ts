@@ -13,6 +13,7 @@ const SYMBOLS = {
   getsockopt: { parameters: ["i32", "i32", "i32", "buffer", "buffer"], result: "i32" },
   setsockopt: { parameters: ["i32", "i32", "i32", "buffer", "u32"], result: "i32" },
   fchmod: { parameters: ["i32", "u32"], result: "i32" },
+  dup3: { parameters: ["i32", "i32", "i32"], result: "i32" },
   close: { parameters: ["i32"], result: "i32" },
   recvmmsg: { parameters: ["i32", "pointer", "u32", "i32", "pointer"], result: "i32" },
   sendmmsg: { parameters: ["i32", "pointer", "u32", "i32"], result: "i32" },
@@ -52,6 +53,7 @@ export function open(): Libc {
     },
     setOption: (fd, level, option, value) =>
       result(c.setsockopt(fd, level, option, lent(value), value.byteLength)),
+    duplicate: (fd, target, flags) => result(c.dup3(fd, target, flags)),
     permit: (fd, mode) => result(c.fchmod(fd, mode)),
     close: (fd) => result(c.close(fd)),
     receiveMany(fd, vector, count, flags) {
@@ -74,25 +76,27 @@ function watch(c: Symbols, fd: number, readable: () => void): Watch {
   const stop = c.eventfd(0, EFD_CLOEXEC);
   // struct pollfd, twice: the descriptor; events in the lower half of a word, revents in the upper.
   const descriptors = new Int32Array(new ArrayBuffer(16));
-  let waiting = false;
+  let waiting: Promise<void> | undefined;
   let closed = false;
 
   async function wait(): Promise<void> {
-    waiting = true;
     descriptors.set([fd, POLLIN, stop, POLLIN]);
     await c.poll(descriptors, 2n, -1);
-    waiting = false;
+    waiting = undefined;
     if (closed) c.close(stop);
     else readable();
   }
 
-  void wait();
+  waiting = wait();
   return {
-    rearm: () => void wait(),
+    rearm() {
+      waiting = wait();
+    },
     close() {
       closed = true;
-      if (waiting) c.eventfd_write(stop, 1n);
-      else c.close(stop);
+      if (waiting === undefined) c.close(stop);
+      else c.eventfd_write(stop, 1n);
+      return waiting;
     },
   };
 }

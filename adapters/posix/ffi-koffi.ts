@@ -48,6 +48,7 @@ export function open(): Libc {
     },
     setOption: (fd, level, option, value) =>
       result(setsockopt(fd, level, option, value, value.byteLength)),
+    duplicate: (fd, target, flags) => result(dup3(fd, target, flags)),
     permit: (fd, mode) => result(fchmod(fd, mode)),
     close(fd) {
       if (isMainThread) return result(closeDescriptor(fd));
@@ -60,7 +61,7 @@ export function open(): Libc {
     pointer: (address) => BigInt(address),
     watch(fd, readable) {
       const handle = koffi.node.poll(fd, readable);
-      return { rearm() {}, close: () => handle.close() };
+      return { rearm() {}, close: () => void handle.close() };
     },
   };
 

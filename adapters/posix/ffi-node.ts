@@ -72,6 +72,7 @@ export function open(): Libc {
     },
     setOption: (fd, level, option, value) =>
       result(c.setsockopt(fd, level, option, ffi.getRawPointer(value), value.byteLength)),
+    duplicate: (fd, target, flags) => result(c.dup3(fd, target, flags)),
     permit: (fd, mode) => result(c.fchmod(fd, mode)),
     close,
     receiveMany(fd, vector, count, flags) {
@@ -103,6 +104,7 @@ export function open(): Libc {
         c.uv_poll_stop(handle);
         c.uv_close(handle, free);
         lib.unregisterCallback(callback);
+        return undefined;
       },
     };
   }

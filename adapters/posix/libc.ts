@@ -30,6 +30,8 @@ export interface Libc {
   setOption(fd: number, level: number, option: number, value: Uint8Array): number;
   /** fchmod(2), which on Deno works for descriptors of its own only. */
   permit(fd: number, mode: number): number;
+  /** dup3(2): `target` becomes another number for what `fd` is, and is closed first. */
+  duplicate(fd: number, target: number, flags: number): number;
   /** close(2). */
   close(fd: number): number;
   /** recvmmsg(2) without a time limit: how many messages of `vector` were filled. */
@@ -48,8 +50,11 @@ export interface Libc {
 export interface Watch {
   /** To be called when `readable` has drained the descriptor; a watch may report only once until then. */
   rearm(): void;
-  /** Ends it; `readable` is not called any more. The descriptor may be closed after it. */
-  close(): void;
+  /**
+   * Ends it; `readable` is not called any more. The descriptor may be closed when it has resolved:
+   * a thread that still waits for it would keep its address in use.
+   */
+  close(): Promise<void> | undefined;
 }
 
 const OTHER_SYSTEM: Lack = {

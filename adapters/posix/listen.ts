@@ -54,3 +54,10 @@ export async function setRemaining(
   const { applyByDescriptor } = await import("./options.ts");
   await applyByDescriptor(typeof fd === "number" ? fd : await fd(), transport, options, names);
 }
+
+/** The descriptor of a listener whose runtime does not tell it. */
+export async function findDescriptor(address: Address): Promise<number> {
+  const { openLibc } = await import("./libc.ts");
+  const { descriptorOf } = await import("./descriptor.ts");
+  return descriptorOf(await openLibc(), "listener", address);
+}

@@ -31,8 +31,10 @@ export async function bindWatched(
 
   const socket = new BatchSocket(exchangeOf(libc), table, {
     ...opened,
-    release() {
-      watch?.close();
+    async release() {
+      // No turn of the event loop is lost where there is nothing to wait for.
+      const ending = watch?.close();
+      if (ending !== undefined) await ending;
       libc.close(fd);
       file?.release();
     },

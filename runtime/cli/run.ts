@@ -8,6 +8,7 @@ import { load } from "../manifest/load.ts";
 import { prepare } from "../manifest/prepare.ts";
 import { type Running, startServer } from "../server.ts";
 import { loadAdapter } from "./adapter.ts";
+import { releaseHeap } from "./heap.ts";
 import { Journal } from "./journal.ts";
 import { onSignals } from "./signals.ts";
 import { runtime, version } from "./version.ts";
@@ -59,6 +60,7 @@ export async function run(path: string, json: boolean): Promise<number> {
       adapter,
     });
     server.emit("info", "ready", {});
+    releaseHeap();
     const reason = await ended.promise;
     await running.stop();
     server.emit("info", "stop", { reason });

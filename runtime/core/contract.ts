@@ -183,6 +183,11 @@ export interface Adapter {
     table: DatagramTable,
     options: SocketOptions,
   ): Promise<DatagramSocket>;
+  /**
+   * Where the writes of a turn that is no callback are sent: when the microtasks have come to rest,
+   * or with the round of the event loop ({@link defer}), which gathers more. What costs less here.
+   */
+  readonly turns: "microtasks" | "round";
   /** Runs `callback` once, after every other callback of this round of the event loop. */
   defer(callback: () => void): void;
 }

@@ -1,3 +1,5 @@
+import type { Adapter } from "./contract.ts";
+
 /** What has something to send at the end of this turn. */
 export interface Flushable {
   flush(): void;
@@ -6,21 +8,21 @@ export interface Flushable {
 }
 
 /**
- * Outside of hooks a turn is over when nobody has written for so many microtasks: a handler that
- * awaits what is there already (room to send, then the next line) comes back within two.
+ * Where turns end with the microtasks, nobody has written for so many of them: a handler that awaits
+ * what is there already (room to send, then the next line) comes back within two.
  */
 const PATIENCE = 2;
 
 /**
  * Collects who has written during one turn of the event loop, so that all that one session wrote
  * leaves in one system call. Inside a hook the turn ends with the hook, without timer or promise;
- * outside of hooks (in pull form, after an `await`) when the microtasks have come to rest, which
- * costs a tenth of a round of the event loop. One for each server.
+ * outside of hooks (in pull form, after an `await`) where {@link Adapter.turns} says. One for each server.
  */
 export class Gather {
   /** Counts the writes of all sessions; they count it up. */
   writes = 0;
   readonly #defer: (callback: () => void) => void;
+  readonly #byRound: boolean;
   /** Who has written; the first `#count` places count. The array is never shrunk: that would free it. */
   readonly #dirty: (Flushable | undefined)[] = [];
   #count = 0;
@@ -30,9 +32,9 @@ export class Gather {
   #watching = false;
   #resting: Flushable[] = [];
 
-  /** @param defer calls back once, after everybody else has had a turn: {@link Adapter.defer}. */
-  constructor(defer: (callback: () => void) => void) {
+  constructor({ defer, turns }: Pick<Adapter, "defer" | "turns">) {
     this.#defer = defer;
+    this.#byRound = turns === "round";
   }
 
   /** A hook begins. Hooks may nest: a hook that ends another session, say. */
@@ -50,6 +52,7 @@ export class Gather {
     this.#dirty[this.#count++] = session;
     if (this.#depth > 0 || this.#watching) return;
     this.#watching = true;
+    if (this.#byRound) return this.#defer(this.#end);
     this.#seen = this.writes;
     this.#patience = PATIENCE;
     queueMicrotask(this.#watch);
@@ -70,7 +73,11 @@ export class Gather {
       this.#seen = this.writes;
       this.#patience = PATIENCE;
     }
-    if (this.#patience-- > 0) return queueMicrotask(this.#watch);
+    if (this.#patience-- > 0) queueMicrotask(this.#watch);
+    else this.#end();
+  };
+
+  readonly #end = (): void => {
     this.#watching = false;
     this.#drain();
   };

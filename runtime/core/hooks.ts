@@ -24,12 +24,22 @@ export function isOver(thrown: unknown): boolean {
   return thrown instanceof DOMException && thrown.name === "AbortError";
 }
 
-/** Makes the plugin's own log. Its fields cannot replace those that say who speaks. */
+/** Fields of a record that say what it is and who speaks. */
+const RESERVED: readonly string[] = ["time", "level", "event", "service", "session", "text"];
+
+/** Makes the plugin's own log. A field of one of the reserved names gets a `_` behind it: nobody can speak for another. */
 export function makeLogger(log: Log, service: string, session?: number): Logger {
-  const say = (level: Level, text: string, fields: Fields | undefined): void => {
+  const say = (level: Level, text: string, fields: Fields = {}): void => {
     if (!log.wants(level)) return;
-    const named = { service, ...(session !== undefined && { session }), text };
-    log.emit(level, "log", fields === undefined ? named : { ...named, ...fields, ...named });
+    const own = Object.entries(fields).map(([name, value]) =>
+      [RESERVED.includes(name) ? `${name}_` : name, value] as const
+    );
+    log.emit(level, "log", {
+      service,
+      ...(session !== undefined && { session }),
+      text,
+      ...Object.fromEntries(own),
+    });
   };
   return {
     debug: (text, fields) => say("debug", text, fields),

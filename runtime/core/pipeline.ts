@@ -53,7 +53,7 @@ export class Pipeline {
       },
       back: (session) => {
         session.running--;
-        if (session.phase === "closed") this.#conclude(session);
+        if (session.phase === "closed" || session.phase === "ending") this.#conclude(session);
       },
     };
     this.table = {
@@ -93,6 +93,8 @@ export class Pipeline {
   // LIMIT: is there room?
 
   #limit(session: StreamSession): void {
+    // The peer has left while verify was asked.
+    if (session.phase === "closed") return;
     const full = this.#enter(session);
     if (full === undefined) return;
     if (full === "rate" || this.service.plan.limits.overflow === "refuse") {
@@ -195,7 +197,7 @@ export class Pipeline {
       const session = connection.data as StreamSession;
       session.bytesIn += chunk.length;
       session.active = deadlines.now;
-      if (session.phase === "served") session.reader.push(lends ? keep(chunk) : chunk);
+      if (session.phase === "served") session.feed(lends ? keep(chunk) : chunk);
     };
   }
 

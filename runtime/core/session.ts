@@ -68,6 +68,11 @@ export abstract class BaseSession implements Session<unknown> {
     this.extra.reader ??= new Reader((full) => this.throttle(full));
   }
 
+  /** Hands a chunk to the reader, which is there. The bytes are the reader's. */
+  feed(chunk: Uint8Array): void {
+    this.#extra!.reader!.push(chunk);
+  }
+
   /** @throws Error in a plugin of push form, whose data never comes here. */
   get reader(): Reader {
     if (!this.service.pulls) {

@@ -1,9 +1,34 @@
 /** The adapters that can be tested where this runs, each with how a harness for it is made. */
+import { once } from "node:events";
+import { connect, createServer } from "node:net";
+import type { Support } from "../../runtime/core/contract.ts";
 import { loadAdapter } from "../../adapters/mod.ts";
 import { makeAdapter } from "../../adapters/node/mod.ts";
+import { within } from "../until.ts";
 import type { Harness } from "./harness.ts";
 import { MemoryHarness } from "./memory.ts";
 import { SocketHarness } from "./sockets.ts";
+
+/** What the bare node:net of this runtime does with 5 MB that are written after the peer's end. */
+async function probeHalfClose(): Promise<Support> {
+  const length = 5 * 1024 * 1024;
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
+    socket.on("error", () => {});
+    socket.on("end", () => socket.end(new Uint8Array(length)));
+    socket.resume();
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as { port: number };
+  const peer = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
+  let received = 0;
+  peer.on("data", (chunk: Uint8Array) => received += chunk.length);
+  peer.end();
+  await within("the end of a probe", once(peer, "end"));
+  peer.destroy();
+  server.close();
+  if (received === length) return true;
+  return { reason: "the bare node:net of this runtime loses what is written after a half-close" };
+}
 
 /** By a name for people. The node adapter is the baseline that the others fall back on. */
 export async function harnesses(): Promise<Map<string, () => Harness>> {
@@ -13,6 +38,9 @@ export async function harnesses(): Promise<Map<string, () => Harness>> {
     ["memory", () => new MemoryHarness()],
     [own.name, () => new SocketHarness(own)],
   ]);
-  if (!all.has(node.name)) all.set(node.name, () => new SocketHarness(node));
+  if (!all.has(node.name)) {
+    const halfClose = await probeHalfClose();
+    all.set(node.name, () => new SocketHarness(node, halfClose));
+  }
   return all;
 }

@@ -14,6 +14,7 @@ const resets = ({ adapter }: Harness): Support => adapter.features.resets;
 export const endings: readonly Case[] = [
   {
     name: "half-close by the peer: the server writes 5 MB after it",
+    needs: ({ halfClose }) => halfClose,
     async run(stage) {
       const sent = pattern(5 * MEGABYTE);
       const { peer, connection } = await stage.pair({
@@ -202,6 +203,12 @@ export const endings: readonly Case[] = [
       assert.equal(connection.error?.code, "ECONNRESET");
       assert.equal(connection.error?.side, "peer");
       assert.deepEqual(connection.events, ["open", "data", "close"]);
+      assert.equal(connection.write(encode("too late")), true);
+      connection.pause();
+      connection.resume();
+      connection.end();
+      connection.abort();
+      assert.equal(connection.pending, 0);
     },
   },
   {

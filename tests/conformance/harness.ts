@@ -53,6 +53,8 @@ export interface Harness {
   readonly adapter: Adapter;
   /** Whether there is a kernel below, with families of addresses, files and descriptors. */
   readonly kernel: Support;
+  /** Whether what the adapter is built on keeps its word after a peer's half-close. */
+  readonly halfClose: Support;
   /** A place that is free: port 0 of 127.0.0.1, or a path in a folder of its own. */
   place(transport: Tested): BindableEndpoint;
   connect(to: Address, options?: ConnectOptions): Promise<StreamPeer>;

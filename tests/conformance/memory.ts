@@ -30,6 +30,7 @@ class Adapter extends MemoryAdapter {
 export class MemoryHarness implements Harness {
   readonly adapter: Adapter = new Adapter();
   readonly kernel = { reason: "the memory adapter has no kernel below it" };
+  readonly halfClose = true;
   #port = 40000;
 
   place(transport: Tested): BindableEndpoint {

@@ -8,7 +8,12 @@ import type { Socket } from "node:net";
 import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Adapter, BindableEndpoint, DatagramSocket } from "../../runtime/core/contract.ts";
+import type {
+  Adapter,
+  BindableEndpoint,
+  DatagramSocket,
+  Support,
+} from "../../runtime/core/contract.ts";
 import { Address } from "../../runtime/core/endpoint.ts";
 import { within } from "../until.ts";
 import type {
@@ -48,12 +53,14 @@ sys.stdin.read()
 export class SocketHarness implements Harness {
   readonly adapter: Adapter;
   readonly kernel = true;
+  readonly halfClose: Support;
   #folder: string | undefined = undefined;
   #names = 0;
   readonly #endings: (() => Promise<unknown> | void)[] = [];
 
-  constructor(adapter: Adapter) {
+  constructor(adapter: Adapter, halfClose: Support = true) {
     this.adapter = adapter;
+    this.halfClose = halfClose;
   }
 
   place(transport: Tested): BindableEndpoint {

@@ -1,0 +1,179 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { Gate } from "../../runtime/core/limits.ts";
+import { until } from "../until.ts";
+import { stage, UNLIMITED } from "./stage.ts";
+
+const echo = {
+  data: (session: { write(bytes: Uint8Array): boolean }, chunk: Uint8Array) =>
+    void session.write(chunk),
+};
+
+describe("Gate", () => {
+  test("Gate counts sessions, and who leaves makes room", () => {
+    const gate = new Gate({ ...UNLIMITED, sessions: 2 }, () => 0);
+    assert.equal(gate.countsSources, false);
+    assert.deepEqual([gate.enter(""), gate.enter(""), gate.enter("")], [
+      undefined,
+      undefined,
+      "sessions",
+    ]);
+    gate.leave("");
+    assert.equal(gate.live, 1);
+    assert.equal(gate.enter(""), undefined);
+  });
+
+  test("Gate counts each source by itself, and not those without an address", () => {
+    const gate = new Gate({ ...UNLIMITED, perSource: 1 }, () => 0);
+    assert.equal(gate.countsSources, true);
+    assert.equal(gate.enter("a"), undefined);
+    assert.equal(gate.enter("a"), "perSource");
+    assert.equal(gate.enter("b"), undefined);
+    for (let i = 0; i < 5; i++) assert.equal(gate.enter(""), undefined);
+    gate.leave("a");
+    assert.equal(gate.enter("a"), undefined);
+    assert.equal(gate.live, 7);
+  });
+
+  test("Gate's rate is a bucket that is refilled by time, and never fuller than full", () => {
+    let now = 0;
+    const gate = new Gate({ ...UNLIMITED, rate: { count: 2, per: 1000 } }, () => now);
+    const enter = () => gate.enter("");
+    assert.deepEqual([enter(), enter(), enter()], [undefined, undefined, "rate"]);
+    now = 499;
+    assert.equal(enter(), "rate");
+    now = 500;
+    assert.deepEqual([enter(), enter()], [undefined, "rate"]);
+    now = 1_000_000;
+    assert.deepEqual([enter(), enter(), enter()], [undefined, undefined, "rate"]);
+  });
+
+  test("Gate takes no token from who is refused for another reason", () => {
+    const gate = new Gate(
+      { ...UNLIMITED, perSource: 1, rate: { count: 2, per: 1000 } },
+      () => 0,
+    );
+    assert.equal(gate.enter("a"), undefined);
+    for (let i = 0; i < 5; i++) assert.equal(gate.enter("a"), "perSource");
+    assert.equal(gate.enter("b"), undefined);
+    assert.equal(gate.enter("c"), "rate");
+  });
+});
+
+describe("limits", () => {
+  test("sessions refuses who is too many, by name, and takes the next when one has left", async (t) => {
+    const play = await stage(t, echo, { limits: { sessions: 2 } });
+    const peers = [play.connect(), play.connect()];
+    const third = play.connect();
+    const refuse = await play.record("refuse");
+    assert.equal(refuse.limit, "sessions");
+    assert.ok(third.over && !third.wasReset);
+    peers[0]!.end();
+    await play.record("close");
+    const fourth = play.connect();
+    fourth.write("x");
+    await until("the echo", () => fourth.text() === "x");
+    assert.equal(play.running.status()[0]!.refused, 1);
+  });
+
+  test("perSource refuses by address, and counts who has left no more", async (t) => {
+    const play = await stage(t, echo, { limits: { perSource: 1 } });
+    const first = play.connect("192.0.2.1");
+    play.connect("192.0.2.2");
+    play.connect("192.0.2.1");
+    const refuse = await play.record("refuse");
+    assert.equal(refuse.limit, "perSource");
+    assert.equal(refuse.remote, "tcp://192.0.2.1:1234");
+    first.end();
+    await play.record("close");
+    play.connect("192.0.2.1");
+    await play.record("open", 3);
+    assert.equal(play.of("refuse").length, 1);
+  });
+
+  test("rate refuses at once, even where overflow is hold", async (t) => {
+    const limits = { rate: { count: 2, per: 3_600_000 }, overflow: "hold" } as const;
+    const play = await stage(t, echo, { limits });
+    for (let i = 0; i < 3; i++) play.connect();
+    assert.equal((await play.record("refuse")).limit, "rate");
+    assert.equal(play.of("open").length, 2);
+  });
+
+  test("overflow hold keeps who is too many, unread, until there is room, in order", async (t) => {
+    const play = await stage(t, echo, { limits: { sessions: 1, overflow: "hold" } });
+    const first = play.connect();
+    const waiting = ["one", "two"].map((text) => {
+      const peer = play.connect();
+      peer.write(text);
+      return peer;
+    });
+    await play.settle();
+    assert.deepEqual(waiting.map((peer) => peer.text()), ["", ""]);
+    first.end();
+    await until("the first of them", () => waiting[0]!.text() === "one");
+    assert.equal(waiting[1]!.text(), "");
+    waiting[0]!.end();
+    await until("the second", () => waiting[1]!.text() === "two");
+    assert.equal(play.of("refuse").length, 0);
+  });
+
+  test("overflow hold lets others pass who have room of their own", async (t) => {
+    const play = await stage(t, echo, { limits: { perSource: 1, overflow: "hold" } });
+    const first = play.connect("192.0.2.1");
+    const held = play.connect("192.0.2.1");
+    held.write("held");
+    const other = play.connect("192.0.2.2");
+    other.write("other");
+    await until("the other", () => other.text() === "other");
+    assert.equal(held.text(), "");
+    first.end();
+    await until("the held one", () => held.text() === "held");
+  });
+
+  test("overflow hold has its deadline", async (t) => {
+    const limits = { sessions: 1, overflow: "hold", hold: 20 } as const;
+    const play = await stage(t, echo, { limits });
+    play.connect();
+    const held = play.connect();
+    assert.equal((await play.record("refuse")).limit, "hold");
+    assert.ok(held.over && !held.wasReset);
+  });
+
+  test("datagrams are counted while they are served, and refused at debug level", async (t) => {
+    let open: () => void = () => {};
+    const play = await stage(t, {
+      data: () => new Promise<void>((resolve) => open = resolve),
+    }, { limits: { sessions: 1 } });
+    play.send("one");
+    play.send("two");
+    const refuse = await play.record("refuse");
+    assert.equal(refuse.limit, "sessions");
+    assert.equal(refuse.level, "debug");
+    open();
+    await play.record("close");
+    play.send("three");
+    await play.record("open", 2);
+    open();
+  });
+
+  test("access refuses by the rule's name, before verify, and before any count", async (t) => {
+    let asked = 0;
+    const play = await stage(t, {
+      ...echo,
+      verify() {
+        asked++;
+        return true;
+      },
+    }, { access: { allow: ["192.0.2.0/24"], deny: ["192.0.2.66"] }, limits: { sessions: 1 } });
+    play.connect("192.0.2.66");
+    play.connect("198.51.100.1");
+    const good = play.connect("192.0.2.1");
+    good.write("x");
+    await until("the echo", () => good.text() === "x");
+    assert.deepEqual(play.of("refuse").map(({ rule }) => rule), [
+      "deny 192.0.2.66",
+      "not in allow",
+    ]);
+    assert.equal(asked, 1);
+  });
+});

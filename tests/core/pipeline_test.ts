@@ -1,0 +1,320 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import type { Session } from "../../runtime/core/plugin.ts";
+import { until } from "../until.ts";
+import { gate, stage } from "./stage.ts";
+
+const wait = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0));
+
+/** Hooks that write down when they are called; each comes back at once, or later. */
+function diary(later: boolean, form: "data" | "handle") {
+  const pages: string[] = [];
+  const note = <Value>(page: string, value: Value): Value | Promise<Value> => {
+    pages.push(page);
+    if (!later) return value;
+    return wait().then(() => {
+      pages.push(`${page} done`);
+      return value;
+    });
+  };
+  const shared = {
+    verify: () => note("verify", true),
+    setup: () => note("setup", { count: 0 }),
+    finish: () => note("finish", undefined),
+  };
+  const hooks = form === "data"
+    ? {
+      ...shared,
+      data(session: Session<{ count: number }>, chunk: Uint8Array) {
+        session.state.count++;
+        session.write(chunk);
+        return note(`data ${session.state.count}`, undefined);
+      },
+      end(session: Session<{ count: number }>) {
+        session.end();
+        return note("end", undefined);
+      },
+    }
+    : {
+      ...shared,
+      async handle(session: Session<{ count: number }>) {
+        for await (const line of session.lines()) {
+          session.write(line);
+          await note(`data ${++session.state.count}`, undefined);
+        }
+        await note("end", undefined);
+      },
+    };
+  return { pages, hooks: hooks as never };
+}
+
+describe("pipeline", () => {
+  for (const form of ["data", "handle"] as const) {
+    for (const later of [false, true]) {
+      const how = `${form} form, hooks that come back ${later ? "later" : "at once"}`;
+      test(`Pipeline calls verify, setup, data, end, finish in this order: ${how}`, async (t) => {
+        const { pages, hooks } = diary(later, form);
+        const play = await stage(t, hooks);
+        const peer = play.connect();
+        peer.write("one\n");
+        await until("the first answer", () => peer.text().startsWith("one"));
+        await play.settle();
+        peer.write("two\n");
+        peer.end();
+        await play.record("close");
+        const called = pages.filter((page) => !page.endsWith("done"));
+        assert.deepEqual(called, ["verify", "setup", "data 1", "data 2", "end", "finish"]);
+        if (later) assert.deepEqual(pages, called.flatMap((page) => [page, `${page} done`]));
+        assert.deepEqual(play.story, ["open", "close"]);
+        assert.equal(peer.text().replaceAll("\n", ""), "onetwo");
+        assert.equal(peer.wasReset, false);
+      });
+    }
+  }
+
+  test("Pipeline serves a plugin that has nothing but data: its end is answered with ours", async (t) => {
+    const play = await stage(t, { data: (session, chunk) => void session.write(chunk) });
+    const peer = play.connect();
+    peer.write("hello");
+    peer.end();
+    const close = await play.record("close");
+    assert.equal(peer.text(), "hello");
+    assert.equal(close.bytesIn, 5);
+    assert.equal(close.bytesOut, 5);
+    assert.equal(close.reason, "peer");
+    assert.equal(typeof close.durationMs, "number");
+  });
+
+  test("Pipeline says remote and local in open, and the same number in every record", async (t) => {
+    const play = await stage(t, {
+      data(session, chunk) {
+        session.log.info("got it", { length: chunk.length, session: 99, service: "forged" });
+        throw new Error("on purpose");
+      },
+    });
+    const first = play.connect("192.0.2.1");
+    const second = play.connect("192.0.2.2");
+    first.write("x");
+    await play.record("close");
+    second.end();
+    await play.record("close", 2);
+    const [open, other] = play.of("open");
+    assert.equal(open!.remote, "tcp://192.0.2.1:1234");
+    assert.equal(open!.local, "tcp://127.0.0.1:7");
+    assert.equal(open!.service, "tested");
+    assert.notEqual(open!.session, other!.session);
+    const mine = play.records.filter(({ session }) => session === open!.session);
+    assert.deepEqual(mine.map(({ event }) => event), ["open", "log", "error", "close"]);
+    assert.equal(mine[1]!.length, 1);
+    assert.equal(mine[1]!.service, "tested");
+  });
+
+  test("Pipeline gives each session its own state, and verify the peer's addresses", async (t) => {
+    const asked: string[] = [];
+    const play = await stage(t, {
+      verify(peer) {
+        asked.push(`${peer.kind} ${peer.remote} ${peer.local}`);
+        return true;
+      },
+      setup: (session) => ({ name: `session of ${session.remote.host}` }) as never,
+      data: (session) => void session.write((session.state as { name: string }).name),
+    });
+    const peers = [play.connect("192.0.2.1"), play.connect("192.0.2.2")];
+    for (const peer of peers) peer.write("x");
+    await until("both answers", () => peers.every((peer) => peer.text() !== ""));
+    assert.deepEqual(peers.map((peer) => peer.text()), [
+      "session of 192.0.2.1",
+      "session of 192.0.2.2",
+    ]);
+    assert.equal(asked[0], "stream tcp://192.0.2.1:1234 tcp://127.0.0.1:7");
+  });
+
+  for (const later of [false, true]) {
+    test(`verify false refuses, ${later ? "later" : "at once"}: no setup, an orderly end, a record`, async (t) => {
+      let setups = 0;
+      const play = await stage(t, {
+        verify: () => later ? wait().then(() => false) : false,
+        setup() {
+          setups++;
+          return undefined as never;
+        },
+        data() {},
+      });
+      const peer = play.connect();
+      peer.write("never read");
+      const refuse = await play.record("refuse");
+      assert.equal(refuse.rule, "verify");
+      assert.equal(refuse.level, "info");
+      await until("the end", () => peer.over);
+      assert.equal(peer.wasReset, false);
+      await play.settle();
+      assert.equal(setups, 0);
+      assert.deepEqual(play.story, ["refuse"]);
+      assert.deepEqual(play.running.status()[0]!.live, 0);
+    });
+  }
+
+  test("a peer that leaves while verify is asked is not served, and leaves nothing", async (t) => {
+    const { passed, open } = gate();
+    let setups = 0;
+    const play = await stage(t, {
+      verify: () => passed.then(() => true),
+      setup() {
+        setups++;
+        return undefined as never;
+      },
+      data() {},
+    }, { concurrency: { max: 1 } });
+    play.connect().reset();
+    await play.settle();
+    open();
+    await until("nobody left", () => play.running.status()[0]!.live === 0);
+    assert.equal(setups, 0);
+    const next = play.connect();
+    await play.record("open");
+    next.end();
+    await play.record("close");
+  });
+
+  test("a peer that leaves while setup runs is finished, once", async (t) => {
+    const { passed, open } = gate();
+    let finishes = 0;
+    const play = await stage(t, {
+      setup: () => passed as never,
+      data() {},
+      finish: () => void finishes++,
+    });
+    play.connect().reset();
+    await play.settle();
+    assert.equal(finishes, 0);
+    open();
+    await play.record("close");
+    assert.equal(finishes, 1);
+  });
+
+  test("nothing is read before setup has come back; then nothing is lost", async (t) => {
+    const { passed, open } = gate();
+    const seen: string[] = [];
+    const play = await stage(t, {
+      setup: () => passed as never,
+      data: (_, chunk) => void seen.push(new TextDecoder().decode(chunk)),
+      end: (session) => session.end(),
+    });
+    const peer = play.connect();
+    peer.write("early");
+    peer.end();
+    await play.settle();
+    assert.deepEqual(seen, []);
+    open();
+    await play.record("close");
+    assert.deepEqual(seen, ["early"]);
+  });
+
+  test("reading waits for a promise of data, and the end too", async (t) => {
+    const gates = [gate(), gate(), gate()];
+    const pages: string[] = [];
+    const play = await stage(t, {
+      data(session, chunk) {
+        const text = new TextDecoder().decode(chunk);
+        pages.push(text);
+        return gates[pages.length - 1]!.passed.then(() => void session.write(text.toUpperCase()));
+      },
+      end(session) {
+        pages.push("end");
+        session.end();
+      },
+    });
+    const peer = play.connect();
+    peer.write("one");
+    peer.write("two");
+    peer.write("three");
+    peer.end();
+    for (const [i, { open }] of gates.entries()) {
+      await play.settle();
+      assert.equal(pages.length, i + 1);
+      open();
+    }
+    await play.record("close");
+    assert.deepEqual(pages, ["one", "two", "three", "end"]);
+    assert.equal(peer.text(), "ONETWOTHREE");
+  });
+
+  test("session.pause stops data until resume, also while a promise of data is awaited", async (t) => {
+    const { passed, open } = gate();
+    const sessions: Session[] = [];
+    let seen = 0;
+    const play = await stage(t, {
+      data(session) {
+        seen++;
+        sessions.push(session as Session);
+        session.pause();
+        return passed;
+      },
+    });
+    const peer = play.connect();
+    peer.write("one");
+    peer.write("two");
+    await play.settle();
+    open();
+    await play.settle();
+    assert.equal(seen, 1);
+    sessions[0]!.resume();
+    await until("the second chunk", () => seen === 2);
+    sessions[0]!.resume();
+  });
+
+  test("handle that returns ends the session: what was written is sent first", async (t) => {
+    const play = await stage(t, {
+      async handle(session) {
+        session.write(await session.readExactly(3));
+        session.write("!");
+      },
+    });
+    const peer = play.connect();
+    peer.write("abcdef");
+    await until("our end", () => peer.text() === "abc!");
+    peer.end();
+    const close = await play.record("close");
+    assert.equal(close.reason, "done");
+    assert.equal(peer.wasReset, false);
+  });
+
+  test("signal aborts when the peer has gone, and is aborted already when asked late", async (t) => {
+    const sessions: Session[] = [];
+    const play = await stage(t, { data: (session) => void sessions.push(session as Session) });
+    const peer = play.connect();
+    peer.write("x");
+    await until("the session", () => sessions.length === 1);
+    const { signal } = sessions[0]!;
+    assert.equal(signal.aborted, false);
+    let aborts = 0;
+    signal.addEventListener("abort", () => aborts++);
+    peer.reset();
+    const close = await play.record("close");
+    assert.equal(close.reason, "reset");
+    assert.equal(aborts, 1);
+    assert.equal(play.of("error").length, 0, "a peer that hangs up is not an error");
+
+    const other = play.connect();
+    other.write("x");
+    await until("the other session", () => sessions.length === 2);
+    other.end();
+    await play.record("close", 2);
+    assert.equal(sessions[1]!.signal.aborted, true);
+  });
+
+  test("after its end a session takes nothing: write false, send rejects", async (t) => {
+    const sessions: Session[] = [];
+    const play = await stage(t, { data: (session) => void sessions.push(session as Session) });
+    const peer = play.connect();
+    peer.write("x");
+    await until("the session", () => sessions.length === 1);
+    sessions[0]!.abort();
+    assert.equal(sessions[0]!.write("late"), false);
+    await assert.rejects(sessions[0]!.send("late"), { code: "SESSION_CLOSED" });
+    const close = await play.record("close");
+    assert.equal(close.reason, "aborted");
+    assert.equal(peer.wasReset, true);
+    assert.equal(close.bytesOut, 0);
+  });
+});

@@ -1,0 +1,213 @@
+/** Each example, started from its own manifest, and talked to as its head says. */
+import assert from "node:assert/strict";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { describe, test, type TestContext } from "node:test";
+import { fileURLToPath } from "node:url";
+import { loadAdapter } from "../../adapters/mod.ts";
+import { parseEndpoint } from "../../runtime/core/endpoint.ts";
+import { folder } from "../folder.ts";
+import { lacks, Program, shell } from "./programs.ts";
+import { serve, type Server } from "./server.ts";
+
+const EXAMPLES = fileURLToPath(new URL("../../examples", import.meta.url).href);
+const { unixgram } = (await loadAdapter()).features.transports;
+
+interface Example {
+  readonly root: string;
+  /** The manifest as it stands in the repository. */
+  readonly head: string;
+  readonly server: Server;
+}
+
+/** A root with one example in it: as it is, but for the ports, which the kernel chooses. */
+async function example(t: TestContext, name: string): Promise<Example> {
+  const root = folder(t, {});
+  const home = join(root, "examples", name);
+  mkdirSync(home, { recursive: true });
+  for (const file of readdirSync(join(EXAMPLES, name))) {
+    if (/\.ts$/.test(file)) symlinkSync(join(EXAMPLES, name, file), join(home, file));
+  }
+  const head = readFileSync(join(EXAMPLES, name, "portico.json"), "utf8");
+  const freed = head.replace(/("(?:tcp|udp):\/\/127\.0\.0\.1):\d+"/g, '$1:0"');
+  assert.notEqual(freed, head);
+  // What cannot be had here is refused before anything is bound; the other transports are tried all the same.
+  const possible = unixgram === true ? freed : freed.replace(/,\s*"unixgram:[^"]*"/, "");
+  writeFileSync(join(home, "portico.json"), possible);
+  return { root, head, server: await serve(t, `examples/${name}`, { cwd: root }) };
+}
+
+function port(server: Server, service: string, transport: "tcp" | "udp"): number {
+  return (parseEndpoint(server.endpoint(service, transport)) as { port: number }).port;
+}
+
+describe("examples/echo", () => {
+  test("examples/echo answers nc and socat on all four transports, as its head says", {
+    skip: lacks("nc", "socat"),
+  }, async (t) => {
+    const { root, head, server } = await example(t, "echo");
+    const tried = async (line: string, real: string = line): Promise<void> => {
+      assert.ok(head.includes(line), `the head has no ${line}`);
+      assert.equal(await shell(t, root, real), "hello", line);
+    };
+    const over = (transport: "tcp" | "udp", line: string): Promise<void> =>
+      tried(line, line.replace("7007", `${port(server, "echo", transport)}`));
+    await Promise.all([
+      over("tcp", "printf hello | nc -q1 127.0.0.1 7007"),
+      over("udp", "printf hello | nc -u -w1 127.0.0.1 7007"),
+      tried("printf hello | nc -q1 -U examples/echo/echo.sock"),
+      unixgram !== true ||
+      tried("printf hello | socat -t1 - UNIX-SENDTO:examples/echo/echo.dgram,bind=me.sock"),
+    ]);
+    await server.stop();
+    for (const file of ["examples/echo/echo.sock", "examples/echo/echo.dgram", "me.sock"]) {
+      assert.equal(existsSync(join(root, file)), false, file);
+    }
+  });
+  test("examples/echo listens on Unix datagrams too, beside its manifest", {
+    skip: unixgram === true ? false : unixgram.reason,
+  }, async (t) => {
+    const { root, server } = await example(t, "echo");
+    assert.equal(server.endpoint("echo", "unixgram"), "unixgram:examples/echo/echo.dgram");
+    assert.equal(existsSync(join(root, "examples/echo/echo.dgram")), true);
+  });
+});
+
+describe("examples/classics", { skip: lacks("nc") }, () => {
+  /** What nc prints that is given nothing to say, and waits for the end. */
+  const listen = (t: TestContext, server: Server, service: string): Promise<string> =>
+    shell(t, ".", `nc 127.0.0.1 ${port(server, service, "tcp")} </dev/null`);
+  /** What nc prints that sends one datagram, and waits a second. */
+  const ask = (
+    t: TestContext,
+    server: Server,
+    service: string,
+    say = "echo",
+  ): Promise<string> =>
+    shell(t, ".", `${say} | nc -u -w1 127.0.0.1 ${port(server, service, "udp")}`);
+
+  const DAYTIME = /^\d\d [A-Z]{3} \d{4} \d\d:\d\d:\d\d UTC\r\n$/;
+  /** RFC 868 counts from 1900. */
+  const now = (): number => Math.floor(Date.now() / 1000) + 2_208_988_800;
+  const seconds = (bytes: Uint8Array): number => new DataView(bytes.buffer).getUint32(0);
+
+  test("examples/classics answers nc on TCP: all six services", async (t) => {
+    const { server } = await example(t, "classics");
+    const tcp = (service: string): number => port(server, service, "tcp");
+    const [echo, discard, daytime, qotd, chargen] = await Promise.all([
+      shell(t, ".", `printf hello | nc -N 127.0.0.1 ${tcp("echo")}`),
+      shell(t, ".", `head -c 1000000 /dev/zero | nc -N 127.0.0.1 ${tcp("discard")}`),
+      listen(t, server, "daytime"),
+      listen(t, server, "qotd"),
+      shell(t, ".", `nc 127.0.0.1 ${tcp("chargen")} </dev/null | head -n 3`),
+    ]);
+    assert.equal(echo, "hello");
+    assert.equal(discard, "");
+    const [closed] = await server.count(1, { event: "close", service: "discard" });
+    assert.deepEqual([closed!["bytesIn"], closed!["bytesOut"]], [1_000_000, 0]);
+    assert.match(daytime, DAYTIME);
+    assert.match(qotd, /^[^\r\n]{1,509}\r\n$/);
+    const ascii = String.fromCharCode(...Array.from({ length: 95 }, (_, i) => i + 32));
+    const lines = [ascii.slice(0, 72), ascii.slice(1, 73), ascii.slice(2, 74), ""];
+    assert.deepEqual(chargen.split("\r\n"), lines);
+    const time = new Program(t, ".", "nc", "127.0.0.1", `${tcp("time")}`);
+    time.end();
+    await time.ended();
+    assert.equal(time.out.length, 4);
+    assert.ok(Math.abs(seconds(time.out) - now()) <= 10, `${time.out}`);
+  });
+  test("examples/classics answers nc on UDP: all six services, none with more than twice the request", async (t) => {
+    const { server } = await example(t, "classics");
+    const time = new Program(
+      t,
+      ".",
+      "nc",
+      "-u",
+      "-w1",
+      "127.0.0.1",
+      `${port(server, "time", "udp")}`,
+    );
+    time.send("\n");
+    const [echo, discard, daytime, qotd, chargen] = await Promise.all([
+      ask(t, server, "echo", "printf hello"),
+      ask(t, server, "discard"),
+      ask(t, server, "daytime"),
+      ask(t, server, "qotd", "head -c 600 /dev/zero"),
+      ask(t, server, "chargen"),
+      time.ended(),
+    ]);
+    assert.equal(echo, "hello");
+    assert.equal(discard, "");
+    assert.match(daytime, DAYTIME);
+    assert.match(qotd, /^[^\r\n]{1,509}\r\n$/);
+    // A line end and 28 bytes of headers, twice, less the headers of the answer.
+    assert.equal(chargen.length, 2 * (1 + 28) - 28);
+    assert.equal(time.out.length, 4);
+    assert.ok(Math.abs(seconds(time.out) - now()) <= 10, `${time.out}`);
+  });
+});
+
+describe("examples/chat", { skip: lacks("nc") }, () => {
+  test("examples/chat tells two guests of each other: nicknames, rooms, a push to many", async (t) => {
+    const { root, server } = await example(t, "chat");
+    const nc = (...words: string[]): Program => new Program(t, root, "nc", "-N", ...words);
+    const ada = nc("127.0.0.1", `${port(server, "chat", "tcp")}`);
+    await ada.says("you are in lobby, with 0 others\n");
+    const ben = nc("-U", "examples/chat/chat.sock");
+    await ben.says("you are in lobby, with 1 others\n");
+    await ada.says("has joined\n");
+    ada.send("/nick ada\n");
+    await ben.says("is now ada\n");
+    ben.send("/nick ada\n");
+    await ben.says("! ada is taken\n");
+    ben.send("/nick ben\nhello\n");
+    await ada.says("is now ben\n");
+    await ada.says("\nben: hello\n");
+    assert.doesNotMatch(ben.text, /ben: hello/, "nobody hears oneself");
+    ada.send("/who\n");
+    await ada.says("* ada, ben\n");
+    ben.send("/join kitchen\n");
+    await ada.says("* ben has left\n");
+    await ben.says("you are in kitchen, with 0 others\n");
+    ada.send("alone?\n/join kitchen\n");
+    await ben.says("* ada has joined\n");
+    assert.doesNotMatch(ben.text, /alone/, "a room hears itself only");
+    ada.send("soup\n");
+    await ben.says("ada: soup\n");
+    ben.send("/quit\n");
+    ben.end();
+    await ben.ended();
+    await ada.says("in kitchen, with 1 others\n* ben has left\n");
+    ada.end();
+    await ada.ended();
+    await server.stop();
+    assert.equal(existsSync(join(root, "examples/chat/chat.sock")), false);
+  });
+});
+
+describe("examples/upper", { skip: lacks("nc") }, () => {
+  test("examples/upper answers each line in upper case with its number, on TCP and UDP", async (t) => {
+    const { server } = await example(t, "upper");
+    const say = "printf 'hello\\nworld\\r\\nlast'";
+    const [tcp, udp] = await Promise.all([
+      shell(t, ".", `${say} | nc -N 127.0.0.1 ${port(server, "upper", "tcp")}`),
+      shell(t, ".", `${say} | nc -u -w1 127.0.0.1 ${port(server, "upper", "udp")}`),
+    ]);
+    assert.equal(tcp, "1 HELLO\n2 WORLD\n3 LAST\n");
+    assert.equal(udp, "1 HELLO\n2 WORLD\n3 LAST\n");
+  });
+  test("examples/upper ends a session whose line is longer than 4,096 bytes, and goes on", async (t) => {
+    const { server } = await example(t, "upper");
+    const tcp = port(server, "upper", "tcp");
+    assert.equal(await shell(t, ".", `head -c 5000 /dev/zero | nc -N 127.0.0.1 ${tcp}`), "");
+    await server.record({ event: "close", service: "upper", reason: "error" });
+    assert.equal(await shell(t, ".", `echo again | nc -N 127.0.0.1 ${tcp}`), "1 AGAIN\n");
+  });
+});
