@@ -1,19 +1,18 @@
-/** The features of a runtime with sockets: what its adapter says, completed with what none has yet. */
-import type { Features, Lack, OptionName, Support } from "../runtime/core/contract.ts";
-import type { Transport } from "../runtime/core/endpoint.ts";
-import { descriptorSupport, optionTable } from "./posix/options.ts";
+/** The features of a runtime with sockets: what its adapter says, completed with what all have in common. */
 import process from "node:process";
+import type { Adapter, Features, Lack, OptionName, Support } from "../runtime/core/contract.ts";
+import { ffiSupport } from "./posix/libc.ts";
+import { descriptorSupport, optionTable } from "./posix/options.ts";
 
 /** What differs from adapter to adapter. */
 export interface Own {
-  readonly unixgram: Support;
   readonly resets: Support;
   readonly lends: boolean;
-  /** The options that stream listeners can set without a descriptor, and those that nothing can set. */
-  readonly native: readonly OptionName[];
+  /** The options that stream listeners can set by themselves, and what nothing can set. */
+  readonly stream: readonly OptionName[];
   readonly lacks?: Readonly<Partial<Record<OptionName, Lack>>>;
-  /** The same of datagram sockets. */
-  readonly datagram: (option: OptionName, transport: Transport) => Support;
+  /** The options of UDP sockets that need no descriptor. */
+  readonly datagram: readonly OptionName[];
 }
 
 const LATER: Lack = { reason: "it arrives in a later version", remedy: "use tcp or unix for now" };
@@ -21,16 +20,17 @@ const LINUX: Support = process.platform === "linux"
   ? true
   : { reason: "the abstract namespace is Linux's alone", remedy: "use a path" };
 
-/** Puts the table together. */
+/** Puts the table together. Nothing is opened for it. */
 export function makeFeatures(own: Own): Features {
+  const ffi = ffiSupport();
   const stream = (option: OptionName): Support =>
-    own.native.includes(option) || (own.lacks?.[option] ?? descriptorSupport(option));
+    own.lacks?.[option] ?? (own.stream.includes(option) || descriptorSupport(option));
   return {
     transports: {
       tcp: true,
       udp: true,
       unix: true,
-      unixgram: own.unixgram,
+      unixgram: ffi,
       tls: LATER,
       http: LATER,
       https: LATER,
@@ -39,12 +39,24 @@ export function makeFeatures(own: Own): Features {
     abstract: LINUX,
     resets: own.resets,
     lends: own.lends,
-    options: optionTable(
-      ["tcp", "udp", "unix", "unixgram"],
-      (option, transport) =>
-        transport === "tcp" || transport === "unix"
-          ? stream(option)
-          : own.datagram(option, transport),
-    ),
+    options: optionTable(["tcp", "udp", "unix", "unixgram"], (option, transport) => {
+      if (transport === "tcp" || transport === "unix") return stream(option);
+      return (transport === "udp" && own.datagram.includes(option)) || ffi;
+    }),
+  };
+}
+
+/** What options are at when a manifest is silent: the kernel's defaults, and those that are ours. */
+export function defaultsOf(backlog: number): Adapter["defaults"] {
+  return async () => {
+    const { kernelDefaults } = await import("./posix/defaults.ts");
+    const defaults = await kernelDefaults();
+    return {
+      ...defaults,
+      backlog: { tcp: String(backlog), unix: String(backlog) },
+      noDelay: { tcp: "true" },
+      mode: { unix: "umask", unixgram: "umask" },
+      multicast: { udp: "none" },
+    };
   };
 }

@@ -5,7 +5,7 @@ import { basename, dirname, posix } from "node:path";
 import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 
-const root = fileURLToPath(new URL("..", import.meta.url));
+const root = fileURLToPath(new URL("..", import.meta.url).href);
 
 /** Every file of ours, by its path in the repository. */
 const files: readonly string[] = globSync(
@@ -55,6 +55,7 @@ function check(
 
 /** The node: modules that all three runtimes have, and that need no sockets. */
 const COMMON: ReadonlySet<string> = new Set([
+  "buffer",
   "child_process",
   "events",
   "fs",
@@ -65,8 +66,10 @@ const COMMON: ReadonlySet<string> = new Set([
   "process",
   "timers",
   "timers/promises",
+  "tty",
   "url",
   "util",
+  "v8",
   "worker_threads",
 ].map((name) => `node:${name}`));
 

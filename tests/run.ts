@@ -14,6 +14,10 @@ import { parseArgs } from "node:util";
 const root = fileURLToPath(new URL("..", import.meta.url).href);
 const modules = `${root}node_modules/`;
 
+/** A runner that takes longer, in ms, or prints more, in characters, is stopped: something hangs. */
+const LIMIT = 300_000;
+const OUTPUT_MAX = 64 * 1024 * 1024;
+
 interface Runner {
   readonly command: string;
   readonly args: readonly string[];
@@ -78,9 +82,18 @@ async function run(name: string, files: readonly string[]): Promise<Counts> {
     env: { ...process.env, NO_COLOR: "1", FORCE_COLOR: "0" },
   });
   let output = "";
-  child.stdout.setEncoding("utf8").on("data", (text: string) => output += text);
-  child.stderr.setEncoding("utf8").on("data", (text: string) => output += text);
+  const take = (text: string): void => {
+    output += text;
+    if (output.length > OUTPUT_MAX) child.kill("SIGKILL");
+  };
+  child.stdout.setEncoding("utf8").on("data", take);
+  child.stderr.setEncoding("utf8").on("data", take);
+  const late = setTimeout(() => {
+    take(`\n${name} has not ended after ${LIMIT / 1000} s: stopped`);
+    child.kill("SIGKILL");
+  }, LIMIT);
   const code = await new Promise<number | null>((resolve) => child.once("close", resolve));
+  clearTimeout(late);
   const counted = count(output);
   const bad = counted.failed > 0 || code !== 0;
   if (bad || verbose) console.log(output);

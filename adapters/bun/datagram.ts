@@ -9,37 +9,15 @@ import type {
   DatagramTable,
   OptionName,
   SocketOptions,
-  Support,
 } from "../../runtime/core/contract.ts";
 import type { InternetEndpoint } from "../../runtime/core/endpoint.ts";
 import { bindFailure } from "../posix/failure.ts";
-import type { DatagramFeatures } from "../posix/features.ts";
 import { ffiSupport, openLibc } from "../posix/libc.ts";
 import { openDatagram } from "../posix/open.ts";
-import { optionTable } from "../posix/options.ts";
 import { hasIPv6, resolveHost } from "../posix/resolve.ts";
 import { bindWatched } from "../posix/watched.ts";
+import { DATAGRAM } from "./options.ts";
 import { UdpSocket } from "./udp.ts";
-
-/** Options that `Bun.udpSocket` has calls for. */
-const BY_CALL: ReadonlySet<OptionName> = new Set<OptionName>([
-  "ttl",
-  "broadcast",
-  "multicast",
-  "multicastTtl",
-  "multicastLoopback",
-]);
-
-/** What can be done here; it opens nothing. */
-export function datagramFeatures(): DatagramFeatures {
-  const ffi = ffiSupport();
-  const option = (name: OptionName, transport: string): Support =>
-    transport === "udp" && BY_CALL.has(name) ? true : ffi;
-  return {
-    transports: { udp: true, unixgram: ffi },
-    options: optionTable(["udp", "unixgram"], option),
-  };
-}
 
 /** See {@link Adapter.bind}. */
 export async function bind(
@@ -61,7 +39,7 @@ async function bindUdp(
   options: SocketOptions,
 ): Promise<DatagramSocket> {
   const names = Object.keys(options) as OptionName[];
-  const special = names.some((name) => options[name] !== undefined && !BY_CALL.has(name));
+  const special = names.some((name) => options[name] !== undefined && !DATAGRAM.includes(name));
   if (special && ffiSupport() === true) {
     // Some options belong before bind(2): the socket is ours, and Bun is given its descriptor.
     const libc = await openLibc();

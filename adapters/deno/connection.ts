@@ -79,7 +79,7 @@ export class DenoConnection implements Connection {
     if (this.#ending || this.#dead) return true;
     const { buffer } = bytes;
     // A chunk that another connection reads into next: its reader cannot know that it is in use.
-    const own = buffer === lent && buffer !== this.#buffer.buffer ? bytes.slice() : bytes;
+    const own = buffer === lent && buffer !== this.#buffer.buffer ? new Uint8Array(bytes) : bytes;
     this.pending += own.length;
     if (this.#writing === undefined) this.#send(own);
     else if (this.#queue === undefined) this.#queue = [own];

@@ -14,9 +14,7 @@ import type {
   BindableEndpoint,
   DatagramSocket,
   DatagramTable,
-  OptionName,
   SocketOptions,
-  Support,
 } from "../../runtime/core/contract.ts";
 import { Address, type InternetEndpoint, normalizeHost } from "../../runtime/core/endpoint.ts";
 import { PorticoError } from "../../runtime/core/errors.ts";
@@ -24,37 +22,15 @@ import { bindDgram } from "../node/dgram.ts";
 import { BatchSocket, exchangeOf, limitOf } from "../posix/datagram.ts";
 import { descriptorOf } from "../posix/descriptor.ts";
 import { bindFailure } from "../posix/failure.ts";
-import type { DatagramFeatures } from "../posix/features.ts";
 import { LARGEST } from "../posix/inbox.ts";
 import { ffiSupport, type Libc, openLibc } from "../posix/libc.ts";
 import { AF_UNIX, SO_SNDBUF, SOL_SOCKET } from "../posix/linux.ts";
-import { applyByDescriptor, familyOf, optionTable } from "../posix/options.ts";
+import { applyByDescriptor, familyOf } from "../posix/options.ts";
 import { claim, own, type SocketFile } from "../posix/path.ts";
 import { hasIPv6, resolveHost } from "../posix/resolve.ts";
 import { bindWatched } from "../posix/watched.ts";
 import { NativeSocket } from "./native.ts";
 import { pump, type Receiver, senders } from "./receive.ts";
-
-/** Options that node:dgram sets on Deno; those of buffers report success and change nothing. */
-const BY_DGRAM: ReadonlySet<OptionName> = new Set<OptionName>([
-  "ipv6Only",
-  "ttl",
-  "broadcast",
-  "multicast",
-  "multicastTtl",
-  "multicastLoopback",
-]);
-
-/** What can be done here; it opens nothing. */
-export function datagramFeatures(): DatagramFeatures {
-  const ffi = ffiSupport();
-  const option = (name: OptionName, transport: string): Support =>
-    transport === "udp" && BY_DGRAM.has(name) ? true : ffi;
-  return {
-    transports: { udp: true, unixgram: ffi },
-    options: optionTable(["udp", "unixgram"], option),
-  };
-}
 
 function hasNative(): boolean {
   return typeof Deno.listenDatagram === "function";

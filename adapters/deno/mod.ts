@@ -1,15 +1,12 @@
 /**
  * The adapter for Deno. Streams on `Deno.listen`; datagrams on `Deno.listenDatagram` (which needs
- * `--unstable-net`), drained in batches through FFI (`--allow-ffi`).
+ * `--unstable-net`), drained in batches through FFI (`--allow-ffi`). What needs the flag and does not
+ * have it falls back on `node:net` and `node:dgram`.
  */
 import type { Adapter } from "../../runtime/core/contract.ts";
-import { makeFeatures } from "../features.ts";
-import { listen, NATIVE } from "./stream.ts";
-
-const UNSTABLE = {
-  reason: "Deno runs without --unstable-net",
-  remedy: "start it with deno run --unstable-net",
-};
+import { defaultsOf, makeFeatures } from "../features.ts";
+import { DATAGRAM, STREAM } from "./options.ts";
+import { listen } from "./stream.ts";
 
 /** Makes it. */
 export function makeAdapter(): Adapter {
@@ -17,27 +14,30 @@ export function makeAdapter(): Adapter {
   return {
     name: "deno",
     features: makeFeatures({
-      unixgram: unstable || UNSTABLE,
       resets: {
         reason: "Deno.listen has no reset",
         remedy: "none is needed: the peer sees the end",
       },
       lends: true,
-      native: unstable ? NATIVE : NATIVE.filter((name) => name !== "reusePort"),
+      stream: STREAM,
       lacks: {
-        ...(!unstable && { reusePort: UNSTABLE }),
         ipv6Only: {
-          reason: "Deno.listen has no such option",
+          reason: "Deno.listen has no such option, and Deno's node:net ignores it",
           remedy: "listen on [::1] or another address",
         },
       },
-      datagram: () => true,
+      datagram: DATAGRAM,
     }),
-    listen,
+    listen: async (endpoint, table, options) => {
+      if (unstable || options.reusePort !== true) return await listen(endpoint, table, options);
+      const node = await import("../node/stream.ts");
+      return await node.listen(endpoint, table, options);
+    },
     bind: async (endpoint, table, options) => {
       const { bind } = await import("./datagram.ts");
       return await bind(endpoint, table, options);
     },
+    defaults: defaultsOf(511),
     // A round of the event loop (setImmediate) costs 1.1 µs here, a microtask 0.03.
     turns: "microtasks",
     defer: (callback) => void setImmediate(callback),

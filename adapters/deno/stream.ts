@@ -6,7 +6,6 @@
 import type {
   BindableEndpoint,
   Listener,
-  OptionName,
   SocketOptions,
   StreamTable,
 } from "../../runtime/core/contract.ts";
@@ -17,13 +16,11 @@ import { bindFailure } from "../posix/failure.ts";
 import { findDescriptor, setRemaining, stageFile } from "../posix/listen.ts";
 import { resolveHost } from "../posix/resolve.ts";
 import { DenoConnection } from "./connection.ts";
+import { STREAM } from "./options.ts";
 
 /** Accepting pauses this long after a failure, in ms, and twice as long after each further one. */
 const BACK_OFF_FIRST = 10;
 const BACK_OFF_LAST = 1000;
-
-/** What {@link listen} can set by itself; the rest is set by descriptor. */
-export const NATIVE: readonly OptionName[] = ["noDelay", "reusePort", "mode"];
 
 /** As {@link Adapter.listen}, for `tcp` and `unix`. */
 export async function listen(
@@ -47,7 +44,7 @@ export async function listen(
       listener = made;
       address = new Address("tcp", host, made.addr.port, "");
     }
-    await setRemaining(() => findDescriptor(address), endpoint.transport, options, NATIVE);
+    await setRemaining(() => findDescriptor(address), endpoint.transport, options, STREAM);
     file?.publish(options.mode);
   } catch (error) {
     listener?.close();

@@ -24,7 +24,7 @@ export class MemoryDatagrams implements DatagramSocket {
 
   /** Delivers a datagram from `from`, at the end of this turn. The bytes are lent, then overwritten. */
   deliver(bytes: Uint8Array, from: Address): void {
-    const lent = bytes.slice();
+    const lent = new Uint8Array(bytes);
     queueMicrotask(() => {
       if (this.#closed) return;
       this.#table.datagram(this, lent, from);
@@ -46,7 +46,7 @@ export class MemoryDatagrams implements DatagramSocket {
       return false;
     }
     const answers = this.sent.get(String(to)) ?? [];
-    answers.push(bytes.slice());
+    answers.push(new Uint8Array(bytes));
     this.sent.set(String(to), answers);
     return true;
   }

@@ -61,6 +61,11 @@ export class MemoryAdapter implements Adapter {
 
   readonly turns = "microtasks";
 
+  /** No socket, no options. */
+  defaults(): Promise<Record<never, never>> {
+    return Promise.resolve({});
+  }
+
   defer(callback: () => void): void {
     setTimeout(callback, 0);
   }

@@ -24,6 +24,7 @@ class MemoryConnection implements Connection {
   closed = false;
   failure: PorticoError | undefined = undefined;
   #scheduled = false;
+  #draining = false;
 
   constructor(peer: MemoryPeer, table: StreamTable, local: Address, remote: Address) {
     this.peer = peer;
@@ -34,7 +35,7 @@ class MemoryConnection implements Connection {
 
   write(bytes: Uint8Array): boolean {
     if (this.sealed) return true;
-    this.peer.unread.push(bytes.slice());
+    this.peer.unread.push(new Uint8Array(bytes));
     this.pending += bytes.length;
     if (this.peer.reading) this.schedule();
     if (this.pending <= HIGH_WATER) return true;
@@ -103,7 +104,15 @@ class MemoryConnection implements Connection {
     this.peer.received.push(...this.peer.unread.splice(0));
     this.pending = 0;
     if (this.sealed) this.peer.over = true;
-    if (!this.blocked) return;
+    if (!this.blocked || this.#draining) return;
+    this.#draining = true;
+    setTimeout(() => this.#drained(), 0);
+  }
+
+  /** A round of the event loop later: who always has more to write lets others come. */
+  #drained(): void {
+    this.#draining = false;
+    if (this.closed || this.pending > 0 || !this.blocked) return;
     this.blocked = false;
     this.table.drain(this);
   }
@@ -131,7 +140,9 @@ export class MemoryPeer {
 
   /** Sends bytes, copied. */
   write(bytes: Uint8Array | string): void {
-    const chunk = typeof bytes === "string" ? new TextEncoder().encode(bytes) : bytes.slice();
+    const chunk = typeof bytes === "string"
+      ? new TextEncoder().encode(bytes)
+      : new Uint8Array(bytes);
     this.#connection.incoming.push(chunk);
     this.#connection.schedule();
   }

@@ -7,28 +7,10 @@ import type {
   BindableEndpoint,
   DatagramSocket,
   DatagramTable,
-  OptionName,
   SocketOptions,
-  Support,
 } from "../../runtime/core/contract.ts";
-import type { DatagramFeatures } from "../posix/features.ts";
 import { ffiSupport } from "../posix/libc.ts";
-import { optionTable } from "../posix/options.ts";
 import { bindWatched } from "../posix/watched.ts";
-
-/** Options that node:dgram cannot set. */
-const BY_DESCRIPTOR: ReadonlySet<OptionName> = new Set(["device", "dscp"]);
-
-/** What can be done here; it opens nothing. */
-export function datagramFeatures(): DatagramFeatures {
-  const ffi = ffiSupport();
-  const option = (name: OptionName, transport: string): Support =>
-    transport === "unixgram" || BY_DESCRIPTOR.has(name) ? ffi : true;
-  return {
-    transports: { udp: true, unixgram: ffi },
-    options: optionTable(["udp", "unixgram"], option),
-  };
-}
 
 /** See {@link Adapter.bind}. */
 export async function bind(

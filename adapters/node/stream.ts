@@ -12,7 +12,6 @@ import type {
   BindableEndpoint,
   Connection,
   Listener,
-  OptionName,
   SocketOptions,
   StreamTable,
 } from "../../runtime/core/contract.ts";
@@ -26,6 +25,7 @@ import type { Valve } from "../posix/guard.ts";
 import { findDescriptor, setRemaining, stageFile } from "../posix/listen.ts";
 import type { StagedFile } from "../posix/listen.ts";
 import { resolveHost } from "../posix/resolve.ts";
+import { STREAM } from "./options.ts";
 
 /** Where a socket's events find its connection. */
 const CONNECTION: unique symbol = Symbol("connection");
@@ -89,6 +89,12 @@ class NodeConnection implements Connection {
     queueMicrotask(() => this.ended());
   }
 
+  /** From the runtime: nothing is left. */
+  closed(): void {
+    this.#sealed = true;
+    this.table.close(this, this.error);
+  }
+
   /** From the runtime: the peer's end. */
   ended(): void {
     if (this.socket.destroyed) return;
@@ -127,8 +133,7 @@ function onError(this: Socket, error: Error): void {
 }
 
 function onClose(this: Socket): void {
-  const connection = (this as OwnedSocket)[CONNECTION];
-  connection.table.close(connection, connection.error);
+  (this as OwnedSocket)[CONNECTION].closed();
 }
 
 /** Gives a socket of `node:net` to the core. */
@@ -143,16 +148,6 @@ export function adopt(socket: Socket, table: StreamTable, bound: Address): void 
   // Reading begins with the first listener, unless `open` has paused the socket.
   socket.on("data", onData);
 }
-
-/** What {@link listen} can set by itself; the rest is set by descriptor. */
-export const NATIVE: readonly OptionName[] = [
-  "noDelay",
-  "reusePort",
-  "mode",
-  // Ignored by the node:net of Bun, and by that of Deno.
-  ...("Bun" in globalThis ? [] : ["backlog" as const]),
-  ...("Deno" in globalThis ? [] : ["keepAlive" as const, "ipv6Only" as const]),
-];
 
 /** As {@link Adapter.listen}, for `tcp` and `unix`. */
 export async function listen(
@@ -172,7 +167,7 @@ export async function listen(
     });
     const { address, descriptor } = listener;
     const fd = descriptor >= 0 ? descriptor : () => findDescriptor(address);
-    await setRemaining(fd, endpoint.transport, options, NATIVE);
+    await setRemaining(fd, endpoint.transport, options, STREAM);
     file?.publish(options.mode);
   } catch (error) {
     await listener.close();

@@ -6,10 +6,13 @@
  * descriptors that keep the process alive, not the thread.
  */
 import process from "node:process";
+import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 import { ptr } from "bun:ffi";
 import type { Symbols } from "./ffi-bun.ts";
 import type { Watch } from "./libc.ts";
+
+const WORKER = fileURLToPath(new URL("./epoll-worker.ts", import.meta.url).href);
 
 export const EPOLLIN = 1;
 const EPOLLONESHOT = 0x4000_0000;
@@ -57,7 +60,7 @@ export function watchWith(c: Symbols): (fd: number, readable: () => void) => Wat
       stop: c.eventfd(0, EFD_CLOEXEC),
     };
     control(data.epoll, EPOLL_CTL_ADD, data.stop, EPOLLIN);
-    const worker = new Worker(new URL("./epoll-worker.ts", import.meta.url), { workerData: data });
+    const worker = new Worker(WORKER, { workerData: data });
     const readers = new Map<number, () => void>();
     worker.on("message", (ready: number | readonly number[]) => {
       // A descriptor may have been closed while its message was on the way.

@@ -7,8 +7,7 @@ import process from "node:process";
 import { isMainThread } from "node:worker_threads";
 import { EINTR, SOCK_CLOEXEC } from "./linux.ts";
 import type { Libc, Watch } from "./libc.ts";
-
-type Ffi = typeof import("node:ffi");
+import type { Ffi } from "./node-ffi.ts";
 
 const UV_READABLE = 1;
 /** `uv_poll_t` takes 160 bytes in libuv 1.x; the rest is room for later versions. */
@@ -164,7 +163,7 @@ function loadQuietly(): Ffi {
   const emitWarning = process.emitWarning;
   process.emitWarning = () => {};
   try {
-    return process.getBuiltinModule("node:ffi");
+    return process.getBuiltinModule("node:ffi") as unknown as Ffi;
   } finally {
     process.emitWarning = emitWarning;
   }

@@ -26,12 +26,6 @@ interface OptionAnswer extends Answer {
 
 type Defaults = Readonly<Partial<Record<OptionName, Readonly<Partial<Record<Transport, string>>>>>>;
 
-/** An adapter that can be asked what the system has its options at, by option and transport, as text. */
-interface AskableAdapter extends Adapter {
-  /** @throws PorticoError NOT_SUPPORTED where there is no way to ask. */
-  defaults?(): Promise<Defaults>;
-}
-
 /** Tells what this runtime on this machine can do. */
 export async function doctor(json: boolean): Promise<number> {
   const adapter = await loadAdapter();
@@ -78,7 +72,7 @@ function strategies(): Record<string, Answer> {
   }));
 }
 
-async function options(adapter: AskableAdapter): Promise<OptionAnswer[]> {
+async function options(adapter: Adapter): Promise<OptionAnswer[]> {
   const { features } = adapter;
   const known = await askDefaults(adapter);
   return (Object.keys(features.options) as OptionName[]).flatMap((option) =>
@@ -96,9 +90,9 @@ async function options(adapter: AskableAdapter): Promise<OptionAnswer[]> {
   );
 }
 
-async function askDefaults(adapter: AskableAdapter): Promise<Defaults> {
+async function askDefaults(adapter: Adapter): Promise<Defaults> {
   try {
-    return await adapter.defaults?.() ?? {};
+    return await adapter.defaults();
   } catch (error) {
     // The table says of each option whether it can be set; what it is at is a bonus.
     if (error instanceof PorticoError) return {};

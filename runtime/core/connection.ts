@@ -177,6 +177,15 @@ export class StreamSession extends BaseSession implements Flushable, Waiting {
     this.connection.abort(quiet);
   }
 
+  /** Sends what was written and our end; what the peer still sends is read and dropped, for a while. */
+  windUp(now: number): void {
+    this.reason ??= "done";
+    this.end();
+    this.seal(this.reason);
+    this.active = now;
+    this.unhush(PAUSE.phase | PAUSE.hook | PAUSE.plugin | PAUSE.reader);
+  }
+
   /** Nothing can be written any more. */
   seal(reason: string): void {
     this.#sealed = true;

@@ -184,6 +184,14 @@ export interface Adapter {
     options: SocketOptions,
   ): Promise<DatagramSocket>;
   /**
+   * What the socket options are at when nobody sets them, as text in the manifest's units.
+   *
+   * @throws PorticoError NOT_SUPPORTED where there is no way to ask.
+   */
+  defaults(): Promise<
+    Readonly<Partial<Record<OptionName, Readonly<Partial<Record<Transport, string>>>>>>
+  >;
+  /**
    * Where the writes of a turn that is no callback are sent: when the microtasks have come to rest,
    * or with the round of the event loop ({@link defer}), which gathers more. What costs less here.
    */

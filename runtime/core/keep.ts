@@ -11,7 +11,7 @@ let used = 0;
  */
 export function keep(bytes: Uint8Array): Uint8Array {
   const { length } = bytes;
-  if (length > SMALL) return bytes.slice();
+  if (length > SMALL) return new Uint8Array(bytes);
   if (used + length > SLAB) {
     slab = new Uint8Array(SLAB);
     used = 0;

@@ -82,7 +82,7 @@ export class Packets {
 
   #limit(session: DatagramSession, bytes: Uint8Array): void {
     const { gate, turns } = this.service;
-    const limit = gate.enter(this.#sourceOf(session));
+    const limit = gate.enter(session.source);
     if (limit !== undefined) return this.#refuse(session, { limit });
     this.#live.up();
     if (turns.enter()) return this.#serve(session, bytes);
@@ -93,10 +93,6 @@ export class Packets {
     this.#heldBytes += bytes.length;
     session.hold(keep(bytes));
     turns.wait(session);
-  }
-
-  #sourceOf(session: DatagramSession): string {
-    return this.service.gate.countsSources ? session.remote.host : "";
   }
 
   #refuse(session: DatagramSession, why: { rule: string } | { limit: string }): void {
@@ -170,7 +166,7 @@ export class Packets {
   }
 
   #leave(session: DatagramSession): void {
-    this.service.gate.leave(this.#sourceOf(session));
+    this.service.gate.leave(session.source);
     this.#live.down();
   }
 

@@ -23,9 +23,6 @@ import { recordArrival, recordClose } from "./records.ts";
 import { keep } from "./keep.ts";
 import type { Service } from "./service.ts";
 
-/** Why nobody is served any more. */
-const DRAIN = { limit: "drain" };
-
 /** The stream sessions of one service. */
 export class Pipeline {
   readonly service: Service;
@@ -66,11 +63,6 @@ export class Pipeline {
     };
   }
 
-  /** Sessions that are held or served now. */
-  get live(): number {
-    return this.deadlines.count;
-  }
-
   // OPEN → VERIFY: the rules by address, then the plugin's own.
 
   #open(connection: Connection): void {
@@ -78,7 +70,7 @@ export class Pipeline {
     const session = new StreamSession(this, connection, this.deadlines.readClock());
     connection.data = session;
     this.deadlines.add(session);
-    if (this.#closing) return this.#refuse(session, DRAIN);
+    if (this.#closing) return this.#refuse(session, { limit: "drain" });
     if (!access.empty) {
       const rule = access.refuses(connection.remote.host);
       if (rule !== undefined) return this.#refuse(session, { rule });
@@ -105,15 +97,11 @@ export class Pipeline {
   }
 
   #enter(session: StreamSession): LimitName | undefined {
-    const full = this.service.gate.enter(this.#sourceOf(session));
+    const full = this.service.gate.enter(session.source);
     if (full !== undefined) return full;
     session.placed = true;
     this.#takeTurn(session);
     return undefined;
-  }
-
-  #sourceOf(session: StreamSession): string {
-    return this.service.gate.countsSources ? session.remote.host : "";
   }
 
   #refuse(session: StreamSession, why: { rule: string } | { limit: string }): void {
@@ -236,10 +224,10 @@ export class Pipeline {
     });
   }
 
-  /** Ends a session at once, with an `error` record where there is an error. */
-  cut(session: StreamSession, reason: string, error?: PorticoError, quiet = false): void {
-    if (error !== undefined) this.service.report(error, session.id);
-    session.kill(reason, quiet);
+  /** Ends a session at once, with an `error` record. */
+  cut(session: StreamSession, reason: string, error: PorticoError): void {
+    this.service.report(error, session.id);
+    session.kill(reason);
   }
 
   #late(session: StreamSession, deadline: DeadlineName): void {
@@ -276,7 +264,10 @@ export class Pipeline {
         return callHook(this.#caller, session, () => hooks.finish!(session), goOn, goOn);
       }
     }
-    if (session.phase === "ending") this.#windUp(session);
+    if (session.phase === "ending") {
+      session.windUp(this.deadlines.readClock());
+      this.deadlines.watch();
+    }
     if (session.turn) {
       session.turn = false;
       session.served = true;
@@ -287,25 +278,12 @@ export class Pipeline {
     this.service.counters.bytesIn += session.bytesIn;
     this.service.counters.bytesOut += session.bytesOut;
     this.deadlines.remove(session);
-    if (session.served) recordClose(this.service, "info", session, this.#ageOf(session));
+    const age = this.deadlines.readClock() - session.opened;
+    if (session.served) recordClose(this.service, "info", session, age);
     if (session.placed) {
-      gate.leave(this.#sourceOf(session));
+      gate.leave(session.source);
       this.#parked.retry();
     }
-  }
-
-  #ageOf(session: StreamSession): number {
-    return this.deadlines.readClock() - session.opened;
-  }
-
-  /** Sends what was written and our end; what the peer still sends is read and dropped, for a while. */
-  #windUp(session: StreamSession): void {
-    session.reason ??= "done";
-    session.end();
-    session.seal(session.reason);
-    session.active = this.deadlines.readClock();
-    session.unhush(PAUSE.phase | PAUSE.hook | PAUSE.plugin | PAUSE.reader);
-    this.deadlines.watch();
   }
 
   // The end of the service.
@@ -313,6 +291,10 @@ export class Pipeline {
   /** See {@link drainSessions}. Who comes from now on is refused. */
   drain(limit: number): Promise<void> {
     this.#closing = true;
-    return drainSessions(this.deadlines, (waiting) => this.#refuse(waiting, DRAIN), limit);
+    return drainSessions(
+      this.deadlines,
+      (waiting) => this.#refuse(waiting, { limit: "drain" }),
+      limit,
+    );
   }
 }

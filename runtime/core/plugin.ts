@@ -108,7 +108,7 @@ export interface Hooks<State = unknown> {
   setup?(session: Session<undefined>): State | Promise<State>;
   /**
    * Push form: each chunk of a stream, or the one datagram. `chunk` is lent until the hook returns:
-   * write it freely, copy it to keep it (`chunk.slice()`). If a promise is returned, reading waits
+   * write it freely, copy it to keep it (`new Uint8Array(chunk)`). If a promise is returned, reading waits
    * for it, and the chunk lives until then; for datagrams only where the hook is an `async` function.
    */
   data?(session: Session<State>, chunk: Uint8Array): void | Promise<void>;

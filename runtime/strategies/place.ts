@@ -76,7 +76,7 @@ class Place implements RunningService {
     return {
       service: this.#service.plan.name,
       endpoints: this.addresses.map(String),
-      live: this.#streams.live + this.#packets.live,
+      live: this.#streams.deadlines.count + this.#packets.live,
       ...this.#service.counters,
     };
   }
@@ -89,7 +89,7 @@ class Place implements RunningService {
 
   async #end(limit: number): Promise<void> {
     const { hooks, log, plan } = this.#service;
-    const live = this.#streams.live + this.#packets.live;
+    const live = this.#streams.deadlines.count + this.#packets.live;
     if (live > 0) log.emit("info", "drain", { service: plan.name, live, limitMs: limit });
     const listeners = this.#sockets.filter((socket) => !("send" in socket));
     await Promise.all(listeners.map((listener) => listener.close()));

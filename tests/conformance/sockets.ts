@@ -115,7 +115,7 @@ export class SocketHarness implements Harness {
   }
 
   async sendUnnamed(bytes: string, to: Address): Promise<void> {
-    const child = spawn("socat", ["-", `UNIX-SENDTO:${to.path}`], {
+    const child = spawn("socat", ["-u", "-", `UNIX-SENDTO:${to.path}`], {
       stdio: ["pipe", "ignore", "inherit"],
     });
     child.stdin.end(bytes);

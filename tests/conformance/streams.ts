@@ -142,7 +142,7 @@ export const streams: readonly Case[] = [
         end: (connection) => connection.end(),
       });
       let wanted = "";
-      for (let i = 0; i < 200; i++) {
+      for (let i = 0; i < 60; i++) {
         const message = `message ${i};`;
         wanted += message + message;
         peer.write(message);

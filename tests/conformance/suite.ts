@@ -3,7 +3,8 @@
  * adapter does not offer is skipped with its own reason; its name is never asked.
  */
 import type { Support } from "../../runtime/core/contract.ts";
-import { datagrams, groups } from "./datagrams.ts";
+import { bursts, groups } from "./bursts.ts";
+import { datagrams } from "./datagrams.ts";
 import { endings } from "./endings.ts";
 import { files } from "./files.ts";
 import { flow } from "./flow.ts";
@@ -29,6 +30,7 @@ const FOR_STREAMS: readonly Case[] = [
 ];
 const FOR_DATAGRAMS: readonly Case[] = [
   ...datagrams,
+  ...bursts,
   ...groups,
   ...datagramOptions,
 ];

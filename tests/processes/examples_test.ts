@@ -80,7 +80,7 @@ describe("examples/echo", () => {
   });
 });
 
-describe("examples/classics", { skip: lacks("nc") }, () => {
+describe("examples/classics", () => {
   /** What nc prints that is given nothing to say, and waits for the end. */
   const listen = (t: TestContext, server: Server, service: string): Promise<string> =>
     shell(t, ".", `nc 127.0.0.1 ${port(server, service, "tcp")} </dev/null`);
@@ -98,64 +98,74 @@ describe("examples/classics", { skip: lacks("nc") }, () => {
   const now = (): number => Math.floor(Date.now() / 1000) + 2_208_988_800;
   const seconds = (bytes: Uint8Array): number => new DataView(bytes.buffer).getUint32(0);
 
-  test("examples/classics answers nc on TCP: all six services", async (t) => {
-    const { server } = await example(t, "classics");
-    const tcp = (service: string): number => port(server, service, "tcp");
-    const [echo, discard, daytime, qotd, chargen] = await Promise.all([
-      shell(t, ".", `printf hello | nc -N 127.0.0.1 ${tcp("echo")}`),
-      shell(t, ".", `head -c 1000000 /dev/zero | nc -N 127.0.0.1 ${tcp("discard")}`),
-      listen(t, server, "daytime"),
-      listen(t, server, "qotd"),
-      shell(t, ".", `nc 127.0.0.1 ${tcp("chargen")} </dev/null | head -n 3`),
-    ]);
-    assert.equal(echo, "hello");
-    assert.equal(discard, "");
-    const [closed] = await server.count(1, { event: "close", service: "discard" });
-    assert.deepEqual([closed!["bytesIn"], closed!["bytesOut"]], [1_000_000, 0]);
-    assert.match(daytime, DAYTIME);
-    assert.match(qotd, /^[^\r\n]{1,509}\r\n$/);
-    const ascii = String.fromCharCode(...Array.from({ length: 95 }, (_, i) => i + 32));
-    const lines = [ascii.slice(0, 72), ascii.slice(1, 73), ascii.slice(2, 74), ""];
-    assert.deepEqual(chargen.split("\r\n"), lines);
-    const time = new Program(t, ".", "nc", "127.0.0.1", `${tcp("time")}`);
-    time.end();
-    await time.ended();
-    assert.equal(time.out.length, 4);
-    assert.ok(Math.abs(seconds(time.out) - now()) <= 10, `${time.out}`);
-  });
-  test("examples/classics answers nc on UDP: all six services, none with more than twice the request", async (t) => {
-    const { server } = await example(t, "classics");
-    const time = new Program(
-      t,
-      ".",
-      "nc",
-      "-u",
-      "-w1",
-      "127.0.0.1",
-      `${port(server, "time", "udp")}`,
-    );
-    time.send("\n");
-    const [echo, discard, daytime, qotd, chargen] = await Promise.all([
-      ask(t, server, "echo", "printf hello"),
-      ask(t, server, "discard"),
-      ask(t, server, "daytime"),
-      ask(t, server, "qotd", "head -c 600 /dev/zero"),
-      ask(t, server, "chargen"),
-      time.ended(),
-    ]);
-    assert.equal(echo, "hello");
-    assert.equal(discard, "");
-    assert.match(daytime, DAYTIME);
-    assert.match(qotd, /^[^\r\n]{1,509}\r\n$/);
-    // A line end and 28 bytes of headers, twice, less the headers of the answer.
-    assert.equal(chargen.length, 2 * (1 + 28) - 28);
-    assert.equal(time.out.length, 4);
-    assert.ok(Math.abs(seconds(time.out) - now()) <= 10, `${time.out}`);
-  });
+  test(
+    "examples/classics answers nc on TCP: all six services",
+    { skip: lacks("nc") },
+    async (t) => {
+      const { server } = await example(t, "classics");
+      const tcp = (service: string): number => port(server, service, "tcp");
+      const [echo, discard, daytime, qotd, chargen] = await Promise.all([
+        shell(t, ".", `printf hello | nc -N 127.0.0.1 ${tcp("echo")}`),
+        shell(t, ".", `head -c 1000000 /dev/zero | nc -N 127.0.0.1 ${tcp("discard")}`),
+        listen(t, server, "daytime"),
+        listen(t, server, "qotd"),
+        shell(t, ".", `nc 127.0.0.1 ${tcp("chargen")} </dev/null | head -n 3`),
+      ]);
+      assert.equal(echo, "hello");
+      assert.equal(discard, "");
+      const [closed] = await server.count(1, { event: "close", service: "discard" });
+      assert.deepEqual([closed!["bytesIn"], closed!["bytesOut"]], [1_000_000, 0]);
+      assert.match(daytime, DAYTIME);
+      assert.match(qotd, /^[^\r\n]{1,509}\r\n$/);
+      const ascii = String.fromCharCode(...Array.from({ length: 95 }, (_, i) => i + 32));
+      const lines = [ascii.slice(0, 72), ascii.slice(1, 73), ascii.slice(2, 74), ""];
+      assert.deepEqual(chargen.split("\r\n"), lines);
+      const time = new Program(t, ".", "nc", "127.0.0.1", `${tcp("time")}`);
+      time.end();
+      await time.ended();
+      assert.equal(time.out.length, 4);
+      assert.ok(Math.abs(seconds(time.out) - now()) <= 10, `${time.out}`);
+    },
+  );
+  test(
+    "examples/classics answers nc on UDP: all six services, none with more than twice the request",
+    { skip: lacks("nc") },
+    async (t) => {
+      const { server } = await example(t, "classics");
+      const time = new Program(
+        t,
+        ".",
+        "nc",
+        "-u",
+        "-w1",
+        "127.0.0.1",
+        `${port(server, "time", "udp")}`,
+      );
+      time.send("\n");
+      const [echo, discard, daytime, qotd, chargen] = await Promise.all([
+        ask(t, server, "echo", "printf hello"),
+        ask(t, server, "discard"),
+        ask(t, server, "daytime"),
+        ask(t, server, "qotd", "head -c 600 /dev/zero"),
+        ask(t, server, "chargen"),
+        time.ended(),
+      ]);
+      assert.equal(echo, "hello");
+      assert.equal(discard, "");
+      assert.match(daytime, DAYTIME);
+      assert.match(qotd, /^[^\r\n]{1,509}\r\n$/);
+      // A line end and 28 bytes of headers, twice, less the headers of the answer.
+      assert.equal(chargen.length, 2 * (1 + 28) - 28);
+      assert.equal(time.out.length, 4);
+      assert.ok(Math.abs(seconds(time.out) - now()) <= 10, `${time.out}`);
+    },
+  );
 });
 
-describe("examples/chat", { skip: lacks("nc") }, () => {
-  test("examples/chat tells two guests of each other: nicknames, rooms, a push to many", async (t) => {
+describe("examples/chat", () => {
+  test("examples/chat tells two guests of each other: nicknames, rooms, a push to many", {
+    skip: lacks("nc"),
+  }, async (t) => {
     const { root, server } = await example(t, "chat");
     const nc = (...words: string[]): Program => new Program(t, root, "nc", "-N", ...words);
     const ada = nc("127.0.0.1", `${port(server, "chat", "tcp")}`);
@@ -192,8 +202,10 @@ describe("examples/chat", { skip: lacks("nc") }, () => {
   });
 });
 
-describe("examples/upper", { skip: lacks("nc") }, () => {
-  test("examples/upper answers each line in upper case with its number, on TCP and UDP", async (t) => {
+describe("examples/upper", () => {
+  test("examples/upper answers each line in upper case with its number, on TCP and UDP", {
+    skip: lacks("nc"),
+  }, async (t) => {
     const { server } = await example(t, "upper");
     const say = "printf 'hello\\nworld\\r\\nlast'";
     const [tcp, udp] = await Promise.all([
@@ -203,7 +215,9 @@ describe("examples/upper", { skip: lacks("nc") }, () => {
     assert.equal(tcp, "1 HELLO\n2 WORLD\n3 LAST\n");
     assert.equal(udp, "1 HELLO\n2 WORLD\n3 LAST\n");
   });
-  test("examples/upper ends a session whose line is longer than 4,096 bytes, and goes on", async (t) => {
+  test("examples/upper ends a session whose line is longer than 4,096 bytes, and goes on", {
+    skip: lacks("nc"),
+  }, async (t) => {
     const { server } = await example(t, "upper");
     const tcp = port(server, "upper", "tcp");
     assert.equal(await shell(t, ".", `head -c 5000 /dev/zero | nc -N 127.0.0.1 ${tcp}`), "");

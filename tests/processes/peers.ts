@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { parseEndpoint } from "../../runtime/core/endpoint.ts";
 import { within } from "../until.ts";
-import type { Scope } from "./server.ts";
+import type { Scope } from "./scope.ts";
 import { Watched } from "./watched.ts";
 
 /** The client's end of a stream. */

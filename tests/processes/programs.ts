@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { accessSync, constants } from "node:fs";
 import { delimiter, join } from "node:path";
 import process from "node:process";
-import type { Scope } from "./server.ts";
+import type { Scope } from "./scope.ts";
 import { Watched } from "./watched.ts";
 
 /** Whether a program is there; the reason to skip what needs it, when not. */

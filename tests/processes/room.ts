@@ -2,6 +2,8 @@
 import { readdirSync } from "node:fs";
 import { resolve } from "node:path";
 import type { TestContext } from "node:test";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { loadAdapter } from "../../adapters/mod.ts";
 import type {
   Adapter,
@@ -131,4 +133,12 @@ export async function correspondent(t: TestContext, transport: Transport): Promi
 /** How many file descriptors this process has. */
 export function countDescriptors(): number {
   return readdirSync("/proc/self/fd").length;
+}
+
+/** Has the collector run. */
+export function collect(): void {
+  const { Bun } = globalThis as { Bun?: { gc(force: boolean): void } };
+  if (Bun !== undefined) return Bun.gc(true);
+  setFlagsFromString("--expose-gc");
+  runInNewContext("gc")();
 }

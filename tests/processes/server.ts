@@ -3,9 +3,11 @@ import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import process from "node:process";
 import { createInterface } from "node:readline";
-import type { TestContext } from "node:test";
+import { fileURLToPath } from "node:url";
 import { isDeepStrictEqual } from "node:util";
 import { command, MAIN } from "../command.ts";
+import { Program } from "./programs.ts";
+import type { Scope } from "./scope.ts";
 import { Watched } from "./watched.ts";
 
 /** One line of the json sink. */
@@ -34,9 +36,6 @@ export interface Start {
 export function descriptors(count: number): readonly string[] {
   return ["sh", "-c", `ulimit -n ${count}; exec "$0" "$@"`];
 }
-
-/** Whatever can say that it is over: a test, or the hook `after` of a suite. */
-export type Scope = Pick<TestContext, "after">;
 
 /** A server that was started; whether it came to run is another question. */
 export class Server extends Watched {
@@ -161,16 +160,27 @@ export async function serve(scope: Scope, path: string, start?: Start): Promise<
   return server;
 }
 
-/** Starts a server that has to fail, and sees that it tells so in one block, without a stack trace. */
-export async function fail(scope: Scope, path: string, start?: Start): Promise<{
-  code: number | string;
-  error: { code: string; title: string; message: string };
-  server: Server;
+/** Starts a server that has to fail, for people; it says why in one block, without a stack trace. */
+export async function fail(scope: Scope, path: string, through: readonly string[] = []): Promise<{
+  code: number | string | undefined;
+  block: string;
 }> {
-  const server = new Server(path, start);
-  scope.after(() => server.kill());
-  const code = await server.ended();
+  const [program, words] = command(MAIN, "run", path);
+  const [first, ...rest] = [...through, program, ...words];
+  const server = new Program(scope, ".", first!, ...rest);
+  await server.ended();
   const block = server.errors.trimEnd();
-  assert.doesNotMatch(block, /\n|^\s*at /, "one line of JSON, and nothing else");
-  return { code, error: JSON.parse(block).error, server };
+  assert.match(block, /^error: [^\n]+\n\n[^\n]/, block);
+  assert.doesNotMatch(block, /^ +at |\.ts:\d|\nerror: /m, "no stack trace, one block");
+  return { code: server.code, block };
+}
+
+/** A manifest whose records of all levels are lines of JSON. */
+export function manifest(services: Readonly<Record<string, object>>): string {
+  return JSON.stringify({ defaults: { log: { type: "json", level: "debug" } }, services });
+}
+
+/** The path of a plugin beside these tests. */
+export function pluginPath(name: string): string {
+  return fileURLToPath(new URL(`./plugins/${name}.ts`, import.meta.url).href);
 }

@@ -3,11 +3,11 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { describe, test, type TestContext } from "node:test";
 import type { Hooks, Session } from "../../runtime/core/plugin.ts";
-import { startServer } from "../../runtime/server.ts";
 import { assertBytes, pattern, text } from "../conformance/harness.ts";
 import { until, within } from "../until.ts";
 import { dial, knock } from "./peers.ts";
 import {
+  collect,
   correspondent,
   countDescriptors,
   lacking,
@@ -208,17 +208,20 @@ describe("a refused request", () => {
       if (transport === "tcp") await (await dial(t, room.endpoint)).over();
       else (await correspondent(t, transport)).send("x", room.endpoint);
       const [refusal] = await room.count(1, "refuse");
-      assert.equal(refusal!["rule"], "allow");
+      assert.equal(refusal!["rule"], "not in allow");
       assert.equal(asked, 0);
     },
   );
   each(DATAGRAMS, "is not answered, and the next is", async (t, service, transport) => {
-    const room = await open(t, {
-      ...ECHO,
-      verify: ({ remote }: Session) => remote.port !== 0 || true,
-    }, service);
+    let welcome = false;
+    const room = await open(t, { ...ECHO, verify: () => welcome }, service);
     const peer = await correspondent(t, transport);
-    assert.equal(text(await peer.ask("hello", room.endpoint)), "hello");
+    peer.send("not this one", room.endpoint);
+    const [refusal] = await room.count(1, "refuse");
+    assert.deepEqual([refusal!["rule"], refusal!.level], ["verify", "debug"]);
+    welcome = true;
+    assert.equal(text(await peer.ask("this one", room.endpoint)), "this one");
+    assert.equal(peer.received.length, 1);
   });
 });
 
@@ -251,21 +254,14 @@ describe("a finished session", () => {
       assert.deepEqual([room.live, room.running.status()[0]!.served], [0, 201]);
       await back(before + (STREAMS.includes(transport) ? 0 : 1));
       const kept = (): number => states.filter((state) => state.deref() !== undefined).length;
-      // A collector may find a few late, and its last ones not at all.
+      // A collector may leave a few that the stack seems to hold.
       await until(() => `sessions to be forgotten; ${kept()} of 201 are kept`, () => {
-        litter();
+        collect();
         return kept() <= 10;
       });
     },
   );
 });
-
-/** Makes work for the collector. */
-function litter(): number {
-  const rubbish: object[] = [];
-  for (let i = 0; i < 100_000; i++) rubbish.push({ i });
-  return rubbish.length;
-}
 
 describe("a big write", () => {
   const BIG = pattern(16 * 1024 * 1024 + 1);
@@ -339,6 +335,7 @@ describe("a failing handler", () => {
         bad.send("fail");
         await bad.over();
         await good.echo("goes on");
+        good.end();
         const [error] = await room.count(1, "error");
         const { level, code, side, message, session } = error!;
         assert.deepEqual({ level, code, side, message }, {
@@ -362,7 +359,8 @@ describe("a failing handler", () => {
         assert.equal(text(await peer.ask("hello", room.endpoint)), "hello");
         const [error] = await room.count(1, "error");
         assert.deepEqual([error!["code"], error!["message"]], ["HOOK_FAILED", "on purpose"]);
-        assert.equal(room.of("open")[0]!.session, error!.session);
+        // Two datagrams may change places on their way.
+        assert.ok(room.of("open").some(({ session }) => session === error!.session));
       },
     );
   }

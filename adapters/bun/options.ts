@@ -1,0 +1,12 @@
+/** The options that `Bun.listen` and `Bun.udpSocket` can set by themselves; the rest is set by descriptor. */
+import type { OptionName } from "../../runtime/core/contract.ts";
+
+export const STREAM: readonly OptionName[] = ["noDelay", "reusePort", "ipv6Only", "mode"];
+
+export const DATAGRAM: readonly OptionName[] = [
+  "ttl",
+  "broadcast",
+  "multicast",
+  "multicastTtl",
+  "multicastLoopback",
+];

@@ -1,0 +1,62 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import type { Session } from "../../runtime/core/plugin.ts";
+import { until } from "../until.ts";
+import { stage } from "./stage.ts";
+
+describe("session", () => {
+  test("handle that returns ends the session: what was written is sent first", async (t) => {
+    const play = await stage(t, {
+      async handle(session) {
+        session.write(await session.readExactly(3));
+        session.write("!");
+      },
+    });
+    const peer = play.connect();
+    peer.write("abcdef");
+    await until("our end", () => peer.text() === "abc!");
+    peer.end();
+    const close = await play.record("close");
+    assert.equal(close.reason, "done");
+    assert.equal(peer.wasReset, false);
+  });
+
+  test("signal aborts when the peer has gone, and is aborted already when asked late", async (t) => {
+    const sessions: Session[] = [];
+    const play = await stage(t, { data: (session) => void sessions.push(session as Session) });
+    const peer = play.connect();
+    peer.write("x");
+    await until("the session", () => sessions.length === 1);
+    const { signal } = sessions[0]!;
+    assert.equal(signal.aborted, false);
+    let aborts = 0;
+    signal.addEventListener("abort", () => aborts++);
+    peer.reset();
+    const close = await play.record("close");
+    assert.equal(close.reason, "reset");
+    assert.equal(aborts, 1);
+    assert.equal(play.of("error").length, 0, "a peer that hangs up is not an error");
+
+    const other = play.connect();
+    other.write("x");
+    await until("the other session", () => sessions.length === 2);
+    other.end();
+    await play.record("close", 2);
+    assert.equal(sessions[1]!.signal.aborted, true);
+  });
+
+  test("after its end a session takes nothing: write false, send rejects", async (t) => {
+    const sessions: Session[] = [];
+    const play = await stage(t, { data: (session) => void sessions.push(session as Session) });
+    const peer = play.connect();
+    peer.write("x");
+    await until("the session", () => sessions.length === 1);
+    sessions[0]!.abort();
+    assert.equal(sessions[0]!.write("late"), false);
+    await assert.rejects(sessions[0]!.send("late"), { code: "SESSION_CLOSED" });
+    const close = await play.record("close");
+    assert.equal(close.reason, "aborted");
+    assert.equal(peer.wasReset, true);
+    assert.equal(close.bytesOut, 0);
+  });
+});
