@@ -13,7 +13,10 @@ function remove(path: string): void {
 }
 
 /** A real folder with these files, by path in it; removed when the test is over. */
-export function folder(t: Pick<TestContext, "after">, files: Readonly<Record<string, string>>): string {
+export function folder(
+  t: Pick<TestContext, "after">,
+  files: Readonly<Record<string, string>>,
+): string {
   const path = realpathSync(mkdtempSync(join(tmpdir(), "portico-")));
   left.add(path);
   t.after(() => remove(path));

@@ -45,9 +45,9 @@ export class DatagramSession extends BaseSession implements Waiting {
     return this.#since === 0 ? 0 : Math.floor(performance.now() - this.#since);
   }
 
-  /** It is served now. Its duration is part of a `debug` record. */
+  /** It is served now, and somebody wants to know for how long. */
   begin(): void {
-    if (this.#since === 0 && this.service.log.wants("debug")) this.#since = performance.now();
+    if (this.#since === 0) this.#since = performance.now();
   }
 
   /** Keeps the datagram until its turn comes. */

@@ -1,6 +1,9 @@
 import { messageOf } from "./errors.ts";
 import type { EventName, Fields, Level, LogRecord, Sink } from "./record.ts";
-import { LEVELS } from "./record.ts";
+
+/** The order of the levels, and what is above them all. */
+const RANK: Readonly<Record<Level, number>> = { debug: 0, info: 1, warn: 2, error: 3 };
+const SILENT = 4;
 
 /** A sink with the least level that it wants. */
 export interface Outlet {
@@ -24,7 +27,7 @@ export class Log {
     this.#outlets = outlets.map(({ name, sink, level }) => ({
       name,
       sink,
-      level: LEVELS.indexOf(level),
+      level: RANK[level],
       broken: false,
     }));
     this.#broken = broken;
@@ -33,12 +36,12 @@ export class Log {
 
   /** Whether any sink takes records of this level. */
   wants(level: Level): boolean {
-    return LEVELS.indexOf(level) >= this.#threshold;
+    return RANK[level] >= this.#threshold;
   }
 
   /** Makes one record and gives it to each sink that wants its level. Never throws. */
   emit(level: Level, event: EventName, fields: Fields): void {
-    const rank = LEVELS.indexOf(level);
+    const rank = RANK[level];
     if (rank < this.#threshold) return;
     const record: LogRecord = { time: Date.now(), level, event, ...fields };
     for (const outlet of this.#outlets) {
@@ -56,7 +59,7 @@ export class Log {
   #lowest(): number {
     return this.#outlets.reduce(
       (least, outlet) => outlet.broken ? least : Math.min(least, outlet.level),
-      LEVELS.length,
+      SILENT,
     );
   }
 }

@@ -116,8 +116,10 @@ export class Packets {
   #serve(session: DatagramSession, bytes: Uint8Array): void {
     const { counters, hooks } = this.service;
     counters.served++;
-    session.begin();
-    recordArrival(this.service, "debug", "open", session);
+    if (this.service.log.wants("debug")) {
+      session.begin();
+      recordArrival(this.service, "debug", "open", session);
+    }
     const datagram = this.#keeps ? keep(bytes) : bytes;
     if (hooks.setup === undefined) return this.#handle(session, datagram);
     callHook(this.#caller, session, () => hooks.setup!(session as never), (state) => {
@@ -160,7 +162,9 @@ export class Packets {
     session.over = true;
     session.signalEnd("done");
     session.reason ??= "done";
-    recordClose(this.service, "debug", session, session.age);
+    if (this.service.log.wants("debug")) {
+      recordClose(this.service, "debug", session, session.age);
+    }
     this.service.turns.leave();
     this.#leave(session);
   }

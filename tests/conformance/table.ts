@@ -38,19 +38,24 @@ export async function outcomesOf(command: readonly string[]): Promise<Outcome[]>
   );
 }
 
+/** By reason: its number, and the cases that are missing for it. */
+type Notes = Map<string, { readonly number: number; readonly cases: Set<string> }>;
+
 /** One row: what passed of what there is, with a number for each reason that something is missing. */
 export function rowOf(
   name: string,
   outcomes: readonly Outcome[],
-  notes: Map<string, number>,
+  notes: Notes,
 ): string {
   const cells = Object.keys(COLUMNS).map((transport) => {
     const found = outcomes.find((outcome) => outcome.transport === transport);
     if (found === undefined) return "–";
     const { failed, passed, skipped } = found;
     const marks = Object.keys(skipped).map((reason) => {
-      if (!notes.has(reason)) notes.set(reason, notes.size + 1);
-      return notes.get(reason)!;
+      const note = notes.get(reason) ?? { number: notes.size + 1, cases: new Set() };
+      notes.set(reason, note);
+      for (const name of skipped[reason]!) note.cases.add(name);
+      return note.number;
     }).sort((a, b) => a - b);
     if (passed === 0 && failed.length === 0) return `no (${marks.join(", ")})`;
     const word = failed.length > 0 ? `${failed.length} failed, ${passed} passed` : `yes, ${passed}`;
@@ -63,7 +68,7 @@ export function rowOf(
 export async function makeTable(): Promise<string> {
   const titles = ["", ...Object.values(COLUMNS)];
   const lines = [`| ${titles.join(" | ")} |`, `|${titles.map(() => "---").join("|")}|`];
-  const notes = new Map<string, number>();
+  const notes: Notes = new Map();
   let memory: Outcome[] = [];
   for (const [name, command] of Object.entries(RUNTIMES)) {
     const outcomes = await outcomesOf(command);
@@ -76,7 +81,10 @@ export async function makeTable(): Promise<string> {
   }
   lines.push(rowOf("in memory", memory, notes), "");
   lines.push("Numbers: rules of the conformance suite that hold. Not there:", "");
-  for (const [reason, number] of notes) lines.push(`${number}. ${reason}`);
+  for (const [reason, { number, cases }] of notes) {
+    const what = cases.size <= 2 ? [...cases].join(", ") : `${cases.size} rules`;
+    lines.push(`${number}. ${what}: ${reason}`);
+  }
   return lines.join("\n");
 }
 
