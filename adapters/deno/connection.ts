@@ -18,6 +18,9 @@ const HIGH_WATER = 64 * 1024;
 /** After this many reads in a row that a small buffer would have held, it is one again. */
 const QUIET = 8;
 
+/** Microtasks within which a write comes back whose bytes the kernel has taken at once. */
+const HOPS = 3;
+
 const pool = new Pool();
 
 /** The buffer whose chunk is with the core at this moment. */
@@ -121,6 +124,8 @@ export class DenoConnection implements Connection {
         lent = read.buffer;
         this.#table.data(this, read.subarray(0, length));
         lent = undefined;
+        // A write that was made of it is as good as done: a few microtasks save another buffer.
+        for (let hop = 0; hop < HOPS && this.#writing !== undefined; hop++) await undefined;
         if (this.#dead) return;
         this.#chooseBuffer(read, length);
       }

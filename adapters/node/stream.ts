@@ -109,8 +109,11 @@ class NodeConnection implements Connection {
 
   abort(quiet = false): void {
     this.#sealed = true;
-    if (quiet || this.#address.transport === "unix") this.socket.destroy();
-    else this.socket.resetAndDestroy();
+    const { socket } = this;
+    // Node never closes what is reset while its shutdown(2) is under way; then all has gone out anyway.
+    const shutting = socket.writableEnded && socket.writableLength === 0;
+    if (quiet || shutting || this.#address.transport === "unix") socket.destroy();
+    else socket.resetAndDestroy();
   }
 }
 

@@ -19,6 +19,9 @@ const TURN = 256;
 /** The most that UDP carries; over IPv6 the header of IP is not part of the 65,535. */
 const UDP_LIMIT = 65507;
 const UDP6_LIMIT = 65527;
+/** Looks for more that may find nothing before some are left out, and the datagrams left out at most. */
+const PATIENCE = 4;
+const SKIP = 16;
 
 /** The buffers and the addresses of one thread. */
 export interface Exchange {
@@ -66,6 +69,9 @@ export class BatchSocket implements DatagramSocket, Sender {
   /** The kernel's form of addresses that others made. */
   readonly #encoded = new WeakMap<Address, Peer>();
   #problems: PorticoError[] = [];
+  /** Looks in a row that found nothing, and how many datagrams are left until the next. */
+  #misses = 0;
+  #skip = 0;
   #closed: Promise<void> | undefined;
 
   constructor(exchange: Exchange, table: DatagramTable, parts: Parts) {
@@ -136,10 +142,18 @@ export class BatchSocket implements DatagramSocket, Sender {
     const { inbox, outbox } = this.#exchange;
     let more = false;
     outbox.begin();
-    if (from !== undefined) this.#table.datagram(this, first!, from);
+    if (from !== undefined) {
+      this.#table.datagram(this, first!, from);
+      if (this.#skip > 0) {
+        this.#skip--;
+        outbox.end();
+        return false;
+      }
+    }
     for (let total = 0; total < TURN && this.#closed === undefined; total += BATCH) {
       const count = inbox.receive(this.fd, MSG_DONTWAIT);
       more = count === BATCH || count === -EINTR;
+      if (total === 0 && from !== undefined) this.#judge(count > 0);
       if (count > 0) {
         this.#deliver(count);
         inbox.reset(count);
@@ -153,6 +167,12 @@ export class BatchSocket implements DatagramSocket, Sender {
     }
     outbox.end();
     return more && this.#closed === undefined;
+  }
+
+  /** Where the first datagram comes by itself, looking for more is worth it only when there are some. */
+  #judge(found: boolean): void {
+    this.#misses = found ? 0 : this.#misses + 1;
+    this.#skip = this.#misses < PATIENCE ? 0 : Math.min(this.#misses, SKIP);
   }
 
   #deliver(count: number): void {

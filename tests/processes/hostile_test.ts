@@ -177,15 +177,15 @@ describe("a peer", () => {
 
   test("500 peers at once are all served", async (t) => {
     const endpoint = server.endpoint("echo", "tcp");
-    const { served } = await server.status("echo") as unknown as { served: number };
+    const served = (await server.status("echo"))["served"] as number;
+    const earlier = server.all({ event: "open" }).length;
     const peers = await Promise.all(Array.from({ length: 500 }, () => dial(t, endpoint)));
     await Promise.all(peers.map((peer, i) => peer.echo(`peer ${i}`)));
     const during = await server.status("echo");
     assert.ok(during["live"] as number >= 501, `${during["live"]} are live`);
     for (const peer of peers) peer.end();
     await Promise.all(peers.map((peer) => peer.when("the close", () => peer.gone)));
-    const names = new Set(peers.map(({ name }) => name));
-    const opens = server.all({ event: "open" }).filter(({ remote }) => names.has(remote as string));
+    const opens = server.all({ event: "open" }).slice(earlier);
     assert.equal(new Set(opens.map(({ session }) => session)).size, 500);
     for (const { session } of opens) await server.record({ event: "close", session });
     const afterwards = await server.status("echo");
@@ -305,7 +305,7 @@ describe("a hook that fails", () => {
         assert.match(stack as string, /failing\.ts/, "the plugin's author sees where");
         if (hook === "verify") continue;
         const open = await server.record({ event: "open", session });
-        assert.equal(open["remote"], peer.name);
+        if (peer.name !== "unix:") assert.equal(open["remote"], peer.name);
         await server.record({ event: "close", session });
       }
       assert.equal(server.all(expected).length, 2, "each once");

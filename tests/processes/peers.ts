@@ -10,7 +10,7 @@ import { Watched } from "./watched.ts";
 /** The client's end of a stream. */
 export class Peer extends Watched {
   readonly socket: Socket;
-  /** Its own address, as records have it. */
+  /** Its own address, as records have it; without a port when it was reset too soon. */
   name = "";
   received = 0;
   /** The server will send no more, in order. */
@@ -109,7 +109,12 @@ export async function dial(scope: Scope, endpoint: string, reading = true): Prom
   scope.after(() => void socket.destroy());
   const peer = new Peer(socket);
   if (!reading) socket.pause();
-  await within(`a connection to ${endpoint}`, once(socket, "connect"));
+  try {
+    await within(`a connection to ${endpoint}`, once(socket, "connect"));
+  } catch (error) {
+    // The server was quicker to reset it than we to hear that it had been there.
+    if (peer.code !== "ECONNRESET") throw error;
+  }
   const { localAddress, localPort } = socket;
   peer.name = localPort === undefined ? "unix:" : `tcp://${localAddress}:${localPort}`;
   return peer;
