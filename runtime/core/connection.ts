@@ -168,11 +168,18 @@ export class StreamSession extends BaseSession implements Flushable, Waiting {
     this.kill("aborted");
   }
 
+  /** Says why it ends, unless that is known. That the peer has said all it had to is no reason while it is served. */
+  blame(reason: string): void {
+    if (this.reason === undefined || (this.reason === "peer" && this.phase === "served")) {
+      this.reason = reason;
+    }
+  }
+
   /** Closes at once. The peer sees a reset, an orderly end when `quiet`. */
   kill(reason: string, quiet = false): void {
     if (this.phase === "closed") return;
     this.#killed = true;
-    this.reason ??= reason;
+    this.blame(reason);
     this.seal(reason);
     this.connection.abort(quiet);
   }

@@ -2,7 +2,7 @@ import type { StreamSession } from "./connection.ts";
 import type { Deadlines } from "./deadlines.ts";
 
 /** How long hooks may take to come back after their sessions were closed, in ms. */
-const LAST_WORDS = 1000;
+export const LAST_WORDS = 1000;
 
 /**
  * Lets sessions end: those that wait for a turn are refused, those that are served have `limit` ms,

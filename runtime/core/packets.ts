@@ -70,7 +70,12 @@ export class Packets {
     }
     if (!isPromise(answer)) return this.#decide(session, bytes, answer);
     const kept = keep(bytes);
-    follow(this.#caller, session, answer, (answer) => this.#decide(session, kept, answer));
+    this.#live.up();
+    const asked = (): void => this.#live.down();
+    follow(this.#caller, session, answer, (answer) => {
+      this.#decide(session, kept, answer);
+      asked();
+    }, asked);
   }
 
   #decide(session: DatagramSession, bytes: Uint8Array, answer: boolean): void {

@@ -216,7 +216,7 @@ export class Pipeline {
     }
     session.failed = true;
     this.service.counters.errors++;
-    session.reason ??= "error";
+    session.blame("error");
     callHook(this.#caller, session, () => hooks.error!(session, thrown), () => {
       // Before setup has come back there is nothing to end in order.
       if (session.phase === "served") this.#endInOrder(session);

@@ -2,6 +2,7 @@
 import type { BindableEndpoint, DatagramSocket, Listener } from "../core/contract.ts";
 import type { Address } from "../core/endpoint.ts";
 import { kindOf } from "../core/endpoint.ts";
+import { LAST_WORDS } from "../core/drain.ts";
 import { hookError, makeLogger, startPlugin } from "../core/hooks.ts";
 import { Packets } from "../core/packets.ts";
 import { Pipeline } from "../core/pipeline.ts";
@@ -39,6 +40,8 @@ class Place implements RunningService {
   readonly #packets: Packets;
   readonly #sockets: (Listener | DatagramSocket)[] = [];
   #stopped: Promise<void> | undefined = undefined;
+  /** {@link stop} was called a second time. */
+  readonly #hurried = Promise.withResolvers<void>();
 
   constructor(
     { plan, log }: ReadyService,
@@ -83,7 +86,10 @@ class Place implements RunningService {
 
   stop(limit: number): Promise<void> {
     if (this.#stopped === undefined) this.#stopped = this.#end(limit);
-    else void Promise.all([this.#streams.drain(limit), this.#packets.drain(limit)]);
+    else {
+      this.#hurried.resolve();
+      void Promise.all([this.#streams.drain(limit), this.#packets.drain(limit)]);
+    }
     return this.#stopped;
   }
 
@@ -97,10 +103,25 @@ class Place implements RunningService {
     await Promise.all([this.#streams.drain(limit), this.#packets.drain(limit)]);
     await Promise.all(this.#sockets.map((socket) => socket.close()));
     this.#ending.abort(new DOMException("the service stops", "AbortError"));
+    if (hooks.stop !== undefined) await this.#stopPlugin(() => hooks.stop!());
+  }
+
+  /** Runs the plugin's `stop`. It has all the time that it wants, until somebody is in a hurry. */
+  async #stopPlugin(stop: () => void | Promise<void>): Promise<void> {
+    let over = false;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise<never>((_, reject) => {
+      const giveUp = (): void => reject(new Error(`stop did not return within ${LAST_WORDS} ms`));
+      this.#hurried.promise.then(() => {
+        if (!over) timer = setTimeout(giveUp, LAST_WORDS);
+      });
+    });
     try {
-      await hooks.stop?.();
+      await Promise.race([stop(), late]);
     } catch (error) {
       this.#service.report(hookError(error));
     }
+    over = true;
+    clearTimeout(timer);
   }
 }

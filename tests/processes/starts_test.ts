@@ -1,0 +1,152 @@
+/** Starts that have to fail: one block that names what is at fault, an exit code, and nothing left behind. */
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { chmodSync, existsSync, mkdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import process from "node:process";
+import { describe, test, type TestContext } from "node:test";
+import { MAIN } from "../command.ts";
+import { folder } from "../folder.ts";
+import { lacks } from "./programs.ts";
+import { adapter } from "./room.ts";
+import { fail, manifest, pluginPath, serve } from "./server.ts";
+
+const TCP = "tcp://127.0.0.1:0";
+
+/** A manifest with a service that starts well, and then one that does not; the first is stopped again. */
+async function failing(t: TestContext, second: object): ReturnType<typeof fail> {
+  const home = folder(t, {
+    "portico.json": manifest({
+      first: { plugin: "echo", listen: ["unix:./first.sock", TCP] },
+      second,
+    }),
+  });
+  const failure = await fail(t, home);
+  assert.equal(existsSync(join(home, "first.sock")), false, "the first service is stopped");
+  return failure;
+}
+
+const odd = (options: string, limits: object = {}): object => ({
+  plugin: pluginPath("odd"),
+  listen: TCP,
+  options,
+  limits,
+});
+
+describe("a start", () => {
+  for (const transport of ["tcp", "udp", "unix"] as const) {
+    test(`a start fails with 1 when the address is in use (${transport}), and names service and endpoint`, async (t) => {
+      const listen = transport === "unix" ? "unix:./a.sock" : `${transport}://127.0.0.1:0`;
+      const home = folder(t, { "portico.json": manifest({ echo: { plugin: "echo", listen } }) });
+      const other = await serve(t, home);
+      const endpoint = other.endpoint("echo", transport);
+      const { code, block } = await failing(t, { plugin: "echo", listen: endpoint });
+      assert.equal(code, 1);
+      assert.match(block, /^error: the address is in use\n\nservice "second": /);
+      assert.ok(block.includes(endpoint), block);
+      await other.stop();
+    });
+  }
+
+  test("a start fails with 2 when the path of a Unix socket is too long, and names it", async (t) => {
+    const path = `./${"long".repeat(30)}.sock`;
+    const { code, block } = await failing(t, { plugin: "echo", listen: `unix:${path}` });
+    assert.equal(code, 2);
+    assert.match(block, /second/);
+    assert.ok(block.includes(path.slice(2)), block);
+    assert.match(block, /107|too long/);
+  });
+
+  for (const way of ["throws", "rejects"]) {
+    test(`a start fails with 1 when a plugin's start ${way}, and names service and plugin`, async (t) => {
+      const { code, block } = await failing(t, odd(`${way} at start`));
+      assert.equal(code, 1);
+      assert.equal(
+        block,
+        `error: the plugin's start failed
+
+service "second": the start of plugin "odd" failed: nothing works today`,
+      );
+    });
+  }
+
+  test("a start fails with 1 when a plugin's start does not return, and names the time", async (t) => {
+    const began = performance.now();
+    const { code, block } = await failing(t, odd("hangs at start", { start: "250ms" }));
+    assert.equal(code, 1);
+    assert.equal(
+      block,
+      `error: the plugin's start did not return in time
+
+service "second": the start of plugin "odd" did not return within 250 ms`,
+    );
+    assert.ok(performance.now() - began >= 250);
+  });
+});
+
+/** Words that start a program as a user without privileges; or why there are none. */
+function unprivileged(): { readonly through: readonly string[] } | { readonly skip: string } {
+  if (process.getuid?.() !== 0) return { through: [] };
+  const missing = lacks("setpriv");
+  if (missing !== false) return { skip: missing };
+  const through = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
+  const [first, ...rest] = [...through, "test", "-r", MAIN, "-a", "-x", process.execPath];
+  const { status } = spawnSync(first!, rest);
+  return status === 0 ? { through } : { skip: "nobody but this user may read Portico's files" };
+}
+
+describe("a start without permission", () => {
+  const user = unprivileged();
+  const { skip, through } = "skip" in user
+    ? { skip: user.skip, through: [] }
+    : { skip: false, through: user.through };
+
+  /** The lowest port that everybody may bind. */
+  const lowest = (): number => {
+    const file = "/proc/sys/net/ipv4/ip_unprivileged_port_start";
+    return existsSync(file) ? Number(readFileSync(file, "utf8")) : 1024;
+  };
+  /** A folder that everybody may read, and in it one that nobody may write but root. */
+  const readable = (t: TestContext, service: object): string => {
+    const home = folder(t, {
+      "portico.json": manifest({ echo: { plugin: "echo", listen: TCP, ...service } }),
+    });
+    mkdirSync(join(home, "run"));
+    chmodSync(home, 0o755);
+    chmodSync(join(home, "run"), 0o555);
+    return home;
+  };
+
+  for (const transport of ["tcp", "udp"]) {
+    test(`a start fails with 1 on a port below 1024 (${transport})`, {
+      skip: skip || (lowest() <= 7 && "everybody may bind every port here"),
+    }, async (t) => {
+      const endpoint = `${transport}://127.0.0.1:7`;
+      const { code, block } = await fail(t, readable(t, { listen: [TCP, endpoint] }), through);
+      assert.equal(code, 1);
+      assert.match(block, /^error: permission denied\n\nservice "echo": /);
+      assert.ok(block.includes(endpoint), block);
+    });
+  }
+
+  for (const transport of ["unix", "unixgram"] as const) {
+    const support = adapter.features.transports[transport];
+    test(`a start fails with 1 on a folder that cannot be written (${transport})`, {
+      skip: skip || (support !== true && support.reason),
+    }, async (t) => {
+      const home = readable(t, { listen: `${transport}:./run/a.sock` });
+      const { code, block } = await fail(t, home, through);
+      assert.equal(code, 1);
+      assert.match(block, /^error: permission denied\n\nservice "echo": /);
+      assert.ok(block.includes("run/a.sock"), block);
+    });
+  }
+
+  test("a start fails with 1 on a log file that cannot be written", { skip }, async (t) => {
+    const home = readable(t, { log: { type: "file", path: "run/a.log" } });
+    const { code, block } = await fail(t, home, through);
+    assert.equal(code, 1);
+    assert.match(block, /^error: permission denied\n\n/);
+    assert.ok(block.includes("run/a.log"), block);
+  });
+});
