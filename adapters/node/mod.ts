@@ -1,6 +1,6 @@
 /**
  * The adapter for Node, and the baseline that the other two fall back on. Streams on `node:net`;
- * datagrams through FFI where there is one, as `node:dgram` costs three times the CPU under load and
+ * datagrams through FFI where there is one, as `node:dgram` costs twice the CPU under load and
  * knows no Unix sockets.
  */
 import type { Adapter } from "../../runtime/core/contract.ts";

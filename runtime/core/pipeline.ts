@@ -85,8 +85,8 @@ export class Pipeline {
   // LIMIT: is there room?
 
   #limit(session: StreamSession): void {
-    // The peer has left while verify was asked.
-    if (session.phase === "closed") return;
+    // It has ended while verify was asked.
+    if (session.over) return;
     const full = this.#enter(session);
     if (full === undefined) return;
     if (full === "rate" || this.service.plan.limits.overflow === "refuse") {
@@ -145,7 +145,7 @@ export class Pipeline {
   #begin(session: StreamSession): void {
     const { hooks } = this.service;
     session.owed = true;
-    if (session.phase === "closed") return this.#conclude(session);
+    if (session.over) return this.#conclude(session);
     session.phase = "served";
     session.unhush(PAUSE.phase);
     if (hooks.handle === undefined) return;

@@ -176,6 +176,24 @@ describe("pipeline", () => {
     await play.record("close");
   });
 
+  test("a session that is closed while setup runs is not handled, and finished once", async (t) => {
+    const seen: string[] = [];
+    const play = await stage(t, {
+      // Comes back because the session ends: after the verdict, before the close.
+      setup: ({ signal }) =>
+        new Promise<never>((resolve) =>
+          signal.addEventListener("abort", () => resolve(undefined as never))
+        ),
+      handle: () => void seen.push("handle"),
+      finish: () => void seen.push("finish"),
+    }, { listen: ["tcp://127.0.0.1:7"] });
+    play.connect();
+    await until("one live", () => play.running.status()[0]!.live === 1);
+    await play.running.kill();
+    assert.deepEqual(seen, ["finish"]);
+    assert.equal(play.running.status()[0]!.live, 0);
+  });
+
   test("a peer that leaves while setup runs is finished, once", async (t) => {
     const { passed, open } = gate();
     let finishes = 0;
