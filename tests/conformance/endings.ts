@@ -109,6 +109,20 @@ export const endings: readonly Case[] = [
     },
   },
   {
+    name: "abort in the turn of end is followed by close",
+    async run(stage) {
+      const { peer, connection } = await stage.pair({
+        end(connection) {
+          connection.write(encode("last"));
+          connection.end();
+          connection.abort();
+        },
+      });
+      peer.end();
+      await until("close", () => connection.closed);
+    },
+  },
+  {
     name: "a quiet abort ends in order, after what the kernel has taken",
     async run(stage) {
       const { peer, connection } = await stage.pair();
