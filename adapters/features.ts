@@ -1,7 +1,8 @@
-/** The features of a runtime with sockets: what its adapter says, completed with what all have in common. */
+/** What all runtimes with sockets have in common: the table of features, and what rests on libc alone. */
 import process from "node:process";
 import type { Adapter, Features, Lack, OptionName, Support } from "../runtime/core/contract.ts";
-import { ffiSupport } from "./posix/libc.ts";
+import type { Descriptors } from "../runtime/core/descriptors.ts";
+import { ffiSupport, openLibc } from "./posix/libc.ts";
 import { descriptorSupport, optionTable } from "./posix/options.ts";
 
 /** What differs from adapter to adapter. */
@@ -11,6 +12,8 @@ export interface Own {
   /** The options that stream listeners can set by themselves, and what nothing can set. */
   readonly stream: readonly OptionName[];
   readonly lacks?: Readonly<Partial<Record<OptionName, Lack>>>;
+  /** What keeps the runtime from making a connection of a descriptor. */
+  readonly descriptors?: Lack;
   /** The options of UDP sockets that need no descriptor. */
   readonly datagram: readonly OptionName[];
 }
@@ -37,6 +40,7 @@ export function makeFeatures(own: Own): Features {
       "http+unix": LATER,
     },
     abstract: LINUX,
+    descriptors: own.descriptors ?? ffi,
     resets: own.resets,
     lends: own.lends,
     options: optionTable(["tcp", "udp", "unix", "unixgram"], (option, transport) => {
@@ -60,3 +64,33 @@ export function defaultsOf(backlog: number): Adapter["defaults"] {
     };
   };
 }
+
+/**
+ * {@link Adapter.descriptors}, opened at first need and once.
+ *
+ * @param load finds how this runtime makes a connection of a descriptor.
+ */
+export function descriptorsWith(
+  load: () => Promise<Descriptors["adopt"]>,
+): Adapter["descriptors"] {
+  let made: Promise<Descriptors> | undefined;
+  return () =>
+    made ??= (async () => {
+      const libc = await openLibc();
+      const [{ makeDescriptors }, adopt] = await Promise.all([
+        import("./posix/descriptors.ts"),
+        load(),
+      ]);
+      return makeDescriptors(libc, adopt);
+    })();
+}
+
+/** See {@link Adapter.dial}. */
+export const dial: Adapter["dial"] = async (endpoint, table) => {
+  if (!("path" in endpoint) && ffiSupport() !== true) {
+    const { dialDgram } = await import("./node/dgram.ts");
+    return await dialDgram(endpoint, table);
+  }
+  const module = await import("./posix/dial.ts");
+  return await module.dial(endpoint, table);
+};

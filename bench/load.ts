@@ -16,14 +16,19 @@ import { cpu } from "./measure.ts";
 /** What the generator is asked; the answer is a {@link Lap}, `{}`, or `{ error }`. */
 export type Command =
   | { readonly op: "open"; readonly name: string; readonly target: Target; readonly shape: Shape }
-  | { readonly op: "run"; readonly name: string; readonly ms: number; readonly pid: number }
+  | {
+    readonly op: "run";
+    readonly name: string;
+    readonly ms: number;
+    readonly pids: readonly number[];
+  }
   | { readonly op: "close"; readonly name: string };
 
 /** A lap's result. */
 export interface Lap {
   readonly messages: number;
   readonly ms: number;
-  /** Of the server, nanoseconds. */
+  /** Of the server's processes, nanoseconds. */
   readonly cpu: number;
 }
 
@@ -53,10 +58,11 @@ async function obey(command: Command): Promise<Lap | Record<string, never>> {
     return {};
   }
   await pause(SETTLE);
-  const before = cpu(command.pid);
+  const used = (): number => command.pids.reduce((sum, pid) => sum + cpu(pid), 0);
+  const before = used();
   const count = await current.run(command.ms);
   await pause(SETTLE);
-  return { ...count, cpu: cpu(command.pid) - before };
+  return { ...count, cpu: used() - before };
 }
 
 for await (const line of createInterface({ input: process.stdin })) {

@@ -55,7 +55,7 @@ export class Pair {
   }
 
   run(side: Side, ms: number, name: string = side): Promise<Lap> {
-    return this.#client.do({ op: "run", name, ms, pid: this.servers[side].pid });
+    return this.#client.do({ op: "run", name, ms, pids: [this.servers[side].pid] });
   }
 
   async close(name: string): Promise<void> {

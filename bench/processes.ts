@@ -40,9 +40,13 @@ const pins = pinning();
 /** Whether the server and its client each have a core of their own. */
 export const pinned = pins !== undefined;
 
-/** Starts a process on the server's core or the client's. `taskset` becomes the program: the pid is its. */
-export function start(core: "server" | "load", command: readonly string[]): ChildProcess {
-  const [program = "", ...rest] = [...(pins?.[core] ?? []), ...command];
+/**
+ * Starts a process on the server's core, the client's, or where the kernel likes. `taskset` becomes the
+ * program: the pid is its.
+ */
+export function start(core: "server" | "load" | "any", command: readonly string[]): ChildProcess {
+  const pin = core === "any" ? undefined : pins?.[core];
+  const [program = "", ...rest] = [...(pin ?? []), ...command];
   const child = spawn(program, rest, { env: environment, stdio: ["pipe", "pipe", "pipe"] });
   children.add(child);
   child.once("exit", () => children.delete(child));

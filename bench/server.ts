@@ -22,7 +22,7 @@ export interface Wishes {
 let count = 0;
 
 /** A free port below those that the kernel gives to clients, so that none of them takes it first. */
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   for (;;) {
     const port = 15_000 + Math.floor(Math.random() * 15_000);
     const server = createServer();
@@ -107,6 +107,8 @@ function manifest(id: number, of: Case, target: Target, wishes: Wishes): string 
   writeFileSync(
     file,
     JSON.stringify({
+      // It is killed in the end, and would leave the socket behind.
+      control: false,
       services: {
         bench: {
           plugin: join(ROOT, `bench/portico/${of.plugin}.ts`),

@@ -1,12 +1,13 @@
 /** What plugins and manifests import as `portico`. */
 export { delimited, fixed, lengthPrefixed } from "./core/codec.ts";
 export type { Codec, Frame } from "./core/codec.ts";
-export { Address } from "./core/endpoint.ts";
-export type { Transport } from "./core/endpoint.ts";
+export { Address, kindOf, parseEndpoint } from "./core/endpoint.ts";
+export type { Endpoint, Transport } from "./core/endpoint.ts";
 export { CODES, PorticoError } from "./core/errors.ts";
 export type { Code, Side } from "./core/errors.ts";
 export { API, definePlugin } from "./core/plugin.ts";
 export type {
+  ConnectOptions,
   Hooks,
   Logger,
   Peer,
@@ -15,6 +16,7 @@ export type {
   StandardSchema,
   StartContext,
 } from "./core/plugin.ts";
-export type { EventName, Level, LogRecord, Sink } from "./core/record.ts";
+export type { EventName, Fields, Level, LogRecord, Sink } from "./core/record.ts";
 export { defineManifest } from "./manifest/define.ts";
 export type { Manifest } from "./manifest/schema.ts";
+export { parseDuration, parseSize } from "./manifest/units.ts";

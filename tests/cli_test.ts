@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, readFileSync, renameSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import process from "node:process";
@@ -9,19 +9,9 @@ import { createInterface } from "node:readline";
 import { after, describe, test } from "node:test";
 import { parseCall } from "../runtime/cli/args.ts";
 import { columns } from "../runtime/cli/output.ts";
+import { call, callWith } from "./call.ts";
 import { command, MAIN } from "./command.ts";
 import { folder } from "./folder.ts";
-
-/** Runs the command to its end. */
-async function call(...words: string[]): Promise<{ code: number; out: string; err: string }> {
-  const child = spawn(...command(MAIN, ...words), { stdio: ["ignore", "pipe", "pipe"] });
-  let out = "";
-  let err = "";
-  child.stdout.on("data", (chunk) => out += chunk);
-  child.stderr.on("data", (chunk) => err += chunk);
-  const [code] = await once(child, "close");
-  return { code, out, err };
-}
 
 const ECHO = { plugin: "echo", listen: "tcp://127.0.0.1:0" };
 
@@ -30,15 +20,32 @@ function manifest(service: object = {}): string {
 }
 
 describe("parseCall", () => {
+  const run = { command: "run", path: ".", json: false, watch: false } as const;
+  const ctl = {
+    command: "ctl",
+    verb: "status",
+    service: undefined,
+    manifest: ".",
+    socket: undefined,
+    to: undefined,
+    json: false,
+  } as const;
   const table: [string, ReturnType<typeof parseCall>][] = [
-    ["", { command: "run", path: ".", json: false }],
-    ["run", { command: "run", path: ".", json: false }],
-    ["./a", { command: "run", path: "./a", json: false }],
-    ["run a --json", { command: "run", path: "a", json: true }],
+    ["", run],
+    ["run", run],
+    ["./a", { ...run, path: "./a" }],
+    ["run a --json", { ...run, path: "a", json: true }],
+    ["--watch ./a", { ...run, path: "./a", watch: true }],
     ["--json check a", { command: "check", path: "a", json: true }],
     ["doctor", { command: "doctor", path: ".", json: false }],
     ["check --help", { command: "help", path: ".", json: false }],
+    ["ctl --help", { command: "help", path: ".", json: false }],
     ["--version", { command: "version", path: ".", json: false }],
+    ["ctl status", ctl],
+    ["ctl drain echo --json", { ...ctl, verb: "drain", service: "echo", json: true }],
+    ["ctl stop --manifest a", { ...ctl, verb: "stop", manifest: "a" }],
+    ["ctl --socket=/s reload", { ...ctl, verb: "reload", socket: "/s" }],
+    ["ctl upgrade --to deno", { ...ctl, verb: "upgrade", to: "deno" }],
   ];
   for (const [words, expected] of table) {
     test(`parseCall reads: portico ${words}`, () => {
@@ -48,16 +55,43 @@ describe("parseCall", () => {
   const wrong: [string, string][] = [
     [
       "--jsn",
-      '--jsn\n  expected  an option: --help, --version, --json\n  hint      did you mean "--json"?',
+      '--jsn\n  expected  an option: --help, --version, --json, --watch\n  hint      did you mean "--json"?',
     ],
     ["--json=yes", "--json=yes\n  expected  --json, which takes no value"],
     [
       "chekc",
-      '"chekc"\n  expected  a command: run, check, doctor; or the path of a manifest\n  hint      did you mean "check"?',
+      '"chekc"\n  expected  a command: run, check, doctor, ctl; or the path of a manifest\n  hint      did you mean "check"?',
     ],
     [
-      "ctl stop",
-      '"ctl"\n  expected  a command: run, check, doctor\n  hint      ctl arrives in a later version',
+      "explain a",
+      '"explain"\n  expected  a command: run, check, doctor, ctl\n  hint      explain arrives in a later version',
+    ],
+    [
+      "check --watch",
+      "--watch\n  expected  an option of check: --help, --version, --json\n  hint      --watch is an option of run",
+    ],
+    [
+      "ctl",
+      "nothing after ctl\n  expected  one of status, reload, suspend, resume, drain, stop, upgrade",
+    ],
+    [
+      "ctl rseume",
+      '"rseume"\n  expected  one of status, reload, suspend, resume, drain, stop, upgrade\n  hint      did you mean "resume"?',
+    ],
+    ["ctl stop a b", '"b"\n  expected  one SERVICE, and nothing after "a"'],
+    [
+      "ctl reload a",
+      '"a"\n  expected  nothing after reload, which concerns the whole server',
+    ],
+    ["ctl stop --to bun", "--to\n  expected  --to with upgrade, not stop"],
+    [
+      "ctl upgrade --to dneo",
+      '--to "dneo"\n  expected  one of node, bun, deno\n  hint      did you mean "deno"?',
+    ],
+    ["ctl status --socket", "--socket\n  expected  --socket PATH"],
+    [
+      "ctl status --socket a --manifest b",
+      "--manifest and --socket\n  expected  one of them: both say which server is meant",
     ],
     ["run a b", '"b"\n  expected  one PATH, and nothing after "a"'],
     ["./a b", '"b"\n  expected  one PATH, and nothing after "./a"'],
@@ -117,7 +151,7 @@ describe("portico", () => {
     const { code, out, err } = await call("check", home);
     assert.deepEqual([code, err], [0, ""]);
     assert.deepEqual(out.trimEnd().split("\n").map((line) => line.split(/ {2,}/)), [
-      ["ok", "echo", "plugin echo", "strategy async"],
+      ["ok", "echo", "plugin echo", "strategy async", "all sessions share one state"],
       ["ok", "echo", "plugin echo", "sink console"],
       ["ok", "echo", "plugin echo", "tcp://127.0.0.1:0"],
       ["ok", "echo", "plugin echo", "unix:./e.sock"],
@@ -127,9 +161,11 @@ describe("portico", () => {
   test("portico check ends with 2 and says why this machine cannot", async (t) => {
     const home = folder(t, {
       "portico.json": manifest({
-        concurrency: "threads",
         log: { type: "file", path: "no/a.log" },
-        listen: ["unix:./no/e.sock", { endpoint: "tcp://127.0.0.1:0", mode: "0600" }],
+        listen: ["tls://127.0.0.1:0", "unix:./no/e.sock", {
+          endpoint: "tcp://127.0.0.1:0",
+          mode: "0600",
+        }],
       }),
     });
     const { code, out } = await call("check", home, "--json");
@@ -138,10 +174,11 @@ describe("portico", () => {
     const lacks = services[0].findings.map((finding: { lacks: { reason: string }[] }) =>
       finding.lacks.map(({ reason }) => reason).join()
     );
-    assert.match(lacks[0], /later version/);
+    assert.equal(lacks[0], "");
     assert.match(lacks[1], /ENOENT/);
-    assert.match(lacks[2], /ENOENT/);
-    assert.match(lacks[3], /^mode: /);
+    assert.match(lacks[2], /later version/);
+    assert.match(lacks[3], /ENOENT/);
+    assert.match(lacks[4], /^mode: /);
   });
   test("portico doctor tells every transport, strategy and socket option", async () => {
     const { code, out } = await call("doctor", "--json");
@@ -149,7 +186,7 @@ describe("portico", () => {
     assert.equal(code, 0);
     assert.equal(report.transports.tcp.can, true);
     assert.equal(report.strategies.async.can, true);
-    assert.match(report.strategies.spawn.reason, /later version/);
+    assert.match(report.transports.tls.reason, /later version/);
     const options = new Set(report.options.map(({ option }: { option: string }) => option));
     assert.equal(options.size, 18);
     for (const entry of [...Object.values(report.transports), ...report.options]) {
@@ -166,7 +203,7 @@ const running = new Set<ChildProcess>();
 after(() => running.forEach((child) => child.kill("SIGKILL")));
 
 /** A server that runs, with its records as they come. */
-async function serve(home: string): Promise<{
+async function serve(home: string, ...words: string[]): Promise<{
   /** Sends it a signal. Deno's child.kill() sends one only, and reports it as the end of the process. */
   signal(name: NodeJS.Signals): void;
   /** Its exit code and signal. */
@@ -174,7 +211,11 @@ async function serve(home: string): Promise<{
   /** The next record of this event. */
   next(event: string): Promise<Record<string, unknown>>;
 }> {
-  const child = spawn(...command(MAIN, home, "--json"), { stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(...command(MAIN, home, "--json", ...words), {
+    stdio: ["ignore", "pipe", "inherit"],
+    // Its control socket goes where the test's other files go.
+    env: { ...process.env, XDG_RUNTIME_DIR: home },
+  });
   running.add(child);
   child.once("exit", () => running.delete(child));
   // From the start: the end may be there before its last record has been read.
@@ -255,6 +296,59 @@ describe("portico run", () => {
     signal("SIGTERM");
     const [code] = await exited;
     assert.equal(code, 0);
+  });
+  test("portico ctl finds a server by its manifest, changes it as it runs, and ends it", async (t) => {
+    const home = folder(t, { "portico.json": manifest() });
+    const { exited, next } = await serve(home);
+    const ctl = async (...words: string[]): Promise<string> => {
+      const { code, out, err } = await callWith(
+        { XDG_RUNTIME_DIR: home },
+        "ctl",
+        ...words,
+        "--manifest",
+        home,
+      );
+      assert.deepEqual([code, err], [0, ""], words.join(" "));
+      return out;
+    };
+    const { manifest: file, services: [echo] } = JSON.parse(await ctl("status", "--json"));
+    assert.equal(file, join(home, "portico.json"));
+    assert.deepEqual([echo.service, echo.state], ["echo", "running"]);
+    assert.equal(await ctl("reload"), "reload: nothing changed; 1 unchanged\n");
+    writeFileSync(file, manifest({ limits: { sessions: 5 } }));
+    assert.equal(await ctl("reload"), "reload: changed echo; 0 unchanged\n");
+
+    const second = await callWith({ XDG_RUNTIME_DIR: home }, "run", home, "--json");
+    assert.equal(second.code, 1);
+    assert.match(JSON.parse(second.err).error.message, /another server with this manifest/);
+    assert.match(await ctl("status"), /\necho +running +async/);
+
+    assert.equal(await ctl("stop"), "stop: echo\n");
+    await next("stop");
+    assert.deepEqual(await exited, [0, null]);
+    assert.equal(readdirSync(join(home, "portico")).length, 0, "the control socket is gone");
+  });
+  test("portico run --watch reloads when a plugin has changed", async (t) => {
+    const plugin = (answer: string): string =>
+      `export default { name: "p", transports: ["stream"], start: () => ({
+        data(session) { session.write("${answer}"); session.end(); },
+      }) };`;
+    const home = folder(t, {
+      "portico.json": manifest({ plugin: "./p.ts" }),
+      "p.ts": plugin("old"),
+    });
+    const { exited, next, signal } = await serve(home, "--watch");
+    writeFileSync(join(home, "p.ts"), plugin("new"));
+    await next("reload");
+    signal("SIGUSR2");
+    const { endpoints } = await next("status") as { endpoints: string[] };
+    const peer = connect(Number(endpoints[0]!.split(":").at(-1)), "127.0.0.1");
+    peer.write("x");
+    const [answer] = await once(peer, "data");
+    assert.equal(String(answer), "new");
+    peer.destroy();
+    signal("SIGTERM");
+    await exited;
   });
   test("portico run ends with 1 when an address is in use, naming the service", async (t) => {
     const { exited, next, signal } = await serve(folder(t, { "portico.json": manifest() }));

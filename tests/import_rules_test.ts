@@ -82,6 +82,7 @@ const JOINT = "runtime/cli/adapter.ts";
 /** What adapters may know of the core. */
 const KNOWN_TO_ADAPTERS: ReadonlySet<string> = new Set([
   "runtime/core/contract.ts",
+  "runtime/core/descriptors.ts",
   "runtime/core/endpoint.ts",
   "runtime/core/errors.ts",
 ]);
@@ -141,6 +142,7 @@ describe("import rules", () => {
         const own = file.split("/").slice(0, 2).join("/");
         return !isInside(specifier, "adapters") || isInside(specifier, own) ||
           isInside(specifier, "adapters/posix") || specifier === "adapters/features.ts" ||
+          specifier === "adapters/program.ts" ||
           (own !== "adapters/posix" && isInside(specifier, "adapters/node"));
       },
     );
@@ -153,19 +155,20 @@ describe("import rules", () => {
     );
   });
 
-  test("plugins import runtime/mod.ts, plugins and valibot", () => {
+  test("plugins import runtime/mod.ts, plugins, valibot and node: modules without sockets", () => {
     check(
       below("plugins"),
       (specifier) =>
-        specifier === "runtime/mod.ts" || isInside(specifier, "plugins") || specifier === "valibot",
+        specifier === "runtime/mod.ts" || isInside(specifier, "plugins") ||
+        specifier === "valibot" || isCommon(specifier),
     );
   });
 
-  test("examples import portico, valibot and their own folder", () => {
+  test("examples import portico, valibot, their own folder and node: modules without sockets", () => {
     check(
       below("examples"),
       (specifier, file) =>
-        specifier === "portico" || specifier === "valibot" ||
+        specifier === "portico" || specifier === "valibot" || isCommon(specifier) ||
         isInside(specifier, file.split("/").slice(0, 2).join("/")),
     );
   });

@@ -28,7 +28,8 @@ function service(entries: string, listen = `"listen": "tcp://127.0.0.1:7007"`): 
   }\n  ${listen}\n} } }`;
 }
 
-const PLUGINS = `expected  a built-in plugin: chargen, daytime, discard, echo, qotd, time
+const PLUGINS =
+  `expected  a built-in plugin: chargen, daytime, discard, echo, exec, proxy, qotd, time
             a short name: "plugins" has none
             a path: ./… ../… or /…
             an npm package: none of this name is installed for HOME
@@ -36,7 +37,7 @@ const PLUGINS = `expected  a built-in plugin: chargen, daytime, discard, echo, q
 const DURATION =
   `a duration above 0: "250ms", "30s", "5m", "1h" (at most 596h) or a number of milliseconds; "none" for no limit`;
 const LIMITS =
-  "sessions, perSource, rate, idle, firstByte, lifetime, hold, writeBuffer, overflow, drain, start";
+  "sessions, perSource, rate, idle, firstByte, lifetime, hold, writeBuffer, overflow, drain, start, stall";
 const LONG = "x".repeat(120);
 
 /** What is wrong, the manifest, and the block without its headline; the headline when it is another. */
@@ -99,7 +100,7 @@ const WRONG: [string, string, string][] = [
   [
     "an unknown key at the root",
     `{ "servces": 1,\n  ${service("").slice(1)}`,
-    `1:3  servces\n  received  the unknown key "servces"\n  expected  one of $schema, plugins, sinks, defaults, services\n  hint      did you mean "services"?`,
+    `1:3  servces\n  received  the unknown key "servces"\n  expected  one of $schema, plugins, sinks, defaults, control, user, group, umask, services\n  hint      did you mean "services"?`,
   ],
   [
     "a service that is no object",
@@ -135,6 +136,106 @@ const WRONG: [string, string, string][] = [
     "no worker",
     service('"concurrency": { "strategy": "threads", "workers": 0 }'),
     `2:54  services.echo.concurrency.workers\n  received  0\n  expected  a whole number from 1 to 1024, or "auto"`,
+  ],
+  [
+    "fewer workers than none",
+    service('"concurrency": { "strategy": "processes", "workers": -1 }'),
+    `2:56  services.echo.concurrency.workers\n  received  -1\n  expected  a whole number from 1 to 1024, or "auto"`,
+  ],
+  [
+    "more workers than a machine can have",
+    service('"concurrency": { "strategy": "threads", "workers": 10000 }'),
+    `2:54  services.echo.concurrency.workers\n  received  10000\n  expected  a whole number from 1 to 1024, or "auto"`,
+  ],
+  [
+    "workers in words",
+    service('"concurrency": { "strategy": "threads", "workers": "many" }'),
+    `2:54  services.echo.concurrency.workers\n  received  "many"\n  expected  a whole number from 1 to 1024, or "auto"`,
+  ],
+  [
+    "too many workers as text",
+    service('"concurrency": { "strategy": "threads", "workers": "10000" }'),
+    `2:54  services.echo.concurrency.workers\n  received  "10000"\n  expected  a whole number from 1 to 1024, or "auto"`,
+  ],
+  [
+    "workers for spawn",
+    service('"concurrency": { "strategy": "spawn", "workers": 2 }'),
+    `2:41  services.echo.concurrency.workers\n  received  the unknown key "workers"\n  expected  one of strategy, max`,
+  ],
+  [
+    "half a process",
+    service('"concurrency": { "strategy": "spawn", "max": 0 }'),
+    `2:48  services.echo.concurrency.max\n  received  0\n  expected  a whole number above 0; "none" for no limit`,
+  ],
+  [
+    "a user for threads",
+    service('"user": "www",\n  "concurrency": "threads"'),
+    `2:3  services.echo.user\n  received  "user" with the strategy "threads"\n  expected  a thread cannot have a user of its own: use processes or spawn, or user at the top of the manifest`,
+  ],
+  [
+    "an environment for async",
+    service('"env": { "A": "1" }'),
+    `2:3  services.echo.env\n  received  "env" with the strategy "async"\n  expected  a service of the strategy async, which runs inside the server, cannot have an environment of its own: use processes or spawn`,
+  ],
+  [
+    "a priority for serial",
+    service('"concurrency": "serial", "nice": 5'),
+    `2:28  services.echo.nice\n  received  "nice" with the strategy "serial"\n  expected  a service of the strategy serial, which runs inside the server, cannot have a priority of its own: use processes or spawn`,
+  ],
+  [
+    "a priority that there is not",
+    service('"concurrency": "spawn", "nice": 20'),
+    `2:35  services.echo.nice\n  received  20\n  expected  a whole number from -20 to 19`,
+  ],
+  [
+    "a mask that is a number",
+    service('"concurrency": "spawn", "umask": 27'),
+    `2:36  services.echo.umask\n  received  27\n  expected  a mask in octal, in quotes: "027"`,
+  ],
+  [
+    "a user with a group beside",
+    service('"concurrency": "spawn", "user": "www:www"'),
+    `2:35  services.echo.user\n  received  "www:www"\n  expected  the name or number of a user`,
+  ],
+  [
+    "a group below 0",
+    service('"concurrency": "spawn", "group": -1'),
+    `2:36  services.echo.group\n  received  -1\n  expected  the name or number of a group`,
+  ],
+  [
+    "a variable that is a number",
+    service('"concurrency": "spawn", "env": { "PORT": 7 }'),
+    `2:44  services.echo.env.PORT\n  received  7\n  expected  variables, as { "TZ": "UTC" }; null takes one out of the environment`,
+  ],
+  [
+    "a variable with = in its name",
+    service('"concurrency": "spawn", "env": { "A=B": "" }'),
+    `2:36  services.echo.env["A=B"]\n  received  the name "A=B"\n  expected  the name of a variable, without =`,
+  ],
+  [
+    "a stall where nobody watches",
+    service('"limits": { "stall": "5s" }'),
+    `2:15  services.echo.limits.stall\n  received  "stall" with the strategy "async"\n  expected  threads, processes or spawn: nobody watches a service that runs inside the server`,
+  ],
+  [
+    "a control socket on a port",
+    `{ "control": "tcp://127.0.0.1:9",\n  ${service("").slice(1)}`,
+    `1:14  control\n  received  "tcp://127.0.0.1:9"\n  expected  a Unix socket, as "unix:./control.sock"`,
+  ],
+  [
+    "a control socket without a file",
+    `{ "control": "unix:@portico",\n  ${service("").slice(1)}`,
+    `1:14  control\n  received  "unix:@portico"\n  expected  a Unix socket, as "unix:./control.sock", in a folder: an abstract one is open to everybody`,
+  ],
+  [
+    "a control socket that is a service's",
+    `{ "control": "./a/../e.sock",\n  ${service("", `"listen": "unix:e.sock"`).slice(1)}`,
+    `1:14  control\n  received  "./a/../e.sock" a second time\n  expected  each endpoint once: services.echo has it already (4:13)`,
+  ],
+  [
+    "a control socket that is true",
+    `{ "control": true,\n  ${service("").slice(1)}`,
+    `1:14  control\n  received  true\n  expected  the path of a socket, as "unix:./control.sock", or false for none`,
   ],
   [
     "a duration in another unit",
@@ -204,7 +305,7 @@ const WRONG: [string, string, string][] = [
   [
     "an unknown option of a sink",
     service('"log": { "type": "console", "colour": true }'),
-    `2:31  services.echo.log.colour\n  received  the unknown key "colour"\n  expected  none`,
+    `2:31  services.echo.log.colour\n  received  the unknown key "colour"\n  expected  only stream`,
   ],
   [
     "a wrong level",
@@ -252,6 +353,36 @@ const WRONG: [string, string, string][] = [
     `3:41  services.echo.listen[1].endpoint\n  received  "tls://*:7" a second time\n  expected  each endpoint once: services.echo has it already (3:14)`,
   ],
   [
+    "the same descriptor twice",
+    service("", `"listen": ["fd:3", "fd:03"]`),
+    `3:22  services.echo.listen[1]\n  received  "fd:03" a second time\n  expected  each endpoint once: services.echo has it already (3:14)`,
+  ],
+  [
+    "a descriptor that no process has",
+    service("", `"listen": "fd:2147483648"`),
+    `3:13  services.echo.listen\n  received  "fd:2147483648"\n  expected  a descriptor from 0 to 2147483647`,
+  ],
+  [
+    "stdio: under spawn",
+    service('"concurrency": "spawn"', `"listen": "stdio:"`),
+    `2:18  services.echo.concurrency\n  received  the strategy "spawn" with stdio:\n  expected  serial or async: what comes by stdio: is served by the process that inetd has started`,
+  ],
+  [
+    "stdio: among others",
+    service("", `"listen": ["stdio:", "tcp://*:7"]`),
+    `3:13  services.echo.listen\n  received  stdio: among 2 endpoints\n  expected  stdio: alone: the service is over when what came by it is; give the others a service of their own`,
+  ],
+  [
+    "a log on the peer's own stream",
+    service('"log": { "type": "json", "stream": "stdout" }', `"listen": "stdio:"`),
+    `2:38  services.echo.log.stream\n  received  "stdout", and an endpoint is stdio:\n  expected  "stderr": standard output is the peer there`,
+  ],
+  [
+    "a mode for a socket that is there",
+    service("", `"listen": { "endpoint": "systemd:web", "mode": "0660" }`),
+    `3:42  services.echo.listen.mode\n  received  "mode" for systemd:web, a socket that is open already\n  expected  whoever opened the socket to set it; here backlog, noDelay, keepAlive, receiveBuffer, sendBuffer, ttl, broadcast, multicast, multicastTtl, multicastLoopback, device, deferAccept, fastOpen, userTimeout, dscp can be set`,
+  ],
+  [
     "a variable that is not set",
     service("", `"listen": "tcp://*:\${NO_SUCH}"`),
     `3:13  services.echo.listen\n  received  \${NO_SUCH}, and NO_SUCH is not set\n  expected  the variable NO_SUCH in the environment, or a default: \${NO_SUCH:-…}`,
@@ -290,6 +421,20 @@ describe("manifest", () => {
     );
     assert.match(block, /received {2}the path HOME\/x+ has 1\d\d bytes\n/);
     assert.match(block, /hint {6}give it a short absolute path, as unix:\/run\/echo.sock$/);
+  });
+  test("expand says where stdio: stands already", async (t) => {
+    const block = await blockOf(t, {
+      "portico.json": `{ "services": {
+  "a": { "plugin": "echo", "listen": "stdio:" },
+  "b": { "plugin": "echo", "listen": "fd:0" }
+} }`,
+    });
+    assert.match(block, /portico.json:3:38 {2}services.b.listen\n {2}received {2}"fd:0" a second/);
+    assert.match(block, /services.a has it already \(2:38\)$/);
+  });
+  test("expand does not judge what depends on a strategy that is not known", async (t) => {
+    const text = service('"concurrency": "spwan", "user": "www", "limits": { "stall": "1s" }');
+    assert.match(await blockOf(t, { "portico.json": text }), /^error: the manifest is wrong\n/);
   });
   test("expand tells of everything that is wrong, in the order of the text", async (t) => {
     const block = await blockOf(t, {

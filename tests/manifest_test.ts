@@ -21,7 +21,10 @@ function plan(value: unknown): Plan {
 
 /** The plan of one service. */
 function one(service: Record<string, unknown>, rest: Record<string, unknown> = {}) {
-  const manifest = { ...rest, services: { s: { plugin: "echo", listen: "stdio:", ...service } } };
+  const manifest = {
+    ...rest,
+    services: { s: { plugin: "echo", listen: "tcp://*:0", ...service } },
+  };
   return plan(manifest).services[0]!;
 }
 
@@ -141,6 +144,7 @@ describe("expand", () => {
         specifier: "echo",
         url: new URL("../plugins/echo.ts", import.meta.url).href,
       },
+      folder: "/srv",
       listen: [{
         text: "tcp://127.0.0.1:0",
         endpoint: { transport: "tcp", host: "127.0.0.1", port: 0 },
@@ -161,8 +165,10 @@ describe("expand", () => {
         overflow: "refuse",
         drain: 10_000,
         start: 10_000,
+        stall: Infinity,
       },
       access: { allow: [], deny: [] },
+      processes: { env: {} },
     });
   });
   test("expand converts the units of limits", () => {
@@ -209,11 +215,79 @@ describe("expand", () => {
     });
     assert.equal(one({ concurrency: "spawn" }, { defaults }).concurrency.max, 40);
   });
+  test("expand takes the number of workers as text, from the environment", () => {
+    const concurrency = { strategy: "threads", workers: "3" };
+    assert.equal(one({ concurrency }).concurrency.workers, 3);
+  });
   test("expand makes a worker for each core of auto", () => {
     const cores = navigator.hardwareConcurrency;
     assert.equal(one({ concurrency: { strategy: "threads" } }).concurrency.workers, cores);
     const two = { strategy: "processes", workers: 2 };
     assert.equal(one({ concurrency: two }).concurrency.workers, 2);
+  });
+  test("expand has worker processes watched, and nobody else where nothing is said", () => {
+    const stallOf = (concurrency: string, rest = {}, limits = {}): number =>
+      one({ concurrency, limits }, rest).limits.stall;
+    assert.deepEqual(
+      ["serial", "async", "threads", "processes", "spawn"].map((name) => stallOf(name)),
+      [Infinity, Infinity, Infinity, 30_000, 30_000],
+    );
+    const defaults = { limits: { stall: "5s" } };
+    assert.deepEqual(
+      ["serial", "async", "threads", "spawn"].map((name) => stallOf(name, { defaults })),
+      [Infinity, Infinity, 5000, 5000],
+    );
+    assert.equal(stallOf("processes", {}, { stall: "none" }), Infinity);
+    assert.equal(stallOf("async", {}, { stall: "none" }), Infinity);
+  });
+  test("expand reads what the whole server is", () => {
+    const rest = { control: "unix:run/c.sock", user: "www", group: 33, umask: "027" };
+    const { control, identity, umask } = plan({
+      ...rest,
+      services: { s: { plugin: "echo", listen: "tcp://*:0" } },
+    });
+    assert.deepEqual([control, identity, umask], [
+      "/srv/run/c.sock",
+      { user: "www", group: 33 },
+      0o27,
+    ]);
+  });
+  test("expand takes the control socket as a path, or false, or leaves it open", () => {
+    const services = { s: { plugin: "echo", listen: "tcp://*:0" } };
+    const controlOf = (rest: object) => plan({ ...rest, services }).control;
+    assert.equal(controlOf({ control: "/run/c.sock" }), "/run/c.sock");
+    assert.equal(controlOf({ control: "c.sock" }), "/srv/c.sock");
+    assert.equal(controlOf({ control: false }), false);
+    assert.equal(controlOf({}), undefined);
+    assert.deepEqual(plan({ services }).identity, {});
+    assert.equal(plan({ services }).umask, undefined);
+  });
+  test("expand reads what the processes of a service are", () => {
+    const own = { user: 65534, group: "nogroup", umask: "0077", nice: -5 };
+    const env = { TZ: "UTC", HOME: null };
+    assert.deepEqual(one({ concurrency: "spawn", ...own, env }).processes, {
+      ...own,
+      umask: 0o77,
+      env,
+    });
+    assert.deepEqual(one({}).processes, { env: {} });
+  });
+  test("expand takes sockets that are open already, with what can still be set", () => {
+    const { listen } = one({
+      listen: ["systemd:web", { endpoint: "fd:7", receiveBuffer: "64KiB", backlog: 9 }],
+      concurrency: { strategy: "threads", workers: 2 },
+    });
+    assert.deepEqual(listen.map(({ endpoint, options }) => [endpoint, options]), [
+      [{ transport: "systemd", name: "web" }, {}],
+      [{ transport: "fd", name: "7" }, { receiveBuffer: 65_536, backlog: 9 }],
+    ]);
+  });
+  test("expand sends records to standard error where stdio: is a peer", () => {
+    const log = ["json", { type: "console", stream: "stderr" }, { type: "file", path: "a.log" }];
+    const streams = (listen: string): unknown[] =>
+      one({ listen, log }).log.map(({ options }) => options["stream"]);
+    assert.deepEqual(streams("stdio:"), ["stderr", "stderr", undefined]);
+    assert.deepEqual(streams("fd:3"), [undefined, "stderr", undefined]);
   });
   test("expand resolves socket paths from the manifest's folder, and keeps the text", () => {
     const { listen } = one({ listen: ["unix:./a.sock", "unixgram:@name", "unix:/run/b.sock"] });

@@ -1,5 +1,5 @@
 /**
- * One connection of `Bun.listen`. How it differs from what the contract wants:
+ * One connection of `Bun.listen` or `Bun.connect`. How it differs from what the contract wants:
  *
  * - `write` may take a part; the rest is lost unless it is kept, which is done here;
  * - `end()` closes both ways: half-close is `shutdown()`, after which the peer's end comes as `close`
@@ -11,9 +11,21 @@
 import type { Connection, StreamTable } from "../../runtime/core/contract.ts";
 import { Address, normalizeHost } from "../../runtime/core/endpoint.ts";
 import type { PorticoError } from "../../runtime/core/errors.ts";
+import { toPorticoError } from "../../runtime/core/errors.ts";
 
 /** A write that leaves more than this unsent returns false. */
 const HIGH_WATER = 64 * 1024;
+
+/** What follows `open`, of every connection: each finds its own in `socket.data`. */
+export const EVENTS: Omit<Bun.SocketHandler<BunConnection>, "open"> = {
+  data: (socket, chunk) => socket.data.received(chunk),
+  drain: (socket) => socket.data.drained(),
+  end: (socket) => socket.data.peerEnded(),
+  close: (socket, error) =>
+    socket.data.closed(error == null ? undefined : toPorticoError(error, "ECONNRESET", "peer")),
+  // The core catches what plugins throw: this is about the socket, and `close` follows.
+  error: () => {},
+};
 
 /** What all connections of one listener share. */
 export interface Context {
@@ -37,19 +49,27 @@ const CLOSED = 64;
 const BUSY = 128;
 
 export class BunConnection implements Connection {
-  data: unknown = undefined;
+  data: unknown;
   readonly socket: Bun.Socket<BunConnection>;
   readonly context: Context;
   pending = 0;
   /** What the kernel did not take, and what came while it was paused. */
   #rest: Uint8Array[] | undefined = undefined;
   #stash: Uint8Array[] | undefined = undefined;
-  #remote: Address | undefined = undefined;
+  #remote: Address | undefined;
   #state = 0;
 
-  constructor(socket: Bun.Socket<BunConnection>, context: Context) {
+  /** @param remote when it is known already. */
+  constructor(
+    socket: Bun.Socket<BunConnection>,
+    context: Context,
+    remote?: Address,
+    data?: unknown,
+  ) {
     this.socket = socket;
     this.context = context;
+    this.#remote = remote;
+    this.data = data;
   }
 
   get remote(): Address {

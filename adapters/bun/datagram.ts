@@ -10,9 +10,11 @@ import type {
   OptionName,
   SocketOptions,
 } from "../../runtime/core/contract.ts";
+import type { Inherited } from "../../runtime/core/descriptors.ts";
 import type { InternetEndpoint } from "../../runtime/core/endpoint.ts";
 import { bindFailure } from "../posix/failure.ts";
 import { ffiSupport, openLibc } from "../posix/libc.ts";
+import { AF_INET6 } from "../posix/linux.ts";
 import { openDatagram } from "../posix/open.ts";
 import { hasIPv6, resolveHost } from "../posix/resolve.ts";
 import { bindWatched } from "../posix/watched.ts";
@@ -25,7 +27,10 @@ export async function bind(
   table: DatagramTable,
   options: SocketOptions,
 ): Promise<DatagramSocket> {
-  if ("path" in endpoint) return await bindWatched(endpoint, table, options);
+  // Bun would be given a Unix socket in vain.
+  if ("path" in endpoint || endpoint.transport === "unixgram") {
+    return await bindWatched(endpoint, table, options);
+  }
   try {
     return await bindUdp(endpoint, table, options);
   } catch (error) {
@@ -34,17 +39,17 @@ export async function bind(
 }
 
 async function bindUdp(
-  endpoint: InternetEndpoint,
+  endpoint: InternetEndpoint | Inherited,
   table: DatagramTable,
   options: SocketOptions,
 ): Promise<DatagramSocket> {
   const names = Object.keys(options) as OptionName[];
   const special = names.some((name) => options[name] !== undefined && !DATAGRAM.includes(name));
-  if (special && ffiSupport() === true) {
+  if ("fd" in endpoint || (special && ffiSupport() === true)) {
     // Some options belong before bind(2): the socket is ours, and Bun is given its descriptor.
     const libc = await openLibc();
-    const { fd, address } = await openDatagram(libc, endpoint, options);
-    const socket = new UdpSocket(table, address.host.includes(":"));
+    const { fd, address, family } = await openDatagram(libc, endpoint, options);
+    const socket = new UdpSocket(table, family === AF_INET6);
     try {
       await socket.open({ fd } as { hostname?: string }, address);
     } catch (error) {

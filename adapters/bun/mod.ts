@@ -2,7 +2,8 @@
  * The adapter for Bun. Streams on `Bun.listen`, UDP on `Bun.udpSocket`, Unix datagrams through FFI.
  */
 import type { Adapter } from "../../runtime/core/contract.ts";
-import { defaultsOf, makeFeatures } from "../features.ts";
+import { defaultsOf, descriptorsWith, dial, makeFeatures } from "../features.ts";
+import { command } from "../program.ts";
 import { DATAGRAM, STREAM } from "./options.ts";
 import { listen } from "./stream.ts";
 
@@ -16,6 +17,13 @@ export function makeAdapter(): Adapter {
       const { bind } = await import("./datagram.ts");
       return await bind(endpoint, table, options);
     },
+    connect: async (endpoint, table, data, timeout) => {
+      const { connect } = await import("./connect.ts");
+      return await connect(endpoint, table, data, timeout);
+    },
+    dial,
+    descriptors: descriptorsWith(async () => (await import("./adopt.ts")).adopt),
+    command,
     defaults: defaultsOf(512),
     turns: "round",
     defer: (callback) => void setImmediate(callback),

@@ -12,21 +12,24 @@ import type {
 } from "../../runtime/core/contract.ts";
 import type { InternetEndpoint } from "../../runtime/core/endpoint.ts";
 import { Address } from "../../runtime/core/endpoint.ts";
-import type { PorticoError } from "../../runtime/core/errors.ts";
-import { toPorticoError } from "../../runtime/core/errors.ts";
+import type { Inherited } from "../../runtime/core/descriptors.ts";
+import { PorticoError } from "../../runtime/core/errors.ts";
 import { bindFailure } from "../posix/failure.ts";
 import { guard } from "../posix/guard.ts";
 import type { Valve } from "../posix/guard.ts";
+import { duplicateOf, isInherited, readyListener } from "../posix/inherited.ts";
 import { setRemaining, stageFile } from "../posix/listen.ts";
 import type { StagedFile } from "../posix/listen.ts";
+import type { SocketFile } from "../posix/path.ts";
 import { resolveHost } from "../posix/resolve.ts";
-import { BunConnection } from "./connection.ts";
+import { BunConnection, EVENTS } from "./connection.ts";
 import type { Context } from "./connection.ts";
 import { STREAM } from "./options.ts";
 
-/** The callbacks for all connections of one listener; each finds its connection in `socket.data`. */
+/** The callbacks for all connections of one listener. */
 function handlers(context: Context): Bun.SocketHandler<BunConnection> {
   return {
+    ...EVENTS,
     open(socket) {
       const connection = new BunConnection(socket, context);
       socket.data = connection;
@@ -34,13 +37,6 @@ function handlers(context: Context): Bun.SocketHandler<BunConnection> {
       context.table.open(connection);
       guard.accepted(descriptorOf(socket));
     },
-    data: (socket, chunk) => socket.data.received(chunk),
-    drain: (socket) => socket.data.drained(),
-    end: (socket) => socket.data.peerEnded(),
-    close: (socket, error) =>
-      socket.data.closed(error == null ? undefined : toPorticoError(error, "ECONNRESET", "peer")),
-    // The core catches what plugins throw: this is about the socket, and `close` follows.
-    error: () => {},
   };
 }
 
@@ -54,12 +50,14 @@ export async function listen(
   const noDelay = endpoint.transport === "unix" || (options.noDelay ?? true);
   const listener = new BunListener({ table, noDelay, bound: new Address("tcp", "", 0, "") }, file);
   try {
-    if (file !== undefined) listener.startUnix(file);
+    if (isInherited(endpoint)) listener.startInherited(endpoint, await readyListener(endpoint));
+    else if (file !== undefined) listener.startUnix(file);
     else await listener.startTcp(endpoint as InternetEndpoint, options);
     await setRemaining(listener.descriptor, endpoint.transport, options, STREAM);
     file?.publish(options.mode);
   } catch (error) {
-    await listener.close();
+    // What failed here may be served by its former owner still.
+    await listener.close(isInherited(endpoint));
     throw bindFailure(endpoint, error);
   }
   return listener;
@@ -73,7 +71,7 @@ interface Handle {
 
 class BunListener implements Listener, Valve {
   readonly #context: Context;
-  readonly #file: StagedFile | undefined;
+  #file: SocketFile | undefined;
   readonly #shared: { allowHalfOpen: true; socket: Bun.SocketHandler<BunConnection> };
   #handle: Handle | undefined = undefined;
   /** The socket, while it is not the runtime's. */
@@ -91,6 +89,14 @@ class BunListener implements Listener, Valve {
 
   get descriptor(): number {
     return this.#handle?.fd ?? -1;
+  }
+
+  startInherited({ fd, address }: Inherited, file: SocketFile | undefined): void {
+    this.#context.bound = address;
+    this.#file = file;
+    this.#kept = fd;
+    this.open();
+    guard.add(this);
   }
 
   startUnix({ address, path }: StagedFile): void {
@@ -121,24 +127,31 @@ class BunListener implements Listener, Valve {
   }
 
   open(): void {
-    const fd = this.#kept;
-    this.#kept = -1;
     // Not in the types of Bun either: a listening socket that is there already.
-    const adopted = { ...this.#shared, fd } as unknown as Parameters<typeof Bun.listen>[0];
-    this.#handle = Bun.listen(adopted) as unknown as Handle;
+    const adopted = { ...this.#shared, fd: this.#kept };
+    const listener = Bun.listen(adopted as unknown as Parameters<typeof Bun.listen>[0]);
+    this.#handle = listener as unknown as Handle;
+    this.#kept = -1;
   }
 
   failure(error: PorticoError): void {
     this.#context.table.failure(error);
   }
 
-  close(): Promise<void> {
+  async duplicate(): Promise<number> {
+    const fd = this.#kept >= 0 ? this.#kept : this.descriptor;
+    if (fd < 0) throw new PorticoError("NOT_SUPPORTED", "the listener is closed");
+    return await duplicateOf(fd);
+  }
+
+  close(keep = false): Promise<void> {
     guard.remove(this);
     this.#handle?.stop();
     this.#handle = undefined;
     if (this.#kept >= 0) closeSync(this.#kept);
     this.#kept = -1;
-    this.#file?.release();
+    if (!keep) this.#file?.release();
+    this.#file = undefined;
     return Promise.resolve();
   }
 }

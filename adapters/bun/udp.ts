@@ -9,9 +9,14 @@ import { Address, normalizeHost } from "../../runtime/core/endpoint.ts";
 import { PorticoError } from "../../runtime/core/errors.ts";
 import { Backlog } from "../posix/backlog.ts";
 import { AddressBook } from "../posix/book.ts";
+import { BatchSocket, exchangeOf } from "../posix/datagram.ts";
 import { dropped, receiveFailure, sendFailure } from "../posix/failure.ts";
+import { type Libc, openLibc } from "../posix/libc.ts";
+import { partsOf } from "../posix/open.ts";
+import { duplicate } from "../posix/socket.ts";
 
-type BunSocket = Bun.udp.Socket<"uint8array">;
+/** The descriptor is part of it, and not of its types. */
+type BunSocket = Bun.udp.Socket<"uint8array"> & { readonly fd: number };
 
 const UDP_LIMIT = 65507;
 const UDP6_LIMIT = 65527;
@@ -38,6 +43,9 @@ export class UdpSocket implements DatagramSocket {
   readonly #book: AddressBook<Sender>;
   readonly #backlog: Backlog<Address>;
   #socket: BunSocket | undefined;
+  /** What goes on sending when Bun's socket, which cannot pause, is closed. */
+  #sender: BatchSocket | undefined;
+  #halted: Promise<void> | undefined;
   /** As `sendMany` takes them: bytes, port, host, and so on. */
   readonly #packets: (Uint8Array | number | string)[] = [];
   #targets: Address[] = [];
@@ -68,7 +76,7 @@ export class UdpSocket implements DatagramSocket {
   async open(
     where: { readonly hostname?: string; readonly port?: number },
     address?: Address,
-  ): Promise<BunSocket> {
+  ): Promise<Bun.udp.Socket<"uint8array">> {
     const socket = await Bun.udpSocket<"uint8array">({
       ...where,
       binaryType: "uint8array",
@@ -80,7 +88,7 @@ export class UdpSocket implements DatagramSocket {
         error: (...values: unknown[]) => this.#receiveFailed(values.at(-1)),
       },
     });
-    this.#socket = socket;
+    this.#socket = socket as BunSocket;
     this.#address = address ??
       new Address("udp", normalizeHost(socket.address.address), socket.address.port, "");
     return socket;
@@ -96,6 +104,7 @@ export class UdpSocket implements DatagramSocket {
 
   send(bytes: Uint8Array, to: Address): boolean {
     if (this.#closed !== undefined) return true;
+    if (this.#sender !== undefined) return this.#sender.send(bytes, to);
     const { host, port } = to;
     if (!(to instanceof Sender) && !this.#reaches(host)) {
       const text = `${to} is no address that this UDP socket can send to`;
@@ -179,6 +188,10 @@ export class UdpSocket implements DatagramSocket {
   }
 
   readonly #sendOne = (bytes: Uint8Array, to: Address): boolean => {
+    if (this.#sender !== undefined) {
+      this.#sender.send(bytes, to);
+      return true;
+    }
     try {
       return this.#socket!.send(bytes, to.port, to.host);
     } catch (error) {
@@ -194,12 +207,54 @@ export class UdpSocket implements DatagramSocket {
     this.#schedule();
   }
 
+  async duplicate(): Promise<number> {
+    const libc = await openLibc();
+    if (this.#closed !== undefined) {
+      throw new PorticoError("NOT_SUPPORTED", `${this.address} is closed`);
+    }
+    return duplicate(libc, this.#sender?.fd ?? this.#socket!.fd);
+  }
+
+  stopReceiving(): Promise<void> {
+    if (this.#closed !== undefined) return this.#closed;
+    return this.#halted ??= this.#halt().catch((error) => {
+      // It goes on as before.
+      this.#halted = undefined;
+      throw error;
+    });
+  }
+
+  async #halt(): Promise<void> {
+    const libc = await openLibc();
+    // What Bun has received in one call it delivers in one turn: only then is nothing lost.
+    await new Promise<void>((resolve) => void setImmediate(resolve));
+    if (this.#closed !== undefined) return;
+    this.#flush();
+    this.#sender = this.#makeSender(libc, duplicate(libc, this.#socket!.fd));
+    this.#socket!.close();
+  }
+
+  #makeSender(libc: Libc, fd: number): BatchSocket {
+    const table: DatagramTable = {
+      datagram() {},
+      failure: (_socket, error) => {
+        if (this.#closed === undefined) this.#table.failure(this, error);
+      },
+    };
+    return new BatchSocket(exchangeOf(libc), table, {
+      ...partsOf(libc, fd),
+      address: this.address,
+      halt() {},
+      release: () => void libc.close(fd),
+    });
+  }
+
   close(): Promise<void> {
     if (this.#closed !== undefined) return this.#closed;
     this.#flush();
     this.#backlog.close();
-    this.#socket!.close();
-    this.#closed = Promise.resolve();
+    if (this.#sender === undefined) this.#socket!.close();
+    this.#closed = this.#sender?.close() ?? Promise.resolve();
     return this.#closed;
   }
 }

@@ -26,16 +26,16 @@ const pool = new Pool();
 /** The buffer whose chunk is with the core at this moment. */
 let lent: ArrayBufferLike | undefined = undefined;
 
-/** What `Deno.listen` accepts. */
+/** What `Deno.listen` accepts. A grafted one is of the second kind, whatever its socket. */
 type Conn = Deno.TcpConn | Deno.UnixConn;
 
 export class DenoConnection implements Connection {
-  data: unknown = undefined;
+  data: unknown;
   pending = 0;
   readonly #conn: Conn;
   readonly #table: StreamTable;
   readonly #bound: Address;
-  #remote: Address | undefined = undefined;
+  #remote: Address | undefined;
   #buffer: Uint8Array<ArrayBuffer> = pool.take(SMALL);
   #quiet = 0;
   /** A former read buffer, until what it holds has been written. */
@@ -53,10 +53,13 @@ export class DenoConnection implements Connection {
   #peerEnded = false;
   #dead = false;
 
-  constructor(conn: Conn, table: StreamTable, bound: Address) {
+  /** @param remote when it is known already; then `bound` is our side's address. */
+  constructor(conn: Conn, table: StreamTable, bound: Address, remote?: Address, data?: unknown) {
     this.#conn = conn;
     this.#table = table;
     this.#bound = bound;
+    this.#remote = remote;
+    this.data = data;
   }
 
   /** Gives the connection to the core, then reads until it ends. */
@@ -233,7 +236,16 @@ export class DenoConnection implements Connection {
   }
 }
 
-function toAddress(address: Deno.NetAddr | Deno.UnixAddr): Address {
+/** The peer may have gone already: the first read says so. */
+export function setNoDelay(conn: Deno.TcpConn): void {
+  try {
+    conn.setNoDelay(true);
+  } catch {
+    // Nothing is lost.
+  }
+}
+
+export function toAddress(address: Deno.NetAddr | Deno.UnixAddr): Address {
   if (!("hostname" in address)) return new Address("unix", "", 0, "");
   return new Address("tcp", normalizeHost(address.hostname), address.port, "");
 }

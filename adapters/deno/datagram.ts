@@ -14,20 +14,23 @@ import type {
   BindableEndpoint,
   DatagramSocket,
   DatagramTable,
+  NamedEndpoint,
   SocketOptions,
 } from "../../runtime/core/contract.ts";
 import { Address, type InternetEndpoint, normalizeHost } from "../../runtime/core/endpoint.ts";
 import { PorticoError } from "../../runtime/core/errors.ts";
 import { bindDgram } from "../node/dgram.ts";
-import { BatchSocket, exchangeOf, limitOf } from "../posix/datagram.ts";
-import { descriptorOf } from "../posix/descriptor.ts";
+import { BatchSocket, exchangeOf } from "../posix/datagram.ts";
+import { descriptorOf, descriptorsOf } from "../posix/descriptor.ts";
 import { bindFailure } from "../posix/failure.ts";
 import { LARGEST } from "../posix/inbox.ts";
 import { ffiSupport, type Libc, openLibc } from "../posix/libc.ts";
-import { AF_UNIX, SO_SNDBUF, SOL_SOCKET } from "../posix/linux.ts";
-import { applyByDescriptor, familyOf } from "../posix/options.ts";
+import { AF_UNIX } from "../posix/linux.ts";
+import { partsOf } from "../posix/open.ts";
+import { applyByDescriptor } from "../posix/options.ts";
 import { claim, own, type SocketFile } from "../posix/path.ts";
 import { hasIPv6, resolveHost } from "../posix/resolve.ts";
+import { duplicate } from "../posix/socket.ts";
 import { bindWatched } from "../posix/watched.ts";
 import { NativeSocket } from "./native.ts";
 import { pump, type Receiver, senders } from "./receive.ts";
@@ -42,6 +45,7 @@ export async function bind(
   table: DatagramTable,
   options: SocketOptions,
 ): Promise<DatagramSocket> {
+  if ("fd" in endpoint) return await bindWatched(endpoint, table, options);
   if (ffiSupport() === true) {
     // What Deno's own sockets do without saying is not set again: `ipv6Only: false`.
     const early = options.reusePort === true || options.ipv6Only === true;
@@ -73,16 +77,19 @@ async function listenUdp(endpoint: InternetEndpoint): Promise<Deno.DatagramConn>
 }
 
 async function bindNative(
-  endpoint: BindableEndpoint,
+  endpoint: NamedEndpoint,
   table: DatagramTable,
   options: SocketOptions,
   libc: Libc,
 ): Promise<DatagramSocket> {
   let file: SocketFile | undefined;
   let connection: Deno.DatagramConn | undefined;
+  let others: ReadonlySet<number> = taken;
   try {
     if ("path" in endpoint) {
       await claim(endpoint);
+      // A socket that somebody else listens on by now may have had this name too.
+      others = descriptorsOf(libc, new Address("unixgram", "", 0, endpoint.path));
       connection = listenUnix(endpoint.path, options.mode);
       // Deno leaves the file behind when it closes.
       file = own(endpoint.path, options.mode);
@@ -90,7 +97,7 @@ async function bindNative(
       connection = await listenUdp(endpoint);
     }
     const address = addressOf(connection, endpoint);
-    const fd = descriptorOf(libc, "datagram", address, taken);
+    const fd = descriptorOf(libc, "datagram", address, others);
     if (fd < 0) {
       throw new PorticoError("NOT_SUPPORTED", "the descriptor of Deno's socket is not found");
     }
@@ -114,21 +121,33 @@ function batched(
   file: SocketFile | undefined,
   table: DatagramTable,
 ): DatagramSocket {
-  const family = familyOf(libc, fd);
-  const buffer = new Int32Array(new ArrayBuffer(4));
-  libc.getOption(fd, SOL_SOCKET, SO_SNDBUF, new Uint8Array(buffer.buffer));
+  const parts = partsOf(libc, fd);
+  const { family } = parts;
   const exchange = exchangeOf(libc);
   taken.add(fd);
+  /** What it goes on sending with, when Deno's own is closed. */
+  let spare = -1;
+
+  async function end(): Promise<void> {
+    connection.close();
+    // Deno keeps the descriptor until the receive that is under way has come back.
+    await pumping;
+    taken.delete(fd);
+  }
+
   const socket = new BatchSocket(exchange, table, {
-    fd,
-    family,
+    ...parts,
     address,
-    limit: limitOf(family, buffer[0]!),
-    release() {
-      connection.close();
-      file?.release();
-      // Deno keeps the descriptor until the receive that is under way has come back.
-      return pumping.then(() => void taken.delete(fd));
+    halt() {
+      // A receive that waits would take the next datagram: there is no other way to call it back.
+      spare = duplicate(libc, fd);
+      socket.move(spare);
+      return end();
+    },
+    release(keep) {
+      if (!keep) file?.release();
+      if (spare < 0) return end();
+      libc.close(spare);
     },
   });
   const receiver: Receiver = {
@@ -153,7 +172,7 @@ function listenUnix(path: string, mode: number | undefined): Deno.DatagramConn {
   }
 }
 
-function addressOf(connection: Deno.DatagramConn, endpoint: BindableEndpoint): Address {
+function addressOf(connection: Deno.DatagramConn, endpoint: NamedEndpoint): Address {
   if ("path" in endpoint) return new Address("unixgram", "", 0, endpoint.path);
   const { hostname, port } = connection.addr as Deno.NetAddr;
   return new Address("udp", normalizeHost(hostname), port, "");

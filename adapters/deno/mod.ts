@@ -4,7 +4,8 @@
  * have it falls back on `node:net` and `node:dgram`.
  */
 import type { Adapter } from "../../runtime/core/contract.ts";
-import { defaultsOf, makeFeatures } from "../features.ts";
+import { defaultsOf, descriptorsWith, dial, makeFeatures } from "../features.ts";
+import { command } from "../program.ts";
 import { DATAGRAM, STREAM } from "./options.ts";
 import { listen } from "./stream.ts";
 
@@ -37,6 +38,13 @@ export function makeAdapter(): Adapter {
       const { bind } = await import("./datagram.ts");
       return await bind(endpoint, table, options);
     },
+    connect: async (endpoint, table, data, timeout) => {
+      const { connect } = await import("./connect.ts");
+      return await connect(endpoint, table, data, timeout);
+    },
+    dial,
+    descriptors: descriptorsWith(async () => (await import("./adopt.ts")).adopt),
+    command,
     defaults: defaultsOf(511),
     // A round of the event loop (setImmediate) costs 1.1 µs here, a microtask 0.03.
     turns: "microtasks",

@@ -7,6 +7,7 @@ import type { DatagramSocket, DatagramTable } from "../../runtime/core/contract.
 import type { Address } from "../../runtime/core/endpoint.ts";
 import { PorticoError } from "../../runtime/core/errors.ts";
 import { dropped, sendFailure } from "../posix/failure.ts";
+import { noDescriptor } from "../posix/libc.ts";
 import { UNNAMED } from "../posix/peer.ts";
 import { names, pump } from "./receive.ts";
 
@@ -22,6 +23,7 @@ export class NativeSocket implements DatagramSocket {
   readonly #table: DatagramTable;
   #queue: { readonly bytes: Uint8Array; readonly to: Address }[] = [];
   #flushing: Promise<void> | undefined;
+  #receiving = true;
   #closed: Promise<void> | undefined;
 
   constructor(connection: Deno.DatagramConn, address: Address, table: DatagramTable) {
@@ -32,7 +34,7 @@ export class NativeSocket implements DatagramSocket {
       size: 65536,
       sender: names<Address>((each) => each, UNNAMED),
       drain: (bytes, from) => {
-        if (this.#closed === undefined) table.datagram(this, bytes, from);
+        if (this.#closed === undefined && this.#receiving) table.datagram(this, bytes, from);
       },
       fail: (error) => this.#fail(error),
     });
@@ -79,6 +81,16 @@ export class NativeSocket implements DatagramSocket {
 
   #fail(error: PorticoError): void {
     if (this.#closed === undefined) this.#table.failure(this, error);
+  }
+
+  duplicate(): Promise<number> {
+    return Promise.reject(noDescriptor());
+  }
+
+  /** Without descriptors nobody else can read what is in the queue, so it is dropped. */
+  stopReceiving(): Promise<void> {
+    this.#receiving = false;
+    return Promise.resolve();
   }
 
   close(): Promise<void> {

@@ -9,18 +9,31 @@ import type {
   SocketOptions,
   StreamTable,
 } from "../../runtime/core/contract.ts";
+import type { Inherited } from "../../runtime/core/descriptors.ts";
 import type { InternetEndpoint } from "../../runtime/core/endpoint.ts";
 import { Address } from "../../runtime/core/endpoint.ts";
-import { toPorticoError } from "../../runtime/core/errors.ts";
+import { PorticoError, toPorticoError } from "../../runtime/core/errors.ts";
 import { bindFailure } from "../posix/failure.ts";
+import { duplicateOf, isInherited, readyListener } from "../posix/inherited.ts";
 import { findDescriptor, setRemaining, stageFile } from "../posix/listen.ts";
+import type { SocketFile } from "../posix/path.ts";
 import { resolveHost } from "../posix/resolve.ts";
-import { DenoConnection } from "./connection.ts";
+import { DenoConnection, setNoDelay } from "./connection.ts";
+import type { GraftedListener } from "./graft.ts";
 import { STREAM } from "./options.ts";
 
 /** Accepting pauses this long after a failure, in ms, and twice as long after each further one. */
 const BACK_OFF_FIRST = 10;
 const BACK_OFF_LAST = 1000;
+
+type DenoListener = Deno.TcpListener | Deno.UnixListener;
+
+/** A listener, what is known of it, and how its descriptor is found. */
+interface Opened {
+  readonly listener: DenoListener;
+  readonly address: Address;
+  readonly find: () => Promise<number>;
+}
 
 /** As {@link Adapter.listen}, for `tcp` and `unix`. */
 export async function listen(
@@ -28,58 +41,87 @@ export async function listen(
   table: StreamTable,
   options: SocketOptions,
 ): Promise<Listener> {
+  if (isInherited(endpoint)) return await listenInherited(endpoint, table, options);
   const file = await stageFile(endpoint);
-  let listener: Deno.TcpListener | Deno.UnixListener | undefined;
-  let address: Address;
+  let opened: Opened | undefined;
   try {
     if (file !== undefined) {
-      listener = Deno.listen({ transport: "unix", path: file.path });
-      ({ address } = file);
+      const listener = Deno.listen({ transport: "unix", path: file.path });
+      const bound = new Address("unix", "", 0, file.path.replace(/^\0/, "@"));
+      opened = { listener, address: file.address, find: () => findDescriptor(bound) };
     } else {
-      const { host } = await resolveHost(endpoint as InternetEndpoint);
-      const { port } = endpoint as InternetEndpoint;
-      // The key itself asks for --unstable-net, whatever its value.
-      const reuse = options.reusePort === true ? { reusePort: true } : {};
-      const made = Deno.listen({ hostname: host, port, ...reuse });
-      listener = made;
-      address = new Address("tcp", host, made.addr.port, "");
+      opened = await openInternet(endpoint as InternetEndpoint, options);
     }
-    await setRemaining(() => findDescriptor(address), endpoint.transport, options, STREAM);
+    await setRemaining(opened.find, endpoint.transport, options, STREAM);
     file?.publish(options.mode);
   } catch (error) {
-    listener?.close();
+    opened?.listener.close();
     file?.release();
     throw bindFailure(endpoint, error);
   }
-  const loop = new AcceptLoop(listener, table, address, options.noDelay ?? true);
-  return {
-    address,
-    close: () => {
-      file?.release();
-      return loop.close();
-    },
-  };
+  return new AcceptLoop(opened, file, table, options.noDelay ?? true);
 }
 
-class AcceptLoop {
-  readonly #listener: Deno.TcpListener | Deno.UnixListener;
+async function openInternet(endpoint: InternetEndpoint, options: SocketOptions): Promise<Opened> {
+  const { host } = await resolveHost(endpoint);
+  // The key itself asks for --unstable-net, whatever its value.
+  const reuse = options.reusePort === true ? { reusePort: true } : {};
+  const listener = Deno.listen({ hostname: host, port: endpoint.port, ...reuse });
+  const address = new Address("tcp", host, listener.addr.port, "");
+  const find = options.reusePort === true ? findOwn : findDescriptor;
+  return { listener, address, find: () => find(address) };
+}
+
+/** Where grafting cannot be, or descriptors have run out, `node:net` listens. */
+async function listenInherited(
+  endpoint: Inherited,
+  table: StreamTable,
+  options: SocketOptions,
+): Promise<Listener> {
+  const { openGraft } = await import("./graft.ts");
+  const graft = await openGraft();
+  let made: GraftedListener | undefined;
+  try {
+    const file = await readyListener(endpoint);
+    made = await graft?.listener(endpoint).catch(() => undefined);
+    if (made !== undefined) {
+      const { fd, listener } = made;
+      await setRemaining(fd, endpoint.transport, options, STREAM);
+      const find = (): Promise<number> => Promise.resolve(fd);
+      const opened = { listener, address: endpoint.address, find };
+      return new AcceptLoop(opened, file, table, options.noDelay ?? true);
+    }
+  } catch (error) {
+    made?.listener.close();
+    throw bindFailure(endpoint, error);
+  }
+  const node = await import("../node/stream.ts");
+  return await node.listen(endpoint, table, options);
+}
+
+/** Of this thread's listeners, where these can be told from those of others that share the port. */
+async function findOwn(address: Address): Promise<number> {
+  const { openGraft } = await import("./graft.ts");
+  const fd = await (await openGraft())?.find(address) ?? -1;
+  return fd >= 0 ? fd : await findDescriptor(address);
+}
+
+class AcceptLoop implements Listener {
+  readonly address: Address;
+  readonly #opened: Opened;
+  readonly #file: SocketFile | undefined;
   readonly #table: StreamTable;
-  readonly #bound: Address;
   readonly #noDelay: boolean;
   readonly #ended: Promise<void>;
   #closed = false;
   #timer: ReturnType<typeof setTimeout> | undefined = undefined;
   #wake: (() => void) | undefined = undefined;
 
-  constructor(
-    listener: Deno.TcpListener | Deno.UnixListener,
-    table: StreamTable,
-    bound: Address,
-    noDelay: boolean,
-  ) {
-    this.#listener = listener;
+  constructor(opened: Opened, file: SocketFile | undefined, table: StreamTable, noDelay: boolean) {
+    this.address = opened.address;
+    this.#opened = opened;
+    this.#file = file;
     this.#table = table;
-    this.#bound = bound;
     this.#noDelay = noDelay;
     this.#ended = this.#run();
   }
@@ -88,11 +130,11 @@ class AcceptLoop {
     let pause = BACK_OFF_FIRST;
     while (!this.#closed) {
       try {
-        const conn = await this.#listener.accept();
-        if (this.#closed) return conn.close();
+        // Closed or not by the time it is here: the kernel has let it in, so it is served.
+        const conn = await this.#opened.listener.accept();
         pause = BACK_OFF_FIRST;
         if ("setNoDelay" in conn && this.#noDelay) setNoDelay(conn);
-        new DenoConnection(conn, this.#table, this.#bound).start();
+        new DenoConnection(conn, this.#table, this.address).start();
       } catch (thrown) {
         if (this.#closed) return;
         const error = toPorticoError(thrown, "ACCEPT_FAILED");
@@ -107,21 +149,19 @@ class AcceptLoop {
     }
   }
 
+  async duplicate(): Promise<number> {
+    if (this.#closed) throw new PorticoError("NOT_SUPPORTED", "the listener is closed");
+    return await duplicateOf(await this.#opened.find());
+  }
+
   /** Deno keeps the socket until the accept that is under way has come back. */
-  close(): Promise<void> {
+  close(keep = false): Promise<void> {
     if (this.#closed) return this.#ended;
     this.#closed = true;
     clearTimeout(this.#timer);
     this.#wake?.();
-    this.#listener.close();
+    if (!keep) this.#file?.release();
+    this.#opened.listener.close();
     return this.#ended;
-  }
-}
-
-function setNoDelay(conn: Deno.TcpConn): void {
-  try {
-    conn.setNoDelay(true);
-  } catch {
-    // The peer has gone already: the first read says so.
   }
 }

@@ -1,32 +1,47 @@
 /** Datagrams in memory. */
-import type { DatagramSocket, DatagramTable } from "../../runtime/core/contract.ts";
+import type { DatagramTable, DialedSocket } from "../../runtime/core/contract.ts";
 import type { Address } from "../../runtime/core/endpoint.ts";
 import { PorticoError } from "../../runtime/core/errors.ts";
 
 /** The largest datagram, as over UDP. */
 const LARGEST = 65507;
 
+/** Where a socket is, and what becomes of it. */
+export interface Place {
+  readonly address: Address;
+  /** The socket of this process at an address. */
+  find(at: Address): MemoryDatagrams | undefined;
+  closed(): void;
+}
+
 /** A socket that peers of this process send to. */
-export class MemoryDatagrams implements DatagramSocket {
+export class MemoryDatagrams implements DialedSocket {
   data: unknown = undefined;
   readonly address: Address;
+  readonly target: Address;
   /** What was sent, by the text of the address it went to. */
   readonly sent: Map<string, Uint8Array[]> = new Map();
+  readonly #place: Place;
   readonly #table: DatagramTable;
-  readonly #onClose: () => void;
+  readonly #dialed: boolean;
+  #receiving = true;
   #closed = false;
 
-  constructor(address: Address, table: DatagramTable, closed: () => void) {
-    this.address = address;
+  /** @param target of a dialed socket: it hears nobody else, and whether somebody is there. */
+  constructor(place: Place, table: DatagramTable, target?: Address) {
+    this.address = place.address;
+    this.target = target ?? place.address;
+    this.#place = place;
     this.#table = table;
-    this.#onClose = closed;
+    this.#dialed = target !== undefined;
   }
 
   /** Delivers a datagram from `from`, at the end of this turn. The bytes are lent, then overwritten. */
   deliver(bytes: Uint8Array, from: Address): void {
+    if (this.#dialed && String(from) !== String(this.target)) return;
     const lent = new Uint8Array(bytes);
     queueMicrotask(() => {
-      if (this.#closed) return;
+      if (this.#closed || !this.#receiving) return;
       this.#table.datagram(this, lent, from);
       lent.fill(0xdd);
     });
@@ -34,26 +49,36 @@ export class MemoryDatagrams implements DatagramSocket {
 
   send(bytes: Uint8Array, to: Address): boolean {
     if (this.#closed) return true;
-    const code = bytes.length > LARGEST
-      ? "EMSGSIZE"
-      : to.host === "" && to.path === ""
-      ? "PEER_UNNAMED"
-      : undefined;
-    if (code !== undefined) {
-      queueMicrotask(() => {
-        if (!this.#closed) this.#table.failure(this, new PorticoError(code));
-      });
-      return false;
-    }
+    if (bytes.length > LARGEST) return this.#fail("EMSGSIZE");
+    if (to.host === "" && to.path === "") return this.#fail("PEER_UNNAMED");
     const answers = this.sent.get(String(to)) ?? [];
     answers.push(new Uint8Array(bytes));
     this.sent.set(String(to), answers);
+    const peer = this.#place.find(to);
+    if (peer !== undefined) peer.deliver(bytes, this.address);
+    else if (this.#dialed) this.#fail("ECONNREFUSED");
     return true;
+  }
+
+  #fail(code: "EMSGSIZE" | "PEER_UNNAMED" | "ECONNREFUSED"): false {
+    queueMicrotask(() => {
+      if (!this.#closed) this.#table.failure(this, new PorticoError(code));
+    });
+    return false;
+  }
+
+  duplicate(): Promise<number> {
+    return Promise.reject(new PorticoError("NOT_SUPPORTED", "there is no descriptor in memory"));
+  }
+
+  stopReceiving(): Promise<void> {
+    this.#receiving = false;
+    return Promise.resolve();
   }
 
   close(): Promise<void> {
     this.#closed = true;
-    this.#onClose();
+    this.#place.closed();
     return Promise.resolve();
   }
 }

@@ -5,21 +5,25 @@
 import type {
   Adapter,
   BindableEndpoint,
+  DatagramTable,
   Features,
   Lack,
+  NamedEndpoint,
   OptionName,
+  StreamTable,
   Support,
 } from "../../runtime/core/contract.ts";
 import type { Transport } from "../../runtime/core/endpoint.ts";
 import { Address, formatEndpoint } from "../../runtime/core/endpoint.ts";
 import { PorticoError } from "../../runtime/core/errors.ts";
-import { MemoryDatagrams } from "./datagram.ts";
+import { MemoryDatagrams, type Place } from "./datagram.ts";
 import { MemoryListener, MemoryPeer } from "./stream.ts";
 
 export { MemoryDatagrams, MemoryListener, MemoryPeer };
 
 const LATER: Lack = { reason: "it is not part of the memory adapter" };
 const NO_SOCKET: Lack = { reason: "there is no socket to set it on" };
+const NO_DESCRIPTOR: Lack = { reason: "there are no descriptors in memory" };
 
 /** The adapter, with what a test needs to play the peers. */
 export class MemoryAdapter implements Adapter {
@@ -36,6 +40,7 @@ export class MemoryAdapter implements Adapter {
       "http+unix": LATER,
     },
     abstract: true,
+    descriptors: NO_DESCRIPTOR,
     resets: true,
     lends: false,
     options: new Proxy({}, {
@@ -45,18 +50,44 @@ export class MemoryAdapter implements Adapter {
   readonly #bound: Map<string, MemoryListener | MemoryDatagrams> = new Map();
   #port = 49152;
 
-  listen(
-    endpoint: BindableEndpoint,
-    table: ConstructorParameters<typeof MemoryListener>[1],
-  ): Promise<MemoryListener> {
+  listen(endpoint: BindableEndpoint, table: StreamTable): Promise<MemoryListener> {
     return this.#bind(endpoint, (address, closed) => new MemoryListener(address, table, closed));
   }
 
-  bind(
-    endpoint: BindableEndpoint,
-    table: ConstructorParameters<typeof MemoryDatagrams>[1],
-  ): Promise<MemoryDatagrams> {
-    return this.#bind(endpoint, (address, closed) => new MemoryDatagrams(address, table, closed));
+  bind(endpoint: BindableEndpoint, table: DatagramTable): Promise<MemoryDatagrams> {
+    return this.#bind(
+      endpoint,
+      (address, closed) => new MemoryDatagrams(this.#placeOf(address, closed), table),
+    );
+  }
+
+  connect(endpoint: NamedEndpoint, table: StreamTable, data: unknown): Promise<void> {
+    const listener = this.#bound.get(formatEndpoint(endpoint));
+    if (!(listener instanceof MemoryListener)) {
+      const text = `cannot connect to ${
+        formatEndpoint(endpoint)
+      }: connection refused (ECONNREFUSED)`;
+      return Promise.reject(new PorticoError("ECONNREFUSED", text));
+    }
+    listener.connect(this.#addressOf(endpoint), table, data);
+    return Promise.resolve();
+  }
+
+  dial(endpoint: NamedEndpoint, table: DatagramTable): Promise<MemoryDatagrams> {
+    const target = addressOf(endpoint, 0);
+    const address = this.#addressOf(endpoint);
+    return this.#bind(
+      address,
+      (address, closed) => new MemoryDatagrams(this.#placeOf(address, closed), table, target),
+    );
+  }
+
+  descriptors(): Promise<never> {
+    return Promise.reject(new PorticoError("NOT_SUPPORTED", NO_DESCRIPTOR.reason));
+  }
+
+  command(): never {
+    throw new PorticoError("NOT_SUPPORTED", "the memory adapter is no program");
   }
 
   readonly turns = "microtasks";
@@ -70,11 +101,11 @@ export class MemoryAdapter implements Adapter {
     setTimeout(callback, 0);
   }
 
-  /** Connects to a bound address. */
-  connect(to: Address | string, from?: Address): MemoryPeer {
+  /** Connects a peer, which is for a test to play, to a bound address. */
+  peer(to: Address | string, from?: Address): MemoryPeer {
     const listener = this.#bound.get(String(to));
     if (!(listener instanceof MemoryListener)) throw new PorticoError("ECONNREFUSED");
-    return listener.connect(from ?? new Address("tcp", "127.0.0.1", this.#port++, ""));
+    return listener.peer(from ?? new Address("tcp", "127.0.0.1", this.#port++, ""));
   }
 
   /** The datagram socket at a bound address. */
@@ -89,18 +120,35 @@ export class MemoryAdapter implements Adapter {
     return new Promise((resolve) => setTimeout(resolve, 0));
   }
 
+  #placeOf(address: Address, closed: () => void): Place {
+    const find = (at: Address): MemoryDatagrams | undefined => {
+      const socket = this.#bound.get(String(at));
+      return socket instanceof MemoryDatagrams ? socket : undefined;
+    };
+    return { address, closed, find };
+  }
+
+  /** An address of our own to reach an endpoint from. */
+  #addressOf({ transport }: NamedEndpoint): Address {
+    const port = this.#port++;
+    if (transport === "unix") return new Address(transport, "", 0, "");
+    return transport === "unixgram"
+      ? new Address(transport, "", 0, `@${port}`)
+      : new Address(transport, "127.0.0.1", port, "");
+  }
+
   #bind<Bound extends MemoryListener | MemoryDatagrams>(
-    endpoint: BindableEndpoint,
+    endpoint: BindableEndpoint | Address,
     make: (address: Address, closed: () => void) => Bound,
   ): Promise<Bound> {
-    const { transport } = endpoint;
-    const address = "path" in endpoint
-      ? new Address(transport, "", 0, endpoint.path)
-      : new Address(transport, endpoint.host, endpoint.port || this.#port++, "");
+    if ("fd" in endpoint) {
+      return Promise.reject(new PorticoError("NOT_SUPPORTED", NO_DESCRIPTOR.reason));
+    }
+    const address = endpoint instanceof Address ? endpoint : addressOf(endpoint, this.#port++);
     const text = String(address);
     if (this.#bound.has(text)) {
-      const text = `cannot bind ${formatEndpoint(endpoint)}: the address is in use (EADDRINUSE)`;
-      return Promise.reject(new PorticoError("EADDRINUSE", text));
+      const why = `cannot bind ${text}: the address is in use (EADDRINUSE)`;
+      return Promise.reject(new PorticoError("EADDRINUSE", why));
     }
     const bound = make(address, () => {
       // Since it was closed another one may have been bound there.
@@ -109,4 +157,11 @@ export class MemoryAdapter implements Adapter {
     this.#bound.set(text, bound);
     return Promise.resolve(bound);
   }
+}
+
+/** @param port in the place of 0. */
+function addressOf(endpoint: NamedEndpoint, port: number): Address {
+  return "path" in endpoint
+    ? new Address(endpoint.transport, "", 0, endpoint.path)
+    : new Address(endpoint.transport, endpoint.host, endpoint.port || port, "");
 }

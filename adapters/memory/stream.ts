@@ -1,4 +1,4 @@
-/** Streams in memory: two queues of chunks, and the flags of two ends. */
+/** Streams in memory: queues of chunks, and the flags of two ends. */
 import type { Connection, Listener, StreamTable } from "../../runtime/core/contract.ts";
 import type { Address } from "../../runtime/core/endpoint.ts";
 import { PorticoError } from "../../runtime/core/errors.ts";
@@ -8,7 +8,7 @@ const HIGH_WATER = 64 * 1024;
 
 /** The server's end. What it does is seen by the {@link MemoryPeer} at once, what the peer does a turn later. */
 class MemoryConnection implements Connection {
-  data: unknown = undefined;
+  data: unknown;
   readonly remote: Address;
   readonly local: Address;
   readonly table: StreamTable;
@@ -26,11 +26,18 @@ class MemoryConnection implements Connection {
   #scheduled = false;
   #draining = false;
 
-  constructor(peer: MemoryPeer, table: StreamTable, local: Address, remote: Address) {
+  constructor(
+    peer: MemoryPeer,
+    table: StreamTable,
+    local: Address,
+    remote: Address,
+    data: unknown,
+  ) {
     this.peer = peer;
     this.table = table;
     this.local = local;
     this.remote = remote;
+    this.data = data;
   }
 
   write(bytes: Uint8Array): boolean {
@@ -45,10 +52,12 @@ class MemoryConnection implements Connection {
 
   pause(): void {
     this.paused = true;
+    this.peer.other?.read(false);
   }
 
   resume(): void {
     this.paused = false;
+    this.peer.other?.read(true);
     this.schedule();
   }
 
@@ -66,6 +75,8 @@ class MemoryConnection implements Connection {
     this.peer.over = true;
     this.endSeen = this.peerEnded = true;
     this.incoming.length = 0;
+    if (quiet) this.peer.other?.end();
+    else this.peer.other?.reset();
     this.schedule();
   }
 
@@ -101,9 +112,14 @@ class MemoryConnection implements Connection {
   /** What was written reaches the peer, if it reads. */
   #deliver(): void {
     if (!this.peer.reading) return;
-    this.peer.received.push(...this.peer.unread.splice(0));
+    const { other, unread } = this.peer;
+    if (other === undefined) this.peer.received.push(...unread.splice(0));
+    else for (const chunk of unread.splice(0)) other.write(chunk);
     this.pending = 0;
-    if (this.sealed) this.peer.over = true;
+    if (this.sealed && !this.peer.over) {
+      this.peer.over = true;
+      other?.end();
+    }
     if (!this.blocked || this.#draining) return;
     this.#draining = true;
     setTimeout(() => this.#drained(), 0);
@@ -130,12 +146,21 @@ export class MemoryPeer {
   over = false;
   /** The server has aborted the connection. */
   wasReset = false;
+  /** What this end is connected to, where that is a table as well: it is told everything. */
+  other: MemoryPeer | undefined = undefined;
   readonly #connection: MemoryConnection;
 
-  constructor(table: StreamTable, local: Address, remote: Address) {
-    this.#connection = new MemoryConnection(this, table, local, remote);
-    table.open(this.#connection);
-    this.#connection.schedule();
+  /** @param data for the slot of the server's connection. */
+  constructor(table: StreamTable, local: Address, remote: Address, data?: unknown) {
+    this.#connection = new MemoryConnection(this, table, local, remote, data);
+  }
+
+  /** Begins: the server's table hears of it. */
+  open(): this {
+    const connection = this.#connection;
+    connection.table.open(connection);
+    connection.schedule();
+    return this;
   }
 
   /** Sends bytes, copied. */
@@ -184,8 +209,22 @@ export class MemoryListener implements Listener {
   }
 
   /** Connects a peer with the address `remote`. */
-  connect(remote: Address): MemoryPeer {
-    return new MemoryPeer(this.#table, this.address, remote);
+  peer(remote: Address): MemoryPeer {
+    return new MemoryPeer(this.#table, this.address, remote).open();
+  }
+
+  /** Connects a table of callbacks with the address `local`. */
+  connect(local: Address, table: StreamTable, data: unknown): void {
+    const mine = new MemoryPeer(table, local, this.address, data);
+    const theirs = new MemoryPeer(this.#table, this.address, local);
+    mine.other = theirs;
+    theirs.other = mine;
+    mine.open();
+    theirs.open();
+  }
+
+  duplicate(): Promise<number> {
+    return Promise.reject(new PorticoError("NOT_SUPPORTED", "there is no descriptor in memory"));
   }
 
   close(): Promise<void> {

@@ -18,7 +18,8 @@ export async function bind(
   table: DatagramTable,
   options: SocketOptions,
 ): Promise<DatagramSocket> {
-  if ("path" in endpoint || ffiSupport() === true) {
+  // What is there already can be taken over by its descriptor alone.
+  if ("path" in endpoint || "fd" in endpoint || ffiSupport() === true) {
     return await bindWatched(endpoint, table, options);
   }
   const { bindDgram } = await import("./dgram.ts");

@@ -7,11 +7,23 @@
  */
 import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
 import { isIP } from "node:net";
-import type { DatagramSocket, DatagramTable, SocketOptions } from "../../runtime/core/contract.ts";
+import type {
+  DatagramSocket,
+  DatagramTable,
+  DialedSocket,
+  SocketOptions,
+} from "../../runtime/core/contract.ts";
 import { Address, type InternetEndpoint, normalizeHost } from "../../runtime/core/endpoint.ts";
 import { PorticoError } from "../../runtime/core/errors.ts";
 import { AddressBook } from "../posix/book.ts";
-import { bindFailure, dropped, receiveFailure, sendFailure } from "../posix/failure.ts";
+import {
+  bindFailure,
+  dialFailure,
+  dropped,
+  receiveFailure,
+  sendFailure,
+} from "../posix/failure.ts";
+import { noDescriptor } from "../posix/libc.ts";
 import { hasIPv6, resolveHost } from "../posix/resolve.ts";
 
 /** Bytes that may wait to be sent; libuv itself knows no bound. */
@@ -61,6 +73,35 @@ export async function bindDgram(
   }
 }
 
+/** Connects a UDP socket of its own: strangers are not heard. As {@link Adapter.dial}. */
+export async function dialDgram(
+  endpoint: InternetEndpoint,
+  table: DatagramTable,
+): Promise<DialedSocket> {
+  const { host, family } = await resolveHost(endpoint, dialFailure);
+  const target = new Address("udp", host, endpoint.port, "");
+  const six = family === 6;
+  const socket = createSocket({
+    type: six ? "udp6" : "udp4",
+    lookup: (host, _options, done) => done(null, host, isIP(host)),
+  });
+  try {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    socket.once("error", reject);
+    socket.connect(endpoint.port, host, resolve);
+    await promise;
+    socket.off("error", reject);
+    const bound = socket.address();
+    const address = new Address("udp", normalizeHost(bound.address), bound.port, "");
+    // Deno's sends overtake each other; a socket that is dialed has time to wait for each.
+    const made = new DgramSocket(socket, address, six, true, table, target);
+    return Object.assign(made, { target });
+  } catch (error) {
+    socket.close();
+    throw dialFailure(endpoint, error);
+  }
+}
+
 function apply(socket: Socket, options: SocketOptions): void {
   if (options.ttl !== undefined) socket.setTTL(options.ttl);
   if (options.broadcast !== undefined) socket.setBroadcast(options.broadcast);
@@ -81,6 +122,8 @@ class DgramSocket implements DatagramSocket {
   readonly #table: DatagramTable;
   readonly #six: boolean;
   readonly #serial: boolean;
+  /** The only one that it can send to, and hear. */
+  readonly #peer: Address | undefined;
   readonly #book = new AddressBook((host, port) =>
     new Address("udp", normalizeHost(host), port, "")
   );
@@ -89,6 +132,7 @@ class DgramSocket implements DatagramSocket {
   #sending = false;
   /** Bytes that the kernel has not taken. */
   #waiting = 0;
+  #receiving = true;
   #closed: Promise<void> | undefined;
 
   constructor(
@@ -97,14 +141,21 @@ class DgramSocket implements DatagramSocket {
     six: boolean,
     serial: boolean,
     table: DatagramTable,
+    peer?: Address,
   ) {
     this.#socket = socket;
     this.address = address;
     this.#six = six;
     this.#serial = serial;
     this.#table = table;
+    this.#peer = peer;
     socket.on("message", (bytes: Uint8Array, from: RemoteInfo) => {
-      table.datagram(this, bytes, this.#book.find(from.address, from.port));
+      if (!this.#receiving) return;
+      const sender = this.#book.find(from.address, from.port);
+      // On Deno such a socket is connected by name only.
+      if (peer === undefined || (sender.host === peer.host && sender.port === peer.port)) {
+        table.datagram(this, bytes, sender);
+      }
     });
     socket.on("error", (error: NodeJS.ErrnoException) => {
       table.failure(this, receiveFailure(error.code ?? error.message, error));
@@ -114,7 +165,9 @@ class DgramSocket implements DatagramSocket {
   send(bytes: Uint8Array, to: Address): boolean {
     if (this.#closed !== undefined) return true;
     const kind = isIP(to.host);
-    if (kind === 0 || (kind === 6 && !this.#six)) {
+    const peer = this.#peer;
+    const other = peer !== undefined && (to.host !== peer.host || to.port !== peer.port);
+    if (kind === 0 || (kind === 6 && !this.#six) || other) {
       const text = `${to} is no address that this UDP socket can send to`;
       return this.#refuse(new PorticoError("SEND_FAILED", text, { side: "plugin" }));
     }
@@ -133,7 +186,7 @@ class DgramSocket implements DatagramSocket {
   #transmit(bytes: Uint8Array, to: Address): void {
     this.#sending = true;
     const host = this.#six && !to.host.includes(":") ? `::ffff:${to.host}` : to.host;
-    this.#socket.send(bytes, to.port, host, (error) => {
+    const sent = (error: Error | null): void => {
       this.#sending = false;
       this.#waiting -= bytes.length;
       if (this.#closed !== undefined) return;
@@ -142,7 +195,9 @@ class DgramSocket implements DatagramSocket {
       if (error === null) return;
       const { code } = error as NodeJS.ErrnoException;
       this.#table.failure(this, sendFailure(code ?? error.message, to, error));
-    });
+    };
+    if (this.#peer === undefined) this.#socket.send(bytes, to.port, host, sent);
+    else this.#socket.send(bytes, sent);
   }
 
   #refuse(error: PorticoError): false {
@@ -150,6 +205,16 @@ class DgramSocket implements DatagramSocket {
       if (this.#closed === undefined) this.#table.failure(this, error);
     });
     return false;
+  }
+
+  duplicate(): Promise<number> {
+    return Promise.reject(noDescriptor());
+  }
+
+  /** Without descriptors nobody else can read what is in the queue, so it is dropped. */
+  stopReceiving(): Promise<void> {
+    this.#receiving = false;
+    return Promise.resolve();
   }
 
   close(): Promise<void> {

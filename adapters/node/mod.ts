@@ -3,10 +3,16 @@
  * datagrams through FFI where there is one, as `node:dgram` costs twice the CPU under load and
  * knows no Unix sockets.
  */
-import type { Adapter } from "../../runtime/core/contract.ts";
-import { defaultsOf, makeFeatures } from "../features.ts";
+import type { Adapter, Lack } from "../../runtime/core/contract.ts";
+import { defaultsOf, descriptorsWith, dial, makeFeatures } from "../features.ts";
+import { command } from "../program.ts";
 import { DATAGRAM, STREAM } from "./options.ts";
 import { listen } from "./stream.ts";
+
+const DEAF: Lack = {
+  reason: "this runtime's node:net closes what it is given by descriptor",
+  remedy: "use the runtime's own adapter",
+};
 
 /** Makes it. */
 export function makeAdapter(): Adapter {
@@ -18,6 +24,7 @@ export function makeAdapter(): Adapter {
       lends: false,
       stream: STREAM,
       ...(!STREAM.includes("ipv6Only") && { lacks: { ipv6Only: ignored } }),
+      ...("Bun" in globalThis && { descriptors: DEAF }),
       datagram: DATAGRAM,
     }),
     listen,
@@ -25,6 +32,13 @@ export function makeAdapter(): Adapter {
       const { bind } = await import("./datagram.ts");
       return await bind(endpoint, table, options);
     },
+    connect: async (endpoint, table, data, timeout) => {
+      const { connect } = await import("./connect.ts");
+      return await connect(endpoint, table, data, timeout);
+    },
+    dial,
+    descriptors: descriptorsWith(async () => (await import("./adopt.ts")).adopt),
+    command,
     defaults: defaultsOf(511),
     turns: "round",
     defer: (callback) => void setImmediate(callback),

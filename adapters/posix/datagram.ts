@@ -13,6 +13,7 @@ import type { Libc } from "./libc.ts";
 import { AF_INET6, AF_UNIX, EAGAIN, EINTR, errnoName, MSG_DONTWAIT, MSG_TRUNC } from "./linux.ts";
 import { Outbox, type Sender } from "./outbox.ts";
 import { encode, Interner, NAME_WORDS, Peer, UNNAMED } from "./peer.ts";
+import { duplicate } from "./socket.ts";
 
 /** Datagrams delivered in one turn of the event loop; timers and other sockets have theirs after it. */
 const TURN = 256;
@@ -51,15 +52,17 @@ export interface Parts {
   readonly address: Address;
   /** The largest datagram that the socket sends: of UDP, or the send buffer of a Unix socket. */
   readonly limit: number;
-  /** Gives the descriptor and the address back, when everything has been sent. */
-  release(): void | Promise<void>;
+  /** Ends the waiting for datagrams; {@link BatchSocket.drain} is not called any more when it has resolved. */
+  halt(): void | Promise<void>;
+  /** Gives the descriptor and the address back, when everything has been sent; not the file, to `keep` it. */
+  release(keep: boolean): void | Promise<void>;
 }
 
 /** See {@link DatagramSocket}. */
 export class BatchSocket implements DatagramSocket, Sender {
   data: unknown = undefined;
   readonly address: Address;
-  readonly fd: number;
+  #fd: number;
   readonly #table: DatagramTable;
   readonly #exchange: Exchange;
   readonly #parts: Parts;
@@ -72,13 +75,14 @@ export class BatchSocket implements DatagramSocket, Sender {
   /** Looks in a row that found nothing, and how many datagrams are left until the next. */
   #misses = 0;
   #skip = 0;
+  #halted: Promise<void> | undefined;
   #closed: Promise<void> | undefined;
 
   constructor(exchange: Exchange, table: DatagramTable, parts: Parts) {
     this.#exchange = exchange;
     this.#table = table;
     this.#parts = parts;
-    this.fd = parts.fd;
+    this.#fd = parts.fd;
     this.address = parts.address;
     this.#family = parts.family;
     this.#limit = parts.limit;
@@ -88,9 +92,19 @@ export class BatchSocket implements DatagramSocket, Sender {
     });
   }
 
-  /** Whether {@link close} has been called. */
-  get closed(): boolean {
-    return this.#closed !== undefined;
+  get fd(): number {
+    return this.#fd;
+  }
+
+  /** Whether neither {@link stopReceiving} nor {@link close} has been called. */
+  get receiving(): boolean {
+    return this.#closed === undefined && this.#halted === undefined;
+  }
+
+  /** Goes on with another descriptor of the same socket. */
+  move(fd: number): void {
+    this.#exchange.outbox.flush();
+    this.#fd = fd;
   }
 
   send(bytes: Uint8Array, to: Address): boolean {
@@ -138,20 +152,21 @@ export class BatchSocket implements DatagramSocket, Sender {
    * @returns whether there may be more.
    */
   drain(first?: Uint8Array, from?: Address): boolean {
-    if (this.#closed !== undefined) return false;
+    // What the adapter has received is delivered, even when no more is wanted.
+    if (this.#closed !== undefined || (!this.receiving && from === undefined)) return false;
     const { inbox, outbox } = this.#exchange;
     let more = false;
     outbox.begin();
     if (from !== undefined) {
       this.#table.datagram(this, first!, from);
-      if (this.#skip > 0) {
-        this.#skip--;
+      if (this.#skip > 0 || !this.receiving) {
+        if (this.#skip > 0) this.#skip--;
         outbox.end();
         return false;
       }
     }
-    for (let total = 0; total < TURN && this.#closed === undefined; total += BATCH) {
-      const count = inbox.receive(this.fd, MSG_DONTWAIT);
+    for (let total = 0; total < TURN && this.receiving; total += BATCH) {
+      const count = inbox.receive(this.#fd, MSG_DONTWAIT);
       more = count === BATCH || count === -EINTR;
       if (total === 0 && from !== undefined) this.#judge(count > 0);
       if (count > 0) {
@@ -166,7 +181,7 @@ export class BatchSocket implements DatagramSocket, Sender {
       if (!more) break;
     }
     outbox.end();
-    return more && this.#closed === undefined;
+    return more && this.receiving;
   }
 
   /** Where the first datagram comes by itself, looking for more is worth it only when there are some. */
@@ -225,13 +240,38 @@ export class BatchSocket implements DatagramSocket, Sender {
     return true;
   };
 
-  close(): Promise<void> {
+  duplicate(): Promise<number> {
+    return Promise.try(() => {
+      if (this.#closed === undefined) return duplicate(this.#exchange.libc, this.#fd);
+      throw new PorticoError("NOT_SUPPORTED", `${this.address} is closed`);
+    });
+  }
+
+  stopReceiving(): Promise<void> {
+    if (this.#closed !== undefined) return this.#closed;
+    if (this.#halted !== undefined) return this.#halted;
+    // Set before anything else is done: what that calls may ask whether it still receives.
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#halted = promise;
+    Promise.try(() => this.#parts.halt()).then(resolve, (error) => {
+      // It goes on as before.
+      this.#halted = undefined;
+      reject(error);
+    });
+    return promise;
+  }
+
+  close(keep = false): Promise<void> {
     if (this.#closed !== undefined) return this.#closed;
     this.#exchange.outbox.flush();
     this.#backlog.close();
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.#closed = promise;
-    Promise.try(() => this.#parts.release()).then(resolve, reject);
+    const release = (): void | Promise<void> => this.#parts.release(keep);
+    const released = this.#halted === undefined
+      ? Promise.try(release)
+      : this.#halted.then(release, release);
+    released.then(resolve, reject);
     return promise;
   }
 }

@@ -12,6 +12,16 @@ const HIGHEST = 65536;
 /** After so many descriptors that are none, there are no more. */
 const GAP = 1024;
 
+/** All the datagram sockets of this process that have a name, as descriptors. */
+export function descriptorsOf(libc: Libc, address: Address): Set<number> {
+  const found = new Set<number>();
+  for (;;) {
+    const fd = descriptorOf(libc, "datagram", address, found);
+    if (fd < 0) return found;
+    found.add(fd);
+  }
+}
+
 const word = new Int32Array(new ArrayBuffer(4));
 const bytes = new Uint8Array(word.buffer);
 const name = new Uint8Array(new ArrayBuffer(NAME_BYTES));

@@ -87,7 +87,9 @@ export function watchWith(c: Symbols): (fd: number, readable: () => void) => Wat
     readers.set(fd, readable);
     control(epoll, EPOLL_CTL_ADD, fd, EPOLLIN | EPOLLONESHOT);
     return {
+      threaded: true,
       rearm: () => control(epoll, EPOLL_CTL_MOD, fd, EPOLLIN | EPOLLONESHOT),
+      hold: () => control(epoll, EPOLL_CTL_MOD, fd, EPOLLONESHOT),
       close() {
         control(epoll, EPOLL_CTL_DEL, fd, 0);
         readers.delete(fd);

@@ -1,6 +1,6 @@
 /** What the kernel or a runtime said, as errors that name the endpoint or the peer. */
 import type { BindableEndpoint } from "../../runtime/core/contract.ts";
-import { type Address, formatEndpoint } from "../../runtime/core/endpoint.ts";
+import { type Address, type Endpoint, formatEndpoint } from "../../runtime/core/endpoint.ts";
 import { type Code, codeOf, CODES, messageOf, PorticoError } from "../../runtime/core/errors.ts";
 import type { Side } from "../../runtime/core/errors.ts";
 import { errnoName } from "./linux.ts";
@@ -23,9 +23,10 @@ const AT_BIND: Readonly<Record<string, Code>> = {
  * @param reason an errno, or what a runtime threw.
  */
 export function bindFailure(endpoint: BindableEndpoint, reason: number | unknown): PorticoError {
-  const prefix = `cannot bind ${formatEndpoint(endpoint)}: `;
+  const text = textOf(endpoint);
+  const prefix = `cannot bind ${text}: `;
   if (reason instanceof PorticoError) {
-    if (reason.message.includes(formatEndpoint(endpoint))) return reason;
+    if (reason.message.includes(text)) return reason;
     return new PorticoError(reason.code, prefix + reason.message, {
       cause: reason,
       side: "config",
@@ -33,15 +34,46 @@ export function bindFailure(endpoint: BindableEndpoint, reason: number | unknown
   }
   const name = typeof reason === "number" ? errnoName(reason) : nameOf(reason);
   const code = Object.hasOwn(CODES, name) ? name as Code : AT_BIND[name] ?? "NOT_SUPPORTED";
-  const text = Object.hasOwn(CODES, name)
+  const why = Object.hasOwn(CODES, name)
     ? `${CODES[code][1]} (${name})`
     : typeof reason === "number"
     ? `${CODES[code][1]} (${name})`
     : messageOf(reason);
-  return new PorticoError(code, prefix + text, {
+  return new PorticoError(code, prefix + why, {
     side: "config",
     ...(typeof reason !== "number" && { cause: reason }),
   });
+}
+
+/** An endpoint as text; of a socket that is there already, what it is bound to. */
+function textOf(endpoint: BindableEndpoint): string {
+  return "fd" in endpoint ? String(endpoint.address) : formatEndpoint(endpoint);
+}
+
+/**
+ * Why an endpoint cannot be reached. Nothing of the start is wrong: the side is the peer's, or ours.
+ *
+ * @param reason an errno, or what was thrown.
+ */
+export function dialFailure(endpoint: Endpoint, reason: number | unknown): PorticoError {
+  const cause = typeof reason === "number" ? undefined : reason;
+  const name = typeof reason === "number" ? errnoName(reason) : nameOf(reason);
+  const code = Object.hasOwn(CODES, name) ? name as Code : AT_BIND[name] ?? "NOT_SUPPORTED";
+  const why = typeof reason === "number" || Object.hasOwn(CODES, name) || name in AT_BIND
+    ? `${CODES[code][1]} (${name})`
+    : messageOf(reason);
+  const side = AT_SEND[code] ?? (CODES[code][0] === "config" ? "host" : CODES[code][0]);
+  return new PorticoError(code, `cannot reach ${formatEndpoint(endpoint)}: ${why}`, {
+    side,
+    ...(cause !== undefined && { cause }),
+  });
+}
+
+/** Why a call about a descriptor failed, as `what` says. */
+export function callFailure(what: string, errno: number): PorticoError {
+  const name = errnoName(errno);
+  const code = Object.hasOwn(CODES, name) ? name as Code : "NOT_SUPPORTED";
+  return new PorticoError(code, `${what}: ${CODES[code][1]} (${name})`, { side: "host" });
 }
 
 /** Deno's own errors carry a class name; those of network calls an errno name as well. */

@@ -4,16 +4,24 @@
  * costs some 24 µs for each wake-up. Its own sockets wait for less; adapters/deno prefers them.
  */
 import { type Libc, LIBC_FILES, type Pointer, type Watch } from "./libc.ts";
+import { AF_UNIX, F_DUPFD_CLOEXEC, NEWBORN, POLLIN, SOCK_STREAM } from "./linux.ts";
 
 const SYMBOLS = {
   socket: { parameters: ["i32", "i32", "i32"], result: "i32" },
   bind: { parameters: ["i32", "buffer", "u32"], result: "i32" },
   listen: { parameters: ["i32", "i32"], result: "i32" },
+  connect: { parameters: ["i32", "buffer", "u32"], result: "i32" },
+  accept4: { parameters: ["i32", "buffer", "buffer", "i32"], result: "i32" },
+  socketpair: { parameters: ["i32", "i32", "i32", "buffer"], result: "i32" },
+  getpeername: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
   getsockname: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
   getsockopt: { parameters: ["i32", "i32", "i32", "buffer", "buffer"], result: "i32" },
   setsockopt: { parameters: ["i32", "i32", "i32", "buffer", "u32"], result: "i32" },
   fchmod: { parameters: ["i32", "u32"], result: "i32" },
   dup3: { parameters: ["i32", "i32", "i32"], result: "i32" },
+  fcntl: { parameters: ["i32", "i32", "i32"], result: "i32" },
+  pollHere: { name: "poll", parameters: ["buffer", "u64", "i32"], result: "i32" },
+  setgroups: { parameters: ["u64", "buffer"], result: "i32" },
   close: { parameters: ["i32"], result: "i32" },
   recvmmsg: { parameters: ["i32", "pointer", "u32", "i32", "pointer"], result: "i32" },
   sendmmsg: { parameters: ["i32", "pointer", "u32", "i32"], result: "i32" },
@@ -25,11 +33,11 @@ const SYMBOLS = {
 
 type Symbols = Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
 
-const POLLIN = 1;
 const EFD_CLOEXEC = 0o2000000;
 
 export function open(): Libc {
   const c = openFirst();
+  const asked = new Int32Array(new ArrayBuffer(8));
   const length = new Uint32Array(new ArrayBuffer(4));
   // The thread's errno stays at one address; its memory is mapped once.
   const location = c.__errno_location();
@@ -41,6 +49,21 @@ export function open(): Libc {
     socket: (domain, type, protocol) => result(c.socket(domain, type, protocol)),
     bind: (fd, address, size) => result(c.bind(fd, lent(address), size)),
     listen: (fd, backlog) => result(c.listen(fd, backlog)),
+    connect: (fd, address, size) => result(c.connect(fd, lent(address), size)),
+    accept(fd, address, size) {
+      size[0] = address.byteLength;
+      return result(c.accept4(fd, lent(address), size as Uint32Array<ArrayBuffer>, NEWBORN));
+    },
+    pair() {
+      const made = new Int32Array(new ArrayBuffer(8));
+      const code = result(c.socketpair(AF_UNIX, SOCK_STREAM | NEWBORN, 0, made));
+      return code < 0 ? [code, code] : [made[0]!, made[1]!];
+    },
+    peerName(fd, address) {
+      length[0] = address.byteLength;
+      const code = result(c.getpeername(fd, lent(address), length));
+      return code < 0 ? code : length[0]!;
+    },
     name(fd, address) {
       length[0] = address.byteLength;
       const code = result(c.getsockname(fd, lent(address), length));
@@ -55,6 +78,15 @@ export function open(): Libc {
       result(c.setsockopt(fd, level, option, lent(value), value.byteLength)),
     duplicate: (fd, target, flags) => result(c.dup3(fd, target, flags)),
     permit: (fd, mode) => result(c.fchmod(fd, mode)),
+    dup: (fd) => result(c.fcntl(fd, F_DUPFD_CLOEXEC, 0)),
+    control: (fd, command, argument) => result(c.fcntl(fd, command, argument)),
+    entrust: (fd) => fd,
+    wait(fd) {
+      asked.set([fd, POLLIN]);
+      return result(c.pollHere(asked, 1n, -1));
+    },
+    setGroups: (groups) =>
+      result(c.setgroups(BigInt(groups.length), groups as Uint32Array<ArrayBuffer>)),
     close: (fd) => result(c.close(fd)),
     receiveMany(fd, vector, count, flags) {
       const n = c.recvmmsg(fd, vector as Deno.PointerValue, count, flags, null);
@@ -89,9 +121,12 @@ function watch(c: Symbols, fd: number, readable: () => void): Watch {
 
   waiting = wait();
   return {
+    threaded: true,
     rearm() {
       waiting = wait();
     },
+    // Once it has reported nobody waits.
+    hold() {},
     close() {
       closed = true;
       if (waiting === undefined) c.close(stop);

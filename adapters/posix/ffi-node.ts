@@ -5,7 +5,15 @@
 import { closeSync, openSync } from "node:fs";
 import process from "node:process";
 import { isMainThread } from "node:worker_threads";
-import { EINTR, SOCK_CLOEXEC } from "./linux.ts";
+import {
+  AF_UNIX,
+  EINTR,
+  F_DUPFD_CLOEXEC,
+  NEWBORN,
+  POLLIN,
+  SOCK_CLOEXEC,
+  SOCK_STREAM,
+} from "./linux.ts";
 import type { Libc, Watch } from "./libc.ts";
 import type { Ffi } from "./node-ffi.ts";
 
@@ -23,6 +31,10 @@ export function open(): Libc {
     socket: { arguments: ["int32", "int32", "int32"], return: "int32" },
     bind: { arguments: ["int32", "pointer", "uint32"], return: "int32" },
     listen: { arguments: ["int32", "int32"], return: "int32" },
+    connect: { arguments: ["int32", "pointer", "uint32"], return: "int32" },
+    accept4: { arguments: ["int32", "pointer", "pointer", "int32"], return: "int32" },
+    socketpair: { arguments: ["int32", "int32", "int32", "pointer"], return: "int32" },
+    getpeername: { arguments: ["int32", "pointer", "pointer"], return: "int32" },
     getsockname: { arguments: ["int32", "pointer", "pointer"], return: "int32" },
     getsockopt: {
       arguments: ["int32", "int32", "int32", "pointer", "pointer"],
@@ -36,6 +48,9 @@ export function open(): Libc {
       return: "int32",
     },
     sendmmsg: { arguments: ["int32", "pointer", "uint32", "int32"], return: "int32" },
+    fcntl: { arguments: ["int32", "int32", "int32"], return: "int32" },
+    poll: { arguments: ["pointer", "uint64", "int32"], return: "int32" },
+    setgroups: { arguments: ["uint64", "pointer"], return: "int32" },
     malloc: { arguments: ["uint64"], return: "pointer" },
     __errno_location: { arguments: [], return: "pointer" },
     uv_poll_init: { arguments: ["pointer", "pointer", "int32"], return: "int32" },
@@ -46,6 +61,8 @@ export function open(): Libc {
     uv_ref: { arguments: ["pointer"], return: "void" },
   });
   const free = lib.getSymbol("free");
+  const entrusted = new Set<number>();
+  const asked = new Int32Array(new ArrayBuffer(8));
   const length = new Uint32Array(new ArrayBuffer(4));
   const lengthAt = ffi.getRawPointer(length);
   // The thread's errno stays at one address; its memory is mapped once.
@@ -55,10 +72,27 @@ export function open(): Libc {
   return {
     socket(domain, type, protocol) {
       const fd = result(c.socket(domain, type, protocol));
-      return fd < 0 || isMainThread ? fd : entrust(fd);
+      return fd < 0 ? fd : entrust(fd);
     },
     bind: (fd, address, size) => result(c.bind(fd, ffi.getRawPointer(address), size)),
     listen: (fd, backlog) => result(c.listen(fd, backlog)),
+    connect: (fd, address, size) => result(c.connect(fd, ffi.getRawPointer(address), size)),
+    accept(fd, address, size) {
+      size[0] = address.byteLength;
+      const at = ffi.getRawPointer(address);
+      return result(c.accept4(fd, at, ffi.getRawPointer(size), NEWBORN));
+    },
+    pair() {
+      const made = new Int32Array(new ArrayBuffer(8));
+      const at = ffi.getRawPointer(made);
+      const code = result(c.socketpair(AF_UNIX, SOCK_STREAM | NEWBORN, 0, at));
+      return code < 0 ? [code, code] : [made[0]!, made[1]!];
+    },
+    peerName(fd, address) {
+      length[0] = address.byteLength;
+      const code = result(c.getpeername(fd, ffi.getRawPointer(address), lengthAt));
+      return code < 0 ? code : length[0]!;
+    },
     name(fd, address) {
       length[0] = address.byteLength;
       const code = result(c.getsockname(fd, ffi.getRawPointer(address), lengthAt));
@@ -73,6 +107,14 @@ export function open(): Libc {
       result(c.setsockopt(fd, level, option, ffi.getRawPointer(value), value.byteLength)),
     duplicate: (fd, target, flags) => result(c.dup3(fd, target, flags)),
     permit: (fd, mode) => result(c.fchmod(fd, mode)),
+    dup: (fd) => result(c.fcntl(fd, F_DUPFD_CLOEXEC, 0)),
+    control: (fd, command, argument) => result(c.fcntl(fd, command, argument)),
+    entrust,
+    wait(fd) {
+      asked.set([fd, POLLIN]);
+      return result(c.poll(ffi.getRawPointer(asked), 1n, -1));
+    },
+    setGroups: (groups) => result(c.setgroups(BigInt(groups.length), ffi.getRawPointer(groups))),
     close,
     receiveMany(fd, vector, count, flags) {
       const n = c.recvmmsg(fd, vector as bigint, count, flags, 0n);
@@ -97,8 +139,17 @@ export function open(): Libc {
     if (failed < 0) throw new Error(`uv_poll_init: ${failed}`);
     if (!isMainThread) hide(handle);
     c.uv_poll_start(handle, UV_READABLE, callback);
+    let held = false;
     return {
-      rearm() {},
+      threaded: false,
+      rearm() {
+        if (held) c.uv_poll_start(handle, UV_READABLE, callback);
+        held = false;
+      },
+      hold() {
+        held = true;
+        c.uv_poll_stop(handle);
+      },
       close() {
         c.uv_poll_stop(handle);
         c.uv_close(handle, free);
@@ -130,23 +181,23 @@ export function open(): Libc {
    * number of a file that was opened that way.
    */
   function entrust(fd: number): number {
+    if (isMainThread) return fd;
     const target = openSync("/dev/null", "r");
     const code = result(c.dup3(fd, target, SOCK_CLOEXEC));
     closePlain(fd);
     if (code < 0) closeSync(target);
+    else entrusted.add(code);
     return code;
   }
 
-  function closePlain(fd: number): void {
+  function closePlain(fd: number): number {
     closer ??= lib.getFunction("close", { arguments: ["int32"], return: "int32" });
-    closer(fd);
+    return result(closer(fd));
   }
 
   function close(fd: number): number {
-    if (isMainThread) {
-      closePlain(fd);
-      return 0;
-    }
+    // Node warns of what it closes and never opened.
+    if (!entrusted.delete(fd)) return closePlain(fd);
     try {
       closeSync(fd);
       return 0;

@@ -23,6 +23,8 @@ const NAME = 0;
 export const NAME_SIZE = 2;
 const IOV = 4;
 const IOV_COUNT = 6;
+export const CONTROL = 8;
+export const CONTROL_SIZE = 10;
 export const FLAGS = 12;
 export const LENGTH = 14;
 // struct iovec: iov_base 0, iov_len 2; 16 bytes.

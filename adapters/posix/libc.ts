@@ -22,8 +22,19 @@ export interface Libc {
   bind(fd: number, address: Uint8Array, size: number): number;
   /** listen(2): on a socket that listens already it changes the backlog. */
   listen(fd: number, backlog: number): number;
+  /** connect(2) to the first `size` bytes of a sockaddr. */
+  connect(fd: number, address: Uint8Array, size: number): number;
+  /**
+   * accept4(2), non-blocking and close-on-exec: the descriptor. The peer's sockaddr is written to
+   * `address`, and its size to `size[0]`.
+   */
+  accept(fd: number, address: Uint8Array, size: Uint32Array): number;
+  /** socketpair(2) of Unix streams, non-blocking and close-on-exec; twice the same errno when it fails. */
+  pair(): readonly [number, number];
   /** getsockname(2) into `address`; the size of the name. */
   name(fd: number, address: Uint8Array): number;
+  /** getpeername(2), likewise. */
+  peerName(fd: number, address: Uint8Array): number;
   /** getsockopt(2) into `value`; the size of the value. */
   getOption(fd: number, level: number, option: number, value: Uint8Array): number;
   /** setsockopt(2). */
@@ -32,6 +43,21 @@ export interface Libc {
   permit(fd: number, mode: number): number;
   /** dup3(2): `target` becomes another number for what `fd` is, and is closed first. */
   duplicate(fd: number, target: number, flags: number): number;
+  /** Another, close-on-exec number for the same socket; the lowest that is free. */
+  dup(fd: number): number;
+  /** fcntl(2) with a number as its argument. */
+  control(fd: number, command: number, argument: number): number;
+  /**
+   * Lets a descriptor end with the thread that runs this, where a runtime can do that (Node). Only for
+   * those that {@link close} will close; what {@link socket} has made is so already.
+   *
+   * @returns its number from now on, which may be another one.
+   */
+  entrust(fd: number): number;
+  /** Blocks the thread until there is something to read, or the end; poll(2). */
+  wait(fd: number): number;
+  /** setgroups(2), for every thread of the process. */
+  setGroups(groups: Uint32Array): number;
   /** close(2). */
   close(fd: number): number;
   /** recvmmsg(2) without a time limit: how many messages of `vector` were filled. */
@@ -48,8 +74,12 @@ export interface Libc {
 
 /** A descriptor being watched. It keeps the process alive. */
 export interface Watch {
+  /** Another thread waits: to look again is cheaper, and sooner, than to be told. */
+  readonly threaded: boolean;
   /** To be called when `readable` has drained the descriptor; a watch may report only once until then. */
   rearm(): void;
+  /** Keeps it quiet until {@link rearm}, though there is something to read. */
+  hold(): void;
   /**
    * Ends it; `readable` is not called any more. The descriptor may be closed when it has resolved:
    * a thread that still waits for it would keep its address in use.
@@ -115,12 +145,18 @@ export function openLibc(): Promise<Libc> {
   return opened;
 }
 
-async function load(): Promise<Libc> {
+/** What {@link openLibc} throws where {@link ffiSupport} says no. */
+export function noDescriptor(): PorticoError {
   const support = ffiSupport();
-  if (support !== true) {
-    const remedy = support.remedy === undefined ? "" : `: ${support.remedy}`;
-    throw new PorticoError("NOT_SUPPORTED", support.reason + remedy);
+  if (support === true) {
+    return new PorticoError("NOT_SUPPORTED", "the runtime keeps the descriptor to itself");
   }
+  const remedy = support.remedy === undefined ? "" : `: ${support.remedy}`;
+  return new PorticoError("NOT_SUPPORTED", support.reason + remedy);
+}
+
+async function load(): Promise<Libc> {
+  if (ffiSupport() !== true) throw noDescriptor();
   try {
     const module = "Deno" in globalThis
       ? await import("./ffi-deno.ts")

@@ -13,12 +13,25 @@ export const SOCK_DGRAM = 2;
 export const SOCK_NONBLOCK = 0o4000;
 /** A child process would otherwise keep the socket, and its address, open. */
 export const SOCK_CLOEXEC = 0o2000000;
+/** What every socket of ours has from the start. */
+export const NEWBORN: number = SOCK_NONBLOCK | SOCK_CLOEXEC;
+
+/** fcntl(2): another number, close-on-exec. It is variadic, but these two pass such a call as any other. */
+export const F_DUPFD_CLOEXEC = 1030;
+export const F_SETFD = 2;
+export const FD_CLOEXEC = 1;
+export const F_GETFL = 3;
+export const F_SETFL = 4;
+export const O_NONBLOCK = 0o4000;
+
+export const POLLIN = 1;
 
 export const SOL_SOCKET = 1;
 export const SOL_IP = 0;
 export const SOL_TCP = 6;
 export const SOL_IPV6 = 41;
 
+export const SO_REUSEADDR = 2;
 export const SO_TYPE = 3;
 export const SO_BROADCAST = 6;
 export const SO_SNDBUF = 7;
@@ -47,11 +60,16 @@ export const TCP_DEFER_ACCEPT = 9;
 export const TCP_USER_TIMEOUT = 18;
 export const TCP_FASTOPEN = 23;
 
+export const SCM_RIGHTS = 1;
+
+export const MSG_CTRUNC = 0x8;
 export const MSG_TRUNC = 0x20;
 export const MSG_DONTWAIT = 0x40;
 export const MSG_NOSIGNAL = 0x4000;
+export const MSG_CMSG_CLOEXEC = 0x4000_0000;
 
 export const EINTR = 4;
+export const EBADF = 9;
 export const EAGAIN = 11;
 
 let names: Map<number, string> | undefined;

@@ -12,6 +12,7 @@ import { chmodSync, linkSync, lstatSync, readFileSync, renameSync, unlinkSync } 
 import { connect } from "node:net";
 import process from "node:process";
 import { basename, dirname, join } from "node:path";
+import type { Inherited } from "../../runtime/core/descriptors.ts";
 import type { UnixEndpoint } from "../../runtime/core/endpoint.ts";
 import { UNIX_PATH_MAX } from "../../runtime/core/endpoint.ts";
 import { PorticoError } from "../../runtime/core/errors.ts";
@@ -129,6 +130,11 @@ export function own(path: string, mode?: number): SocketFile {
       }
     },
   };
+}
+
+/** The file of a socket that somebody else made: ours to remove where it is said so. */
+export function inherit({ address, owned }: Inherited): SocketFile {
+  return owned && address.path !== "" ? own(address.path) : NOTHING;
 }
 
 /** A name to bind a stream socket to, before it appears at its path. */

@@ -137,3 +137,9 @@ export class Interner {
 export function readName(bytes: Uint8Array, size: number): Address {
   return size <= 2 ? UNNAMED : decode(bytes, 0, size);
 }
+
+/** Reads the sockaddr of a stream socket. */
+export function readStreamName(bytes: Uint8Array, size: number): Address {
+  const { host, path, port, transport } = readName(bytes, size);
+  return new Address(transport === "udp" ? "tcp" : "unix", host, port, path);
+}

@@ -3,6 +3,7 @@ import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
 import { networkInterfaces } from "node:os";
 import type { InternetEndpoint } from "../../runtime/core/endpoint.ts";
+import type { PorticoError } from "../../runtime/core/errors.ts";
 import { bindFailure } from "./failure.ts";
 
 /** An IP address, and whether it stands for every address of the machine. */
@@ -13,8 +14,14 @@ export interface Host {
   readonly any: boolean;
 }
 
-/** @throws PorticoError ENOTFOUND of side `config`. */
-export async function resolveHost(endpoint: InternetEndpoint): Promise<Host> {
+/**
+ * @param failure makes the error of what cannot be resolved.
+ * @throws PorticoError ENOTFOUND, of side `config` when it is to be bound.
+ */
+export async function resolveHost(
+  endpoint: InternetEndpoint,
+  failure: (endpoint: InternetEndpoint, reason: unknown) => PorticoError = bindFailure,
+): Promise<Host> {
   const { host } = endpoint;
   if (host === "*") return { host: "::", family: 6, any: true };
   const literal = isIP(host);
@@ -23,7 +30,7 @@ export async function resolveHost(endpoint: InternetEndpoint): Promise<Host> {
     const found = await lookup(host);
     return { host: found.address, family: found.family as 4 | 6, any: false };
   } catch (error) {
-    throw bindFailure(endpoint, error);
+    throw failure(endpoint, error);
   }
 }
 

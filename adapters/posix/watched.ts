@@ -1,6 +1,6 @@
 /**
- * Datagram sockets that are ours from socket(2) on, where the FFI can watch a descriptor: on Node
- * for UDP and Unix, on Bun for Unix.
+ * Datagram sockets whose descriptors the FFI can watch. They are ours from socket(2) on, or
+ * inherited: on Node for UDP and Unix, on Bun for Unix; on Deno for what its own cannot do.
  */
 import type {
   BindableEndpoint,
@@ -10,8 +10,8 @@ import type {
 } from "../../runtime/core/contract.ts";
 import { BatchSocket, exchangeOf } from "./datagram.ts";
 import { bindFailure } from "./failure.ts";
-import { openLibc, type Watch } from "./libc.ts";
-import { openDatagram } from "./open.ts";
+import { type Libc, openLibc, type Watch } from "./libc.ts";
+import { openDatagram, type Opened } from "./open.ts";
 
 /**
  * Binds as {@link Adapter.bind} says.
@@ -25,25 +25,42 @@ export async function bindWatched(
 ): Promise<DatagramSocket> {
   const libc = await openLibc();
   const opened = await openDatagram(libc, endpoint, options);
+  try {
+    return watch(libc, opened, table);
+  } catch (error) {
+    libc.close(opened.fd);
+    opened.file?.release();
+    throw bindFailure(endpoint, error);
+  }
+}
+
+/** A datagram socket that is drained whenever there is something to read. It owns what was opened. */
+export function watch(libc: Libc, opened: Opened, table: DatagramTable): BatchSocket {
   const { fd, file } = opened;
-  let watch: Watch | undefined;
+  let watching: Watch | undefined;
   let scheduled = false;
 
+  /** No turn of the event loop is lost where there is nothing to wait for. */
+  const halt = (): Promise<void> | undefined => {
+    const ending = watching?.close();
+    watching = undefined;
+    return ending;
+  };
   const socket = new BatchSocket(exchangeOf(libc), table, {
     ...opened,
-    async release() {
-      // No turn of the event loop is lost where there is nothing to wait for.
-      const ending = watch?.close();
+    halt,
+    async release(keep) {
+      const ending = halt();
       if (ending !== undefined) await ending;
       libc.close(fd);
-      file?.release();
+      if (!keep) file?.release();
     },
   });
 
   const drain = (): void => {
     scheduled = false;
     if (socket.drain()) readable();
-    else if (!socket.closed) watch!.rearm();
+    else if (socket.receiving) watching!.rearm();
   };
   // Handlers run in a turn of their own: in the FFI's callback promises would wait for another
   // event, and an exception would end the process.
@@ -53,11 +70,6 @@ export async function bindWatched(
     setImmediate(drain);
   };
 
-  try {
-    watch = libc.watch!(fd, readable);
-  } catch (error) {
-    await socket.close();
-    throw bindFailure(endpoint, error);
-  }
+  watching = libc.watch!(fd, readable);
   return socket;
 }

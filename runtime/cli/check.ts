@@ -8,6 +8,7 @@ import { load } from "../manifest/load.ts";
 import { prepare } from "../manifest/prepare.ts";
 import { probeSink } from "../sinks/mod.ts";
 import { STRATEGIES } from "../strategies/mod.ts";
+import { describeScope } from "../strategies/scope.ts";
 import { loadAdapter } from "./adapter.ts";
 import { columns, print, printJson } from "./output.ts";
 
@@ -15,6 +16,8 @@ import { columns, print, printJson } from "./output.ts";
 interface Finding {
   readonly what: string;
   readonly lacks: readonly Lack[];
+  /** What it means, where that is not plain. */
+  readonly note?: string;
 }
 
 /**
@@ -36,12 +39,12 @@ export async function check(path: string, json: boolean): Promise<number> {
   if (json) await printJson({ ok, file: plan.file, services });
   else {
     const rows = services.flatMap(({ service, plugin, findings }) =>
-      findings.map(({ what, lacks }) => [
+      findings.map(({ what, lacks, note = "" }) => [
         lacks.length === 0 ? "ok" : "no",
         service,
         `plugin ${plugin}`,
         what,
-        lacks.map(describe).join("; "),
+        lacks.length === 0 ? note : lacks.map(describe).join("; "),
       ])
     );
     await print(columns(rows));
@@ -50,9 +53,13 @@ export async function check(path: string, json: boolean): Promise<number> {
 }
 
 function findingsOf(plan: ServicePlan, adapter: Adapter): Finding[] {
-  const { strategy } = plan.concurrency;
+  const { strategy, workers } = plan.concurrency;
   return [
-    { what: `strategy ${strategy}`, lacks: toLacks(STRATEGIES[strategy].check(plan)) },
+    {
+      what: `strategy ${strategy}`,
+      lacks: toLacks(STRATEGIES[strategy].check(plan, adapter)),
+      note: describeScope(strategy, workers),
+    },
     ...plan.log.map((sink) => ({ what: `sink ${sink.name}`, lacks: toLacks(probeSink(sink)) })),
     ...plan.listen.map((listen) => ({ what: listen.text, lacks: lacksOf(listen, adapter) })),
   ];

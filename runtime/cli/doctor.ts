@@ -29,14 +29,14 @@ type Defaults = Readonly<Partial<Record<OptionName, Readonly<Partial<Record<Tran
 /** Tells what this runtime on this machine can do. */
 export async function doctor(json: boolean): Promise<number> {
   const adapter = await loadAdapter();
-  const { transports, abstract, resets } = adapter.features;
+  const { transports, abstract, descriptors, resets } = adapter.features;
   const report = {
     version: version(),
     runtime: runtime(),
     platform: `${process.platform} ${process.arch}`,
     transports: answers(transports),
-    "streams and datagrams": answers({ abstract, resets }),
-    strategies: strategies(),
+    "streams and datagrams": answers({ abstract, descriptors, resets }),
+    strategies: strategies(adapter),
     options: await options(adapter),
   };
   if (json) await printJson(report);
@@ -53,7 +53,7 @@ export async function doctor(json: boolean): Promise<number> {
   return 0;
 }
 
-function strategies(): Record<string, Answer> {
+function strategies(adapter: Adapter): Record<string, Answer> {
   // A strategy is asked about a service: the plainest there is, under each of them.
   const services = Object.fromEntries(
     Object.keys(STRATEGIES).map((name) => [
@@ -68,7 +68,7 @@ function strategies(): Record<string, Answer> {
   });
   return Object.fromEntries(plan.services.map((service) => {
     const { strategy } = service.concurrency;
-    return [strategy, answer(STRATEGIES[strategy].check(service))];
+    return [strategy, answer(STRATEGIES[strategy].check(service, adapter))];
   }));
 }
 

@@ -11,31 +11,65 @@ const LAST_RECORDS = 2000;
 
 /** The logs of all services, over sinks that they share. */
 export class Journal {
+  /** Sinks that are open, by what they are. */
+  #opened: Map<string, Sink> = new Map();
   /** By service. */
-  readonly logs: ReadonlyMap<string, Log>;
-  /** Over the sinks of all services, each once: for what concerns the whole server. */
-  readonly server: Log;
-  readonly #sinks: readonly Sink[];
+  #outlets: ReadonlyMap<string, readonly Outlet[]> = new Map();
+  #logs: ReadonlyMap<string, Log> = new Map();
+  #server: Log = new Log([], () => {});
+  /** A sink may serve many logs, each of which finds it broken; it is reported once. */
+  readonly #told: Set<string> = new Set();
 
-  private constructor(outlets: ReadonlyMap<string, readonly Outlet[]>) {
-    const broken = this.#broken();
-    this.logs = new Map([...outlets].map(([name, list]) => [name, new Log(list, broken)]));
-    const union = unite([...outlets.values()].flat());
-    this.server = new Log(union, broken);
-    this.#sinks = union.map(({ sink }) => sink);
+  /** By service. */
+  get logs(): ReadonlyMap<string, Log> {
+    return this.#logs;
+  }
+
+  /** Over the sinks of all services, each once: for what concerns the whole server. */
+  get server(): Log {
+    return this.#server;
   }
 
   /** @throws PorticoError when a sink cannot be opened. */
   static async open(plans: readonly ServicePlan[]): Promise<Journal> {
-    const opened = new Map<string, Sink>();
+    const journal = new Journal();
+    await journal.change(plans);
+    return journal;
+  }
+
+  /**
+   * Opens the sinks that a changed manifest has beside those that are open. Services find their logs
+   * as before. What is not used any more stays open until {@link prune}.
+   *
+   * @throws PorticoError when one cannot be opened; all is as it was then.
+   */
+  async change(plans: readonly ServicePlan[]): Promise<void> {
+    const opened = new Map(this.#opened);
     const outlets = new Map<string, Outlet[]>();
-    for (const { name, log } of plans) outlets.set(name, await openSinks(log, opened));
-    return new Journal(outlets);
+    try {
+      for (const { name, log } of plans) outlets.set(name, await openSinks(log, opened));
+    } catch (error) {
+      for (const [key, sink] of opened) if (!this.#opened.has(key)) await sink.close?.();
+      throw error;
+    }
+    this.#opened = opened;
+    this.#outlets = outlets;
+    const broken = (name: string, error: unknown): void => this.#broken(name, error);
+    this.#logs = new Map([...outlets].map(([name, list]) => [name, new Log(list, broken)]));
+    this.#server = new Log(unite([...outlets.values()].flat()), broken);
+  }
+
+  /** Closes the sinks that no service has any more. */
+  async prune(): Promise<void> {
+    const used = new Set([...this.#outlets.values()].flat().map(({ sink }) => sink));
+    const unused = [...this.#opened].filter(([, sink]) => !used.has(sink));
+    for (const [key] of unused) this.#opened.delete(key);
+    await finish(unused.map(([, sink]) => sink));
   }
 
   /** Opens log files anew; those that cannot be opened are reported and stay as they are. */
   reopen(): void {
-    for (const sink of this.#sinks) {
+    for (const sink of this.#opened.values()) {
       try {
         sink.reopen?.();
       } catch (error) {
@@ -46,21 +80,13 @@ export class Journal {
 
   /** Waits for the last records, but not for ever. */
   async close(): Promise<void> {
-    const closed = Promise.all(this.#sinks.map((sink) => sink.close?.() ?? sink.flush?.()));
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const late = new Promise((resolve) => timer = setTimeout(resolve, LAST_RECORDS));
-    await Promise.race([closed, late]);
-    clearTimeout(timer);
+    await finish([...this.#opened.values()]);
   }
 
-  /** A sink may serve many logs, each of which finds it broken; it is reported once. */
-  #broken(): (name: string, error: unknown) => void {
-    const told = new Set<string>();
-    return (name, error) => {
-      if (told.has(name)) return;
-      told.add(name);
-      this.#report(`the sink ${name} is switched off: ${messageOf(error)}`);
-    };
+  #broken(name: string, error: unknown): void {
+    if (this.#told.has(name)) return;
+    this.#told.add(name);
+    this.#report(`the sink ${name} is switched off: ${messageOf(error)}`);
   }
 
   #report(message: string): void {
@@ -68,6 +94,14 @@ export class Journal {
     // Where no other sink is left, somebody may still be looking.
     if (!this.server.wants("warn")) process.stderr.write(`portico: ${message}\n`);
   }
+}
+
+async function finish(sinks: readonly Sink[]): Promise<void> {
+  const closed = Promise.all(sinks.map((sink) => sink.close?.() ?? sink.flush?.()));
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise((resolve) => timer = setTimeout(resolve, LAST_RECORDS));
+  await Promise.race([closed, late]);
+  clearTimeout(timer);
 }
 
 /** Each sink once, at the least of its levels. */

@@ -11,21 +11,23 @@ import { print, printJson } from "./output.ts";
  */
 export async function main(argv: readonly string[]): Promise<number> {
   try {
-    const { command, path, json } = parseCall(argv);
-    switch (command) {
+    const call = parseCall(argv);
+    switch (call.command) {
       case "run":
-        return await (await import("./run.ts")).run(path, json);
+        return await (await import("./run.ts")).run(call);
       case "check":
-        return await (await import("./check.ts")).check(path, json);
+        return await (await import("./check.ts")).check(call.path, call.json);
       case "doctor":
-        return await (await import("./doctor.ts")).doctor(json);
+        return await (await import("./doctor.ts")).doctor(call.json);
+      case "ctl":
+        return await (await import("./ctl.ts")).ctl(call);
       case "help":
         await print((await import("./help.ts")).HELP);
         return 0;
       case "version": {
         const { runtime, version } = await import("./version.ts");
         const versions = { version: version(), runtime: runtime() };
-        await (json
+        await (call.json
           ? printJson(versions)
           : print(`portico ${versions.version} (${versions.runtime})\n`));
         return 0;

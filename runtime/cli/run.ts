@@ -1,71 +1,131 @@
 import process from "node:process";
 import { setInterval } from "node:timers";
-import { errorFields } from "../core/log.ts";
+import { fileURLToPath } from "node:url";
+import {
+  inheritedFor,
+  isInetd,
+  makeNotifier,
+  passedSockets,
+  untilDone,
+} from "../activation/mod.ts";
+import type { ControlSocket } from "../control/socket.ts";
+import type { Adapter } from "../core/contract.ts";
+import { messageOf } from "../core/errors.ts";
 import { hookError } from "../core/hooks.ts";
-import type { ServicePlan } from "../core/plan.ts";
-import { expand } from "../manifest/expand.ts";
-import { load } from "../manifest/load.ts";
-import { prepare } from "../manifest/prepare.ts";
-import { type Running, startServer } from "../server.ts";
+import { errorFields } from "../core/log.ts";
+import { Server } from "../server.ts";
 import { loadAdapter } from "./adapter.ts";
+import type { RunCall } from "./args.ts";
 import { releaseHeap } from "./heap.ts";
 import { Journal } from "./journal.ts";
 import { onSignals } from "./signals.ts";
+import { inherit, isSuccessor, type Predecessor } from "./succession.ts";
+import { read, type Reading, Supervisor } from "./supervisor.ts";
 import { runtime, version } from "./version.ts";
 
 /**
- * Runs a manifest until a signal ends it.
+ * Runs a manifest until a signal, or an operator, ends it.
  *
- * @param json makes `json` sinks of those on the console.
  * @returns 0 after a clean stop.
  * @throws PorticoError when it cannot start; nothing is left behind.
  */
-export async function run(path: string, json: boolean): Promise<number> {
+export async function run(call: RunCall): Promise<number> {
   // The adapter is loaded while the manifest is read: a start is mostly waiting for modules.
   const loading = loadAdapter();
   loading.catch(() => {});
-  const source = await load(path);
-  const plan = expand(source);
-  const services = await prepare(plan, source);
-  const adapter = await loading;
-  const journal = await Journal.open(plan.services.map((service) => logged(service, json)));
-  const { server } = journal;
+  // systemd's variables are read, and taken out of what children see, before anything is started.
+  passedSockets();
+  const predecessor = isSuccessor() ? await inherit(await loading) : undefined;
+  try {
+    return await serve(call, await read(call.path, call.json), await loading, predecessor);
+  } catch (error) {
+    await predecessor?.failed(messageOf(error));
+    throw error;
+  }
+}
+
+async function serve(
+  { path, json, watch }: RunCall,
+  reading: Reading,
+  adapter: Adapter,
+  predecessor: Predecessor | undefined,
+): Promise<number> {
+  const { plan } = reading;
+  if (plan.umask !== undefined) process.umask(plan.umask);
+  const journal = await Journal.open(plan.services);
   const release = survive(journal);
   // A server of which nothing keeps the event loop alive (FFI sockets) is a server all the same.
   const alive = setInterval(() => {}, 2 ** 30);
-  let running: Running | undefined;
-  const ended = Promise.withResolvers<string>();
+  const ended = Promise.withResolvers<{ reason: string; handed: boolean }>();
+  const end = (reason: string, handed: boolean): void => ended.resolve({ reason, handed });
+  const notifier = makeNotifier(adapter, process.env, (reason) => {
+    journal.server.emit("warn", "error", { code: "SEND_FAILED", message: reason, side: "host" });
+  });
+  const server = new Server({
+    adapter,
+    worker: fileURLToPath(new URL("./worker.ts", import.meta.url).href),
+    inherit: async ({ endpoint }) => inheritedFor(endpoint, await adapter.descriptors()),
+  });
+  const supervisor = new Supervisor(
+    { path, json, watch, adapter, server, journal, notifier, end },
+    reading,
+  );
+  const reload = (): Promise<void> => supervisor.reload().then(() => {}, () => {});
+  let started = false;
   const silence = onSignals({
-    stop: ended.resolve,
-    kill: () => running === undefined ? process.exit(1) : void running.kill(),
-    reopen() {
+    stop: (signal) => end(signal, false),
+    kill: () => started ? void server.kill() : process.exit(1),
+    reload() {
       journal.reopen();
-      server.emit("info", "reload", {
-        note: "log files are open anew; reading the manifest again arrives in a later version",
-      });
+      void reload();
     },
     status() {
-      for (const { service, ...status } of running?.status() ?? []) {
+      for (const { service, ...status } of server.status()) {
         journal.logs.get(service)?.emit("info", "status", { service, ...status });
       }
     },
   });
+  let control: ControlSocket | undefined;
+  let unwatch: (() => void) | undefined;
+  let handed = false;
   try {
-    server.emit("info", "start", { runtime: runtime(), version: version(), pid: process.pid });
-    running = await startServer({
-      services: services.map((service) => ({
-        ...service,
-        log: journal.logs.get(service.plan.name)!,
-      })),
-      adapter,
+    journal.server.emit("info", "start", {
+      runtime: runtime(),
+      version: version(),
+      pid: process.pid,
     });
-    server.emit("info", "ready", {});
+    const inetd = plan.services.some(isInetd);
+    // First of all: a second server of this manifest shall hear of the first one, not of a port in use.
+    if (!inetd) {
+      control = await openControl(supervisor, reading, adapter, journal, predecessor);
+    }
+    const services = supervisor.ready(reading);
+    await server.start(services, predecessor?.estate);
+    started = true;
+    await become(reading, adapter);
+    journal.server.emit("info", "ready", {});
+    supervisor.began(services, control);
+    predecessor?.ready();
+    await notifier.ready();
     releaseHeap();
-    const reason = await ended.promise;
-    await running.stop();
-    server.emit("info", "stop", { reason });
+    if (watch) {
+      const { watchFiles } = await import("./watch.ts");
+      unwatch = watchFiles(() => supervisor.files(), reload);
+    }
+    if (inetd) void untilIdle(reading, server).then(() => end("idle", false));
+    const last = await ended.promise;
+    handed = last.handed;
+    unwatch?.();
+    await notifier.stopping();
+    // A successor has the control socket already; else whoever looks on hears when it is over.
+    if (handed) await control?.close(true);
+    await server.stop(handed);
+    await control?.close(handed);
+    journal.server.emit("info", "stop", { reason: last.reason });
     return 0;
   } finally {
+    unwatch?.();
+    await Promise.all([server.kill(), control?.close(handed), notifier.close()]);
     clearInterval(alive);
     silence();
     release();
@@ -73,18 +133,49 @@ export async function run(path: string, json: boolean): Promise<number> {
   }
 }
 
-function logged(plan: ServicePlan, json: boolean): ServicePlan {
-  if (!json) return plan;
-  return {
-    ...plan,
-    log: plan.log.map((sink) => sink.type === "console" ? { ...sink, type: "json" } : sink),
-  };
+/** @throws PorticoError when another server has it, or it cannot be had where the manifest says. */
+async function openControl(
+  supervisor: Supervisor,
+  { plan }: Reading,
+  adapter: Adapter,
+  journal: Journal,
+  predecessor: Predecessor | undefined,
+): Promise<ControlSocket | undefined> {
+  const [{ controlPlace }, socket] = await Promise.all([
+    import("../control/place.ts"),
+    import("../control/socket.ts"),
+  ]);
+  if (predecessor?.control !== undefined) {
+    return await socket.openControl(supervisor, predecessor.control, adapter);
+  }
+  let place: string | undefined;
+  try {
+    place = controlPlace(plan);
+  } catch (error) {
+    // Where nobody has asked for one, a server is not refused for the want of it.
+    journal.server.emit("warn", "error", errorFields(hookError(error)));
+  }
+  return place === undefined ? undefined : await socket.openControl(supervisor, place, adapter);
+}
+
+/** The sockets are open: nothing that needs root is left to do. @throws PorticoError. */
+async function become({ plan }: Reading, adapter: Adapter): Promise<void> {
+  if (plan.identity.user === undefined && plan.identity.group === undefined) return;
+  const { dropPrivileges, resolveIdentity } = await import("../identity/mod.ts");
+  const identity = resolveIdentity(plan.identity);
+  const { descriptors } = adapter.features;
+  const passing = descriptors === true ? await adapter.descriptors() : undefined;
+  if (identity !== undefined) dropPrivileges(identity, passing);
+}
+
+async function untilIdle(reading: Reading, server: Server): Promise<void> {
+  await untilDone(reading.plan.services, () => server.status());
 }
 
 /** What a plugin throws outside of its hooks, from a timer or a promise that nobody awaits, stops no server. */
-function survive({ server }: Journal): () => void {
+function survive(journal: Journal): () => void {
   const report = (thrown: unknown): void => {
-    server.emit("error", "error", errorFields(hookError(thrown)));
+    journal.server.emit("error", "error", errorFields(hookError(thrown)));
   };
   process.on("uncaughtException", report);
   process.on("unhandledRejection", report);

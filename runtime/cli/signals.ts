@@ -7,7 +7,7 @@ export interface Asked {
   /** Every further one. */
   kill(): void;
   /** SIGHUP. */
-  reopen(): void;
+  reload(): void;
   /** SIGUSR2. */
   status(): void;
 }
@@ -25,7 +25,7 @@ export function onSignals(asked: Asked): () => void {
     SIGTERM: stop,
     // Windows has no such signals to send, and a runtime may refuse to listen for them.
     ...(process.platform !== "win32" && {
-      SIGHUP: () => asked.reopen(),
+      SIGHUP: () => asked.reload(),
       SIGUSR2: () => asked.status(),
     }),
   };

@@ -6,6 +6,7 @@ import type { Flushable } from "./gather.ts";
 import type { Pipeline } from "./pipeline.ts";
 import { BaseSession, toBytes } from "./session.ts";
 import type { Service } from "./service.ts";
+import type { Parked } from "./parking.ts";
 import type { Waiting } from "./turns.ts";
 
 /** Asked (verify), at the limit (park), its turn not come (hold), set up, served, winding up, gone. */
@@ -21,7 +22,7 @@ export const PAUSE = { phase: 1, hook: 2, plugin: 4, reader: 8 } as const;
  */
 const SHARE = 64 * 1024;
 
-export class StreamSession extends BaseSession implements Flushable, Waiting {
+export class StreamSession extends BaseSession implements Flushable, Parked, Waiting {
   readonly pipeline: Pipeline;
   readonly connection: Connection;
   phase: Phase = "asked";
@@ -55,8 +56,8 @@ export class StreamSession extends BaseSession implements Flushable, Waiting {
   #gathered = 0;
   #waiters: { resolve: () => void; reject: (error: unknown) => void }[] | undefined = undefined;
 
-  constructor(pipeline: Pipeline, connection: Connection, now: number) {
-    super(pipeline.service.nextId());
+  constructor(pipeline: Pipeline, connection: Connection, id: number, now: number) {
+    super(id);
     this.pipeline = pipeline;
     this.connection = connection;
     this.opened = this.active = now;
@@ -88,6 +89,10 @@ export class StreamSession extends BaseSession implements Flushable, Waiting {
 
   serve(): void {
     this.pipeline.serve(this);
+  }
+
+  enter(): unknown {
+    return this.pipeline.enter(this);
   }
 
   write(data: Uint8Array | string): boolean {

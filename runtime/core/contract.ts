@@ -11,14 +11,18 @@
  * - a callback never throws: the core catches what plugins throw.
  */
 import type { Address, Endpoint, InternetEndpoint, Transport, UnixEndpoint } from "./endpoint.ts";
+import type { Descriptors, Inherited } from "./descriptors.ts";
 import type { PorticoError } from "./errors.ts";
 
+/** What can be listened on or connected to by name. */
+export type NamedEndpoint = InternetEndpoint | UnixEndpoint;
+
 /** A listener's endpoint as an adapter takes it. */
-export type BindableEndpoint = InternetEndpoint | UnixEndpoint;
+export type BindableEndpoint = NamedEndpoint | Inherited;
 
 /** One side of a stream, the adapter's. Made at accept, dead after {@link StreamTable.close}. */
 export interface Connection {
-  /** The core's own slot. The adapter neither reads nor writes it. */
+  /** The core's own slot; what `adopt` or `connect` was given to begin with. The adapter does not look at it. */
   data: unknown;
   /** Made when first asked for, which has to be before the close; then it stays readable. */
   readonly remote: Address;
@@ -63,10 +67,17 @@ export interface Listener {
   /** What is really bound: port 0 is resolved. */
   readonly address: Address;
   /**
-   * Stops accepting, resolves when the port or path is free. Connections live on. A socket file is
-   * removed if it is still the one that was made here. May be called twice.
+   * Another descriptor for the same socket, which shares its queue: for a successor. The caller's to close.
+   *
+   * @throws PorticoError NOT_SUPPORTED where {@link Features.descriptors} says why.
    */
-  close(): Promise<void>;
+  duplicate(): Promise<number>;
+  /**
+   * Stops accepting, resolves when the port or path is free. Connections live on. A socket file is
+   * removed if it is still the one that was made here, unless `keep`: then somebody else listens on
+   * the socket, and whoever waits in its queue is not lost. May be called twice.
+   */
+  close(keep?: boolean): Promise<void>;
 }
 
 /** The core's callbacks for one datagram socket. */
@@ -93,8 +104,21 @@ export interface DatagramSocket {
    * to follow: too large (EMSGSIZE), a peer without an address (PEER_UNNAMED).
    */
   send(bytes: Uint8Array, to: Address): boolean;
-  /** Sends what is gathered, releases the address, removes the socket file if it is still ours. May be called twice. */
-  close(): Promise<void>;
+  /** As {@link Listener.duplicate}. */
+  duplicate(): Promise<number>;
+  /** No `datagram` after it has resolved; what is in the socket's queue stays for another reader. Sending goes on. */
+  stopReceiving(): Promise<void>;
+  /**
+   * Sends what is gathered, releases the address, removes the socket file if it is still ours and not
+   * to `keep`. May be called twice.
+   */
+  close(keep?: boolean): Promise<void>;
+}
+
+/** A datagram socket with one peer in mind. */
+export interface DialedSocket extends DatagramSocket {
+  /** Where {@link Adapter.dial} was to go, as an address. */
+  readonly target: Address;
 }
 
 /** Options of a socket, as the manifest names them. What is undefined stays as the system has it. */
@@ -156,6 +180,8 @@ export interface Features {
   readonly transports: Readonly<Record<Transport, Support>>;
   /** The abstract namespace of Linux, for `unix` and `unixgram`. */
   readonly abstract: Support;
+  /** {@link Adapter.descriptors}: passing sockets to workers and successors, inherited sockets. */
+  readonly descriptors: Support;
   /** {@link Connection.abort} makes the peer see a reset. */
   readonly resets: Support;
   /** Chunks are views of a buffer that the adapter uses again when `data` has returned. */
@@ -183,6 +209,28 @@ export interface Adapter {
     table: DatagramTable,
     options: SocketOptions,
   ): Promise<DatagramSocket>;
+  /**
+   * Connects a stream. `open` is called before it resolves, with `data` in {@link Connection.data}.
+   *
+   * @throws PorticoError ECONNREFUSED, ENOENT, ETIMEDOUT (after `timeout` ms), ENOTFOUND …
+   */
+  connect(
+    endpoint: NamedEndpoint,
+    table: StreamTable,
+    data: unknown,
+    timeout?: number,
+  ): Promise<void>;
+  /**
+   * A datagram socket of our own that sends to `endpoint` and receives its answers; others are not
+   * heard where the kernel can tell them apart (UDP). ECONNREFUSED comes as a failure.
+   *
+   * @throws PorticoError ENOENT, ENOTFOUND …
+   */
+  dial(endpoint: NamedEndpoint, table: DatagramTable): Promise<DialedSocket>;
+  /** @throws PorticoError NOT_SUPPORTED where {@link Features.descriptors} says why. */
+  descriptors(): Promise<Descriptors>;
+  /** The command that runs a module on this runtime again, with the same flags and permissions. */
+  command(module: string, args: readonly string[]): readonly [program: string, ...args: string[]];
   /**
    * What the socket options are at when nobody sets them, as text in the manifest's units.
    *
@@ -214,7 +262,8 @@ export function missing(
 ): Missing[] {
   const transport = endpoint.transport;
   if (transport === "fd" || transport === "systemd" || transport === "stdio") {
-    return [{ what: `${transport}:`, reason: "inherited sockets are not supported yet" }];
+    const { descriptors } = features;
+    return descriptors === true ? [] : [{ what: `${transport}:`, ...descriptors }];
   }
   const found: Missing[] = [];
   const add = (what: string, support: Support): void => {

@@ -36,6 +36,8 @@ export const CODES = {
   RECEIVE_FAILED: ["host", "a datagram could not be received"],
   SEND_FAILED: ["host", "a datagram could not be sent"],
   SINK_FAILED: ["host", "a sink failed and was switched off"],
+  NOT_RUNNING: ["host", "no server is running there"],
+  CONTROL_FAILED: ["host", "the server could not do it"],
   // The start.
   EADDRINUSE: ["config", "the address is in use"],
   EADDRNOTAVAIL: ["config", "this machine does not have the address"],

@@ -27,18 +27,23 @@ export function isOver(thrown: unknown): boolean {
 /** Fields of a record that say what it is and who speaks. */
 const RESERVED: readonly string[] = ["time", "level", "event", "service", "session", "text"];
 
-/** Makes the plugin's own log. A field of one of the reserved names gets a `_` behind it: nobody can speak for another. */
+/** Fields that a plugin has named. One of the reserved names gets a `_` behind it: nobody can speak for another. */
+export function ownFields(fields: Fields, more: readonly string[] = []): Fields {
+  const own = Object.entries(fields).map(([name, value]) =>
+    [RESERVED.includes(name) || more.includes(name) ? `${name}_` : name, value] as const
+  );
+  return Object.fromEntries(own);
+}
+
+/** Makes the plugin's own log. */
 export function makeLogger(log: Log, service: string, session?: number): Logger {
   const say = (level: Level, text: string, fields: Fields = {}): void => {
     if (!log.wants(level)) return;
-    const own = Object.entries(fields).map(([name, value]) =>
-      [RESERVED.includes(name) ? `${name}_` : name, value] as const
-    );
     log.emit(level, "log", {
       service,
       ...(session !== undefined && { session }),
       text,
-      ...Object.fromEntries(own),
+      ...ownFields(fields),
     });
   };
   return {
@@ -48,6 +53,9 @@ export function makeLogger(log: Log, service: string, session?: number): Logger 
     error: (text, fields) => say("error", text, fields),
   };
 }
+
+/** The hooks that say how a plugin reads. `take` may stand beside `data` or `handle`, which then serve datagrams. */
+const FORMS: readonly string[] = ["data", "handle", "take", "fetch"];
 
 /**
  * Checks what `start` returned.
@@ -66,8 +74,8 @@ export function checkHooks(hooks: unknown, plugin: string): Hooks<unknown> {
       throw invalid(`returned a hook ${name} that is no function: received ${typeof hook}`);
     }
   }
-  const forms = ["data", "handle", "fetch"].filter((form) => table[form] !== undefined);
-  if (forms.length === 0) throw invalid("returned none of the hooks data, handle and fetch");
+  const forms = FORMS.filter((form) => table[form] !== undefined);
+  if (forms.length === 0) throw invalid("returned none of the hooks data, handle, take and fetch");
   if (forms.includes("data") && forms.includes("handle")) {
     throw invalid("returned both data and handle: a plugin reads in push form or in pull form");
   }

@@ -1,5 +1,12 @@
 import { messageOf } from "./errors.ts";
-import type { EventName, Fields, Level, LogRecord, Sink } from "./record.ts";
+import {
+  type EventName,
+  type Fields,
+  type Level,
+  LEVELS,
+  type LogRecord,
+  type Sink,
+} from "./record.ts";
 
 /** The order of the levels, and what is above them all. */
 const RANK: Readonly<Record<Level, number>> = { debug: 0, info: 1, warn: 2, error: 3 };
@@ -39,11 +46,21 @@ export class Log {
     return RANK[level] >= this.#threshold;
   }
 
+  /** The least level that any sink takes; undefined when none takes anything. */
+  get level(): Level | undefined {
+    return LEVELS[this.#threshold];
+  }
+
   /** Makes one record and gives it to each sink that wants its level. Never throws. */
   emit(level: Level, event: EventName, fields: Fields): void {
     const rank = RANK[level];
     if (rank < this.#threshold) return;
-    const record: LogRecord = { time: Date.now(), level, event, ...fields };
+    this.pass({ time: Date.now(), level, event, ...fields });
+  }
+
+  /** Hands on a record that was made elsewhere, in a worker. Never throws. */
+  pass(record: LogRecord): void {
+    const rank = RANK[record.level];
     for (const outlet of this.#outlets) {
       if (outlet.broken || rank < outlet.level) continue;
       try {

@@ -66,7 +66,8 @@ export class Packets {
     try {
       answer = this.service.hooks.verify!(session);
     } catch (error) {
-      return this.#fail(session, error);
+      this.#fail(session, error);
+      return this.service.leave(session, undefined);
     }
     if (!isPromise(answer)) return this.#decide(session, bytes, answer);
     const kept = keep(bytes);
@@ -75,7 +76,10 @@ export class Packets {
     follow(this.#caller, session, answer, (answer) => {
       this.#decide(session, kept, answer);
       asked();
-    }, asked);
+    }, () => {
+      this.service.leave(session, undefined);
+      asked();
+    });
   }
 
   #decide(session: DatagramSession, bytes: Uint8Array, answer: boolean): void {
@@ -104,6 +108,7 @@ export class Packets {
     this.service.counters.refused++;
     session.over = true;
     recordArrival(this.service, "debug", "refuse", session, why);
+    this.service.leave(session, undefined);
   }
 
   // STRATEGY: the turn of a held datagram has come.
@@ -112,7 +117,7 @@ export class Packets {
     this.#heldBytes -= bytes.length;
     if (waited <= this.service.plan.limits.hold) return this.#serve(session, bytes);
     this.#refuse(session, { limit: "hold" });
-    this.service.turns.leave();
+    this.service.leaveTurn(session);
     this.#leave(session);
   }
 
@@ -170,12 +175,12 @@ export class Packets {
     if (this.service.log.wants("debug")) {
       recordClose(this.service, "debug", session, session.age);
     }
-    this.service.turns.leave();
+    this.service.leaveTurn(session);
     this.#leave(session);
   }
 
   #leave(session: DatagramSession): void {
-    this.service.gate.leave(session.source);
+    this.service.leave(session, session.source);
     this.#live.down();
   }
 

@@ -1,16 +1,16 @@
-import type { Waiting } from "./turns.ts";
+/** What waits for room at the gate. */
+export interface Parked {
+  /** False when it has gone meanwhile. */
+  readonly waits: boolean;
+  /** Lets it in, or answers with what still forbids it. */
+  enter(): unknown;
+}
 
-/** Sessions that wait for room at the gate (`"overflow": "hold"`), in the order of their arrival. */
-export class Parking<Session extends Waiting> {
-  readonly #enter: (session: Session) => unknown;
-  #sessions: Session[] = [];
+/** Sessions that wait for room at the gate, in the order of their arrival. */
+export class Parking {
+  #sessions: Parked[] = [];
 
-  /** @param enter lets a session in, or answers with what still forbids it. */
-  constructor(enter: (session: Session) => unknown) {
-    this.#enter = enter;
-  }
-
-  add(session: Session): void {
+  add(session: Parked): void {
     this.#sessions.push(session);
   }
 
@@ -19,7 +19,7 @@ export class Parking<Session extends Waiting> {
     if (this.#sessions.length === 0) return;
     const sessions = this.#sessions;
     this.#sessions = [];
-    const left = sessions.filter((session) => session.waits && this.#enter(session) !== undefined);
+    const left = sessions.filter((session) => session.waits && session.enter() !== undefined);
     // Who has come meanwhile stands behind them.
     this.#sessions = [...left, ...this.#sessions];
   }

@@ -18,7 +18,6 @@ import { drainSessions } from "./drain.ts";
 import { PorticoError } from "./errors.ts";
 import { hookError, isOver, isPromise } from "./hooks.ts";
 import type { LimitName } from "./limits.ts";
-import { Parking } from "./parking.ts";
 import { recordArrival, recordClose } from "./records.ts";
 import { keep } from "./keep.ts";
 import type { Service } from "./service.ts";
@@ -29,8 +28,6 @@ export class Pipeline {
   readonly deadlines: Deadlines;
   /** What an adapter calls. */
   readonly table: StreamTable;
-  /** Sessions that wait for room at the gate (`"overflow": "hold"`), in the order of arrival. */
-  readonly #parked: Parking<StreamSession> = new Parking((session) => this.#enter(session));
   readonly #caller: Caller<StreamSession>;
   #closing = false;
 
@@ -67,7 +64,9 @@ export class Pipeline {
 
   #open(connection: Connection): void {
     const { access, hooks } = this.service;
-    const session = new StreamSession(this, connection, this.deadlines.readClock());
+    // Who was sent here, by descriptor, has its number already.
+    const id = connection.data as number | undefined ?? this.service.nextId();
+    const session = new StreamSession(this, connection, id, this.deadlines.readClock());
     connection.data = session;
     this.deadlines.add(session);
     if (this.#closing) return this.#refuse(session, { limit: "drain" });
@@ -87,16 +86,16 @@ export class Pipeline {
   #limit(session: StreamSession): void {
     // It has ended while verify was asked.
     if (session.over) return;
-    const full = this.#enter(session);
+    const full = this.enter(session);
     if (full === undefined) return;
     if (full === "rate" || this.service.plan.limits.overflow === "refuse") {
       return this.#refuse(session, { limit: full });
     }
-    this.#parked.add(session);
+    this.service.room.parked.add(session);
     this.#wait(session, "parked");
   }
 
-  #enter(session: StreamSession): LimitName | undefined {
+  enter(session: StreamSession): LimitName | undefined {
     const full = this.service.gate.enter(session.source);
     if (full !== undefined) return full;
     session.placed = true;
@@ -106,7 +105,7 @@ export class Pipeline {
 
   #refuse(session: StreamSession, why: { rule: string } | { limit: string }): void {
     this.service.counters.refused++;
-    recordArrival(this.service, "info", "refuse", session, why);
+    recordArrival(this.service, this.service.level, "refuse", session, why);
     session.kill("refused", true);
   }
 
@@ -132,7 +131,7 @@ export class Pipeline {
     session.turn = true;
     session.phase = "setup";
     counters.served++;
-    recordArrival(this.service, "info", "open", session);
+    recordArrival(this.service, this.service.level, "open", session);
     if (hooks.setup === undefined) return this.#begin(session);
     callHook(this.#caller, session, () => hooks.setup!(session as never), (state) => {
       session.state = state;
@@ -256,7 +255,7 @@ export class Pipeline {
 
   #conclude(session: StreamSession): void {
     if (session.running > 0) return;
-    const { gate, hooks, turns } = this.service;
+    const { hooks } = this.service;
     if (session.owed) {
       session.owed = false;
       if (hooks.finish !== undefined) {
@@ -271,7 +270,7 @@ export class Pipeline {
     if (session.turn) {
       session.turn = false;
       session.served = true;
-      turns.leave();
+      this.service.leaveTurn(session);
     }
     if (session.phase !== "closed" || session.gone) return;
     session.gone = true;
@@ -279,22 +278,21 @@ export class Pipeline {
     this.service.counters.bytesOut += session.bytesOut;
     this.deadlines.remove(session);
     const age = this.deadlines.readClock() - session.opened;
-    if (session.served) recordClose(this.service, "info", session, age);
-    if (session.placed) {
-      gate.leave(session.source);
-      this.#parked.retry();
-    }
+    if (session.served) recordClose(this.service, this.service.level, session, age);
+    this.service.leave(session, session.placed ? session.source : undefined);
   }
 
   // The end of the service.
 
-  /** See {@link drainSessions}. Who comes from now on is refused. */
-  drain(limit: number): Promise<void> {
-    this.#closing = true;
-    return drainSessions(
-      this.deadlines,
-      (waiting) => this.#refuse(waiting, { limit: "drain" }),
-      limit,
-    );
+  /** See {@link drainSessions}. Who waits, and who comes from now on, is refused, unless it is to `keep` them. */
+  drain(limit: number, keep = false): Promise<void> {
+    this.#closing = !keep;
+    const refuse = (waiting: StreamSession): void => this.#refuse(waiting, { limit: "drain" });
+    return drainSessions(this.deadlines, keep ? () => {} : refuse, limit);
+  }
+
+  /** Takes newcomers again, after a drain. */
+  reopen(): void {
+    this.#closing = false;
   }
 }

@@ -11,7 +11,29 @@ import type { Level } from "./record.ts";
 export interface Plan {
   /** The manifest's file, absolute; relative paths in it start at its folder. */
   readonly file: string;
+  /** The path of the control socket, absolute; false for none, undefined where the manifest is silent. */
+  readonly control: string | false | undefined;
+  /** Who the server becomes once its sockets are open; nobody else where it is empty. */
+  readonly identity: Identity;
+  /** The mask of new files, umask(2); undefined leaves what was inherited. */
+  readonly umask: number | undefined;
   readonly services: readonly ServicePlan[];
+}
+
+/** A user and a group, as the manifest says them: names or numbers. `identity/resolve.ts` looks them up. */
+export interface Identity {
+  readonly user?: string | number;
+  /** The user's own when silent. */
+  readonly group?: string | number;
+}
+
+/** What the workers of one service are as processes. Empty but for `processes` and `spawn`. */
+export interface ProcessPlan extends Identity {
+  readonly umask?: number;
+  /** -20 to 19, setpriority(2). */
+  readonly nice?: number;
+  /** Added to the environment that is inherited; null takes a variable out of it. */
+  readonly env: Readonly<Record<string, string | null>>;
 }
 
 /** One service. */
@@ -26,6 +48,9 @@ export interface ServicePlan {
   readonly options: unknown;
   readonly limits: Limits;
   readonly access: Access;
+  /** The manifest's folder: where the relative paths start that the plugin connects to. The process's own when silent. */
+  readonly folder?: string;
+  readonly processes: ProcessPlan;
 }
 
 /** One endpoint with its socket options. Paths are absolute. */
@@ -82,6 +107,8 @@ export interface Limits {
   readonly drain: number;
   /** How long the plugin's `start` may take. */
   readonly start: number;
+  /** How long a worker's event loop may be blocked before the worker is replaced. */
+  readonly stall: number;
 }
 
 /** Who may be served, by address or `ADDRESS/PREFIX`; the longest match wins, `deny` wins a tie. Empty `allow`: all. */

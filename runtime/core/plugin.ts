@@ -118,6 +118,13 @@ export interface Hooks<State = unknown> {
   drain?(session: Session<State>): void | Promise<void>;
   /** Pull form. The session ends when it returns: what was written is sent first. */
   handle?(session: Session<State>): void | Promise<void>;
+  /**
+   * Descriptor form, for streams: the connected socket itself, unread, for a program that is given it
+   * as stdin and stdout. It may be passed on or duplicated; it is closed when the hook's promise has
+   * settled, and the session is over. The fields that it returns are added to the `close` record.
+   * A plugin that serves datagrams too has `data` or `handle` beside it.
+   */
+  take?(session: Session<State>, fd: number): Fields | void | Promise<Fields | void>;
   /** HTTP: a Hono app's `fetch` fits as it is. */
   fetch?(request: Request, info: unknown): Response | Promise<Response>;
   /** Always, once, if `setup` came back. */
@@ -138,6 +145,31 @@ export interface StartContext<Options> {
   readonly log: Logger;
   /** Aborts when the service stops. */
   readonly signal: AbortSignal;
+  /**
+   * Whose state this start's is: the `service`'s under `serial` and `async`; a `worker`'s under
+   * `threads` and `processes`, of which there are several; one `session`'s under `spawn`.
+   */
+  readonly scope: "service" | "worker" | "session";
+  /**
+   * Opens a stream (`tcp:`, `unix:`) or a datagram socket with one peer (`udp:`, `unixgram:`), as a
+   * session that these hooks serve: `data`, `end`, `drain` or `handle`; `finish`, `error`. It ends as
+   * any session does; a datagram session with its `end`. It is resolved when the peer has accepted.
+   *
+   * @throws PorticoError ECONNREFUSED, ENOENT, ETIMEDOUT, ENOTFOUND …
+   */
+  readonly connect: <State = undefined>(
+    endpoint: string,
+    hooks: Hooks<State>,
+    options?: ConnectOptions<State>,
+  ) => Promise<Session<State>>;
+}
+
+/** Options of {@link StartContext.connect}. */
+export interface ConnectOptions<State> {
+  /** What `session.state` begins as. */
+  readonly state?: State;
+  /** Milliseconds; 10 s when silent. */
+  readonly timeout?: number;
 }
 
 /** A handler plugin: the default export of its module. Make it with {@link definePlugin}. */

@@ -16,7 +16,7 @@ export interface Recorded {
 
 /** `open`, or `refuse` with its rule or limit. */
 export function recordArrival(
-  { log, plan }: Service,
+  { log, plan, outgoing }: Service,
   level: Level,
   event: "open" | "refuse",
   session: Recorded,
@@ -28,16 +28,18 @@ export function recordArrival(
     session: session.id,
     remote: String(session.remote),
     local: String(session.local),
+    ...(outgoing && { outgoing }),
     ...why,
   });
 }
 
-/** `close`, with what went through. */
+/** `close`, with what went through; or with `found`, where that was not for us to see. */
 export function recordClose(
   { log, plan }: Service,
   level: Level,
   session: Recorded,
   durationMs: number,
+  found?: Fields,
 ): void {
   if (!log.wants(level)) return;
   const { id, bytesIn, bytesOut, reason } = session;
@@ -45,8 +47,7 @@ export function recordClose(
     service: plan.name,
     session: id,
     durationMs,
-    bytesIn,
-    bytesOut,
+    ...(found ?? { bytesIn, bytesOut }),
     reason,
   });
 }

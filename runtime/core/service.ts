@@ -5,11 +5,13 @@ import type { Log } from "./log.ts";
 import type { PorticoError, Side } from "./errors.ts";
 import type { Gather } from "./gather.ts";
 import { makeLogger } from "./hooks.ts";
-import { Gate } from "./limits.ts";
+import type { Gate } from "./limits.ts";
 import type { ServicePlan } from "./plan.ts";
 import type { Hooks, Logger } from "./plugin.ts";
 import type { Level } from "./record.ts";
-import { Turns } from "./turns.ts";
+import type { Recorded } from "./records.ts";
+import { type Counters, Room } from "./room.ts";
+import type { Turns } from "./turns.ts";
 
 /** What a service is built from. */
 export interface ServiceInput {
@@ -21,18 +23,20 @@ export interface ServiceInput {
   readonly lends: boolean;
   /** Gives the next session number. */
   readonly nextId: () => number;
+  /** What is taken over from the service that this one replaces. */
+  readonly room?: Room | undefined;
+  /** Whoever sent the sessions here and keeps account of them. */
+  readonly observer?: Observer | undefined;
+  /** Its sessions are those that the plugin opens itself. */
+  readonly outgoing?: boolean;
 }
 
-/** What a service has done since its start. */
-export interface Counters {
-  /** Sessions that came as far as setup. */
-  served: number;
-  refused: number;
-  /** Errors of any side. */
-  errors: number;
-  /** Bytes of datagrams at once, of streams when they have ended. */
-  bytesIn: number;
-  bytesOut: number;
+/** Is told about sessions, in a worker. */
+export interface Observer {
+  /** It has given its turn back. */
+  turned(session: Recorded): void;
+  /** Nothing is left of it. May be told twice. */
+  gone(session: Recorded): void;
 }
 
 const LEVEL_OF: Readonly<Record<Side, Level>> = {
@@ -50,11 +54,14 @@ export class Service {
   readonly lends: boolean;
   readonly nextId: () => number;
   readonly access: AccessList;
+  readonly room: Room;
   readonly gate: Gate;
   readonly turns: Turns;
-  readonly counters: Counters = { served: 0, refused: 0, errors: 0, bytesIn: 0, bytesOut: 0 };
-
-  constructor({ plan, hooks, log, gather, lends, nextId }: ServiceInput) {
+  readonly counters: Counters;
+  readonly observer: Observer | undefined;
+  readonly outgoing: boolean;
+  constructor(input: ServiceInput) {
+    const { plan, hooks, log, gather, lends, nextId, room, observer, outgoing } = input;
     this.plan = plan;
     this.hooks = hooks;
     this.log = log;
@@ -62,8 +69,31 @@ export class Service {
     this.lends = lends;
     this.nextId = nextId;
     this.access = new AccessList(plan.access);
-    this.gate = new Gate(plan.limits, () => performance.now());
-    this.turns = new Turns(plan.concurrency.max);
+    this.room = room ?? new Room(plan);
+    this.gate = this.room.gate;
+    this.turns = this.room.turns;
+    this.counters = this.room.counters;
+    this.observer = observer;
+    this.outgoing = outgoing ?? false;
+  }
+
+  /** Gives the turn of a session to whoever has waited longest. */
+  leaveTurn(session: Recorded): void {
+    this.room.turns.leave();
+    this.observer?.turned(session);
+  }
+
+  /** A session is over; `source` is what it entered the gate with, undefined when it never did. */
+  leave(session: Recorded, source: string | undefined): void {
+    this.observer?.gone(session);
+    if (source === undefined) return;
+    this.room.gate.leave(source);
+    this.room.parked.retry();
+  }
+
+  /** Of the records of streams that open and close. */
+  get level(): Level {
+    return this.outgoing ? "debug" : "info";
   }
 
   /** Whether the plugin reads in pull form. */

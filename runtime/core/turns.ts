@@ -17,6 +17,11 @@ export class Turns {
     this.#max = max;
   }
 
+  /** How many are queued; those that have gone meanwhile count until their turn comes. */
+  get waiting(): number {
+    return this.#queue.length - this.#head;
+  }
+
   /** Takes a turn, when one is free. */
   enter(): boolean {
     if (this.#taken >= this.#max) return false;

@@ -1,10 +1,13 @@
+import { dirname } from "node:path";
 import * as v from "valibot";
 import { checkRule } from "../core/access.ts";
 import type { Plan, ServicePlan, SinkPlan } from "../core/plan.ts";
 import { addIssues } from "./issues.ts";
 import { mergeAccess, mergeConcurrency, mergeLimits } from "./limits.ts";
 import { Endpoints, expectation } from "./listen.ts";
+import { checkStdio, namesStdio } from "./inherited.ts";
 import { Outlets } from "./outlets.ts";
+import { checkProcess, identityOf, processOf } from "./process.ts";
 import { type Path, show } from "./problem.ts";
 import { resolvePlugin } from "./resolve.ts";
 import {
@@ -29,11 +32,11 @@ export function expand(source: Source): Plan {
   const refused = (path: Path): boolean =>
     result.issues?.some((issue) => path.every((key, index) => issue.path?.[index]?.key === key)) ??
       false;
-  const services = isObject(result.output)
-    ? new Expander(sound(result.output, refused), report).services()
-    : [];
+  const plan = isObject(result.output)
+    ? new Expander(sound(result.output, refused), report, refused).plan()
+    : undefined;
   report.throwIfAny();
-  return { file: source.file, services };
+  return plan!;
 }
 
 /** What is left of a manifest without the parts that the schema has refused. */
@@ -42,6 +45,7 @@ interface Sound {
   readonly sinks: ConstructorParameters<typeof Outlets>[1];
   readonly defaults: CheckedDefaults;
   readonly services: readonly (readonly [string, Partial<CheckedService>])[];
+  readonly top: Partial<Pick<CheckedManifest, "control" | "user" | "group" | "umask">>;
 }
 
 function sound(output: Partial<CheckedManifest>, refused: (path: Path) => boolean): Sound {
@@ -58,27 +62,40 @@ function sound(output: Partial<CheckedManifest>, refused: (path: Path) => boolea
       name,
       Object.fromEntries(keep<unknown>(service, ["services", name])),
     ]),
+    top: Object.fromEntries(keep<unknown>(output as Record<string, unknown>, [])),
   };
 }
 
 class Expander {
   readonly #manifest: Sound;
   readonly #report: Report;
+  readonly #refused: (path: Path) => boolean;
   readonly #endpoints: Endpoints;
   readonly #outlets: Outlets;
   readonly #log: readonly SinkPlan[];
 
-  constructor(manifest: Sound, report: Report) {
+  constructor(manifest: Sound, report: Report, refused: (path: Path) => boolean) {
     this.#manifest = manifest;
     this.#report = report;
+    this.#refused = refused;
     this.#endpoints = new Endpoints(report);
-    this.#outlets = new Outlets(report, manifest.sinks);
+    const stdio = manifest.services.some(([, { listen }]) => namesStdio(listen));
+    this.#outlets = new Outlets(report, manifest.sinks, stdio);
     this.#log = this.#outlets.read(manifest.defaults.log ?? "console", ["defaults", "log"]);
     this.#checkRules(manifest.defaults.access, ["defaults", "access"]);
   }
 
-  services(): ServicePlan[] {
-    return this.#manifest.services.map(([name, service]) => this.#service(name, service));
+  plan(): Plan {
+    const { services, top } = this.#manifest;
+    return {
+      file: this.#report.source.file,
+      services: services.map(([name, service]) => this.#service(name, service)),
+      control: typeof top.control === "string"
+        ? this.#endpoints.control(top.control, ["control"])
+        : top.control,
+      identity: identityOf(top),
+      umask: top.umask,
+    };
   }
 
   /** A key that is missing has been told of already: what stands in its place is never used. */
@@ -86,17 +103,27 @@ class Expander {
     const { defaults } = this.#manifest;
     const path = ["services", name];
     this.#checkRules(service.access, [...path, "access"]);
+    const listen = this.#endpoints.read(service.listen ?? [], [...path, "listen"]);
+    const concurrency = mergeConcurrency([defaults.concurrency, service.concurrency]);
+    const { strategy } = concurrency;
+    // What is said of a strategy that is not known cannot be judged.
+    if (![["defaults"], path].some((block) => this.#refused([...block, "concurrency"]))) {
+      checkProcess(this.#report, service, strategy, path);
+      checkStdio(this.#report, listen, strategy, path);
+    }
     return {
       name,
       plugin: this.#plugin(service.plugin, [...path, "plugin"]),
-      listen: this.#endpoints.read(service.listen ?? [], [...path, "listen"]),
-      concurrency: mergeConcurrency([defaults.concurrency, service.concurrency]),
+      listen,
+      concurrency,
       log: service.log === undefined
         ? this.#log
         : this.#outlets.read(service.log, [...path, "log"]),
       options: service.options ?? {},
-      limits: mergeLimits([defaults.limits, service.limits]),
+      limits: mergeLimits([defaults.limits, service.limits], strategy),
       access: mergeAccess([defaults.access, service.access]),
+      processes: processOf(service),
+      folder: dirname(this.#report.source.file),
     };
   }
 

@@ -1,4 +1,4 @@
-import type { Access, Concurrency, Limits } from "../core/plan.ts";
+import type { Access, Concurrency, Limits, StrategyName } from "../core/plan.ts";
 import type { CheckedDefaults } from "./schema.ts";
 
 /** What holds where a manifest says nothing. */
@@ -14,21 +14,38 @@ export const LIMITS: Limits = {
   overflow: "refuse",
   drain: 10_000,
   start: 10_000,
+  stall: Infinity,
 };
+
+/** How long the event loop of a worker process may be blocked. A thread is watched where it is asked for. */
+const STALL = 30_000;
 
 /** The most processes of `spawn` at once, as socketserver's ForkingMixIn and xinetd have it. */
 const SPAWN_MAX = 40;
 
+/** Whether a service's sessions are served in processes of its own. */
+export function hasProcesses(strategy: StrategyName): boolean {
+  return strategy === "processes" || strategy === "spawn";
+}
+
+/** Whether they are served anywhere else than where the sockets are. */
+export function hasWorkers(strategy: StrategyName): boolean {
+  return strategy === "threads" || hasProcesses(strategy);
+}
+
 type Blocks<Key extends keyof CheckedDefaults> = readonly (CheckedDefaults[Key] | undefined)[];
 
 /** Merges blocks of limits; what stands later wins. */
-export function mergeLimits(blocks: Blocks<"limits">): Limits {
+export function mergeLimits(blocks: Blocks<"limits">, strategy: StrategyName): Limits {
   const limits: Record<string, unknown> = { ...LIMITS };
+  if (hasProcesses(strategy)) limits["stall"] = STALL;
   for (const block of blocks) {
     for (const [key, value] of Object.entries(block ?? {})) {
       if (value !== undefined) limits[key] = value;
     }
   }
+  // A stall of "defaults" is for those services that somebody watches.
+  if (!hasWorkers(strategy)) limits["stall"] = Infinity;
   return limits as unknown as Limits;
 }
 

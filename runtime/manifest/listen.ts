@@ -5,8 +5,9 @@ import type { SocketOptions } from "../core/contract.ts";
 import { type Endpoint, formatEndpoint, parseEndpoint, UNIX_PATH_MAX } from "../core/endpoint.ts";
 import { messageOf } from "../core/errors.ts";
 import type { ListenPlan } from "../core/plan.ts";
+import { checkInherited } from "./inherited.ts";
 import { didYouMean } from "./nearest.ts";
-import { type Path, show } from "./problem.ts";
+import { formatPath, type Path, show } from "./problem.ts";
 import type { CheckedService } from "./schema.ts";
 import { portOf } from "./services.ts";
 import type { Report } from "./source.ts";
@@ -45,6 +46,22 @@ export class Endpoints {
     });
   }
 
+  /** The path of the control socket: `unix:PATH` or the path itself. Undefined when it is wrong. */
+  control(text: string, path: Path): string | undefined {
+    const place = text.replace(/^unix:(?!\/\/)/, "");
+    if (/^\w[\w+]*:/.test(place) || /^@|\0/.test(place) || place === "") {
+      const why = place.startsWith("@")
+        ? ", in a folder: an abstract one is open to everybody"
+        : "";
+      this.#report.add(path, show(text), `a Unix socket, as "unix:./control.sock"${why}`);
+      return undefined;
+    }
+    const absolute = resolve(dirname(this.#report.source.file), place);
+    const endpoint: Endpoint = { transport: "unix", path: absolute };
+    this.#claim(this.#absolute(endpoint, path), text, path);
+    return absolute;
+  }
+
   #one(text: string, options: SocketOptions, path: Path): ListenPlan[] {
     let endpoint: Endpoint;
     try {
@@ -58,6 +75,7 @@ export class Endpoints {
     }
     endpoint = this.#absolute(endpoint, path);
     this.#claim(endpoint, text, path);
+    checkInherited(this.#report, { text, endpoint, options }, path);
     return [{ text, endpoint, options }];
   }
 
@@ -94,7 +112,7 @@ export class Endpoints {
       this.#taken.set(key, path);
       return;
     }
-    const other = earlier.filter((part) => part !== "endpoint").slice(0, 2).join(".");
+    const other = formatPath(earlier.slice(0, 2));
     this.#report.add(
       path,
       `${show(text)} a second time`,
@@ -115,11 +133,13 @@ function shorten(path: string, folder: string): string {
   return below === "" || below.startsWith("..") ? absolute : below;
 }
 
-/** What two endpoints cannot share: TLS and HTTP listen on TCP ports too, and a path holds one socket. */
+/** What two endpoints cannot share: TLS and HTTP listen on TCP ports too, a path holds one socket, stdio: is fd:0. */
 function socketOf(endpoint: Endpoint): string {
   if ("path" in endpoint) {
     return endpoint.path.startsWith("@") ? endpoint.path : resolve(endpoint.path);
   }
+  if (endpoint.transport === "stdio") return "fd:0";
+  if (endpoint.transport === "fd") return `fd:${Number(endpoint.name)}`;
   if ("name" in endpoint || endpoint.transport === "udp") return formatEndpoint(endpoint);
   return formatEndpoint({ ...endpoint, transport: "tcp" });
 }

@@ -4,7 +4,7 @@ import process from "node:process";
 import { pathToFileURL } from "node:url";
 import { codeOf, messageOf } from "../core/errors.ts";
 import { substitute } from "./environment.ts";
-import { importModule } from "./module.ts";
+import { importModule, type VersionOf } from "./module.ts";
 import { ManifestError, type Problem, show } from "./problem.ts";
 import { parseJsonc } from "./jsonc.ts";
 import { Report, type Source } from "./source.ts";
@@ -23,10 +23,11 @@ export const NAMES: readonly string[] = ["portico.json", "portico.jsonc", "porti
 export async function load(
   path: string,
   variables: Readonly<Record<string, string | undefined>> = process.env,
+  versionOf: VersionOf = () => undefined,
 ): Promise<Source> {
   const file = find(resolve(path));
   const raw = /^\.[cm]?[jt]s$/.test(extname(file))
-    ? await loadModule(file)
+    ? await loadModule(file, versionOf)
     : parseJsonc(readText(file), file);
   const report = new Report(raw);
   const value = substitute(raw.value, variables, (...problem) => report.add(...problem));
@@ -34,8 +35,8 @@ export async function load(
   return { ...raw, value };
 }
 
-/** The manifest's file, absolute. */
-function find(path: string): string {
+/** The manifest's file, absolute. @throws ManifestError when there is none, or there are two. */
+export function find(path: string): string {
   const stat = statSync(path, { throwIfNoEntry: false });
   if (stat === undefined) {
     throw failure(
@@ -80,8 +81,9 @@ function readText(file: string): string {
   }
 }
 
-async function loadModule(file: string): Promise<Source> {
-  const result = await importModule(pathToFileURL(file).href);
+async function loadModule(file: string, versionOf: VersionOf): Promise<Source> {
+  const { href } = pathToFileURL(file);
+  const result = await importModule(href, versionOf(href));
   const locate = (): undefined => undefined;
   if ("module" in result) {
     if ("default" in result.module) return { file, value: result.module["default"], locate };

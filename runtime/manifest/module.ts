@@ -14,16 +14,34 @@ export interface ImportFailure {
   readonly cause: unknown;
 }
 
-/** Imports a module by URL; answers with its namespace, or why that failed. Never throws. */
+/**
+ * Imports a module by URL; answers with its namespace, or why that failed. Never throws.
+ *
+ * @param version makes it another module than the one of this URL that was imported before: what has
+ * been changed since is read anew. What it imports in turn is not.
+ */
 export async function importModule(
   url: string,
+  version?: string,
 ): Promise<{ readonly module: Readonly<Record<string, unknown>> } | ImportFailure> {
   try {
-    return { module: await import(url) };
+    return { module: await import(version === undefined ? url : versioned(url, version)) };
   } catch (error) {
     return explain(error);
   }
 }
+
+/**
+ * Bun answers a `file:` URL with a query from its cache, and reads a path with one anew; Node and Deno
+ * take both. A path with one of these letters, or with a drive, is no specifier.
+ */
+function versioned(url: string, version: string): string {
+  const path = url.startsWith("file:") ? fileURLToPath(url) : "";
+  return `${/^\/[^%?#]*$/.test(path) ? path : url}?v=${version}`;
+}
+
+/** The version of a module that has changed since it was imported first; else undefined. */
+export type VersionOf = (url: string) => string | undefined;
 
 /** Whether a runtime has refused TypeScript below node_modules, as Node and Deno do. */
 export function isTypeStrippingRefusal(error: unknown): boolean {

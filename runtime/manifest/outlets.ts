@@ -7,6 +7,9 @@ import { type Path, show } from "./problem.ts";
 import type { CheckedService, CheckedSink } from "./schema.ts";
 import type { Report } from "./source.ts";
 
+/** The types that write to standard output when nothing else is said. */
+const STANDARD: readonly string[] = ["console", "json"];
+
 /** In the place of a sink that is wrong: the report keeps the plan from being used. */
 const nothing = (name: string): SinkPlan => ({ name, type: "none", level: "info", options: {} });
 
@@ -14,10 +17,19 @@ const nothing = (name: string): SinkPlan => ({ name, type: "none", level: "info"
 export class Outlets {
   readonly #report: Report;
   readonly #declared = new Map<string, SinkPlan>();
+  readonly #stdio: boolean;
 
-  /** @param sinks the manifest's `sinks`; undefined in the place of one that the schema has refused. */
-  constructor(report: Report, sinks: Readonly<Record<string, CheckedSink | undefined>>) {
+  /**
+   * @param sinks the manifest's `sinks`; undefined in the place of one that the schema has refused.
+   * @param stdio an endpoint is `stdio:`: standard output is a peer, and nothing for records.
+   */
+  constructor(
+    report: Report,
+    sinks: Readonly<Record<string, CheckedSink | undefined>>,
+    stdio: boolean,
+  ) {
     this.#report = report;
+    this.#stdio = stdio;
     for (const [name, sink] of Object.entries(sinks)) {
       const plan = sink === undefined ? nothing(name) : this.#inline(name, sink, ["sinks", name]);
       this.#declared.set(name, plan);
@@ -58,6 +70,9 @@ export class Outlets {
   ): SinkPlan {
     const check = checkSink({ type, options });
     if ("options" in check) {
+      if (this.#stdio && STANDARD.includes(type)) {
+        return this.#aside({ name, type, level, options: check.options }, path);
+      }
       return { name, type, level, options: this.#absolute(check.options, check.paths) };
     }
     if ("issues" in check) addIssues(this.#report, check.issues, path);
@@ -66,6 +81,18 @@ export class Outlets {
       this.#report.add(typePath, show(type), unknownType, { hint });
     }
     return nothing(name);
+  }
+
+  /** A sink of a standard stream, on the one that is not the peer's. */
+  #aside(plan: SinkPlan, path: Path): SinkPlan {
+    if (plan.options["stream"] === "stdout") {
+      this.#report.add(
+        [...path, "stream"],
+        '"stdout", and an endpoint is stdio:',
+        '"stderr": standard output is the peer there',
+      );
+    }
+    return { ...plan, options: { ...plan.options, stream: "stderr" } };
   }
 
   #absolute(

@@ -11,12 +11,16 @@ const TRANSPORTS: readonly unknown[] = ["stream", "datagram", "http"];
 /**
  * Imports a plugin and checks that it is one. Its options are checked by `checkOptions`.
  *
+ * @param version of code that has changed since it was imported first; see {@link importModule}.
  * @throws PorticoError PLUGIN_NOT_FOUND when it cannot be fetched, PLUGIN_INVALID when it cannot be
  * read or its default export is no plugin of this API.
  */
-export async function loadPlugin(place: ServicePlan["plugin"]): Promise<Plugin> {
+export async function loadPlugin(
+  place: ServicePlan["plugin"],
+  version?: string,
+): Promise<Plugin> {
   if (place.url.startsWith("file:")) checkPackage(fileURLToPath(place.url));
-  const result = await importModule(place.url);
+  const result = await importModule(place.url, version);
   if (!("module" in result)) throw unreadable(place, result);
   const wrong = flaw(result.module["default"]);
   if (wrong !== undefined) throw new PorticoError("PLUGIN_INVALID", wrong);

@@ -2,6 +2,8 @@ import { kindOf } from "../core/endpoint.ts";
 import { type Code, codeOf, PorticoError } from "../core/errors.ts";
 import type { Plan, ServicePlan } from "../core/plan.ts";
 import type { Plugin } from "../core/plugin.ts";
+import { isInherited } from "./inherited.ts";
+import type { VersionOf } from "./module.ts";
 import { checkOptions, loadPlugin } from "./plugin.ts";
 import { dig, type Path, show } from "./problem.ts";
 import { Report, type Source } from "./source.ts";
@@ -20,17 +22,27 @@ export interface PreparedService {
  * @throws ManifestError with everything that is wrong: PLUGIN_NOT_FOUND, PLUGIN_INVALID, PLUGIN_OPTIONS,
  * MANIFEST_INVALID for an endpoint that the plugin does not serve.
  */
-export async function prepare(plan: Plan, source: Source): Promise<PreparedService[]> {
+export async function prepare(
+  plan: Plan,
+  source: Source,
+  versionOf: VersionOf = () => undefined,
+): Promise<PreparedService[]> {
   const report = new Report(source);
-  const services = await Promise.all(plan.services.map((service) => one(service, report)));
+  const services = await Promise.all(
+    plan.services.map((service) => one(service, report, versionOf)),
+  );
   report.throwIfAny();
   return services.filter((service) => service !== undefined);
 }
 
-async function one(plan: ServicePlan, report: Report): Promise<PreparedService | undefined> {
+async function one(
+  plan: ServicePlan,
+  report: Report,
+  versionOf: VersionOf,
+): Promise<PreparedService | undefined> {
   const path = ["services", plan.name];
   try {
-    const plugin = await loadPlugin(plan.plugin);
+    const plugin = await loadPlugin(plan.plugin, versionOf(plan.plugin.url));
     checkTransports(plugin, plan, [...path, "listen"], report);
     const check = await checkOptions(plugin, plan.options);
     if ("options" in check) return { plan, plugin, options: check.options };
@@ -47,10 +59,14 @@ async function one(plan: ServicePlan, report: Report): Promise<PreparedService |
   return undefined;
 }
 
-/** A plugin says whether it serves streams, datagrams or HTTP; its endpoints have to be of these. */
+/**
+ * A plugin says whether it serves streams, datagrams or HTTP; its endpoints have to be of these. What
+ * an inherited socket is can be seen when the server starts: `activation/inherited.ts`.
+ */
 function checkTransports(plugin: Plugin, plan: ServicePlan, path: Path, report: Report): void {
   const array = Array.isArray(dig(report.source.value, path));
   for (const [index, { endpoint, text }] of plan.listen.entries()) {
+    if (isInherited(endpoint)) continue;
     const kind = kindOf(endpoint.transport);
     if (plugin.transports.includes(kind)) continue;
     report.add(

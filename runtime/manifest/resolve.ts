@@ -11,6 +11,8 @@ export const BUILT_IN: readonly string[] = [
   "daytime",
   "discard",
   "echo",
+  "exec",
+  "proxy",
   "qotd",
   "time",
 ];

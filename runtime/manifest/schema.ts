@@ -5,6 +5,7 @@
 import * as v from "valibot";
 import { LEVELS } from "../core/record.ts";
 import { choice, count, duration, entry, integer, noList, rate, size, strict } from "./fields.ts";
+import { IDENTITY_ENTRIES, PROCESS_ENTRIES } from "./process.ts";
 import { SOCKET_ENTRIES } from "./socket.ts";
 
 const SERVICE_NAME = "a name of letters, digits, - and _, which begins with a letter or digit";
@@ -50,11 +51,17 @@ const STRATEGY = `a strategy: ${STRATEGIES.join(", ")}`;
 const strategy = <const S extends string>(word: S) =>
   v.pipe(v.literal(word), v.description("when and where a session is served"));
 const max = entry("sessions served at once; the rest wait their turn, unread", count());
+const WORKERS = 'a whole number from 1 to 1024, or "auto"';
 const workers = entry(
   '"auto" is one for each core',
-  choice('a whole number from 1 to 1024, or "auto"', {
-    number: integer(1, 1024, 'a whole number from 1 to 1024, or "auto"'),
-    string: v.literal("auto", 'a whole number from 1 to 1024, or "auto"'),
+  choice(WORKERS, {
+    number: integer(1, 1024, WORKERS),
+    string: v.pipe(
+      v.string(),
+      v.regex(/^(?:auto|\d+)$/, WORKERS),
+      v.transform((text) => text === "auto" ? text : Number(text)),
+      v.check((value) => value === "auto" || (value >= 1 && value <= 1024), WORKERS),
+    ),
   }),
 );
 
@@ -117,6 +124,10 @@ const limits = strict('an object of limits, as { "sessions": 1000, "idle": "60s"
   ),
   drain: entry("how long a stop waits for sessions to end", duration(false, true)),
   start: entry("how long the plugin's start may take", duration(true, true)),
+  stall: entry(
+    "how long a worker's event loop may be blocked before it is replaced; 30s for processes and spawn",
+    duration(true, true),
+  ),
 });
 
 const RULES = 'a list of addresses, as ["127.0.0.0/8", "::1"]';
@@ -141,6 +152,13 @@ const service = strict('a service: { "plugin": …, "listen": … }', {
   listen: v.pipe(listen, v.description("where it listens")),
   ...shared,
   options: entry("checked by the plugin's own schema", v.unknown()),
+  ...PROCESS_ENTRIES,
+});
+
+const CONTROL = 'the path of a socket, as "unix:./control.sock", or false for none';
+const control = choice(CONTROL, {
+  string: v.pipe(v.string(), v.nonEmpty(CONTROL)),
+  boolean: v.literal(false, CONTROL),
 });
 
 const SERVICES = '{ "NAME": { "plugin": …, "listen": … } }, at least one';
@@ -159,6 +177,8 @@ export const manifest = strict('a manifest: { "services": { … } }', {
     "merged under every service",
     strict("an object with concurrency, log, limits or access", shared),
   ),
+  control: entry("where portico ctl reaches the server; false: nowhere", control),
+  ...IDENTITY_ENTRIES,
   services: v.pipe(
     record(service, SERVICES),
     v.minEntries(1, SERVICES),

@@ -2,12 +2,15 @@ import process from "node:process";
 import { isatty } from "node:tty";
 import type { Sink } from "../core/record.ts";
 import { lineSink } from "./lines.ts";
-import { stdout } from "./stdout.ts";
+import { openNone } from "./none.ts";
+import { standard, type Stream } from "./standard.ts";
 import { terminalLines } from "./text.ts";
 
-/** Lines for people on standard output; in colour where that is a terminal and NO_COLOR is not set. */
-export function openConsole(): Sink {
+/** Lines for people on a standard stream; in colour where that is a terminal and NO_COLOR is not set. */
+export function openConsole(stream?: Stream): Sink {
+  const writer = standard(stream);
+  if (writer === undefined) return openNone();
   const { NO_COLOR, TERM } = process.env;
-  const colour = isatty(1) && !NO_COLOR && TERM !== "dumb";
-  return lineSink(stdout(), terminalLines(colour));
+  const colour = isatty(stream === "stderr" ? 2 : 1) && !NO_COLOR && TERM !== "dumb";
+  return lineSink(writer, terminalLines(colour));
 }

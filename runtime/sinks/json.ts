@@ -1,9 +1,11 @@
 import type { Sink } from "../core/record.ts";
 import { jsonLine } from "./line.ts";
 import { lineSink } from "./lines.ts";
-import { stdout } from "./stdout.ts";
+import { openNone } from "./none.ts";
+import { standard, type Stream } from "./standard.ts";
 
-/** One record a line on standard output, for programs. */
-export function openJson(): Sink {
-  return lineSink(stdout(), jsonLine);
+/** One record a line on a standard stream, for programs. */
+export function openJson(stream?: Stream): Sink {
+  const writer = standard(stream);
+  return writer === undefined ? openNone() : lineSink(writer, jsonLine);
 }

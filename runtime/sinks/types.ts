@@ -29,19 +29,31 @@ export const FILE_OPTIONS = strict('{ "type": "file", "path": … }', {
   ),
 });
 
+const STREAM = '"stdout" or "stderr"';
+
+/** The options of the sinks that write to a standard stream. */
+export const STREAM_OPTIONS = strict('{ "type": "console" }', {
+  stream: v.optional(
+    v.pipe(
+      v.picklist(["stdout", "stderr"], STREAM),
+      v.description(`${STREAM}; stdout when silent, but stderr where an endpoint is stdio:`),
+    ),
+  ),
+});
+
 const NO_OPTIONS = strict("no options", {});
 
 /** The sinks that this version has. */
 export const SINK_TYPES: Readonly<Record<string, SinkType>> = {
   console: {
-    schema: NO_OPTIONS,
+    schema: STREAM_OPTIONS,
     paths: [],
-    open: async () => (await import("./console.ts")).openConsole(),
+    open: async (options) => (await import("./console.ts")).openConsole(streamOf(options)),
   },
   json: {
-    schema: NO_OPTIONS,
+    schema: STREAM_OPTIONS,
     paths: [],
-    open: async () => (await import("./json.ts")).openJson(),
+    open: async (options) => (await import("./json.ts")).openJson(streamOf(options)),
   },
   file: {
     schema: FILE_OPTIONS,
@@ -56,6 +68,10 @@ export const SINK_TYPES: Readonly<Record<string, SinkType>> = {
     open: async () => (await import("./none.ts")).openNone(),
   },
 };
+
+function streamOf(options: Readonly<Record<string, unknown>>): "stdout" | "stderr" | undefined {
+  return (options as v.InferOutput<typeof STREAM_OPTIONS>).stream;
+}
 
 function canAppend(path: string): Support {
   try {

@@ -49,9 +49,10 @@ function closed(record: LogRecord, field: (name: string) => string): string {
     ? " by the peer"
     : `, ${field("reason")},`;
   field("reason");
-  return `closed${why} after ${field("durationMs")} ms, ${field("bytesIn")} B in, ${
-    field("bytesOut")
-  } B out`;
+  const bytes = record["bytesIn"] === undefined
+    ? ""
+    : `, ${field("bytesIn")} B in, ${field("bytesOut")} B out`;
+  return `closed${why} after ${field("durationMs")} ms${bytes}`;
 }
 
 function refused(record: LogRecord, field: (name: string) => string): string {

@@ -1,4 +1,4 @@
-import { startHere } from "./place.ts";
+import { startHere } from "./here.ts";
 import type { Strategy } from "./strategy.ts";
 
 /** On the event loop, `max` at once, the rest wait their turn. */

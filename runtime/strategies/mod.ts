@@ -1,14 +1,16 @@
 /** The strategies, by name. */
 import type { StrategyName } from "../core/plan.ts";
 import { async } from "./async.ts";
-import { later } from "./later.ts";
+import { processes } from "./processes.ts";
 import { serial } from "./serial.ts";
+import { spawn } from "./spawn.ts";
 import type { Strategy } from "./strategy.ts";
+import { threads } from "./threads.ts";
 
 export const STRATEGIES: Readonly<Record<StrategyName, Strategy>> = {
   serial,
   async,
-  threads: later("threads"),
-  processes: later("processes"),
-  spawn: later("spawn"),
+  threads,
+  processes,
+  spawn,
 };

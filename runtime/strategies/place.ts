@@ -1,112 +1,114 @@
-/** One place where a service lives: the plugin started once, and the endpoints, in this thread. */
-import type { BindableEndpoint, DatagramSocket, Listener } from "../core/contract.ts";
-import type { Address } from "../core/endpoint.ts";
-import { kindOf } from "../core/endpoint.ts";
+/**
+ * One place where a service lives, in this thread: the plugin started once, and the ways that its
+ * sessions take. Where the sockets are, here or in another process, is not its affair.
+ */
 import { LAST_WORDS } from "../core/drain.ts";
 import { hookError, makeLogger, startPlugin } from "../core/hooks.ts";
+import { Outgoing } from "../core/outgoing.ts";
 import { Packets } from "../core/packets.ts";
 import { Pipeline } from "../core/pipeline.ts";
-import type { ListenPlan } from "../core/plan.ts";
 import type { Hooks } from "../core/plugin.ts";
-import { Service } from "../core/service.ts";
-import type { Host, ReadyService, RunningService, ServiceStatus } from "./strategy.ts";
+import type { Room } from "../core/room.ts";
+import { type Observer, Service } from "../core/service.ts";
+import { Takings } from "../core/takings.ts";
+import { scopeOf } from "./scope.ts";
+import type { Host, ReadyService } from "./strategy.ts";
 
-/** Starts a service here. @throws PorticoError, with nothing left behind. */
-export async function startHere(ready: ReadyService, host: Host): Promise<RunningService> {
-  const { plan, plugin, options, log } = ready;
-  const ending = new AbortController();
-  const context = {
-    options,
-    service: plan.name,
-    log: makeLogger(log, plan.name),
-    signal: ending.signal,
-  };
-  const hooks = await startPlugin(plugin.name, () => plugin.start(context), plan.limits.start);
-  const place = new Place(ready, host, hooks, ending);
-  try {
-    for (const listen of plan.listen) await place.open(listen);
-  } catch (error) {
-    await place.stop(0);
-    throw error;
-  }
-  return place;
+/** What a place is made of. */
+export interface PlaceInput {
+  readonly ready: ReadyService;
+  readonly host: Pick<Host, "adapter" | "gather" | "nextId">;
+  readonly room?: Room | undefined;
+  readonly observer?: Observer;
 }
 
-class Place implements RunningService {
-  readonly #service: Service;
-  readonly #host: Host;
+export class Place {
+  readonly service: Service;
+  readonly streams: Pipeline;
+  readonly packets: Packets;
+  /** The way of streams whose plugin takes the descriptor itself. */
+  readonly takings: Takings | undefined;
+  readonly #outgoing: Outgoing;
   readonly #ending: AbortController;
-  readonly #streams: Pipeline;
-  readonly #packets: Packets;
-  readonly #sockets: (Listener | DatagramSocket)[] = [];
-  #stopped: Promise<void> | undefined = undefined;
-  /** {@link stop} was called a second time. */
   readonly #hurried = Promise.withResolvers<void>();
 
-  constructor(
-    { plan, log }: ReadyService,
-    host: Host,
-    hooks: Hooks<unknown>,
+  private constructor(
+    service: Service,
+    outgoing: Outgoing,
+    takings: Takings | undefined,
     ending: AbortController,
   ) {
-    const { adapter, gather, nextId } = host;
-    const { lends } = adapter.features;
-    this.#service = new Service({ plan, hooks, log, gather, lends, nextId });
-    this.#host = host;
+    this.service = service;
+    this.#outgoing = outgoing;
     this.#ending = ending;
-    this.#streams = new Pipeline(this.#service);
-    this.#packets = new Packets(this.#service);
+    this.streams = new Pipeline(service);
+    this.packets = new Packets(service);
+    this.takings = takings;
   }
 
-  get addresses(): readonly Address[] {
-    return this.#sockets.map((socket) => socket.address);
-  }
-
-  async open({ endpoint, options }: ListenPlan): Promise<void> {
-    const { adapter } = this.#host;
-    const place = endpoint as BindableEndpoint;
-    const socket = kindOf(endpoint.transport) === "datagram"
-      ? await adapter.bind(place, this.#packets.table, options)
-      : await adapter.listen(place, this.#streams.table, options);
-    this.#sockets.push(socket);
-    this.#service.log.emit("info", "listening", {
-      service: this.#service.plan.name,
-      endpoint: String(socket.address),
-    });
-  }
-
-  status(): ServiceStatus {
-    return {
-      service: this.#service.plan.name,
-      endpoints: this.addresses.map(String),
-      live: this.#streams.deadlines.count + this.#packets.live,
-      ...this.#service.counters,
+  /** Starts the plugin. @throws PorticoError START_FAILED, START_TIMEOUT, PLUGIN_INVALID. */
+  static async start({ ready, host, room, observer }: PlaceInput): Promise<Place> {
+    const { plan, plugin, options, log } = ready;
+    const { adapter, gather, nextId } = host;
+    const ending = new AbortController();
+    const { lends } = adapter.features;
+    const outgoing = new Outgoing({ plan, log, gather, lends, nextId }, adapter);
+    const context = {
+      options,
+      service: plan.name,
+      log: makeLogger(log, plan.name),
+      signal: ending.signal,
+      scope: scopeOf(plan.concurrency.strategy),
+      connect: outgoing.connect,
     };
-  }
-
-  stop(limit: number): Promise<void> {
-    if (this.#stopped === undefined) this.#stopped = this.#end(limit);
-    else {
-      this.#hurried.resolve();
-      void Promise.all([this.#streams.drain(limit), this.#packets.drain(limit)]);
+    let hooks: Hooks<unknown>;
+    try {
+      hooks = await startPlugin(plugin.name, () => plugin.start(context), plan.limits.start);
+    } catch (error) {
+      await outgoing.drain(0);
+      throw error;
     }
-    return this.#stopped;
+    const service = new Service({ plan, hooks, log, gather, lends, nextId, room, observer });
+    const takings = hooks.take === undefined
+      ? undefined
+      : new Takings(service, await adapter.descriptors());
+    return new Place(service, outgoing, takings, ending);
   }
 
-  async #end(limit: number): Promise<void> {
-    const { hooks, log, plan } = this.#service;
-    const live = this.#streams.deadlines.count + this.#packets.live;
-    if (live > 0) log.emit("info", "drain", { service: plan.name, live, limitMs: limit });
-    const listeners = this.#sockets.filter((socket) => !("send" in socket));
-    await Promise.all(listeners.map((listener) => listener.close()));
-    // Datagram sockets stay open until what they received is answered.
-    await Promise.all([this.#streams.drain(limit), this.#packets.drain(limit)]);
-    await Promise.all(this.#sockets.map((socket) => socket.close()));
+  /** Sessions held or served now. */
+  get live(): number {
+    return this.streams.deadlines.count + this.packets.live + (this.takings?.live ?? 0);
+  }
+
+  /** Lets the sessions end, for up to `limit` ms. To `keep` those that wait: they are served too. */
+  async drain(limit: number, keep = false): Promise<void> {
+    await Promise.all([
+      this.streams.drain(limit, keep),
+      this.packets.drain(limit),
+      this.takings?.drain(limit, keep),
+    ]);
+  }
+
+  /** Takes newcomers again, after a drain. */
+  reopen(): void {
+    this.streams.reopen();
+    this.takings?.reopen();
+  }
+
+  /** The plugin's `stop` must not take as long as it likes any more. */
+  hurry(): void {
+    this.#hurried.resolve();
+  }
+
+  /** Runs the plugin's `stop`. To be called once, when no session is left. */
+  async end(): Promise<void> {
+    const { hooks } = this.service;
     this.#ending.abort(new DOMException("the service stops", "AbortError"));
+    await this.#outgoing.drain(0);
     if (hooks.stop !== undefined) await this.#stopPlugin(() => hooks.stop!());
   }
 
-  /** Runs the plugin's `stop`. It has all the time that it wants, until somebody is in a hurry. */
+  /** The plugin's `stop` has all the time that it wants, until somebody is in a hurry. */
   async #stopPlugin(stop: () => void | Promise<void>): Promise<void> {
     let over = false;
     let timer: ReturnType<typeof setTimeout> | undefined;
@@ -119,7 +121,7 @@ class Place implements RunningService {
     try {
       await Promise.race([stop(), late]);
     } catch (error) {
-      this.#service.report(hookError(error));
+      this.service.report(hookError(error));
     }
     over = true;
     clearTimeout(timer);

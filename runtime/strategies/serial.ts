@@ -1,4 +1,4 @@
-import { startHere } from "./place.ts";
+import { startHere } from "./here.ts";
 import type { Strategy } from "./strategy.ts";
 
 /** One session at a time, the others wait in order: `TCPServer` as it is, inetd's `wait`. */

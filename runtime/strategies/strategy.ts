@@ -2,12 +2,15 @@
  * The interface of a strategy. It decides in how many places a service lives, and when a session
  * gets its turn; what a place does is always the same: `place.ts`.
  */
+import type { ServiceStatus } from "../control/control.ts";
 import type { Adapter, Support } from "../core/contract.ts";
+import type { Inherited, Inspected } from "../core/descriptors.ts";
 import type { Address } from "../core/endpoint.ts";
 import type { Gather } from "../core/gather.ts";
 import type { Log } from "../core/log.ts";
-import type { ServicePlan, StrategyName } from "../core/plan.ts";
+import type { ListenPlan, ServicePlan, StrategyName } from "../core/plan.ts";
 import type { Plugin } from "../core/plugin.ts";
+import type { Room } from "../core/room.ts";
 
 /** A service that has passed every check: its plugin is loaded, its options are the schema's. */
 export interface ReadyService {
@@ -15,7 +18,12 @@ export interface ReadyService {
   readonly plugin: Plugin;
   readonly options: unknown;
   readonly log: Log;
+  /** Another one when the plugin's code is. It is asked when somebody wants to compare. */
+  readonly stamp?: () => string;
 }
+
+/** A socket that somebody else has opened, and its descriptor. */
+export type Found = Inspected & { readonly fd: number };
 
 /** What all services of one process share. */
 export interface Host {
@@ -23,42 +31,53 @@ export interface Host {
   readonly gather: Gather;
   /** Gives the next session number. */
   readonly nextId: () => number;
+  /** The module that a worker runs, absolute. */
+  readonly worker: string;
+  /** The sockets of an endpoint that somebody else has opened: `fd:`, `systemd:`, `stdio:`. */
+  readonly inherit: (listen: ListenPlan) => Promise<readonly Found[]>;
 }
 
-/** What a service is doing; sums over all its places. */
-export interface ServiceStatus {
-  readonly service: string;
-  readonly endpoints: readonly string[];
-  /** Sessions held or served now. */
-  readonly live: number;
-  readonly served: number;
-  readonly refused: number;
-  readonly errors: number;
-  readonly bytesIn: number;
-  readonly bytesOut: number;
+/** What a service takes over from the one that it replaces. */
+export interface Legacy {
+  /** Its sockets, by the text of their endpoint. Those that are not taken are closed by whoever gave them. */
+  readonly sockets: Map<string, Inherited[]>;
+  readonly room?: Room | undefined;
 }
 
 /** A service that runs. */
 export interface RunningService {
   /** What is really bound, in the order of the manifest. */
   readonly addresses: readonly Address[];
+  /** What a successor counts on with. */
+  readonly room: Room;
   status(): ServiceStatus;
+  /** Duplicates of its sockets, by the text of their endpoint; whoever asks has to close them. */
+  duplicates(): Promise<Map<string, Inherited[]>>;
+  /** Accepts no more; newcomers wait in the kernel's queues. Sessions go on. */
+  suspend(): Promise<void>;
+  /** Accepts again, after {@link suspend} or {@link drain}. */
+  resume(): Promise<void>;
+  /** {@link suspend}, then waits up to `limit` ms for the sessions to end, and closes the rest. */
+  drain(limit: number): Promise<void>;
   /**
    * Stops accepting, waits up to `limit` ms for the sessions to end, closes the rest, then runs the
    * plugin's `stop`. A second call shortens the wait. Never rejects.
+   *
+   * @param keep somebody else goes on with the sockets: their files stay, and who waits for a turn
+   * is served, not refused.
    */
-  stop(limit: number): Promise<void>;
+  stop(limit: number, keep?: boolean): Promise<void>;
 }
 
 /** One way of running a service. To add one: a file beside this one, and a line in `mod.ts`. */
 export interface Strategy {
   readonly name: StrategyName;
   /** Whether it can run the service here; asked before anything is bound. */
-  check(plan: ServicePlan): Support;
+  check(plan: ServicePlan, adapter: Adapter): Support;
   /**
    * Starts the plugin and opens the endpoints; all or nothing.
    *
    * @throws PorticoError when the plugin does not start, or an endpoint cannot be opened.
    */
-  start(service: ReadyService, host: Host): Promise<RunningService>;
+  start(service: ReadyService, host: Host, legacy: Legacy): Promise<RunningService>;
 }

@@ -5,6 +5,7 @@ import type { Support } from "../../runtime/core/contract.ts";
 import { loadAdapter } from "../../adapters/mod.ts";
 import { makeAdapter } from "../../adapters/node/mod.ts";
 import { within } from "../until.ts";
+import { adopting } from "./adopted.ts";
 import type { Harness } from "./harness.ts";
 import { MemoryHarness } from "./memory.ts";
 import { SocketHarness } from "./sockets.ts";
@@ -41,6 +42,11 @@ export async function harnesses(): Promise<Map<string, () => Harness>> {
   if (!all.has(node.name)) {
     const halfClose = await probeHalfClose();
     all.set(node.name, () => new SocketHarness(node, halfClose));
+  }
+  for (const [name, make] of [...all]) {
+    const { adapter, halfClose } = make();
+    if (adapter.features.descriptors !== true) continue;
+    all.set(`${name}, adopting`, () => new SocketHarness(adopting(adapter), halfClose));
   }
   return all;
 }

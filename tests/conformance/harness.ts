@@ -1,5 +1,5 @@
 /** What the suite needs of the world around an adapter: peers, places to listen, and to be tidied up. */
-import type { Adapter, BindableEndpoint, Support } from "../../runtime/core/contract.ts";
+import type { Adapter, NamedEndpoint, Support } from "../../runtime/core/contract.ts";
 import type { Address } from "../../runtime/core/endpoint.ts";
 
 /** The transports that the suite knows. */
@@ -56,7 +56,7 @@ export interface Harness {
   /** Whether what the adapter is built on keeps its word after a peer's half-close. */
   readonly halfClose: Support;
   /** A place that is free: port 0 of 127.0.0.1, or a path in a folder of its own. */
-  place(transport: Tested): BindableEndpoint;
+  place(transport: Tested): NamedEndpoint;
   connect(to: Address, options?: ConnectOptions): Promise<StreamPeer>;
   /** @param from the host of an Internet peer. */
   join(transport: DatagramTransport, from?: string): Promise<DatagramPeer>;

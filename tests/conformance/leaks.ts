@@ -74,7 +74,8 @@ export const connectionLeaks: readonly Case[] = [
         return server.connections.length;
       }
       (await stage.connect(server)).end();
-      await until("its close", () => server.connections[0]!.closed);
+      const first = await server.connection(0);
+      await until("its close", () => first.closed);
       await stage.settle();
       const before = count();
       for (let i = 0; i < 200; i++) (await stage.connect(server)).end();

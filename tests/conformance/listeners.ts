@@ -1,6 +1,6 @@
 /** Listeners: what they are bound to, what they refuse, and what is left when they close. */
 import assert from "node:assert/strict";
-import type { BindableEndpoint } from "../../runtime/core/contract.ts";
+import type { NamedEndpoint } from "../../runtime/core/contract.ts";
 import { Address, formatEndpoint } from "../../runtime/core/endpoint.ts";
 import { until, within } from "../until.ts";
 import { text } from "./harness.ts";
@@ -13,7 +13,7 @@ const echo: Behaviour = {
   end: (connection) => connection.end(),
 };
 
-function endpointOf({ transport, host, port, path }: Address): BindableEndpoint {
+function endpointOf({ transport, host, port, path }: Address): NamedEndpoint {
   return host === ""
     ? { transport: transport as "unix", path }
     : { transport: transport as "tcp", host, port };

@@ -1,5 +1,5 @@
 /** Peers of the memory adapter. */
-import type { BindableEndpoint } from "../../runtime/core/contract.ts";
+import type { NamedEndpoint } from "../../runtime/core/contract.ts";
 import { Address } from "../../runtime/core/endpoint.ts";
 import type { MemoryDatagrams, MemoryPeer } from "../../adapters/memory/mod.ts";
 import { MemoryAdapter } from "../../adapters/memory/mod.ts";
@@ -33,7 +33,7 @@ export class MemoryHarness implements Harness {
   readonly halfClose = true;
   #port = 40000;
 
-  place(transport: Tested): BindableEndpoint {
+  place(transport: Tested): NamedEndpoint {
     return transport === "tcp" || transport === "udp"
       ? { transport, host: "127.0.0.1", port: 0 }
       : { transport, path: `/memory/${this.#port++}.sock` };
@@ -43,7 +43,7 @@ export class MemoryHarness implements Harness {
     const from = to.transport === "unix"
       ? new Address("unix", "", 0, "")
       : new Address("tcp", "127.0.0.1", this.#port++, "");
-    return Promise.resolve(new Peer(this.adapter.connect(to, from), from, to, reading));
+    return Promise.resolve(new Peer(this.adapter.peer(to, from), from, to, reading));
   }
 
   join(transport: DatagramTransport): Promise<DatagramPeer> {

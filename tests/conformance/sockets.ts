@@ -10,8 +10,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type {
   Adapter,
-  BindableEndpoint,
   DatagramSocket,
+  NamedEndpoint,
   Support,
 } from "../../runtime/core/contract.ts";
 import { Address } from "../../runtime/core/endpoint.ts";
@@ -63,7 +63,7 @@ export class SocketHarness implements Harness {
     this.halfClose = halfClose;
   }
 
-  place(transport: Tested): BindableEndpoint {
+  place(transport: Tested): NamedEndpoint {
     if (transport === "tcp" || transport === "udp") {
       return { transport, host: "127.0.0.1", port: 0 };
     }

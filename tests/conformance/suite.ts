@@ -3,15 +3,20 @@
  * adapter does not offer is skipped with its own reason; its name is never asked.
  */
 import type { Support } from "../../runtime/core/contract.ts";
+import { adoption } from "./adoption.ts";
 import { bursts, groups } from "./bursts.ts";
+import { connecting } from "./connecting.ts";
 import { datagrams } from "./datagrams.ts";
+import { admissions } from "./descriptors.ts";
 import { endings } from "./endings.ts";
 import { files } from "./files.ts";
 import { flow } from "./flow.ts";
+import { dialing, handover } from "./handover.ts";
 import type { Harness, Tested } from "./harness.ts";
 import { connectionLeaks, leaks } from "./leaks.ts";
 import { binding, listeners } from "./listeners.ts";
 import { datagramOptions, noDelay, refusals, streamOptions } from "./options.ts";
+import { inspections, passing } from "./passing.ts";
 import type { Case } from "./stage.ts";
 import { play } from "./stage.ts";
 import { streams } from "./streams.ts";
@@ -27,12 +32,19 @@ const FOR_STREAMS: readonly Case[] = [
   ...streamOptions,
   ...noDelay,
   ...connectionLeaks,
+  ...connecting,
+  ...adoption,
+  ...admissions,
+  ...passing,
+  ...inspections,
 ];
 const FOR_DATAGRAMS: readonly Case[] = [
   ...datagrams,
   ...bursts,
   ...groups,
   ...datagramOptions,
+  ...handover,
+  ...dialing,
 ];
 
 /** The cases of one transport. */

@@ -23,7 +23,7 @@ describe("stop", () => {
     const drain = await play.record("drain");
     assert.equal(drain.live, 2);
     assert.equal(drain.limitMs, 5000);
-    assert.throws(() => play.adapter.connect(address), { code: "ECONNREFUSED" });
+    assert.throws(() => play.adapter.peer(address), { code: "ECONNREFUSED" });
     served.write("still served");
     await until("the echo", () => served.text() === "still served");
     assert.equal(stopped, false);

@@ -12,7 +12,8 @@ import type { Hooks } from "../../runtime/core/plugin.ts";
 import type { LogRecord } from "../../runtime/core/record.ts";
 import { Service } from "../../runtime/core/service.ts";
 import type { ReadyService } from "../../runtime/server.ts";
-import { lacking, startServer } from "../../runtime/server.ts";
+import { lacking } from "../../runtime/server.ts";
+import { startServer } from "../start.ts";
 import { until } from "../until.ts";
 import { pluginOf, UNLIMITED } from "./stage.ts";
 
@@ -50,6 +51,7 @@ function ready(
       options: {},
       limits: { ...UNLIMITED, start: 50 },
       access: { allow: [], deny: [] },
+      processes: { env: {} },
     },
     plugin: pluginOf(hooks),
     options: {},
@@ -73,7 +75,7 @@ describe("startServer", () => {
       "one tcp://127.0.0.1:1",
       "two tcp://127.0.0.1:2",
     ]);
-    const peers = running.endpoints.map(({ address }) => adapter.connect(address));
+    const peers = running.endpoints.map(({ address }) => adapter.peer(address));
     for (const peer of peers) peer.write("hello");
     await until("both echoes", () => peers.every((peer) => peer.text() === "hello"));
     await running.kill();
@@ -99,7 +101,7 @@ describe("startServer", () => {
     assert.ok(stopped.includes("first"));
     assert.equal(stopped.includes("third"), false);
     for (const port of [1, 3]) {
-      assert.throws(() => adapter.connect(`tcp://127.0.0.1:${port}`), { code: "ECONNREFUSED" });
+      assert.throws(() => adapter.peer(`tcp://127.0.0.1:${port}`), { code: "ECONNREFUSED" });
     }
   });
 
@@ -117,7 +119,7 @@ describe("startServer", () => {
       message: /service "second": backlog of tcp:\/\/127\.0\.0\.1:2: there is no socket/,
     });
     assert.equal(starts, 0);
-    assert.throws(() => adapter.connect("tcp://127.0.0.1:1"), { code: "ECONNREFUSED" });
+    assert.throws(() => adapter.peer("tcp://127.0.0.1:1"), { code: "ECONNREFUSED" });
   });
 
   test("lacking names transports, options and strategies, with their reasons", () => {

@@ -7,8 +7,8 @@ import { Log } from "../../runtime/core/log.ts";
 import type { Access, Concurrency, Limits } from "../../runtime/core/plan.ts";
 import type { Hooks, Plugin } from "../../runtime/core/plugin.ts";
 import type { Level, LogRecord } from "../../runtime/core/record.ts";
-import type { Running } from "../../runtime/server.ts";
-import { startServer } from "../../runtime/server.ts";
+import type { Server } from "../../runtime/server.ts";
+import { startServer } from "../start.ts";
 import { turns, until, within } from "../until.ts";
 
 /** Nothing is limited. */
@@ -24,6 +24,7 @@ export const UNLIMITED: Limits = {
   overflow: "refuse",
   drain: 1000,
   start: 1000,
+  stall: Infinity,
 };
 
 export interface Settings {
@@ -43,9 +44,9 @@ export function pluginOf(hooks: Hooks<never>): Plugin {
 export class Stage {
   readonly adapter: MemoryAdapter;
   readonly records: LogRecord[];
-  readonly running: Running;
+  readonly running: Server;
 
-  constructor(adapter: MemoryAdapter, records: LogRecord[], running: Running) {
+  constructor(adapter: MemoryAdapter, records: LogRecord[], running: Server) {
     this.adapter = adapter;
     this.records = records;
     this.running = running;
@@ -63,7 +64,7 @@ export class Stage {
   /** A peer; from an address of its own when none is given. */
   connect(host?: string): MemoryPeer {
     const from = host === undefined ? undefined : new Address("tcp", host, 1234, "");
-    return this.adapter.connect(this.address, from);
+    return this.adapter.peer(this.address, from);
   }
 
   /** Sends a datagram; its answers are in {@link answers}. */
@@ -126,6 +127,7 @@ export async function stage(
         options: settings.options,
         limits: { ...UNLIMITED, ...settings.limits },
         access: { allow: [], deny: [], ...settings.access },
+        processes: { env: {} },
       },
       plugin: "start" in plugin ? plugin as unknown as Plugin : pluginOf(plugin),
       options: settings.options ?? {},

@@ -5,20 +5,25 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
+import { once } from "node:events";
+import { createServer } from "node:net";
 import { join } from "node:path";
 import { describe, test, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 import { loadAdapter } from "../../adapters/mod.ts";
 import { parseEndpoint } from "../../runtime/core/endpoint.ts";
 import { folder } from "../folder.ts";
+import { until } from "../until.ts";
+import { knock } from "./peers.ts";
 import { lacks, Program, shell } from "./programs.ts";
 import { serve, type Server } from "./server.ts";
 
 const EXAMPLES = fileURLToPath(new URL("../../examples", import.meta.url).href);
-const { unixgram } = (await loadAdapter()).features.transports;
+const { descriptors, transports: { unixgram } } = (await loadAdapter()).features;
 
 interface Example {
   readonly root: string;
@@ -27,16 +32,20 @@ interface Example {
   readonly server: Server;
 }
 
-/** A root with one example in it: as it is, but for the ports, which the kernel chooses. */
-async function example(t: TestContext, name: string): Promise<Example> {
+/** A root with one example in it: as it is, but for the ports, which the kernel chooses when `free` asks it to. */
+async function example(
+  t: TestContext,
+  name: string,
+  free = (head: string): string => head.replace(/("(?:tcp|udp):\/\/127\.0\.0\.1):\d+"/g, '$1:0"'),
+): Promise<Example> {
   const root = folder(t, {});
   const home = join(root, "examples", name);
   mkdirSync(home, { recursive: true });
   for (const file of readdirSync(join(EXAMPLES, name))) {
-    if (/\.ts$/.test(file)) symlinkSync(join(EXAMPLES, name, file), join(home, file));
+    if (/\.(?:ts|sh)$/.test(file)) symlinkSync(join(EXAMPLES, name, file), join(home, file));
   }
   const head = readFileSync(join(EXAMPLES, name, "portico.json"), "utf8");
-  const freed = head.replace(/("(?:tcp|udp):\/\/127\.0\.0\.1):\d+"/g, '$1:0"');
+  const freed = free(head);
   assert.notEqual(freed, head);
   // What cannot be had here is refused before anything is bound; the other transports are tried all the same.
   const possible = unixgram === true ? freed : freed.replace(/,\s*"unixgram:[^"]*"/, "");
@@ -223,5 +232,85 @@ describe("examples/upper", () => {
     assert.equal(await shell(t, ".", `head -c 5000 /dev/zero | nc -N 127.0.0.1 ${tcp}`), "");
     await server.record({ event: "close", service: "upper", reason: "error" });
     assert.equal(await shell(t, ".", `echo again | nc -N 127.0.0.1 ${tcp}`), "1 AGAIN\n");
+  });
+});
+
+/** Whether a process works in a folder. */
+function isIn(pid: string, home: string): boolean {
+  try {
+    return readlinkSync(`/proc/${pid}/cwd`) === home;
+  } catch {
+    return false;
+  }
+}
+
+describe("examples/inetd", () => {
+  test("examples/inetd runs a program for each peer, on TCP, UDP and Unix sockets", {
+    skip: descriptors === true ? lacks("nc", "wc", "date") : descriptors.reason,
+  }, async (t) => {
+    const { root, server } = await example(t, "inetd");
+    const tcp = (service: string): number => port(server, service, "tcp");
+    const talk = "printf 'Ada\\n\\nbye\\n'";
+    const unix = "examples/inetd/greet.sock";
+    const [greeted, neighbour, counted, date] = await Promise.all([
+      shell(t, root, `${talk} | nc 127.0.0.1 ${tcp("greet")}`),
+      shell(t, root, `echo bye | nc -U ${unix}`),
+      shell(t, root, `printf hello | nc -N 127.0.0.1 ${tcp("count")}`),
+      shell(t, root, `echo | nc -u -w1 127.0.0.1 ${port(server, "date", "udp")}`),
+    ]);
+    assert.equal(
+      greeted,
+      "Good day, 127.0.0.1. What is your name?\nPleased to meet you, Ada.\n" +
+        "Everybody has a name.\nGood bye.\n",
+    );
+    assert.equal(neighbour, "Good day. What is your name?\nGood bye.\n");
+    assert.equal(counted.trim(), "5");
+    assert.match(date, /UTC/);
+    await server.record({ event: "log", level: "warn", text: "somebody without a name" });
+    await server.count(2, { event: "close", service: "greet", exit: 0 });
+    await server.stop();
+    assert.equal(existsSync(join(root, unix)), false);
+  });
+  test("examples/inetd leaves no program behind, however it is stopped", {
+    skip: descriptors === true ? lacks("nc") : descriptors.reason,
+  }, async (t) => {
+    const { root, server } = await example(t, "inetd");
+    const talk = new Program(t, root, "nc", "127.0.0.1", `${port(server, "greet", "tcp")}`);
+    await talk.says("What is your name?");
+    assert.ok(readdirSync("/proc").some((pid) => isIn(pid, join(root, "examples/inetd"))));
+    // The second one is somebody in a hurry.
+    server.signal("SIGTERM");
+    await server.record({ event: "drain" });
+    server.signal("SIGTERM");
+    await server.ended();
+    talk.end();
+    await talk.ended();
+    const home = join(root, "examples/inetd");
+    await until("the end of greet.sh", () => !readdirSync("/proc").some((pid) => isIn(pid, home)));
+  });
+});
+
+describe("examples/proxy", () => {
+  test("examples/proxy passes on what nc says, to one target and the other", {
+    skip: lacks("nc"),
+  }, async (t) => {
+    const server = createServer().listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const { port: target } = server.address() as { port: number };
+    await new Promise((resolve) => server.close(resolve));
+    const { root, server: proxy } = await example(
+      t,
+      "proxy",
+      (head) =>
+        head.replaceAll('127.0.0.1:7086"', '127.0.0.1:0"').replaceAll(/7087"/g, `${target}"`),
+    );
+    const say = (way: string): Promise<string> => shell(t, root, `printf hello | nc ${way}`);
+    const tcp = `-N 127.0.0.1 ${port(proxy, "front", "tcp")}`;
+    assert.equal(await say(tcp), "hello");
+    assert.equal(await say(tcp), "HELLO");
+    assert.equal(await say("-N -U examples/proxy/front.sock"), "hello");
+    assert.equal(await say(`-u -w1 127.0.0.1 ${port(proxy, "front", "udp")}`), "hello");
+    await proxy.kill();
+    assert.equal(await knock(`tcp://127.0.0.1:${target}`), "ECONNREFUSED");
   });
 });

@@ -16,7 +16,8 @@ import { Log } from "../../runtime/core/log.ts";
 import type { Hooks } from "../../runtime/core/plugin.ts";
 import type { LogRecord } from "../../runtime/core/record.ts";
 import { expand } from "../../runtime/manifest/expand.ts";
-import { type Running, startServer } from "../../runtime/server.ts";
+import type { Server } from "../../runtime/server.ts";
+import { startServer } from "../start.ts";
 import { folder } from "../folder.ts";
 import { Correspondent, join } from "./peers.ts";
 import { Watched } from "./watched.ts";
@@ -41,7 +42,7 @@ export function place(t: TestContext, transport: Transport): string {
 /** One service that runs, with all its records. */
 export class Room extends Watched {
   readonly records: LogRecord[] = [];
-  running!: Running;
+  running!: Server;
 
   protected summary(): string {
     return this.records.map((record) => JSON.stringify(record)).join("\n");

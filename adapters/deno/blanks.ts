@@ -1,0 +1,152 @@
+/**
+ * Blank connections: `Deno.UnixConn` objects without a peer, each waiting to be given a socket. They
+ * are made in batches, and some are kept ready while there is demand.
+ */
+import { setTimeout } from "node:timers";
+import { Address } from "../../runtime/core/endpoint.ts";
+import type { Libc } from "../posix/libc.ts";
+import { AF_UNIX, NEWBORN, SOCK_STREAM } from "../posix/linux.ts";
+import { encode, NAME_BYTES, readStreamName } from "../posix/peer.ts";
+import { bytesOf } from "../posix/socket.ts";
+import type { Poller, Registration } from "./poller.ts";
+
+/** A connection of the runtime's, its descriptor, and how that was registered; it is not at present. */
+export interface Blank {
+  readonly conn: Deno.UnixConn;
+  readonly registration: Registration;
+}
+
+/** How many are kept ready at first, and when they go quickly; the largest batch. */
+const FEW = 4;
+const MANY = 128;
+const BATCH = 256;
+/** They go quickly when the next batch is due after so many milliseconds. */
+const SOON = 50;
+/** Milliseconds without demand after which none is kept. */
+const IDLE = 1000;
+
+const name = new Uint8Array(new ArrayBuffer(NAME_BYTES));
+
+export class Blanks {
+  readonly #libc: Libc;
+  readonly #poller: Poller;
+  #ready: Blank[] = [];
+  #size = FEW;
+  #waiting = 0;
+  /** When the last batch was begun. */
+  #since = -Infinity;
+  #filling: Promise<void> | undefined = undefined;
+  #demand = false;
+  #ticking = false;
+
+  constructor(libc: Libc, poller: Poller) {
+    this.#libc = libc;
+    this.#poller = poller;
+  }
+
+  /**
+   * One of them, the caller's.
+   *
+   * @throws Error when none can be made: descriptors have run out, or the kernel is not as expected.
+   */
+  async take(): Promise<Blank> {
+    this.#demand = true;
+    if (!this.#ticking) this.#tick();
+    for (;;) {
+      const blank = this.#ready.pop();
+      if (blank === undefined) {
+        this.#waiting++;
+        try {
+          await this.#fill();
+        } finally {
+          this.#waiting--;
+        }
+        continue;
+      }
+      // Failing to make more concerns those who will need them.
+      if (this.#ready.length < this.#size / 2) this.#fill().catch(() => {});
+      return blank;
+    }
+  }
+
+  /** Closes one that was not used. */
+  drop({ conn, registration }: Blank): void {
+    // The event loop forgets only what it finds registered.
+    this.#poller.add(registration);
+    conn.close();
+  }
+
+  /** While they are asked for they are kept, then no more. */
+  #tick(): void {
+    this.#ticking = this.#demand;
+    this.#demand = false;
+    if (this.#ticking) return void setTimeout(() => this.#tick(), IDLE).unref();
+    this.#size = FEW;
+    for (const blank of this.#ready.splice(0)) this.drop(blank);
+  }
+
+  #fill(): Promise<void> {
+    return this.#filling ??= this.#make().finally(() => this.#filling = undefined);
+  }
+
+  async #make(): Promise<void> {
+    // Those who ask in this turn are counted in.
+    await undefined;
+    const now = performance.now();
+    if (this.#waiting > 0 || now < this.#since + SOON) this.#size = Math.min(2 * this.#size, MANY);
+    this.#since = now;
+    const count = Math.min(this.#size + this.#waiting - this.#ready.length, BATCH);
+    this.#ready.push(...await this.#batch(Math.max(count, 1)));
+  }
+
+  async #batch(count: number): Promise<Blank[]> {
+    const place = `portico-${crypto.randomUUID()}`;
+    const raw: number[] = [];
+    const conns = new Map<string, Deno.UnixConn>();
+    try {
+      using listener = Deno.listen({ transport: "unix", path: `\0${place}` });
+      const target = encode(new Address("unix", "", 0, `@${place}`), AF_UNIX)!;
+      for (let i = 0; i < count; i++) {
+        const fd = this.#libc.socket(AF_UNIX, SOCK_STREAM | NEWBORN, 0);
+        if (fd < 0) break;
+        raw.push(fd);
+        const own = encode(new Address("unix", "", 0, `@${place}-${i}`), AF_UNIX)!;
+        if (this.#libc.bind(fd, bytesOf(own), own.size) < 0) throw new Error("bind");
+        if (this.#libc.connect(fd, bytesOf(target), target.size) < 0) throw new Error("connect");
+        const conn = await listener.accept();
+        // A stranger's may have no name at all; it is found out below.
+        const { path } = conn.remoteAddr as { path: string | null };
+        conns.set(`@${path?.slice(1)}`, conn);
+      }
+      return await this.#register(conns, `@${place}-`);
+    } catch (error) {
+      for (const conn of conns.values()) conn.close();
+      throw error;
+    } finally {
+      // Not before they are out of the event loop's sight: it would never forget that the peer has gone.
+      for (const fd of raw) this.#libc.close(fd);
+    }
+  }
+
+  /** Finds their descriptors, and takes these out of the event loop. */
+  async #register(conns: Map<string, Deno.UnixConn>, prefix: string): Promise<Blank[]> {
+    const blanks: Blank[] = [];
+    const found = new Map<number, string>();
+    const listed = await this.#poller.list((fd) => {
+      const size = this.#libc.peerName(fd, name);
+      if (size < prefix.length || name[0] !== AF_UNIX || name[1] !== 0) return false;
+      const { path } = readStreamName(name, size);
+      if (!path.startsWith(prefix)) return false;
+      found.set(fd, path);
+      return true;
+    });
+    for (const registration of listed) {
+      const conn = conns.get(found.get(registration.fd)!);
+      if (conn !== undefined) blanks.push({ conn, registration });
+    }
+    // With one that is not among them, a stranger's or none at all, nothing here is as expected.
+    if (blanks.length === 0 || blanks.length < conns.size) throw new Error("unknown connections");
+    for (const { registration } of blanks) this.#poller.remove(registration);
+    return blanks;
+  }
+}

@@ -1,0 +1,154 @@
+/**
+ * One connection of `node:net`. Nothing is made for it but one object: the socket's events find it
+ * by a property.
+ */
+import type { Socket } from "node:net";
+import type { Connection, StreamTable } from "../../runtime/core/contract.ts";
+import { Address, normalizeHost } from "../../runtime/core/endpoint.ts";
+import type { PorticoError } from "../../runtime/core/errors.ts";
+import { toPorticoError } from "../../runtime/core/errors.ts";
+
+/** Where a socket's events find its connection. */
+const CONNECTION: unique symbol = Symbol("connection");
+
+type OwnedSocket = Socket & { [CONNECTION]: NodeConnection };
+
+class NodeConnection implements Connection {
+  data: unknown;
+  readonly socket: Socket;
+  readonly table: StreamTable;
+  error: PorticoError | undefined = undefined;
+  readonly #address: Address;
+  #remote: Address | undefined;
+  /** Nothing is written any more. */
+  #sealed = false;
+  /** The peer's end came while reading was paused: Node tells it all the same. */
+  #endHeld = false;
+
+  constructor(
+    socket: Socket,
+    table: StreamTable,
+    bound: Address,
+    remote?: Address,
+    data?: unknown,
+  ) {
+    this.socket = socket;
+    this.table = table;
+    this.#address = bound;
+    this.#remote = remote;
+    this.data = data;
+  }
+
+  get remote(): Address {
+    return this.#remote ??= this.#address.transport === "unix"
+      ? new Address("unix", "", 0, "")
+      : new Address(
+        "tcp",
+        normalizeHost(this.socket.remoteAddress ?? ""),
+        this.socket.remotePort ?? 0,
+        "",
+      );
+  }
+
+  get local(): Address {
+    const bound = this.#address;
+    // Only who listens on every address has to ask which one this is.
+    if (bound.transport === "unix" || (bound.host !== "::" && bound.host !== "0.0.0.0")) {
+      return bound;
+    }
+    return new Address("tcp", normalizeHost(this.socket.localAddress ?? ""), bound.port, "");
+  }
+
+  get pending(): number {
+    return this.socket.destroyed ? 0 : this.socket.writableLength;
+  }
+
+  write(bytes: Uint8Array): boolean {
+    return this.#sealed || this.socket.write(bytes);
+  }
+
+  pause(): void {
+    this.socket.pause();
+  }
+
+  resume(): void {
+    this.socket.resume();
+    if (!this.#endHeld) return;
+    this.#endHeld = false;
+    queueMicrotask(() => this.ended());
+  }
+
+  /** From the runtime: nothing is left. */
+  closed(): void {
+    this.#sealed = true;
+    this.table.close(this, this.error);
+  }
+
+  /** From the runtime: the peer's end. */
+  ended(): void {
+    if (this.socket.destroyed) return;
+    if (this.socket.isPaused()) this.#endHeld = true;
+    else this.table.end(this);
+  }
+
+  end(): void {
+    this.#sealed = true;
+    this.socket.end();
+  }
+
+  abort(quiet = false): void {
+    this.#sealed = true;
+    const { socket } = this;
+    // Node never closes what is reset while its shutdown(2) is under way; then all has gone out anyway.
+    const shutting = socket.writableEnded && socket.writableLength === 0;
+    if (quiet || shutting || this.#address.transport === "unix") socket.destroy();
+    else socket.resetAndDestroy();
+  }
+}
+
+function onData(this: Socket, chunk: Uint8Array): void {
+  const connection = (this as OwnedSocket)[CONNECTION];
+  connection.table.data(connection, chunk);
+}
+
+function onEnd(this: Socket): void {
+  (this as OwnedSocket)[CONNECTION].ended();
+}
+
+function onDrain(this: Socket): void {
+  const connection = (this as OwnedSocket)[CONNECTION];
+  connection.table.drain(connection);
+}
+
+function onError(this: Socket, error: Error): void {
+  (this as OwnedSocket)[CONNECTION].error = toPorticoError(error, "ECONNRESET", "peer");
+}
+
+function onClose(this: Socket): void {
+  (this as OwnedSocket)[CONNECTION].closed();
+}
+
+/**
+ * Gives a socket of `node:net` to the core.
+ *
+ * @param bound the address of our side, or of a listener on every address.
+ * @param remote when it is known already.
+ * @param data for the core's slot.
+ */
+export function attach(
+  socket: Socket,
+  table: StreamTable,
+  bound: Address,
+  remote?: Address,
+  data?: unknown,
+): void {
+  const connection = new NodeConnection(socket, table, bound, remote, data);
+  (socket as OwnedSocket)[CONNECTION] = connection;
+  socket.on("error", onError);
+  socket.on("close", onClose);
+  socket.on("end", onEnd);
+  socket.on("drain", onDrain);
+  table.open(connection);
+  // Reading begins with the first listener, unless `open` has paused the socket.
+  socket.on("data", onData);
+}

@@ -1,0 +1,161 @@
+/**
+ * Listeners of our own, which give away what they accept by descriptor: accept4(2) through FFI, and
+ * no object of the runtime for a connection. A shortage of descriptors leaves newcomers in the
+ * kernel's queue.
+ */
+import type { BindableEndpoint, Listener, SocketOptions } from "../../runtime/core/contract.ts";
+import type { AdmitTable, Origin } from "../../runtime/core/descriptors.ts";
+import type { Address } from "../../runtime/core/endpoint.ts";
+import { type Code, CODES, PorticoError } from "../../runtime/core/errors.ts";
+import { bindFailure } from "./failure.ts";
+import type { Libc, Watch } from "./libc.ts";
+import { EAGAIN, errnoName } from "./linux.ts";
+import { type Listening, openListening } from "./listening.ts";
+import { NAME_BYTES, readStreamName } from "./peer.ts";
+import { duplicate, nameOf } from "./socket.ts";
+
+/** Connections accepted in one turn of the event loop. */
+const TURN = 64;
+/** Accepting pauses this long, in ms, and twice as long each further time it fails. */
+const PAUSE_FIRST = 10;
+const PAUSE_LAST = 1000;
+/** Milliseconds between two reports of a failure that goes on. */
+const SILENCE = 1000;
+/** Errors of one newcomer, who is gone: accept(2) hands on what happened to its connection. */
+const GONE: ReadonlySet<string> = new Set([
+  "EINTR",
+  "ECONNABORTED",
+  "EPERM",
+  "EPROTO",
+  "ENETDOWN",
+  "ENETUNREACH",
+  "ENOPROTOOPT",
+  "EHOSTDOWN",
+  "EHOSTUNREACH",
+  "ENONET",
+]);
+
+const name = new Uint8Array(new ArrayBuffer(NAME_BYTES));
+const size = new Uint32Array(new ArrayBuffer(4));
+
+/** See {@link Descriptors.admit}. */
+export async function admit(
+  libc: Libc,
+  endpoint: BindableEndpoint,
+  table: AdmitTable,
+  options: SocketOptions,
+): Promise<Listener> {
+  const listening = await openListening(libc, endpoint, options);
+  const gate = new Gate(libc, listening, table);
+  try {
+    gate.start();
+  } catch (error) {
+    await gate.close();
+    throw bindFailure(endpoint, error);
+  }
+  return gate;
+}
+
+class Gate implements Listener {
+  readonly address: Address;
+  readonly #libc: Libc;
+  readonly #table: AdmitTable;
+  readonly #listening: Listening;
+  /** Each connection has to be asked where it arrived. */
+  readonly #everywhere: boolean;
+  #watch: Watch | undefined = undefined;
+  #scheduled = false;
+  #pause = PAUSE_FIRST;
+  #timer: NodeJS.Timeout | undefined = undefined;
+  #silentUntil = 0;
+  #closed: Promise<void> | undefined = undefined;
+
+  constructor(libc: Libc, listening: Listening, table: AdmitTable) {
+    this.#libc = libc;
+    this.#table = table;
+    this.#listening = listening;
+    this.address = listening.address;
+    this.#everywhere = this.address.host === "::" || this.address.host === "0.0.0.0";
+  }
+
+  start(): void {
+    this.#watch = this.#libc.watch!(this.#listening.fd, this.#readable);
+  }
+
+  // Callbacks run in a turn of their own: an exception in the FFI's would end the process.
+  readonly #readable = (): void => {
+    if (this.#scheduled || this.#timer !== undefined) return;
+    this.#scheduled = true;
+    setImmediate(this.#accept);
+  };
+
+  readonly #accept = (): void => {
+    this.#scheduled = false;
+    for (let i = 0; i < TURN; i++) {
+      if (this.#closed !== undefined) return;
+      const fd = this.#libc.accept(this.#listening.fd, name, size);
+      if (fd >= 0) {
+        this.#pause = PAUSE_FIRST;
+        this.#table.arrive(fd, this.#originOf(fd));
+        continue;
+      }
+      if (fd === -EAGAIN) {
+        // Who comes in numbers is not waited for with a thread, which may be slow to wake.
+        if (i === 0 || !this.#watch!.threaded) return this.#watch!.rearm();
+        break;
+      }
+      const errno = errnoName(-fd);
+      if (!GONE.has(errno)) return this.#rest(errno);
+    }
+    this.#readable();
+  };
+
+  #originOf(fd: number): Origin {
+    // The name is read before the next call writes over it.
+    const remote = readStreamName(name, size[0]!);
+    if (!this.#everywhere) return { remote, local: this.address };
+    try {
+      return { remote, local: nameOf(this.#libc, fd, "stream") };
+    } catch {
+      // The peer has reset it; whoever reads will hear that.
+      return { remote, local: this.address };
+    }
+  }
+
+  /** Lets newcomers wait in the kernel's queue for a while. */
+  #rest(errno: string): void {
+    const pause = this.#pause;
+    this.#pause = Math.min(2 * pause, PAUSE_LAST);
+    this.#watch!.hold();
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.#readable();
+    }, pause);
+    const now = performance.now();
+    if (now < this.#silentUntil) return;
+    this.#silentUntil = now + SILENCE;
+    const code = Object.hasOwn(CODES, errno) ? errno as Code : "ACCEPT_FAILED";
+    const text = `${CODES[code][1]} (${errno}): accepting on ${this.address} pauses`;
+    this.#table.failure(new PorticoError(code, text, { side: "host" }));
+  }
+
+  duplicate(): Promise<number> {
+    return Promise.try(() => {
+      if (this.#closed === undefined) return duplicate(this.#libc, this.#listening.fd);
+      throw new PorticoError("NOT_SUPPORTED", `${this.address} is closed`);
+    });
+  }
+
+  close(keep = false): Promise<void> {
+    return this.#closed ??= this.#release(keep);
+  }
+
+  async #release(keep: boolean): Promise<void> {
+    clearTimeout(this.#timer);
+    // A thread that still waits for the descriptor would keep the address in use.
+    const ending = this.#watch?.close();
+    if (ending !== undefined && !keep) await ending;
+    this.#libc.close(this.#listening.fd);
+    if (!keep) this.#listening.file?.release();
+  }
+}

@@ -1,0 +1,79 @@
+/** Datagram sockets with one peer in mind: connect(2) for UDP, a name to be answered at for Unix. */
+import type { DatagramTable, DialedSocket, NamedEndpoint } from "../../runtime/core/contract.ts";
+import { Address, type InternetEndpoint, type UnixEndpoint } from "../../runtime/core/endpoint.ts";
+import { dialFailure } from "./failure.ts";
+import { type Libc, openLibc } from "./libc.ts";
+import { AF_INET, AF_INET6, AF_UNIX, NEWBORN, SOCK_DGRAM } from "./linux.ts";
+import { partsOf } from "./open.ts";
+import { encode, type Peer } from "./peer.ts";
+import { resolveHost } from "./resolve.ts";
+import { bytesOf, nameOf } from "./socket.ts";
+import { watch } from "./watched.ts";
+
+/** See {@link Adapter.dial}; the same on every runtime with FFI. @throws PorticoError NOT_SUPPORTED without. */
+export async function dial(
+  endpoint: NamedEndpoint,
+  table: DatagramTable,
+): Promise<DialedSocket> {
+  const libc = await openLibc();
+  return "path" in endpoint
+    ? dialUnix(libc, endpoint, table)
+    : await dialUdp(libc, endpoint, table);
+}
+
+async function dialUdp(
+  libc: Libc,
+  endpoint: InternetEndpoint,
+  table: DatagramTable,
+): Promise<DialedSocket> {
+  const { host, family } = await resolveHost(endpoint, dialFailure);
+  const target = new Address("udp", host, endpoint.port, "");
+  const domain = family === 6 ? AF_INET6 : AF_INET;
+  return open(libc, endpoint, domain, table, target, (fd, peer) => {
+    return libc.connect(fd, bytesOf(peer), peer.size);
+  });
+}
+
+function dialUnix(libc: Libc, endpoint: UnixEndpoint, table: DatagramTable): DialedSocket {
+  const target = new Address("unixgram", "", 0, endpoint.path);
+  const none = new Uint8Array(new ArrayBuffer(16));
+  return open(libc, endpoint, AF_UNIX, table, target, (fd, peer) => {
+    // It is connected only to see that somebody is there, and then, with AF_UNSPEC, to nobody again:
+    // a successor at that path is to be reached too.
+    const code = libc.connect(fd, bytesOf(peer), peer.size);
+    if (code < 0) return code;
+    libc.connect(fd, none, none.length);
+    // A family and no name: the kernel finds one in the abstract namespace.
+    const family = new Uint8Array(new ArrayBuffer(2));
+    family[0] = AF_UNIX;
+    return libc.bind(fd, family, family.length);
+  });
+}
+
+/** @param join says where it goes; 0, or an errno, negated. */
+function open(
+  libc: Libc,
+  endpoint: NamedEndpoint,
+  family: number,
+  table: DatagramTable,
+  target: Address,
+  join: (fd: number, peer: Peer) => number,
+): DialedSocket {
+  const peer = encode(target, family);
+  if (peer === undefined) throw dialFailure(endpoint, ENAMETOOLONG);
+  const fd = libc.socket(family, SOCK_DGRAM | NEWBORN, 0);
+  if (fd < 0) throw dialFailure(endpoint, -fd);
+  try {
+    const code = join(fd, peer);
+    if (code < 0) throw dialFailure(endpoint, -code);
+    const address = nameOf(libc, fd, "datagram");
+    const opened = { ...partsOf(libc, fd), address, file: undefined };
+    return Object.assign(watch(libc, opened, table), { target });
+  } catch (error) {
+    libc.close(fd);
+    throw error;
+  }
+}
+
+/** The only address that has no kernel's form here: a path that is too long. */
+const ENAMETOOLONG = 36;

@@ -1,0 +1,64 @@
+/** What a descriptor is, when nobody has said: one that was inherited, from systemd or inetd. */
+import type { Inspected } from "../../runtime/core/descriptors.ts";
+import { Address } from "../../runtime/core/endpoint.ts";
+import { PorticoError } from "../../runtime/core/errors.ts";
+import type { Libc } from "./libc.ts";
+import {
+  AF_INET,
+  AF_INET6,
+  AF_UNIX,
+  EBADF,
+  errnoName,
+  SO_ACCEPTCONN,
+  SO_TYPE,
+  SOCK_DGRAM,
+  SOCK_STREAM,
+  SOL_SOCKET,
+} from "./linux.ts";
+import { NAME_BYTES, readName, readStreamName } from "./peer.ts";
+
+/** Types of sockets that nothing here can serve; socket(2). */
+const TYPES: Readonly<Record<number, string>> = {
+  3: "SOCK_RAW",
+  4: "SOCK_RDM",
+  5: "SOCK_SEQPACKET",
+  6: "SOCK_DCCP",
+  10: "SOCK_PACKET",
+};
+
+/** See {@link Descriptors.inspect}. */
+export function inspect(libc: Libc, fd: number): Inspected {
+  const word = new Int32Array(new ArrayBuffer(4));
+  const value = new Uint8Array(word.buffer);
+  const name = new Uint8Array(new ArrayBuffer(NAME_BYTES));
+  const refuse = (what: string): never => {
+    throw new PorticoError("NOT_SUPPORTED", `descriptor ${fd} is ${what}`);
+  };
+
+  const code = libc.getOption(fd, SOL_SOCKET, SO_TYPE, value);
+  if (code < 0) refuse(code === -EBADF ? "not open" : "no socket");
+  const type = word[0]!;
+  const size = libc.name(fd, name);
+  const family = size < 2 ? -1 : name[0]! | name[1]! << 8;
+  if (family !== AF_UNIX && family !== AF_INET && family !== AF_INET6) {
+    refuse(`a socket of address family ${family}, neither Unix, IPv4 nor IPv6`);
+  }
+  if (type === SOCK_DGRAM) {
+    const { host, path, port } = readName(name, size);
+    const transport = family === AF_UNIX ? "unixgram" : "udp";
+    const address = new Address(transport, host, port, path);
+    return { kind: "datagram", socket: { transport, fd, address, owned: false } };
+  }
+  if (type !== SOCK_STREAM) refuse(`a ${TYPES[type] ?? `type ${type}`} socket`);
+  const local = readStreamName(name, size);
+  libc.getOption(fd, SOL_SOCKET, SO_ACCEPTCONN, value);
+  if (word[0] !== 0) {
+    const transport = family === AF_UNIX ? "unix" : "tcp";
+    return { kind: "listener", socket: { transport, fd, address: local, owned: false } };
+  }
+  const peer = libc.peerName(fd, name);
+  if (peer < 0) {
+    refuse(`a stream socket that neither listens nor is connected (${errnoName(-peer)})`);
+  }
+  return { kind: "connection", origin: { remote: readStreamName(name, peer), local } };
+}

@@ -1,0 +1,125 @@
+/**
+ * Descriptors along a socketpair(2): SCM_RIGHTS of unix(7), one with each byte. A byte is never read
+ * together with the next one, so what comes with it is always that byte's.
+ */
+import { PorticoError } from "../../runtime/core/errors.ts";
+import { callFailure } from "./failure.ts";
+import {
+  CONTROL,
+  CONTROL_SIZE,
+  FLAGS,
+  Headers,
+  IOVEC_SIZE,
+  LENGTH,
+  writeAddress,
+} from "./inbox.ts";
+import type { Libc } from "./libc.ts";
+import {
+  EAGAIN,
+  EINTR,
+  errnoName,
+  F_GETFL,
+  F_SETFL,
+  MSG_CMSG_CLOEXEC,
+  MSG_CTRUNC,
+  MSG_DONTWAIT,
+  MSG_NOSIGNAL,
+  O_NONBLOCK,
+  SCM_RIGHTS,
+  SOL_SOCKET,
+} from "./linux.ts";
+
+// struct cmsghdr on LP64, in words: cmsg_len 0 (64 bits), cmsg_level 2, cmsg_type 3, the data 4.
+const MESSAGE_BYTES = 20;
+const SPACE_BYTES = 24;
+const LEVEL = 2;
+const TYPE = 3;
+const DATA = 4;
+
+/** The other end is gone. */
+const GONE: ReadonlySet<string> = new Set(["EPIPE", "ECONNRESET", "ENOTCONN"]);
+/** The queue is full; the second one: too many descriptors of this user are under way. */
+const FULL: ReadonlySet<string> = new Set(["EAGAIN", "ETOOMANYREFS", "ENOBUFS"]);
+
+/** One message with room for one descriptor. */
+export class Passage {
+  readonly #libc: Libc;
+  readonly #vector: Headers;
+  readonly #control = new Int32Array(new ArrayBuffer(SPACE_BYTES));
+  readonly #byte = new Uint8Array(new ArrayBuffer(8));
+
+  constructor(libc: Libc) {
+    this.#libc = libc;
+    this.#vector = new Headers(libc, 1);
+    const { headers, iovecs } = this.#vector;
+    // A connected socket has no use for names.
+    headers.fill(0, 0, 3);
+    writeAddress(iovecs, 0, libc.address(this.#byte));
+    iovecs[IOVEC_SIZE] = 1;
+    writeAddress(headers, CONTROL, libc.address(new Uint8Array(this.#control.buffer)));
+  }
+
+  /** See {@link Descriptors.pass}. */
+  pass(along: number, fd: number): boolean {
+    const control = this.#control;
+    control[0] = MESSAGE_BYTES;
+    control[1] = 0;
+    control[LEVEL] = SOL_SOCKET;
+    control[TYPE] = SCM_RIGHTS;
+    control[DATA] = fd;
+    this.#vector.headers[CONTROL_SIZE] = SPACE_BYTES;
+    for (;;) {
+      const sent = this.#libc.sendMany(along, this.#at, 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+      if (sent === 1) return true;
+      if (sent === -EINTR) continue;
+      const name = errnoName(-sent);
+      if (FULL.has(name)) return false;
+      if (GONE.has(name)) throw ended("nobody is left to take a descriptor");
+      throw callFailure(`descriptor ${fd} cannot be passed along ${along}`, -sent);
+    }
+  }
+
+  /** See {@link Descriptors.take}. @throws PorticoError EMFILE: there is no room for it; it waits. */
+  take(from: number, wait = false): number {
+    for (;;) {
+      this.#makeSure(from);
+      const { headers } = this.#vector;
+      headers[CONTROL_SIZE] = SPACE_BYTES;
+      this.#control.fill(0);
+      const count = this.#libc.receiveMany(from, this.#at, 1, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+      if (count === -EAGAIN && wait) this.#libc.wait(from);
+      else if (count === -EAGAIN) return -1;
+      else if (count < 0 && count !== -EINTR) {
+        if (GONE.has(errnoName(-count))) throw ended("nobody is left to pass a descriptor");
+        throw callFailure(`no descriptor can be taken from ${from}`, -count);
+      } else if (count > 0) {
+        if (headers[LENGTH] === 0) throw ended("nobody is left to pass a descriptor");
+        // A byte without a descriptor is nobody's of ours.
+        if (headers[CONTROL_SIZE]! >= MESSAGE_BYTES) return this.#received();
+        if ((headers[FLAGS]! & MSG_CTRUNC) !== 0) throw new PorticoError("EMFILE");
+      }
+    }
+  }
+
+  get #at() {
+    return this.#vector.pointers[0]!;
+  }
+
+  #received(): number {
+    const fd = this.#control[DATA]!;
+    const flags = this.#libc.control(fd, F_GETFL, 0);
+    if ((flags & O_NONBLOCK) === 0) this.#libc.control(fd, F_SETFL, flags | O_NONBLOCK);
+    return fd;
+  }
+
+  /** The kernel drops the descriptor of a message when there is no number for it: better not to ask. */
+  #makeSure(from: number): void {
+    const free = this.#libc.dup(from);
+    if (free < 0) throw callFailure("a descriptor that was passed cannot be taken", -free);
+    this.#libc.close(free);
+  }
+}
+
+function ended(text: string): PorticoError {
+  return new PorticoError("EPIPE", text, { side: "host" });
+}

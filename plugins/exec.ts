@@ -1,0 +1,62 @@
+import process from "node:process";
+import { definePlugin } from "../runtime/mod.ts";
+import { environmentOf, passed } from "./exec/environment.ts";
+import { findFolder, findProgram } from "./exec/find.ts";
+import { gather, Output } from "./exec/output.ts";
+import { Programs } from "./exec/programs.ts";
+import { options } from "./exec/options.ts";
+import { refuseLoops } from "./wire.ts";
+
+/**
+ * Runs a program for each peer, as inetd does: the connected socket itself is its standard input and
+ * output. Never through a shell. The environment says who has called, as that of inetd and of
+ * ucspi-tcp does (`PROTO`, `REMOTE_HOST`, `TCPREMOTEIP` …); `close` says how the program ended.
+ *
+ * A datagram is the program's whole input, and what it prints is the answer, sent when it has ended.
+ * That may be more than was asked for: do not offer it over UDP to networks that may lie about a
+ * sender.
+ *
+ * What still runs when the service stops gets SIGTERM, and SIGKILL `killAfter` later; so does what
+ * it has started, unless that has left its process group.
+ *
+ * Try: `{ "plugin": "exec", "listen": "tcp://127.0.0.1:7099", "options": { "command": ["cat"] } }`
+ */
+export default definePlugin({
+  name: "exec",
+  transports: ["stream", "datagram"],
+  options,
+  start: ({ options: { command, cwd, env, passEnv, stderr, timeout, killAfter, maxOutput } }) => {
+    const [name, ...args] = command as [string, ...string[]];
+    const folder = findFolder(cwd ?? process.cwd());
+    const base = { ...passed(passEnv), ...env };
+    const programs = new Programs({
+      name,
+      path: findProgram(name, folder, base["PATH"] ?? process.env["PATH"]),
+      args,
+      cwd: folder,
+      stderr,
+      killAfter,
+      timeout,
+    });
+    return {
+      verify: refuseLoops,
+      async take(session, fd) {
+        const run = programs.start(session, environmentOf(base, session), [fd, fd]);
+        return await run.ended;
+      },
+      async data(session, datagram) {
+        const run = programs.start(session, environmentOf(base, session), ["pipe", "pipe"]);
+        const output = new Output(maxOutput, () => run.kill());
+        gather(run.child.stdout, output);
+        if (stderr === "peer") gather(run.child.stderr, output);
+        run.feed(datagram);
+        const ending = await run.ended;
+        if (ending.exit !== 0) session.log.warn(`${name} failed`, ending);
+        if (output.tooLong) {
+          session.log.warn(`${name} printed more than ${maxOutput} bytes: no answer`);
+        } else if (output.length > 0) session.write(output.bytes());
+      },
+      stop: () => programs.stop(),
+    };
+  },
+});

@@ -1,0 +1,44 @@
+import type { Session } from "../runtime/mod.ts";
+import { definePlugin } from "../runtime/mod.ts";
+import { Peers } from "./proxy/datagrams.ts";
+import { options } from "./proxy/options.ts";
+import { clientEnds, clientGone, type Pair, Streams } from "./proxy/streams.ts";
+import { Targets } from "./proxy/targets.ts";
+
+/**
+ * Passes streams and datagrams on to other servers: xinetd's `redirect`, and more. A stream goes to a
+ * target of `tcp:` or `unix:`, a datagram to one of `udp:` or `unixgram:`; `to` may name several of
+ * both, which take turns.
+ *
+ * Each side's end is the other side's, each way for itself (half-close), and so are a reset and the
+ * slowness of a reader: what is on its way is bounded. Each sender of datagrams has a socket of its
+ * own towards its target, until neither has sent anything for `idle`; as long it holds one of the
+ * service's `limits.sessions` and of `concurrency.max`, which therefore has to be larger than 1.
+ *
+ * Try: `{ "plugin": "proxy", "listen": "tcp://127.0.0.1:7080", "options": { "to": "tcp://127.0.0.1:80" } }`
+ */
+export default definePlugin({
+  name: "proxy",
+  transports: ["stream", "datagram"],
+  options,
+  start: ({ options: { to, connectTimeout, health, idle, maxPeers }, connect, log }) => {
+    const targets = { fails: health.fails, retry: health.retry, log };
+    const streams = new Streams(new Targets(to, "stream", targets), connect, connectTimeout);
+    const peers = new Peers(new Targets(to, "datagram", targets), connect, { idle, maxPeers });
+    return {
+      setup: (session: Session): undefined | Promise<Pair> =>
+        session.kind === "stream" ? streams.open(session) : undefined,
+      data(session: Session<Pair | undefined>, chunk): void | Promise<void> {
+        const pair = session.state;
+        if (pair === undefined) return peers.forward(session, chunk);
+        if (!pair.upstream.write(chunk)) session.pause();
+      },
+      drain: ({ state }) => state!.upstream.resume(),
+      end: ({ state }) => clientEnds(state!),
+      finish: ({ state }) => {
+        if (state !== undefined) clientGone(state);
+      },
+      stop: () => peers.close(),
+    };
+  },
+});

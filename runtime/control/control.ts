@@ -1,0 +1,75 @@
+/** What an operator can ask of a server that runs. `portico ctl` asks it over the control socket. */
+import type { StrategyName } from "../core/plan.ts";
+
+/** The runtimes that a successor can be started on. */
+export type RuntimeName = "node" | "bun" | "deno";
+
+/** One worker of a service. */
+export interface WorkerStatus {
+  /** Of the worker's process; of threads the supervisor's own. */
+  readonly pid: number;
+  readonly state: "starting" | "ready" | "draining" | "waiting";
+  /** Sessions that it serves now, and has served. */
+  readonly live: number;
+  readonly served: number;
+  /** Seconds since it was started. */
+  readonly uptime: number;
+}
+
+/** One service, as sums over all its workers. */
+export interface ServiceStatus {
+  readonly service: string;
+  readonly state: "running" | "suspended" | "draining" | "stopped" | "failed";
+  readonly strategy: StrategyName;
+  /** What is really bound. */
+  readonly endpoints: readonly string[];
+  readonly workers: readonly WorkerStatus[];
+  /** Sessions held or served now; those of them that wait for their turn. */
+  readonly live: number;
+  readonly held: number;
+  /** Since the start of the service: sessions that came as far as setup, that were refused; errors. */
+  readonly served: number;
+  readonly refused: number;
+  readonly errors: number;
+  /** Workers that died and were replaced. */
+  readonly restarts: number;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+}
+
+/** The whole server. */
+export interface ServerStatus {
+  readonly pid: number;
+  readonly version: string;
+  /** "node 26.10.0". */
+  readonly runtime: string;
+  /** The manifest's file. */
+  readonly manifest: string;
+  /** Seconds since the start. */
+  readonly uptime: number;
+  readonly services: readonly ServiceStatus[];
+}
+
+/** What a reload has come to: names of services. */
+export interface Reloaded {
+  readonly added: readonly string[];
+  readonly changed: readonly string[];
+  readonly removed: readonly string[];
+  readonly unchanged: readonly string[];
+}
+
+/** Every verb rejects with a PorticoError that says why; nothing has changed then. */
+export interface Control {
+  status(): ServerStatus;
+  /** Reads the manifest again, changes what changed. */
+  reload(): Promise<Reloaded>;
+  /** Of one service or, when silent, of all; each answers with the names that it concerned. */
+  suspend(service?: string): Promise<readonly string[]>;
+  resume(service?: string): Promise<readonly string[]>;
+  /** Resolves when the sessions are over. */
+  drain(service?: string): Promise<readonly string[]>;
+  /** Without a service it stops the server, after the answer. */
+  stop(service?: string): Promise<readonly string[]>;
+  /** Resolves with the successor's pid when it is ready; then this process drains and ends. */
+  upgrade(to?: RuntimeName): Promise<number>;
+}

@@ -1,0 +1,118 @@
+/**
+ * What goes over a control socket: one request a line, `{"command":"drain","service":"echo"}`, and
+ * for each, in order, one answer a line: `{"ok":true,"result":…}` or
+ * `{"ok":false,"code":"…","message":"…"}`. JSON in UTF-8; the result is that of the verb of `Control`.
+ */
+import { PorticoError, toPorticoError } from "../core/errors.ts";
+import { didYouMean } from "../manifest/nearest.ts";
+import { show } from "../manifest/problem.ts";
+import type { Control, RuntimeName } from "./control.ts";
+
+/** The verbs of `Control`. */
+export const VERBS = [
+  "status",
+  "reload",
+  "suspend",
+  "resume",
+  "drain",
+  "stop",
+  "upgrade",
+] as const satisfies readonly (keyof Control)[];
+
+/** One of {@link VERBS}. */
+export type Verb = typeof VERBS[number];
+
+/** Those that can be asked of one service. */
+export const OF_SERVICE: readonly Verb[] = ["status", "suspend", "resume", "drain", "stop"];
+
+export const RUNTIMES: readonly RuntimeName[] = ["node", "bun", "deno"];
+
+/** One thing asked of a server. */
+export interface Request {
+  readonly command: Verb;
+  readonly service?: string | undefined;
+  /** Of `upgrade`. */
+  readonly to?: RuntimeName | undefined;
+}
+
+/** What the server says to it. */
+export type Answer =
+  | { readonly ok: true; readonly result: unknown }
+  | { readonly ok: false; readonly code: string; readonly message: string };
+
+/** The longest line that a server takes, in bytes. */
+export const LINE_MAX: number = 4096;
+
+/** Does what a line asks. Never rejects: what goes wrong is the answer. */
+export async function answer(control: Control, line: string): Promise<Answer> {
+  try {
+    return { ok: true, result: await perform(control, parseRequest(line)) };
+  } catch (error) {
+    return refusal(error);
+  }
+}
+
+/** The answer for what was thrown. */
+export function refusal(thrown: unknown): Answer {
+  const { code, message } = toPorticoError(thrown, "CONTROL_FAILED");
+  return { ok: false, code, message };
+}
+
+/** @throws PorticoError USAGE. */
+function parseRequest(line: string): Request {
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch {
+    throw usage(`a request is one line of JSON: received ${show(line)}`);
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw usage(`a request is an object, as {"command":"status"}: received ${show(value)}`);
+  }
+  const { command, service, to, ...more } = value as Partial<Record<string, unknown>>;
+  if (!isOne(command, VERBS)) {
+    throw usage(`command is one of ${VERBS.join(", ")}: received ${show(command)}`);
+  }
+  const [other] = Object.keys(more);
+  if (other !== undefined) throw usage(`a request has no key ${show(other)}`);
+  if (service !== undefined && typeof service !== "string") {
+    throw usage(`service is a name: received ${show(service)}`);
+  }
+  if (service !== undefined && !OF_SERVICE.includes(command)) {
+    throw usage(`${command} concerns the whole server: received the service ${show(service)}`);
+  }
+  if (to !== undefined && (command !== "upgrade" || !isOne(to, RUNTIMES))) {
+    throw usage(`to is one of ${RUNTIMES.join(", ")}, for upgrade: received ${show(to)}`);
+  }
+  return { command, service, to };
+}
+
+/** Which services there are, the server's status says: no verb has to check it again. */
+async function perform(control: Control, { command, service, to }: Request): Promise<unknown> {
+  if (command === "reload") return await control.reload();
+  if (command === "upgrade") return await control.upgrade(to);
+  const status = control.status();
+  if (service !== undefined) checkService(service, status.services.map(({ service }) => service));
+  if (command !== "status") return await control[command](service);
+  if (service === undefined) return status;
+  return { ...status, services: status.services.filter((one) => one.service === service) };
+}
+
+function checkService(service: string, known: readonly string[]): void {
+  if (known.includes(service)) return;
+  const hint = didYouMean(service, known);
+  throw new PorticoError(
+    "USAGE",
+    `there is no service ${show(service)}: ${known.length === 0 ? "none runs" : known.join(", ")}${
+      hint === undefined ? "" : `; ${hint}`
+    }`,
+  );
+}
+
+function isOne<Name extends string>(value: unknown, names: readonly Name[]): value is Name {
+  return (names as readonly unknown[]).includes(value);
+}
+
+function usage(message: string): PorticoError {
+  return new PorticoError("USAGE", message);
+}

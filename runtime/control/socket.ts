@@ -1,0 +1,166 @@
+/** The control socket of a server: a service of Portico like any other, whose plugin is `Control`. */
+import type { Adapter, Listener } from "../core/contract.ts";
+import type { Inherited } from "../core/descriptors.ts";
+import { LAST_WORDS } from "../core/drain.ts";
+import type { Address } from "../core/endpoint.ts";
+import { PorticoError } from "../core/errors.ts";
+import { Gather } from "../core/gather.ts";
+import { Log } from "../core/log.ts";
+import { Pipeline } from "../core/pipeline.ts";
+import type { ServicePlan } from "../core/plan.ts";
+import type { Hooks, Session } from "../core/plugin.ts";
+import { Service } from "../core/service.ts";
+import { ask } from "./client.ts";
+import type { Control, ServerStatus } from "./control.ts";
+import { answer, LINE_MAX, refusal } from "./request.ts";
+
+/** A control socket that is open. */
+export interface ControlSocket {
+  readonly address: Address;
+  /** Another descriptor for the listener, for a successor. The caller's to close. @throws PorticoError NOT_SUPPORTED. */
+  duplicate(): Promise<number>;
+  /**
+   * Stops accepting, gives requests that are being answered a second to come to their end,
+   * closes the rest. May be called twice.
+   *
+   * @param keep leaves the socket file: a successor listens on it.
+   */
+  close(keep?: boolean): Promise<void>;
+}
+
+/** How long another server may take to say who it is, in ms. */
+const INTRODUCTION = 2000;
+
+/**
+ * Opens a control socket, which only its user may connect to (mode 0600).
+ *
+ * @param place its path, whose folder is there; or the listener of a predecessor.
+ * @throws PorticoError EADDRINUSE that names the server which has it already; NOT_SUPPORTED for a
+ * path in the abstract namespace, where there are no permissions; what `listen` throws.
+ */
+export async function openControl(
+  control: Control,
+  place: string | Inherited,
+  adapter: Adapter,
+): Promise<ControlSocket> {
+  const closing = Promise.withResolvers<undefined>();
+  const pipeline = new Pipeline(makeService(makeHooks(control, closing.promise), adapter));
+  const listener = typeof place === "string"
+    ? await listen(control, place, adapter, pipeline)
+    : await adapter.listen(place, pipeline.table, {});
+  return {
+    address: listener.address,
+    duplicate: () => listener.duplicate(),
+    async close(keep = false) {
+      await listener.close(keep);
+      closing.resolve(undefined);
+      await pipeline.drain(LAST_WORDS);
+    },
+  };
+}
+
+async function listen(
+  control: Control,
+  path: string,
+  adapter: Adapter,
+  { table }: Pipeline,
+): Promise<Listener> {
+  if (path.startsWith("@")) {
+    throw new PorticoError(
+      "NOT_SUPPORTED",
+      `the control socket unix:${path} would be open to every user: the abstract namespace has no permissions; name a path`,
+    );
+  }
+  try {
+    return await adapter.listen({ transport: "unix", path }, table, { mode: 0o600 });
+  } catch (error) {
+    if (!(error instanceof PorticoError) || error.code !== "EADDRINUSE") throw error;
+    throw await conflict(control, path, adapter) ?? error;
+  }
+}
+
+/** Says which server has the socket; undefined when that is none. */
+async function conflict(
+  control: Control,
+  path: string,
+  adapter: Adapter,
+): Promise<PorticoError | undefined> {
+  let other: ServerStatus;
+  try {
+    const asking = { patience: INTRODUCTION };
+    other = await ask(adapter, path, { command: "status" }, asking) as ServerStatus;
+  } catch {
+    return undefined;
+  }
+  const same = other.manifest === control.status().manifest;
+  return new PorticoError(
+    "EADDRINUSE",
+    `cannot open the control socket unix:${path}: another server with ${
+      same ? "this manifest" : `the manifest ${other.manifest}`
+    } is running (pid ${other.pid}); "portico ctl stop --socket ${path}" ends it, "portico ctl reload" and "upgrade" change it as it runs; "control" in the manifest names another place`,
+  );
+}
+
+/** Pull form: the requests of one connection are answered in their order. */
+function makeHooks(control: Control, closing: Promise<undefined>): Hooks<unknown> {
+  async function serve(session: Session<unknown>): Promise<void> {
+    const lines = session.lines(LINE_MAX);
+    for (;;) {
+      const next = lines.next();
+      // It is still waited for when the socket closes, and nobody is there to hear how it ends.
+      next.catch(() => {});
+      const line = await Promise.race([next, closing]);
+      if (line === undefined || line.done) return;
+      await session.send(`${JSON.stringify(await answer(control, line.value))}\n`);
+    }
+  }
+  return {
+    async handle(session) {
+      try {
+        await serve(session);
+      } catch (error) {
+        // A line that is too long, after which there is no telling where the next one begins.
+        session.write(`${JSON.stringify(refusal(error))}\n`);
+      }
+    },
+  };
+}
+
+/** Its sessions are numbered apart, and leave no records: the supervisor writes down what it does. */
+function makeService(hooks: Hooks<unknown>, adapter: Adapter): Service {
+  let sessions = 0;
+  return new Service({
+    plan: PLAN,
+    hooks,
+    log: new Log([], () => {}),
+    gather: new Gather(adapter),
+    lends: adapter.features.lends,
+    nextId: () => ++sessions,
+  });
+}
+
+const PLAN: ServicePlan = {
+  name: "control",
+  plugin: { specifier: "control", url: import.meta.url },
+  listen: [],
+  concurrency: { strategy: "async", max: Infinity, workers: 1 },
+  log: [],
+  options: {},
+  limits: {
+    sessions: 64,
+    perSource: Infinity,
+    rate: { count: Infinity, per: 1000 },
+    // A `drain` may take hours. Whoever asks nothing at all is not waited for.
+    idle: Infinity,
+    firstByte: 10_000,
+    lifetime: Infinity,
+    hold: Infinity,
+    writeBuffer: 16 * 1024 * 1024,
+    overflow: "refuse",
+    drain: LAST_WORDS,
+    start: Infinity,
+    stall: Infinity,
+  },
+  access: { allow: [], deny: [] },
+  processes: { env: {} },
+};

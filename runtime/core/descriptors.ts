@@ -1,0 +1,88 @@
+/**
+ * What an adapter can do with sockets by their descriptors: take them over, give them away. It is the
+ * second half of `contract.ts`, made at first need ({@link Adapter.descriptors}); a server of which
+ * nothing is passed on never asks for it. Descriptors are close-on-exec and non-blocking.
+ */
+import type { BindableEndpoint, DatagramSocket, DatagramTable } from "./contract.ts";
+import type { Listener, SocketOptions, StreamTable } from "./contract.ts";
+import type { Address } from "./endpoint.ts";
+import type { PorticoError } from "./errors.ts";
+
+/** A socket that is there already: inherited, handed over, or a duplicate of one of ours. */
+export interface Inherited {
+  readonly transport: "tcp" | "unix" | "udp" | "unixgram";
+  /** Whoever is given it owns it, and closes it. */
+  readonly fd: number;
+  /** What it is bound to. */
+  readonly address: Address;
+  /** The socket file is removed with the last close. False for those that systemd made. */
+  readonly owned: boolean;
+}
+
+/** What a descriptor turns out to be. */
+export type Inspected =
+  | { readonly kind: "listener" | "datagram"; readonly socket: Inherited }
+  | { readonly kind: "connection"; readonly origin: Origin };
+
+/** Where a connection comes from, and where it arrived. */
+export interface Origin {
+  readonly remote: Address;
+  readonly local: Address;
+}
+
+/** The callbacks of {@link Descriptors.admit}. */
+export interface AdmitTable {
+  /** A peer has connected. `fd` is unread, and the callee's to close. */
+  arrive(fd: number, origin: Origin): void;
+  /** Accepting had to pause (EMFILE and its like). It goes on by itself, with back-off. */
+  failure(error: PorticoError): void;
+}
+
+export interface Descriptors {
+  /**
+   * Opens a stream listener, as {@link Adapter.listen} does, and gives away what it accepts by
+   * descriptor. No runtime object is made for a connection.
+   *
+   * @throws PorticoError of side `config` when it cannot.
+   */
+  admit(
+    endpoint: BindableEndpoint,
+    table: AdmitTable,
+    options: SocketOptions,
+  ): Promise<Listener>;
+  /**
+   * Makes a connection of a connected stream socket, as fast as an accepted one. `open` is called
+   * before it resolves, with `data` in {@link Connection.data}; `remote` and `local` are those of
+   * `origin`. The descriptor is the adapter's from the call on.
+   *
+   * @throws PorticoError when the socket is none, or gone; the descriptor is closed then.
+   */
+  adopt(fd: number, origin: Origin, table: StreamTable, data: unknown): Promise<void>;
+  /** A datagram socket that only sends, from a socket that somebody else reads. Owns the descriptor. */
+  sender(fd: number, address: Address, table: DatagramTable): DatagramSocket;
+  /** socketpair(2): two connected Unix stream sockets. */
+  pair(): readonly [number, number];
+  /**
+   * Sends a duplicate of `fd` along a pair, SCM_RIGHTS of unix(7), with one byte. Ours stays open.
+   *
+   * @returns false when the queue is full; nothing was sent then.
+   * @throws PorticoError EPIPE when nobody can receive it.
+   */
+  pass(along: number, fd: number): boolean;
+  /**
+   * The next descriptor that has come along a pair; -1 when there is none yet.
+   *
+   * @param wait blocks the thread until there is one: for the first moments of a process.
+   * @throws PorticoError EPIPE when the other end is closed.
+   */
+  take(from: number, wait?: boolean): number;
+  /** @throws PorticoError NOT_SUPPORTED for what is no socket, or one of another family or type. */
+  inspect(fd: number): Inspected;
+  /** Another descriptor for the same socket. @throws PorticoError EMFILE. */
+  duplicate(fd: number): number;
+  close(fd: number): void;
+  /** Clears O_NONBLOCK, for a program that is given the socket; every duplicate shares the flag. */
+  blocking(fd: number): void;
+  /** setgroups(2), for the whole process. @throws PorticoError EPERM. */
+  setGroups(groups: readonly number[]): void;
+}

@@ -1,0 +1,45 @@
+import { Gate } from "./limits.ts";
+import { Parking } from "./parking.ts";
+import type { ServicePlan } from "./plan.ts";
+import { Turns } from "./turns.ts";
+
+/** What a service has done since its start. */
+export interface Counters {
+  /** Sessions that came as far as setup. */
+  served: number;
+  refused: number;
+  /** Errors of any side. */
+  errors: number;
+  /** Bytes of datagrams at once, of streams when they have ended. */
+  bytesIn: number;
+  bytesOut: number;
+}
+
+/**
+ * How many may be in a service, how many of them are served, and who waits. A service that is
+ * reloaded takes it over, so that its counts stay exact while the old sessions end.
+ */
+export class Room {
+  readonly gate: Gate;
+  readonly turns: Turns;
+  /** Sessions that wait for room at the gate (`"overflow": "hold"`), in the order of arrival. */
+  readonly parked: Parking;
+  readonly counters: Counters;
+  readonly #plan: ServicePlan;
+
+  /** @param before what it takes over, where the plan has not changed. */
+  constructor(plan: ServicePlan, before?: Room) {
+    const { limits, concurrency } = plan;
+    const old = before === undefined ? undefined : before.#plan;
+    this.#plan = plan;
+    this.counters = before?.counters ??
+      { served: 0, refused: 0, errors: 0, bytesIn: 0, bytesOut: 0 };
+    const same = old !== undefined && (["sessions", "perSource", "rate"] as const)
+      .every((name) => JSON.stringify(old.limits[name]) === JSON.stringify(limits[name]));
+    this.gate = same ? before!.gate : new Gate(limits, () => performance.now());
+    this.parked = same ? before!.parked : new Parking();
+    this.turns = old?.concurrency.max === concurrency.max
+      ? before!.turns
+      : new Turns(concurrency.max);
+  }
+}

@@ -1,0 +1,140 @@
+/** `serial` and `async`: a service in this thread, with its sockets. */
+import type { AdmitTable, Origin } from "../core/descriptors.ts";
+import type { ServiceStatus } from "../control/control.ts";
+import type { BindableEndpoint, DatagramSocket, Listener } from "../core/contract.ts";
+import type { Inherited } from "../core/descriptors.ts";
+import type { Address } from "../core/endpoint.ts";
+import type { ListenPlan } from "../core/plan.ts";
+import { Room } from "../core/room.ts";
+import { Place } from "./place.ts";
+import { checkKind, type Opener, Sockets } from "./sockets.ts";
+import type { Host, Legacy, ReadyService, RunningService } from "./strategy.ts";
+
+/** Starts a service here. @throws PorticoError, with nothing left behind. */
+export async function startHere(
+  ready: ReadyService,
+  host: Host,
+  legacy: Legacy,
+): Promise<RunningService> {
+  const room = new Room(ready.plan, legacy.room);
+  const place = await Place.start({ ready, host, room });
+  const here = new Here(ready, host, place, room);
+  try {
+    for (const listen of ready.plan.listen) await here.sockets.open(listen, legacy);
+  } catch (error) {
+    await here.stop(0);
+    throw error;
+  }
+  return here;
+}
+
+class Here implements RunningService, Opener {
+  readonly room: Room;
+  readonly sockets: Sockets;
+  readonly #ready: ReadyService;
+  readonly #host: Host;
+  readonly #place: Place;
+  #state: ServiceStatus["state"] = "running";
+  #stopped: Promise<void> | undefined = undefined;
+
+  constructor(ready: ReadyService, host: Host, place: Place, room: Room) {
+    this.#ready = ready;
+    this.#host = host;
+    this.#place = place;
+    this.room = room;
+    this.sockets = new Sockets(host, this);
+  }
+
+  get addresses(): readonly Address[] {
+    return this.sockets.addresses;
+  }
+
+  async listen(endpoint: BindableEndpoint, { options, text }: ListenPlan): Promise<Listener> {
+    checkKind(this.#ready.plugin, "stream", text);
+    const { takings, streams } = this.#place;
+    const { adapter } = this.#host;
+    if (takings === undefined) return await adapter.listen(endpoint, streams.table, options);
+    return await (await adapter.descriptors()).admit(endpoint, takings.table, options);
+  }
+
+  bind(endpoint: BindableEndpoint, { options, text }: ListenPlan): Promise<DatagramSocket> {
+    checkKind(this.#ready.plugin, "datagram", text);
+    return this.#host.adapter.bind(endpoint, this.#place.packets.table, options);
+  }
+
+  async adopt(fd: number, origin: Origin): Promise<void> {
+    checkKind(this.#ready.plugin, "stream", String(origin.local));
+    const { takings, streams } = this.#place;
+    if (takings !== undefined) return (takings.table as AdmitTable).arrive(fd, origin);
+    await (await this.#host.adapter.descriptors()).adopt(fd, origin, streams.table, undefined);
+  }
+
+  opened(address: Address): void {
+    const { plan, log } = this.#ready;
+    log.emit("info", "listening", { service: plan.name, endpoint: String(address) });
+  }
+
+  status(): ServiceStatus {
+    const { plan } = this.#ready;
+    return {
+      service: plan.name,
+      state: this.#state,
+      strategy: plan.concurrency.strategy,
+      endpoints: this.addresses.map(String),
+      workers: [],
+      live: this.#place.live,
+      held: this.room.turns.waiting,
+      restarts: 0,
+      ...this.#place.service.counters,
+    };
+  }
+
+  duplicates(): Promise<Map<string, Inherited[]>> {
+    return this.sockets.duplicates();
+  }
+
+  async suspend(): Promise<void> {
+    await this.sockets.suspend();
+    this.#state = "suspended";
+  }
+
+  async resume(): Promise<void> {
+    this.#place.reopen();
+    await this.sockets.resume();
+    this.#state = "running";
+  }
+
+  async drain(limit: number): Promise<void> {
+    await this.sockets.suspend();
+    this.#state = "draining";
+    this.#tell(limit);
+    await this.#place.drain(limit);
+    if (this.#state === "draining") this.#state = "suspended";
+  }
+
+  stop(limit: number, keep = false): Promise<void> {
+    if (this.#stopped === undefined) this.#stopped = this.#stop(limit, keep);
+    else {
+      void this.#place.drain(limit, keep);
+      this.#place.hurry();
+    }
+    return this.#stopped;
+  }
+
+  async #stop(limit: number, keep: boolean): Promise<void> {
+    this.#state = "draining";
+    this.#tell(limit);
+    await this.sockets.shut(keep);
+    // Datagram sockets stay open until what they received is answered.
+    await this.#place.drain(limit, keep);
+    await this.sockets.close(keep);
+    await this.#place.end();
+    this.#state = "stopped";
+  }
+
+  #tell(limitMs: number): void {
+    const { live } = this.#place;
+    const { plan, log } = this.#ready;
+    if (live > 0) log.emit("info", "drain", { service: plan.name, live, limitMs });
+  }
+}

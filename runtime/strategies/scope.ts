@@ -1,0 +1,25 @@
+/** Whose a plugin's state is: what `start` closes over, and who shares it. */
+import type { StrategyName } from "../core/plan.ts";
+import type { StartContext } from "../core/plugin.ts";
+
+/** As {@link StartContext} tells a plugin. */
+export type Scope = StartContext<unknown>["scope"];
+
+export function scopeOf(strategy: StrategyName): Scope {
+  if (strategy === "spawn") return "session";
+  return strategy === "threads" || strategy === "processes" ? "worker" : "service";
+}
+
+/** What it means for the sessions of a service, as a clause for people. */
+export function describeScope(strategy: StrategyName, workers: number): string {
+  switch (scopeOf(strategy)) {
+    case "service":
+      return "all sessions share one state";
+    case "worker":
+      return workers === 1
+        ? "all sessions share the state of the one worker"
+        : `each of the ${workers} workers has a state of its own`;
+    case "session":
+      return "each session has a state of its own";
+  }
+}

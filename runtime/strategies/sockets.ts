@@ -1,0 +1,182 @@
+/** The sockets of one service: opened by name or taken over, suspended, handed on, closed. */
+import type { BindableEndpoint, DatagramSocket, Listener } from "../core/contract.ts";
+import type { Descriptors, Inherited, Origin } from "../core/descriptors.ts";
+import { type Address, kindOf } from "../core/endpoint.ts";
+import { PorticoError } from "../core/errors.ts";
+import type { ListenPlan } from "../core/plan.ts";
+import type { Found, Host, Legacy } from "./strategy.ts";
+
+/** How a service opens what it listens on. */
+export interface Opener {
+  listen(endpoint: BindableEndpoint, listen: ListenPlan): Promise<Listener>;
+  bind(endpoint: BindableEndpoint, listen: ListenPlan): Promise<DatagramSocket>;
+  /** A connection that was there before us: inetd's `nowait`. */
+  adopt(fd: number, origin: Origin): Promise<void>;
+  /** One more is open. */
+  opened(address: Address): void;
+}
+
+interface Entry {
+  readonly listen: ListenPlan;
+  readonly transport: Inherited["transport"];
+  readonly address: Address;
+  /** The socket file is ours to remove. */
+  readonly owned: boolean;
+  readonly datagrams: boolean;
+  socket: Listener | DatagramSocket;
+  /** While it is suspended: the socket, which nobody reads. */
+  kept: Inherited | undefined;
+}
+
+export class Sockets {
+  readonly #host: Host;
+  readonly #opener: Opener;
+  readonly #entries: Entry[] = [];
+  #descriptors: Descriptors | undefined = undefined;
+  /** Datagram sockets that were suspended while answers were owed. */
+  #retired: DatagramSocket[] = [];
+
+  constructor(host: Host, opener: Opener) {
+    this.#host = host;
+    this.#opener = opener;
+  }
+
+  get addresses(): readonly Address[] {
+    return this.#entries.map(({ address }) => address);
+  }
+
+  /** Opens one endpoint of the manifest, or takes over its sockets. @throws PorticoError. */
+  async open(listen: ListenPlan, legacy: Legacy): Promise<void> {
+    const { endpoint, text } = listen;
+    const handed = legacy.sockets.get(text);
+    if (handed !== undefined && handed.length > 0) {
+      // They are the adapter's from here on.
+      legacy.sockets.delete(text);
+      for (const socket of handed) await this.#add(socket, listen, socket.owned);
+      return;
+    }
+    if (!("name" in endpoint)) {
+      const owned = "path" in endpoint && !endpoint.path.startsWith("@");
+      return await this.#add(endpoint as BindableEndpoint, listen, owned);
+    }
+    for (const found of await this.#host.inherit(listen)) await this.#take(found, listen);
+  }
+
+  async #take(found: Found, listen: ListenPlan): Promise<void> {
+    if (found.kind !== "connection") return await this.#add(found.socket, listen, false);
+    await this.#opener.adopt(found.fd, found.origin);
+  }
+
+  async #add(endpoint: BindableEndpoint, listen: ListenPlan, owned: boolean): Promise<void> {
+    const datagrams = kindOf(endpoint.transport) === "datagram";
+    const socket = await this.#openSocket(endpoint, listen, datagrams);
+    const { address } = socket;
+    const transport = endpoint.transport as Inherited["transport"];
+    this.#entries.push({ listen, transport, address, owned, datagrams, socket, kept: undefined });
+    this.#opener.opened(address);
+  }
+
+  #openSocket(
+    endpoint: BindableEndpoint,
+    listen: ListenPlan,
+    datagrams: boolean,
+  ): Promise<Listener | DatagramSocket> {
+    return datagrams ? this.#opener.bind(endpoint, listen) : this.#opener.listen(endpoint, listen);
+  }
+
+  /** See {@link RunningService.duplicates}. */
+  async duplicates(): Promise<Map<string, Inherited[]>> {
+    const made = new Map<string, Inherited[]>();
+    for (const entry of this.#entries) {
+      const list = made.get(entry.listen.text) ?? [];
+      list.push(await this.#duplicate(entry));
+      made.set(entry.listen.text, list);
+    }
+    return made;
+  }
+
+  async #duplicate({ socket, kept, transport, address, owned }: Entry): Promise<Inherited> {
+    const fd = kept === undefined
+      ? await socket.duplicate()
+      : (await this.#host.adapter.descriptors()).duplicate(kept.fd);
+    return { transport, fd, address, owned };
+  }
+
+  /** Lets nobody in; the sockets stay open. @throws PorticoError NOT_SUPPORTED without descriptors. */
+  async suspend(): Promise<void> {
+    // To close one that is suspended has to be possible at any time.
+    this.#descriptors = await this.#host.adapter.descriptors();
+    for (const entry of this.#entries) {
+      if (entry.kept !== undefined) continue;
+      entry.kept = await this.#duplicate(entry);
+      if ("send" in entry.socket) {
+        await entry.socket.stopReceiving();
+        this.#retired.push(entry.socket);
+      } else await entry.socket.close(true);
+    }
+  }
+
+  /** Lets newcomers in again, those first who have waited. */
+  async resume(): Promise<void> {
+    for (const entry of this.#entries) {
+      const { kept, listen, datagrams } = entry;
+      if (kept === undefined) continue;
+      entry.kept = undefined;
+      entry.socket = await this.#openSocket(kept, listen, datagrams);
+    }
+    await this.#closeRetired();
+  }
+
+  /** Lets nobody in any more; answers to datagrams can still be sent. */
+  async shut(keep: boolean): Promise<void> {
+    await Promise.all(this.#entries.map(async ({ socket, kept }) => {
+      if (kept !== undefined) return;
+      if (!("send" in socket)) await socket.close(keep);
+      else if (keep) await socket.stopReceiving();
+    }));
+  }
+
+  /** Closes what is left. */
+  async close(keep: boolean): Promise<void> {
+    await this.#closeRetired();
+    await Promise.all(this.#entries.map(async (entry) => {
+      const { kept, listen, datagrams } = entry;
+      entry.kept = undefined;
+      // Whoever has opened a socket's file knows how to remove it.
+      if (kept !== undefined && entry.owned && !keep) {
+        entry.socket = await this.#openSocket(kept, listen, datagrams);
+      } else if (kept !== undefined) this.#descriptors?.close(kept.fd);
+      await entry.socket.close(keep);
+    }));
+  }
+
+  async #closeRetired(): Promise<void> {
+    const retired = this.#retired;
+    this.#retired = [];
+    await Promise.all(retired.map((socket) => socket.close(true)));
+  }
+}
+
+/** Closes what nobody has taken. */
+export function closeAll(
+  sockets: Map<string, readonly Inherited[]>,
+  descriptors: Descriptors,
+): void {
+  for (const list of sockets.values()) for (const { fd } of list) descriptors.close(fd);
+  sockets.clear();
+}
+
+/** A plugin serves what comes to a socket, or says so before it is opened. @throws PorticoError. */
+export function checkKind(
+  plugin: { readonly name: string; readonly transports: readonly string[] },
+  kind: "stream" | "datagram",
+  text: string,
+): void {
+  if (plugin.transports.includes(kind)) return;
+  throw new PorticoError(
+    "NOT_SUPPORTED",
+    `${text} is a ${kind} socket; the plugin ${plugin.name} serves ${
+      plugin.transports.join(" and ")
+    }`,
+  );
+}

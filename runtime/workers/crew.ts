@@ -1,0 +1,284 @@
+/** The workers of one service: started, given sessions, watched, replaced. */
+import { setInterval, setTimeout } from "node:timers";
+import type { WorkerStatus } from "../control/control.ts";
+import type { Descriptors } from "../core/descriptors.ts";
+import type { Address } from "../core/endpoint.ts";
+import { messageOf } from "../core/errors.ts";
+import type { Counters } from "../core/room.ts";
+import type { Host, ReadyService } from "../strategies/strategy.ts";
+import type { Arrival } from "./arrival.ts";
+import type { Front } from "./front.ts";
+import type { Exit, Launch } from "./launch.ts";
+import { Member, type MemberEvents } from "./member.ts";
+import type { OwnedFile } from "./messages.ts";
+import { Row } from "./row.ts";
+
+/** How workers are used. */
+export interface Policy {
+  readonly launch: Launch;
+  /** Each serves one session and ends; the next ones are started ahead. */
+  readonly once: boolean;
+}
+
+/** What all workers share of the service's sockets. */
+export interface Shared {
+  /** Duplicates of its datagram sockets, to answer from. Theirs who opened them. */
+  readonly datagrams: readonly { readonly fd: number; readonly address: Address }[];
+  readonly files: readonly OwnedFile[];
+}
+
+/** What a crew is made of. */
+export interface CrewInput {
+  readonly ready: ReadyService;
+  readonly host: Host;
+  readonly descriptors: Descriptors;
+  readonly policy: Policy;
+  /** Ten deaths in a row: there will be no more workers until {@link Crew.revive}. */
+  readonly failed: () => void;
+}
+
+/** Milliseconds that killed workers may take to be gone. */
+const GONE = 5000;
+
+export class Crew {
+  readonly #input: CrewInput;
+  readonly #members: Set<Member> = new Set();
+  /** Sessions that have their turn, and no worker yet. */
+  #queue: Arrival[] = [];
+  readonly #row: Row = new Row();
+  readonly #events: MemberEvents;
+  #front: Front | undefined = undefined;
+  #shared: Shared | undefined = undefined;
+  #numbers = 0;
+  #restarts = 0;
+  #stopping = false;
+  #failed = false;
+  #pulse: ReturnType<typeof setInterval> | undefined = undefined;
+  readonly #timers: Set<ReturnType<typeof setTimeout>> = new Set();
+
+  constructor(input: CrewInput) {
+    this.#input = input;
+    const { log } = input.ready;
+    this.#events = {
+      record: (record) => log.pass(record),
+      turned: (arrival) => arrival.front.turned(arrival),
+      gone: (member, arrival) => {
+        arrival.front.over(arrival);
+        if (input.policy.once) this.#retire(member);
+        this.#pump();
+      },
+      count: (growth) => this.#count(growth),
+      ended: (member, exit) => this.#ended(member, exit),
+    };
+  }
+
+  get restarts(): number {
+    return this.#restarts;
+  }
+
+  status(): WorkerStatus[] {
+    return [...this.#members].map((member) => member.status());
+  }
+
+  /** Starts the workers. @throws PorticoError that says what the first one of them failed of; none is left. */
+  async start(front: Front): Promise<void> {
+    this.#front = front;
+    const started = Array.from({ length: this.#wanted() }, () => this.#launch());
+    try {
+      await Promise.all(started.map((member) => member.ready));
+    } catch (error) {
+      await this.stop(0);
+      throw error;
+    }
+    const { stall } = this.#input.ready.plan.limits;
+    if (stall === Infinity) return;
+    this.#pulse = setInterval(() => {
+      for (const member of this.#members) if (member.state === "ready") member.ping(stall);
+    }, Math.min(stall / 4, 5000));
+  }
+
+  /** The sockets are open: sessions can be served. */
+  open(shared: Shared): void {
+    this.#shared = shared;
+    for (const member of this.#members) {
+      if (member.state === "ready") member.open(shared.datagrams, shared.files);
+    }
+    this.#pump();
+  }
+
+  dispatch(arrival: Arrival): void {
+    this.#queue.push(arrival);
+    this.#pump();
+  }
+
+  /** Starts anew after it has failed. */
+  revive(): void {
+    if (!this.#failed) return;
+    this.#failed = false;
+    this.#row.clear();
+    this.#fill();
+  }
+
+  /** How many workers there should be now. */
+  #wanted(): number {
+    const { concurrency } = this.#input.ready.plan;
+    if (!this.#input.policy.once) return concurrency.workers;
+    const busy = [...this.#members].filter((member) => member.served > 0).length;
+    return Math.min(concurrency.max, busy + this.#queue.length + navigator.hardwareConcurrency);
+  }
+
+  #fill(): void {
+    if (this.#stopping || this.#failed) return;
+    while (this.#members.size < this.#wanted()) this.#follow(this.#launch());
+  }
+
+  /** A replacement says by itself when it is ready; when it is not, its end is told. */
+  #follow(member: Member): void {
+    member.ready.then(() => {
+      const shared = this.#shared;
+      if (shared !== undefined) member.open(shared.datagrams, shared.files);
+      this.#pump();
+    }, (error) => this.#say("error", "failed", member, { message: messageOf(error) }));
+  }
+
+  #launch(): Member {
+    const { policy, host, descriptors, ready } = this.#input;
+    const launched = policy.launch(host, descriptors, ready.plan);
+    const member = new Member(++this.#numbers, launched, descriptors, this.#events);
+    this.#members.add(member);
+    this.#say("debug", "started", member);
+    member.begin(ready.plan, ready.log.level).catch((error) => member.fail(error));
+    return member;
+  }
+
+  /** Gives queued sessions to workers, in their order. */
+  #pump(): void {
+    let at = 0;
+    for (; at < this.#queue.length; at++) {
+      const arrival = this.#queue[at]!;
+      if (arrival.phase !== "queued") continue;
+      const member = this.#choose();
+      if (member === undefined) break;
+      if (!member.give(arrival)) {
+        // Its lane is full for a moment, or it has died.
+        this.#later(1, () => this.#pump());
+        break;
+      }
+      arrival.front.given(arrival);
+    }
+    this.#queue.splice(0, at);
+    if (this.#input.policy.once) this.#fill();
+  }
+
+  /** The one with the least to do; of equals, the one that has served least. */
+  #choose(): Member | undefined {
+    if (this.#shared === undefined) return undefined;
+    let best: Member | undefined;
+    for (const member of this.#members) {
+      if (member.state !== "ready" || member.full) continue;
+      if (this.#input.policy.once && member.served > 0) continue;
+      const less = best === undefined ? -1 : member.live.size - best.live.size;
+      if (less < 0 || (less === 0 && member.served < best!.served)) best = member;
+    }
+    return best;
+  }
+
+  /** It has done what it was for. */
+  #retire(member: Member): void {
+    if (member.state === "ready") member.stop(0);
+  }
+
+  #count(growth: Counters): void {
+    const { counters } = this.#front!.service;
+    for (const name of Object.keys(growth) as (keyof Counters)[]) counters[name] += growth[name];
+  }
+
+  #ended(member: Member, exit: Exit): void {
+    this.#members.delete(member);
+    const expected = member.state === "draining" && member.doom === undefined;
+    const lost = [...member.live.values()];
+    member.live.clear();
+    for (const arrival of lost) arrival.front.lost(arrival);
+    if (this.#stopping) return;
+    if (expected) return this.#fill();
+    const reason = member.doom ?? exit.message;
+    this.#say("warn", "exited", member, {
+      ...(exit.code !== undefined && { code: exit.code }),
+      ...(exit.signal !== undefined && { signal: exit.signal }),
+      ...(reason !== undefined && { reason }),
+      ...(lost.length > 0 && { lost: lost.length }),
+    });
+    this.#replace(member);
+  }
+
+  #replace(member: Member): void {
+    const { once } = this.#input.policy;
+    // One that has served is not the first of a row, nor is one that one session has brought down.
+    if (member.finished > 0 || (once && member.served > 0)) this.#row.clear();
+    const pause = this.#row.next(performance.now());
+    if (pause === undefined) return this.#fail();
+    this.#restarts++;
+    this.#later(pause, () => this.#fill());
+  }
+
+  #fail(): void {
+    this.#failed = true;
+    const queue = this.#queue;
+    this.#queue = [];
+    for (const arrival of queue) arrival.front.abandon(arrival);
+    this.#input.failed();
+  }
+
+  #later(pause: number, what: () => void): void {
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      what();
+    }, pause);
+    this.#timers.add(timer);
+  }
+
+  #say(
+    level: "debug" | "warn" | "error",
+    action: string,
+    { number, pid }: Member,
+    fields?: object,
+  ): void {
+    const { log, plan } = this.#input.ready;
+    log.emit(level, "worker", { service: plan.name, action, worker: number, pid, ...fields });
+  }
+
+  /** Ends every session by ending the workers; others take their place. */
+  async cut(): Promise<void> {
+    const left = [...this.#members].filter((member) => member.live.size > 0);
+    for (const member of left) member.stop(0);
+    await Promise.all(left.map((member) => member.over));
+  }
+
+  /** Workers that are stopping have to be quick about it. */
+  hurry(): void {
+    for (const member of this.#members) if (member.state === "draining") member.stop(0);
+  }
+
+  /**
+   * Has every worker end its sessions, within `limit` ms, and itself; kills those that do not.
+   * A second call shortens the wait.
+   */
+  async stop(limit: number): Promise<void> {
+    this.#stopping = true;
+    clearInterval(this.#pulse);
+    for (const timer of this.#timers) clearTimeout(timer);
+    this.#timers.clear();
+    for (const arrival of this.#queue.splice(0)) arrival.front.abandon(arrival);
+    const left = [...this.#members];
+    for (const member of left) {
+      // One that is starting has nothing to lose.
+      if (member.state === "starting") member.kill("stop");
+      else member.stop(limit);
+    }
+    const late = setTimeout(() => {
+      for (const member of this.#members) member.kill("drain");
+    }, limit + GONE);
+    await Promise.all(left.map((member) => member.over));
+    clearTimeout(late);
+  }
+}

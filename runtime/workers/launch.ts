@@ -1,0 +1,103 @@
+/** Starting a worker, as a thread or as a process: both are given one end of a channel and of a lane. */
+import { spawn } from "node:child_process";
+import process from "node:process";
+import { pathToFileURL } from "node:url";
+import { Worker } from "node:worker_threads";
+import type { Descriptors } from "../core/descriptors.ts";
+import { messageOf } from "../core/errors.ts";
+import type { ServicePlan } from "../core/plan.ts";
+import type { Host } from "../strategies/strategy.ts";
+
+/** How a worker has ended. */
+export interface Exit {
+  readonly code: number | undefined;
+  readonly signal: string | undefined;
+  /** What an exception that nobody caught said. */
+  readonly message?: string;
+}
+
+/** A worker that was started. */
+export interface Launched {
+  readonly pid: number;
+  /** Our end of the channel, and the one that descriptors are sent along. The caller's. */
+  readonly channel: number;
+  readonly lane: number;
+  /** Ends it at once, whatever it is doing. */
+  kill(): void;
+  readonly exited: Promise<Exit>;
+}
+
+/** Starts one worker. */
+export type Launch = (host: Host, descriptors: Descriptors, plan: ServicePlan) => Launched;
+
+/** What a thread finds as its `workerData`. */
+export interface ThreadData {
+  readonly channel: number;
+  readonly lane: number;
+}
+
+/** The environment variable that tells a process that it is a worker. */
+export const WORKER = "PORTICO_WORKER";
+
+/** A thread borrows its ends: the supervisor closes them when it has ended, however that came about. */
+export const launchThread: Launch = (host, descriptors) => {
+  const [channel, theirs] = descriptors.pair();
+  const [lane, laneTheirs] = descriptors.pair();
+  const data: ThreadData = { channel: theirs, lane: laneTheirs };
+  const worker = new Worker(pathToFileURL(host.worker), { workerData: data, stdin: false });
+  let message: string | undefined;
+  const exited = new Promise<Exit>((resolve) => {
+    worker.once("error", (error) => message = messageOf(error));
+    worker.once("exit", (code) => {
+      descriptors.close(theirs);
+      descriptors.close(laneTheirs);
+      resolve({ code, signal: undefined, ...(message !== undefined && { message }) });
+    });
+  });
+  return { pid: process.pid, channel, lane, kill: () => void worker.terminate(), exited };
+};
+
+/** A process finds the channel as its stdin, and the other end of the lane as the first thing on it. */
+export const launchProcess: Launch = (host, descriptors, plan) => {
+  const [channel, theirs] = descriptors.pair();
+  const [lane, laneTheirs] = descriptors.pair();
+  const [program, ...args] = host.adapter.command(host.worker, []);
+  descriptors.pass(channel, laneTheirs);
+  const child = spawn(program, args, {
+    stdio: [theirs, "inherit", "inherit"],
+    env: environment(plan),
+  });
+  descriptors.close(theirs);
+  descriptors.close(laneTheirs);
+  const exited = new Promise<Exit>((resolve) => {
+    child.once("error", (error) => {
+      resolve({ code: undefined, signal: undefined, message: messageOf(error) });
+    });
+    child.once("exit", (code, signal) => {
+      resolve({ code: code ?? undefined, signal: signal ?? undefined });
+    });
+  });
+  const { pid } = child;
+  return {
+    pid: pid ?? 0,
+    channel,
+    lane,
+    kill() {
+      if (pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+      try {
+        process.kill(pid, "SIGKILL");
+      } catch {
+        // It has ended meanwhile.
+      }
+    },
+    exited,
+  };
+};
+
+function environment(plan: ServicePlan): Record<string, string> {
+  const env: Record<string, string> = { [WORKER]: plan.name };
+  for (const [name, value] of Object.entries({ ...process.env, ...plan.processes.env })) {
+    if (typeof value === "string") env[name] = value;
+  }
+  return env;
+}

@@ -1,0 +1,227 @@
+/** One worker, as its supervisor sees it. */
+import type { Descriptors } from "../core/descriptors.ts";
+import type { Address } from "../core/endpoint.ts";
+import { type Code, CODES, PorticoError } from "../core/errors.ts";
+import type { ServicePlan } from "../core/plan.ts";
+import type { Level, LogRecord } from "../core/record.ts";
+import type { Counters } from "../core/room.ts";
+import type { WorkerStatus } from "../control/control.ts";
+import type { Arrival } from "./arrival.ts";
+import { Channel } from "./channel.ts";
+import type { Exit, Launched } from "./launch.ts";
+import type { Order, Parcel, Parts, Report } from "./messages.ts";
+
+/** What a member tells its crew. */
+export interface MemberEvents {
+  record(record: LogRecord): void;
+  turned(arrival: Arrival): void;
+  gone(member: Member, arrival: Arrival): void;
+  /** What its counters have grown by. */
+  count(growth: Counters): void;
+  /** The thread or process is no more, and nothing that it has said is unheard. */
+  ended(member: Member, exit: Exit): void;
+}
+
+export class Member {
+  readonly number: number;
+  readonly pid: number;
+  readonly live: Map<number, Arrival> = new Map();
+  /** Resolves when it can serve; rejects with what it says that it has failed of, or when it dies first. */
+  readonly ready: Promise<void>;
+  state: WorkerStatus["state"] = "starting";
+  served = 0;
+  /** Sessions that it has served to their end. */
+  finished = 0;
+  /** Why we have killed it. */
+  doom: string | undefined = undefined;
+  readonly #launched: Launched;
+  readonly #descriptors: Descriptors;
+  readonly #events: MemberEvents;
+  readonly #channel: Channel<Order, Report>;
+  readonly #born: number = performance.now();
+  readonly #readiness = Promise.withResolvers<void>();
+  readonly #deaf = Promise.withResolvers<void>();
+  readonly #over = Promise.withResolvers<void>();
+  #counters: Counters = { served: 0, refused: 0, errors: 0, bytesIn: 0, bytesOut: 0 };
+  #parcels: Parcel[] = [];
+  /** When the ping was sent that was not answered. */
+  #asked: number | undefined = undefined;
+
+  constructor(
+    number: number,
+    launched: Launched,
+    descriptors: Descriptors,
+    events: MemberEvents,
+  ) {
+    this.number = number;
+    this.pid = launched.pid;
+    this.#launched = launched;
+    this.#descriptors = descriptors;
+    this.#events = events;
+    this.ready = this.#readiness.promise;
+    this.ready.catch(() => {});
+    this.#channel = new Channel<Order, Report>(
+      (report) => this.#hear(report),
+      () => this.#deaf.resolve(),
+    );
+    void this.#follow();
+  }
+
+  /** Tells it what to run. @throws PorticoError, when the plan holds what no other thread can be given. */
+  async begin(plan: ServicePlan, level: Level | undefined): Promise<void> {
+    await this.#channel.open(this.#descriptors, this.#launched.channel);
+    try {
+      this.#channel.send({ type: "job", plan, level });
+    } catch (cause) {
+      const text = "the options hold something that cannot be sent to a worker, as a function";
+      throw new PorticoError("START_FAILED", text, { cause });
+    }
+  }
+
+  /** The sockets that datagrams come to, and the files of all. */
+  open(
+    sockets: readonly { readonly fd: number; readonly address: Address }[],
+    files: Extract<Order, { type: "sockets" }>["files"],
+  ): void {
+    for (const { fd } of sockets) this.#descriptors.pass(this.#launched.lane, fd);
+    const datagrams = sockets.map(({ address }) => partsOf(address));
+    this.#channel.send({ type: "sockets", datagrams, files });
+  }
+
+  /** Resolves when the thread or process is no more. */
+  get over(): Promise<void> {
+    return this.#over.promise;
+  }
+
+  /** It cannot even be told what to do. */
+  fail(error: unknown): void {
+    this.#readiness.reject(error);
+    this.#deaf.resolve();
+    this.kill("failed");
+  }
+
+  /** Whether it can be given one more at this moment. */
+  get full(): boolean {
+    return this.#channel.full;
+  }
+
+  /** Gives it a session; false when that is not possible now. */
+  give(arrival: Arrival): boolean {
+    const { id, remote, local, fd, bytes, socket } = arrival;
+    if (bytes !== undefined) {
+      this.#parcels.push({ id, socket, from: partsOf(remote), bytes });
+      if (this.#parcels.length === 1) queueMicrotask(() => this.#sendParcels());
+    } else {
+      try {
+        if (!this.#descriptors.pass(this.#launched.lane, fd)) return false;
+      } catch {
+        // It has died, and its end is on the way.
+        return false;
+      }
+      this.#channel.send({ type: "take", id, remote: partsOf(remote), local: partsOf(local) });
+    }
+    this.live.set(id, arrival);
+    this.served++;
+    arrival.member = this;
+    return true;
+  }
+
+  #sendParcels(): void {
+    const parcels = this.#parcels;
+    this.#parcels = [];
+    this.#channel.send({ type: "parcels", parcels });
+  }
+
+  /** Asks whether its event loop turns; kills it when it has not answered for `limit` ms. */
+  ping(limit: number): void {
+    const now = performance.now();
+    if (this.#asked !== undefined) {
+      if (now - this.#asked >= limit) this.kill("stalled");
+      return;
+    }
+    this.#asked = now;
+    this.#channel.send({ type: "ping" });
+  }
+
+  stop(limit: number): void {
+    this.state = "draining";
+    this.#channel.send({ type: "stop", limit });
+  }
+
+  kill(why: string): void {
+    this.doom ??= why;
+    this.#launched.kill();
+  }
+
+  status(): WorkerStatus {
+    const uptime = Math.floor((performance.now() - this.#born) / 1000);
+    return {
+      pid: this.pid,
+      state: this.state,
+      live: this.live.size,
+      served: this.served,
+      uptime,
+    };
+  }
+
+  #hear(report: Report): void {
+    switch (report.type) {
+      case "ready":
+        this.state = "ready";
+        return this.#readiness.resolve();
+      case "failed": {
+        const code = Object.hasOwn(CODES, report.code) ? report.code as Code : "START_FAILED";
+        const { message, side } = report;
+        return this.#readiness.reject(new PorticoError(code, message, { side }));
+      }
+      case "record":
+        return this.#events.record(report.record);
+      case "turned": {
+        const arrival = this.live.get(report.id);
+        return arrival === undefined ? undefined : this.#events.turned(arrival);
+      }
+      case "gone": {
+        this.#count(report.counters);
+        const arrival = this.live.get(report.id);
+        if (arrival === undefined) return;
+        this.live.delete(report.id);
+        this.finished++;
+        return this.#events.gone(this, arrival);
+      }
+      case "pong":
+        this.#asked = undefined;
+        return;
+      case "stopped":
+        return this.#count(report.counters);
+    }
+  }
+
+  #count(now: Counters): void {
+    const before = this.#counters;
+    this.#counters = now;
+    this.#events.count({
+      served: now.served - before.served,
+      refused: now.refused - before.refused,
+      errors: now.errors - before.errors,
+      bytesIn: now.bytesIn - before.bytesIn,
+      bytesOut: now.bytesOut - before.bytesOut,
+    });
+  }
+
+  async #follow(): Promise<void> {
+    const exit = await this.#launched.exited;
+    // What it said last is still in the channel.
+    await this.#deaf.promise;
+    this.#descriptors.close(this.#launched.lane);
+    const how = exit.message ??
+      (exit.signal === undefined ? `code ${exit.code}` : `signal ${exit.signal}`);
+    const text = `the worker ended before it was ready: ${how}`;
+    this.#readiness.reject(new PorticoError("START_FAILED", text));
+    this.#events.ended(this, exit);
+    this.#over.resolve();
+  }
+}
+
+export function partsOf({ transport, host, port, path }: Address): Parts {
+  return [transport, host, port, path];
+}

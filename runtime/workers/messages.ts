@@ -1,0 +1,63 @@
+/** What a supervisor and its workers tell each other. Bytes and `Infinity` travel as they are (structured clone). */
+import type { Transport } from "../core/endpoint.ts";
+import type { Side } from "../core/errors.ts";
+import type { ServicePlan } from "../core/plan.ts";
+import type { Level, LogRecord } from "../core/record.ts";
+import type { Counters } from "../core/room.ts";
+
+/** An address in parts: transport, host, port, path. */
+export type Parts = readonly [Transport, string, number, string];
+
+/** One datagram on its way to a worker. */
+export interface Parcel {
+  readonly id: number;
+  /** Which of the service's datagram sockets it came to, and is answered from. */
+  readonly socket: number;
+  readonly from: Parts;
+  readonly bytes: Uint8Array;
+}
+
+/** A socket file that nobody but the supervisor would remove. */
+export interface OwnedFile {
+  readonly path: string;
+  readonly dev: number;
+  readonly ino: number;
+}
+
+/** Supervisor to worker. Descriptors travel beside it, in the order in which messages name them. */
+export type Order =
+  /** The first: what to run. */
+  | {
+    readonly type: "job";
+    readonly plan: ServicePlan;
+    readonly level: Level | undefined;
+  }
+  /** The service's sockets, when they are open; with one descriptor for each of `datagrams`. */
+  | {
+    readonly type: "sockets";
+    readonly datagrams: readonly Parts[];
+    readonly files: readonly OwnedFile[];
+  }
+  /** A stream to serve. With its descriptor. */
+  | { readonly type: "take"; readonly id: number; readonly remote: Parts; readonly local: Parts }
+  | { readonly type: "parcels"; readonly parcels: readonly Parcel[] }
+  /** Drain for so many milliseconds, then end. A second one shortens the wait. */
+  | { readonly type: "stop"; readonly limit: number }
+  | { readonly type: "ping" };
+
+/** Worker to supervisor. */
+export type Report =
+  | { readonly type: "ready" }
+  | {
+    readonly type: "failed";
+    readonly code: string;
+    readonly message: string;
+    readonly side: Side;
+  }
+  | { readonly type: "record"; readonly record: LogRecord }
+  /** A session has given its turn back. */
+  | { readonly type: "turned"; readonly id: number }
+  /** Nothing is left of a session. */
+  | { readonly type: "gone"; readonly id: number; readonly counters: Counters }
+  | { readonly type: "pong" }
+  | { readonly type: "stopped"; readonly counters: Counters };

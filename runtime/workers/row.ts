@@ -1,0 +1,25 @@
+/** Deaths in a row within a minute, after which no other worker is started. */
+const MOST = 10;
+const WINDOW = 60_000;
+/** The pause before a worker is replaced, in ms: at first, doubled with each further death in a row, at most. */
+const PAUSE_FIRST = 50;
+const PAUSE_LAST = 5000;
+
+/** Counts the deaths of workers that have come to nothing. */
+export class Row {
+  #deaths: number[] = [];
+
+  /** One more. @returns the pause before the replacement in ms, undefined when there shall be none. */
+  next(now: number): number | undefined {
+    this.#deaths = this.#deaths.filter((time) => now - time < WINDOW);
+    this.#deaths.push(now);
+    const count = this.#deaths.length;
+    if (count >= MOST) return undefined;
+    return Math.min(PAUSE_FIRST * 2 ** (count - 1), PAUSE_LAST);
+  }
+
+  /** A worker was good for something. */
+  clear(): void {
+    this.#deaths = [];
+  }
+}

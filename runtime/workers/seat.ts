@@ -1,0 +1,209 @@
+/** The worker's side: runs one service on what the supervisor sends, and tells what becomes of it. */
+import { lstatSync, unlinkSync } from "node:fs";
+import type { Adapter, DatagramSocket } from "../core/contract.ts";
+import type { Descriptors } from "../core/descriptors.ts";
+import { Address } from "../core/endpoint.ts";
+import { codeOf, messageOf, PorticoError } from "../core/errors.ts";
+import { Gather } from "../core/gather.ts";
+import { hookError } from "../core/hooks.ts";
+import { errorFields, Log } from "../core/log.ts";
+import type { ServicePlan } from "../core/plan.ts";
+import type { LogRecord } from "../core/record.ts";
+import type { Recorded } from "../core/records.ts";
+import { Room } from "../core/room.ts";
+import { checkOptions, loadPlugin } from "../manifest/plugin.ts";
+import { Place } from "../strategies/place.ts";
+import { Channel } from "./channel.ts";
+import type { Order, OwnedFile, Parcel, Parts, Report } from "./messages.ts";
+
+/** What a seat is given by its thread or process. */
+export interface SeatInput {
+  readonly adapter: Adapter;
+  readonly descriptors: Descriptors;
+  /** Ends of the channel, which becomes the seat's, and of the lane. */
+  readonly channel: number;
+  readonly lane: number;
+  /** Becomes who the manifest says: user, group, umask, priority. */
+  readonly become: (plan: ServicePlan) => Promise<void>;
+}
+
+export class Seat {
+  readonly #input: SeatInput;
+  readonly #channel: Channel<Report, Order>;
+  readonly #over = Promise.withResolvers<number>();
+  readonly #senders: DatagramSocket[] = [];
+  #files: readonly OwnedFile[] = [];
+  #log: Log | undefined = undefined;
+  #place: Place | undefined = undefined;
+  /** The number of the session that is delivered now. */
+  #id = 0;
+  /** Sessions that are here. */
+  readonly #live = new Set<number>();
+  #stopping = false;
+
+  constructor(input: SeatInput) {
+    this.#input = input;
+    this.#channel = new Channel<Report, Order>(
+      (order) => this.#obey(order),
+      () => this.#left(),
+    );
+  }
+
+  /** Serves until the supervisor is done with it, or gone; resolves with the exit code. */
+  async run(): Promise<number> {
+    await this.#channel.open(this.#input.descriptors, this.#input.channel);
+    return await this.#over.promise;
+  }
+
+  /** What nobody caught. */
+  report(thrown: unknown): void {
+    this.#log?.emit("error", "error", errorFields(hookError(thrown)));
+  }
+
+  /** Writes what has been said so far; the process ends. */
+  flush(): void {
+    this.#channel.flush();
+  }
+
+  #obey(order: Order): void {
+    switch (order.type) {
+      case "job":
+        return void this.#begin(order.plan, order.level);
+      case "sockets":
+        return this.#open(order.datagrams, order.files);
+      case "take":
+        return this.#take(order.id, order.remote, order.local);
+      case "parcels":
+        return order.parcels.forEach((parcel) => this.#deliver(parcel));
+      case "stop":
+        return void this.#stop(order.limit);
+      case "ping":
+        return this.#channel.send({ type: "pong" });
+    }
+  }
+
+  async #begin(plan: ServicePlan, level: LogRecord["level"] | undefined): Promise<void> {
+    try {
+      const { adapter, become } = this.#input;
+      const sink = { write: (record: LogRecord) => this.#record(record) };
+      const outlets = level === undefined ? [] : [{ name: "supervisor", sink, level }];
+      const log = this.#log = new Log(outlets, () => {});
+      await become(plan);
+      const plugin = await loadPlugin(plan.plugin);
+      const check = await checkOptions(plugin, plan.options);
+      if (!("options" in check)) throw new PorticoError("PLUGIN_OPTIONS");
+      const unlimited = open(plan);
+      this.#place = await Place.start({
+        ready: { plan: unlimited, plugin, options: check.options, log },
+        host: { adapter, gather: new Gather(adapter), nextId: () => this.#id },
+        room: new Room(unlimited),
+        observer: {
+          turned: ({ id }) => this.#channel.send({ type: "turned", id }),
+          gone: (session) => this.#gone(session),
+        },
+      });
+      this.#channel.send({ type: "ready" });
+    } catch (error) {
+      const { code, message, side } = error instanceof PorticoError
+        ? error
+        : new PorticoError(codeOf(error) ?? "START_FAILED", messageOf(error));
+      this.#channel.send({ type: "failed", code, message, side });
+      this.#channel.end();
+    }
+  }
+
+  /** Records leave at once: what is logged before a crash is not lost. */
+  #record(record: LogRecord): void {
+    try {
+      this.#channel.send({ type: "record", record });
+    } catch {
+      // A field that cannot be cloned, as a function: what JSON makes of it can.
+      this.#channel.send({ type: "record", record: JSON.parse(JSON.stringify(record)) });
+    }
+    this.#channel.flush();
+  }
+
+  #open(datagrams: readonly Parts[], files: readonly OwnedFile[]): void {
+    const { descriptors, lane } = this.#input;
+    this.#files = files;
+    for (const parts of datagrams) {
+      const fd = descriptors.take(lane, true);
+      this.#senders.push(descriptors.sender(fd, toAddress(parts), this.#place!.packets.table));
+    }
+  }
+
+  #take(id: number, remote: Parts, local: Parts): void {
+    const { descriptors, lane } = this.#input;
+    const fd = descriptors.take(lane, true);
+    const place = this.#place!;
+    this.#live.add(id);
+    const origin = { remote: toAddress(remote), local: toAddress(local) };
+    if (place.takings !== undefined) {
+      this.#id = id;
+      return place.takings.table.arrive(fd, origin);
+    }
+    descriptors.adopt(fd, origin, place.streams.table, id).catch(() => {
+      // It has gone on the way; nobody has seen it.
+      this.#gone({ id });
+    });
+  }
+
+  #deliver({ id, socket, from, bytes }: Parcel): void {
+    const { packets } = this.#place!;
+    this.#live.add(id);
+    this.#id = id;
+    packets.table.datagram(this.#senders[socket]!, bytes, toAddress(from));
+  }
+
+  #gone({ id }: Pick<Recorded, "id">): void {
+    if (!this.#live.delete(id)) return;
+    this.#channel.send({ type: "gone", id, counters: this.#place!.service.counters });
+  }
+
+  async #stop(limit: number): Promise<void> {
+    const place = this.#place;
+    if (this.#stopping) {
+      place?.hurry();
+      return void await place?.drain(limit);
+    }
+    this.#stopping = true;
+    if (place !== undefined) {
+      await place.drain(limit);
+      await Promise.all(this.#senders.map((sender) => sender.close(true)));
+      await place.end();
+      this.#channel.send({ type: "stopped", counters: place.service.counters });
+    }
+    this.#channel.end();
+  }
+
+  /** The channel is closed. Without having been asked to stop, that means that the supervisor is no more. */
+  #left(): void {
+    if (!this.#stopping) { for (const file of this.#files) remove(file); }
+    this.#over.resolve(this.#stopping ? 0 : 1);
+  }
+}
+
+/** Limits, turns and access are the supervisor's affair. */
+function open(plan: ServicePlan): ServicePlan {
+  const rate = { count: Infinity, per: 1000 };
+  return {
+    ...plan,
+    limits: { ...plan.limits, sessions: Infinity, perSource: Infinity, rate },
+    concurrency: { ...plan.concurrency, max: Infinity },
+    access: { allow: [], deny: [] },
+  };
+}
+
+function toAddress([transport, host, port, path]: Parts): Address {
+  return new Address(transport, host, port, path);
+}
+
+/** Removes a socket file whose owner was killed, if it is still the same. */
+function remove({ path, dev, ino }: OwnedFile): void {
+  try {
+    const stat = lstatSync(path);
+    if (stat.dev === dev && stat.ino === ino) unlinkSync(path);
+  } catch {
+    // It is gone already: another worker, or the supervisor itself.
+  }
+}

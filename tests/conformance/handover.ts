@@ -1,0 +1,263 @@
+/** Datagram sockets handed over by descriptor, those that only send, and those with one peer. */
+import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import type { DatagramSocket, NamedEndpoint, Support } from "../../runtime/core/contract.ts";
+import type { Inherited } from "../../runtime/core/descriptors.ts";
+import type { Address } from "../../runtime/core/endpoint.ts";
+import { until, within } from "../until.ts";
+import { count, countBack, counted, inherited, named, needs } from "./door.ts";
+import type { Harness, Tested } from "./harness.ts";
+import { encode, text } from "./harness.ts";
+import { Receiver } from "./receiver.ts";
+import type { Answer } from "./receiver.ts";
+import type { Case, Stage } from "./stage.ts";
+import { both } from "./stage.ts";
+
+const echo: Answer = (receiver, bytes, from) => void receiver.send(bytes, from);
+
+const sockets = (harness: Harness, transport: Tested): Support =>
+  both(harness.kernel, harness.adapter.features.transports[transport]);
+
+/** Dials, and closes when `use` is over. */
+async function withDialed(
+  stage: Stage,
+  to: Address,
+  use: (receiver: Receiver, target: Address) => Promise<void>,
+): Promise<void> {
+  const receiver = new Receiver(() => {});
+  const socket = await within("dial", stage.adapter.dial(named(to), receiver));
+  receiver.socket = socket;
+  try {
+    await use(receiver, socket.target);
+  } finally {
+    await receiver.stop(() => stage.settle());
+  }
+}
+
+export const handover: readonly Case[] = [
+  {
+    name: "who has stopped receiving still sends; who is handed the socket gets what waits",
+    needs,
+    async run(stage) {
+      const first = await stage.bind();
+      const { address } = first.socket;
+      const peer = await stage.join();
+      peer.send("one", address);
+      await until("the first", () => first.received.length === 1);
+      const fd = await first.socket.duplicate();
+      await Promise.all([first.socket.stopReceiving(), first.socket.stopReceiving()]);
+      peer.send("two", address);
+      peer.send("three", address);
+      await stage.settle();
+      assert.equal(first.received.length, 1);
+      assert.equal(first.send(encode("still"), peer.address), true);
+      await until("it", () => peer.received.length === 1);
+      const second = await stage.bind(echo, {}, inherited(fd, address));
+      await until("the answers", () => peer.received.length === 3);
+      assert.deepEqual(peer.received.map(text), ["still", "two", "three"]);
+      assert.equal(String(second.received[0]!.from), String(peer.address));
+      assert.equal(String(second.socket.address), String(address));
+      first.send(encode("last"), peer.address);
+      await first.socket.close(true);
+      peer.send("four", address);
+      await until("the answer", () => peer.received.length === 5);
+      assert.deepEqual(peer.received.slice(3).map(text), ["last", "four"]);
+      assert.deepEqual(first.failures, []);
+      await second.close();
+      if (address.path !== "") assert.equal(existsSync(address.path), false);
+    },
+  },
+  {
+    name: "stopped inside of datagram, in the middle of a burst: each datagram comes once",
+    needs,
+    async run(stage) {
+      const stops: Promise<void>[] = [];
+      const first = await stage.bind((receiver) => {
+        if (receiver.received.length === 10) stops.push(receiver.socket.stopReceiving());
+      });
+      const { address } = first.socket;
+      const fd = await first.socket.duplicate();
+      const peer = await stage.join();
+      for (let i = 0; i < 100; i++) peer.send(`${i}`, address);
+      await until("the stop", () => stops.length === 1);
+      await stops[0];
+      const early = first.received.length;
+      await stage.settle();
+      assert.equal(first.received.length, early);
+      const second = await stage.bind(() => {}, {}, inherited(fd, address));
+      await until("the rest", () => early + second.received.length === 100);
+      const all = [...first.received, ...second.received].map(({ bytes }) => text(bytes));
+      assert.deepEqual(all, Array.from({ length: 100 }, (_, i) => `${i}`));
+    },
+  },
+  {
+    name: "a file that is somebody else's stays at close",
+    only: "unixgram",
+    needs,
+    async run(stage) {
+      const first = await stage.bind(echo);
+      const { address } = first.socket;
+      const second = await stage.bind(
+        echo,
+        {},
+        inherited(await first.socket.duplicate(), address, false),
+      );
+      await second.close();
+      const peer = await stage.join();
+      peer.send("x", address);
+      await until("the answer", () => peer.received.length === 1);
+      assert.ok(existsSync(address.path));
+    },
+  },
+  {
+    name: "inspect tells a datagram socket",
+    needs,
+    async run(stage) {
+      const descriptors = await stage.adapter.descriptors();
+      const { socket } = await stage.bind();
+      const fd = await socket.duplicate();
+      const found = descriptors.inspect(fd);
+      descriptors.close(fd);
+      assert.ok(found.kind === "datagram");
+      assert.equal(found.socket.transport, stage.transport);
+      assert.equal(String(found.socket.address), String(socket.address));
+    },
+  },
+  {
+    name: "a sender answers for a socket that another one reads",
+    needs,
+    async run(stage) {
+      const descriptors = await stage.adapter.descriptors();
+      const reader = await stage.bind();
+      const { address } = reader.socket;
+      const sending = new Receiver(() => {});
+      const fd = await reader.socket.duplicate();
+      sending.socket = descriptors.sender(fd, address, sending);
+      const peer = await stage.join();
+      peer.send("ask", address);
+      await until("the question", () => reader.received.length === 1);
+      for (let i = 0; i < 50; i++) sending.send(encode(`${i}`), reader.received[0]!.from);
+      await until("the answers", () => peer.received.length === 50);
+      peer.received.forEach((bytes, i) => assert.equal(text(bytes), `${i}`));
+      await sending.stop(() => stage.settle());
+      peer.send("again", address);
+      await until("it", () => reader.received.length === 2);
+      assert.equal(sending.received.length, 0);
+    },
+  },
+  {
+    name: "100 handovers leave no descriptor",
+    needs: counted,
+    async run(stage) {
+      const table = { datagram() {}, failure() {} };
+      const descriptors = await stage.adapter.descriptors();
+      const round = async (): Promise<void> => {
+        const bind = (endpoint: NamedEndpoint | Inherited): Promise<DatagramSocket> =>
+          stage.adapter.bind(endpoint, table, {});
+        const first = await bind(stage.harness.place(stage.transport) as NamedEndpoint);
+        const { address } = first;
+        const second = await bind(inherited(await first.duplicate(), address));
+        const sender = descriptors.sender(await second.duplicate(), address, table);
+        await first.stopReceiving();
+        await first.close(true);
+        await sender.close();
+        await second.close();
+      };
+      await round();
+      await stage.settle();
+      const before = count();
+      for (let i = 0; i < 100; i++) await round();
+      await countBack(before);
+    },
+  },
+];
+
+export const dialing: readonly Case[] = [
+  {
+    name: "a dialed socket sends to its target and hears the answers",
+    needs: sockets,
+    async run(stage) {
+      const server = await stage.bind(echo);
+      const { address } = server.socket;
+      await withDialed(stage, address, async (dialed, target) => {
+        assert.equal(String(target), String(address));
+        for (let i = 0; i < 20; i++) dialed.send(encode(`${i}`), target);
+        await until("the answers", () => dialed.received.length === 20);
+        dialed.received.forEach(({ bytes }, i) => assert.equal(text(bytes), `${i}`));
+        assert.equal(String(dialed.received[0]!.from), String(address));
+        assert.equal(String(server.received[0]!.from), String(dialed.socket.address));
+        assert.deepEqual(dialed.failures, []);
+      });
+    },
+  },
+  {
+    name: "a dialed socket does not hear strangers",
+    only: "udp",
+    needs: sockets,
+    async run(stage) {
+      const server = await stage.bind(echo);
+      await withDialed(stage, server.socket.address, async (dialed, target) => {
+        const stranger = await stage.join();
+        stranger.send("psst", dialed.socket.address);
+        await stage.settle();
+        dialed.send(encode("hello"), target);
+        await until("the answer", () => dialed.received.length > 0);
+        assert.deepEqual(dialed.received.map(({ bytes }) => text(bytes)), ["hello"]);
+      });
+    },
+  },
+  {
+    name: "nobody there: a failure, ECONNREFUSED",
+    only: "udp",
+    needs,
+    async run(stage) {
+      const server = await stage.bind();
+      await server.close();
+      await withDialed(stage, server.socket.address, async (dialed, target) => {
+        dialed.send(encode("anybody?"), target);
+        await until("the failure", () => dialed.failures.length > 0);
+        assert.equal(dialed.failures[0]!.code, "ECONNREFUSED");
+        assert.equal(dialed.failures[0]!.side, "peer");
+      });
+    },
+  },
+  {
+    name: "nobody there: ENOENT; a name works as well as a path",
+    only: "unixgram",
+    needs,
+    async run(stage) {
+      const server = await stage.bind();
+      await server.close();
+      const { address } = server.socket;
+      const table = { datagram() {}, failure() {} };
+      await assert.rejects(stage.adapter.dial(named(address), table), (error: Error) => {
+        assert.equal((error as { code?: string }).code, "ENOENT");
+        assert.ok(error.message.includes(address.path), error.message);
+        return true;
+      });
+      const path = `@portico-dial-${process.pid}-${address.path}`;
+      const other = await stage.bind(echo, {}, { transport: "unixgram", path });
+      await withDialed(stage, other.socket.address, async (dialed, target) => {
+        dialed.send(encode("hello"), target);
+        await until("the answer", () => dialed.received.length === 1);
+      });
+    },
+  },
+  {
+    name: "100 dialed sockets leave no descriptor",
+    needs: counted,
+    async run(stage) {
+      const server = await stage.bind();
+      const table = { datagram() {}, failure() {} };
+      const endpoint = named(server.socket.address);
+      const round = async (): Promise<void> => {
+        await (await stage.adapter.dial(endpoint, table)).close();
+      };
+      await round();
+      await stage.settle();
+      const before = count();
+      for (let i = 0; i < 100; i++) await round();
+      await countBack(before);
+    },
+  },
+];

@@ -1,0 +1,193 @@
+/** Descriptors along a pair of sockets, and what a descriptor turns out to be. */
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readdirSync, readlinkSync } from "node:fs";
+import process from "node:process";
+import { openLibc } from "../../adapters/posix/libc.ts";
+import { AF_INET, AF_UNIX, SOCK_CLOEXEC, SOCK_STREAM } from "../../adapters/posix/linux.ts";
+import { Address } from "../../runtime/core/endpoint.ts";
+import { until, within } from "../until.ts";
+import { count, countBack, counted, Door, inherited, needs, read, withDoor } from "./door.ts";
+import type { Case } from "./stage.ts";
+import { rejects } from "./stage.ts";
+
+/** A process that waits a moment, then passes its standard input along itself. */
+const PASS = `
+import socket, time
+along = socket.socket(fileno=0)
+time.sleep(0.2)
+socket.send_fds(along, [b"."], [0])
+`;
+
+export const passing: readonly Case[] = [
+  {
+    name: "a connection is passed along a pair",
+    needs,
+    run: (stage) =>
+      withDoor(stage, async (door) => {
+        const { descriptors } = door;
+        const [ours, theirs] = descriptors.pair();
+        const peer = await stage.connect(door.listener.address);
+        peer.write("hello");
+        const { fd, origin } = await door.take();
+        assert.equal(descriptors.take(theirs), -1);
+        assert.equal(descriptors.pass(ours, fd), true);
+        descriptors.close(fd);
+        const taken = descriptors.take(theirs);
+        assert.ok(taken >= 0);
+        assert.equal(descriptors.take(theirs), -1);
+        descriptors.close(ours);
+        descriptors.close(theirs);
+        const found = descriptors.inspect(taken);
+        assert.ok(found.kind === "connection");
+        assert.equal(String(found.origin.remote), String(origin.remote));
+        assert.equal(await read(taken), "hello");
+        descriptors.close(taken);
+        await until("its end", () => peer.ended);
+      }),
+  },
+  {
+    name: "pass says false when the queue is full, and goes on when there is room",
+    only: "tcp",
+    needs: counted,
+    async run(stage) {
+      const descriptors = await stage.adapter.descriptors();
+      const [ours, theirs] = descriptors.pair();
+      const before = count();
+      let sent = 0;
+      while (sent < 100_000 && descriptors.pass(ours, ours)) sent++;
+      assert.ok(sent > 0 && sent < 100_000, `${sent} were passed`);
+      for (let i = 0; i < sent; i++) {
+        const fd = descriptors.take(theirs);
+        assert.ok(fd >= 0, `number ${i} of ${sent}`);
+        descriptors.close(fd);
+      }
+      assert.equal(descriptors.take(theirs), -1);
+      assert.equal(descriptors.pass(ours, ours), true);
+      descriptors.close(descriptors.take(theirs));
+      await countBack(before);
+      descriptors.close(ours);
+      descriptors.close(theirs);
+    },
+  },
+  {
+    name: "the end of a pair is EPIPE, for both sides; what was passed before it comes first",
+    only: "tcp",
+    needs,
+    async run(stage) {
+      const descriptors = await stage.adapter.descriptors();
+      const [ours, theirs] = descriptors.pair();
+      descriptors.pass(ours, ours);
+      descriptors.close(ours);
+      descriptors.close(descriptors.take(theirs));
+      assert.throws(() => descriptors.take(theirs), { code: "EPIPE" });
+      assert.throws(() => descriptors.take(theirs, true), { code: "EPIPE" });
+      assert.throws(() => descriptors.pass(theirs, theirs), { code: "EPIPE" });
+      descriptors.close(theirs);
+    },
+  },
+  {
+    name: "take can wait for what another process passes",
+    only: "tcp",
+    needs,
+    async run(stage) {
+      const descriptors = await stage.adapter.descriptors();
+      const [ours, theirs] = descriptors.pair();
+      const child = spawn("python3", ["-c", PASS], { stdio: [theirs, "ignore", "inherit"] });
+      const gone = once(child, "close");
+      const fd = descriptors.take(ours, true);
+      assert.equal(descriptors.inspect(fd).kind, "connection");
+      for (const each of [fd, ours, theirs]) descriptors.close(each);
+      await within("the other process", gone);
+    },
+  },
+];
+
+export const inspections: readonly Case[] = [
+  {
+    name: "inspect tells a listener from a connection, with their addresses",
+    needs,
+    run: (stage) =>
+      withDoor(stage, async (door) => {
+        const { descriptors, listener: { address } } = door;
+        const endpoint = stage.transport === "unix" && stage.adapter.features.abstract === true
+          ? { transport: "unix" as const, path: `@portico-${process.pid}-${address.path}` }
+          : undefined;
+        const peer = await stage.connect(address);
+        const { fd, origin } = await door.take();
+        const found = descriptors.inspect(fd);
+        assert.ok(found.kind === "connection");
+        assert.equal(String(found.origin.remote), String(origin.remote));
+        if (address.path === "") assert.equal(String(found.origin.local), peer.remote);
+        descriptors.close(fd);
+        assert.throws(() => descriptors.inspect(fd), /is not open|is no socket|descriptor/);
+        await withDoor(
+          stage,
+          async ({ listener }) => {
+            const fd = await listener.duplicate();
+            const found = descriptors.inspect(fd);
+            descriptors.close(fd);
+            assert.ok(found.kind === "listener");
+            const { socket } = found;
+            assert.deepEqual([socket.transport, socket.fd, socket.owned], [
+              stage.transport,
+              fd,
+              false,
+            ]);
+            if (stage.transport === "tcp" || endpoint !== undefined) {
+              assert.equal(String(socket.address), String(listener.address));
+            }
+          },
+          {},
+          endpoint,
+        );
+      }),
+  },
+  {
+    name: "inspect and admit refuse what they cannot serve, and say what it is",
+    only: "tcp",
+    needs: counted,
+    async run(stage) {
+      const descriptors = await stage.adapter.descriptors();
+      const libc = await openLibc();
+      const file = readdirSync("/proc/self/fd").find((fd) => {
+        try {
+          return !readlinkSync(`/proc/self/fd/${fd}`).startsWith("socket:");
+        } catch {
+          return false;
+        }
+      })!;
+      const sequenced = libc.socket(AF_UNIX, 5 | SOCK_CLOEXEC, 0);
+      const idle = libc.socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+      const refusals: readonly (readonly [number, RegExp])[] = [
+        [65_000, /descriptor 65000 is not open/],
+        [Number(file), /is no socket/],
+        [sequenced, /is a SOCK_SEQPACKET socket/],
+        [idle, /neither listens nor is connected/],
+      ];
+      for (const [fd, message] of refusals) {
+        assert.throws(() => descriptors.inspect(fd), { code: "NOT_SUPPORTED", message });
+      }
+      libc.close(sequenced);
+      libc.close(idle);
+      const [ours, theirs] = descriptors.pair();
+      const address = new Address("tcp", "127.0.0.1", 1, "");
+      const attempt = descriptors.admit(inherited(ours, address), new Door(descriptors), {});
+      await rejects(attempt, "NOT_SUPPORTED", "is a connection");
+      descriptors.close(theirs);
+    },
+  },
+  {
+    name: "setgroups takes what the process has",
+    only: "tcp",
+    needs,
+    async run(stage) {
+      const descriptors = await stage.adapter.descriptors();
+      const groups = process.getgroups!();
+      if (process.getuid!() === 0) descriptors.setGroups(groups);
+      else assert.throws(() => descriptors.setGroups(groups), { code: "EPERM" });
+      assert.deepEqual(process.getgroups!(), groups);
+    },
+  },
+];
