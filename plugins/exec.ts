@@ -25,13 +25,14 @@ export default definePlugin({
   name: "exec",
   transports: ["stream", "datagram"],
   options,
-  start: ({ options: { command, cwd, env, passEnv, stderr, timeout, killAfter, maxOutput } }) => {
+  start: ({ options, folder: base }) => {
+    const { command, cwd, env, passEnv, stderr, timeout, killAfter, maxOutput } = options;
     const [name, ...args] = command as [string, ...string[]];
-    const folder = findFolder(cwd ?? process.cwd());
-    const base = { ...passed(passEnv), ...env };
+    const folder = findFolder(base, cwd);
+    const variables = { ...passed(passEnv), ...env };
     const programs = new Programs({
       name,
-      path: findProgram(name, folder, base["PATH"] ?? process.env["PATH"]),
+      path: findProgram(name, folder, variables["PATH"] ?? process.env["PATH"]),
       args,
       cwd: folder,
       stderr,
@@ -41,11 +42,11 @@ export default definePlugin({
     return {
       verify: refuseLoops,
       async take(session, fd) {
-        const run = programs.start(session, environmentOf(base, session), [fd, fd]);
+        const run = programs.start(session, environmentOf(variables, session), [fd, fd]);
         return await run.ended;
       },
       async data(session, datagram) {
-        const run = programs.start(session, environmentOf(base, session), ["pipe", "pipe"]);
+        const run = programs.start(session, environmentOf(variables, session), ["pipe", "pipe"]);
         const output = new Output(maxOutput, () => run.kill());
         gather(run.child.stdout, output);
         if (stderr === "peer") gather(run.child.stderr, output);

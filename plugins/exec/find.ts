@@ -3,9 +3,9 @@ import { accessSync, constants, statSync } from "node:fs";
 import { delimiter, resolve } from "node:path";
 import { PorticoError } from "../../runtime/mod.ts";
 
-/** The folder, absolute. @throws PorticoError ENOENT when there is none. */
-export function findFolder(folder: string): string {
-  const path = resolve(folder);
+/** The folder that programs run in, absolute. @throws PorticoError ENOENT when there is none. */
+export function findFolder(manifest: string, cwd = "."): string {
+  const path = resolve(manifest, cwd);
   if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) return path;
   throw new PorticoError("ENOENT", `exec: cwd ${path}: no such folder`);
 }

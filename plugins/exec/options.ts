@@ -21,7 +21,8 @@ export const options = v.strictObject({
     v.minLength(1, COMMAND),
     v.check(([program]) => program !== "", COMMAND),
   ),
-  /** Where it runs; where Portico does when silent. */
+  /** Where it runs, relative to the folder of the manifest; there when silent. */
+  /** Relative to the manifest's folder, which it is when silent. */
   cwd: v.optional(text("the path of a folder")),
   /** Variables of its environment. */
   env: v.optional(

@@ -163,4 +163,5 @@ const PLAN: ServicePlan = {
   },
   access: { allow: [], deny: [] },
   processes: { env: {} },
+  folder: ".",
 };

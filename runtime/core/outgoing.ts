@@ -207,7 +207,7 @@ function readEndpoint(text: string): NamedEndpoint {
 
 /** Relative paths start at the manifest's folder, as those do that a service listens on. */
 function placed(endpoint: NamedEndpoint, { folder }: ServicePlan): NamedEndpoint {
-  if (folder === undefined || !("path" in endpoint) || /^[/@]/.test(endpoint.path)) return endpoint;
+  if (!("path" in endpoint) || /^[/@]/.test(endpoint.path)) return endpoint;
   return { ...endpoint, path: `${folder}/${endpoint.path}` };
 }
 

@@ -48,8 +48,8 @@ export interface ServicePlan {
   readonly options: unknown;
   readonly limits: Limits;
   readonly access: Access;
-  /** The manifest's folder: where the relative paths start that the plugin connects to. The process's own when silent. */
-  readonly folder?: string;
+  /** The manifest's folder: where relative paths of the plugin's start. */
+  readonly folder: string;
   readonly processes: ProcessPlan;
 }
 

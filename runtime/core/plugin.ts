@@ -141,6 +141,8 @@ export interface StartContext<Options> {
   readonly options: Options;
   /** The name in the manifest. */
   readonly service: string;
+  /** The manifest's folder, absolute: relative paths in `options` start there. */
+  readonly folder: string;
   /** Records of the service itself. */
   readonly log: Logger;
   /** Aborts when the service stops. */

@@ -56,6 +56,7 @@ export class Place {
     const context = {
       options,
       service: plan.name,
+      folder: plan.folder,
       log: makeLogger(log, plan.name),
       signal: ending.signal,
       scope: scopeOf(plan.concurrency.strategy),
@@ -104,8 +105,9 @@ export class Place {
   async end(): Promise<void> {
     const { hooks } = this.service;
     this.#ending.abort(new DOMException("the service stops", "AbortError"));
-    await this.#outgoing.drain(0);
     if (hooks.stop !== undefined) await this.#stopPlugin(() => hooks.stop!());
+    // What the plugin has said upstream last still goes out.
+    await this.#outgoing.drain(LAST_WORDS);
   }
 
   /** The plugin's `stop` has all the time that it wants, until somebody is in a hurry. */

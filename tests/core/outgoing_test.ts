@@ -1,72 +1,12 @@
 import assert from "node:assert/strict";
 import { createServer, type Socket } from "node:net";
-import { once } from "node:events";
-import { createSocket } from "node:dgram";
 import { resolve } from "node:path";
-import { test, type TestContext } from "node:test";
-import { Gather } from "../../runtime/core/gather.ts";
-import { Log } from "../../runtime/core/log.ts";
-import { Outgoing } from "../../runtime/core/outgoing.ts";
+import { test } from "node:test";
 import type { Hooks, Session } from "../../runtime/core/plugin.ts";
-import type { LogRecord } from "../../runtime/core/record.ts";
-import { expand } from "../../runtime/manifest/expand.ts";
 import { folder } from "../folder.ts";
-import { adapter, lacking, open, place } from "../processes/room.ts";
+import { lacking, open, place } from "../processes/room.ts";
 import { until, within } from "../until.ts";
-
-/** What a service has to connect with, and all that is said of it. */
-function outgoingOf(t: Pick<TestContext, "after">, limits: object = {}, file = "/portico.json") {
-  const records: LogRecord[] = [];
-  const sink = { write: (record: LogRecord) => void records.push(record) };
-  const { services } = expand({
-    file,
-    value: { services: { tested: { plugin: "echo", listen: "tcp://127.0.0.1:0", limits } } },
-    locate: () => undefined,
-  });
-  let id = 0;
-  const made = new Outgoing({
-    plan: services[0]!,
-    log: new Log([{ name: "list", sink, level: "debug" }], (_, error) => {
-      throw error;
-    }),
-    gather: new Gather(adapter),
-    lends: adapter.features.lends,
-    nextId: () => ++id,
-  }, adapter);
-  t.after(() => made.drain(0));
-  const events = (): string[] => records.map(({ event }) => event);
-  return { outgoing: made, connect: made.connect, records, events };
-}
-
-/** A server on TCP that does what the test says. */
-async function server(t: TestContext, serve: (socket: Socket) => void): Promise<string> {
-  const sockets: Socket[] = [];
-  const listener = createServer({ allowHalfOpen: true }, (socket) => {
-    sockets.push(socket);
-    socket.on("error", () => {});
-    serve(socket);
-  });
-  t.after(() => {
-    for (const socket of sockets) socket.destroy();
-    listener.close();
-  });
-  listener.listen(0, "127.0.0.1");
-  await once(listener, "listening");
-  return `tcp://127.0.0.1:${(listener.address() as { port: number }).port}`;
-}
-
-/** A UDP socket that answers what it gets, twice. */
-async function echoTwice(t: TestContext): Promise<string> {
-  const socket = createSocket("udp4");
-  t.after(() => new Promise<void>((done) => void socket.close(() => done())));
-  socket.on("message", (bytes, { port, address }) => {
-    socket.send(bytes, port, address);
-    socket.send(bytes, port, address);
-  });
-  socket.bind(0, "127.0.0.1");
-  await once(socket, "listening");
-  return `udp://127.0.0.1:${socket.address().port}`;
-}
+import { echoTwice, outgoingOf, server } from "./caller.ts";
 
 const decode = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
 
@@ -243,93 +183,3 @@ test("connect: who is connected while the drain ends is closed again", async (t)
   await until("the end", () => made.live === 0);
   assert.ok(accepted <= 1);
 });
-
-test("connect: datagrams, push form", { skip: lacking("udp") }, async (t) => {
-  const endpoint = await echoTwice(t);
-  const { outgoing: made, connect, records } = outgoingOf(t);
-  const heard: string[] = [];
-  const done = Promise.withResolvers<void>();
-  const session = await connect(endpoint, {
-    data: (_, chunk) => void heard.push(decode(chunk)),
-    finish: () => done.resolve(),
-  });
-  assert.equal(session.kind, "datagram");
-  assert.equal(String(session.remote), endpoint);
-  assert.match(String(session.local), /^udp:\/\/127\.0\.0\.1:\d+$/);
-  assert.equal(session.write("one"), true);
-  await session.send("two");
-  await until("four answers", () => heard.length === 4);
-  assert.deepEqual(heard.sort(), ["one", "one", "two", "two"]);
-  session.end();
-  assert.equal(session.write("three"), false);
-  await assert.rejects(session.send("three"), { code: "SESSION_CLOSED" });
-  await within("finish", done.promise);
-  await until("the end", () => made.live === 0);
-  const close = records.find(({ event }) => event === "close")!;
-  assert.deepEqual([close["bytesIn"], close["bytesOut"], close["reason"]], [12, 6, "done"]);
-});
-
-test(
-  "connect: datagrams, pull form: each answer is a chunk",
-  { skip: lacking("udp") },
-  async (t) => {
-    const endpoint = await echoTwice(t);
-    const { outgoing: made, connect } = outgoingOf(t);
-    const heard: string[] = [];
-    await connect(endpoint, {
-      async handle(session) {
-        session.write("hello");
-        for await (const chunk of session) if (heard.push(decode(chunk)) === 2) return;
-      },
-    });
-    await until("the end", () => made.live === 0);
-    assert.deepEqual(heard, ["hello", "hello"]);
-  },
-);
-
-test(
-  "connect: a hook of datagrams that throws ends its session",
-  { skip: lacking("udp") },
-  async (t) => {
-    const endpoint = await echoTwice(t);
-    const { outgoing: made, connect, records } = outgoingOf(t);
-    const other = await connect(endpoint, { data() {} });
-    const session = await connect(endpoint, {
-      data() {
-        throw new Error("it was too much");
-      },
-    });
-    session.write("hello");
-    await until("the end", () => made.live === 1);
-    const errors = records.filter(({ event }) => event === "error");
-    assert.equal(errors.length, 1, "the second answer comes to nobody");
-    assert.equal(errors[0]!["code"], "HOOK_FAILED");
-    assert.equal(errors[0]!.session, session.id);
-    assert.equal(records.find(({ event }) => event === "close")!["reason"], "error");
-    other.abort();
-    await until("the end of the other", () => made.live === 0);
-  },
-);
-
-test(
-  "connect: asynchronous hooks of datagrams keep what they are given",
-  { skip: lacking("udp") },
-  async (t) => {
-    const endpoint = await echoTwice(t);
-    const { connect, events } = outgoingOf(t);
-    const heard: string[] = [];
-    let finished = 0;
-    const session = await connect(endpoint, {
-      async data(session, chunk) {
-        await new Promise((resolve) => setTimeout(resolve, 20));
-        heard.push(decode(chunk));
-        session.end();
-      },
-      finish: () => void (finished = heard.length),
-    });
-    session.write("a");
-    await until("close", () => events().includes("close"));
-    assert.equal(finished, heard.length, "finish comes when every hook has come back");
-    assert.ok(heard.length > 0 && heard.every((text) => text === "a"));
-  },
-);

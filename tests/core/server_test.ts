@@ -52,6 +52,7 @@ function ready(
       limits: { ...UNLIMITED, start: 50 },
       access: { allow: [], deny: [] },
       processes: { env: {} },
+      folder: ".",
     },
     plugin: pluginOf(hooks),
     options: {},

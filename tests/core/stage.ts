@@ -128,6 +128,7 @@ export async function stage(
         limits: { ...UNLIMITED, ...settings.limits },
         access: { allow: [], deny: [], ...settings.access },
         processes: { env: {} },
+        folder: ".",
       },
       plugin: "start" in plugin ? plugin as unknown as Plugin : pluginOf(plugin),
       options: settings.options ?? {},

@@ -30,6 +30,8 @@ export interface Start {
   /** A program, with its first words, that starts it. */
   readonly through?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** Words beside `run PATH --json`. */
+  readonly words?: readonly string[];
 }
 
 /** Lets a program have so many file descriptors, and no more. */
@@ -44,11 +46,13 @@ export class Server extends Watched {
   errors = "";
   /** Its exit code, or the signal that ended it, once it has ended. */
   code: number | string | undefined = undefined;
+  /** The same, as soon as the process is gone: a successor may go on with its standard output. */
+  exit: number | string | undefined = undefined;
   readonly #child: ChildProcess;
 
-  constructor(path: string, { cwd, through = [], env = {} }: Start = {}) {
+  constructor(path: string, { cwd, through = [], env = {}, words: more = [] }: Start = {}) {
     super();
-    const [program, words] = command(MAIN, "run", path, "--json");
+    const [program, words] = command(MAIN, "run", path, "--json", ...more);
     const [first, ...rest] = [...through, program, ...words];
     this.#child = spawn(first!, rest, {
       stdio: ["ignore", "pipe", "pipe"],
@@ -61,6 +65,10 @@ export class Server extends Watched {
     });
     this.#child.stderr!.setEncoding("utf8").on("data", (text: string) => this.errors += text);
     this.#child.on("error", (error) => this.errors += String(error));
+    this.#child.once("exit", (code: number | null, signal: string | null) => {
+      this.exit = code ?? signal ?? "";
+      this.changed();
+    });
     this.#child.once("close", (code: number | null, signal: string | null) => {
       this.code = code ?? signal ?? "";
       this.changed();
@@ -127,6 +135,12 @@ ${this.summary()}`);
     return this.code!;
   }
 
+  /** As {@link ended}, of the process itself. */
+  async exited(): Promise<number | string> {
+    await this.when("the exit of the server", () => this.exit !== undefined);
+    return this.exit!;
+  }
+
   /** Stops it in order, and sees that it does. */
   async stop(): Promise<void> {
     this.signal("SIGTERM");
@@ -135,7 +149,7 @@ ${this.summary()}`);
 
   /** Ends it, if it is still there, however it is. */
   async kill(): Promise<void> {
-    if (this.code === undefined && this.#child.pid !== undefined) this.signal("SIGKILL");
+    if (this.exit === undefined && this.#child.pid !== undefined) this.signal("SIGKILL");
     await this.ended();
   }
 }
