@@ -122,7 +122,7 @@ class Expander {
       options: service.options ?? {},
       limits: mergeLimits([defaults.limits, service.limits], strategy),
       access: mergeAccess([defaults.access, service.access]),
-      processes: processOf(service),
+      processes: processOf(service, identityOf(this.#manifest.top), concurrency.strategy),
       folder: dirname(this.#report.source.file),
     };
   }

@@ -63,11 +63,17 @@ export function identityOf({ user, group }: Partial<CheckedService>): Identity {
   return { ...(user !== undefined && { user }), ...(group !== undefined && { group }) };
 }
 
-/** What the processes of a service are. */
-export function processOf(service: Partial<CheckedService>): ProcessPlan {
+/** What the processes of a service are: whoever the server becomes, where the service does not say. */
+export function processOf(
+  service: Partial<CheckedService>,
+  top: Identity,
+  strategy: StrategyName,
+): ProcessPlan {
   const { umask, nice, env = {} } = service;
+  const own = identityOf(service);
+  const silent = Object.keys(own).length === 0;
   return {
-    ...identityOf(service),
+    ...(silent && hasProcesses(strategy) ? top : own),
     ...(umask !== undefined && { umask }),
     ...(nice !== undefined && { nice }),
     env,
