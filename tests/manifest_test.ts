@@ -272,6 +272,23 @@ describe("expand", () => {
     });
     assert.deepEqual(one({}).processes, { env: {} });
   });
+  test("expand makes workers whoever the server becomes, unless their service says otherwise", () => {
+    const service = { plugin: "echo", listen: "tcp://*:0" };
+    const { services } = plan({
+      user: "www",
+      group: 33,
+      services: {
+        silent: { ...service, concurrency: "processes" },
+        own: { ...service, concurrency: "spawn", user: "nobody" },
+        thread: { ...service, concurrency: "threads" },
+      },
+    });
+    assert.deepEqual(services.map(({ processes }) => processes), [
+      { user: "www", group: 33, env: {} },
+      { user: "nobody", env: {} },
+      { env: {} },
+    ]);
+  });
   test("expand takes sockets that are open already, with what can still be set", () => {
     const { listen } = one({
       listen: ["systemd:web", { endpoint: "fd:7", receiveBuffer: "64KiB", backlog: 9 }],
