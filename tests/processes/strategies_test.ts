@@ -27,12 +27,16 @@ const TRANSPORTS = (["tcp", "unix", "udp", "unixgram"] as const).filter((transpo
   !lacking(transport)
 );
 const STREAMS = TRANSPORTS.filter((transport) => transport === "tcp" || transport === "unix");
-const DATAGRAMS = TRANSPORTS.filter((transport) => transport.startsWith("u") && transport !== "unix");
+const DATAGRAMS = TRANSPORTS.filter((transport) =>
+  transport.startsWith("u") && transport !== "unix"
+);
 
 /** A service on all transports. */
 function everywhere(name: string, concurrency: string | object, options: object): object {
   const places = TRANSPORTS.map((transport) =>
-    transport.startsWith("unix") ? `${transport}:./${name}.${transport}` : `${transport}://127.0.0.1:0`
+    transport.startsWith("unix")
+      ? `${transport}:./${name}.${transport}`
+      : `${transport}://127.0.0.1:0`
   );
   return { plugin: pluginPath("witness"), listen: places, concurrency, options };
 }
@@ -89,7 +93,11 @@ for (const strategy of STRATEGIES) {
             assertBytes(await sender.ask(sent, endpoint), sent, `${size} bytes over ${transport}`);
           }
         }
-        const closes = await server.count(STREAMS.length, { event: "close", service: form, bytesIn: big.length });
+        const closes = await server.count(STREAMS.length, {
+          event: "close",
+          service: form,
+          bytesIn: big.length,
+        });
         for (const close of closes) {
           assert.deepEqual([close["bytesOut"], close["reason"]], [big.length, "peer"]);
           // setup and finish have run where it was served, and all records have its number.
@@ -112,7 +120,10 @@ for (const strategy of STRATEGIES) {
         peer.end();
         await server.record({ event: "close", session: id, reason: "peer" });
         const logged = server.all({ event: "log", session: id, text: "logged" });
-        assert.deepEqual(logged.map(({ number }) => number), Array.from({ length: 20 }, (_, i) => i + 1));
+        assert.deepEqual(
+          logged.map(({ number }) => number),
+          Array.from({ length: 20 }, (_, i) => i + 1),
+        );
         const open = server.all({ event: "open", session: id });
         assert.equal(open.length, 1);
         assert.equal(open[0]!["remote"], peer.name);
@@ -135,7 +146,10 @@ for (const strategy of STRATEGIES) {
         await server.record({ event: "close", session: id });
         sender.send("throw\n", endpoint);
         const said = await server.record({ text: "error hook", message: "a hook throws" });
-        assert.equal((await server.record({ event: "close", session: said.session }))["reason"], "error");
+        assert.equal(
+          (await server.record({ event: "close", session: said.session }))["reason"],
+          "error",
+        );
         server.records.splice(server.records.indexOf(said), 1);
       }
       assert.equal(new Set(ids).size, ids.length);
@@ -167,7 +181,10 @@ for (const strategy of STRATEGIES) {
       assert.equal(status["served"], STREAMS.length + 3 * DATAGRAMS.length);
       assert.equal(status["refused"], TRANSPORTS.length);
       const size = STREAMS.length * big.length + DATAGRAMS.length * 8193;
-      assert.deepEqual([status["bytesIn"], status["bytesOut"]], [size + 6 * DATAGRAMS.length, size]);
+      assert.deepEqual([status["bytesIn"], status["bytesOut"]], [
+        size + 6 * DATAGRAMS.length,
+        size,
+      ]);
       const workers = children(server.pid);
       await server.stop();
       await gone(workers);
@@ -184,9 +201,12 @@ for (const strategy of STRATEGIES) {
         : strategy === "spawn"
         ? { strategy, max: 4 }
         : strategy;
-      const home = folder(t, files({
-        one: { ...everywhere("one", concurrency, { form: "obey" }), limits: { hold: "60s" } },
-      }));
+      const home = folder(
+        t,
+        files({
+          one: { ...everywhere("one", concurrency, { form: "obey" }), limits: { hold: "60s" } },
+        }),
+      );
       const server = await serve(t, home);
       const senders = await Promise.all(
         DATAGRAMS.map(async (transport) =>
@@ -202,9 +222,13 @@ for (const strategy of STRATEGIES) {
         await peer.when("the close", () => peer.gone);
       };
       const round = async (): Promise<void> => {
-        await Promise.all(STREAMS.flatMap((transport) => Array.from({ length: 5 }, () => visit(transport))));
+        await Promise.all(
+          STREAMS.flatMap((transport) => Array.from({ length: 5 }, () => visit(transport))),
+        );
         for (const [sender, endpoint] of senders) {
-          for (let i = 0; i < 5; i++) assert.equal(text(await sender.ask("echo x\n", endpoint)), "x\n");
+          for (let i = 0; i < 5; i++) {
+            assert.equal(text(await sender.ask("echo x\n", endpoint)), "x\n");
+          }
         }
       };
       const each = 5 * TRANSPORTS.length;
@@ -244,9 +268,12 @@ for (const [workers, stream, datagram] of [[2, "tcp", "udp"], [4, "unix", "unixg
       `${strategy} ${workers}: 200 sessions are spread evenly`,
       { skip: lackingStrategy(strategy) },
       async (t) => {
-        const home = folder(t, files({
-          one: everywhere("one", { strategy, workers }, { form: "obey" }),
-        }));
+        const home = folder(
+          t,
+          files({
+            one: everywhere("one", { strategy, workers }, { form: "obey" }),
+          }),
+        );
         const server = await serve(t, home);
         for (const transport of STREAMS.filter((transport) => transport === stream)) {
           const counts = new Map<string, number>();
@@ -295,9 +322,12 @@ function spread(
 
 test("check accepts every strategy over every transport", async (t) => {
   const usable = STRATEGIES.filter((strategy) => !lackingStrategy(strategy));
-  const home = folder(t, files(Object.fromEntries(
-    usable.map((strategy) => [strategy, everywhere(strategy, strategy, { form: "push" })]),
-  )));
+  const home = folder(
+    t,
+    files(Object.fromEntries(
+      usable.map((strategy) => [strategy, everywhere(strategy, strategy, { form: "push" })]),
+    )),
+  );
   const { code, out, err } = await call("check", home, "--json");
   assert.equal(code, 0, out + err);
   assert.equal(JSON.parse(out).services.length, usable.length);
@@ -307,9 +337,15 @@ for (const strategy of WORKERS) {
   test(`${strategy} is refused where descriptors cannot be passed`, {
     skip: lackingStrategy(strategy) === false && "they can be passed here",
   }, async (t) => {
-    const { code, out } = await call("check", folder(t, files({
-      one: everywhere("one", strategy, { form: "push" }),
-    })));
+    const { code, out } = await call(
+      "check",
+      folder(
+        t,
+        files({
+          one: everywhere("one", strategy, { form: "push" }),
+        }),
+      ),
+    );
     assert.equal(code, 2);
     assert.match(out, new RegExp(`no .*strategy ${strategy}`));
   });
