@@ -1,49 +1,20 @@
 /** The services of a manifest, running: started, replaced, suspended, stopped. */
 import type { Reloaded, ServiceStatus } from "./control/control.ts";
-import type { Adapter, Missing } from "./core/contract.ts";
-import { missing } from "./core/contract.ts";
-import type { Inherited } from "./core/descriptors.ts";
 import type { Address } from "./core/endpoint.ts";
 import { PorticoError } from "./core/errors.ts";
 import { Gather } from "./core/gather.ts";
 import type { ServicePlan } from "./core/plan.ts";
+import { closeEstate, deal, type Estate, type Sockets } from "./estate.ts";
+import { describeLack, lacking } from "./lack.ts";
 import { STRATEGIES } from "./strategies/mod.ts";
-import { closeAll } from "./strategies/sockets.ts";
-import type { Host, Legacy, ReadyService, RunningService } from "./strategies/strategy.ts";
+import type { Host, ReadyService } from "./strategies/strategy.ts";
+import { inService, nameOf, printOf, type Tenant, unite } from "./tenant.ts";
 
+export { describeLack, lacking } from "./lack.ts";
 export type { ReadyService } from "./strategies/strategy.ts";
-
-/** Sockets that are handed on: by service, then by the text of the endpoint. */
-export type Estate = Map<string, Map<string, Inherited[]>>;
-
-/** A service that runs, with what it was made from. */
-interface Tenant {
-  readonly ready: ReadyService;
-  readonly running: RunningService;
-}
 
 /** Numbers the sessions of this process. */
 let sessions = 0;
-
-/** What a service needs that cannot be had here; empty when all is there. Binds nothing. */
-export function lacking(plan: ServicePlan, adapter: Adapter): Missing[] {
-  const { strategy } = plan.concurrency;
-  const support = STRATEGIES[strategy].check(plan, adapter);
-  return [
-    ...(support === true ? [] : [{ what: strategy, ...support }]),
-    ...plan.listen.flatMap(({ endpoint, options, text }) =>
-      missing(adapter.features, endpoint, options).map((lack) => ({
-        ...lack,
-        what: lack.what === endpoint.transport ? text : `${lack.what} of ${text}`,
-      }))
-    ),
-  ];
-}
-
-/** "unixgram:/run/x: node:ffi is switched off; start node without --no-experimental-ffi". */
-export function describeLack({ what, reason, remedy }: Missing): string {
-  return `${what}: ${reason}${remedy === undefined ? "" : `; ${remedy}`}`;
-}
 
 export class Server {
   readonly #host: Host;
@@ -52,6 +23,10 @@ export class Server {
   readonly #leaving: Map<Tenant, Promise<void>> = new Map();
   /** Stopped by an operator; the next reload that changes them starts them again. */
   readonly #stopped: Map<string, Tenant> = new Map();
+  /** The reload that is under way. */
+  #change: Promise<unknown> = Promise.resolve();
+  #ending = false;
+  readonly #hurried = Promise.withResolvers<void>();
 
   /** @param host what services share; the rest of it is made here. */
   constructor(host: Omit<Host, "gather" | "nextId">) {
@@ -67,25 +42,18 @@ export class Server {
   /**
    * Starts services in their order; when one fails, those before it are stopped again.
    *
-   * @param estate the sockets of a predecessor; what is not taken is closed.
+   * @param estate the sockets of a predecessor, which become ours. Those that nobody has taken stay
+   * in it, closed.
    * @throws PorticoError that names the service.
    */
   async start(services: readonly ReadyService[], estate: Estate = new Map()): Promise<void> {
-    this.#check(services);
-    try {
+    await this.#handOver(estate, services, async (dealt) => {
+      this.#check(services);
       for (const ready of services) {
-        const sockets = estate.get(ready.plan.name) ?? new Map<string, Inherited[]>();
-        this.#tenants.set(ready.plan.name, await this.#begin(ready, { sockets }));
+        const { name } = ready.plan;
+        this.#tenants.set(name, await this.#begin(ready, dealt.get(name)!, undefined));
       }
-    } catch (error) {
-      await this.#stopAll(() => 0, estate.size > 0);
-      throw error;
-    } finally {
-      if (estate.size > 0) {
-        const descriptors = await this.#host.adapter.descriptors();
-        for (const sockets of estate.values()) closeAll(sockets, descriptors);
-      }
-    }
+    }, this.#tenants);
   }
 
   /**
@@ -95,77 +63,118 @@ export class Server {
    *
    * @throws PorticoError that names the service which cannot be started; all is as it was then.
    */
-  async reload(services: readonly ReadyService[]): Promise<Reloaded> {
-    this.#check(services);
-    const names = new Set(services.map(({ plan }) => plan.name));
-    const result: { [Kind in keyof Reloaded]: string[] } = {
-      added: [],
-      changed: [],
-      removed: [],
-      unchanged: [],
-    };
-    const fresh = new Map<string, Tenant>();
-    try {
-      for (const ready of services) {
-        const { name } = ready.plan;
-        const old = this.#tenants.get(name);
-        const before = old ?? this.#stopped.get(name);
-        if (before !== undefined && printOf(ready) === printOf(before.ready)) {
-          result.unchanged.push(name);
-          continue;
-        }
-        fresh.set(name, await this.#begin(ready, await this.#legacyOf(old)));
-        result[old === undefined ? "added" : "changed"].push(name);
-      }
-    } catch (error) {
-      await Promise.all([...fresh.values()].map(({ running }) => running.stop(0, true)));
-      throw error;
-    }
-    for (const [name, tenant] of fresh) {
-      const old = this.#tenants.get(name);
-      this.#tenants.set(name, tenant);
-      this.#stopped.delete(name);
-      if (old !== undefined) this.#leave(old, true);
-    }
-    for (const [name, tenant] of this.#tenants) {
-      if (names.has(name)) continue;
-      this.#tenants.delete(name);
-      result.removed.push(name);
-      this.#leave(tenant, false);
-    }
+  reload(services: readonly ReadyService[]): Promise<Reloaded> {
+    const result = this.#reload(services);
+    this.#change = result.catch(() => {});
     return result;
   }
 
-  async #legacyOf(old: Tenant | undefined): Promise<Legacy> {
-    if (old === undefined) return { sockets: new Map() };
-    return { sockets: await old.running.duplicates(), room: old.running.room };
+  async #reload(services: readonly ReadyService[]): Promise<Reloaded> {
+    this.#check(services);
+    const changed = services.filter((ready) => {
+      const { name } = ready.plan;
+      const before = this.#tenants.get(name) ?? this.#stopped.get(name);
+      return before === undefined || printOf(ready) !== printOf(before.ready);
+    });
+    const stay = new Set(services.filter((ready) => !changed.includes(ready)).map(nameOf));
+    const leave = [...this.#tenants].filter(([name]) => !stay.has(name));
+    const names = new Set(services.map(nameOf));
+    const result: Reloaded = {
+      added: changed.map(nameOf).filter((name) => !this.#tenants.has(name)),
+      changed: changed.map(nameOf).filter((name) => this.#tenants.has(name)),
+      removed: leave.map(([name]) => name).filter((name) => !names.has(name)),
+      unchanged: [...stay],
+    };
+    const estate: Estate = new Map();
+    if (changed.length > 0) {
+      for (const [name, { running }] of leave) estate.set(name, await running.duplicates());
+    }
+    const fresh = new Map<string, Tenant>();
+    const closing: Promise<void>[] = [];
+    await this.#handOver(estate, changed, async (dealt) => {
+      for (const ready of changed) {
+        const { name } = ready.plan;
+        const old = this.#tenants.get(name);
+        fresh.set(name, await this.#begin(ready, dealt.get(name)!, old));
+        this.#checkEnd();
+      }
+      for (const [name, tenant] of leave) {
+        this.#tenants.delete(name);
+        // What nobody has taken over is closed for good.
+        const texts = tenant.ready.plan.listen.map(({ text }) => text);
+        closing.push(tenant.running.forsake([...estate.get(name)?.keys() ?? texts]));
+        void this.#leave(tenant, true);
+      }
+      for (const [name, tenant] of fresh) this.#tenants.set(name, tenant);
+      for (const name of this.#stopped.keys()) {
+        if (fresh.has(name) || !names.has(name)) this.#stopped.delete(name);
+      }
+    }, fresh);
+    await Promise.all(closing);
+    return result;
   }
 
-  async #begin(ready: ReadyService, legacy: Legacy): Promise<Tenant> {
+  /** Has services begin on the sockets of others; undoes that when one of them fails. */
+  async #handOver(
+    estate: Estate,
+    services: readonly ReadyService[],
+    begin: (dealt: Estate) => Promise<void>,
+    begun: ReadonlyMap<string, Tenant>,
+  ): Promise<void> {
+    const dealt = deal(estate, services.map(({ plan }) => plan));
+    try {
+      await begin(dealt);
+    } catch (error) {
+      await this.#undo(begun);
+      throw error;
+    } finally {
+      if (estate.size > 0) {
+        const descriptors = await this.#host.adapter.descriptors();
+        closeEstate(dealt, descriptors);
+        closeEstate(estate, descriptors);
+      }
+    }
+  }
+
+  /** Ends what has begun; those who had the sockets before go on with them. */
+  async #undo(begun: ReadonlyMap<string, Tenant>): Promise<void> {
+    await Promise.all([...begun.values()].map(async ({ ready, running, inherited }) => {
+      const texts = ready.plan.listen.map(({ text }) => text);
+      await running.forsake(texts.filter((text) => !inherited.has(text)));
+      await running.stop(0, true);
+    }));
+  }
+
+  async #begin(ready: ReadyService, sockets: Sockets, old: Tenant | undefined): Promise<Tenant> {
+    const inherited = new Set(sockets.keys());
     try {
       const strategy = STRATEGIES[ready.plan.concurrency.strategy];
-      return { ready, running: await strategy.start(ready, this.#host, legacy) };
+      const legacy = { sockets, room: old?.running.room };
+      return { ready, running: await strategy.start(ready, this.#host, legacy), inherited };
     } catch (error) {
       throw inService(ready.plan.name, error);
-    } finally {
-      if (legacy.sockets.size > 0) {
-        closeAll(legacy.sockets, await this.#host.adapter.descriptors());
-      }
     }
   }
 
   /** Its sessions have their time; nobody waits for them but {@link stop}. */
-  #leave(tenant: Tenant, keep: boolean): void {
-    const left = tenant.running.stop(tenant.ready.plan.limits.drain, keep);
-    this.#leaving.set(tenant, left.then(() => void this.#leaving.delete(tenant)));
+  #leave(tenant: Tenant, keep: boolean): Promise<void> {
+    const left = tenant.running.stop(tenant.ready.plan.limits.drain, keep)
+      .then(() => void this.#leaving.delete(tenant));
+    this.#leaving.set(tenant, left);
+    return left;
   }
 
   /** Resolves when no service that was replaced or removed is left. */
   async settled(): Promise<void> {
-    await Promise.all(this.#leaving.values());
+    while (this.#leaving.size > 0) await Promise.all(this.#leaving.values());
+  }
+
+  #checkEnd(): void {
+    if (this.#ending) throw new PorticoError("NOT_SUPPORTED", "this server is ending");
   }
 
   #check(services: readonly ReadyService[]): void {
+    this.#checkEnd();
     for (const { plan } of services) {
       const [lack] = lacking(plan, this.#host.adapter);
       if (lack === undefined) continue;
@@ -173,10 +182,16 @@ export class Server {
     }
   }
 
+  /** Of each service; what was replaced, and still has sessions, counts with what came after it. */
   status(): ServiceStatus[] {
-    return [...this.#tenants.values(), ...this.#stopped.values()].map(({ running }) =>
-      running.status()
-    );
+    const all = new Map([...this.#tenants, ...this.#stopped]);
+    const found = new Map([...all].map(([name, { running }]) => [name, running.status()]));
+    for (const tenant of this.#leaving.keys()) {
+      const name = nameOf(tenant.ready);
+      if (all.get(name) === tenant) continue;
+      found.set(name, unite(found.get(name), tenant.running.status()));
+    }
+    return [...found.values()];
   }
 
   /** The service of this name, or all. @throws PorticoError USAGE when there is none of this name. */
@@ -199,6 +214,7 @@ export class Server {
     event: "suspend" | "resume" | undefined,
     act: (tenant: Tenant) => Promise<void>,
   ): Promise<string[]> {
+    this.#checkEnd();
     const chosen = this.#chosen(name);
     await Promise.all(chosen.map(async (tenant) => {
       await act(tenant);
@@ -232,13 +248,14 @@ export class Server {
     const [tenant] = this.#chosen(name);
     this.#tenants.delete(name);
     this.#stopped.set(name, tenant!);
-    await tenant!.running.stop(tenant!.ready.plan.limits.drain);
+    await this.#leave(tenant!, false);
     tenant!.ready.log.emit("info", "stop", { service: name, reason: "control" });
     return [name];
   }
 
   /** Duplicates of all sockets, for a successor; the caller's to close. */
   async estate(): Promise<Estate> {
+    this.#checkEnd();
     const estate: Estate = new Map();
     for (const [name, { running }] of this.#tenants) estate.set(name, await running.duplicates());
     return estate;
@@ -253,30 +270,27 @@ export class Server {
     return this.#stopAll((plan) => plan.limits.drain, keep);
   }
 
+  /** Closes all at once; sockets that were there before it go on with whoever had them. */
+  undo(): Promise<void> {
+    this.#ending = true;
+    return this.#undo(this.#tenants);
+  }
+
   /** Closes at once, also what {@link stop} still waits for. */
   kill(): Promise<void> {
     for (const { running } of this.#leaving.keys()) void running.stop(0);
+    this.#hurried.resolve();
     return this.#stopAll(() => 0, false);
   }
 
   async #stopAll(limitOf: (plan: ServicePlan) => number, keep: boolean): Promise<void> {
+    this.#ending = true;
     const tenants = [...this.#tenants.values()].toReversed();
     await Promise.all([
       ...tenants.map(({ ready, running }) => running.stop(limitOf(ready.plan), keep)),
+      // A reload notices that this is the end; unless a plugin takes its time to start.
+      Promise.race([this.#change, this.#hurried.promise]),
       this.settled(),
     ]);
   }
-}
-
-/** What makes a service what it is, as text: its plan, and the code of its plugin. */
-function printOf({ plan, stamp }: ReadyService): string {
-  return JSON.stringify([plan, stamp?.()], (_key, value) => value === Infinity ? "none" : value);
-}
-
-function inService(name: string, error: unknown): unknown {
-  if (!(error instanceof PorticoError)) return error;
-  return new PorticoError(error.code, `service ${JSON.stringify(name)}: ${error.message}`, {
-    cause: error.cause ?? error,
-    side: error.side,
-  });
 }

@@ -92,7 +92,7 @@ describe("import rules", () => {
     const found = importsOf("tests/import_rules_test.ts");
     assert.ok(found.includes("node:assert/strict") && found.includes("node:fs"));
     assert.ok(importsOf("adapters/mod.ts").includes("adapters/node/mod.ts"), "dynamic ones too");
-    assert.ok(importsOf("runtime/server.ts").includes("runtime/core/contract.ts"));
+    assert.ok(importsOf("runtime/lack.ts").includes("runtime/core/contract.ts"));
   });
 
   test("core imports nothing but core", () => {

@@ -198,6 +198,16 @@ const WRONG: [string, string, string][] = [
     `2:35  services.echo.user\n  received  "www:www"\n  expected  the name or number of a user`,
   ],
   [
+    "another user than the server's",
+    '{ "user": "www",\n  "services": { "echo": { "plugin": "echo", "listen": "tcp://*:7", "concurrency": "spawn",\n  "user": "mail" } } }',
+    `3:11  services.echo.user\n  received  "mail" beside "www" as the user of the whole server\n  expected  no user here, or no user at the top of the manifest: whoever is not root can start nobody else`,
+  ],
+  [
+    "a priority that a server without rights cannot give",
+    '{ "user": "www",\n  "services": { "echo": { "plugin": "echo", "listen": "tcp://*:7", "concurrency": "spawn",\n  "user": "www", "nice": -1 } } }',
+    `3:26  services.echo.nice\n  received  -1 beside "www" as the user of the whole server\n  expected  no nice here, or no user at the top of the manifest: whoever is not root can start nobody else`,
+  ],
+  [
     "a group below 0",
     service('"concurrency": "spawn", "group": -1'),
     `2:36  services.echo.group\n  received  -1\n  expected  the name or number of a group`,

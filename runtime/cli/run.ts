@@ -13,6 +13,7 @@ import type { Adapter } from "../core/contract.ts";
 import { messageOf } from "../core/errors.ts";
 import { hookError } from "../core/hooks.ts";
 import { errorFields } from "../core/log.ts";
+import { removeFiles } from "../estate.ts";
 import { Server } from "../server.ts";
 import { loadAdapter } from "./adapter.ts";
 import type { RunCall } from "./args.ts";
@@ -67,13 +68,16 @@ async function serve(
     inherit: async ({ endpoint }) => inheritedFor(endpoint, await adapter.descriptors()),
   });
   const supervisor = new Supervisor(
-    { path, json, watch, adapter, server, journal, notifier, end },
+    { path, json, watch, pid: process.pid, adapter, server, journal, notifier, end },
     reading,
   );
   const reload = (): Promise<void> => supervisor.reload().then(() => {}, () => {});
   let started = false;
   const silence = onSignals({
-    stop: (signal) => end(signal, false),
+    stop(signal) {
+      supervisor.close();
+      end(signal, false);
+    },
     kill: () => started ? void server.kill() : process.exit(1),
     reload() {
       journal.reopen();
@@ -87,6 +91,8 @@ async function serve(
   });
   let control: ControlSocket | undefined;
   let unwatch: (() => void) | undefined;
+  // Until it serves, the sockets are its predecessor's; in the end they may be a successor's.
+  let borrowed = predecessor !== undefined;
   let handed = false;
   try {
     journal.server.emit("info", "start", {
@@ -105,7 +111,10 @@ async function serve(
     await become(reading, adapter);
     journal.server.emit("info", "ready", {});
     supervisor.began(services, control);
-    predecessor?.ready();
+    if (predecessor !== undefined) {
+      borrowed = false;
+      await settle(predecessor, control, adapter);
+    }
     await notifier.ready();
     releaseHeap();
     if (watch) {
@@ -125,7 +134,11 @@ async function serve(
     return 0;
   } finally {
     unwatch?.();
-    await Promise.all([server.kill(), control?.close(handed), notifier.close()]);
+    await Promise.all([
+      borrowed ? server.undo() : server.kill(),
+      control?.close(handed || borrowed),
+      notifier.close(),
+    ]);
     clearInterval(alive);
     silence();
     release();
@@ -145,17 +158,32 @@ async function openControl(
     import("../control/place.ts"),
     import("../control/socket.ts"),
   ]);
-  if (predecessor?.control !== undefined) {
-    return await socket.openControl(supervisor, predecessor.control, adapter);
-  }
+  const handed = predecessor?.control;
   let place: string | undefined;
   try {
     place = controlPlace(plan);
   } catch (error) {
     // Where nobody has asked for one, a server is not refused for the want of it.
-    journal.server.emit("warn", "error", errorFields(hookError(error)));
+    if (handed === undefined) journal.server.emit("warn", "error", errorFields(hookError(error)));
+    place = handed?.address.path;
   }
-  return place === undefined ? undefined : await socket.openControl(supervisor, place, adapter);
+  if (place === undefined) return undefined;
+  const same = handed?.address.path === place;
+  return await socket.openControl(supervisor, same ? handed : place, adapter);
+}
+
+/** It serves: what a predecessor had, and the manifest has no more, is removed. */
+async function settle(
+  { ready, control: handed, estate }: Predecessor,
+  control: ControlSocket | undefined,
+  adapter: Adapter,
+): Promise<void> {
+  ready();
+  if (handed !== undefined && control?.address.path !== handed.address.path) {
+    (await adapter.descriptors()).close(handed.fd);
+    estate.set("", new Map([["", [handed]]]));
+  }
+  removeFiles(estate);
 }
 
 /** The sockets are open: nothing that needs root is left to do. @throws PorticoError. */

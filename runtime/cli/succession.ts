@@ -11,7 +11,7 @@ import type { Adapter } from "../core/contract.ts";
 import type { Descriptors, Inherited } from "../core/descriptors.ts";
 import { Address } from "../core/endpoint.ts";
 import { PorticoError } from "../core/errors.ts";
-import type { Estate } from "../server.ts";
+import type { Estate } from "../estate.ts";
 import { Channel, type Format } from "../workers/channel.ts";
 import { partsOf } from "../workers/member.ts";
 import type { Parts } from "../workers/messages.ts";
@@ -51,6 +51,7 @@ export interface Handover {
  *
  * @param command that starts it.
  * @param environment added to ours.
+ * @param ending we end ourselves, before it is ready: it is not wanted any more.
  * @throws PorticoError START_FAILED with what it says, when it does not come to that.
  */
 export async function succeed(
@@ -58,24 +59,34 @@ export async function succeed(
   [program, ...args]: readonly [string, ...string[]],
   environment: Readonly<Record<string, string>>,
   descriptors: Descriptors,
+  ending: AbortSignal,
 ): Promise<number> {
   const sockets = [...estate.values()].flatMap((service) => [...service.values()].flat());
   if (control !== undefined) sockets.push(control);
   const [ours, theirs] = descriptors.pair();
   const [lane, laneTheirs] = descriptors.pair();
+  const given = [theirs, laneTheirs];
   const answered = Promise.withResolvers<Answer>();
   const channel = new Channel<Will, Answer>(
     answered.resolve,
     () => answered.resolve({ failed: "it ended before it was ready" }),
     JSON_LINES,
   );
+  let stop: (() => void) | undefined;
   try {
     descriptors.pass(ours, laneTheirs);
     const child = spawn(program, args, {
       stdio: [theirs, "inherit", "inherit"],
       env: { ...process.env, ...environment, [SUCCESSOR]: String(process.pid) },
     });
+    // As long as we had them too, its end would not be noticed.
+    for (const fd of given.splice(0)) descriptors.close(fd);
     child.once("error", (error) => answered.resolve({ failed: error.message }));
+    stop = () => {
+      answered.resolve({ failed: "this server is ending" });
+      child.kill("SIGKILL");
+    };
+    ending.addEventListener("abort", stop);
     for (const { fd } of sockets) {
       if (descriptors.pass(lane, fd)) continue;
       child.kill("SIGKILL");
@@ -88,8 +99,8 @@ export async function succeed(
     if ("ready" in answer) return answer.ready;
     throw new PorticoError("START_FAILED", `the successor did not start: ${answer.failed}`);
   } finally {
-    descriptors.close(theirs);
-    descriptors.close(laneTheirs);
+    if (stop !== undefined) ending.removeEventListener("abort", stop);
+    for (const fd of given) descriptors.close(fd);
     descriptors.close(lane);
     for (const { fd } of sockets) descriptors.close(fd);
   }

@@ -33,6 +33,8 @@ export interface SupervisorInput {
   readonly path: string;
   readonly json: boolean;
   readonly watch: boolean;
+  /** Of this process. */
+  readonly pid: number;
   readonly adapter: Adapter;
   readonly server: Server;
   readonly journal: Journal;
@@ -65,7 +67,7 @@ export class Supervisor implements Control {
   readonly #serving = Promise.withResolvers<void>();
   /** One change at a time, in the order in which they were asked for; none before it serves. */
   #last: Promise<unknown> = this.#serving.promise;
-  #ending = false;
+  readonly #ending = new AbortController();
 
   constructor(input: SupervisorInput, reading: Reading) {
     this.#input = input;
@@ -93,6 +95,11 @@ export class Supervisor implements Control {
     this.#serving.resolve();
   }
 
+  /** It ends: nothing is changed any more, and no successor is wanted. */
+  close(): void {
+    this.#ending.abort();
+  }
+
   /** The files of the manifest and of the plugins: a change of any of them may be one of the server. */
   files(): string[] {
     return [this.#reading.source.file, ...this.#urls().flatMap((url) => stampOf(url).files)];
@@ -106,7 +113,7 @@ export class Supervisor implements Control {
 
   status(): ServerStatus {
     return {
-      pid: process.pid,
+      pid: this.#input.pid,
       version: version(),
       runtime: runtime(),
       manifest: this.#reading.source.file,
@@ -122,7 +129,6 @@ export class Supervisor implements Control {
       try {
         const result = await this.#reload();
         journal.server.emit("info", "reload", { ...result });
-        void server.settled().then(() => journal.prune());
         return result;
       } catch (error) {
         // What is wrong concerns whoever has asked for it; the services go on as they are.
@@ -130,6 +136,8 @@ export class Supervisor implements Control {
         journal.server.emit("error", "error", { code, message, side: "config", during: "reload" });
         throw error;
       } finally {
+        // Sessions of before go on with the log of before.
+        void server.settled().then(() => journal.prune());
         await notifier.ready();
       }
     });
@@ -147,7 +155,6 @@ export class Supervisor implements Control {
       return result;
     } catch (error) {
       await journal.change(this.#reading.plan.services);
-      await journal.prune();
       throw error;
     }
   }
@@ -180,7 +187,7 @@ export class Supervisor implements Control {
     const { server, end } = this.#input;
     if (service !== undefined) return await server.stopService(service);
     const names = server.status().map((status) => status.service);
-    this.#ending = true;
+    this.close();
     // The answer goes out first.
     setTimeout(() => end("control", false), 0);
     return names;
@@ -189,7 +196,7 @@ export class Supervisor implements Control {
   upgrade(to?: RuntimeName): Promise<number> {
     return this.#inTurn(async () => {
       const { server, journal, notifier, path, json, watch, adapter, end } = this.#input;
-      if (process.pid === 1) {
+      if (this.#input.pid === 1) {
         const text =
           "this is process 1: what it is in ends with it; start another container instead";
         throw new PorticoError("NOT_SUPPORTED", text);
@@ -205,8 +212,11 @@ export class Supervisor implements Control {
           command,
           notifier.variables,
           descriptors,
+          this.#ending.signal,
         );
-        this.#ending = true;
+        this.close();
+        // Whoever hears that it is done, and asks for more, asks the successor.
+        await this.#control?.retire();
         journal.server.emit("info", "reload", { successor: pid, ...(to && { runtime: to }) });
         await notifier.mainPid(pid);
         setTimeout(() => end("upgrade", true), 0);
@@ -232,7 +242,9 @@ export class Supervisor implements Control {
 
   #inTurn<Result>(act: () => Promise<Result>): Promise<Result> {
     const result = this.#last.then(() => {
-      if (this.#ending) throw new PorticoError("NOT_SUPPORTED", "this server is ending");
+      if (this.#ending.signal.aborted) {
+        throw new PorticoError("NOT_SUPPORTED", "this server is ending");
+      }
       return act();
     });
     this.#last = result.catch(() => {});

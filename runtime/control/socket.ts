@@ -19,6 +19,8 @@ export interface ControlSocket {
   readonly address: Address;
   /** Another descriptor for the listener, for a successor. The caller's to close. @throws PorticoError NOT_SUPPORTED. */
   duplicate(): Promise<number>;
+  /** Accepts no more: a successor has a duplicate. What was asked before is answered until {@link close}. */
+  retire(): Promise<void>;
   /**
    * Stops accepting, gives requests that are being answered a second to come to their end,
    * closes the rest. May be called twice.
@@ -51,6 +53,7 @@ export async function openControl(
   return {
     address: listener.address,
     duplicate: () => listener.duplicate(),
+    retire: () => listener.close(true),
     async close(keep = false) {
       await listener.close(keep);
       closing.resolve(undefined);

@@ -15,6 +15,11 @@ export class Count {
     if (--this.#value === 0) this.#answer(true);
   }
 
+  /** Whoever waits for it to be empty need not wait any more. */
+  recall(): void {
+    this.#answer(false);
+  }
+
   /**
    * Resolves with true when the count is 0, with false when it is not after `limit` ms. Who comes
    * later with less patience decides for those who wait already.

@@ -85,6 +85,18 @@ export class Deadlines {
     sessions.forEach(visit);
   }
 
+  /** How many wait for their turn, or for room. */
+  get held(): number {
+    let count = 0;
+    this.forEach((session) => count += session.waits ? 1 : 0);
+    return count;
+  }
+
+  /** Whoever waits in {@link empty} is answered. */
+  recall(): void {
+    this.#live.recall();
+  }
+
   /** Resolves with true when no session is left, with false when one is after `limit` ms. */
   empty(limit: number): Promise<boolean> {
     return this.#live.empty(limit);

@@ -24,6 +24,7 @@ export class Packets {
   /** The lent bytes have to be copied before the hook sees them: it may look at them later. */
   readonly #keeps: boolean;
   #heldBytes = 0;
+  #held = 0;
   readonly #live: Count = new Count();
   readonly #caller: Caller<DatagramSession>;
 
@@ -45,6 +46,11 @@ export class Packets {
   /** Sessions that are held or served now. */
   get live(): number {
     return this.#live.value;
+  }
+
+  /** Those of them that wait for their turn. */
+  get held(): number {
+    return this.#held;
   }
 
   // VERIFY
@@ -100,6 +106,7 @@ export class Packets {
       return this.#leave(session);
     }
     this.#heldBytes += bytes.length;
+    this.#held++;
     session.hold(keep(bytes));
     turns.wait(session);
   }
@@ -115,6 +122,7 @@ export class Packets {
 
   serve(session: DatagramSession, bytes: Uint8Array, waited: number): void {
     this.#heldBytes -= bytes.length;
+    this.#held--;
     if (waited <= this.service.plan.limits.hold) return this.#serve(session, bytes);
     this.#refuse(session, { limit: "hold" });
     this.service.leaveTurn(session);
@@ -205,5 +213,10 @@ export class Packets {
   /** Resolves when every datagram that was received has been answered, or after `limit` ms. */
   async drain(limit: number): Promise<void> {
     await this.#live.empty(limit);
+  }
+
+  /** A drain need not go on. */
+  reopen(): void {
+    this.#live.recall();
   }
 }

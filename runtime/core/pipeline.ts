@@ -288,7 +288,8 @@ export class Pipeline {
   drain(limit: number, keep = false): Promise<void> {
     this.#closing = !keep;
     const refuse = (waiting: StreamSession): void => this.#refuse(waiting, { limit: "drain" });
-    return drainSessions(this.deadlines, keep ? () => {} : refuse, limit);
+    const goOn = (): boolean => !keep && !this.#closing;
+    return drainSessions(this.deadlines, keep ? () => {} : refuse, limit, goOn);
   }
 
   /** Takes newcomers again, after a drain. */

@@ -47,6 +47,11 @@ export class Takings {
     return this.#live.value;
   }
 
+  /** Those of them that wait for their turn, or for room. */
+  get held(): number {
+    return [...this.#sessions].filter((session) => session.waits).length;
+  }
+
   /**
    * A peer has connected: VERIFY. The descriptor is ours from here on.
    *
@@ -198,6 +203,8 @@ export class Takings {
     };
     if (!keep) [...this.#sessions].forEach(refuse);
     if (await this.#live.empty(limit)) return;
+    // It was reopened meanwhile.
+    if (!keep && !this.#closing) return;
     for (const session of [...this.#sessions]) {
       refuse(session);
       session.finish("drain");
@@ -208,5 +215,6 @@ export class Takings {
   /** Takes newcomers again, after a drain. */
   reopen(): void {
     this.#closing = false;
+    this.#live.recall();
   }
 }

@@ -108,7 +108,7 @@ class Expander {
     const { strategy } = concurrency;
     // What is said of a strategy that is not known cannot be judged.
     if (![["defaults"], path].some((block) => this.#refused([...block, "concurrency"]))) {
-      checkProcess(this.#report, service, strategy, path);
+      checkProcess(this.#report, service, strategy, path, identityOf(this.#manifest.top));
       checkStdio(this.#report, listen, strategy, path);
     }
     return {
@@ -122,7 +122,7 @@ class Expander {
       options: service.options ?? {},
       limits: mergeLimits([defaults.limits, service.limits], strategy),
       access: mergeAccess([defaults.access, service.access]),
-      processes: processOf(service, identityOf(this.#manifest.top), concurrency.strategy),
+      processes: processOf(service, identityOf(this.#manifest.top), strategy),
       folder: dirname(this.#report.source.file),
     };
   }

@@ -63,7 +63,7 @@ export function identityOf({ user, group }: Partial<CheckedService>): Identity {
   return { ...(user !== undefined && { user }), ...(group !== undefined && { group }) };
 }
 
-/** What the processes of a service are: whoever the server becomes, where the service does not say. */
+/** What the processes of a service are. Whoever the server becomes, they become too, when nobody else is named. */
 export function processOf(
   service: Partial<CheckedService>,
   top: Identity,
@@ -71,9 +71,10 @@ export function processOf(
 ): ProcessPlan {
   const { umask, nice, env = {} } = service;
   const own = identityOf(service);
-  const silent = Object.keys(own).length === 0;
+  const inherits = hasProcesses(strategy) && own.user === undefined;
   return {
-    ...(silent && hasProcesses(strategy) ? top : own),
+    ...(inherits && top),
+    ...own,
     ...(umask !== undefined && { umask }),
     ...(nice !== undefined && { nice }),
     env,
@@ -89,8 +90,9 @@ export function checkProcess(
   service: Partial<CheckedService>,
   strategy: StrategyName,
   path: Path,
+  top: Identity,
 ): void {
-  if (hasProcesses(strategy)) return;
+  if (hasProcesses(strategy)) return checkRights(report, service, path, top);
   const who = strategy === "threads"
     ? "a thread"
     : `a service of the strategy ${strategy}, which runs inside the server,`;
@@ -113,6 +115,32 @@ export function checkProcess(
     "threads, processes or spawn: nobody watches a service that runs inside the server",
     { part: "key" },
   );
+}
+
+/**
+ * Tells of what only root can do. Workers are started at any time, and a server that has become
+ * somebody else is not root any more.
+ */
+function checkRights(
+  report: Report,
+  { user, group, nice }: Partial<CheckedService>,
+  path: Path,
+  top: Identity,
+): void {
+  if (top.user === undefined || top.user === "root" || top.user === 0) return;
+  const wanted = {
+    ...(user !== top.user && { user }),
+    ...(group !== top.group && { group }),
+    ...(nice !== undefined && nice < 0 && { nice }),
+  };
+  for (const [key, value] of Object.entries(wanted)) {
+    if (value === undefined) continue;
+    report.add(
+      [...path, key],
+      `${show(value)} beside ${show(top.user)} as the user of the whole server`,
+      `no ${key} here, or no user at the top of the manifest: whoever is not root can start nobody else`,
+    );
+  }
 }
 
 const OWN: Readonly<Record<keyof typeof PROCESS_ENTRIES, string>> = {

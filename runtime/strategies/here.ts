@@ -83,7 +83,7 @@ class Here implements RunningService, Opener {
       endpoints: this.addresses.map(String),
       workers: [],
       live: this.#place.live,
-      held: this.room.turns.waiting,
+      held: this.#place.held,
       restarts: 0,
       ...this.#place.service.counters,
     };
@@ -93,15 +93,20 @@ class Here implements RunningService, Opener {
     return this.sockets.duplicates();
   }
 
+  forsake(texts: readonly string[]): Promise<void> {
+    return this.sockets.forsake(texts);
+  }
+
   async suspend(): Promise<void> {
     await this.sockets.suspend();
-    this.#state = "suspended";
+    if (this.#state === "running") this.#state = "suspended";
   }
 
   async resume(): Promise<void> {
+    // A drain that still waits for sessions leaves them alone from here on.
+    this.#state = "running";
     this.#place.reopen();
     await this.sockets.resume();
-    this.#state = "running";
   }
 
   async drain(limit: number): Promise<void> {
@@ -109,7 +114,7 @@ class Here implements RunningService, Opener {
     this.#state = "draining";
     this.#tell(limit);
     await this.#place.drain(limit);
-    if (this.#state === "draining") this.#state = "suspended";
+    if (this.#state === "draining" && this.#stopped === undefined) this.#state = "suspended";
   }
 
   stop(limit: number, keep = false): Promise<void> {

@@ -18,6 +18,8 @@ import type { Host, ReadyService } from "./strategy.ts";
 export interface PlaceInput {
   readonly ready: ReadyService;
   readonly host: Pick<Host, "adapter" | "gather" | "nextId">;
+  /** Gives the next number of a session that the plugin opens itself; as others' when silent. */
+  readonly nextOwnId?: Host["nextId"];
   readonly room?: Room | undefined;
   readonly observer?: Observer;
 }
@@ -47,12 +49,15 @@ export class Place {
   }
 
   /** Starts the plugin. @throws PorticoError START_FAILED, START_TIMEOUT, PLUGIN_INVALID. */
-  static async start({ ready, host, room, observer }: PlaceInput): Promise<Place> {
+  static async start({ ready, host, nextOwnId, room, observer }: PlaceInput): Promise<Place> {
     const { plan, plugin, options, log } = ready;
     const { adapter, gather, nextId } = host;
     const ending = new AbortController();
     const { lends } = adapter.features;
-    const outgoing = new Outgoing({ plan, log, gather, lends, nextId }, adapter);
+    const outgoing = new Outgoing(
+      { plan, log, gather, lends, nextId: nextOwnId ?? nextId },
+      adapter,
+    );
     const context = {
       options,
       service: plan.name,
@@ -81,6 +86,11 @@ export class Place {
     return this.streams.deadlines.count + this.packets.live + (this.takings?.live ?? 0);
   }
 
+  /** Those of them that wait for their turn, or for room. */
+  get held(): number {
+    return this.streams.deadlines.held + this.packets.held + (this.takings?.held ?? 0);
+  }
+
   /** Lets the sessions end, for up to `limit` ms. To `keep` those that wait: they are served too. */
   async drain(limit: number, keep = false): Promise<void> {
     await Promise.all([
@@ -93,6 +103,8 @@ export class Place {
   /** Takes newcomers again, after a drain. */
   reopen(): void {
     this.streams.reopen();
+    this.streams.deadlines.recall();
+    this.packets.reopen();
     this.takings?.reopen();
   }
 

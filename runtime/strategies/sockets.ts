@@ -22,6 +22,8 @@ interface Entry {
   readonly address: Address;
   /** The socket file is ours to remove. */
   readonly owned: boolean;
+  /** Somebody else has had it before us. */
+  readonly handed: boolean;
   readonly datagrams: boolean;
   socket: Listener | DatagramSocket;
   /** While it is suspended: the socket, which nobody reads. */
@@ -32,6 +34,7 @@ export class Sockets {
   readonly #host: Host;
   readonly #opener: Opener;
   readonly #entries: Entry[] = [];
+  readonly #forsaken: Set<string> = new Set();
   #descriptors: Descriptors | undefined = undefined;
   /** Datagram sockets that were suspended while answers were owed. */
   #retired: DatagramSocket[] = [];
@@ -45,34 +48,60 @@ export class Sockets {
     return this.#entries.map(({ address }) => address);
   }
 
-  /** Opens one endpoint of the manifest, or takes over its sockets. @throws PorticoError. */
+  /**
+   * Opens one endpoint of the manifest, or takes over its sockets.
+   *
+   * @throws PorticoError; all that was opened is closed then, but for the files of those that were
+   * taken over: whoever had them goes on.
+   */
   async open(listen: ListenPlan, legacy: Legacy): Promise<void> {
+    try {
+      await this.#open(listen, legacy);
+    } catch (error) {
+      const opened = this.#entries.splice(0);
+      await Promise.all(opened.map(({ socket, handed }) => socket.close(handed)));
+      throw error;
+    }
+  }
+
+  async #open(listen: ListenPlan, legacy: Legacy): Promise<void> {
     const { endpoint, text } = listen;
+    // Of a text that is there twice, all sockets were taken over the first time.
+    if (this.#entries.some((entry) => entry.handed && entry.listen.text === text)) return;
     const handed = legacy.sockets.get(text);
     if (handed !== undefined && handed.length > 0) {
-      // They are the adapter's from here on.
-      legacy.sockets.delete(text);
-      for (const socket of handed) await this.#add(socket, listen, socket.owned);
+      while (handed.length > 0) {
+        // It is the adapter's from here on.
+        const socket = handed.shift()!;
+        await this.#add(socket, listen, { owned: socket.owned, handed: true });
+      }
       return;
     }
     if (!("name" in endpoint)) {
       const owned = "path" in endpoint && !endpoint.path.startsWith("@");
-      return await this.#add(endpoint as BindableEndpoint, listen, owned);
+      return await this.#add(endpoint as BindableEndpoint, listen, { owned, handed: false });
     }
     for (const found of await this.#host.inherit(listen)) await this.#take(found, listen);
   }
 
   async #take(found: Found, listen: ListenPlan): Promise<void> {
-    if (found.kind !== "connection") return await this.#add(found.socket, listen, false);
+    if (found.kind !== "connection") {
+      return await this.#add(found.socket, listen, { owned: false, handed: true });
+    }
     await this.#opener.adopt(found.fd, found.origin);
   }
 
-  async #add(endpoint: BindableEndpoint, listen: ListenPlan, owned: boolean): Promise<void> {
+  async #add(
+    endpoint: BindableEndpoint,
+    listen: ListenPlan,
+    whose: Pick<Entry, "owned" | "handed">,
+  ): Promise<void> {
     const datagrams = kindOf(endpoint.transport) === "datagram";
     const socket = await this.#openSocket(endpoint, listen, datagrams);
     const { address } = socket;
     const transport = endpoint.transport as Inherited["transport"];
-    this.#entries.push({ listen, transport, address, owned, datagrams, socket, kept: undefined });
+    const kept = undefined;
+    this.#entries.push({ listen, transport, address, datagrams, socket, kept, ...whose });
     this.#opener.opened(address);
   }
 
@@ -127,12 +156,27 @@ export class Sockets {
     await this.#closeRetired();
   }
 
+  /** See {@link RunningService.forsake}. */
+  async forsake(texts: readonly string[]): Promise<void> {
+    for (const text of texts) this.#forsaken.add(text);
+    await Promise.all(this.#entries.map(async ({ listen, socket, kept }) => {
+      if (!this.#forsaken.has(listen.text) || kept !== undefined) return;
+      if (!("send" in socket)) await socket.close();
+    }));
+  }
+
+  #keeps({ listen }: Entry, keep: boolean): boolean {
+    return keep && !this.#forsaken.has(listen.text);
+  }
+
   /** Lets nobody in any more; answers to datagrams can still be sent. */
   async shut(keep: boolean): Promise<void> {
-    await Promise.all(this.#entries.map(async ({ socket, kept }) => {
+    await Promise.all(this.#entries.map(async (entry) => {
+      const { socket, kept } = entry;
       if (kept !== undefined) return;
-      if (!("send" in socket)) await socket.close(keep);
-      else if (keep) await socket.stopReceiving();
+      const keeps = this.#keeps(entry, keep);
+      if (!("send" in socket)) await socket.close(keeps);
+      else if (keeps) await socket.stopReceiving();
     }));
   }
 
@@ -143,10 +187,11 @@ export class Sockets {
       const { kept, listen, datagrams } = entry;
       entry.kept = undefined;
       // Whoever has opened a socket's file knows how to remove it.
-      if (kept !== undefined && entry.owned && !keep) {
+      const keeps = this.#keeps(entry, keep);
+      if (kept !== undefined && entry.owned && !keeps) {
         entry.socket = await this.#openSocket(kept, listen, datagrams);
       } else if (kept !== undefined) this.#descriptors?.close(kept.fd);
-      await entry.socket.close(keep);
+      await entry.socket.close(keeps);
     }));
   }
 
@@ -155,15 +200,6 @@ export class Sockets {
     this.#retired = [];
     await Promise.all(retired.map((socket) => socket.close(true)));
   }
-}
-
-/** Closes what nobody has taken. */
-export function closeAll(
-  sockets: Map<string, readonly Inherited[]>,
-  descriptors: Descriptors,
-): void {
-  for (const list of sockets.values()) for (const { fd } of list) descriptors.close(fd);
-  sockets.clear();
 }
 
 /** A plugin serves what comes to a socket, or says so before it is opened. @throws PorticoError. */

@@ -39,7 +39,7 @@ export interface Host {
 
 /** What a service takes over from the one that it replaces. */
 export interface Legacy {
-  /** Its sockets, by the text of their endpoint. Those that are not taken are closed by whoever gave them. */
+  /** Sockets that are there, by the text of their endpoint. Those that are not taken are closed by whoever gave them. */
   readonly sockets: Map<string, Inherited[]>;
   readonly room?: Room | undefined;
 }
@@ -53,6 +53,11 @@ export interface RunningService {
   status(): ServiceStatus;
   /** Duplicates of its sockets, by the text of their endpoint; whoever asks has to close them. */
   duplicates(): Promise<Map<string, Inherited[]>>;
+  /**
+   * Nobody goes on with these endpoints, by their texts: their listeners are closed for good now,
+   * datagram sockets by {@link stop}, whatever it keeps.
+   */
+  forsake(texts: readonly string[]): Promise<void>;
   /** Accepts no more; newcomers wait in the kernel's queues. Sessions go on. */
   suspend(): Promise<void>;
   /** Accepts again, after {@link suspend} or {@link drain}. */

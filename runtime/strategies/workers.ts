@@ -119,6 +119,10 @@ class Workers implements RunningService, Opener {
     return this.#sockets.duplicates();
   }
 
+  forsake(texts: readonly string[]): Promise<void> {
+    return this.#sockets.forsake(texts);
+  }
+
   async suspend(): Promise<void> {
     await this.#sockets.suspend();
     if (this.#state === "running") this.#state = "suspended";
@@ -144,8 +148,11 @@ class Workers implements RunningService, Opener {
     await this.#sockets.suspend();
     this.#state = "draining";
     this.#tell(limit);
-    if (!await this.#front.drain(limit, false)) await this.#crew.cut();
-    if (this.#state === "draining") this.#state = "suspended";
+    const over = await this.#front.drain(limit, false);
+    // It was resumed meanwhile, or is stopped.
+    if (this.#state !== "draining" || this.#stopped !== undefined) return;
+    if (!over) await this.#crew.cut();
+    if (this.#state === "draining" && this.#stopped === undefined) this.#state = "suspended";
   }
 
   stop(limit: number, keep = false): Promise<void> {

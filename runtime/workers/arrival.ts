@@ -19,12 +19,14 @@ export class Arrival implements Waiting, Parked {
   /** Milliseconds, by the front's clock. */
   readonly since: number;
   phase: ArrivalPhase = "held";
-  /** A stream's socket, unread, while it is ours; else -1. */
+  /** A stream's socket, unread, until a worker has taken it; else -1. */
   fd: number;
   /** A datagram, and the index of the socket that it came to. */
   readonly bytes: Uint8Array | undefined;
   readonly socket: number;
   member: Member | undefined = undefined;
+  /** How many workers it was given to. */
+  tries = 0;
   /** Has a place at the gate; has a turn. Each is given back once. */
   placed = false;
   turn = false;

@@ -1,5 +1,5 @@
 /** The workers of one service: started, given sessions, watched, replaced. */
-import { setInterval, setTimeout } from "node:timers";
+import { setTimeout } from "node:timers";
 import type { WorkerStatus } from "../control/control.ts";
 import type { Descriptors } from "../core/descriptors.ts";
 import type { Address } from "../core/endpoint.ts";
@@ -11,6 +11,7 @@ import type { Front } from "./front.ts";
 import type { Exit, Launch } from "./launch.ts";
 import { Member, type MemberEvents } from "./member.ts";
 import type { OwnedFile } from "./messages.ts";
+import { watchPulse } from "./pulse.ts";
 import { Row } from "./row.ts";
 
 /** How workers are used. */
@@ -39,13 +40,17 @@ export interface CrewInput {
 
 /** Milliseconds that killed workers may take to be gone. */
 const GONE = 5000;
+/** Milliseconds that a worker may take to load, beside the plugin's `start`. */
+const LOADING = 10_000;
+/** To how many workers a session is given that die before they have taken it. */
+const TRIES = 3;
 
 export class Crew {
   readonly #input: CrewInput;
   readonly #members: Set<Member> = new Set();
   /** Sessions that have their turn, and no worker yet. */
   #queue: Arrival[] = [];
-  readonly #row: Row = new Row();
+  readonly #row: Row;
   readonly #events: MemberEvents;
   #front: Front | undefined = undefined;
   #shared: Shared | undefined = undefined;
@@ -53,14 +58,16 @@ export class Crew {
   #restarts = 0;
   #stopping = false;
   #failed = false;
-  #pulse: ReturnType<typeof setInterval> | undefined = undefined;
+  #unwatch: () => void = () => {};
   readonly #timers: Set<ReturnType<typeof setTimeout>> = new Set();
 
   constructor(input: CrewInput) {
     this.#input = input;
+    this.#row = new Row(input.ready.plan.concurrency.workers);
     const { log } = input.ready;
     this.#events = {
       record: (record) => log.pass(record),
+      taken: (arrival) => arrival.front.taken(arrival),
       turned: (arrival) => arrival.front.turned(arrival),
       gone: (member, arrival) => {
         arrival.front.over(arrival);
@@ -90,11 +97,7 @@ export class Crew {
       await this.stop(0);
       throw error;
     }
-    const { stall } = this.#input.ready.plan.limits;
-    if (stall === Infinity) return;
-    this.#pulse = setInterval(() => {
-      for (const member of this.#members) if (member.state === "ready") member.ping(stall);
-    }, Math.min(stall / 4, 5000));
+    this.#unwatch = watchPulse(this.#members, this.#input.ready.plan.limits.stall);
   }
 
   /** The sockets are open: sessions can be served. */
@@ -108,7 +111,18 @@ export class Crew {
 
   dispatch(arrival: Arrival): void {
     this.#queue.push(arrival);
-    this.#pump();
+    if (this.#hopeless) queueMicrotask(() => this.#giveUp());
+    else this.#pump();
+  }
+
+  /** There is no worker, and there will be none. */
+  get #hopeless(): boolean {
+    return this.#stopping || (this.#failed && this.#members.size === 0);
+  }
+
+  /** To abandon one may give its turn to another: those come in a turn of their own. */
+  #giveUp(): void {
+    for (const arrival of this.#queue.splice(0)) arrival.front.abandon(arrival);
   }
 
   /** Starts anew after it has failed. */
@@ -147,6 +161,7 @@ export class Crew {
     const member = new Member(++this.#numbers, launched, descriptors, this.#events);
     this.#members.add(member);
     this.#say("debug", "started", member);
+    member.expect(ready.plan.limits.start + LOADING);
     member.begin(ready.plan, ready.log.level).catch((error) => member.fail(error));
     return member;
   }
@@ -170,14 +185,16 @@ export class Crew {
     if (this.#input.policy.once) this.#fill();
   }
 
-  /** The one with the least to do; of equals, the one that has served least. */
+  /** The one with the least to do that answers; of equals, the one that has served least. */
   #choose(): Member | undefined {
     if (this.#shared === undefined) return undefined;
     let best: Member | undefined;
     for (const member of this.#members) {
       if (member.state !== "ready" || member.full) continue;
       if (this.#input.policy.once && member.served > 0) continue;
-      const less = best === undefined ? -1 : member.live.size - best.live.size;
+      const less = best === undefined
+        ? -1
+        : Number(member.slow) - Number(best.slow) || member.live.size - best.live.size;
       if (less < 0 || (less === 0 && member.served < best!.served)) best = member;
     }
     return best;
@@ -185,7 +202,7 @@ export class Crew {
 
   /** It has done what it was for. */
   #retire(member: Member): void {
-    if (member.state === "ready") member.stop(0);
+    if (member.state === "ready") member.retire(this.#input.ready.plan.limits.drain);
   }
 
   #count(growth: Counters): void {
@@ -198,7 +215,12 @@ export class Crew {
     const expected = member.state === "draining" && member.doom === undefined;
     const lost = [...member.live.values()];
     member.live.clear();
-    for (const arrival of lost) arrival.front.lost(arrival);
+    for (const arrival of lost) {
+      // What it had not taken, nobody has read from.
+      const again = arrival.fd >= 0 && arrival.tries < TRIES && !this.#stopping;
+      if (again) arrival.front.again(arrival);
+      else arrival.front.lost(arrival);
+    }
     if (this.#stopping) return;
     if (expected) return this.#fill();
     const reason = member.doom ?? exit.message;
@@ -208,7 +230,8 @@ export class Crew {
       ...(reason !== undefined && { reason }),
       ...(lost.length > 0 && { lost: lost.length }),
     });
-    this.#replace(member);
+    if (!this.#failed) return this.#replace(member);
+    if (this.#hopeless) this.#giveUp();
   }
 
   #replace(member: Member): void {
@@ -223,9 +246,7 @@ export class Crew {
 
   #fail(): void {
     this.#failed = true;
-    const queue = this.#queue;
-    this.#queue = [];
-    for (const arrival of queue) arrival.front.abandon(arrival);
+    this.#giveUp();
     this.#input.failed();
   }
 
@@ -249,9 +270,9 @@ export class Crew {
 
   /** Ends every session by ending the workers; others take their place. */
   async cut(): Promise<void> {
-    const left = [...this.#members].filter((member) => member.live.size > 0);
-    for (const member of left) member.stop(0);
-    await Promise.all(left.map((member) => member.over));
+    const busy = [...this.#members].filter((member) => member.live.size > 0);
+    for (const member of busy) member.retire(0);
+    await Promise.all(busy.map((member) => member.over));
   }
 
   /** Workers that are stopping have to be quick about it. */
@@ -265,10 +286,10 @@ export class Crew {
    */
   async stop(limit: number): Promise<void> {
     this.#stopping = true;
-    clearInterval(this.#pulse);
+    this.#unwatch();
     for (const timer of this.#timers) clearTimeout(timer);
     this.#timers.clear();
-    for (const arrival of this.#queue.splice(0)) arrival.front.abandon(arrival);
+    this.#giveUp();
     const left = [...this.#members];
     for (const member of left) {
       // One that is starting has nothing to lose.

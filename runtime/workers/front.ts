@@ -153,10 +153,20 @@ export class Front {
 
   // What workers tell.
 
-  /** A worker has it; the descriptor is not needed here any more. */
+  /** It is on its way to a worker, which may die before it has it. */
   given(arrival: Arrival): void {
     arrival.phase = "served";
+  }
+
+  /** A worker has it; the descriptor is not needed here any more. */
+  taken(arrival: Arrival): void {
     this.#release(arrival);
+  }
+
+  /** Its worker has died before it had it: another one may be luckier. */
+  again(arrival: Arrival): void {
+    arrival.phase = "queued";
+    this.#dispatch(arrival);
   }
 
   /** It has given its turn back, and lingers. */
@@ -181,9 +191,8 @@ export class Front {
   /** Its worker has died with it. */
   lost(arrival: Arrival): void {
     arrival.reason = "worker";
-    if (arrival.kind === "stream") {
-      recordClose(this.service, "info", arrival, Math.floor(performance.now() - arrival.since));
-    }
+    const level = arrival.kind === "stream" ? "info" : "debug";
+    recordClose(this.service, level, arrival, Math.floor(performance.now() - arrival.since));
     this.over(arrival);
   }
 

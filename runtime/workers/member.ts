@@ -11,9 +11,20 @@ import { Channel } from "./channel.ts";
 import type { Exit, Launched } from "./launch.ts";
 import type { Order, Parcel, Parts, Report } from "./messages.ts";
 
+/** How many numbers each worker has for the sessions that its plugin opens itself. */
+const OWN_IDS = 2 ** 24;
+/** Milliseconds that a worker may take to be gone, when it ought to be. */
+const GONE = 5000;
+/** The longest delay of a timer. */
+const TIMER_MAX = 2 ** 31 - 1;
+
+/** Workers that this process has started, of all services. */
+let started = 0;
+
 /** What a member tells its crew. */
 export interface MemberEvents {
   record(record: LogRecord): void;
+  taken(arrival: Arrival): void;
   turned(arrival: Arrival): void;
   gone(member: Member, arrival: Arrival): void;
   /** What its counters have grown by. */
@@ -44,8 +55,13 @@ export class Member {
   readonly #over = Promise.withResolvers<void>();
   #counters: Counters = { served: 0, refused: 0, errors: 0, bytesIn: 0, bytesOut: 0 };
   #parcels: Parcel[] = [];
+  /** Streams that were given to it, and that it has not taken yet. */
+  readonly #given: Arrival[] = [];
   /** When the ping was sent that was not answered. */
   #asked: number | undefined = undefined;
+  /** It has left a ping unanswered for a while: others come first. */
+  slow = false;
+  #timer: ReturnType<typeof setTimeout> | undefined = undefined;
 
   constructor(
     number: number,
@@ -71,11 +87,19 @@ export class Member {
   async begin(plan: ServicePlan, level: Level | undefined): Promise<void> {
     await this.#channel.open(this.#descriptors, this.#launched.channel);
     try {
-      this.#channel.send({ type: "job", plan, level });
+      this.#channel.send({ type: "job", plan, level, ids: ++started * OWN_IDS });
     } catch (cause) {
       const text = "the options hold something that cannot be sent to a worker, as a function";
       throw new PorticoError("START_FAILED", text, { cause });
     }
+  }
+
+  /** Lets it try to be ready for so many ms. */
+  expect(limit: number): void {
+    this.#late(limit, () => {
+      const text = "the worker was not ready in time: its event loop is blocked";
+      this.fail(new PorticoError("START_TIMEOUT", text));
+    });
   }
 
   /** The sockets that datagrams come to, and the files of all. */
@@ -119,10 +143,12 @@ export class Member {
         return false;
       }
       this.#channel.send({ type: "take", id, remote: partsOf(remote), local: partsOf(local) });
+      this.#given.push(arrival);
     }
     this.live.set(id, arrival);
     this.served++;
     arrival.member = this;
+    arrival.tries++;
     return true;
   }
 
@@ -136,11 +162,31 @@ export class Member {
   ping(limit: number): void {
     const now = performance.now();
     if (this.#asked !== undefined) {
+      this.slow = true;
       if (now - this.#asked >= limit) this.kill("stalled");
       return;
     }
     this.#asked = now;
     this.#channel.send({ type: "ping" });
+  }
+
+  /** The time that we were stopped ourselves is not its fault. */
+  forgive(): void {
+    if (this.#asked !== undefined) this.#asked = performance.now();
+  }
+
+  /** Ends it when it has no session any more, within `patience` ms and a little, whatever its plugin does. */
+  retire(patience: number): void {
+    this.stop(0);
+    this.#late(patience, () => {
+      this.stop(0);
+      this.#late(GONE, () => this.kill("stop"));
+    });
+  }
+
+  #late(limit: number, act: () => void): void {
+    clearTimeout(this.#timer);
+    if (limit <= TIMER_MAX) this.#timer = setTimeout(act, limit);
   }
 
   stop(limit: number): void {
@@ -168,6 +214,7 @@ export class Member {
     switch (report.type) {
       case "ready":
         this.state = "ready";
+        clearTimeout(this.#timer);
         return this.#readiness.resolve();
       case "failed": {
         const code = Object.hasOwn(CODES, report.code) ? report.code as Code : "START_FAILED";
@@ -176,6 +223,9 @@ export class Member {
       }
       case "record":
         return this.#events.record(report.record);
+      case "taken":
+        for (const arrival of this.#given.splice(0, report.count)) this.#events.taken(arrival);
+        return;
       case "turned": {
         const arrival = this.live.get(report.id);
         return arrival === undefined ? undefined : this.#events.turned(arrival);
@@ -190,6 +240,7 @@ export class Member {
       }
       case "pong":
         this.#asked = undefined;
+        this.slow = false;
         return;
       case "stopped":
         return this.#count(report.counters);
@@ -212,6 +263,7 @@ export class Member {
     const exit = await this.#launched.exited;
     // What it said last is still in the channel.
     await this.#deaf.promise;
+    clearTimeout(this.#timer);
     this.#descriptors.close(this.#launched.lane);
     const how = exit.message ??
       (exit.signal === undefined ? `code ${exit.code}` : `signal ${exit.signal}`);

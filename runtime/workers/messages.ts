@@ -31,6 +31,8 @@ export type Order =
     readonly type: "job";
     readonly plan: ServicePlan;
     readonly level: Level | undefined;
+    /** The numbers of the sessions that its plugin opens itself come after this one. */
+    readonly ids: number;
   }
   /** The service's sockets, when they are open; with one descriptor for each of `datagrams`. */
   | {
@@ -55,6 +57,8 @@ export type Report =
     readonly side: Side;
   }
   | { readonly type: "record"; readonly record: LogRecord }
+  /** It has taken so many streams more, in the order in which they were given. */
+  | { readonly type: "taken"; readonly count: number }
   /** A session has given its turn back. */
   | { readonly type: "turned"; readonly id: number }
   /** Nothing is left of a session. */

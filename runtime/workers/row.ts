@@ -7,14 +7,20 @@ const PAUSE_LAST = 5000;
 
 /** Counts the deaths of workers that have come to nothing. */
 export class Row {
+  readonly #most: number;
   #deaths: number[] = [];
+
+  /** @param workers of which all may be killed at once, without that being a row. */
+  constructor(workers: number) {
+    this.#most = Math.max(MOST, 2 * workers);
+  }
 
   /** One more. @returns the pause before the replacement in ms, undefined when there shall be none. */
   next(now: number): number | undefined {
     this.#deaths = this.#deaths.filter((time) => now - time < WINDOW);
     this.#deaths.push(now);
     const count = this.#deaths.length;
-    if (count >= MOST) return undefined;
+    if (count >= this.#most) return undefined;
     return Math.min(PAUSE_FIRST * 2 ** (count - 1), PAUSE_LAST);
   }
 

@@ -40,6 +40,9 @@ export class Seat {
   /** Sessions that are here. */
   readonly #live = new Set<number>();
   #stopping = false;
+  #service = "";
+  /** Streams that were taken in this turn. */
+  #taken = 0;
 
   constructor(input: SeatInput) {
     this.#input = input;
@@ -57,7 +60,9 @@ export class Seat {
 
   /** What nobody caught. */
   report(thrown: unknown): void {
-    this.#log?.emit("error", "error", errorFields(hookError(thrown)));
+    const error = hookError(thrown);
+    if (this.#place !== undefined) return this.#place.service.report(error);
+    this.#log?.emit("error", "error", { service: this.#service, ...errorFields(error) });
   }
 
   /** Writes what has been said so far; the process ends. */
@@ -68,7 +73,7 @@ export class Seat {
   #obey(order: Order): void {
     switch (order.type) {
       case "job":
-        return void this.#begin(order.plan, order.level);
+        return void this.#begin(order);
       case "sockets":
         return this.#open(order.datagrams, order.files);
       case "take":
@@ -82,9 +87,10 @@ export class Seat {
     }
   }
 
-  async #begin(plan: ServicePlan, level: LogRecord["level"] | undefined): Promise<void> {
+  async #begin({ plan, level, ids }: Extract<Order, { type: "job" }>): Promise<void> {
     try {
       const { adapter, become } = this.#input;
+      this.#service = plan.name;
       const sink = { write: (record: LogRecord) => this.#record(record) };
       const outlets = level === undefined ? [] : [{ name: "supervisor", sink, level }];
       const log = this.#log = new Log(outlets, () => {});
@@ -96,6 +102,7 @@ export class Seat {
       this.#place = await Place.start({
         ready: { plan: unlimited, plugin, options: check.options, log },
         host: { adapter, gather: new Gather(adapter), nextId: () => this.#id },
+        nextOwnId: () => ++ids,
         room: new Room(unlimited),
         observer: {
           turned: ({ id }) => this.#channel.send({ type: "turned", id }),
@@ -112,7 +119,10 @@ export class Seat {
     }
   }
 
-  /** Records leave at once: what is logged before a crash is not lost. */
+  /**
+   * Records leave at once: what is logged before a crash is not lost. With `close` follows that the
+   * place is free: who reads the one shall find the other.
+   */
   #record(record: LogRecord): void {
     try {
       this.#channel.send({ type: "record", record });
@@ -120,7 +130,7 @@ export class Seat {
       // A field that cannot be cloned, as a function: what JSON makes of it can.
       this.#channel.send({ type: "record", record: JSON.parse(JSON.stringify(record)) });
     }
-    this.#channel.flush();
+    if (record.event !== "close") this.#channel.flush();
   }
 
   #open(datagrams: readonly Parts[], files: readonly OwnedFile[]): void {
@@ -137,15 +147,24 @@ export class Seat {
     const fd = descriptors.take(lane, true);
     const place = this.#place!;
     this.#live.add(id);
+    if (this.#taken++ === 0) queueMicrotask(() => this.#tellTaken());
     const origin = { remote: toAddress(remote), local: toAddress(local) };
     if (place.takings !== undefined) {
-      this.#id = id;
-      return place.takings.table.arrive(fd, origin);
+      // Its hook runs at once: whatever it does, it is not to be served twice.
+      this.#tellTaken();
+      this.#channel.flush();
+      return place.takings.arrive(fd, origin, id);
     }
     descriptors.adopt(fd, origin, place.streams.table, id).catch(() => {
       // It has gone on the way; nobody has seen it.
       this.#gone({ id });
     });
+  }
+
+  #tellTaken(): void {
+    const count = this.#taken;
+    this.#taken = 0;
+    if (count > 0) this.#channel.send({ type: "taken", count });
   }
 
   #deliver({ id, socket, from, bytes }: Parcel): void {

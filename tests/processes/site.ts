@@ -45,7 +45,7 @@ export class Site {
   server!: Server;
   readonly #scope: Scope;
   readonly #pids = new Set<number>();
-  #control: unknown = "unix:./c";
+  #control = "c";
 
   private constructor(scope: Scope, home: string) {
     this.#scope = scope;
@@ -78,13 +78,18 @@ export class Site {
   }
 
   get control(): string {
-    return join(this.home, "c");
+    return join(this.home, this.#control);
+  }
+
+  /** The control socket is at another place. */
+  moved(name: string): void {
+    this.#control = name;
   }
 
   /** Writes the manifest. */
   write(services: Services, more: object = {}): void {
     const log = { type: "json", level: "debug" };
-    const manifest = { control: this.#control, defaults: { log }, services, ...more };
+    const manifest = { control: `unix:./${this.#control}`, defaults: { log }, services, ...more };
     writeFileSync(this.file, JSON.stringify(manifest));
   }
 
@@ -108,11 +113,26 @@ export class Site {
     return found;
   }
 
+  /** Waits until the status of a service is as it should be. */
+  async until(name: string, holds: (status: ServiceStatus) => boolean): Promise<void> {
+    const end = performance.now() + 10_000;
+    for (;;) {
+      const status = await this.service(name);
+      if (holds(status)) return;
+      assert.ok(performance.now() < end, `${name}: ${JSON.stringify(status)}`);
+    }
+  }
+
   /** Has a successor take over; its pid. */
   async upgrade(to?: "node" | "bun" | "deno"): Promise<number> {
     const pid = await this.ask("upgrade", { ...(to !== undefined && { to }) }) as number;
-    this.#pids.add(pid);
+    this.knows(pid);
     return pid;
+  }
+
+  /** A process that has to be gone when it is over. */
+  knows(pid: number): void {
+    this.#pids.add(pid);
   }
 
   /** Runs `portico ctl`. */
@@ -183,4 +203,28 @@ export function isThere(pid: number): boolean {
   } catch {
     return false;
   }
+}
+
+/** Asks time and again, each time for the answer; every one has to come. */
+export function asker(
+  who: { ask(bytes: string, endpoint: string): Promise<Uint8Array> },
+  endpoint: string,
+): { stop(): Promise<number> } {
+  let going = true;
+  let count = 0;
+  const done = (async () => {
+    while (going) {
+      const text = `question ${++count}`;
+      const answer = new TextDecoder().decode(await who.ask(text, endpoint));
+      assert.equal(answer, text);
+    }
+    return count;
+  })();
+  done.catch(() => {});
+  return {
+    stop() {
+      going = false;
+      return done;
+    },
+  };
 }

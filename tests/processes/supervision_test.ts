@@ -1,0 +1,376 @@
+/** Workers that die, stop answering or do not start; a supervisor that dies; who workers are. */
+import assert from "node:assert/strict";
+import { chmodSync, existsSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import process from "node:process";
+import { test, type TestContext } from "node:test";
+import { call } from "../call.ts";
+import { text } from "../conformance/harness.ts";
+import { folder } from "../folder.ts";
+import { until } from "../until.ts";
+import { dial, knock, type Peer } from "./peers.ts";
+import { correspondent, lacking } from "./room.ts";
+import { fail, manifest, serve, type Server } from "./server.ts";
+import {
+  ask,
+  children,
+  files,
+  gone,
+  lackingStrategy,
+  niceOf,
+  noWorkers,
+  PROCESSES,
+  runs,
+  statusOf,
+  type StrategyName,
+  who,
+  witness,
+  WORKERS,
+} from "./witness.ts";
+
+const skip = { skip: noWorkers };
+
+function two(strategy: StrategyName): object {
+  return strategy === "spawn" ? { strategy, max: 4 } : { strategy, workers: 2 };
+}
+
+/** Two sessions in two workers. */
+async function pair(t: TestContext, server: Server, service = "one"): Promise<{
+  bad: Peer;
+  good: Peer;
+  badId: number;
+  badPid: number;
+}> {
+  const bad = await dial(t, server.endpoint(service, "tcp"));
+  const { id, pid, place } = await who(bad);
+  const good = await dial(t, server.endpoint(service, "tcp"));
+  assert.notEqual((await who(good)).place, place);
+  return { bad, good, badId: id, badPid: pid };
+}
+
+/** New sessions are served; by two workers where there are two. */
+async function whole(t: TestContext, server: Server, strategy: StrategyName): Promise<void> {
+  const peers = await Promise.all(
+    Array.from({ length: 4 }, () => dial(t, server.endpoint("one", "tcp"))),
+  );
+  const places = new Set<string>();
+  for (const peer of peers) {
+    places.add((await who(peer)).place);
+    if (strategy === "spawn") peer.end();
+  }
+  for (const peer of peers) peer.end();
+  assert.equal(places.size, strategy === "spawn" ? 4 : 2);
+}
+
+async function stop(server: Server): Promise<void> {
+  const workers = children(server.pid);
+  await server.stop();
+  await gone(workers);
+}
+
+/** What may happen to a session, and the code and signal that its worker ends with. */
+const CRASHES: readonly (readonly [string, RegExp])[] = [
+  ["exit 3", /^3 undefined$/],
+  ["abort", /^(undefined SIG(ABRT|TRAP|ILL)|13[0-9] undefined)$/],
+  ["signal SIGSEGV", /^undefined SIGSEGV$/],
+  ["signal SIGKILL", /^undefined SIGKILL$/],
+];
+
+for (const strategy of WORKERS) {
+  const crashes = strategy === "threads" ? CRASHES.slice(0, 1) : CRASHES;
+  test(`${strategy}: a session that crashes takes no other with it`, skip, async (t) => {
+    const home = folder(t, files({ one: witness(two(strategy)) }));
+    const server = await serve(t, home);
+    for (const [index, [line, how]] of crashes.entries()) {
+      const { bad, good, badId } = await pair(t, server);
+      bad.send(`${line}\n`);
+      await bad.over();
+      const [exited] = (await server.count(index + 1, { event: "worker", action: "exited" }))
+        .slice(-1);
+      assert.match(`${exited!["code"]} ${exited!["signal"]}`, how);
+      assert.deepEqual([exited!.level, exited!["lost"]], ["warn", 1]);
+      const close = await server.record({ event: "close", session: badId });
+      assert.deepEqual([close["reason"], close.level], ["worker", "info"]);
+      const words = server.all({ session: badId, text: "last words" });
+      const said = line.startsWith("exit") ? 100 : 1;
+      assert.deepEqual(
+        words.map(({ number }) => number),
+        Array.from({ length: said }, (_, i) => i + 1),
+        "what was logged before the crash is there, in order, once",
+      );
+      assert.equal(await ask(good, "echo still here"), "still here");
+      const { id } = await who(good);
+      good.end();
+      await server.record({ event: "close", session: id, reason: "peer" });
+      await whole(t, server, strategy);
+    }
+    const { services: [status] } = JSON.parse((await call("ctl", "status", "--manifest", home, "--json")).out);
+    assert.equal(status.restarts, crashes.length);
+    await stop(server);
+  });
+
+  test(`${strategy}: what nobody catches is reported, and ends nothing`, skip, async (t) => {
+    const server = await serve(t, folder(t, files({ one: witness(two(strategy)) })));
+    const peer = await dial(t, server.endpoint("one", "tcp"));
+    assert.equal(await ask(peer, "throw-later"), "thrown");
+    await server.record({ event: "error", service: "one", message: "nobody catches this" });
+    assert.equal(await ask(peer, "reject-later"), "rejected");
+    const error = await server.record({ event: "error", service: "one", message: "nobody awaits this" });
+    assert.deepEqual([error.level, error["side"]], ["error", "plugin"]);
+    assert.equal(await ask(peer, "echo on"), "on");
+    peer.end();
+    await peer.when("the close", () => peer.gone);
+    assert.deepEqual(server.all({ event: "worker", action: "exited" }), []);
+    await stop(server);
+  });
+
+  test(`${strategy}: an endless loop is ended, and others are served meanwhile`, skip, async (t) => {
+    const limits = { stall: "1s" };
+    const server = await serve(t, folder(t, files({ one: witness(two(strategy), {}, { limits }) })));
+    const { bad, good, badId } = await pair(t, server);
+    bad.send("loop\n");
+    await server.record({ session: badId, text: "last words" });
+    // One in two of these goes to the worker that does not answer, and from there to another.
+    const newcomers: Peer[] = [];
+    for (let i = 0; i < (strategy === "spawn" ? 2 : 10); i++) {
+      newcomers.push(await dial(t, server.endpoint("one", "tcp")));
+    }
+    assert.equal(await ask(good, "echo still here"), "still here");
+    await Promise.all(newcomers.map((peer) => ask(peer, "echo x")));
+    await bad.over();
+    const exited = await server.record({ event: "worker", action: "exited" });
+    assert.equal(exited["reason"], "stalled");
+    assert.equal((await server.record({ event: "close", session: badId }))["reason"], "worker");
+    assert.equal(server.all({ event: "close", reason: "worker" }).length, 1);
+    for (const peer of [good, ...newcomers]) peer.end();
+    await whole(t, server, strategy);
+    await stop(server);
+  });
+
+  test(`${strategy}: a plugin that does not start fails the server, once`, skip, async (t) => {
+    const home = folder(t, {});
+    const broken = join(home, "broken");
+    writeFileSync(broken, "");
+    const one = witness(two(strategy), { broken });
+    const { control, ...plain } = JSON.parse(files({ good: witness("async"), one })["portico.json"]);
+    writeFileSync(join(home, "portico.json"), JSON.stringify({ ...plain, control }));
+    const { code, block } = await fail(t, home);
+    assert.equal(code, 1);
+    assert.match(block, /service "one": the start of plugin "witness" failed: nothing works today/);
+    assert.equal(existsSync(join(home, "control.sock")), false);
+  });
+
+  test(`${strategy}: a start that fails later is tried again until it succeeds`, skip, async (t) => {
+    const home = folder(t, {});
+    const broken = join(home, "broken");
+    const concurrency = strategy === "spawn" ? { strategy, max: 1 } : { strategy, workers: 1 };
+    writeFileSync(join(home, "portico.json"), files({ one: witness(concurrency, { broken }) })["portico.json"]);
+    const server = await serve(t, home);
+    writeFileSync(broken, "");
+    const peer = await dial(t, server.endpoint("one", "tcp"));
+    peer.send("exit 3\n");
+    await peer.over();
+    const failures = await server.count(2, { event: "worker", action: "failed" });
+    assert.match(String(failures[0]!["message"]), /nothing works today/);
+    const waiting = await dial(t, server.endpoint("one", "tcp"));
+    waiting.send("echo hello\n");
+    rmSync(broken);
+    await waiting.hears("hello");
+    waiting.end();
+    assert.deepEqual(server.all({ event: "suspend" }), []);
+    await stop(server);
+  });
+}
+
+for (const strategy of PROCESSES) {
+  test(`${strategy}: kill -9 of a worker ends its sessions only`, skip, async (t) => {
+    const server = await serve(t, folder(t, files({ one: witness(two(strategy)) })));
+    const { bad, good, badId, badPid } = await pair(t, server);
+    process.kill(badPid, "SIGKILL");
+    await bad.over();
+    assert.equal((await server.record({ event: "close", session: badId }))["reason"], "worker");
+    const exited = await server.record({ event: "worker", action: "exited" });
+    assert.deepEqual([exited["pid"], exited["signal"]], [badPid, "SIGKILL"]);
+    assert.equal(await ask(good, "echo still here"), "still here");
+    good.end();
+    await whole(t, server, strategy);
+    await stop(server);
+  });
+
+  test(`${strategy}: a supervisor that was stopped for a while kills nobody`, skip, async (t) => {
+    const limits = { stall: "400ms" };
+    const server = await serve(t, folder(t, files({ one: witness(two(strategy), {}, { limits }) })));
+    const peer = await dial(t, server.endpoint("one", "tcp"));
+    await ask(peer, "echo before");
+    server.signal("SIGSTOP");
+    const since = performance.now();
+    await until("the time of a stall", () => performance.now() - since > 1000);
+    server.signal("SIGCONT");
+    assert.equal(await ask(peer, "echo after"), "after");
+    await server.status("one");
+    assert.deepEqual(server.all({ event: "worker", action: "exited" }), []);
+    peer.end();
+    await stop(server);
+  });
+
+  test(`${strategy}: kill -9 of the supervisor ends the workers, and leaves nothing`, skip, async (t) => {
+    const transports = (["tcp", "unix", "udp", "unixgram"] as const).filter((name) => !lacking(name));
+    const listen = transports.map((name) => name.startsWith("unix") ? `${name}:./${name}` : `${name}://127.0.0.1:0`);
+    const home = folder(t, files({ one: witness(two(strategy), {}, { listen }) }));
+    const server = await serve(t, home);
+    const endpoint = server.endpoint("one", "tcp");
+    const peers = [await dial(t, endpoint), await dial(t, server.endpoint("one", "unix"))];
+    for (const peer of peers) await who(peer);
+    const workers = children(server.pid);
+    assert.ok(workers.length >= 2);
+    server.signal("SIGKILL");
+    for (const peer of peers) await peer.over();
+    assert.equal(await server.ended(), "SIGKILL");
+    await gone(workers);
+    assert.equal(await knock(endpoint), "ECONNREFUSED");
+    for (const name of transports.filter((name) => name.startsWith("unix"))) {
+      assert.equal(existsSync(join(home, name)), false, `${name} is left`);
+    }
+    const again = await serve(t, home);
+    const peer = await dial(t, again.endpoint("one", "unix"));
+    assert.equal(await ask(peer, "echo again"), "again");
+    peer.end();
+    await stop(again);
+  });
+
+  test(`${strategy}: a plugin that blocks its start is given up`, skip, async (t) => {
+    const limits = { start: "200ms" };
+    const home = folder(t, files({ one: witness(two(strategy), { hangs: "start" }, { limits }) }));
+    const { code, block } = await fail(t, home);
+    assert.equal(code, 1);
+    assert.match(block, /service "one": .*not ready in time/);
+  });
+
+  test(`${strategy}: user, group, umask, nice and env are the worker's`, {
+    skip: noWorkers || (process.getuid?.() !== 0 && "only root can become somebody else"),
+  }, async (t) => {
+    const own = {
+      user: "nobody",
+      umask: "027",
+      nice: 7,
+      env: { WITNESS: "here", PORTICO_TEST_GONE: null },
+    };
+    const home = folder(t, files({ one: witness(two(strategy), {}, own), two: witness(two(strategy), {}, { group: 12 }) }));
+    chmodSync(home, 0o777);
+    const server = await serve(t, home, { env: { PORTICO_TEST_GONE: "not yet" } });
+    const peer = await dial(t, server.endpoint("one", "tcp"));
+    const { pid } = await who(peer);
+    assert.deepEqual(statusOf(pid, "Uid"), Array(4).fill("65534"));
+    assert.deepEqual(statusOf(pid, "Gid"), Array(4).fill("65534"));
+    assert.deepEqual(statusOf(pid, "Groups"), ["65534"]);
+    assert.equal(niceOf(pid), 7);
+    assert.equal(await ask(peer, "env WITNESS"), "here");
+    assert.equal(await ask(peer, "env PORTICO_TEST_GONE"), "none");
+    assert.equal(await ask(peer, `write ${join(home, "file")}`), "written");
+    const { mode, uid } = statSync(join(home, "file"));
+    assert.deepEqual([mode & 0o777, uid], [0o640, 65534]);
+    assert.deepEqual(statusOf(server.pid, "Uid"), Array(4).fill("0"));
+    peer.end();
+    const other = await dial(t, server.endpoint("two", "tcp"));
+    const { pid: otherPid } = await who(other);
+    assert.deepEqual([statusOf(otherPid, "Uid")[0], statusOf(otherPid, "Gid")[0]], ["0", "12"]);
+    other.end();
+    await stop(server);
+  });
+
+  test(`${strategy}: who the server becomes, its workers become, those of later too`, {
+    skip: noWorkers || (process.getuid?.() !== 0 && "only root can become somebody else"),
+  }, async (t) => {
+    const home = folder(t, files({ one: witness(two(strategy)) }, { user: "nobody", umask: "077" }));
+    chmodSync(home, 0o777);
+    const server = await serve(t, home, { env: { HOME: home } });
+    assert.deepEqual(statusOf(server.pid, "Uid"), Array(4).fill("65534"));
+    const check = async (index: number): Promise<void> => {
+      const peer = await dial(t, server.endpoint("one", "tcp"));
+      const { pid } = await who(peer);
+      assert.deepEqual(statusOf(pid, "Uid"), Array(4).fill("65534"));
+      assert.deepEqual(statusOf(pid, "Gid"), Array(4).fill("65534"));
+      assert.deepEqual(statusOf(pid, "Groups"), ["65534"]);
+      const file = join(home, `file-${index}`);
+      assert.equal(await ask(peer, `write ${file}`), "written");
+      assert.equal(statSync(file).mode & 0o777, 0o600);
+      peer.send("exit 3\n");
+      await peer.over();
+      await server.count(index, { event: "worker", action: "exited" });
+    };
+    for (let index = 1; index <= 4; index++) await check(index);
+    await stop(server);
+  });
+}
+
+test("processes: ten deaths in a row suspend one service, until it is resumed", skip, async (t) => {
+  const home = folder(t, {});
+  const broken = join(home, "broken");
+  const services = {
+    bad: witness({ strategy: "processes", workers: 5 }, { broken }),
+    good: witness({ strategy: "processes", workers: 1 }),
+  };
+  writeFileSync(join(home, "portico.json"), files(services)["portico.json"]);
+  const server = await serve(t, home);
+  const good = await dial(t, server.endpoint("good", "tcp"));
+  const { pid } = await who(good);
+  const started = server.all({ event: "worker", action: "started", service: "bad" });
+  assert.equal(started.length, 5);
+  writeFileSync(broken, "");
+  for (const record of started) process.kill(record["pid"] as number, "SIGKILL");
+  const suspend = await server.record({ event: "suspend", service: "bad" });
+  assert.equal(suspend.level, "error");
+  assert.match(String(suspend["reason"]), /ten workers in a row/);
+  const status = async (): Promise<{ service: string; state: string }[]> =>
+    JSON.parse((await call("ctl", "status", "--manifest", home, "--json")).out).services;
+  assert.deepEqual((await status()).map(({ state }) => state), ["failed", "running"]);
+  assert.equal(await ask(good, "echo still here"), "still here");
+  const other = await dial(t, server.endpoint("good", "tcp"));
+  assert.equal((await who(other)).pid, pid);
+  // Whoever comes waits in the kernel's queue.
+  const waiting = await dial(t, server.endpoint("bad", "tcp"));
+  waiting.send("echo hello\n");
+  rmSync(broken);
+  const resumed = await call("ctl", "resume", "bad", "--manifest", home);
+  assert.equal(resumed.code, 0, resumed.err);
+  await waiting.hears("hello");
+  assert.deepEqual((await status()).map(({ state }) => state), ["running", "running"]);
+  assert.equal(server.all({ event: "suspend" }).length, 1);
+  for (const peer of [good, other, waiting]) peer.end();
+  await stop(server);
+});
+
+test("spawn: a plugin whose stop does not come back keeps nobody waiting", skip, async (t) => {
+  const limits = { drain: "200ms" };
+  const server = await serve(t, folder(t, files({
+    one: witness({ strategy: "spawn", max: 1 }, { hangs: "stop" }, { limits }),
+  })));
+  for (let i = 0; i < 2; i++) {
+    const peer = await dial(t, server.endpoint("one", "tcp"));
+    assert.equal(await ask(peer, "echo x"), "x");
+    peer.end();
+    await peer.when("the close", () => peer.gone);
+  }
+  await stop(server);
+});
+
+for (const strategy of ["serial", "async", "threads"] as const) {
+  test(`${strategy}: the socket file of a killed server is taken over`, {
+    skip: lackingStrategy(strategy),
+  }, async (t) => {
+    const listen = ["unix", "unixgram"].filter((name) => !lacking(name as "unix")).map((name) => `${name}:./${name}`);
+    const home = folder(t, { "portico.json": manifest({ one: { plugin: "echo", listen, concurrency: strategy } }) });
+    const first = await serve(t, home);
+    await first.kill();
+    const server = await serve(t, home);
+    const peer = await dial(t, server.endpoint("one", "unix"));
+    await peer.echo("hello");
+    peer.end();
+    if (listen.length > 1) {
+      const sender = await correspondent(t, "unixgram");
+      assert.equal(text(await sender.ask("hello", server.endpoint("one", "unixgram"))), "hello");
+    }
+    await server.stop();
+    assert.equal(runs(first.pid), false);
+  });
+}
