@@ -40,8 +40,6 @@ export interface CrewInput {
 
 /** Milliseconds that killed workers may take to be gone. */
 const GONE = 5000;
-/** Milliseconds that a worker may take to load, beside the plugin's `start`. */
-const LOADING = 10_000;
 /** To how many workers a session is given that die before they have taken it. */
 const TRIES = 3;
 
@@ -161,7 +159,6 @@ export class Crew {
     const member = new Member(++this.#numbers, launched, descriptors, this.#events);
     this.#members.add(member);
     this.#say("debug", "started", member);
-    member.expect(ready.plan.limits.start + LOADING);
     member.begin(ready.plan, ready.log.level).catch((error) => member.fail(error));
     return member;
   }

@@ -15,6 +15,10 @@ import type { Order, Parcel, Parts, Report } from "./messages.ts";
 const OWN_IDS = 2 ** 24;
 /** Milliseconds that a worker may take to be gone, when it ought to be. */
 const GONE = 5000;
+/** Milliseconds that a worker may take to load its plugin, on a busy machine. */
+const LOADING = 30_000;
+/** Milliseconds after the time of a plugin's start, in which a worker that can says itself that it is over. */
+const GRACE = 1000;
 /** The longest delay of a timer. */
 const TIMER_MAX = 2 ** 31 - 1;
 
@@ -62,6 +66,8 @@ export class Member {
   /** It has left a ping unanswered for a while: others come first. */
   slow = false;
   #timer: ReturnType<typeof setTimeout> | undefined = undefined;
+  /** Milliseconds that its plugin's start may take. */
+  #patience: number = 0;
 
   constructor(
     number: number,
@@ -85,6 +91,8 @@ export class Member {
 
   /** Tells it what to run. @throws PorticoError, when the plan holds what no other thread can be given. */
   async begin(plan: ServicePlan, level: Level | undefined): Promise<void> {
+    this.#patience = plan.limits.start + GRACE;
+    this.#expect(LOADING);
     await this.#channel.open(this.#descriptors, this.#launched.channel);
     try {
       this.#channel.send({ type: "job", plan, level, ids: ++started * OWN_IDS });
@@ -94,8 +102,8 @@ export class Member {
     }
   }
 
-  /** Lets it try to be ready for so many ms. */
-  expect(limit: number): void {
+  /** Lets it try to come on for so many ms. */
+  #expect(limit: number): void {
     this.#late(limit, () => {
       const text = "the worker was not ready in time: its event loop is blocked";
       this.fail(new PorticoError("START_TIMEOUT", text));
@@ -212,6 +220,8 @@ export class Member {
 
   #hear(report: Report): void {
     switch (report.type) {
+      case "loaded":
+        return this.#expect(this.#patience);
       case "ready":
         this.state = "ready";
         clearTimeout(this.#timer);

@@ -49,6 +49,8 @@ export type Order =
 
 /** Worker to supervisor. */
 export type Report =
+  /** The plugin's modules are there; its start begins. */
+  | { readonly type: "loaded" }
   | { readonly type: "ready" }
   | {
     readonly type: "failed";

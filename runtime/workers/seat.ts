@@ -98,6 +98,9 @@ export class Seat {
       const plugin = await loadPlugin(plan.plugin);
       const check = await checkOptions(plugin, plan.options);
       if (!("options" in check)) throw new PorticoError("PLUGIN_OPTIONS");
+      this.#channel.send({ type: "loaded" });
+      // The start may keep the event loop.
+      this.#channel.flush();
       const unlimited = open(plan);
       this.#place = await Place.start({
         ready: { plan: unlimited, plugin, options: check.options, log },

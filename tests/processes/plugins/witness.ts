@@ -53,9 +53,9 @@ const COMMANDS: Readonly<Record<string, (session: Session, word: string) => stri
     log.info("last words", { number: 1 });
     for (;;);
   },
-  umask: (_session, path) => {
+  write(_session, path) {
     writeFileSync(path, "made by a worker");
-    return "made";
+    return "written";
   },
   env: (_session, name) => process.env[name] ?? "none",
   echo: (_session, word) => word,
@@ -111,10 +111,13 @@ export default definePlugin({
     fail: v.optional(v.array(v.number()), []),
     /** Ends the worker so many milliseconds after its start. */
     dies: v.optional(v.number()),
+    /** While this file is there, no start succeeds. */
+    broken: v.optional(v.string()),
     hangs: v.optional(v.picklist(["start", "stop"])),
   }),
   start({ options, log }): Hooks<string> {
-    const { form, closed, present, starts, fail, dies, hangs } = options;
+    const { form, closed, present, starts, fail, dies, hangs, broken } = options;
+    if (broken !== undefined && existsSync(broken)) throw new Error("nothing works today");
     if (starts !== undefined && fails(starts, fail)) throw new Error("this start fails");
     if (dies !== undefined) setTimeout(() => process.exit(7), dies);
     if (hangs === "start") { for (;;); }
