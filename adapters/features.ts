@@ -7,6 +7,7 @@ import { descriptorSupport, optionTable } from "./posix/options.ts";
 
 /** What differs from adapter to adapter. */
 export interface Own {
+  readonly endsThreads: Support;
   readonly resets: Support;
   readonly lends: boolean;
   /** The options that stream listeners can set by themselves, and what nothing can set. */
@@ -41,6 +42,7 @@ export function makeFeatures(own: Own): Features {
     },
     abstract: LINUX,
     descriptors: own.descriptors ?? ffi,
+    endsThreads: own.endsThreads,
     resets: own.resets,
     lends: own.lends,
     options: optionTable(["tcp", "udp", "unix", "unixgram"], (option, transport) => {

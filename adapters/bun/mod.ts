@@ -11,7 +11,13 @@ import { listen } from "./stream.ts";
 export function makeAdapter(): Adapter {
   return {
     name: "bun",
-    features: makeFeatures({ resets: true, lends: false, stream: STREAM, datagram: DATAGRAM }),
+    features: makeFeatures({
+      endsThreads: true,
+      resets: true,
+      lends: false,
+      stream: STREAM,
+      datagram: DATAGRAM,
+    }),
     listen,
     bind: async (endpoint, table, options) => {
       const { bind } = await import("./datagram.ts");

@@ -15,6 +15,10 @@ export function makeAdapter(): Adapter {
   return {
     name: "deno",
     features: makeFeatures({
+      endsThreads: {
+        reason: "Deno cannot end a thread that is in an endless loop (denoland/deno#35657)",
+        remedy: "use processes",
+      },
       resets: {
         reason: "Deno.listen has no reset",
         remedy: "none is needed: the peer sees the end",

@@ -41,6 +41,7 @@ export class MemoryAdapter implements Adapter {
     },
     abstract: true,
     descriptors: NO_DESCRIPTOR,
+    endsThreads: true,
     resets: true,
     lends: false,
     options: new Proxy({}, {

@@ -20,6 +20,7 @@ export function makeAdapter(): Adapter {
   return {
     name: "node",
     features: makeFeatures({
+      endsThreads: true,
       resets: true,
       lends: false,
       stream: STREAM,

@@ -31,6 +31,11 @@ export function makeDescriptors(libc: Libc, adopt: Descriptors["adopt"]): Descri
     },
     pass: (along, fd) => passage.pass(along, fd),
     take: (from, wait) => passage.take(from, wait),
+    send: (fd, bytes) => passage.send(fd, bytes),
+    replace(target, fd) {
+      const code = libc.duplicate(fd, target, 0);
+      if (code < 0) throw callFailure(`descriptor ${fd} cannot become ${target}`, -code);
+    },
     inspect: (fd) => inspect(libc, fd),
     duplicate: (fd) => duplicate(libc, fd),
     close: (fd) => void libc.close(fd),
@@ -49,6 +54,11 @@ export function makeDescriptors(libc: Libc, adopt: Descriptors["adopt"]): Descri
       throw code === -1
         ? new PorticoError("EPERM", text)
         : callFailure(`setgroups(${groups.join(", ")})`, -code);
+    },
+    limitCpu(seconds) {
+      // struct itimerval: it_interval, then it_value, in seconds and microseconds each.
+      const code = libc.setTimer(BigInt64Array.of(0n, 0n, BigInt(seconds), 0n));
+      if (code < 0) throw callFailure(`no limit of ${seconds} s of CPU time can be set`, -code);
     },
   };
 }

@@ -4,7 +4,7 @@
  */
 import { dlopen, ptr, read } from "bun:ffi";
 import { type Libc, LIBC_FILES } from "./libc.ts";
-import { AF_UNIX, F_DUPFD_CLOEXEC, NEWBORN, POLLIN, SOCK_STREAM } from "./linux.ts";
+import { AF_UNIX, F_DUPFD_CLOEXEC, ITIMER_VIRTUAL, NEWBORN, POLLIN, SOCK_STREAM } from "./linux.ts";
 import { watchWith } from "./epoll.ts";
 
 const SYMBOLS = {
@@ -23,6 +23,7 @@ const SYMBOLS = {
   fcntl: { args: ["i32", "i32", "i32"], returns: "i32" },
   poll: { args: ["ptr", "u64", "i32"], returns: "i32" },
   setgroups: { args: ["u64", "ptr"], returns: "i32" },
+  setitimer: { args: ["i32", "ptr", "ptr"], returns: "i32" },
   close: { args: ["i32"], returns: "i32" },
   recvmmsg: { args: ["i32", "ptr", "u32", "i32", "ptr"], returns: "i32" },
   sendmmsg: { args: ["i32", "ptr", "u32", "i32"], returns: "i32" },
@@ -88,6 +89,7 @@ export function open(): Libc {
     },
     setGroups: (groups) =>
       result(c.setgroups(BigInt(groups.length), groups.length > 0 ? ptr(groups) : null)),
+    setTimer: (value) => result(c.setitimer(ITIMER_VIRTUAL, ptr(value), null)),
     close: (fd) => result(c.close(fd)),
     receiveMany: (fd, vector, count, flags) =>
       result(c.recvmmsg(fd, vector as Address, count, flags, null)),

@@ -4,7 +4,7 @@
  * costs some 24 µs for each wake-up. Its own sockets wait for less; adapters/deno prefers them.
  */
 import { type Libc, LIBC_FILES, type Pointer, type Watch } from "./libc.ts";
-import { AF_UNIX, F_DUPFD_CLOEXEC, NEWBORN, POLLIN, SOCK_STREAM } from "./linux.ts";
+import { AF_UNIX, F_DUPFD_CLOEXEC, ITIMER_VIRTUAL, NEWBORN, POLLIN, SOCK_STREAM } from "./linux.ts";
 
 const SYMBOLS = {
   socket: { parameters: ["i32", "i32", "i32"], result: "i32" },
@@ -22,6 +22,7 @@ const SYMBOLS = {
   fcntl: { parameters: ["i32", "i32", "i32"], result: "i32" },
   pollHere: { name: "poll", parameters: ["buffer", "u64", "i32"], result: "i32" },
   setgroups: { parameters: ["u64", "buffer"], result: "i32" },
+  setitimer: { parameters: ["i32", "buffer", "pointer"], result: "i32" },
   close: { parameters: ["i32"], result: "i32" },
   recvmmsg: { parameters: ["i32", "pointer", "u32", "i32", "pointer"], result: "i32" },
   sendmmsg: { parameters: ["i32", "pointer", "u32", "i32"], result: "i32" },
@@ -87,6 +88,8 @@ export function open(): Libc {
     },
     setGroups: (groups) =>
       result(c.setgroups(BigInt(groups.length), groups as Uint32Array<ArrayBuffer>)),
+    setTimer: (value) =>
+      result(c.setitimer(ITIMER_VIRTUAL, value as BigInt64Array<ArrayBuffer>, null)),
     close: (fd) => result(c.close(fd)),
     receiveMany(fd, vector, count, flags) {
       const n = c.recvmmsg(fd, vector as Deno.PointerValue, count, flags, null);

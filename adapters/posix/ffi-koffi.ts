@@ -5,7 +5,15 @@
 import { closeSync, openSync } from "node:fs";
 import { createRequire } from "node:module";
 import { isMainThread } from "node:worker_threads";
-import { AF_UNIX, F_DUPFD_CLOEXEC, NEWBORN, POLLIN, SOCK_CLOEXEC, SOCK_STREAM } from "./linux.ts";
+import {
+  AF_UNIX,
+  F_DUPFD_CLOEXEC,
+  ITIMER_VIRTUAL,
+  NEWBORN,
+  POLLIN,
+  SOCK_CLOEXEC,
+  SOCK_STREAM,
+} from "./linux.ts";
 import type { Libc } from "./libc.ts";
 
 type Koffi = typeof import("koffi");
@@ -30,6 +38,7 @@ export function open(): Libc {
   const fcntl = declare("fcntl", ["int", "int", "int"]);
   const poll = declare("poll", ["void *", "uint64_t", "int"]);
   const setgroups = declare("setgroups", ["uint64_t", "void *"]);
+  const setitimer = declare("setitimer", ["int", "void *", "void *"]);
   const closeDescriptor = declare("close", ["int"]);
   const recvmmsg = declare("recvmmsg", ["int", "void *", "uint32_t", "int", "void *"]);
   const sendmmsg = declare("sendmmsg", ["int", "void *", "uint32_t", "int"]);
@@ -82,6 +91,7 @@ export function open(): Libc {
       return result(poll(asked, 1, -1));
     },
     setGroups: (groups) => result(setgroups(groups.length, groups)),
+    setTimer: (value) => result(setitimer(ITIMER_VIRTUAL, value, null)),
     close(fd) {
       // Node warns of what it closes and never opened.
       if (!entrusted.delete(fd)) return result(closeDescriptor(fd));

@@ -9,6 +9,7 @@ import {
   AF_UNIX,
   EINTR,
   F_DUPFD_CLOEXEC,
+  ITIMER_VIRTUAL,
   NEWBORN,
   POLLIN,
   SOCK_CLOEXEC,
@@ -50,6 +51,7 @@ export function open(): Libc {
     sendmmsg: { arguments: ["int32", "pointer", "uint32", "int32"], return: "int32" },
     fcntl: { arguments: ["int32", "int32", "int32"], return: "int32" },
     poll: { arguments: ["pointer", "uint64", "int32"], return: "int32" },
+    setitimer: { arguments: ["int32", "pointer", "pointer"], return: "int32" },
     setgroups: { arguments: ["uint64", "pointer"], return: "int32" },
     malloc: { arguments: ["uint64"], return: "pointer" },
     __errno_location: { arguments: [], return: "pointer" },
@@ -115,6 +117,7 @@ export function open(): Libc {
       return result(c.poll(ffi.getRawPointer(asked), 1n, -1));
     },
     setGroups: (groups) => result(c.setgroups(BigInt(groups.length), ffi.getRawPointer(groups))),
+    setTimer: (value) => result(c.setitimer(ITIMER_VIRTUAL, ffi.getRawPointer(value), 0n)),
     close,
     receiveMany(fd, vector, count, flags) {
       const n = c.recvmmsg(fd, vector as bigint, count, flags, 0n);

@@ -58,6 +58,8 @@ export interface Libc {
   wait(fd: number): number;
   /** setgroups(2), for every thread of the process. */
   setGroups(groups: Uint32Array): number;
+  /** setitimer(2) of ITIMER_VIRTUAL, the process's own CPU time, with a struct itimerval. */
+  setTimer(value: BigInt64Array): number;
   /** close(2). */
   close(fd: number): number;
   /** recvmmsg(2) without a time limit: how many messages of `vector` were filled. */

@@ -68,6 +68,8 @@ export const MSG_DONTWAIT = 0x40;
 export const MSG_NOSIGNAL = 0x4000;
 export const MSG_CMSG_CLOEXEC = 0x4000_0000;
 
+export const ITIMER_VIRTUAL = 1;
+
 export const EINTR = 4;
 export const EBADF = 9;
 export const EAGAIN = 11;

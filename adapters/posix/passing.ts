@@ -41,15 +41,18 @@ const GONE: ReadonlySet<string> = new Set(["EPIPE", "ECONNRESET", "ENOTCONN"]);
 /** The queue is full; the second one: too many descriptors of this user are under way. */
 const FULL: ReadonlySet<string> = new Set(["EAGAIN", "ETOOMANYREFS", "ENOBUFS"]);
 
-/** One message with room for one descriptor. */
+/** One message with room for one descriptor, and one for bytes alone. */
 export class Passage {
   readonly #libc: Libc;
+  readonly #plain: Headers;
   readonly #vector: Headers;
   readonly #control = new Int32Array(new ArrayBuffer(SPACE_BYTES));
   readonly #byte = new Uint8Array(new ArrayBuffer(8));
 
   constructor(libc: Libc) {
     this.#libc = libc;
+    this.#plain = new Headers(libc, 1);
+    this.#plain.headers.fill(0, 0, 3);
     this.#vector = new Headers(libc, 1);
     const { headers, iovecs } = this.#vector;
     // A connected socket has no use for names.
@@ -57,6 +60,22 @@ export class Passage {
     writeAddress(iovecs, 0, libc.address(this.#byte));
     iovecs[IOVEC_SIZE] = 1;
     writeAddress(headers, CONTROL, libc.address(new Uint8Array(this.#control.buffer)));
+  }
+
+  /** See {@link Descriptors.send}. */
+  send(fd: number, bytes: Uint8Array): number {
+    const { headers, iovecs, pointers } = this.#plain;
+    writeAddress(iovecs, 0, this.#libc.address(bytes));
+    iovecs[IOVEC_SIZE] = bytes.length;
+    for (;;) {
+      const count = this.#libc.sendMany(fd, pointers[0]!, 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+      if (count === 1) return headers[LENGTH]!;
+      if (count === -EINTR) continue;
+      const name = errnoName(-count);
+      if (FULL.has(name)) return 0;
+      if (GONE.has(name)) throw ended("nobody is left to read");
+      throw callFailure(`nothing can be sent along ${fd}`, -count);
+    }
   }
 
   /** See {@link Descriptors.pass}. */

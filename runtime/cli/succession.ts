@@ -5,7 +5,6 @@
  *     old: starts it, sends the estate ──► new: serves on those sockets ──► "ready" ──► old: stops accepting
  */
 import { spawn } from "node:child_process";
-import { closeSync, openSync } from "node:fs";
 import process from "node:process";
 import type { Adapter } from "../core/contract.ts";
 import type { Descriptors, Inherited } from "../core/descriptors.ts";
@@ -13,6 +12,7 @@ import { Address } from "../core/endpoint.ts";
 import { PorticoError } from "../core/errors.ts";
 import type { Estate } from "../estate.ts";
 import { Channel, type Format } from "../workers/channel.ts";
+import { takeEnds } from "../workers/ends.ts";
 import { partsOf } from "../workers/member.ts";
 import type { Parts } from "../workers/messages.ts";
 
@@ -134,11 +134,7 @@ export function isSuccessor(): boolean {
 export async function inherit(adapter: Adapter): Promise<Predecessor> {
   delete process.env[SUCCESSOR];
   const descriptors = await adapter.descriptors();
-  const lane = descriptors.take(0, true);
-  const fd = descriptors.duplicate(0);
-  descriptors.close(0);
-  const stdin = openSync("/dev/null", "r");
-  if (stdin > 2) closeSync(stdin);
+  const { channel: fd, lane } = takeEnds(descriptors);
   const will = Promise.withResolvers<Will>();
   const closed = Promise.withResolvers<void>();
   const channel = new Channel<Answer, Will>(will.resolve, () => {

@@ -182,6 +182,8 @@ export interface Features {
   readonly abstract: Support;
   /** {@link Adapter.descriptors}: passing sockets to workers and successors, inherited sockets. */
   readonly descriptors: Support;
+  /** A thread whose event loop does not turn can be ended, with all that it has open. */
+  readonly endsThreads: Support;
   /** {@link Connection.abort} makes the peer see a reset. */
   readonly resets: Support;
   /** Chunks are views of a buffer that the adapter uses again when `data` has returned. */

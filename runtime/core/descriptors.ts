@@ -78,6 +78,17 @@ export interface Descriptors {
   take(from: number, wait?: boolean): number;
   /** @throws PorticoError NOT_SUPPORTED for what is no socket, or one of another family or type. */
   inspect(fd: number): Inspected;
+  /**
+   * Writes to a stream socket at once, past any connection that was made of it: `bytes` have left
+   * when it returns, or are the caller's still.
+   *
+   * @param bytes of an `ArrayBuffer` of their own.
+   * @returns how many of them there was room for.
+   * @throws PorticoError EPIPE when the other end is closed.
+   */
+  send(fd: number, bytes: Uint8Array): number;
+  /** Makes the number `target` another one for what `fd` is, dup3(2); at no moment is it nobody's. */
+  replace(target: number, fd: number): void;
   /** Another descriptor for the same socket. @throws PorticoError EMFILE. */
   duplicate(fd: number): number;
   close(fd: number): void;
@@ -85,4 +96,9 @@ export interface Descriptors {
   blocking(fd: number): void;
   /** setgroups(2), for the whole process. @throws PorticoError EPERM. */
   setGroups(groups: readonly number[]): void;
+  /**
+   * Lets this process end (SIGVTALRM) when it has spent so many seconds of CPU time from now on, as
+   * its own event loop cannot when it does not turn any more; setitimer(2). 0: it may go on.
+   */
+  limitCpu(seconds: number): void;
 }

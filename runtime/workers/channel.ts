@@ -8,11 +8,15 @@ import type { Connection, StreamTable } from "../core/contract.ts";
 import type { Descriptors } from "../core/descriptors.ts";
 import { Address } from "../core/endpoint.ts";
 import type { PorticoError } from "../core/errors.ts";
+import { Prompt } from "./prompt.ts";
 
 /** Bytes of the length before each message. */
 const HEAD = 4;
 /** What is not sent yet, above which {@link Channel.full} is true. */
 const FULL = 4 * 1024 * 1024;
+
+/** Milliseconds that the last words may take. */
+const LAST = 1000;
 
 const NOWHERE = new Address("unix", "", 0, "");
 
@@ -30,6 +34,7 @@ export class Channel<Out, In> {
   readonly #receive: (message: In) => void;
   readonly #closed: (error: PorticoError | undefined) => void;
   #connection: Connection | undefined = undefined;
+  #prompt: Prompt | undefined = undefined;
   #out: Uint8Array[] = [];
   #scheduled = false;
   /** What has come of a message that is not whole. */
@@ -45,8 +50,15 @@ export class Channel<Out, In> {
     this.#closed = closed;
   }
 
-  /** Takes over one end of a pair. @throws PorticoError. */
-  async open(descriptors: Descriptors, fd: number): Promise<void> {
+  /**
+   * Takes over one end of a pair.
+   *
+   * @param prompt another descriptor for it, the caller's: what is flushed has left when {@link flush}
+   * returns.
+   * @throws PorticoError.
+   */
+  async open(descriptors: Descriptors, fd: number, prompt?: number): Promise<void> {
+    if (prompt !== undefined) this.#prompt = new Prompt(descriptors, prompt);
     const origin = { remote: NOWHERE, local: NOWHERE };
     await descriptors.adopt(fd, origin, this.#table(), undefined);
   }
@@ -71,12 +83,21 @@ export class Channel<Out, In> {
     this.#scheduled = false;
     const out = this.#out;
     this.#out = [];
-    if (out.length > 0) this.#connection?.write(join(out));
+    if (out.length === 0) return;
+    const bytes = join(out);
+    if (this.#prompt === undefined) this.#connection?.write(bytes);
+    else this.#prompt.write(bytes);
+  }
+
+  /** As {@link flush}, for the last time: a reader that is slow is waited for. */
+  finish(): void {
+    this.flush();
+    this.#prompt?.finish(LAST);
   }
 
   /** Sends what is left, then the end. */
   end(): void {
-    this.flush();
+    this.finish();
     this.#connection?.end();
   }
 
@@ -94,6 +115,7 @@ export class Channel<Out, In> {
       end: (connection) => connection.end(),
       close: (_connection, error) => {
         this.#connection = undefined;
+        this.#prompt?.stop();
         this.#closed(error);
       },
       failure() {},
@@ -118,7 +140,9 @@ export class Channel<Out, In> {
 }
 
 function join(parts: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  // Memory that does not move.
+  const size = parts.reduce((sum, part) => sum + part.length, 0);
+  const whole = new Uint8Array(new ArrayBuffer(size));
   let at = 0;
   for (const part of parts) {
     whole.set(part, at);

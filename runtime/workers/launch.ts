@@ -6,6 +6,7 @@ import { Worker } from "node:worker_threads";
 import type { Descriptors } from "../core/descriptors.ts";
 import { messageOf } from "../core/errors.ts";
 import type { ServicePlan } from "../core/plan.ts";
+import type { Ends } from "./ends.ts";
 import type { Host } from "../strategies/strategy.ts";
 
 /** How a worker has ended. */
@@ -14,6 +15,8 @@ export interface Exit {
   readonly signal: string | undefined;
   /** What an exception that nobody caught said. */
   readonly message?: string;
+  /** Nobody knows whether it has really ended: its ends stay open. */
+  readonly lingers?: boolean;
 }
 
 /** A worker that was started. */
@@ -30,31 +33,35 @@ export interface Launched {
 /** Starts one worker. */
 export type Launch = (host: Host, descriptors: Descriptors, plan: ServicePlan) => Launched;
 
-/** What a thread finds as its `workerData`. */
-export interface ThreadData {
-  readonly channel: number;
-  readonly lane: number;
-}
-
 /** The environment variable that tells a process that it is a worker. */
 export const WORKER = "PORTICO_WORKER";
 
-/** A thread borrows its ends: the supervisor closes them when it has ended, however that came about. */
+/**
+ * A thread borrows its ends: the supervisor closes them when it has ended, however that came about.
+ * But one that may run on keeps them: their numbers would be those of somebody else's sockets.
+ */
 export const launchThread: Launch = (host, descriptors) => {
   const [channel, theirs] = descriptors.pair();
   const [lane, laneTheirs] = descriptors.pair();
-  const data: ThreadData = { channel: theirs, lane: laneTheirs };
+  const data: Ends = { channel: theirs, lane: laneTheirs };
   const worker = new Worker(pathToFileURL(host.worker), { workerData: data, stdin: false });
   let message: string | undefined;
+  let lingers = false;
   const exited = new Promise<Exit>((resolve) => {
     worker.once("error", (error) => message = messageOf(error));
     worker.once("exit", (code) => {
-      descriptors.close(theirs);
-      descriptors.close(laneTheirs);
-      resolve({ code, signal: undefined, ...(message !== undefined && { message }) });
+      if (!lingers) {
+        descriptors.close(theirs);
+        descriptors.close(laneTheirs);
+      }
+      resolve({ code, signal: undefined, lingers, ...(message !== undefined && { message }) });
     });
   });
-  return { pid: process.pid, channel, lane, kill: () => void worker.terminate(), exited };
+  function kill(): void {
+    lingers ||= host.adapter.features.endsThreads !== true;
+    void worker.terminate();
+  }
+  return { pid: process.pid, channel, lane, kill, exited };
 };
 
 /** A process finds the channel as its stdin, and the other end of the lane as the first thing on it. */

@@ -271,6 +271,7 @@ export class Member {
 
   async #follow(): Promise<void> {
     const exit = await this.#launched.exited;
+    if (exit.lingers) this.#channel.abort();
     // What it said last is still in the channel.
     await this.#deaf.promise;
     clearTimeout(this.#timer);

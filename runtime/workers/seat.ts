@@ -14,17 +14,19 @@ import { Room } from "../core/room.ts";
 import { checkOptions, loadPlugin } from "../manifest/plugin.ts";
 import { Place } from "../strategies/place.ts";
 import { Channel } from "./channel.ts";
+import type { Leash } from "./leash.ts";
 import type { Order, OwnedFile, Parcel, Parts, Report } from "./messages.ts";
 
 /** What a seat is given by its thread or process. */
 export interface SeatInput {
   readonly adapter: Adapter;
   readonly descriptors: Descriptors;
-  /** Ends of the channel, which becomes the seat's, and of the lane. */
+  /** Ends of the channel and of the lane. Not the seat's to close. */
   readonly channel: number;
   readonly lane: number;
   /** Becomes who the manifest says: user, group, umask, priority. */
   readonly become: (plan: ServicePlan) => Promise<void>;
+  readonly leash: Leash;
 }
 
 export class Seat {
@@ -54,7 +56,8 @@ export class Seat {
 
   /** Serves until the supervisor is done with it, or gone; resolves with the exit code. */
   async run(): Promise<number> {
-    await this.#channel.open(this.#input.descriptors, this.#input.channel);
+    const { descriptors, channel } = this.#input;
+    await this.#channel.open(descriptors, descriptors.duplicate(channel), channel);
     return await this.#over.promise;
   }
 
@@ -67,7 +70,7 @@ export class Seat {
 
   /** Writes what has been said so far; the process ends. */
   flush(): void {
-    this.#channel.flush();
+    this.#channel.finish();
   }
 
   #obey(order: Order): void {
@@ -89,7 +92,7 @@ export class Seat {
 
   async #begin({ plan, level, ids }: Extract<Order, { type: "job" }>): Promise<void> {
     try {
-      const { adapter, become } = this.#input;
+      const { adapter, become, leash } = this.#input;
       this.#service = plan.name;
       const sink = { write: (record: LogRecord) => this.#record(record) };
       const outlets = level === undefined ? [] : [{ name: "supervisor", sink, level }];
@@ -101,6 +104,7 @@ export class Seat {
       this.#channel.send({ type: "loaded" });
       // The start may keep the event loop.
       this.#channel.flush();
+      leash.set(plan.limits.start);
       const unlimited = open(plan);
       this.#place = await Place.start({
         ready: { plan: unlimited, plugin, options: check.options, log },
@@ -112,6 +116,7 @@ export class Seat {
           gone: (session) => this.#gone(session),
         },
       });
+      leash.set(plan.limits.stall);
       this.#channel.send({ type: "ready" });
     } catch (error) {
       const { code, message, side } = error instanceof PorticoError

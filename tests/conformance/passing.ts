@@ -72,6 +72,56 @@ export const passing: readonly Case[] = [
     },
   },
   {
+    name: "send writes at once what there is room for",
+    only: "tcp",
+    needs,
+    async run(stage) {
+      const descriptors = await stage.adapter.descriptors();
+      const [ours, theirs] = descriptors.pair();
+      const piece = new Uint8Array(new ArrayBuffer(64 * 1024)).fill(7);
+      let sent = 0;
+      for (let count = 1; count > 0;) sent += count = descriptors.send(ours, piece);
+      assert.ok(sent > piece.length && sent < 1 << 30, `${sent} bytes`);
+      descriptors.close(ours);
+      const peer = await read(theirs);
+      assert.equal(peer, "\x07".repeat(sent));
+      descriptors.close(theirs);
+    },
+  },
+  {
+    name: "send to nobody is EPIPE",
+    only: "tcp",
+    needs,
+    async run(stage) {
+      const descriptors = await stage.adapter.descriptors();
+      const [ours, theirs] = descriptors.pair();
+      descriptors.close(theirs);
+      const bytes = new Uint8Array(new ArrayBuffer(1));
+      assert.throws(() => descriptors.send(ours, bytes), { code: "EPIPE" });
+      descriptors.close(ours);
+    },
+  },
+  {
+    name: "replace gives a number to another socket",
+    only: "tcp",
+    needs: counted,
+    async run(stage) {
+      const descriptors = await stage.adapter.descriptors();
+      const [ours, theirs] = descriptors.pair();
+      const [target, other] = descriptors.pair();
+      const before = count();
+      descriptors.replace(target, ours);
+      assert.equal(count(), before);
+      assert.throws(() => descriptors.send(other, new Uint8Array(new ArrayBuffer(1))), {
+        code: "EPIPE",
+      });
+      descriptors.send(target, new TextEncoder().encode("hello").slice());
+      for (const fd of [ours, target, other]) descriptors.close(fd);
+      assert.equal(await read(theirs), "hello");
+      descriptors.close(theirs);
+    },
+  },
+  {
     name: "the end of a pair is EPIPE, for both sides; what was passed before it comes first",
     only: "tcp",
     needs,

@@ -9,7 +9,7 @@ import { text } from "../conformance/harness.ts";
 import { folder } from "../folder.ts";
 import { until } from "../until.ts";
 import { dial, knock, type Peer } from "./peers.ts";
-import { correspondent, lacking } from "./room.ts";
+import { adapter, correspondent, lacking } from "./room.ts";
 import { fail, manifest, serve, type Server } from "./server.ts";
 import {
   ask,
@@ -159,9 +159,10 @@ for (const strategy of WORKERS) {
       }
       assert.equal(await ask(good, "echo still here"), "still here");
       await Promise.all(newcomers.map((peer) => ask(peer, "echo x")));
-      await bad.over();
       const exited = await server.record({ event: "worker", action: "exited" });
       assert.equal(exited["reason"], "stalled");
+      // Where the thread runs on, nobody else can end what it has open.
+      if (strategy !== "threads" || adapter.features.endsThreads === true) await bad.over();
       assert.equal((await server.record({ event: "close", session: badId }))["reason"], "worker");
       assert.equal(server.all({ event: "close", reason: "worker" }).length, 1);
       for (const peer of [good, ...newcomers]) peer.end();
@@ -258,11 +259,15 @@ for (const strategy of PROCESSES) {
       const listen = transports.map((name) =>
         name.startsWith("unix") ? `${name}:./${name}` : `${name}://127.0.0.1:0`
       );
-      const home = folder(t, files({ one: witness(two(strategy), {}, { listen }) }));
+      const more = { listen, limits: { stall: "500ms" } };
+      const home = folder(t, files({ one: witness(two(strategy), {}, more) }));
       const server = await serve(t, home);
       const endpoint = server.endpoint("one", "tcp");
       const peers = [await dial(t, endpoint), await dial(t, server.endpoint("one", "unix"))];
       for (const peer of peers) await who(peer);
+      // One that cannot notice anything.
+      peers[0]!.send("loop\n");
+      await server.record({ text: "last words" });
       const workers = children(server.pid);
       assert.ok(workers.length >= 2);
       server.signal("SIGKILL");

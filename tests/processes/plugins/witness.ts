@@ -47,6 +47,8 @@ const COMMANDS: Readonly<Record<string, (session: Session, word: string) => stri
   signal({ log }, name) {
     log.info("last words", { number: 1 });
     process.kill(process.pid, name);
+    // V8's handler of SIGSEGV takes the first one for a fault that will come again.
+    process.kill(process.pid, name);
     return "signalled";
   },
   loop({ log }) {
