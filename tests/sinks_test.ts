@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { existsSync, openSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
+import { MemoryAdapter } from "../adapters/memory/mod.ts";
 import { Log } from "../runtime/core/log.ts";
 import type { SinkPlan } from "../runtime/core/plan.ts";
 import type { LogRecord, Sink } from "../runtime/core/record.ts";
@@ -262,12 +263,17 @@ describe("openSinks", () => {
   test("openSinks shares one instance between the same sinks, whatever their level", async (t) => {
     const home = folder(t, {});
     const opened = new Map<string, Sink>();
+    const host = { adapter: new MemoryAdapter(), warn() {} };
     const file = { path: join(home, "a"), format: "json" };
-    const first = await openSinks([plan("file", file), plan("none")], opened);
-    const second = await openSinks([
-      plan("file", { format: "json", path: join(home, "a") }, "debug"),
-      plan("file", { ...file, path: join(home, "b") }),
-    ], opened);
+    const first = await openSinks([plan("file", file), plan("none")], host, opened);
+    const second = await openSinks(
+      [
+        plan("file", { format: "json", path: join(home, "a") }, "debug"),
+        plan("file", { ...file, path: join(home, "b") }),
+      ],
+      host,
+      opened,
+    );
     assert.equal(first[0]!.sink, second[0]!.sink);
     assert.equal(second[0]!.level, "debug");
     assert.notEqual(first[0]!.sink, second[1]!.sink);

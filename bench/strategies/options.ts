@@ -5,6 +5,7 @@ import { type RuntimeName, RUNTIMES } from "../cases.ts";
 import { UsageError } from "../options.ts";
 import { cpu } from "./cpu.ts";
 import { echo } from "./echo.ts";
+import { lifecycle } from "./lifecycle.ts";
 import { memory } from "./memory.ts";
 import { type Pace, QUICK, THOROUGH } from "./pace.ts";
 import type { Part } from "./part.ts";
@@ -12,7 +13,7 @@ import { reload } from "./reload.ts";
 import { spawn } from "./spawn.ts";
 import { spread } from "./spread.ts";
 
-const PARTS: readonly Part[] = [cpu, echo, spawn, spread, reload, memory];
+const PARTS: readonly Part[] = [cpu, echo, spawn, spread, reload, lifecycle, memory];
 const NAMES = PARTS.map(({ name }) => name).join(",");
 
 const HELP = `Usage: node bench/strategies.ts [options]

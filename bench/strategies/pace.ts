@@ -13,6 +13,13 @@ export interface Pace {
   readonly rush: number;
   readonly reloads: number;
   readonly settle: number;
+  /** What a service lives through, and how many connections meanwhile. */
+  readonly life: {
+    readonly reloads: number;
+    readonly kills: number;
+    readonly upgrades: number;
+    readonly connections: number;
+  };
   /** Async in the place of every strategy: the ratios should be 1, and show how much the harness wavers. */
   readonly self: boolean;
 }
@@ -28,6 +35,7 @@ export const THOROUGH: Pace = {
   rush: 5_000,
   reloads: 15,
   settle: 1_500,
+  life: { reloads: 20, kills: 10, upgrades: 6, connections: 8_000 },
   self: false,
 };
 
@@ -42,5 +50,6 @@ export const QUICK: Pace = {
   rush: 1_500,
   reloads: 4,
   settle: 800,
+  life: { reloads: 4, kills: 2, upgrades: 3, connections: 1_200 },
   self: false,
 };

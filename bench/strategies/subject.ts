@@ -47,6 +47,8 @@ export class Subject {
   readonly folder: string;
   readonly #wanted: Wanted;
   readonly #child: ChildProcess;
+  /** Sessions that were inside workers that died. */
+  lost = 0;
   #errors = "";
 
   private constructor(runtime: Runtime, wanted: Wanted, port: number, at: string) {
@@ -61,6 +63,9 @@ export class Subject {
       this.#errors = (this.#errors + text).slice(0, 2_000);
     });
     child.stdout!.setEncoding("utf8").on("data", (text: string) => {
+      for (const [, count] of text.matchAll(/"event":"worker".*"lost":(\d+)/g)) {
+        this.lost += Number(count);
+      }
       if (text.includes('"level":"error"')) this.#errors = (this.#errors + text).slice(0, 2_000);
     });
   }

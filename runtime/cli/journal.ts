@@ -1,16 +1,18 @@
 import process from "node:process";
 import { setTimeout } from "node:timers";
+import type { Adapter } from "../core/contract.ts";
 import { messageOf } from "../core/errors.ts";
 import { Log, type Outlet } from "../core/log.ts";
 import type { ServicePlan } from "../core/plan.ts";
 import { LEVELS, type Sink } from "../core/record.ts";
-import { openSinks } from "../sinks/mod.ts";
+import { openSinks, type SinkHost } from "../sinks/mod.ts";
 
 /** How long the last records may take to arrive, in ms: a reader that has stopped does not hold the end up. */
 const LAST_RECORDS = 2000;
 
 /** The logs of all services, over sinks that they share. */
 export class Journal {
+  readonly #host: SinkHost;
   /** Sinks that are open, by what they are. */
   #opened: Map<string, Sink> = new Map();
   /** By service. */
@@ -19,6 +21,10 @@ export class Journal {
   #server: Log = new Log([], () => {});
   /** A sink may serve many logs, each of which finds it broken; it is reported once. */
   readonly #told: Set<string> = new Set();
+
+  private constructor(adapter: Adapter) {
+    this.#host = { adapter, warn };
+  }
 
   /** By service. */
   get logs(): ReadonlyMap<string, Log> {
@@ -31,8 +37,8 @@ export class Journal {
   }
 
   /** @throws PorticoError when a sink cannot be opened. */
-  static async open(plans: readonly ServicePlan[]): Promise<Journal> {
-    const journal = new Journal();
+  static async open(plans: readonly ServicePlan[], adapter: Adapter): Promise<Journal> {
+    const journal = new Journal(adapter);
     await journal.change(plans);
     return journal;
   }
@@ -47,7 +53,9 @@ export class Journal {
     const opened = new Map(this.#opened);
     const outlets = new Map<string, Outlet[]>();
     try {
-      for (const { name, log } of plans) outlets.set(name, await openSinks(log, opened));
+      for (const { name, log } of plans) {
+        outlets.set(name, await openSinks(log, this.#host, opened));
+      }
     } catch (error) {
       for (const [key, sink] of opened) if (!this.#opened.has(key)) await sink.close?.();
       throw error;
@@ -92,8 +100,12 @@ export class Journal {
   #report(message: string): void {
     this.server.emit("warn", "error", { code: "SINK_FAILED", message, side: "host" });
     // Where no other sink is left, somebody may still be looking.
-    if (!this.server.wants("warn")) process.stderr.write(`portico: ${message}\n`);
+    if (!this.server.wants("warn")) warn(message);
   }
+}
+
+function warn(message: string): void {
+  process.stderr.write(`portico: ${message}\n`);
 }
 
 async function finish(sinks: readonly Sink[]): Promise<void> {

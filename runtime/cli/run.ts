@@ -53,7 +53,7 @@ async function serve(
 ): Promise<number> {
   const { plan } = reading;
   if (plan.umask !== undefined) process.umask(plan.umask);
-  const journal = await Journal.open(plan.services);
+  const journal = await Journal.open(plan.services, adapter);
   const release = survive(journal);
   // A server of which nothing keeps the event loop alive (FFI sockets) is a server all the same.
   const alive = setInterval(() => {}, 2 ** 30);

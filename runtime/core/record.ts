@@ -48,6 +48,8 @@ export interface Sink {
   flush?(): Promise<void>;
   /** Opens its file anew, after a rotation (SIGHUP). */
   reopen?(): void;
+  /** How many records it has had to give up so far. */
+  dropped?(): number;
   /** Flushes and releases what it holds. Nothing is written afterwards. */
   close?(): Promise<void>;
 }

@@ -6,7 +6,9 @@ import type { Outlet } from "../core/log.ts";
 import type { SinkPlan } from "../core/plan.ts";
 import type { Sink } from "../core/record.ts";
 import { didYouMean } from "../manifest/nearest.ts";
-import { LATER, SINK_TYPES } from "./types.ts";
+import { LATER, SINK_TYPES, type SinkHost } from "./types.ts";
+
+export type { SinkHost } from "./types.ts";
 
 /** The types of sinks that can be opened. */
 export const sinkTypes: readonly string[] = Object.keys(SINK_TYPES);
@@ -53,6 +55,7 @@ export function probeSink({ type, options }: Pick<SinkPlan, "type" | "options">)
  */
 export async function openSinks(
   plans: readonly SinkPlan[],
+  host: SinkHost,
   opened: Map<string, Sink> = new Map(),
 ): Promise<Outlet[]> {
   const outlets: Outlet[] = [];
@@ -61,7 +64,7 @@ export async function openSinks(
     let sink = opened.get(key);
     if (sink === undefined) {
       try {
-        sink = await SINK_TYPES[type]!.open(options);
+        sink = await SINK_TYPES[type]!.open(options, host);
       } catch (error) {
         throw toPorticoError(error, "SINK_FAILED", "config");
       }

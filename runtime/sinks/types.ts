@@ -1,10 +1,18 @@
 import { accessSync, constants, existsSync } from "node:fs";
 import { dirname } from "node:path";
 import * as v from "valibot";
-import type { Support } from "../core/contract.ts";
+import type { Adapter, Support } from "../core/contract.ts";
 import type { Sink } from "../core/record.ts";
 import { messageOf } from "../core/errors.ts";
 import { strict } from "../manifest/fields.ts";
+
+/** What a sink is given beside its options. */
+export interface SinkHost {
+  /** Its sockets. */
+  readonly adapter: Adapter;
+  /** Tells the operator of a sink's trouble, on standard error: once for each trouble, not for each record. */
+  readonly warn: (message: string) => void;
+}
 
 /** A kind of sink. Its module is loaded when it is first opened. */
 export interface SinkType {
@@ -14,7 +22,7 @@ export interface SinkType {
   readonly paths: readonly string[];
   /** Whether it could be opened, without opening it. Absent: always. */
   probe?(options: Readonly<Record<string, unknown>>): Support;
-  open(options: Readonly<Record<string, unknown>>): Promise<Sink>;
+  open(options: Readonly<Record<string, unknown>>, host: SinkHost): Promise<Sink>;
 }
 
 const PATH = "the path of the log file, relative to the manifest";
