@@ -29,13 +29,13 @@ type Defaults = Readonly<Partial<Record<OptionName, Readonly<Partial<Record<Tran
 /** Tells what this runtime on this machine can do. */
 export async function doctor(json: boolean): Promise<number> {
   const adapter = await loadAdapter();
-  const { transports, abstract, descriptors, resets } = adapter.features;
+  const { transports, abstract, descriptors, endsThreads, resets } = adapter.features;
   const report = {
     version: version(),
     runtime: runtime(),
     platform: `${process.platform} ${process.arch}`,
     transports: answers(transports),
-    "streams and datagrams": answers({ abstract, descriptors, resets }),
+    "streams and datagrams": answers({ abstract, descriptors, endsThreads, resets }),
     strategies: strategies(adapter),
     options: await options(adapter),
   };

@@ -75,10 +75,13 @@ export class Place {
       throw error;
     }
     const service = new Service({ plan, hooks, log, gather, lends, nextId, room, observer });
-    const takings = hooks.take === undefined
-      ? undefined
-      : new Takings(service, await adapter.descriptors());
-    return new Place(service, outgoing, takings, ending);
+    if (hooks.take === undefined) return new Place(service, outgoing, undefined, ending);
+    try {
+      return new Place(service, outgoing, new Takings(service, await adapter.descriptors()), ending);
+    } catch (error) {
+      await new Place(service, outgoing, undefined, ending).end();
+      throw error;
+    }
   }
 
   /** Sessions held or served now. */

@@ -8,18 +8,11 @@ import type { Counters } from "../core/room.ts";
 import type { Host, ReadyService } from "../strategies/strategy.ts";
 import type { Arrival } from "./arrival.ts";
 import type { Front } from "./front.ts";
-import type { Exit, Launch } from "./launch.ts";
+import type { Exit, Policy } from "./launch.ts";
 import { Member, type MemberEvents } from "./member.ts";
 import type { OwnedFile } from "./messages.ts";
 import { watchPulse } from "./pulse.ts";
 import { Row } from "./row.ts";
-
-/** How workers are used. */
-export interface Policy {
-  readonly launch: Launch;
-  /** Each serves one session and ends; the next ones are started ahead. */
-  readonly once: boolean;
-}
 
 /** What all workers share of the service's sockets. */
 export interface Shared {
@@ -150,7 +143,9 @@ export class Crew {
       const shared = this.#shared;
       if (shared !== undefined) member.open(shared.datagrams, shared.files);
       this.#pump();
-    }, (error) => this.#say("error", "failed", member, { message: messageOf(error) }));
+    }, (error) => {
+      if (!this.#stopping) this.#say("error", "failed", member, { message: messageOf(error) });
+    });
   }
 
   #launch(): Member {

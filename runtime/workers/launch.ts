@@ -33,6 +33,13 @@ export interface Launched {
 /** Starts one worker. */
 export type Launch = (host: Host, descriptors: Descriptors, plan: ServicePlan) => Launched;
 
+/** How workers are used. */
+export interface Policy {
+  readonly launch: Launch;
+  /** Each serves one session and ends; the next ones are started ahead. */
+  readonly once: boolean;
+}
+
 /** The environment variable that tells a process that it is a worker. */
 export const WORKER = "PORTICO_WORKER";
 
