@@ -77,7 +77,12 @@ export class Place {
     const service = new Service({ plan, hooks, log, gather, lends, nextId, room, observer });
     if (hooks.take === undefined) return new Place(service, outgoing, undefined, ending);
     try {
-      return new Place(service, outgoing, new Takings(service, await adapter.descriptors()), ending);
+      return new Place(
+        service,
+        outgoing,
+        new Takings(service, await adapter.descriptors()),
+        ending,
+      );
     } catch (error) {
       await new Place(service, outgoing, undefined, ending).end();
       throw error;

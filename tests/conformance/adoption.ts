@@ -218,6 +218,8 @@ export const adoption: readonly Case[] = [
         while (peers.length < 1000) {
           const some = Array.from({ length: 100 }, () => stage.connect(address));
           peers.push(...await Promise.all(some));
+          // The queue of a listener holds some hundreds.
+          await until("the opens", () => keeper.connections.length === peers.length);
         }
         for (const [i, peer] of peers.entries()) peer.write(`peer ${i}`);
         await until("the echoes", () => peers.every(({ received }) => received >= 6));

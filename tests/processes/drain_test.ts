@@ -23,9 +23,7 @@ for (const strategy of STRATEGIES) {
     const server = await serve(t, home);
     const endpoint = server.endpoint("one", "tcp");
     // One that is alone would keep all others out.
-    const stays = strategy === "serial"
-      ? undefined
-      : await dial(t, server.endpoint("one", "unix"));
+    const stays = strategy === "serial" ? undefined : await dial(t, server.endpoint("one", "unix"));
     await stays?.echo("before");
     const sender = await correspondent(t, "unixgram");
     await sender.ask("before", server.endpoint("one", "unixgram"));
