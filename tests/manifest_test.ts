@@ -275,7 +275,7 @@ describe("expand", () => {
   test("expand makes workers whoever the server becomes, unless their service says otherwise", () => {
     const service = { plugin: "echo", listen: "tcp://*:0" };
     const { services } = plan({
-      user: "www",
+      user: "root",
       group: 33,
       services: {
         silent: { ...service, concurrency: "processes" },
@@ -284,7 +284,7 @@ describe("expand", () => {
       },
     });
     assert.deepEqual(services.map(({ processes }) => processes), [
-      { user: "www", group: 33, env: {} },
+      { user: "root", group: 33, env: {} },
       { user: "nobody", env: {} },
       { env: {} },
     ]);

@@ -4,6 +4,7 @@ import { chmodSync, existsSync, lstatSync, mkdirSync, readFileSync, writeFileSyn
 import { delimiter, dirname, join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { Generator } from "../../bench/churn/client.ts";
 import { Supervisor } from "../../runtime/cli/supervisor.ts";
 import { MAIN } from "../command.ts";
@@ -12,6 +13,7 @@ import { dial, join as joinUdp } from "./peers.ts";
 import { correspondent } from "./room.ts";
 import { asker, ctl, gone, isThere, lasting, Site, TCP, UDP } from "./site.ts";
 
+const PROGRAM = fileURLToPath(new URL("../../adapters/program.ts", import.meta.url).href);
 const LONG = { connections: 2, everyMs: 20 };
 const SHORT = { concurrency: 4, rate: 120, bytes: 512 };
 
@@ -226,7 +228,7 @@ test("a runtime that is not there is named; process 1 has no successor", async (
   // A copy of the package has no node_modules beside it.
   const copy = join(site.home, "adapters", "program.ts");
   mkdirSync(dirname(copy));
-  const source = readFileSync(new URL("../../adapters/program.ts", import.meta.url), "utf8");
+  const source = readFileSync(PROGRAM, "utf8");
   const errors = new URL("../../runtime/core/errors.ts", import.meta.url).href;
   writeFileSync(copy, source.replace("../runtime/core/errors.ts", errors));
   const copied = await import(copy) as typeof import("../../adapters/program.ts");
