@@ -1,6 +1,7 @@
 /** What all runtimes with sockets have in common: the table of features, and what rests on libc alone. */
 import process from "node:process";
 import type { Adapter, Features, Lack, OptionName, Support } from "../runtime/core/contract.ts";
+import type { InternetEndpoint } from "../runtime/core/endpoint.ts";
 import type { Descriptors } from "../runtime/core/descriptors.ts";
 import { ffiSupport, openLibc } from "./posix/libc.ts";
 import { descriptorSupport, optionTable } from "./posix/options.ts";
@@ -13,6 +14,8 @@ export interface Own {
   /** The options that stream listeners can set by themselves, and what nothing can set. */
   readonly stream: readonly OptionName[];
   readonly lacks?: Readonly<Partial<Record<OptionName, Lack>>>;
+  /** What nothing can set of an HTTP listener. */
+  readonly http?: Readonly<Partial<Record<OptionName, Lack>>>;
   /** What keeps the runtime from making a connection of a descriptor. */
   readonly descriptors?: Lack;
   /** The options of UDP sockets that need no descriptor. */
@@ -23,6 +26,8 @@ const LATER: Lack = { reason: "it arrives in a later version", remedy: "use tcp 
 const LINUX: Support = process.platform === "linux"
   ? true
   : { reason: "the abstract namespace is Linux's alone", remedy: "use a path" };
+
+const TRANSPORTS = ["tcp", "udp", "unix", "unixgram", "http", "http+unix"] as const;
 
 /** Puts the table together. Nothing is opened for it. */
 export function makeFeatures(own: Own): Features {
@@ -36,16 +41,17 @@ export function makeFeatures(own: Own): Features {
       unix: true,
       unixgram: ffi,
       tls: LATER,
-      http: LATER,
+      http: true,
       https: LATER,
-      "http+unix": LATER,
+      "http+unix": true,
     },
     abstract: LINUX,
     descriptors: own.descriptors ?? ffi,
     endsThreads: own.endsThreads,
     resets: own.resets,
     lends: own.lends,
-    options: optionTable(["tcp", "udp", "unix", "unixgram"], (option, transport) => {
+    options: optionTable(TRANSPORTS, (option, transport) => {
+      if (transport.startsWith("http")) return own.http?.[option] ?? stream(option);
       if (transport === "tcp" || transport === "unix") return stream(option);
       return (transport === "udp" && own.datagram.includes(option)) || ffi;
     }),
@@ -85,6 +91,17 @@ export function descriptorsWith(
       ]);
       return makeDescriptors(libc, adopt);
     })();
+}
+
+/** {@link Adapter.connect} of a runtime, with TLS beside what it has by itself. */
+export function connectWith(
+  plain: (...words: Parameters<Adapter["connect"]>) => Promise<void>,
+): Adapter["connect"] {
+  return async (endpoint, table, data, timeout, tls) => {
+    if (endpoint.transport !== "tls") return await plain(endpoint, table, data, timeout);
+    const { connectTls } = await import("./tls/connect.ts");
+    return await connectTls(endpoint as InternetEndpoint, table, data, timeout, tls);
+  };
 }
 
 /** See {@link Adapter.dial}. */

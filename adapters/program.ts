@@ -34,8 +34,11 @@ export function commandOn(
   const program = find(runtime);
   if (runtime !== "deno") return [program, module, ...args];
   const bare = modulesOf(module) === undefined ? ["--node-modules-dir=none"] : [];
-  return [program, "run", "-A", "--unstable-net", ...bare, module, ...args];
+  return [program, "run", "-A", ...UNSTABLE, ...bare, module, ...args];
 }
+
+/** Options of sockets; and a request's signal that aborts when its peer leaves, and not whenever it is over. */
+const UNSTABLE = ["--unstable-net", "--unstable-no-legacy-abort"];
 
 function find(runtime: RuntimeName): string {
   const places = ancestors(fileURLToPath(import.meta.url)).map((folder) =>
@@ -72,7 +75,7 @@ function denoFlags(): readonly string[] {
   } catch {
     // Not Linux, or /proc is not for us to read.
   }
-  return ["run", ...granted(), "--unstable-net"];
+  return ["run", ...granted(), ...UNSTABLE];
 }
 
 const PERMISSIONS = ["net", "read", "write", "env", "run", "ffi", "sys", "import"] as const;

@@ -17,6 +17,8 @@ export interface Wishes {
   readonly collect?: boolean;
   /** The least level of Portico's records; `info` says when it is ready. */
   readonly level?: "info" | "warn";
+  /** Where Portico's records go, in place of that. */
+  readonly log?: unknown;
 }
 
 let count = 0;
@@ -113,7 +115,7 @@ function manifest(id: number, of: Case, target: Target, wishes: Wishes): string 
         bench: {
           plugin: join(ROOT, `bench/portico/${of.plugin}.ts`),
           listen,
-          log: { type: "json", level: wishes.level ?? "warn" },
+          log: wishes.log ?? { type: "json", level: wishes.level ?? "warn" },
         },
       },
     }),

@@ -12,11 +12,18 @@ export type {
   Logger,
   Peer,
   Plugin,
+  RequestInfo,
+  RequestSession,
   Session,
   StandardSchema,
   StartContext,
 } from "./core/plugin.ts";
 export type { EventName, Fields, Level, LogRecord, Sink } from "./core/record.ts";
+export { clearMemory, memoryRecords } from "./sinks/memory.ts";
+export { defineSink } from "./sinks/define.ts";
+export type { SinkContext, SinkDefinition } from "./sinks/define.ts";
+export type { Control, ServerStatus, ServiceStatus } from "./control/control.ts";
+export type { Operator } from "./control/operator.ts";
 export { defineManifest } from "./manifest/define.ts";
 export type { Manifest } from "./manifest/schema.ts";
 export { parseDuration, parseSize } from "./manifest/units.ts";

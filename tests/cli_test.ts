@@ -20,7 +20,7 @@ function manifest(service: object = {}): string {
 }
 
 describe("parseCall", () => {
-  const run = { command: "run", path: ".", json: false, watch: false } as const;
+  const run = { command: "run", path: ".", json: false, watch: false, stats: false } as const;
   const ctl = {
     command: "ctl",
     verb: "status",
@@ -55,7 +55,7 @@ describe("parseCall", () => {
   const wrong: [string, string][] = [
     [
       "--jsn",
-      '--jsn\n  expected  an option: --help, --version, --json, --watch\n  hint      did you mean "--json"?',
+      '--jsn\n  expected  an option: --help, --version, --json, --watch, --stats\n  hint      did you mean "--json"?',
     ],
     ["--json=yes", "--json=yes\n  expected  --json, which takes no value"],
     [
@@ -157,6 +157,13 @@ describe("portico", () => {
       ["ok", "echo", "plugin echo", "unix:./e.sock"],
     ]);
     assert.equal(existsSync(join(home, "e.sock")), false);
+  });
+  test("portico check lets an optional sink lack what it needs, and says so", async (t) => {
+    const log = { type: "file", path: "no/a.log", optional: true };
+    const home = folder(t, { "portico.json": manifest({ log, listen: "tcp://127.0.0.1:0" }) });
+    const { code, out } = await call("check", home);
+    assert.equal(code, 0);
+    assert.match(out, /ok +echo +plugin echo +sink file +left out: .*ENOENT/);
   });
   test("portico check ends with 2 and says why this machine cannot", async (t) => {
     const home = folder(t, {

@@ -22,6 +22,7 @@ import { checkFolder, controlPlace, defaultPlaces } from "../runtime/control/pla
 import { Refusal } from "../runtime/control/refusal.ts";
 import { LINE_MAX } from "../runtime/control/request.ts";
 import { type ControlSocket, openControl } from "../runtime/control/socket.ts";
+import { newTally } from "../runtime/core/tally.ts";
 import { PorticoError } from "../runtime/core/errors.ts";
 import { type Called, callWith } from "./call.ts";
 import { folder } from "./folder.ts";
@@ -47,6 +48,9 @@ const ECHO: ServiceStatus = {
   restarts: 1,
   bytesIn: 1536,
   bytesOut: 0,
+  datagramsIn: 0,
+  datagramsOut: 0,
+  tally: newTally(),
 };
 const TIME: ServiceStatus = {
   ...ECHO,
@@ -62,6 +66,7 @@ const STATUS: ServerStatus = {
   manifest: "/m/portico.json",
   uptime: 90_061,
   services: [ECHO, TIME],
+  sinks: [{ name: "audit", type: "file", dropped: 7 }, { name: "json", type: "json", dropped: 0 }],
 };
 
 /** A server that writes down what it is asked. */
@@ -509,6 +514,9 @@ describe("portico ctl", () => {
       [""],
       ["worker", "pid", "state", "live", "served", "up"],
       ["echo", "4242", "ready", "2", "9", "1h 1m"],
+      [""],
+      ["sink", "type", "dropped"],
+      ["audit", "file", "7"],
       [""],
     ]);
     const json = await ctl("status", "echo", "--json", "--socket", path);

@@ -8,7 +8,7 @@ import type { Libc } from "../posix/libc.ts";
 import { AF_UNIX, NEWBORN, SOCK_STREAM } from "../posix/linux.ts";
 import { encode, NAME_BYTES, readStreamName } from "../posix/peer.ts";
 import { bytesOf } from "../posix/socket.ts";
-import type { Poller, Registration } from "./poller.ts";
+import type { Poller, Registration } from "../posix/poller.ts";
 
 /** A connection of the runtime's, its descriptor, and how that was registered; it is not at present. */
 export interface Blank {

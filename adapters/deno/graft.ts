@@ -9,11 +9,9 @@ import process from "node:process";
 import { setTimeout } from "node:timers";
 import type { Inherited } from "../../runtime/core/descriptors.ts";
 import { Address } from "../../runtime/core/endpoint.ts";
-import { type Libc, openLibc } from "../posix/libc.ts";
-import { SOCK_CLOEXEC } from "../posix/linux.ts";
-import { settle } from "../posix/socket.ts";
+import { type Libc, LIBC_FILES, openLibc } from "../posix/libc.ts";
+import { Poller } from "../posix/poller.ts";
 import { Blanks } from "./blanks.ts";
-import { Poller } from "./poller.ts";
 
 /** How long the trial may take, in ms. */
 const PATIENCE = 2000;
@@ -31,7 +29,8 @@ export class Graft {
 
   constructor(libc: Libc) {
     this.#libc = libc;
-    this.#poller = new Poller(libc);
+    const { epoll_ctl } = openFirst();
+    this.#poller = new Poller(libc, epoll_ctl);
     this.#blanks = new Blanks(libc, this.#poller);
   }
 
@@ -67,7 +66,7 @@ export class Graft {
   async connection(fd: number): Promise<Deno.UnixConn> {
     const blank = await this.#blanks.take();
     try {
-      this.#replace(blank.registration.fd, fd);
+      this.#poller.replace(blank.registration.fd, fd);
     } catch (error) {
       this.#blanks.drop(blank);
       throw error;
@@ -88,12 +87,7 @@ export class Graft {
       const address = unix
         ? new Address("unix", "", 0, `@${path}`)
         : new Address("tcp", "127.0.0.1", (listener.addr as Deno.NetAddr).port, "");
-      const registration = await this.#poller.listener(address);
-      if (registration === undefined) throw new Error("the listener cannot be found");
-      this.#replace(registration.fd, fd);
-      this.#poller.add(registration);
-      this.#libc.close(fd);
-      return { listener, fd: registration.fd };
+      return { listener, fd: await this.replace(address, fd) };
     } catch (error) {
       listener.close();
       throw error;
@@ -105,10 +99,19 @@ export class Graft {
     return (await this.#poller.listener(address))?.fd ?? -1;
   }
 
-  #replace(target: number, fd: number): void {
-    settle(this.#libc, fd);
-    const code = this.#libc.duplicate(fd, target, SOCK_CLOEXEC);
-    if (code < 0) throw new Error(`descriptor ${fd} cannot be duplicated`);
+  /**
+   * Has a listener that this thread has just bound to `address` listen on the socket `fd` instead.
+   *
+   * @returns its descriptor.
+   * @throws Error when that cannot be done. `fd` is the caller's still.
+   */
+  replace(address: Address, fd: number): Promise<number> {
+    return this.#poller.graft(address, fd);
+  }
+
+  /** Has this thread accept nothing more at a listener, which stays open. */
+  deafen(fd: number): Promise<boolean> {
+    return this.#poller.forget(fd);
   }
 }
 
@@ -130,4 +133,21 @@ async function open(): Promise<Graft | undefined> {
   } catch {
     return undefined;
   }
+}
+
+const SYMBOLS = {
+  epoll_ctl: { parameters: ["i32", "i32", "i32", "buffer"], result: "i32" },
+} as const;
+
+/** @throws Error when libc cannot be opened. */
+function openFirst(): Deno.DynamicLibrary<typeof SYMBOLS>["symbols"] {
+  let failure: unknown;
+  for (const file of LIBC_FILES) {
+    try {
+      return Deno.dlopen(file, SYMBOLS).symbols;
+    } catch (error) {
+      failure ??= error;
+    }
+  }
+  throw failure;
 }

@@ -1,10 +1,10 @@
 /**
- * The adapter for Deno. Streams on `Deno.listen`; datagrams on `Deno.listenDatagram` (which needs
+ * The adapter for Deno. Streams on `Deno.listen`, HTTP on `Deno.serve`; datagrams on `Deno.listenDatagram` (which needs
  * `--unstable-net`), drained in batches through FFI (`--allow-ffi`). What needs the flag and does not
  * have it falls back on `node:net` and `node:dgram`.
  */
 import type { Adapter } from "../../runtime/core/contract.ts";
-import { defaultsOf, descriptorsWith, dial, makeFeatures } from "../features.ts";
+import { connectWith, defaultsOf, descriptorsWith, dial, makeFeatures } from "../features.ts";
 import { command } from "../program.ts";
 import { DATAGRAM, STREAM } from "./options.ts";
 import { listen } from "./stream.ts";
@@ -42,10 +42,14 @@ export function makeAdapter(): Adapter {
       const { bind } = await import("./datagram.ts");
       return await bind(endpoint, table, options);
     },
-    connect: async (endpoint, table, data, timeout) => {
+    serve: async (endpoint, table, options) => {
+      const { serve } = await import("./http.ts");
+      return await serve(endpoint, table, options);
+    },
+    connect: connectWith(async (endpoint, table, data, timeout) => {
       const { connect } = await import("./connect.ts");
       return await connect(endpoint, table, data, timeout);
-    },
+    }),
     dial,
     descriptors: descriptorsWith(async () => (await import("./adopt.ts")).adopt),
     command,

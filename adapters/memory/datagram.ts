@@ -60,6 +60,13 @@ export class MemoryDatagrams implements DialedSocket {
     return true;
   }
 
+  offer(bytes: Uint8Array): boolean {
+    if (this.#closed) return true;
+    if (bytes.length > LARGEST) throw new PorticoError("EMSGSIZE");
+    if (this.#place.find(this.target) === undefined) throw new PorticoError("ECONNREFUSED");
+    return this.send(bytes, this.target);
+  }
+
   #fail(code: "EMSGSIZE" | "PEER_UNNAMED" | "ECONNREFUSED"): false {
     queueMicrotask(() => {
       if (!this.#closed) this.#table.failure(this, new PorticoError(code));

@@ -62,6 +62,10 @@ export class MemoryAdapter implements Adapter {
     );
   }
 
+  serve(): Promise<never> {
+    return Promise.reject(new PorticoError("NOT_SUPPORTED", LATER.reason));
+  }
+
   connect(endpoint: NamedEndpoint, table: StreamTable, data: unknown): Promise<void> {
     const listener = this.#bound.get(formatEndpoint(endpoint));
     if (!(listener instanceof MemoryListener)) {

@@ -101,7 +101,7 @@ class NodeConnection implements Connection {
     const { socket } = this;
     // Node never closes what is reset while its shutdown(2) is under way; then all has gone out anyway.
     const shutting = socket.writableEnded && socket.writableLength === 0;
-    if (quiet || shutting || this.#address.transport === "unix") socket.destroy();
+    if (quiet || shutting || this.#address.transport !== "tcp") socket.destroy();
     else socket.resetAndDestroy();
   }
 }

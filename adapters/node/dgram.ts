@@ -28,6 +28,8 @@ import { hasIPv6, resolveHost } from "../posix/resolve.ts";
 
 /** Bytes that may wait to be sent; libuv itself knows no bound. */
 const QUEUE_LIMIT: number = 4 * 1024 * 1024;
+/** The same, of datagrams that can wait with who offers them. */
+const OFFER_LIMIT: number = 64 * 1024;
 const UDP_LIMIT = 65507;
 
 /**
@@ -95,7 +97,10 @@ export async function dialDgram(
     const address = new Address("udp", normalizeHost(bound.address), bound.port, "");
     // Deno's sends overtake each other; a socket that is dialed has time to wait for each.
     const made = new DgramSocket(socket, address, six, true, table, target);
-    return Object.assign(made, { target });
+    return Object.assign(made, {
+      target,
+      offer: (bytes: Uint8Array) => made.offerTo(bytes, target),
+    });
   } catch (error) {
     socket.close();
     throw dialFailure(endpoint, error);
@@ -181,6 +186,13 @@ class DgramSocket implements DatagramSocket {
     if (this.#serial && this.#sending) this.#queue.push({ bytes: copy, to });
     else this.#transmit(copy, to);
     return true;
+  }
+
+  /** See {@link DialedSocket.offer}: libuv tells later what the kernel said. */
+  offerTo(bytes: Uint8Array, to: Address): boolean {
+    if (bytes.length > UDP_LIMIT) throw sendFailure("EMSGSIZE", to);
+    if (this.#waiting > 0 && this.#waiting + bytes.length > OFFER_LIMIT) return false;
+    return this.send(bytes, to);
   }
 
   #transmit(bytes: Uint8Array, to: Address): void {

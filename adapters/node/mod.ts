@@ -4,13 +4,18 @@
  * knows no Unix sockets.
  */
 import type { Adapter, Lack } from "../../runtime/core/contract.ts";
-import { defaultsOf, descriptorsWith, dial, makeFeatures } from "../features.ts";
+import { connectWith, defaultsOf, descriptorsWith, dial, makeFeatures } from "../features.ts";
 import { command } from "../program.ts";
 import { DATAGRAM, STREAM } from "./options.ts";
 import { listen } from "./stream.ts";
 
 const DEAF: Lack = {
   reason: "this runtime's node:net closes what it is given by descriptor",
+  remedy: "use the runtime's own adapter",
+};
+
+const ALONE: Lack = {
+  reason: "this runtime's node:http wants the port for itself",
   remedy: "use the runtime's own adapter",
 };
 
@@ -25,7 +30,7 @@ export function makeAdapter(): Adapter {
       lends: false,
       stream: STREAM,
       ...(!STREAM.includes("ipv6Only") && { lacks: { ipv6Only: ignored } }),
-      ...("Bun" in globalThis && { descriptors: DEAF }),
+      ...("Bun" in globalThis && { descriptors: DEAF, http: { reusePort: ALONE } }),
       datagram: DATAGRAM,
     }),
     listen,
@@ -33,10 +38,14 @@ export function makeAdapter(): Adapter {
       const { bind } = await import("./datagram.ts");
       return await bind(endpoint, table, options);
     },
-    connect: async (endpoint, table, data, timeout) => {
+    serve: async (endpoint, table, options) => {
+      const { serve } = await import("./http.ts");
+      return await serve(endpoint, table, options);
+    },
+    connect: connectWith(async (endpoint, table, data, timeout) => {
       const { connect } = await import("./connect.ts");
       return await connect(endpoint, table, data, timeout);
-    },
+    }),
     dial,
     descriptors: descriptorsWith(async () => (await import("./adopt.ts")).adopt),
     command,

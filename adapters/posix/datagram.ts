@@ -120,6 +120,19 @@ export class BatchSocket implements DatagramSocket, Sender {
     return true;
   }
 
+  /** See {@link DialedSocket.offer}. */
+  offerTo(bytes: Uint8Array, to: Peer): boolean {
+    if (this.#closed !== undefined) return true;
+    if (bytes.length > this.#limit && !this.#fits(bytes.length, to)) {
+      throw sendFailure("EMSGSIZE", to);
+    }
+    if (this.#backlog.holds(to)) return false;
+    const sent = this.#exchange.outbox.sendNow(this, bytes, to);
+    if (sent === -EAGAIN || sent === -EINTR) return false;
+    if (sent < 0) throw sendFailure(errnoName(-sent), to);
+    return true;
+  }
+
   /** IPv6 carries a little more than IPv4, also from a socket that speaks both. */
   #fits(size: number, peer: Peer): boolean {
     return this.#family === AF_INET6 && size <= UDP6_LIMIT && peer.host.includes(":");

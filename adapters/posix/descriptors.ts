@@ -6,7 +6,7 @@ import { PorticoError } from "../../runtime/core/errors.ts";
 import { admit } from "./admit.ts";
 import { BatchSocket, exchangeOf } from "./datagram.ts";
 import { callFailure } from "./failure.ts";
-import { inspect } from "./inspect.ts";
+import { credentials, inspect } from "./inspect.ts";
 import type { Libc } from "./libc.ts";
 import { F_GETFL, F_SETFL, SOCK_NONBLOCK } from "./linux.ts";
 import { partsOf } from "./open.ts";
@@ -36,6 +36,7 @@ export function makeDescriptors(libc: Libc, adopt: Descriptors["adopt"]): Descri
       const code = libc.duplicate(fd, target, 0);
       if (code < 0) throw callFailure(`descriptor ${fd} cannot become ${target}`, -code);
     },
+    credentials: (fd) => credentials(libc, fd),
     inspect: (fd) => inspect(libc, fd),
     duplicate: (fd) => duplicate(libc, fd),
     close: (fd) => void libc.close(fd),

@@ -68,7 +68,9 @@ function open(
     if (code < 0) throw dialFailure(endpoint, -code);
     const address = nameOf(libc, fd, "datagram");
     const opened = { ...partsOf(libc, fd), address, file: undefined };
-    return Object.assign(watch(libc, opened, table), { target });
+    const socket = watch(libc, opened, table);
+    const offer = (bytes: Uint8Array): boolean => socket.offerTo(bytes, peer);
+    return Object.assign(socket, { target, offer });
   } catch (error) {
     libc.close(fd);
     throw error;

@@ -21,9 +21,10 @@ export function isInherited(endpoint: BindableEndpoint): endpoint is Inherited {
  */
 export async function readyListener(endpoint: Inherited): Promise<SocketFile> {
   const { fd, transport } = endpoint;
+  const below = transport === "http" ? "tcp" : transport === "http+unix" ? "unix" : transport;
   libc ??= await openLibc();
   const found = inspect(libc, fd);
-  if (found.kind !== "listener" || found.socket.transport !== transport) {
+  if (found.kind !== "listener" || found.socket.transport !== below) {
     libc.close(fd);
     const text = `descriptor ${fd} is no listening ${transport} socket`;
     throw new PorticoError("NOT_SUPPORTED", text);

@@ -1,6 +1,6 @@
 /** What a descriptor is, when nobody has said: one that was inherited, from systemd or inetd. */
 import type { Inspected } from "../../runtime/core/descriptors.ts";
-import { Address } from "../../runtime/core/endpoint.ts";
+import { Address, type Credentials } from "../../runtime/core/endpoint.ts";
 import { PorticoError } from "../../runtime/core/errors.ts";
 import type { Libc } from "./libc.ts";
 import {
@@ -10,6 +10,7 @@ import {
   EBADF,
   errnoName,
   SO_ACCEPTCONN,
+  SO_PEERCRED,
   SO_TYPE,
   SOCK_DGRAM,
   SOCK_STREAM,
@@ -25,6 +26,16 @@ const TYPES: Readonly<Record<number, string>> = {
   6: "SOCK_DCCP",
   10: "SOCK_PACKET",
 };
+
+/** See {@link Descriptors.credentials}. */
+export function credentials(libc: Libc, fd: number): Credentials | undefined {
+  // struct ucred: three words.
+  const words = new Int32Array(new ArrayBuffer(12));
+  const code = libc.getOption(fd, SOL_SOCKET, SO_PEERCRED, new Uint8Array(words.buffer));
+  const [pid = 0, uid = 0, gid = 0] = words;
+  // Nobody was there to connect, as with a pair of sockets of another machine's making.
+  return code < 0 || pid === 0 ? undefined : { uid: uid >>> 0, gid: gid >>> 0, pid };
+}
 
 /** See {@link Descriptors.inspect}. */
 export function inspect(libc: Libc, fd: number): Inspected {

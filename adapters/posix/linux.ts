@@ -39,6 +39,7 @@ export const SO_RCVBUF = 8;
 export const SO_KEEPALIVE = 9;
 export const SO_REUSEPORT = 15;
 export const SO_BINDTODEVICE = 25;
+export const SO_PEERCRED = 17;
 export const SO_ACCEPTCONN = 30;
 
 export const IP_TOS = 1;

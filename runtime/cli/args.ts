@@ -31,6 +31,8 @@ export interface RunCall extends Omit<PlainCall, "command"> {
   readonly command: "run";
   /** Reloads when a file changes. */
   readonly watch: boolean;
+  /** Keeps a status line on the terminal. */
+  readonly stats: boolean;
 }
 
 /** `portico ctl`. */
@@ -51,6 +53,7 @@ const OPTIONS = {
   version: { type: "boolean" },
   json: { type: "boolean" },
   watch: { type: "boolean" },
+  stats: { type: "boolean" },
   manifest: { type: "string" },
   socket: { type: "string" },
   to: { type: "string" },
@@ -58,7 +61,7 @@ const OPTIONS = {
 
 const EVERYWHERE: readonly string[] = ["help", "version", "json"];
 const OWN: Readonly<Record<Command, readonly string[]>> = {
-  run: ["watch"],
+  run: ["watch", "stats"],
   check: [],
   doctor: [],
   ctl: ["manifest", "socket", "to"],
@@ -90,7 +93,7 @@ export function parseCall(argv: readonly string[]): Call {
     throw usage(show(more.join(" ")), `one PATH, and nothing after ${show(path)}`);
   }
   return command === "run"
-    ? { command, path, json, watch: values["watch"] === true }
+    ? { command, path, json, watch: values["watch"] === true, stats: values["stats"] === true }
     : { command, path, json };
 }
 

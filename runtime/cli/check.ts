@@ -2,7 +2,7 @@ import { accessSync, constants } from "node:fs";
 import { dirname } from "node:path";
 import { type Adapter, type Lack, missing, type Support } from "../core/contract.ts";
 import { messageOf } from "../core/errors.ts";
-import type { ListenPlan, ServicePlan } from "../core/plan.ts";
+import type { ListenPlan, ServicePlan, SinkPlan } from "../core/plan.ts";
 import { expand } from "../manifest/expand.ts";
 import { load } from "../manifest/load.ts";
 import { prepare } from "../manifest/prepare.ts";
@@ -60,9 +60,16 @@ function findingsOf(plan: ServicePlan, adapter: Adapter): Finding[] {
       lacks: toLacks(STRATEGIES[strategy].check(plan, adapter)),
       note: describeScope(strategy, workers),
     },
-    ...plan.log.map((sink) => ({ what: `sink ${sink.name}`, lacks: toLacks(probeSink(sink)) })),
+    ...plan.log.map(findingOf),
     ...plan.listen.map((listen) => ({ what: listen.text, lacks: lacksOf(listen, adapter) })),
   ];
+}
+
+function findingOf(sink: SinkPlan): Finding {
+  const what = `sink ${sink.name}`;
+  const lacks = toLacks(probeSink(sink));
+  if (sink.optional !== true || lacks.length === 0) return { what, lacks };
+  return { what, lacks: [], note: `left out: ${lacks.map(describe).join("; ")}` };
 }
 
 function lacksOf({ endpoint, options }: ListenPlan, adapter: Adapter): Lack[] {

@@ -14,6 +14,7 @@ PORTICO_MANIFEST of the environment, or the current folder.
   --help                 prints this
 
   run --watch            reloads when the manifest or a plugin changes
+  run --stats            keeps a line on the terminal: sessions, rate, bytes
 
 The verbs of ctl; those with [SERVICE] concern all services when it is left out:
 

@@ -1,11 +1,13 @@
-import process from "node:process";
 import { setTimeout } from "node:timers";
 import type { Adapter } from "../core/contract.ts";
 import { messageOf } from "../core/errors.ts";
-import { Log, type Outlet } from "../core/log.ts";
+import { Log } from "../core/log.ts";
 import type { ServicePlan } from "../core/plan.ts";
-import { LEVELS, type Sink } from "../core/record.ts";
-import { openSinks, type SinkHost } from "../sinks/mod.ts";
+import type { SinkStatus } from "../control/control.ts";
+import { standard } from "../sinks/standard.ts";
+import { type OpenOutlet, type OpenSink, openSinks, type SinkHost, unite } from "../sinks/mod.ts";
+import type { Sink } from "../core/record.ts";
+import { isAdmin } from "../manifest/resolve.ts";
 
 /** How long the last records may take to arrive, in ms: a reader that has stopped does not hold the end up. */
 const LAST_RECORDS = 2000;
@@ -14,16 +16,19 @@ const LAST_RECORDS = 2000;
 export class Journal {
   readonly #host: SinkHost;
   /** Sinks that are open, by what they are. */
-  #opened: Map<string, Sink> = new Map();
+  #opened: Map<string, OpenSink> = new Map();
   /** By service. */
-  #outlets: ReadonlyMap<string, readonly Outlet[]> = new Map();
+  #outlets: ReadonlyMap<string, readonly OpenOutlet[]> = new Map();
   #logs: ReadonlyMap<string, Log> = new Map();
   #server: Log = new Log([], () => {});
   /** A sink may serve many logs, each of which finds it broken; it is reported once. */
   readonly #told: Set<string> = new Set();
 
-  private constructor(adapter: Adapter) {
+  readonly #tap: Sink;
+
+  private constructor(adapter: Adapter, tap: Sink) {
     this.#host = { adapter, warn };
+    this.#tap = tap;
   }
 
   /** By service. */
@@ -36,9 +41,16 @@ export class Journal {
     return this.#server;
   }
 
-  /** @throws PorticoError when a sink cannot be opened. */
-  static async open(plans: readonly ServicePlan[], adapter: Adapter): Promise<Journal> {
-    const journal = new Journal(adapter);
+  /**
+   * @param tap is given the records of level info and above where a service is an `admin`.
+   * @throws PorticoError when a sink cannot be opened.
+   */
+  static async open(
+    plans: readonly ServicePlan[],
+    adapter: Adapter,
+    tap: Sink,
+  ): Promise<Journal> {
+    const journal = new Journal(adapter, tap);
     await journal.change(plans);
     return journal;
   }
@@ -51,13 +63,18 @@ export class Journal {
    */
   async change(plans: readonly ServicePlan[]): Promise<void> {
     const opened = new Map(this.#opened);
-    const outlets = new Map<string, Outlet[]>();
+    const outlets = new Map<string, OpenOutlet[]>();
+    const tapped = plans.some(({ plugin }) => isAdmin(plugin));
+    const tap = { name: "admin", sink: this.#tap, base: this.#tap, level: "info" as const };
     try {
       for (const { name, log } of plans) {
-        outlets.set(name, await openSinks(log, this.#host, opened));
+        outlets.set(name, [
+          ...await openSinks(log, this.#host, opened),
+          ...(tapped ? [tap] : []),
+        ]);
       }
     } catch (error) {
-      for (const [key, sink] of opened) if (!this.#opened.has(key)) await sink.close?.();
+      for (const [key, { sink }] of opened) if (!this.#opened.has(key)) await sink.close?.();
       throw error;
     }
     this.#opened = opened;
@@ -69,21 +86,30 @@ export class Journal {
 
   /** Closes the sinks that no service has any more. */
   async prune(): Promise<void> {
-    const used = new Set([...this.#outlets.values()].flat().map(({ sink }) => sink));
-    const unused = [...this.#opened].filter(([, sink]) => !used.has(sink));
+    const used = new Set([...this.#outlets.values()].flat().map(({ base }) => base));
+    const unused = [...this.#opened].filter(([, { sink }]) => !used.has(sink));
     for (const [key] of unused) this.#opened.delete(key);
-    await finish(unused.map(([, sink]) => sink));
+    await finish(unused.map(([, open]) => open));
   }
 
   /** Opens log files anew; those that cannot be opened are reported and stay as they are. */
   reopen(): void {
-    for (const sink of this.#opened.values()) {
+    for (const { sink } of this.#opened.values()) {
       try {
         sink.reopen?.();
       } catch (error) {
         this.#report(messageOf(error));
       }
     }
+  }
+
+  /** How many records each sink has had to give up. */
+  status(): SinkStatus[] {
+    return [...this.#opened.values()].map(({ name, type, sink }) => ({
+      name,
+      type,
+      dropped: sink.dropped?.() ?? 0,
+    }));
   }
 
   /** Waits for the last records, but not for ever. */
@@ -100,30 +126,18 @@ export class Journal {
   #report(message: string): void {
     this.server.emit("warn", "error", { code: "SINK_FAILED", message, side: "host" });
     // Where no other sink is left, somebody may still be looking.
-    if (!this.server.wants("warn")) warn(message);
+    if (!this.server.wants("warn", "error")) warn(message);
   }
 }
 
 function warn(message: string): void {
-  process.stderr.write(`portico: ${message}\n`);
+  standard("stderr")?.push(`portico: ${message}\n`);
 }
 
-async function finish(sinks: readonly Sink[]): Promise<void> {
-  const closed = Promise.all(sinks.map((sink) => sink.close?.() ?? sink.flush?.()));
+async function finish(sinks: readonly OpenSink[]): Promise<void> {
+  const closed = Promise.all(sinks.map(({ sink }) => sink.close?.() ?? sink.flush?.()));
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise((resolve) => timer = setTimeout(resolve, LAST_RECORDS));
   await Promise.race([closed, late]);
   clearTimeout(timer);
-}
-
-/** Each sink once, at the least of its levels. */
-function unite(outlets: readonly Outlet[]): Outlet[] {
-  const bySink = new Map<Sink, Outlet>();
-  for (const outlet of outlets) {
-    const other = bySink.get(outlet.sink);
-    if (other === undefined || LEVELS.indexOf(outlet.level) < LEVELS.indexOf(other.level)) {
-      bySink.set(outlet.sink, outlet);
-    }
-  }
-  return [...bySink.values()];
 }

@@ -19,6 +19,7 @@ import { loadAdapter } from "./adapter.ts";
 import type { RunCall } from "./args.ts";
 import { releaseHeap } from "./heap.ts";
 import { Journal } from "./journal.ts";
+import { Tap } from "./operator.ts";
 import { onSignals } from "./signals.ts";
 import { inherit, isSuccessor, type Predecessor } from "./succession.ts";
 import { read, type Reading, Supervisor } from "./supervisor.ts";
@@ -46,14 +47,15 @@ export async function run(call: RunCall): Promise<number> {
 }
 
 async function serve(
-  { path, json, watch }: RunCall,
+  { path, json, watch, stats }: RunCall,
   reading: Reading,
   adapter: Adapter,
   predecessor: Predecessor | undefined,
 ): Promise<number> {
   const { plan } = reading;
   if (plan.umask !== undefined) process.umask(plan.umask);
-  const journal = await Journal.open(plan.services, adapter);
+  const tap = new Tap();
+  const journal = await Journal.open(plan.services, adapter, tap.sink);
   const release = survive(journal);
   // A server of which nothing keeps the event loop alive (FFI sockets) is a server all the same.
   const alive = setInterval(() => {}, 2 ** 30);
@@ -64,6 +66,7 @@ async function serve(
   });
   const server = new Server({
     adapter,
+    operator: tap,
     worker: fileURLToPath(new URL("./worker.ts", import.meta.url).href),
     inherit: async ({ endpoint }) => inheritedFor(endpoint, await adapter.descriptors()),
   });
@@ -71,6 +74,7 @@ async function serve(
     { path, json, watch, pid: process.pid, adapter, server, journal, notifier, end },
     reading,
   );
+  tap.attach(supervisor);
   const reload = (): Promise<void> => supervisor.reload().then(() => {}, () => {});
   let started = false;
   const silence = onSignals({
@@ -91,6 +95,7 @@ async function serve(
   });
   let control: ControlSocket | undefined;
   let unwatch: (() => void) | undefined;
+  let unshow: (() => void) | undefined;
   // Until it serves, the sockets are its predecessor's; in the end they may be a successor's.
   let borrowed = predecessor !== undefined;
   let handed = false;
@@ -121,10 +126,15 @@ async function serve(
       const { watchFiles } = await import("./watch.ts");
       unwatch = watchFiles(() => supervisor.files(), reload);
     }
+    if (stats) {
+      const { showStats } = await import("./stats.ts");
+      unshow = showStats(() => server.status());
+    }
     if (inetd) void untilIdle(reading, server).then(() => end("idle", false));
     const last = await ended.promise;
     handed = last.handed;
     unwatch?.();
+    unshow?.();
     await notifier.stopping();
     // A successor has the control socket already; else whoever looks on hears when it is over.
     if (handed) await control?.close(true);
@@ -140,6 +150,7 @@ async function serve(
       notifier.close(),
     ]);
     clearInterval(alive);
+    tap.close();
     silence();
     release();
     await journal.close();

@@ -26,6 +26,9 @@ export function renderStatus(status: ServerStatus): string {
   if (workers.length > 0) {
     text += `\n${columns([["worker", "pid", "state", "live", "served", "up"], ...workers])}`;
   }
+  const lossy = status.sinks.filter(({ dropped }) => dropped > 0)
+    .map(({ name, type, dropped }) => [name, type, String(dropped)]);
+  if (lossy.length > 0) text += `\n${columns([["sink", "type", "dropped"], ...lossy])}`;
   return text;
 }
 

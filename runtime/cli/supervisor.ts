@@ -47,8 +47,9 @@ export interface SupervisorInput {
 export async function read(path: string, json: boolean, versions?: Versions): Promise<Reading> {
   const source = await load(path, process.env, versions?.of);
   const whole = expand(source);
-  const plan = { ...whole, services: whole.services.map((service) => logged(service, json)) };
-  return { source, plan, services: await prepare(plan, source, versions?.of) };
+  const given = { ...whole, services: whole.services.map((service) => logged(service, json)) };
+  const services = await prepare(given, source, versions?.of);
+  return { source, plan: { ...given, services: services.map(({ plan }) => plan) }, services };
 }
 
 function logged(plan: ServicePlan, json: boolean): ServicePlan {
@@ -119,6 +120,7 @@ export class Supervisor implements Control {
       manifest: this.#reading.source.file,
       uptime: Math.floor(process.uptime()),
       services: this.#input.server.status(),
+      sinks: this.#input.journal.status(),
     };
   }
 

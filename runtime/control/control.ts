@@ -1,5 +1,6 @@
 /** What an operator can ask of a server that runs. `portico ctl` asks it over the control socket. */
 import type { StrategyName } from "../core/plan.ts";
+import type { Tally } from "../core/tally.ts";
 
 /** The runtimes that a successor can be started on. */
 export type RuntimeName = "node" | "bun" | "deno";
@@ -35,6 +36,10 @@ export interface ServiceStatus {
   readonly restarts: number;
   readonly bytesIn: number;
   readonly bytesOut: number;
+  readonly datagramsIn: number;
+  readonly datagramsOut: number;
+  /** Why sessions were refused and have ended, which errors there were, how long sessions took. */
+  readonly tally: Tally;
 }
 
 /** The whole server. */
@@ -48,6 +53,16 @@ export interface ServerStatus {
   /** Seconds since the start. */
   readonly uptime: number;
   readonly services: readonly ServiceStatus[];
+  readonly sinks: readonly SinkStatus[];
+}
+
+/** One sink that is open. */
+export interface SinkStatus {
+  /** In `sinks`, or its type. */
+  readonly name: string;
+  readonly type: string;
+  /** Records that it has had to give up since it was opened. */
+  readonly dropped: number;
 }
 
 /** What a reload has come to: names of services. */

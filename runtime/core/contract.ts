@@ -10,9 +10,20 @@
  * - a chunk is lent until `data` returns; where {@link Features.lends} is false it may be kept;
  * - a callback never throws: the core catches what plugins throw.
  */
-import type { Address, Endpoint, InternetEndpoint, Transport, UnixEndpoint } from "./endpoint.ts";
+import type {
+  Address,
+  Endpoint,
+  InternetEndpoint,
+  TlsClient,
+  Transport,
+  UnixEndpoint,
+} from "./endpoint.ts";
 import type { Descriptors, Inherited } from "./descriptors.ts";
 import type { PorticoError } from "./errors.ts";
+import type { HttpListener, HttpTable } from "./exchange.ts";
+import type { OptionName, SocketOptions } from "./options.ts";
+
+export type { OptionName, SocketOptions } from "./options.ts";
 
 /** What can be listened on or connected to by name. */
 export type NamedEndpoint = InternetEndpoint | UnixEndpoint;
@@ -119,50 +130,15 @@ export interface DatagramSocket {
 export interface DialedSocket extends DatagramSocket {
   /** Where {@link Adapter.dial} was to go, as an address. */
   readonly target: Address;
+  /**
+   * Sends one datagram to {@link target} at once, behind what was sent before. False when the kernel
+   * has no room for it now: nothing has gone out then, and nobody tells when there is room again.
+   * Where the kernel cannot be asked (there is no FFI), what it refuses comes as a failure.
+   *
+   * @throws PorticoError when it was refused: EMSGSIZE, ECONNREFUSED, ENOENT …
+   */
+  offer(bytes: Uint8Array): boolean;
 }
-
-/** Options of a socket, as the manifest names them. What is undefined stays as the system has it. */
-export interface SocketOptions {
-  /** Connections the kernel holds before they are accepted; listen(2). */
-  readonly backlog?: number;
-  /** TCP_NODELAY, tcp(7). On when silent: writes are gathered already. */
-  readonly noDelay?: boolean;
-  /** Milliseconds of silence before the first keep-alive probe: SO_KEEPALIVE with TCP_KEEPIDLE; 0 is off. */
-  readonly keepAlive?: number;
-  /** SO_RCVBUF in bytes; the kernel doubles it, and caps it at net.core.rmem_max; socket(7). */
-  readonly receiveBuffer?: number;
-  /** SO_SNDBUF in bytes; likewise with wmem_max. */
-  readonly sendBuffer?: number;
-  /** SO_REUSEPORT: several sockets on one port, the kernel spreads the load. */
-  readonly reusePort?: boolean;
-  /** IPV6_V6ONLY: an IPv6 socket takes no IPv4; ipv6(7). */
-  readonly ipv6Only?: boolean;
-  /** Permissions of the socket file, as chmod(2) takes them. */
-  readonly mode?: number;
-  /** IP_TTL or IPV6_UNICAST_HOPS. */
-  readonly ttl?: number;
-  /** SO_BROADCAST: may send to broadcast addresses. */
-  readonly broadcast?: boolean;
-  /** Multicast groups to join, each `GROUP` or `GROUP%INTERFACE-ADDRESS`. */
-  readonly multicast?: readonly string[];
-  /** IP_MULTICAST_TTL. */
-  readonly multicastTtl?: number;
-  /** IP_MULTICAST_LOOP. */
-  readonly multicastLoopback?: boolean;
-  /** SO_BINDTODEVICE: the name of a network interface. */
-  readonly device?: string;
-  /** TCP_DEFER_ACCEPT: milliseconds to wait for data before a connection is accepted; rounded up to seconds. */
-  readonly deferAccept?: number;
-  /** TCP_FASTOPEN: the length of its queue. */
-  readonly fastOpen?: number;
-  /** TCP_USER_TIMEOUT: milliseconds that sent data may stay unacknowledged. */
-  readonly userTimeout?: number;
-  /** DSCP code point, 0 to 63: the upper six bits of IP_TOS or IPV6_TCLASS. */
-  readonly dscp?: number;
-}
-
-/** The name of a socket option. */
-export type OptionName = keyof SocketOptions;
 
 /** Why something cannot be done here, and what would help. */
 export interface Lack {
@@ -212,15 +188,28 @@ export interface Adapter {
     options: SocketOptions,
   ): Promise<DatagramSocket>;
   /**
-   * Connects a stream. `open` is called before it resolves, with `data` in {@link Connection.data}.
+   * Opens a listener for `http` and `http+unix`. Its socket is a stream listener's in every other way.
    *
-   * @throws PorticoError ECONNREFUSED, ENOENT, ETIMEDOUT (after `timeout` ms), ENOTFOUND …
+   * @throws PorticoError of side `config` when it cannot.
+   */
+  serve(
+    endpoint: BindableEndpoint,
+    table: HttpTable,
+    options: SocketOptions,
+  ): Promise<HttpListener>;
+  /**
+   * Connects a stream. `open` is called before it resolves, with `data` in {@link Connection.data}.
+   * To a `tls` endpoint it is a connection whose handshake is done, and which has no half-close.
+   *
+   * @param tls for a `tls` endpoint.
+   * @throws PorticoError ECONNREFUSED, ENOENT, ETIMEDOUT (after `timeout` ms), ENOTFOUND, TLS_FAILED …
    */
   connect(
     endpoint: NamedEndpoint,
     table: StreamTable,
     data: unknown,
     timeout?: number,
+    tls?: TlsClient,
   ): Promise<void>;
   /**
    * A datagram socket of our own that sends to `endpoint` and receives its answers; others are not

@@ -66,7 +66,9 @@ export class DatagramSession extends BaseSession implements Waiting {
     if (this.over) return false;
     const bytes = toBytes(data);
     this.bytesOut += bytes.length;
-    this.service.counters.bytesOut += bytes.length;
+    const { counters } = this.service;
+    counters.bytesOut += bytes.length;
+    counters.datagramsOut++;
     return this.#socket.send(bytes, this.remote);
   }
 

@@ -5,12 +5,12 @@
  */
 import type { BindableEndpoint, DatagramSocket, DatagramTable } from "./contract.ts";
 import type { Listener, SocketOptions, StreamTable } from "./contract.ts";
-import type { Address } from "./endpoint.ts";
+import type { Address, Credentials } from "./endpoint.ts";
 import type { PorticoError } from "./errors.ts";
 
 /** A socket that is there already: inherited, handed over, or a duplicate of one of ours. */
 export interface Inherited {
-  readonly transport: "tcp" | "unix" | "udp" | "unixgram";
+  readonly transport: "tcp" | "unix" | "udp" | "unixgram" | "http" | "http+unix";
   /** Whoever is given it owns it, and closes it. */
   readonly fd: number;
   /** What it is bound to. */
@@ -76,6 +76,8 @@ export interface Descriptors {
    * @throws PorticoError EPIPE when the other end is closed.
    */
   take(from: number, wait?: boolean): number;
+  /** Who has connected to a Unix stream; undefined where the kernel does not say. */
+  credentials(fd: number): Credentials | undefined;
   /** @throws PorticoError NOT_SUPPORTED for what is no socket, or one of another family or type. */
   inspect(fd: number): Inspected;
   /**

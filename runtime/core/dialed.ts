@@ -94,7 +94,7 @@ export class Dialed {
     session.reason ??= "error";
     if (hooks.error === undefined) service.report(hookError(thrown), session.id);
     else {
-      service.counters.errors++;
+      service.countError(hookError(thrown));
       // What the hook throws itself is only reported.
       const reporter: Caller<DialedSession> = {
         ...this.#caller,

@@ -30,6 +30,19 @@ export interface InheritedEndpoint {
   readonly name: string;
 }
 
+/** What a client of TLS brings along, and whom it trusts. Certificates and keys are PEM. */
+export interface TlsClient {
+  /** The authorities that are trusted in the place of the runtime's own. */
+  readonly ca?: string;
+  /** Who we are, where the server asks; with {@link key}. */
+  readonly cert?: string;
+  readonly key?: string;
+  /** The name that the server's certificate has to have, and that it is told (SNI); the endpoint's host when silent. */
+  readonly serverName?: string;
+  /** False takes any certificate: whoever is in between can read along. */
+  readonly rejectUnauthorized?: boolean;
+}
+
 /** Where a service listens, as the manifest says it. */
 export type Endpoint = InternetEndpoint | UnixEndpoint | InheritedEndpoint;
 
@@ -187,6 +200,23 @@ export class Address {
   toString(): string {
     if (this.host === "") return `${this.transport}:${this.path}`;
     return `${this.transport}://${bracket(this.host)}:${this.port}`;
+  }
+}
+
+/** Who a peer was when it connected, as the kernel of this machine knows it: SO_PEERCRED of unix(7). */
+export interface Credentials {
+  readonly uid: number;
+  readonly gid: number;
+  readonly pid: number;
+}
+
+/** The address of such a peer. Nobody is asked who he is unless a sink wants to know. */
+export class KnownPeer extends Address {
+  readonly credentials: Credentials;
+
+  constructor({ transport, host, port, path }: Address, credentials: Credentials) {
+    super(transport, host, port, path);
+    this.credentials = credentials;
   }
 }
 

@@ -23,6 +23,7 @@ export const CODES = {
   WRITE_LIMIT: ["peer", "the peer reads too slowly: the write buffer is full"],
   PEER_UNNAMED: ["peer", "the sender has no address to answer to"],
   PEER_BUSY: ["peer", "the peer's queue is full"],
+  TLS_FAILED: ["peer", "the TLS handshake failed"],
   // The plugin.
   HOOK_FAILED: ["plugin", "a hook of the plugin failed"],
   EMSGSIZE: ["plugin", "a datagram is larger than the transport carries"],

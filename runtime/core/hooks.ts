@@ -38,7 +38,7 @@ export function ownFields(fields: Fields, more: readonly string[] = []): Fields 
 /** Makes the plugin's own log. */
 export function makeLogger(log: Log, service: string, session?: number): Logger {
   const say = (level: Level, text: string, fields: Fields = {}): void => {
-    if (!log.wants(level)) return;
+    if (!log.wants(level, "log", session)) return;
     log.emit(level, "log", {
       service,
       ...(session !== undefined && { session }),

@@ -1,6 +1,7 @@
 import { messageOf } from "./errors.ts";
 import {
   type EventName,
+  EVENTS,
   type Fields,
   type Level,
   LEVELS,
@@ -12,12 +13,35 @@ import {
 const RANK: Readonly<Record<Level, number>> = { debug: 0, info: 1, warn: 2, error: 3 };
 const SILENT = 4;
 
-/** A sink with the least level that it wants. */
-export interface Outlet {
+/** The least level that is wanted, by event; of an event that is not named nothing is. */
+export type Levels = Readonly<Partial<Record<EventName, Level>>>;
+
+/** What is wanted of all that could be said. */
+export interface Wanted {
+  /** One for all events, or by event. */
+  readonly level: Level | Levels;
+  /**
+   * Of how many sessions, 0 to 1; all when silent. It is decided by the session's number, so that its
+   * records stay together. Warnings, errors and what belongs to no session always pass.
+   */
+  readonly sample?: number | undefined;
+  /** Also who the peers of Unix streams are, which has to be asked for when they connect. */
+  readonly user?: boolean | undefined;
+}
+
+/** A sink with what it wants. */
+export interface Outlet extends Wanted {
   /** For the report when it fails: `console`, `file`, or the name in `sinks`. */
   readonly name: string;
   readonly sink: Sink;
-  readonly level: Level;
+}
+
+interface Open {
+  readonly name: string;
+  readonly sink: Sink;
+  readonly least: Record<EventName, number>;
+  readonly sample: number;
+  broken: boolean;
 }
 
 /**
@@ -25,36 +49,52 @@ export interface Outlet {
  * before fields are put together on a hot path.
  */
 export class Log {
-  readonly #outlets: { name: string; sink: Sink; level: number; broken: boolean }[];
+  readonly #outlets: readonly Open[];
   readonly #broken: (name: string, error: unknown) => void;
-  #threshold: number;
+  /** What any of them wants. */
+  #least: Record<EventName, number>;
+  #sample: number;
+  /** Whether any sink wants to know who the peers of Unix streams are. */
+  readonly asksUser: boolean;
 
   /** @param broken is told once for each sink that throws. */
   constructor(outlets: readonly Outlet[], broken: (name: string, error: unknown) => void) {
-    this.#outlets = outlets.map(({ name, sink, level }) => ({
+    this.#outlets = outlets.map(({ name, sink, level, sample = 1 }) => ({
       name,
       sink,
-      level: RANK[level],
+      least: byEvent((event) => rankOf(typeof level === "string" ? level : level[event])),
+      sample,
       broken: false,
     }));
+    this.asksUser = outlets.some(({ user }) => user === true);
     this.#broken = broken;
-    this.#threshold = this.#lowest();
+    this.#least = this.#lowest();
+    this.#sample = this.#widest();
   }
 
-  /** Whether any sink takes records of this level. */
-  wants(level: Level): boolean {
-    return RANK[level] >= this.#threshold;
-  }
-
-  /** The least level that any sink takes; undefined when none takes anything. */
-  get level(): Level | undefined {
-    return LEVELS[this.#threshold];
-  }
-
-  /** Makes one record and gives it to each sink that wants its level. Never throws. */
-  emit(level: Level, event: EventName, fields: Fields): void {
+  /** Whether any sink takes this event of this level, and of this session. */
+  wants(level: Level, event: EventName, session?: number): boolean {
     const rank = RANK[level];
-    if (rank < this.#threshold) return;
+    return rank >= this.#least[event] && passes(this.#sample, rank, session);
+  }
+
+  /** What any sink takes; undefined when none takes anything. For a log that sends its records here. */
+  get wanted(): Wanted | undefined {
+    const levels = EVENTS.flatMap((event) => {
+      const level = LEVELS[this.#least[event]];
+      return level === undefined ? [] : [[event, level] as const];
+    });
+    if (levels.length === 0) return undefined;
+    return {
+      level: Object.fromEntries(levels),
+      sample: this.#sample,
+      ...(this.asksUser && { user: true }),
+    };
+  }
+
+  /** Makes one record and gives it to each sink that wants it. Never throws. */
+  emit(level: Level, event: EventName, fields: Fields): void {
+    if (RANK[level] < this.#least[event]) return;
     this.pass({ time: Date.now(), level, event, ...fields });
   }
 
@@ -62,23 +102,45 @@ export class Log {
   pass(record: LogRecord): void {
     const rank = RANK[record.level];
     for (const outlet of this.#outlets) {
-      if (outlet.broken || rank < outlet.level) continue;
+      if (outlet.broken || rank < outlet.least[record.event]) continue;
+      if (!passes(outlet.sample, rank, record.session)) continue;
       try {
         outlet.sink.write(record);
       } catch (error) {
         outlet.broken = true;
-        this.#threshold = this.#lowest();
+        this.#least = this.#lowest();
+        this.#sample = this.#widest();
         this.#broken(outlet.name, error);
       }
     }
   }
 
-  #lowest(): number {
-    return this.#outlets.reduce(
-      (least, outlet) => outlet.broken ? least : Math.min(least, outlet.level),
-      SILENT,
-    );
+  get #sound(): readonly Open[] {
+    return this.#outlets.filter(({ broken }) => !broken);
   }
+
+  #lowest(): Record<EventName, number> {
+    return byEvent((event) => Math.min(SILENT, ...this.#sound.map(({ least }) => least[event])));
+  }
+
+  #widest(): number {
+    return Math.max(0, ...this.#sound.map(({ sample }) => sample));
+  }
+}
+
+function byEvent(rank: (event: EventName) => number): Record<EventName, number> {
+  const entries = EVENTS.map((event) => [event, rank(event)] as const);
+  return Object.fromEntries(entries) as Record<EventName, number>;
+}
+
+function rankOf(level: Level | undefined): number {
+  return level === undefined ? SILENT : RANK[level];
+}
+
+/** Numbers follow each other, so they are scattered: Knuth's multiplicative hash, as a share of 2³². */
+function passes(sample: number, rank: number, session: number | undefined): boolean {
+  if (sample === 1 || session === undefined || rank >= RANK.warn) return true;
+  return (Math.imul(session, 0x9e3779b1) >>> 0) < sample * 2 ** 32;
 }
 
 /** The fields of an `error` record. */

@@ -58,6 +58,7 @@ export class Packets {
   #arrive(socket: DatagramSocket, bytes: Uint8Array, from: Address): void {
     const { access, counters, gather, hooks } = this.service;
     counters.bytesIn += bytes.length;
+    counters.datagramsIn++;
     const session = new DatagramSession(this, socket, from, bytes.length);
     gather.enter();
     const rule = access.empty ? undefined : access.refuses(from.host);
@@ -112,7 +113,7 @@ export class Packets {
   }
 
   #refuse(session: DatagramSession, why: { rule: string } | { limit: string }): void {
-    this.service.counters.refused++;
+    this.service.countRefusal(why);
     session.over = true;
     recordArrival(this.service, "debug", "refuse", session, why);
     this.service.leave(session, undefined);
@@ -134,7 +135,7 @@ export class Packets {
   #serve(session: DatagramSession, bytes: Uint8Array): void {
     const { counters, hooks } = this.service;
     counters.served++;
-    if (this.service.log.wants("debug")) {
+    if (this.service.log.wants("debug", "open") || this.service.log.wants("debug", "close")) {
       session.begin();
       recordArrival(this.service, "debug", "open", session);
     }
@@ -180,7 +181,7 @@ export class Packets {
     session.over = true;
     session.signalEnd("done");
     session.reason ??= "done";
-    if (this.service.log.wants("debug")) {
+    if (this.service.log.wants("debug", "close")) {
       recordClose(this.service, "debug", session, session.age);
     }
     this.service.leaveTurn(session);
@@ -199,7 +200,7 @@ export class Packets {
     const { hooks } = service;
     session.reason ??= "error";
     if (hooks.error === undefined) return service.report(hookError(thrown), session.id);
-    service.counters.errors++;
+    service.countError(hookError(thrown));
     // What the hook throws itself is only reported.
     const reporter: Caller<DatagramSession> = {
       gather: service.gather,

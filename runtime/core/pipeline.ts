@@ -18,7 +18,7 @@ import { drainSessions } from "./drain.ts";
 import { PorticoError } from "./errors.ts";
 import { hookError, isOver, isPromise } from "./hooks.ts";
 import type { LimitName } from "./limits.ts";
-import { recordArrival, recordClose } from "./records.ts";
+import { recordArrival, recordEnd } from "./records.ts";
 import { keep } from "./keep.ts";
 import type { Service } from "./service.ts";
 
@@ -104,7 +104,7 @@ export class Pipeline {
   }
 
   #refuse(session: StreamSession, why: { rule: string } | { limit: string }): void {
-    this.service.counters.refused++;
+    this.service.countRefusal(why);
     recordArrival(this.service, this.service.level, "refuse", session, why);
     session.kill("refused", true);
   }
@@ -214,7 +214,7 @@ export class Pipeline {
       return this.cut(session, "error", hookError(thrown));
     }
     session.failed = true;
-    this.service.counters.errors++;
+    this.service.countError(hookError(thrown));
     session.blame("error");
     callHook(this.#caller, session, () => hooks.error!(session, thrown), () => {
       // Before setup has come back there is nothing to end in order.
@@ -278,7 +278,7 @@ export class Pipeline {
     this.service.counters.bytesOut += session.bytesOut;
     this.deadlines.remove(session);
     const age = this.deadlines.readClock() - session.opened;
-    if (session.served) recordClose(this.service, this.service.level, session, age);
+    if (session.served) recordEnd(this.service, session, age);
     this.service.leave(session, session.placed ? session.source : undefined);
   }
 

@@ -5,7 +5,7 @@
  */
 import type { SocketOptions } from "./contract.ts";
 import type { Endpoint } from "./endpoint.ts";
-import type { Level } from "./record.ts";
+import type { EventName, Level } from "./record.ts";
 
 /** A whole manifest. */
 export interface Plan {
@@ -78,8 +78,18 @@ export interface SinkPlan {
   /** Its name in `sinks`, or its type when inline. */
   readonly name: string;
   readonly type: string;
+  /** The module of a type that a plugin provides, with the manifest's folder. */
+  readonly module?: { readonly url: string; readonly folder: string };
   readonly level: Level;
-  /** What the type takes beside `type` and `level`; checked by the type's own schema. */
+  /** Only these events. */
+  readonly events?: readonly EventName[];
+  /** Only these fields of `open`, `close` and `refuse`; `sinks/policies.ts` knows xinetd's words. */
+  readonly fields?: readonly string[];
+  /** The share of sessions whose records it gets, 0 to 1. */
+  readonly sample?: number;
+  /** When it cannot be opened it is left out. */
+  readonly optional?: boolean;
+  /** What the type takes beside `type` and the policies; checked by the type's own schema. */
   readonly options: Readonly<Record<string, unknown>>;
 }
 

@@ -1,4 +1,4 @@
-import type { Address } from "./endpoint.ts";
+import type { Address, Endpoint } from "./endpoint.ts";
 import type { Codec } from "./codec.ts";
 import type { Fields } from "./record.ts";
 
@@ -37,7 +37,7 @@ export interface Logger {
 
 /** Who asks to be served, before any work has been done for them. */
 export interface Peer {
-  readonly kind: "stream" | "datagram";
+  readonly kind: "stream" | "datagram" | "http";
   readonly remote: Address;
   readonly local: Address;
 }
@@ -96,6 +96,24 @@ export interface Session<State = unknown> extends AsyncIterable<Uint8Array> {
   frames(codec: Codec): AsyncIterableIterator<Uint8Array>;
 }
 
+/** One HTTP request: what it has in common with other sessions. */
+export interface RequestSession extends Peer {
+  /** As {@link Session.id}. */
+  readonly id: number;
+  readonly kind: "http";
+  /**
+   * Aborts when the peer has gone, or the server stops and its time is over (reason `drain`). Deno
+   * says on stderr, the first time, that its flag `--unstable-no-legacy-abort` belongs to it.
+   */
+  readonly signal: AbortSignal;
+  readonly log: Logger;
+}
+
+/** What `fetch` is given beside the request; in a Hono app it is `c.env`. */
+export interface RequestInfo {
+  readonly session: RequestSession;
+}
+
 /**
  * What a service does with its sessions, in the order of `socketserver`: verify, setup, handle,
  * finish; and error. All are optional but one of `data`, `handle` and `fetch`. A hook that throws or
@@ -125,8 +143,11 @@ export interface Hooks<State = unknown> {
    * A plugin that serves datagrams too has `data` or `handle` beside it.
    */
   take?(session: Session<State>, fd: number): Fields | void | Promise<Fields | void>;
-  /** HTTP: a Hono app's `fetch` fits as it is. */
-  fetch?(request: Request, info: unknown): Response | Promise<Response>;
+  /**
+   * HTTP: each request; a Hono app's `fetch` fits as it is. `verify` is asked before it; there is no
+   * `setup` and no `finish`. What throws is answered with 500.
+   */
+  fetch?(request: Request, info: RequestInfo): Response | Promise<Response>;
   /** Always, once, if `setup` came back. */
   finish?(session: Session<State>): void | Promise<void>;
   /** A hook threw. When silent it is logged; the session ends either way. */
@@ -145,6 +166,8 @@ export interface StartContext<Options> {
   readonly folder: string;
   /** Records of the service itself. */
   readonly log: Logger;
+  /** The server itself; for the plugin `admin` of this package, and no other. */
+  readonly server?: unknown;
   /** Aborts when the service stops. */
   readonly signal: AbortSignal;
   /**
@@ -182,6 +205,11 @@ export interface Plugin<Options = unknown, State = unknown> {
   readonly transports: readonly ("stream" | "datagram" | "http")[];
   /** Checks and completes the manifest's `options`. Without it, `options` has to be empty. */
   readonly options?: StandardSchema<Options>;
+  /**
+   * Why these options cannot go with these endpoints, as what would be right; undefined when they can.
+   * Asked before anything is bound.
+   */
+  readonly fits?: (options: Options, listen: readonly Endpoint[]) => string | undefined;
   /** 1 when silent: {@link API}. */
   readonly api?: number;
   /** Runs once in each worker, and returns the hooks. State that it closes over belongs to the service. */

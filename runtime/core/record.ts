@@ -5,22 +5,26 @@ export type Level = "debug" | "info" | "warn" | "error";
 export const LEVELS: readonly Level[] = ["debug", "info", "warn", "error"];
 
 /** What can happen. The set is part of the contract: sinks and their readers depend on it. */
-export type EventName =
-  | "start"
-  | "listening"
-  | "ready"
-  | "open"
-  | "close"
-  | "refuse"
-  | "error"
-  | "log"
-  | "status"
-  | "reload"
-  | "suspend"
-  | "resume"
-  | "worker"
-  | "drain"
-  | "stop";
+export const EVENTS = [
+  "start",
+  "listening",
+  "ready",
+  "open",
+  "close",
+  "refuse",
+  "error",
+  "log",
+  "status",
+  "reload",
+  "suspend",
+  "resume",
+  "worker",
+  "drain",
+  "stop",
+] as const;
+
+/** One of {@link EVENTS}. */
+export type EventName = typeof EVENTS[number];
 
 /**
  * One event with its fields. Words are a sink's choice. Values are JSON values; an absent field is

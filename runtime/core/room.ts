@@ -1,6 +1,7 @@
 import { Gate } from "./limits.ts";
 import { Parking } from "./parking.ts";
 import type { ServicePlan } from "./plan.ts";
+import { newTally, type Tally } from "./tally.ts";
 import { Turns } from "./turns.ts";
 
 /** What a service has done since its start. */
@@ -13,6 +14,26 @@ export interface Counters {
   /** Bytes of datagrams at once, of streams when they have ended. */
   bytesIn: number;
   bytesOut: number;
+  datagramsIn: number;
+  datagramsOut: number;
+}
+
+/** Nothing counted yet. */
+export function newCounters(): Counters {
+  return {
+    served: 0,
+    refused: 0,
+    errors: 0,
+    bytesIn: 0,
+    bytesOut: 0,
+    datagramsIn: 0,
+    datagramsOut: 0,
+  };
+}
+
+/** Adds what counters have grown by. */
+export function addCounters(total: Counters, growth: Counters): void {
+  for (const name of Object.keys(growth) as (keyof Counters)[]) total[name] += growth[name];
 }
 
 /**
@@ -25,6 +46,7 @@ export class Room {
   /** Sessions that wait for room at the gate (`"overflow": "hold"`), in the order of arrival. */
   readonly parked: Parking;
   readonly counters: Counters;
+  readonly tally: Tally;
   readonly #plan: ServicePlan;
 
   /** @param before what it takes over, where the plan has not changed. */
@@ -32,8 +54,8 @@ export class Room {
     const { limits, concurrency } = plan;
     const old = before === undefined ? undefined : before.#plan;
     this.#plan = plan;
-    this.counters = before?.counters ??
-      { served: 0, refused: 0, errors: 0, bytesIn: 0, bytesOut: 0 };
+    this.counters = before?.counters ?? newCounters();
+    this.tally = before?.tally ?? newTally();
     const same = old !== undefined && (["sessions", "perSource", "rate"] as const)
       .every((name) => JSON.stringify(old.limits[name]) === JSON.stringify(limits[name]));
     this.gate = same ? before!.gate : new Gate(limits, () => performance.now());

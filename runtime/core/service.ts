@@ -11,6 +11,7 @@ import type { Hooks, Logger } from "./plugin.ts";
 import type { Level } from "./record.ts";
 import type { Recorded } from "./records.ts";
 import { type Counters, Room } from "./room.ts";
+import { count, countEnd } from "./tally.ts";
 import type { Turns } from "./turns.ts";
 
 /** What a service is built from. */
@@ -106,11 +107,27 @@ export class Service {
     return makeLogger(this.log, this.plan.name, session);
   }
 
+  /** One session, or what wanted to be one, was turned away. */
+  countRefusal(why: { rule: string } | { limit: string }): void {
+    this.counters.refused++;
+    count(this.room.tally, "refused", "rule" in why ? why.rule : why.limit);
+  }
+
+  countError({ code, side }: PorticoError): void {
+    this.counters.errors++;
+    count(this.room.tally, "errors", `${code} ${side}`);
+  }
+
+  /** A session that was served is over. */
+  countEnd(reason: string | undefined, durationMs: number): void {
+    countEnd(this.room.tally, reason ?? "done", durationMs);
+  }
+
   /** An `error` record, at the level of the side at fault. */
   report(error: PorticoError, session?: number): void {
-    this.counters.errors++;
+    this.countError(error);
     const level = LEVEL_OF[error.side];
-    if (!this.log.wants(level)) return;
+    if (!this.log.wants(level, "error", session)) return;
     this.log.emit(level, "error", {
       service: this.plan.name,
       ...(session !== undefined && { session }),

@@ -14,7 +14,7 @@ import type { AdmitTable, Descriptors, Origin } from "./descriptors.ts";
 import { LAST_WORDS } from "./drain.ts";
 import { hookError, isOver, ownFields } from "./hooks.ts";
 import type { LimitName } from "./limits.ts";
-import { recordArrival, recordClose } from "./records.ts";
+import { recordArrival, recordEnd } from "./records.ts";
 import type { Service } from "./service.ts";
 import { TakenSession } from "./taken.ts";
 
@@ -102,7 +102,7 @@ export class Takings {
   }
 
   #refuse(session: TakenSession, why: { rule: string } | { limit: string }): void {
-    this.service.counters.refused++;
+    this.service.countRefusal(why);
     recordArrival(this.service, this.service.level, "refuse", session, why);
     session.finish("refused");
     this.#close(session);
@@ -157,7 +157,7 @@ export class Takings {
     if (session.over && isOver(thrown)) return;
     session.reason ??= "error";
     if (hooks.error === undefined) return service.report(hookError(thrown), session.id);
-    service.counters.errors++;
+    service.countError(hookError(thrown));
     // What the hook throws itself is only reported.
     const reporter: Caller<TakenSession> = {
       gather: service.gather,
@@ -184,7 +184,7 @@ export class Takings {
     this.#descriptors.close(session.fd);
     if (session.turn) {
       this.service.leaveTurn(session);
-      recordClose(this.service, this.service.level, session, session.age, session.found);
+      recordEnd(this.service, session, session.age, session.found);
     }
     this.service.leave(session, session.placed ? session.source : undefined);
     this.#live.down();

@@ -80,7 +80,7 @@ class Expander {
     this.#refused = refused;
     this.#endpoints = new Endpoints(report);
     const stdio = manifest.services.some(([, { listen }]) => namesStdio(listen));
-    this.#outlets = new Outlets(report, manifest.sinks, stdio);
+    this.#outlets = new Outlets(report, manifest.sinks, manifest.plugins, stdio);
     this.#log = this.#outlets.read(manifest.defaults.log ?? "console", ["defaults", "log"]);
     this.#checkRules(manifest.defaults.access, ["defaults", "access"]);
   }

@@ -34,18 +34,29 @@ function convert(schema: v.GenericSchema): JsonSchema {
 
 /** A sink takes what its type takes. */
 function sinks(): JsonSchema {
-  return {
-    anyOf: Object.entries(SINK_TYPES).map(([type, { schema }]) => {
-      const { properties, required = [] } = convert(schema);
-      const { level } = sink.entries;
-      return {
-        type: "object",
-        properties: { type: { const: type }, level: convert(level), ...properties },
-        required: ["type", ...required],
-        additionalProperties: false,
-      };
-    }),
+  const { type: name, ...policies } = sink.entries;
+  const common = Object.fromEntries(
+    Object.entries(policies).map(([key, schema]) => [key, convert(schema)]),
+  );
+  const own = Object.entries(SINK_TYPES).map(([type, { schema }]) => {
+    const { properties, required = [] } = convert(schema);
+    return {
+      type: "object" as const,
+      properties: { type: { const: type }, ...common, ...properties },
+      required: ["type", ...required],
+      additionalProperties: false,
+    };
+  });
+  // A name of "sinks", or the type of a plugin: what that takes is its own affair.
+  const other = {
+    type: "object" as const,
+    properties: {
+      type: { ...convert(name), not: { enum: Object.keys(SINK_TYPES) } },
+      ...common,
+    },
+    required: ["type"],
   };
+  return { anyOf: [...own, other] };
 }
 
 /** The JSON Schema as text, as the file holds it. */

@@ -1,9 +1,12 @@
 import { dirname, resolve } from "node:path";
+import type { BaseIssue } from "valibot";
 import type { SinkPlan } from "../core/plan.ts";
-import { checkSink, knownTypes, sinkTypes } from "../sinks/mod.ts";
+import { checkSink, sinkTypes } from "../sinks/mod.ts";
 import { addIssues } from "./issues.ts";
 import { didYouMean } from "./nearest.ts";
+import { partSink, POLICIES } from "./policies.ts";
 import { type Path, show } from "./problem.ts";
+import { BUILT_IN, resolvePlugin } from "./resolve.ts";
 import type { CheckedService, CheckedSink } from "./schema.ts";
 import type { Report } from "./source.ts";
 
@@ -13,22 +16,47 @@ const STANDARD: readonly string[] = ["console", "json"];
 /** In the place of a sink that is wrong: the report keeps the plan from being used. */
 const nothing = (name: string): SinkPlan => ({ name, type: "none", level: "info", options: {} });
 
+/** The keys that every reference may have. */
+const KEYS = Object.keys(POLICIES);
+
+/** To the keys that a type knows, those that every reference may have. */
+function widened(issue: BaseIssue<unknown>): BaseIssue<unknown> {
+  const unknownKey = issue.type === "strict_object" && issue.expected === "never";
+  if (!unknownKey || issue.path?.length !== 1) return issue;
+  const own = issue.message === "" ? [] : [issue.message];
+  return { ...issue, message: [...own, ...KEYS].join(", ") };
+}
+
+/** Where the options of sinks of plugins stand, which are checked later. */
+const PLACES: WeakMap<SinkPlan, Path> = new WeakMap();
+
+/** Where a manifest says what a sink of a plugin is. */
+export function placeOf(plan: SinkPlan): Path {
+  return PLACES.get(plan) ?? ["sinks"];
+}
+
 /** Reads the sinks that a manifest declares, and those that its services use. */
 export class Outlets {
   readonly #report: Report;
+  readonly #plugins: Readonly<Record<string, string>>;
   readonly #declared = new Map<string, SinkPlan>();
   readonly #stdio: boolean;
+  /** Log files, by path: what the first one that names it says. */
+  readonly #files = new Map<string, string>();
 
   /**
    * @param sinks the manifest's `sinks`; undefined in the place of one that the schema has refused.
+   * @param plugins the manifest's `plugins`.
    * @param stdio an endpoint is `stdio:`: standard output is a peer, and nothing for records.
    */
   constructor(
     report: Report,
     sinks: Readonly<Record<string, CheckedSink | undefined>>,
+    plugins: Readonly<Record<string, string>>,
     stdio: boolean,
   ) {
     this.#report = report;
+    this.#plugins = plugins;
     this.#stdio = stdio;
     for (const [name, sink] of Object.entries(sinks)) {
       const plan = sink === undefined ? nothing(name) : this.#inline(name, sink, ["sinks", name]);
@@ -41,46 +69,100 @@ export class Outlets {
     const items = Array.isArray(log) ? log : [log];
     return items.map((item, index) => {
       const place = Array.isArray(log) ? [...path, index] : path;
-      return typeof item === "string"
-        ? this.#named(item, place)
-        : this.#inline(item.type, item, place);
+      return typeof item === "string" ? this.#named(item, place) : this.#used(item, place);
     });
   }
 
   #named(name: string, path: Path): SinkPlan {
     const declared = this.#declared.get(name);
     if (declared !== undefined) return declared;
-    if (knownTypes.includes(name)) return this.#inline(name, { type: name }, path, path);
-    const names = [...this.#declared.keys()];
-    const list = names.length === 0 ? " (it has none)" : `: ${names.join(", ")}`;
-    this.#report.add(
-      path,
-      show(name),
-      `a sink: ${sinkTypes.join(", ")}, or a name of "sinks"${list}`,
-      { hint: didYouMean(name, [...sinkTypes, ...names]) },
-    );
+    const known = sinkTypes.includes(name) || this.#moduleOf(name) !== undefined;
+    if (known) return this.#inline(name, { type: name }, path, path);
+    this.#unknown(name, `a sink: ${sinkTypes.join(", ")}`, path);
     return nothing(name);
+  }
+
+  /** One that is declared, with other policies; or one of its own. */
+  #used(sink: CheckedSink, path: Path): SinkPlan {
+    const { type } = sink;
+    const declared = this.#declared.get(type);
+    if (declared === undefined) return this.#inline(type, sink, path);
+    const { policies, options } = partSink(sink);
+    const own = Object.keys(options);
+    // A name may be the one of a type, too: options are the type's.
+    if (own.length > 0 && sinkTypes.includes(type)) return this.#inline(type, sink, path);
+    for (const key of own) {
+      this.#report.add(
+        [...path, key],
+        `the unknown key ${show(key)}`,
+        `only ${KEYS.join(", ")}: the sink ${show(type)} is declared, with its options`,
+        { part: "key", hint: didYouMean(key, KEYS) },
+      );
+    }
+    return this.#keep({ ...declared, ...policies }, placeOf(declared));
   }
 
   #inline(
     name: string,
-    { type, level = "info", ...options }: CheckedSink,
+    { type, ...said }: CheckedSink,
     path: Path,
     typePath: Path = [...path, "type"],
   ): SinkPlan {
+    const { policies: { level = "info", ...policies }, options } = partSink(said);
+    const url = sinkTypes.includes(type) ? undefined : this.#moduleOf(type);
+    if (url !== undefined) {
+      const module = { url, folder: this.#folder };
+      return this.#keep({ name, type, module, level, ...policies, options }, path);
+    }
     const check = checkSink({ type, options });
     if ("options" in check) {
-      if (this.#stdio && STANDARD.includes(type)) {
-        return this.#aside({ name, type, level, options: check.options }, path);
-      }
-      return { name, type, level, options: this.#absolute(check.options, check.paths) };
+      const absolute = this.#absolute(check.options, check.paths);
+      const located = check.locate?.(absolute, (path) => resolve(this.#folder, path)) ?? absolute;
+      const plan = { name, type, level, ...policies, options: located };
+      if (type === "file") this.#checkFile(plan, path);
+      return this.#stdio && STANDARD.includes(type) ? this.#aside(plan, path) : plan;
     }
-    if ("issues" in check) addIssues(this.#report, check.issues, path);
-    else {
-      const { unknownType, hint } = check;
-      this.#report.add(typePath, show(type), unknownType, { hint });
-    }
+    if ("issues" in check) addIssues(this.#report, check.issues.map(widened), path);
+    else this.#unknown(type, check.unknownType, typePath);
     return nothing(name);
+  }
+
+  #keep(plan: SinkPlan, path: Path): SinkPlan {
+    PLACES.set(plan, path);
+    return plan;
+  }
+
+  #unknown(name: string, types: string, path: Path): void {
+    const names = [...this.#declared.keys()];
+    const shorts = Object.keys(this.#plugins);
+    const list = names.length === 0 ? " (it has none)" : `: ${names.join(", ")}`;
+    this.#report.add(
+      path,
+      show(name),
+      `${types}, or a name of "sinks"${list}`,
+      { hint: didYouMean(name, [...sinkTypes, ...names, ...shorts]) },
+    );
+  }
+
+  /** The module of a plugin that provides a type of sink; undefined where there is none of this name. */
+  #moduleOf(type: string): string | undefined {
+    if (BUILT_IN.includes(type) && !Object.hasOwn(this.#plugins, type)) return undefined;
+    const found = resolvePlugin(type, this.#plugins, this.#report.source.file);
+    return "url" in found ? found.url : undefined;
+  }
+
+  /** Two writers of one file would rotate it away from each other. */
+  #checkFile({ options }: SinkPlan, path: Path): void {
+    const file = String(options["path"]);
+    const print = JSON.stringify(options);
+    const other = this.#files.get(file) ?? print;
+    this.#files.set(file, other);
+    if (other === print) return;
+    this.#report.add(
+      [...path, "path"],
+      `${show(file)}, which another sink writes with other options`,
+      'the same options, or a file of its own; declare it in "sinks" and name it where it is used',
+    );
   }
 
   /** A sink of a standard stream, on the one that is not the peer's. */
@@ -95,15 +177,18 @@ export class Outlets {
     return { ...plan, options: { ...plan.options, stream: "stderr" } };
   }
 
+  get #folder(): string {
+    return dirname(this.#report.source.file);
+  }
+
   #absolute(
     options: SinkPlan["options"],
     paths: readonly string[],
   ): SinkPlan["options"] {
-    const folder = dirname(this.#report.source.file);
     return Object.fromEntries(
       Object.entries(options).map(([key, value]) => [
         key,
-        paths.includes(key) && typeof value === "string" ? resolve(folder, value) : value,
+        paths.includes(key) && typeof value === "string" ? resolve(this.#folder, value) : value,
       ]),
     );
   }

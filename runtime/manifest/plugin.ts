@@ -19,12 +19,26 @@ export async function loadPlugin(
   place: ServicePlan["plugin"],
   version?: string,
 ): Promise<Plugin> {
-  if (place.url.startsWith("file:")) checkPackage(fileURLToPath(place.url));
-  const result = await importModule(place.url, version);
-  if (!("module" in result)) throw unreadable(place, result);
+  return await loadDefault(place.url, flaw, version) as Plugin;
+}
+
+/**
+ * Imports a module for its default export.
+ *
+ * @param flaw says what is wrong with that; undefined when nothing is.
+ * @throws PorticoError as {@link loadPlugin}.
+ */
+export async function loadDefault(
+  url: string,
+  flaw: (value: unknown) => string | undefined,
+  version?: string,
+): Promise<unknown> {
+  if (url.startsWith("file:")) checkPackage(fileURLToPath(url));
+  const result = await importModule(url, version);
+  if (!("module" in result)) throw unreadable(url, result);
   const wrong = flaw(result.module["default"]);
   if (wrong !== undefined) throw new PorticoError("PLUGIN_INVALID", wrong);
-  return result.module["default"] as Plugin;
+  return result.module["default"];
 }
 
 /** A package may say which API it was written for; one that says nothing is taken at its export's word. */
@@ -38,7 +52,7 @@ function checkPackage(file: string): void {
   );
 }
 
-function unreadable({ url }: ServicePlan["plugin"], failure: ImportFailure): PorticoError {
+function unreadable(url: string, failure: ImportFailure): PorticoError {
   const { message, file, line, column, cause } = failure;
   const scheme = /^(?:npm|jsr|https):/.exec(url)?.[0];
   if (scheme !== undefined) {
@@ -107,7 +121,10 @@ export type OptionsCheck =
  *
  * @throws PorticoError PLUGIN_INVALID when the schema itself fails.
  */
-export async function checkOptions(plugin: Plugin, options: unknown): Promise<OptionsCheck> {
+export async function checkOptions(
+  plugin: Pick<Plugin, "name" | "options">,
+  options: unknown,
+): Promise<OptionsCheck> {
   if (plugin.options === undefined) {
     const keys = Object.keys(Object(options) as object);
     if (keys.length === 0) return { options };

@@ -5,6 +5,7 @@ import type { Plugin } from "../core/plugin.ts";
 import { isInherited } from "./inherited.ts";
 import type { VersionOf } from "./module.ts";
 import { checkOptions, loadPlugin } from "./plugin.ts";
+import { prepareSinks } from "./plugin-sinks.ts";
 import { dig, type Path, show } from "./problem.ts";
 import { Report, type Source } from "./source.ts";
 
@@ -28,11 +29,15 @@ export async function prepare(
   versionOf: VersionOf = () => undefined,
 ): Promise<PreparedService[]> {
   const report = new Report(source);
-  const services = await Promise.all(
-    plan.services.map((service) => one(service, report, versionOf)),
-  );
+  const [sinks, ...services] = await Promise.all([
+    prepareSinks(plan.services, report),
+    ...plan.services.map((service) => one(service, report, versionOf)),
+  ]);
   report.throwIfAny();
-  return services.filter((service) => service !== undefined);
+  return services.filter((service) => service !== undefined).map(({ plan, ...rest }) => ({
+    ...rest,
+    plan: { ...plan, log: plan.log.map((sink) => sinks.get(sink) ?? sink) },
+  }));
 }
 
 async function one(
@@ -45,7 +50,10 @@ async function one(
     const plugin = await loadPlugin(plan.plugin, versionOf(plan.plugin.url));
     checkTransports(plugin, plan, [...path, "listen"], report);
     const check = await checkOptions(plugin, plan.options);
-    if ("options" in check) return { plan, plugin, options: check.options };
+    if ("options" in check) {
+      checkFit(plugin, plan, check.options, path, report);
+      return { plan, plugin, options: check.options };
+    }
     for (const { path: inner, message } of check.issues) {
       report.add([...path, "options", ...inner], show(dig(plan.options, inner)), message, {
         code: "PLUGIN_OPTIONS",
@@ -57,6 +65,20 @@ async function one(
     report.add([...path, "plugin"], show(plan.plugin.specifier), error.message, { code });
   }
   return undefined;
+}
+
+/** A plugin may ask for an option where an endpoint is open to others. */
+function checkFit(
+  plugin: Plugin,
+  plan: ServicePlan,
+  options: unknown,
+  path: Path,
+  report: Report,
+): void {
+  const wrong = plugin.fits?.(options, plan.listen.map(({ endpoint }) => endpoint));
+  if (wrong === undefined) return;
+  const texts = plan.listen.map(({ text }) => text).join(", ");
+  report.add([...path, "listen"], show(texts), wrong);
 }
 
 /**

@@ -7,6 +7,7 @@ import { show } from "./problem.ts";
 
 /** The plugins that Portico brings along. */
 export const BUILT_IN: readonly string[] = [
+  "admin",
   "chargen",
   "daytime",
   "discard",
@@ -63,6 +64,11 @@ function urlOf(target: string, file: string): string | undefined {
   if (/^(?:file|npm|jsr|https):/.test(target)) return target;
   const path = resolvePackage(target, file);
   return path === undefined ? undefined : pathToFileURL(path).href;
+}
+
+/** Whether a module is the `admin` of this package: the one that is given the server itself. */
+export function isAdmin({ url }: { readonly url: string }): boolean {
+  return url === builtIn("admin");
 }
 
 /** Built-in plugins lie beside the runtime, and have been compiled where it has. */

@@ -3,8 +3,8 @@
  * units converted; defaults are put in by `expand.ts`, since they have to be merged first.
  */
 import * as v from "valibot";
-import { LEVELS } from "../core/record.ts";
 import { choice, count, duration, entry, integer, noList, rate, size, strict } from "./fields.ts";
+import { POLICIES } from "./policies.ts";
 import { IDENTITY_ENTRIES, PROCESS_ENTRIES } from "./process.ts";
 import { SOCKET_ENTRIES } from "./socket.ts";
 
@@ -90,13 +90,13 @@ const concurrency = choice(`${STRATEGY}; or { "strategy": "async", "max": 1000 }
 
 const SINK = 'a sink: "console", "json", "file", "none", a name of "sinks", or { "type": … }';
 
+const TYPE =
+  'what kind of sink: one that comes along, a name of "sinks", or a plugin\'s: a short name of "plugins", ./path or a package';
+
 /** One sink. What a type takes beside these is checked by the type itself. */
 export const sink = v.looseObject({
-  type: v.pipe(v.string(SINK), v.description("what kind of sink: console, json, file, none")),
-  level: entry(
-    "the least level that it takes; info when silent",
-    v.picklist(LEVELS, `a level: ${LEVELS.join(", ")}`),
-  ),
+  type: v.pipe(v.string(SINK), v.nonEmpty(SINK), v.description(TYPE)),
+  ...POLICIES,
 }, (issue) => issue.expected === '"type"' ? `"type": ${SINK}` : SINK);
 
 const sinkName = v.pipe(v.string(), v.nonEmpty(SINK));

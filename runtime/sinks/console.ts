@@ -7,8 +7,8 @@ import { standard, type Stream } from "./standard.ts";
 import { terminalLines } from "./text.ts";
 
 /** Lines for people on a standard stream; in colour where that is a terminal and NO_COLOR is not set. */
-export function openConsole(stream?: Stream): Sink {
-  const writer = standard(stream);
+export function openConsole(stream?: Stream, warn?: (message: string) => void): Sink {
+  const writer = standard(stream, warn);
   if (writer === undefined) return openNone();
   const { NO_COLOR, TERM } = process.env;
   const colour = isatty(stream === "stderr" ? 2 : 1) && !NO_COLOR && TERM !== "dumb";

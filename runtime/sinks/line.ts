@@ -1,4 +1,4 @@
-import type { LogRecord } from "../core/record.ts";
+import type { EventName, Level, LogRecord } from "../core/record.ts";
 
 let lastTime = NaN;
 let lastText = "";
@@ -12,24 +12,47 @@ export function timestamp(time: number): string {
   return lastText;
 }
 
+/** What stands between a time and a session, for the last record of each event: it is mostly the same again. */
+const heads = new Map<EventName, { level: Level; service: string | undefined; text: string }>();
+
+function headOf({ level, event, service }: LogRecord): string {
+  const last = heads.get(event);
+  if (last !== undefined && last.level === level && last.service === service) return last.text;
+  const named = service === undefined ? "" : `,"service":${quote(service)}`;
+  const text = `","level":"${level}","event":"${event}"${named}`;
+  heads.set(event, { level, service, text });
+  return text;
+}
+
 /** One record as a line of JSON with its LF: time, level, event, service, session, then the rest as it came. */
 export function jsonLine(record: LogRecord): string {
-  let text = `{"time":"${
-    timestamp(record.time)
-  }","level":"${record.level}","event":"${record.event}"`;
-  if (record.service !== undefined) text += `,"service":${quote(record.service)}`;
+  let text = `{"time":"${timestamp(record.time)}${headOf(record)}`;
   if (record.session !== undefined) text += `,"session":${record.session}`;
   for (const key in record) {
-    if (LEADING.has(key)) continue;
+    const begin = keys.get(key) ?? learn(key);
+    if (begin === "") continue;
     const value = record[key];
-    if (value === undefined) continue;
-    const shown = toJson(value);
-    if (shown !== undefined) text += `,${quote(key)}:${shown}`;
+    if (typeof value === "number" && Number.isFinite(value)) text += begin + value;
+    else if (value !== undefined) {
+      const shown = toJson(value);
+      if (shown !== undefined) text += begin + shown;
+    }
   }
   return `${text}}\n`;
 }
 
-const LEADING = new Set(["time", "level", "event", "service", "session"]);
+const LEADING = ["time", "level", "event", "service", "session"];
+/** Before a value stands `,"key":`; before those that lead the line, nothing. The runtime's keys are few. */
+const keys = new Map<string, string>(LEADING.map((key) => [key, ""]));
+/** A plugin may invent a key for each record. */
+const KEYS_MAX = 1000;
+
+function learn(key: string): string {
+  const begin = `,${quote(key)}:`;
+  if (keys.size < KEYS_MAX) keys.set(key, begin);
+  return begin;
+}
+
 /** Text that stands in JSON as it is; most does, and the test is cheaper than JSON.stringify. */
 const PLAIN = /^[ !#-[\]-~]*$/;
 

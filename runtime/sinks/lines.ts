@@ -1,30 +1,39 @@
 import type { LogRecord, Sink } from "../core/record.ts";
 import type { Writer } from "./writer.ts";
 
+/** What a sink says of itself, in the log: a warning. */
+export function notice(time: number, message: string): LogRecord {
+  return { time, level: "warn", event: "error", code: "SINK_FAILED", message, side: "host" };
+}
+
 /**
- * Writes each record as a line. Where the reader is too slow records are lost, and the first line
- * that gets through again is followed by one that says how many.
+ * Writes each record as a line. Where the destination takes no more records are lost; as soon as it does
+ * again, a line says how many.
  */
 export function lineSink(
-  writer: Pick<Writer, "push" | "flush">,
+  writer: Pick<Writer, "push" | "flush" | "onRelief" | "reason" | "abandoned">,
   format: (record: LogRecord) => string,
 ): Sink {
-  let lost = 0;
+  let dropped = 0;
+  /** How many of them the log has been told of. */
+  let told = 0;
+  let reason = "";
+  const tell = (): void => {
+    const lost = dropped - told;
+    if (lost === 0) return;
+    const text = `${lost} ${lost === 1 ? "record was" : "records were"} lost: ${reason}`;
+    if (writer.push(format(notice(Date.now(), text)))) told = dropped;
+  };
+  writer.onRelief(tell);
   return {
     write(record) {
-      if (!writer.push(format(record))) lost++;
-      else if (lost > 0) {
-        writer.push(format({
-          time: record.time,
-          level: "warn",
-          event: "error",
-          code: "SINK_FAILED",
-          message: `${lost} records were lost: the reader of the log is too slow`,
-          side: "host",
-        }));
-        lost = 0;
-      }
+      const urgent = record.level === "warn" || record.level === "error";
+      if (!writer.push(format(record), urgent)) {
+        dropped++;
+        reason = writer.reason;
+      } else if (told !== dropped) tell();
     },
     flush: () => writer.flush(),
+    dropped: () => dropped + writer.abandoned,
   };
 }

@@ -1,5 +1,5 @@
-import { readlinkSync } from "node:fs";
-import { Writer } from "./writer.ts";
+import { constants, fstatSync, openSync, readlinkSync } from "node:fs";
+import { type Target, Writer } from "./writer.ts";
 
 /** The standard streams that records can go to. */
 export type Stream = "stdout" | "stderr";
@@ -10,15 +10,53 @@ const shared = new Map<Stream, Writer | undefined>();
  * The writer of a standard stream, one for all sinks, so that their lines keep their order. A reader
  * that goes away (EPIPE) ends it in silence: the server is not there for its log.
  *
+ * @param warn is told when writing fails for another reason, as a disk that is full; the first one
+ * that is given counts.
  * @returns undefined for standard error where inetd has put the peer's socket there too, as
  * xinetd(8) does: a peer is not to read the log.
  */
-export function standard(stream: Stream = "stdout"): Writer | undefined {
+export function standard(
+  stream: Stream = "stdout",
+  warn?: (message: string) => void,
+): Writer | undefined {
   if (!shared.has(stream)) {
     const peers = stream === "stderr" && isPeer(2);
-    shared.set(stream, peers ? undefined : new Writer(stream === "stdout" ? 1 : 2, () => {}));
+    const descriptor = stream === "stdout" ? 1 : 2;
+    // What is wrong with standard error cannot be told there.
+    const troubled = (reason: string): void => {
+      if (stream === "stdout") warn?.(`cannot write to standard output: ${reason}`);
+    };
+    shared.set(stream, peers ? undefined : new Writer({ ...targetOf(descriptor), troubled }));
   }
   return shared.get(stream);
+}
+
+/** What a pipe takes whole or not at all, in bytes: PIPE_BUF, pipe(7). */
+const PIPE_BUF = 4096;
+const LF = 10;
+
+/**
+ * A reader that has stopped must stop nobody: Deno writes to a pipe on its event loop. So a pipe is
+ * opened once more, for ourselves alone, as one that never waits; and because Deno does not say how much
+ * of a write was taken before it failed, it gets no more at once than it takes whole.
+ */
+function targetOf(descriptor: 1 | 2): Target {
+  try {
+    if (!fstatSync(descriptor).isFIFO()) return { descriptor };
+    const { O_WRONLY, O_NONBLOCK } = constants;
+    const own = openSync(`/proc/self/fd/${descriptor}`, O_WRONLY | O_NONBLOCK);
+    return { descriptor: own, admit: piece };
+  } catch {
+    // Nobody reads, there is no /proc, or the pipe is somebody else's.
+    return { descriptor };
+  }
+}
+
+/** Whole lines as far as possible. */
+function piece(bytes: Uint8Array): { bytes: Uint8Array; taken: number } {
+  if (bytes.length <= PIPE_BUF) return { bytes, taken: bytes.length };
+  const taken = bytes.lastIndexOf(LF, PIPE_BUF - 1) + 1 || PIPE_BUF;
+  return { bytes: bytes.subarray(0, taken), taken };
 }
 
 /** Whether a descriptor is the very socket that standard input is; proc_pid_fd(5) gives it by its inode. */

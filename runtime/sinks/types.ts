@@ -1,13 +1,16 @@
-import { accessSync, constants, existsSync } from "node:fs";
-import { dirname } from "node:path";
 import * as v from "valibot";
 import type { Adapter, Support } from "../core/contract.ts";
 import type { Sink } from "../core/record.ts";
-import { messageOf } from "../core/errors.ts";
-import { strict } from "../manifest/fields.ts";
+import { integer, strict } from "../manifest/fields.ts";
+import { FILE } from "./file/type.ts";
+import { JOURNALD } from "./journald/type.ts";
+import type { LogTapeOptions } from "./logtape.ts";
+import { SYSLOG } from "./syslog/type.ts";
 
 /** What a sink is given beside its options. */
 export interface SinkHost {
+  /** What the first reference calls it. */
+  readonly name?: string;
   /** Its sockets. */
   readonly adapter: Adapter;
   /** Tells the operator of a sink's trouble, on standard error: once for each trouble, not for each record. */
@@ -20,22 +23,17 @@ export interface SinkType {
   readonly schema: v.GenericSchema<unknown, Record<string, unknown>>;
   /** Which of these are paths, relative to the manifest. */
   readonly paths: readonly string[];
+  /** References of different names are different sinks, even with the same options. */
+  readonly named?: boolean;
+  /** Makes other paths absolute, those inside of options, by what it is given; beside {@link paths}. */
+  locate?(
+    options: Readonly<Record<string, unknown>>,
+    absolute: (path: string) => string,
+  ): Record<string, unknown>;
   /** Whether it could be opened, without opening it. Absent: always. */
   probe?(options: Readonly<Record<string, unknown>>): Support;
   open(options: Readonly<Record<string, unknown>>, host: SinkHost): Promise<Sink>;
 }
-
-const PATH = "the path of the log file, relative to the manifest";
-const FORMAT = '"json" (one record a line) or "text" (for people)';
-
-/** The options of a `file` sink. */
-export const FILE_OPTIONS = strict('{ "type": "file", "path": … }', {
-  path: v.pipe(v.string(PATH), v.nonEmpty(PATH), v.description(PATH)),
-  format: v.optional(
-    v.pipe(v.picklist(["json", "text"], FORMAT), v.description(`${FORMAT}; json when silent`)),
-    "json",
-  ),
-});
 
 const STREAM = '"stdout" or "stderr"';
 
@@ -49,6 +47,33 @@ export const STREAM_OPTIONS = strict('{ "type": "console" }', {
   ),
 });
 
+const LIMIT = "how many records are kept, from 1 to 1000000";
+
+const MEMORY_OPTIONS = strict('{ "type": "memory", "limit": 1000 }', {
+  limit: v.optional(
+    v.pipe(integer(1, 1e6, LIMIT), v.description(`${LIMIT}; 1000 when silent`)),
+    1000,
+  ),
+});
+
+const CATEGORY = 'a list of words, as ["portico"]';
+const CONFIGURE = "the path of a module that calls LogTape's configure, relative to the manifest";
+
+const LOGTAPE_OPTIONS = strict('{ "type": "logtape" }', {
+  category: v.optional(
+    v.pipe(
+      v.array(v.pipe(v.string(CATEGORY), v.nonEmpty(CATEGORY)), CATEGORY),
+      v.description(
+        'the logger\'s category, before the name of the service; ["portico"] when silent',
+      ),
+    ),
+    ["portico"],
+  ),
+  configure: v.optional(
+    v.pipe(v.string(CONFIGURE), v.nonEmpty(CONFIGURE), v.description(CONFIGURE)),
+  ),
+});
+
 const NO_OPTIONS = strict("no options", {});
 
 /** The sinks that this version has. */
@@ -56,41 +81,41 @@ export const SINK_TYPES: Readonly<Record<string, SinkType>> = {
   console: {
     schema: STREAM_OPTIONS,
     paths: [],
-    open: async (options) => (await import("./console.ts")).openConsole(streamOf(options)),
+    open: async (options, { warn }) =>
+      (await import("./console.ts")).openConsole(streamOf(options), warn),
   },
   json: {
     schema: STREAM_OPTIONS,
     paths: [],
-    open: async (options) => (await import("./json.ts")).openJson(streamOf(options)),
+    open: async (options, { warn }) =>
+      (await import("./json.ts")).openJson(streamOf(options), warn),
   },
-  file: {
-    schema: FILE_OPTIONS,
-    paths: ["path"],
-    probe: ({ path }) => canAppend(String(path)),
-    open: async (options) =>
-      (await import("./file.ts")).openFile(options as v.InferOutput<typeof FILE_OPTIONS>),
+  file: FILE,
+  memory: {
+    schema: MEMORY_OPTIONS,
+    paths: [],
+    named: true,
+    open: async ({ limit }, { name = "memory" }) =>
+      (await import("./memory.ts")).openMemory(name, limit as number),
+  },
+  logtape: {
+    schema: LOGTAPE_OPTIONS,
+    paths: ["configure"],
+    open: async (options, { warn }) =>
+      (await import("./logtape.ts")).openLogTape(
+        options as unknown as LogTapeOptions,
+        warn,
+      ),
   },
   none: {
     schema: NO_OPTIONS,
     paths: [],
     open: async () => (await import("./none.ts")).openNone(),
   },
+  syslog: SYSLOG,
+  journald: JOURNALD,
 };
 
 function streamOf(options: Readonly<Record<string, unknown>>): "stdout" | "stderr" | undefined {
   return (options as v.InferOutput<typeof STREAM_OPTIONS>).stream;
 }
-
-function canAppend(path: string): Support {
-  try {
-    const { W_OK } = constants;
-    if (existsSync(path)) accessSync(path, W_OK);
-    else accessSync(dirname(path), W_OK);
-    return true;
-  } catch (error) {
-    return { reason: messageOf(error), remedy: "name a file in a folder that can be written" };
-  }
-}
-
-/** Sinks that DESIGN names and that this version does not have. */
-export const LATER: readonly string[] = ["syslog", "journald"];

@@ -67,7 +67,8 @@ function blame(record: LogRecord, field: (name: string) => string): string {
   return frame === undefined ? side : `${side} ${frame}`;
 }
 
-function toText(value: unknown): string {
+/** A value as text: objects as JSON. */
+export function toText(value: unknown): string {
   if (typeof value === "string") return value;
   if (value === undefined) return "";
   if (value instanceof Error) return value.message;
@@ -80,7 +81,7 @@ function toText(value: unknown): string {
 }
 
 /** A peer's bytes may reach a log: nothing in them may move the cursor or begin a new line. */
-function escape(text: string): string {
+export function escape(text: string): string {
   return text.replace(
     /\p{Cc}/gu,
     (character) =>

@@ -2,97 +2,217 @@ import { write, writeSync } from "node:fs";
 import process from "node:process";
 import { setImmediate, setTimeout } from "node:timers";
 
-/** Text held back above this many characters is dropped, newest first: a reader that stopped costs no more memory. */
+/** Text held back above this many characters is refused, newest first: a reader that stopped costs no more memory. */
 const HELD_MAX = 16 * 1024 * 1024;
-/** Before a descriptor that takes nothing now (EAGAIN) is tried again, in milliseconds. */
+/** The same while writes fail, as on a disk that is full. */
+const HELD_FAILING = 1024 * 1024;
+/** Text is not held back for the sake of its neighbours when there are so many characters of it. */
+const ENOUGH = 64 * 1024;
+/** Before a descriptor that takes nothing now (EAGAIN) is tried again, in milliseconds; and after a failure. */
 const RETRY = 5;
+const RETRY_FAILED = 500;
+/** Failures that no time heals: the reader has gone, there is no such descriptor. */
+const GONE: readonly (string | undefined)[] = ["EPIPE", "EBADF", "ECONNRESET"];
+
+const NOTHING = new Uint8Array();
+const ENCODER = new TextEncoder();
+
+/** Where a writer's lines go. */
+export interface Target {
+  /** What write(2) is called with; it may be another one after `admit`. */
+  readonly descriptor: number;
+  /**
+   * For how many milliseconds a line that is not urgent may wait for others, which then leave with it in
+   * one write(2); a round of the event loop when silent.
+   */
+  readonly patience?: number;
+  /**
+   * Asked before each write, while none is under way: what is to be written now of `bytes`, which begin
+   * and end with a line, or in their place; and how many of them are done with by that, at least one
+   * line. What it throws counts as a failed write.
+   */
+  admit?(bytes: Uint8Array): { readonly bytes: Uint8Array; readonly taken: number };
+  /**
+   * Of the last `left` bytes that were admitted, how many a write that has failed has written all the
+   * same. Deno's write goes on until it fails, and does not say where that was.
+   */
+  taken?(left: number): number;
+  /** Writes have begun to fail; they are tried again until they succeed. Told once for each such time. */
+  troubled?(reason: string): void;
+}
 
 /**
- * Appends text to a descriptor: what one turn of the event loop gives it is one write(2), which
+ * Appends lines to a descriptor: what one turn of the event loop gives it is one write(2), which
  * runs beside the event loop, so that a slow disk or a stopped reader delays no session. One write
- * is under way at a time, so the order stays.
+ * is under way at a time, so the order stays; a write that was cut short is completed before the
+ * next one begins, however long that takes, so no line is torn.
  */
 export class Writer {
-  #descriptor: number;
-  readonly #failed: (error: Error) => void;
+  readonly #target: Target;
   /** Text of this turn. */
   #held = "";
+  /** A write will begin with this round of the event loop, or later. */
   #scheduled = false;
-  /** What the kernel has not taken of the write under way. */
-  #rest: Uint8Array | undefined;
+  #waits: ReturnType<typeof setTimeout> | undefined = undefined;
+  /** A write is under way, or will be tried again. */
+  #busy = false;
+  /** Encoded, and not admitted yet. */
+  #bytes: Uint8Array = NOTHING;
+  /** Admitted, and not taken by the kernel yet. */
+  #out: Uint8Array = NOTHING;
+  /** Why writes fail. */
+  #failure: string | undefined = undefined;
+  #refused = false;
+  #abandoned = 0;
+  /** The next attempt, after one that has failed. */
+  #retrial: ReturnType<typeof setTimeout> | undefined = undefined;
   #waiting: (() => void)[] = [];
+  readonly #relieved: (() => void)[] = [];
+  #closing = false;
   #over = false;
 
-  /** @param failed is told of the first error; nothing is written after it. */
-  constructor(descriptor: number, failed: (error: Error) => void) {
-    this.#descriptor = descriptor;
-    this.#failed = failed;
+  constructor(target: Target) {
+    this.#target = target;
     // What the last turn said still gets out, unless the reader has stopped already.
     process.once("exit", this.#atExit);
   }
 
-  /** Takes a text; false when it is dropped. Never blocks. */
-  push(text: string): boolean {
-    if (this.#over || this.#held.length > HELD_MAX) return false;
-    this.#held += text;
-    if (!this.#scheduled && this.#rest === undefined) {
-      this.#scheduled = true;
-      setImmediate(this.#begin);
+  /** Takes one or more lines, each with its LF; false when they are dropped. Never blocks. */
+  push(text: string, urgent = true): boolean {
+    const most = this.#failure === undefined ? HELD_MAX : HELD_FAILING;
+    if (this.#over || this.#held.length > most) {
+      this.#refused = true;
+      return false;
     }
+    this.#held += text;
+    if (!this.#scheduled && !this.#busy) this.#schedule(urgent);
     return true;
   }
 
-  /** Resolves when all that was pushed has been written, or has failed. */
+  #schedule(urgent: boolean): void {
+    const { patience } = this.#target;
+    if (patience === undefined || urgent || this.#held.length > ENOUGH) {
+      this.#scheduled = true;
+      setImmediate(this.#begin);
+    } else if (this.#waits === undefined) {
+      this.#waits = setTimeout(this.#begin, patience);
+      // What is held when the process ends is written then.
+      this.#waits.unref();
+    }
+  }
+
+  /** Why lines are refused now. */
+  get reason(): string {
+    return this.#failure ?? "the reader of the log is too slow";
+  }
+
+  /** How many lines were taken, and could not be written before the end. */
+  get abandoned(): number {
+    return this.#abandoned;
+  }
+
+  /** Calls back when lines were refused, and all that was taken has been written. */
+  onRelief(callback: () => void): void {
+    this.#relieved.push(callback);
+  }
+
+  /** Resolves when all that was pushed has been written, or could not be; where writes fail they are tried once more. */
   flush(): Promise<void> {
-    if (this.#idle()) return Promise.resolve();
-    return new Promise((resolve) => this.#waiting.push(resolve));
+    if (this.#over || this.#empty) return Promise.resolve();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#waiting.push(resolve);
+    if (!this.#busy) this.#begin();
+    if (this.#retrial !== undefined) {
+      clearTimeout(this.#retrial);
+      this.#again();
+    }
+    return promise;
   }
 
-  /** Flushes; nothing is taken afterwards. The descriptor stays open. */
+  /** As {@link flush}. Nothing is taken afterwards. The descriptor stays open. */
   async close(): Promise<void> {
+    this.#closing = true;
     await this.flush();
-    this.#over = true;
-    process.removeListener("exit", this.#atExit);
+    this.#end();
   }
 
-  #idle(): boolean {
-    return this.#over || (this.#held === "" && this.#rest === undefined);
+  get #empty(): boolean {
+    return this.#held === "" && this.#bytes.length === 0 && this.#out.length === 0;
   }
 
   readonly #begin = (): void => {
     this.#scheduled = false;
-    if (this.#over || this.#held === "") return;
-    this.#rest = new TextEncoder().encode(this.#held);
-    this.#held = "";
-    this.#write();
+    clearTimeout(this.#waits);
+    this.#waits = undefined;
+    if (!this.#busy) this.#next();
   };
 
-  readonly #write = (): void => {
-    write(this.#descriptor, this.#rest!, 0, this.#rest!.length, null, this.#written);
+  readonly #next = (): void => {
+    if (this.#over) return;
+    try {
+      while (this.#out.length === 0) {
+        if (this.#bytes.length === 0) {
+          if (this.#held === "") return this.#done();
+          this.#bytes = ENCODER.encode(this.#held);
+          this.#held = "";
+        }
+        const { bytes, taken } = this.#target.admit?.(this.#bytes) ??
+          { bytes: this.#bytes, taken: this.#bytes.length };
+        this.#out = bytes;
+        this.#bytes = this.#bytes.subarray(taken);
+      }
+    } catch (error) {
+      return this.#fail(error as Error);
+    }
+    this.#busy = true;
+    write(this.#target.descriptor, this.#out, 0, this.#out.length, null, this.#written);
   };
 
   readonly #written = (error: NodeJS.ErrnoException | null, count: number): void => {
     if (error !== null && error !== undefined) {
-      if (error.code === "EAGAIN") setTimeout(this.#write, RETRY);
+      this.#out = this.#out.subarray(this.#target.taken?.(this.#out.length) ?? 0);
+      if (error.code === "EAGAIN") setTimeout(this.#next, RETRY);
+      else if (GONE.includes(error.code)) this.#end();
       else this.#fail(error);
       return;
     }
-    if (count < this.#rest!.length) {
-      this.#rest = this.#rest!.subarray(count);
-      this.#write();
-      return;
-    }
-    this.#rest = undefined;
-    if (this.#held !== "") this.#begin();
-    else this.#settle();
+    this.#failure = undefined;
+    this.#out = this.#out.subarray(count);
+    this.#next();
   };
 
+  #done(): void {
+    this.#busy = false;
+    this.#settle();
+    if (!this.#refused) return;
+    this.#refused = false;
+    for (const relieved of this.#relieved) relieved();
+  }
+
   #fail(error: Error): void {
+    if (this.#closing) return this.#end();
+    this.#busy = true;
+    const before = this.#failure;
+    this.#failure = reasonOf(error);
+    if (before === undefined) this.#target.troubled?.(this.#failure);
+    this.#retrial = setTimeout(this.#again, RETRY_FAILED);
+    this.#retrial.unref();
+    this.#settle();
+  }
+
+  readonly #again = (): void => {
+    this.#retrial = undefined;
+    this.#next();
+  };
+
+  #end(): void {
+    if (this.#over) return;
     this.#over = true;
+    clearTimeout(this.#waits);
+    this.#abandoned = lines(this.#out) + lines(this.#bytes) + lines(ENCODER.encode(this.#held));
     this.#held = "";
-    this.#rest = undefined;
+    this.#bytes = this.#out = NOTHING;
     process.removeListener("exit", this.#atExit);
-    this.#failed(error);
     this.#settle();
   }
 
@@ -103,11 +223,23 @@ export class Writer {
   }
 
   readonly #atExit = (): void => {
-    if (this.#over || this.#rest !== undefined || this.#held === "") return;
+    if (this.#over || this.#busy || this.#held === "") return;
     try {
-      writeSync(this.#descriptor, this.#held);
+      writeSync(this.#target.descriptor, this.#held);
     } catch {
       // The process ends; there is nobody left to tell.
     }
   };
+}
+
+/** With the errno, which Deno keeps out of the message. */
+function reasonOf(error: NodeJS.ErrnoException): string {
+  const { code, message } = error;
+  return code === undefined || message.startsWith(code) ? message : `${code}: ${message}`;
+}
+
+function lines(bytes: Uint8Array): number {
+  let count = 0;
+  for (let at = bytes.indexOf(10); at >= 0; at = bytes.indexOf(10, at + 1)) count++;
+  return count;
 }

@@ -2,11 +2,14 @@
 import type { AdmitTable, Origin } from "../core/descriptors.ts";
 import type { ServiceStatus } from "../control/control.ts";
 import type { BindableEndpoint, DatagramSocket, Listener } from "../core/contract.ts";
+import type { HttpListener } from "../core/exchange.ts";
 import type { Inherited } from "../core/descriptors.ts";
 import type { Address } from "../core/endpoint.ts";
+import { PorticoError } from "../core/errors.ts";
 import type { ListenPlan } from "../core/plan.ts";
 import { Room } from "../core/room.ts";
 import { Place } from "./place.ts";
+import { adopting, knowing } from "./known.ts";
 import { checkKind, type Opener, Sockets } from "./sockets.ts";
 import type { Host, Legacy, ReadyService, RunningService } from "./strategy.ts";
 
@@ -27,6 +30,9 @@ export async function startHere(
   }
   return here;
 }
+
+/** How long HTTP peers that have connected may take to ask, and be answered, when a successor goes on, in ms. */
+const LAST_REQUESTS = 1500;
 
 class Here implements RunningService, Opener {
   readonly room: Room;
@@ -53,13 +59,30 @@ class Here implements RunningService, Opener {
     checkKind(this.#ready.plugin, "stream", text);
     const { takings, streams } = this.#place;
     const { adapter } = this.#host;
-    if (takings === undefined) return await adapter.listen(endpoint, streams.table, options);
-    return await (await adapter.descriptors()).admit(endpoint, takings.table, options);
+    const asks = endpoint.transport === "unix" && this.#ready.log.asksUser &&
+      adapter.features.descriptors === true;
+    if (takings === undefined && !asks) {
+      return await adapter.listen(endpoint, streams.table, options);
+    }
+    const descriptors = await adapter.descriptors();
+    const table = takings?.table ?? adopting(descriptors, streams.table);
+    return await descriptors.admit(endpoint, asks ? knowing(descriptors, table) : table, options);
   }
 
   bind(endpoint: BindableEndpoint, { options, text }: ListenPlan): Promise<DatagramSocket> {
     checkKind(this.#ready.plugin, "datagram", text);
     return this.#host.adapter.bind(endpoint, this.#place.packets.table, options);
+  }
+
+  serve(endpoint: BindableEndpoint, { options, text }: ListenPlan): Promise<HttpListener> {
+    checkKind(this.#ready.plugin, "http", text);
+    const { service, requests } = this.#place;
+    if (service.hooks.fetch === undefined) {
+      const { name } = this.#ready.plugin;
+      const why = `${text}: the start of plugin ${JSON.stringify(name)} returned no hook fetch`;
+      return Promise.reject(new PorticoError("PLUGIN_INVALID", why));
+    }
+    return this.#host.adapter.serve(endpoint, requests.table, options);
   }
 
   async adopt(fd: number, origin: Origin): Promise<void> {
@@ -85,7 +108,8 @@ class Here implements RunningService, Opener {
       live: this.#place.live,
       held: this.#place.held,
       restarts: 0,
-      ...this.#place.service.counters,
+      ...this.room.counters,
+      tally: this.room.tally,
     };
   }
 
@@ -114,6 +138,7 @@ class Here implements RunningService, Opener {
     this.#state = "draining";
     this.#tell(limit);
     await this.#place.drain(limit);
+    if (this.#state === "draining") this.sockets.cut();
     if (this.#state === "draining" && this.#stopped === undefined) this.#state = "suspended";
   }
 
@@ -132,6 +157,14 @@ class Here implements RunningService, Opener {
     await this.sockets.shut(keep);
     // Datagram sockets stay open until what they received is answered.
     await this.#place.drain(limit, keep);
+    if (keep && limit > 0) {
+      // Some have only connected by now.
+      const late = Promise.withResolvers<void>();
+      const timer = setTimeout(late.resolve, LAST_REQUESTS);
+      await Promise.race([this.sockets.settled(), late.promise]);
+      clearTimeout(timer);
+      await this.#place.drain(limit, keep);
+    }
     await this.sockets.close(keep);
     await this.#place.end();
     this.#state = "stopped";

@@ -8,16 +8,18 @@ import { Outgoing } from "../core/outgoing.ts";
 import { Packets } from "../core/packets.ts";
 import { Pipeline } from "../core/pipeline.ts";
 import type { Hooks } from "../core/plugin.ts";
+import { Requests } from "../core/requests.ts";
 import type { Room } from "../core/room.ts";
 import { type Observer, Service } from "../core/service.ts";
 import { Takings } from "../core/takings.ts";
+import { isAdmin } from "../manifest/resolve.ts";
 import { scopeOf } from "./scope.ts";
 import type { Host, ReadyService } from "./strategy.ts";
 
 /** What a place is made of. */
 export interface PlaceInput {
   readonly ready: ReadyService;
-  readonly host: Pick<Host, "adapter" | "gather" | "nextId">;
+  readonly host: Pick<Host, "adapter" | "gather" | "nextId" | "operator">;
   /** Gives the next number of a session that the plugin opens itself; as others' when silent. */
   readonly nextOwnId?: Host["nextId"];
   readonly room?: Room | undefined;
@@ -28,6 +30,7 @@ export class Place {
   readonly service: Service;
   readonly streams: Pipeline;
   readonly packets: Packets;
+  readonly requests: Requests;
   /** The way of streams whose plugin takes the descriptor itself. */
   readonly takings: Takings | undefined;
   readonly #outgoing: Outgoing;
@@ -45,6 +48,7 @@ export class Place {
     this.#ending = ending;
     this.streams = new Pipeline(service);
     this.packets = new Packets(service);
+    this.requests = new Requests(service);
     this.takings = takings;
   }
 
@@ -66,6 +70,7 @@ export class Place {
       signal: ending.signal,
       scope: scopeOf(plan.concurrency.strategy),
       connect: outgoing.connect,
+      ...(host.operator !== undefined && isAdmin(plan.plugin) && { server: host.operator }),
     };
     let hooks: Hooks<unknown>;
     try {
@@ -91,12 +96,14 @@ export class Place {
 
   /** Sessions held or served now. */
   get live(): number {
-    return this.streams.deadlines.count + this.packets.live + (this.takings?.live ?? 0);
+    return this.streams.deadlines.count + this.packets.live + this.requests.live +
+      (this.takings?.live ?? 0);
   }
 
   /** Those of them that wait for their turn, or for room. */
   get held(): number {
-    return this.streams.deadlines.held + this.packets.held + (this.takings?.held ?? 0);
+    return this.streams.deadlines.held + this.packets.held + this.requests.held +
+      (this.takings?.held ?? 0);
   }
 
   /** Lets the sessions end, for up to `limit` ms. To `keep` those that wait: they are served too. */
@@ -104,6 +111,7 @@ export class Place {
     await Promise.all([
       this.streams.drain(limit, keep),
       this.packets.drain(limit),
+      this.requests.drain(limit, keep),
       this.takings?.drain(limit, keep),
     ]);
   }
@@ -113,6 +121,7 @@ export class Place {
     this.streams.reopen();
     this.streams.deadlines.recall();
     this.packets.reopen();
+    this.requests.reopen();
     this.takings?.reopen();
   }
 

@@ -1,10 +1,11 @@
 import { launchProcess } from "../workers/launch.ts";
 import type { Strategy } from "./strategy.ts";
-import { startWorkers } from "./workers.ts";
+import { lacksHttp, startWorkers } from "./workers.ts";
 
 /** In one of several long-lived processes of this runtime: pre-fork. */
 export const processes: Strategy = {
   name: "processes",
-  check: (_plan, { features }) => features.descriptors,
+  check: (plan, { features }) =>
+    features.descriptors === true ? lacksHttp(plan) : features.descriptors,
   start: startWorkers({ launch: launchProcess, once: false }),
 };

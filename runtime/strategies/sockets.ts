@@ -1,5 +1,6 @@
 /** The sockets of one service: opened by name or taken over, suspended, handed on, closed. */
 import type { BindableEndpoint, DatagramSocket, Listener } from "../core/contract.ts";
+import type { HttpListener } from "../core/exchange.ts";
 import type { Descriptors, Inherited, Origin } from "../core/descriptors.ts";
 import { type Address, kindOf } from "../core/endpoint.ts";
 import { PorticoError } from "../core/errors.ts";
@@ -10,6 +11,7 @@ import type { Found, Host, Legacy } from "./strategy.ts";
 export interface Opener {
   listen(endpoint: BindableEndpoint, listen: ListenPlan): Promise<Listener>;
   bind(endpoint: BindableEndpoint, listen: ListenPlan): Promise<DatagramSocket>;
+  serve(endpoint: BindableEndpoint, listen: ListenPlan): Promise<HttpListener>;
   /** A connection that was there before us: inetd's `nowait`. */
   adopt(fd: number, origin: Origin): Promise<void>;
   /** One more is open. */
@@ -24,7 +26,7 @@ interface Entry {
   readonly owned: boolean;
   /** Somebody else has had it before us. */
   readonly handed: boolean;
-  readonly datagrams: boolean;
+  readonly kind: ReturnType<typeof kindOf>;
   socket: Listener | DatagramSocket;
   /** While it is suspended: the socket, which nobody reads. */
   kept: Inherited | undefined;
@@ -36,6 +38,8 @@ export class Sockets {
   readonly #entries: Entry[] = [];
   readonly #forsaken: Set<string> = new Set();
   #descriptors: Descriptors | undefined = undefined;
+  /** HTTP listeners that are open, or have requests under way. */
+  readonly #serving: Set<HttpListener> = new Set();
   /** Datagram sockets that were suspended while answers were owed. */
   #retired: DatagramSocket[] = [];
 
@@ -96,21 +100,40 @@ export class Sockets {
     listen: ListenPlan,
     whose: Pick<Entry, "owned" | "handed">,
   ): Promise<void> {
-    const datagrams = kindOf(endpoint.transport) === "datagram";
-    const socket = await this.#openSocket(endpoint, listen, datagrams);
+    const kind = kindOf(endpoint.transport);
+    const socket = await this.#openSocket(endpoint, listen, kind);
     const { address } = socket;
     const transport = endpoint.transport as Inherited["transport"];
     const kept = undefined;
-    this.#entries.push({ listen, transport, address, datagrams, socket, kept, ...whose });
+    this.#entries.push({ listen, transport, address, kind, socket, kept, ...whose });
     this.#opener.opened(address);
   }
 
-  #openSocket(
+  async #openSocket(
     endpoint: BindableEndpoint,
     listen: ListenPlan,
-    datagrams: boolean,
+    kind: Entry["kind"],
   ): Promise<Listener | DatagramSocket> {
-    return datagrams ? this.#opener.bind(endpoint, listen) : this.#opener.listen(endpoint, listen);
+    if (kind === "stream") return await this.#opener.listen(endpoint, listen);
+    if (kind === "datagram") return await this.#opener.bind(endpoint, listen);
+    const listener = await this.#opener.serve(endpoint, listen);
+    this.#serving.add(listener);
+    void listener.over.then(() => void this.#serving.delete(listener));
+    return listener;
+  }
+
+  /** Resolves when HTTP peers that connected before the close have been answered, or have not asked in time. */
+  async settled(): Promise<void> {
+    await Promise.all([...this.#serving].map(({ over }) => over));
+  }
+
+  /** Cuts the requests that are under way at listeners that are closed. */
+  cut(): void {
+    for (const listener of this.#serving) {
+      if (!this.#entries.some(({ socket, kept }) => socket === listener && kept === undefined)) {
+        listener.abort();
+      }
+    }
   }
 
   /** See {@link RunningService.duplicates}. */
@@ -148,10 +171,10 @@ export class Sockets {
   /** Lets newcomers in again, those first who have waited. */
   async resume(): Promise<void> {
     for (const entry of this.#entries) {
-      const { kept, listen, datagrams } = entry;
+      const { kept, listen, kind } = entry;
       if (kept === undefined) continue;
       entry.kept = undefined;
-      entry.socket = await this.#openSocket(kept, listen, datagrams);
+      entry.socket = await this.#openSocket(kept, listen, kind);
     }
     await this.#closeRetired();
   }
@@ -184,15 +207,16 @@ export class Sockets {
   async close(keep: boolean): Promise<void> {
     await this.#closeRetired();
     await Promise.all(this.#entries.map(async (entry) => {
-      const { kept, listen, datagrams } = entry;
+      const { kept, listen, kind } = entry;
       entry.kept = undefined;
       // Whoever has opened a socket's file knows how to remove it.
       const keeps = this.#keeps(entry, keep);
       if (kept !== undefined && entry.owned && !keeps) {
-        entry.socket = await this.#openSocket(kept, listen, datagrams);
+        entry.socket = await this.#openSocket(kept, listen, kind);
       } else if (kept !== undefined) this.#descriptors?.close(kept.fd);
       await entry.socket.close(keeps);
     }));
+    for (const listener of this.#serving) listener.abort();
   }
 
   async #closeRetired(): Promise<void> {
@@ -205,14 +229,14 @@ export class Sockets {
 /** A plugin serves what comes to a socket, or says so before it is opened. @throws PorticoError. */
 export function checkKind(
   plugin: { readonly name: string; readonly transports: readonly string[] },
-  kind: "stream" | "datagram",
+  kind: "stream" | "datagram" | "http",
   text: string,
 ): void {
   if (plugin.transports.includes(kind)) return;
   throw new PorticoError(
     "NOT_SUPPORTED",
-    `${text} is a ${kind} socket; the plugin ${plugin.name} serves ${
-      plugin.transports.join(" and ")
-    }`,
+    `${text} is ${
+      kind === "http" ? "an http" : `a ${kind}`
+    } socket; the plugin ${plugin.name} serves ${plugin.transports.join(" and ")}`,
   );
 }

@@ -3,6 +3,7 @@
  * gets its turn; what a place does is always the same: `place.ts`.
  */
 import type { ServiceStatus } from "../control/control.ts";
+import type { Operator } from "../control/operator.ts";
 import type { Adapter, Support } from "../core/contract.ts";
 import type { Inherited, Inspected } from "../core/descriptors.ts";
 import type { Address } from "../core/endpoint.ts";
@@ -33,6 +34,8 @@ export interface Host {
   readonly nextId: () => number;
   /** The module that a worker runs, absolute. */
   readonly worker: string;
+  /** For the plugin `admin`. */
+  readonly operator?: Operator;
   /** The sockets of an endpoint that somebody else has opened: `fd:`, `systemd:`, `stdio:`. */
   readonly inherit: (listen: ListenPlan) => Promise<readonly Found[]>;
 }

@@ -1,10 +1,11 @@
 /** `threads`, `processes`, `spawn`: a service whose sockets are here, and whose sessions are served by workers. */
 import { lstatSync } from "node:fs";
 import type { ServiceStatus } from "../control/control.ts";
-import type { BindableEndpoint, DatagramSocket, Listener } from "../core/contract.ts";
+import type { BindableEndpoint, DatagramSocket, Listener, Support } from "../core/contract.ts";
 import type { Descriptors, Inherited, Origin } from "../core/descriptors.ts";
-import type { Address } from "../core/endpoint.ts";
-import type { ListenPlan } from "../core/plan.ts";
+import { type Address, kindOf } from "../core/endpoint.ts";
+import { PorticoError } from "../core/errors.ts";
+import type { ListenPlan, ServicePlan } from "../core/plan.ts";
 import { Room } from "../core/room.ts";
 import { Service } from "../core/service.ts";
 import { Crew } from "../workers/crew.ts";
@@ -91,6 +92,11 @@ class Workers implements RunningService, Opener {
     return socket;
   }
 
+  /** {@link lacksHttp} has said so before. */
+  serve(_endpoint: BindableEndpoint, { text }: ListenPlan): Promise<never> {
+    return Promise.reject(new PorticoError("NOT_SUPPORTED", text));
+  }
+
   adopt(fd: number, origin: Origin): Promise<void> {
     this.#front.streams.arrive(fd, origin);
     return Promise.resolve();
@@ -112,7 +118,8 @@ class Workers implements RunningService, Opener {
       live: this.#front.live,
       held: this.#front.held,
       restarts: this.#crew.restarts,
-      ...this.#service.counters,
+      ...this.room.counters,
+      tally: this.room.tally,
     };
   }
 
@@ -182,6 +189,15 @@ class Workers implements RunningService, Opener {
     const { plan, log } = this.#ready;
     if (live > 0) log.emit("info", "drain", { service: plan.name, live, limitMs });
   }
+}
+
+/** HTTP is served where its sockets are; how its connections reach a worker is not settled yet. */
+export function lacksHttp({ listen }: ServicePlan): Support {
+  if (!listen.some(({ endpoint }) => kindOf(endpoint.transport) === "http")) return true;
+  return {
+    reason: "workers cannot serve HTTP in this version",
+    remedy: `say "concurrency": "async" or "serial" for http endpoints`,
+  };
 }
 
 /** A socket file as it is now: whoever removes it later must not remove another one of its name. */

@@ -4,7 +4,8 @@ import type { WorkerStatus } from "../control/control.ts";
 import type { Descriptors } from "../core/descriptors.ts";
 import type { Address } from "../core/endpoint.ts";
 import { messageOf } from "../core/errors.ts";
-import type { Counters } from "../core/room.ts";
+import { addCounters } from "../core/room.ts";
+import { addGrowth } from "../core/tally.ts";
 import type { Host, ReadyService } from "../strategies/strategy.ts";
 import type { Arrival } from "./arrival.ts";
 import type { Front } from "./front.ts";
@@ -65,7 +66,8 @@ export class Crew {
         if (input.policy.once) this.#retire(member);
         this.#pump();
       },
-      count: (growth) => this.#count(growth),
+      count: (growth) => addCounters(this.#front!.service.counters, growth),
+      tally: (now, before) => addGrowth(this.#front!.service.room.tally, now, before),
       ended: (member, exit) => this.#ended(member, exit),
     };
   }
@@ -154,7 +156,7 @@ export class Crew {
     const member = new Member(++this.#numbers, launched, descriptors, this.#events);
     this.#members.add(member);
     this.#say("debug", "started", member);
-    member.begin(ready.plan, ready.log.level).catch((error) => member.fail(error));
+    member.begin(ready.plan, ready.log.wanted).catch((error) => member.fail(error));
     return member;
   }
 
@@ -195,11 +197,6 @@ export class Crew {
   /** It has done what it was for. */
   #retire(member: Member): void {
     if (member.state === "ready") member.retire(this.#input.ready.plan.limits.drain);
-  }
-
-  #count(growth: Counters): void {
-    const { counters } = this.#front!.service;
-    for (const name of Object.keys(growth) as (keyof Counters)[]) counters[name] += growth[name];
   }
 
   #ended(member: Member, exit: Exit): void {

@@ -101,7 +101,7 @@ export class Front {
   }
 
   #refuse(arrival: Arrival, why: { rule: string } | { limit: string }): void {
-    this.service.counters.refused++;
+    this.service.countRefusal(why);
     const level = arrival.kind === "stream" ? "info" : "debug";
     recordArrival(this.service, level, "refuse", arrival, why);
     this.over(arrival);

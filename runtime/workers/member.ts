@@ -2,9 +2,11 @@
 import type { Descriptors } from "../core/descriptors.ts";
 import type { Address } from "../core/endpoint.ts";
 import { type Code, CODES, PorticoError } from "../core/errors.ts";
+import type { Wanted } from "../core/log.ts";
 import type { ServicePlan } from "../core/plan.ts";
-import type { Level, LogRecord } from "../core/record.ts";
-import type { Counters } from "../core/room.ts";
+import type { LogRecord } from "../core/record.ts";
+import { type Counters, newCounters } from "../core/room.ts";
+import { newTally, type Tally } from "../core/tally.ts";
 import type { WorkerStatus } from "../control/control.ts";
 import type { Arrival } from "./arrival.ts";
 import { Channel } from "./channel.ts";
@@ -22,6 +24,8 @@ const GRACE = 1000;
 /** The longest delay of a timer. */
 const TIMER_MAX = 2 ** 31 - 1;
 
+const NAMES = Object.keys(newCounters()) as (keyof Counters)[];
+
 /** Workers that this process has started, of all services. */
 let started = 0;
 
@@ -33,6 +37,8 @@ export interface MemberEvents {
   gone(member: Member, arrival: Arrival): void;
   /** What its counters have grown by. */
   count(growth: Counters): void;
+  /** What its tally is and was, when it has changed. */
+  tally(now: Tally, before: Tally): void;
   /** The thread or process is no more, and nothing that it has said is unheard. */
   ended(member: Member, exit: Exit): void;
 }
@@ -57,7 +63,8 @@ export class Member {
   readonly #readiness = Promise.withResolvers<void>();
   readonly #deaf = Promise.withResolvers<void>();
   readonly #over = Promise.withResolvers<void>();
-  #counters: Counters = { served: 0, refused: 0, errors: 0, bytesIn: 0, bytesOut: 0 };
+  #counters: Counters = newCounters();
+  #tally: Tally = newTally();
   #parcels: Parcel[] = [];
   /** Streams that were given to it, and that it has not taken yet. */
   readonly #given: Arrival[] = [];
@@ -90,12 +97,14 @@ export class Member {
   }
 
   /** Tells it what to run. @throws PorticoError, when the plan holds what no other thread can be given. */
-  async begin(plan: ServicePlan, level: Level | undefined): Promise<void> {
+  async begin(plan: ServicePlan, wanted: Wanted | undefined): Promise<void> {
     this.#patience = plan.limits.start + GRACE;
     this.#expect(LOADING);
     await this.#channel.open(this.#descriptors, this.#launched.channel);
     try {
-      this.#channel.send({ type: "job", plan, level, ids: ++started * OWN_IDS });
+      // Sinks are the supervisor's affair.
+      const mute = { ...plan, log: [] };
+      this.#channel.send({ type: "job", plan: mute, wanted, ids: ++started * OWN_IDS });
     } catch (cause) {
       const text = "the options hold something that cannot be sent to a worker, as a function";
       throw new PorticoError("START_FAILED", text, { cause });
@@ -241,7 +250,7 @@ export class Member {
         return arrival === undefined ? undefined : this.#events.turned(arrival);
       }
       case "gone": {
-        this.#count(report.counters);
+        this.#count(report.counters, report.tally);
         const arrival = this.live.get(report.id);
         if (arrival === undefined) return;
         this.live.delete(report.id);
@@ -253,20 +262,20 @@ export class Member {
         this.slow = false;
         return;
       case "stopped":
-        return this.#count(report.counters);
+        return this.#count(report.counters, report.tally);
     }
   }
 
-  #count(now: Counters): void {
+  #count(now: Counters, tally: Tally | undefined): void {
+    if (tally !== undefined) {
+      this.#events.tally(tally, this.#tally);
+      this.#tally = tally;
+    }
     const before = this.#counters;
     this.#counters = now;
-    this.#events.count({
-      served: now.served - before.served,
-      refused: now.refused - before.refused,
-      errors: now.errors - before.errors,
-      bytesIn: now.bytesIn - before.bytesIn,
-      bytesOut: now.bytesOut - before.bytesOut,
-    });
+    const growth = newCounters();
+    for (const name of NAMES) growth[name] = now[name] - before[name];
+    this.#events.count(growth);
   }
 
   async #follow(): Promise<void> {

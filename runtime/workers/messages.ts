@@ -1,9 +1,11 @@
 /** What a supervisor and its workers tell each other. Bytes and `Infinity` travel as they are (structured clone). */
 import type { Transport } from "../core/endpoint.ts";
 import type { Side } from "../core/errors.ts";
+import type { Wanted } from "../core/log.ts";
 import type { ServicePlan } from "../core/plan.ts";
-import type { Level, LogRecord } from "../core/record.ts";
+import type { LogRecord } from "../core/record.ts";
 import type { Counters } from "../core/room.ts";
+import type { Tally } from "../core/tally.ts";
 
 /** An address in parts: transport, host, port, path. */
 export type Parts = readonly [Transport, string, number, string];
@@ -30,7 +32,8 @@ export type Order =
   | {
     readonly type: "job";
     readonly plan: ServicePlan;
-    readonly level: Level | undefined;
+    /** Which records anybody wants of it; none when undefined. */
+    readonly wanted: Wanted | undefined;
     /** The numbers of the sessions that its plugin opens itself come after this one. */
     readonly ids: number;
   }
@@ -64,6 +67,12 @@ export type Report =
   /** A session has given its turn back. */
   | { readonly type: "turned"; readonly id: number }
   /** Nothing is left of a session. */
-  | { readonly type: "gone"; readonly id: number; readonly counters: Counters }
+  | {
+    readonly type: "gone";
+    readonly id: number;
+    readonly counters: Counters;
+    /** When it has changed since it was sent last. */
+    readonly tally?: Tally;
+  }
   | { readonly type: "pong" }
-  | { readonly type: "stopped"; readonly counters: Counters };
+  | { readonly type: "stopped"; readonly counters: Counters; readonly tally: Tally };

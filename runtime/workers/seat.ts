@@ -12,6 +12,7 @@ import type { LogRecord } from "../core/record.ts";
 import type { Recorded } from "../core/records.ts";
 import { Room } from "../core/room.ts";
 import { checkOptions, loadPlugin } from "../manifest/plugin.ts";
+import { known } from "../strategies/known.ts";
 import { Place } from "../strategies/place.ts";
 import { Channel } from "./channel.ts";
 import type { Leash } from "./leash.ts";
@@ -41,6 +42,8 @@ export class Seat {
   #id = 0;
   /** Sessions that are here. */
   readonly #live = new Set<number>();
+  /** The changes of the tally that was sent last. */
+  #told = 0;
   #stopping = false;
   #service = "";
   /** Streams that were taken in this turn. */
@@ -90,12 +93,12 @@ export class Seat {
     }
   }
 
-  async #begin({ plan, level, ids }: Extract<Order, { type: "job" }>): Promise<void> {
+  async #begin({ plan, wanted, ids }: Extract<Order, { type: "job" }>): Promise<void> {
     try {
       const { adapter, become, leash } = this.#input;
       this.#service = plan.name;
       const sink = { write: (record: LogRecord) => this.#record(record) };
-      const outlets = level === undefined ? [] : [{ name: "supervisor", sink, level }];
+      const outlets = wanted === undefined ? [] : [{ name: "supervisor", sink, ...wanted }];
       const log = this.#log = new Log(outlets, () => {});
       await become(plan);
       const plugin = await loadPlugin(plan.plugin);
@@ -156,7 +159,9 @@ export class Seat {
     const place = this.#place!;
     this.#live.add(id);
     if (this.#taken++ === 0) queueMicrotask(() => this.#tellTaken());
-    const origin = { remote: toAddress(remote), local: toAddress(local) };
+    const plain = { remote: toAddress(remote), local: toAddress(local) };
+    const asks = this.#log!.asksUser && plain.remote.transport === "unix";
+    const origin = asks ? known(descriptors, fd, plain) : plain;
     if (place.takings !== undefined) {
       // Its hook runs at once: whatever it does, it is not to be served twice.
       this.#tellTaken();
@@ -184,7 +189,10 @@ export class Seat {
 
   #gone({ id }: Pick<Recorded, "id">): void {
     if (!this.#live.delete(id)) return;
-    this.#channel.send({ type: "gone", id, counters: this.#place!.service.counters });
+    const { counters, tally } = this.#place!.service.room;
+    const changed = tally.changes !== this.#told;
+    this.#told = tally.changes;
+    this.#channel.send({ type: "gone", id, counters, ...(changed && { tally }) });
   }
 
   async #stop(limit: number): Promise<void> {
@@ -198,7 +206,8 @@ export class Seat {
       await place.drain(limit);
       await Promise.all(this.#senders.map((sender) => sender.close(true)));
       await place.end();
-      this.#channel.send({ type: "stopped", counters: place.service.counters });
+      const { counters, tally } = place.service.room;
+      this.#channel.send({ type: "stopped", counters, tally });
     }
     this.#channel.end();
   }

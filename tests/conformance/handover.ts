@@ -1,17 +1,19 @@
 /** Datagram sockets handed over by descriptor, those that only send, and those with one peer. */
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
-import type { DatagramSocket, NamedEndpoint, Support } from "../../runtime/core/contract.ts";
+import type {
+  DatagramSocket,
+  DialedSocket,
+  NamedEndpoint,
+  Support,
+} from "../../runtime/core/contract.ts";
 import type { Inherited } from "../../runtime/core/descriptors.ts";
 import type { Address } from "../../runtime/core/endpoint.ts";
 import { until, within } from "../until.ts";
 import { count, countBack, counted, inherited, named, needs } from "./door.ts";
-import type { Harness, Tested } from "./harness.ts";
-import { encode, text } from "./harness.ts";
-import { Receiver } from "./receiver.ts";
-import type { Answer } from "./receiver.ts";
-import type { Case, Stage } from "./stage.ts";
-import { both } from "./stage.ts";
+import { encode, type Harness, type Tested, text } from "./harness.ts";
+import { type Answer, Receiver } from "./receiver.ts";
+import { both, type Case, type Stage } from "./stage.ts";
 
 const echo: Answer = (receiver, bytes, from) => void receiver.send(bytes, from);
 
@@ -22,13 +24,13 @@ const sockets = (harness: Harness, transport: Tested): Support =>
 async function withDialed(
   stage: Stage,
   to: Address,
-  use: (receiver: Receiver, target: Address) => Promise<void>,
+  use: (receiver: Receiver, target: Address, socket: DialedSocket) => Promise<void>,
 ): Promise<void> {
   const receiver = new Receiver(() => {});
   const socket = await within("dial", stage.adapter.dial(named(to), receiver));
   receiver.socket = socket;
   try {
-    await use(receiver, socket.target);
+    await use(receiver, socket.target, socket);
   } finally {
     await receiver.stop(() => stage.settle());
   }
@@ -240,6 +242,41 @@ export const dialing: readonly Case[] = [
       await withDialed(stage, other.socket.address, async (dialed, target) => {
         dialed.send(encode("hello"), target);
         await until("the answer", () => dialed.received.length === 1);
+      });
+    },
+  },
+  {
+    name: "a dialed socket offers datagrams: taken in order, or refused with the reason",
+    needs: sockets,
+    async run(stage) {
+      const server = await stage.bind();
+      await withDialed(stage, server.socket.address, async (_receiver, _target, dialed) => {
+        for (let i = 0; i < 200; i++) {
+          const bytes = encode(`${i}`);
+          await until("room", () => dialed.offer(bytes));
+        }
+        await until("all", () => server.received.length === 200);
+        server.received.forEach(({ bytes }, i) => assert.equal(text(bytes), `${i}`));
+        assert.throws(() => dialed.offer(new Uint8Array(1 << 20)), { code: "EMSGSIZE" });
+      });
+    },
+  },
+  {
+    name: "a datagram is offered in vain where a queue is full, and where nobody is any more",
+    only: "unixgram",
+    needs,
+    async run(stage) {
+      const deaf = await stage.harness.deafPeer();
+      await withDialed(stage, deaf, (_receiver, _target, dialed) => {
+        let taken = 0;
+        while (dialed.offer(encode("x"))) taken++;
+        assert.ok(taken > 0 && taken < 10_000, `${taken}`);
+        return Promise.resolve();
+      });
+      const server = await stage.bind();
+      await withDialed(stage, server.socket.address, async (_receiver, _target, dialed) => {
+        await server.socket.close();
+        assert.throws(() => dialed.offer(encode("x")), { code: "ENOENT" });
       });
     },
   },

@@ -20,7 +20,7 @@ describe("Log", () => {
       level,
     }));
     const log = new Log(outlets, quiet);
-    assert.deepEqual(LEVELS.map((level) => log.wants(level)), [false, true, true, true]);
+    assert.deepEqual(LEVELS.map((level) => log.wants(level, "log")), [false, true, true, true]);
     for (const level of LEVELS) log.emit(level, "log", { text: level });
     assert.deepEqual(lists.warn.map(({ text }) => text), ["warn", "error"]);
     assert.deepEqual(lists.info.map(({ text }) => text), ["info", "warn", "error"]);
@@ -38,7 +38,7 @@ describe("Log", () => {
 
   test("Log without sinks wants nothing", () => {
     const log = new Log([], quiet);
-    assert.ok(LEVELS.every((level) => !log.wants(level)));
+    assert.ok(LEVELS.every((level) => !log.wants(level, "log")));
     log.emit("error", "log", {});
   });
 
@@ -60,7 +60,7 @@ describe("Log", () => {
     assert.equal(calls, 1);
     assert.deepEqual(broken, ["bad", "disk full"]);
     assert.deepEqual(records.map(({ i }) => i), [0, 1, 2, 3, 4]);
-    assert.equal(log.wants("debug"), false, "nobody wants it any more");
+    assert.equal(log.wants("debug", "log"), false, "nobody wants it any more");
   });
 
   test("a log whose only sink is broken stays silent", () => {
@@ -74,7 +74,7 @@ describe("Log", () => {
       level: "debug",
     }], quiet);
     log.emit("error", "log", {});
-    assert.equal(log.wants("error"), false);
+    assert.equal(log.wants("error", "log"), false);
     log.emit("error", "log", {});
   });
 

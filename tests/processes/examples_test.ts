@@ -19,6 +19,7 @@ import { parseEndpoint } from "../../runtime/core/endpoint.ts";
 import { folder } from "../folder.ts";
 import { until } from "../until.ts";
 import { knock } from "./peers.ts";
+import { get } from "./requests.ts";
 import { lacks, Program, shell } from "./programs.ts";
 import { serve, type Server } from "./server.ts";
 
@@ -312,5 +313,28 @@ describe("examples/proxy", () => {
     assert.equal(await say(`-u -w1 127.0.0.1 ${port(proxy, "front", "udp")}`), "hello");
     await proxy.kill();
     assert.equal(await knock(`tcp://127.0.0.1:${target}`), "ECONNREFUSED");
+  });
+});
+
+describe("examples/admin", () => {
+  test("tells of itself over HTTP, on both of its endpoints", async (t) => {
+    const free = (head: string): string =>
+      head.replace(/("(?:tcp|udp|http):\/\/127\.0\.0\.1):\d+"/g, '$1:0"');
+    const { server, root } = await example(t, "admin", free);
+    const endpoint = server.endpoint("admin", "http");
+    for (const place of [endpoint, `http+unix:${join(root, "examples/admin/admin.sock")}`]) {
+      assert.equal((await get(place, "/ready")).status, 200);
+      assert.match(
+        (await get(place, "/metrics")).text,
+        /portico_service_up\{service="daytime"\} 1/,
+      );
+    }
+    const asked = {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: '{"service":"echo"}',
+    };
+    assert.equal((await get(endpoint, "/control/suspend", asked)).status, 200);
+    assert.equal((await get(endpoint, "/ready")).status, 503);
   });
 });

@@ -1,5 +1,5 @@
 /**
- * The epoll(7) that a thread of Deno waits with. Deno does not show it, the kernel does: its file in
+ * The epoll(7) that a thread of a runtime waits with. Nobody shows it but the kernel: its file in
  * /proc/self/fdinfo names every descriptor with the number ("data") by which the event loop knows it.
  * A descriptor that has come to mean another socket can so be registered again under its old number.
  */
@@ -7,12 +7,18 @@ import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import process from "node:process";
 import type { Address } from "../../runtime/core/endpoint.ts";
-import { type Libc, LIBC_FILES } from "../posix/libc.ts";
-import { NAME_BYTES, readStreamName } from "../posix/peer.ts";
+import type { Libc } from "./libc.ts";
+import { SOCK_CLOEXEC } from "./linux.ts";
+import { NAME_BYTES, readStreamName } from "./peer.ts";
+import { settle } from "./socket.ts";
 
-const SYMBOLS = {
-  epoll_ctl: { parameters: ["i32", "i32", "i32", "buffer"], result: "i32" },
-} as const;
+/** epoll_ctl(2); less than 0 when the kernel refuses. */
+export type EpollControl = (
+  epoll: number,
+  operation: number,
+  fd: number,
+  event: Uint8Array<ArrayBuffer>,
+) => number;
 
 const ADD = 1;
 const DELETE = 2;
@@ -30,14 +36,14 @@ const name = new Uint8Array(new ArrayBuffer(NAME_BYTES));
 
 export class Poller {
   readonly #libc: Libc;
-  readonly #symbols: Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
-  readonly #event = new DataView(new ArrayBuffer(16));
+  readonly #control: EpollControl;
+  readonly #bytes = new Uint8Array(new ArrayBuffer(16));
+  readonly #event = new DataView(this.#bytes.buffer);
   #fd = -1;
 
-  /** @throws Error when libc cannot be opened. */
-  constructor(libc: Libc) {
+  constructor(libc: Libc, control: EpollControl) {
     this.#libc = libc;
-    this.#symbols = openFirst();
+    this.#control = control;
   }
 
   /**
@@ -71,17 +77,41 @@ export class Poller {
     return found;
   }
 
+  /** Has a listener of this thread, bound to `address`, be the socket `fd`, which is closed. @throws Error. */
+  async graft(address: Address, fd: number): Promise<number> {
+    const registration = await this.listener(address);
+    if (registration === undefined) throw new Error("the listener cannot be found");
+    this.replace(registration.fd, fd);
+    this.add(registration);
+    this.#libc.close(fd);
+    return registration.fd;
+  }
+
+  /** Has this thread not wait for a descriptor any more. False when it never has. */
+  async forget(fd: number): Promise<boolean> {
+    const [found] = await this.list((each) => each === fd);
+    if (found !== undefined) this.remove(found);
+    return found !== undefined;
+  }
+
+  /** Puts another socket under a descriptor that is registered. @throws Error. */
+  replace(target: number, fd: number): void {
+    settle(this.#libc, fd);
+    const code = this.#libc.duplicate(fd, target, SOCK_CLOEXEC);
+    if (code < 0) throw new Error(`descriptor ${fd} cannot be duplicated`);
+  }
+
   /** @throws Error when the kernel refuses. */
   add({ fd, events, data }: Registration): void {
     this.#event.setUint32(0, events, true);
     this.#event.setBigUint64(DATA_OFFSET, data, true);
-    if (this.#symbols.epoll_ctl(this.#fd, ADD, fd, this.#event) < 0) {
+    if (this.#control(this.#fd, ADD, fd, this.#bytes) < 0) {
       throw new Error(`descriptor ${fd} cannot be registered`);
     }
   }
 
   remove({ fd }: Registration): void {
-    this.#symbols.epoll_ctl(this.#fd, DELETE, fd, this.#event);
+    this.#control(this.#fd, DELETE, fd, this.#bytes);
   }
 }
 
@@ -103,16 +133,4 @@ function isPoller(fd: string): boolean {
     // Closed since, as the one that listed the folder.
     return false;
   }
-}
-
-function openFirst(): Deno.DynamicLibrary<typeof SYMBOLS>["symbols"] {
-  let failure: unknown;
-  for (const file of LIBC_FILES) {
-    try {
-      return Deno.dlopen(file, SYMBOLS).symbols;
-    } catch (error) {
-      failure ??= error;
-    }
-  }
-  throw failure;
 }

@@ -1,0 +1,36 @@
+import type { Operator } from "../../runtime/mod.ts";
+
+/** Bytes that may wait for a reader; what comes beyond is left out, and counted. */
+const BACKLOG = 1024 * 1024;
+/** Milliseconds of silence after which a comment shows that the connection lives. */
+const SILENCE = 15_000;
+
+/** The records as server-sent events: the last ones, then those to come. */
+export function streamRecords(operator: Operator): Response {
+  const encoder = new TextEncoder();
+  let untap: (() => void) | undefined;
+  let timer: ReturnType<typeof setInterval> | undefined;
+  let skipped = 0;
+  const body = new ReadableStream<Uint8Array>({
+    start(controller) {
+      const send = (text: string): void => controller.enqueue(encoder.encode(text));
+      untap = operator.records((record) => {
+        if ((controller.desiredSize ?? 0) <= 0) {
+          skipped++;
+          return;
+        }
+        if (skipped > 0) send(`event: skipped\ndata: ${skipped}\n\n`);
+        skipped = 0;
+        send(`data: ${JSON.stringify(record)}\n\n`);
+      });
+      timer = setInterval(() => {
+        if ((controller.desiredSize ?? 0) > 0) send(":\n\n");
+      }, SILENCE);
+    },
+    cancel() {
+      untap?.();
+      clearInterval(timer);
+    },
+  }, new ByteLengthQueuingStrategy({ highWaterMark: BACKLOG }));
+  return new Response(body, { headers: { "content-type": "text/event-stream" } });
+}

@@ -1,0 +1,53 @@
+/** What the `admin` plugin of this package may do with the server that it runs in. */
+import type { Control } from "../control/control.ts";
+import type { Operator, RecordListener } from "../control/operator.ts";
+import { PorticoError } from "../core/errors.ts";
+import type { LogRecord, Sink } from "../core/record.ts";
+import type { Metrics } from "../metrics/metrics.ts";
+
+/** How many records are kept for those who come later. */
+const RING = 500;
+
+/** Taps the log and hands the supervisor on. What costs anything begins when the first one asks. */
+export class Tap implements Operator {
+  #control: Control | undefined = undefined;
+  #metrics: Promise<Metrics> | undefined = undefined;
+  readonly #ring: LogRecord[] = [];
+  readonly #listeners: Set<RecordListener> = new Set();
+  /** Takes the records of all services, where one of them is an `admin`. */
+  readonly sink: Sink = { write: (record) => this.#write(record) };
+
+  /** From here on there is something to control. */
+  attach(control: Control): void {
+    this.#control = control;
+  }
+
+  get control(): Control {
+    if (this.#control === undefined) throw new PorticoError("NOT_RUNNING");
+    return this.#control;
+  }
+
+  async metrics(): Promise<{ readonly type: string; readonly text: string }> {
+    this.#metrics ??= import("../metrics/metrics.ts").then(({ Metrics }) =>
+      new Metrics(() => this.control.status())
+    );
+    const metrics = await this.#metrics;
+    return { type: metrics.contentType, text: await metrics.text() };
+  }
+
+  records(listener: RecordListener): () => void {
+    for (const record of this.#ring) listener(record);
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  #write(record: LogRecord): void {
+    this.#ring.push(record);
+    if (this.#ring.length > RING) this.#ring.shift();
+    for (const listener of this.#listeners) listener(record);
+  }
+
+  close(): void {
+    void this.#metrics?.then((metrics) => metrics.close());
+  }
+}

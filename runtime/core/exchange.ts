@@ -1,0 +1,42 @@
+/** The part of `contract.ts` for HTTP: its rules hold here too. */
+import type { Listener } from "./contract.ts";
+import type { Address } from "./endpoint.ts";
+import type { PorticoError } from "./errors.ts";
+
+/** One HTTP request and its answer, the adapter's side. */
+export interface Exchange {
+  /** The core's own slot. The adapter does not look at it. */
+  data: unknown;
+  /** Of the connection: `tcp` or `unix`. */
+  readonly remote: Address;
+  /** Of the listener: `http` or `http+unix`. */
+  readonly local: Address;
+  /** Has {@link HttpTable.close} tell at once of a peer that leaves before the answer; else that may wait for it. */
+  watch(): void;
+}
+
+/** The core's callbacks for the requests of one HTTP listener. */
+export interface HttpTable {
+  /** A request has come, with its head; its body may be on the way. What is returned never rejects. */
+  request(exchange: Exchange, request: Request): Response | Promise<Response>;
+  /**
+   * Last, exactly once: the response has gone out, as far as the runtime tells (a body that says that
+   * it streams, the core watches itself); or the peer is `gone` before that.
+   */
+  close(exchange: Exchange, gone: boolean): void;
+  /** As that of a stream listener. */
+  failure(error: PorticoError): void;
+}
+
+/** A socket that takes HTTP requests. */
+export interface HttpListener extends Listener {
+  /**
+   * As {@link Listener.close}. Idle connections are closed at once, the others after the response that
+   * is under way. With `keep`, who has connected and not asked yet has a second to do so.
+   */
+  close(keep?: boolean): Promise<void>;
+  /** Resolves when it is closed and nothing is under way, or after {@link abort}. */
+  readonly over: Promise<void>;
+  /** After the close: cuts what is still under way, as far as the runtime can. */
+  abort(): void;
+}

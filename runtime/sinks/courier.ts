@@ -1,0 +1,265 @@
+/**
+ * Delivery to a log server that may not be there: what waits is bounded, what is too much is counted,
+ * and a server that is lost is looked for with growing pauses.
+ */
+import { setImmediate, setTimeout } from "node:timers";
+import { messageOf, PorticoError, toPorticoError } from "../core/errors.ts";
+import type { LogRecord, Sink } from "../core/record.ts";
+import type { Link, LinkEvents, OpenLink, Supply } from "./link/link.ts";
+import { type Bounds, Queue } from "./queue.ts";
+
+/** Pauses between two attempts to reach the server, in ms: each is double the one before, less up to half of it. */
+const PAUSE = 100;
+const PAUSE_MAX = 30_000;
+/** A link that has held so long, in ms, was a good one: the pauses begin anew, and its loss is news. */
+const STEADY = 5000;
+/** How long a close may take, in ms: less than the server gives its sinks. */
+const CLOSE = 1500;
+
+/** What a courier has to know. */
+export interface Errand {
+  /** For messages: "the syslog server tcp://…". */
+  readonly name: string;
+  readonly bounds: Bounds;
+  /** A record as the bytes that the server is to get; it may throw. */
+  readonly encode: (record: LogRecord) => Uint8Array;
+  readonly open: OpenLink;
+  readonly warn: (message: string) => void;
+}
+
+/** A sink that delivers records, each as one frame. Its first attempt begins with {@link start}. */
+export class Courier implements Sink {
+  readonly #errand: Errand;
+  readonly #queue: Queue;
+  #link: Link | undefined = undefined;
+  #opening = false;
+  /** Since when there is the link. */
+  #since = 0;
+  #tries = 0;
+  #retry: NodeJS.Timeout | undefined = undefined;
+  #scheduled = false;
+  #told = false;
+  /** Nothing is taken any more; nothing is sent any more. */
+  #closed = false;
+  #over = false;
+  #dropped = 0;
+  /** Of these, what the server has not been told of. */
+  #untold = 0;
+  /** The report of what was dropped that comes next; how many each report that was made tells of. */
+  #report: Uint8Array | undefined = undefined;
+  readonly #reports: WeakMap<Uint8Array, number> = new WeakMap();
+  /** The link has taken nothing yet. */
+  #fresh = false;
+  #waiting: (() => void)[] = [];
+
+  constructor(errand: Errand) {
+    this.#errand = errand;
+    this.#queue = new Queue(errand.bounds);
+  }
+
+  /** Looks for the server. */
+  start(): this {
+    void this.#open();
+    return this;
+  }
+
+  write(record: LogRecord): void {
+    if (this.#closed) return;
+    let frame;
+    try {
+      frame = this.#errand.encode(record);
+    } catch {
+      // A plugin has logged what nobody can put into words.
+      return this.#drop(1);
+    }
+    this.#drop(this.#queue.push(frame));
+    this.#schedule();
+  }
+
+  dropped(): number {
+    return this.#dropped;
+  }
+
+  /** Somebody has rotated, or repaired, what was there: the next attempt is now. */
+  reopen(): void {
+    if (this.#retry === undefined) return;
+    clearTimeout(this.#retry);
+    this.#retry = undefined;
+    void this.#open();
+  }
+
+  flush(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#waiting.push(resolve);
+      this.#look();
+    });
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    const end = performance.now() + CLOSE;
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => timer = setTimeout(resolve, CLOSE));
+    await Promise.race([this.flush(), late]);
+    clearTimeout(timer);
+    this.#over = true;
+    clearTimeout(this.#retry);
+    this.#retry = undefined;
+    const link = this.#link;
+    this.#link = undefined;
+    const unsent = await link?.close(Math.max(0, end - performance.now())) ?? 0;
+    const left = this.#queue.length + unsent;
+    if (left === 0) return;
+    this.#dropped += left;
+    this.#errand.warn(`${this.#errand.name} was not there for the last ${count(left)}`);
+  }
+
+  #drop(lost: number): void {
+    this.#dropped += lost;
+    this.#untold += lost;
+  }
+
+  async #open(): Promise<void> {
+    this.#opening = true;
+    /** It may be lost before it is ours. */
+    const early: { loss?: Parameters<LinkEvents["lost"]> } = {};
+    let link: Link | undefined;
+    const events: LinkEvents = {
+      ready: () => {
+        if (link !== undefined && link === this.#link) this.#pump();
+      },
+      lost: (error, unsent) => {
+        if (link === undefined) early.loss = [error, unsent];
+        else if (link === this.#link) this.#lose(error, unsent);
+      },
+    };
+    try {
+      link = await this.#errand.open(events);
+    } catch (thrown) {
+      this.#opening = false;
+      return this.#lose(toPorticoError(thrown, "SINK_FAILED"), []);
+    }
+    this.#opening = false;
+    this.#link = link;
+    this.#since = performance.now();
+    this.#fresh = true;
+    if (early.loss !== undefined) return this.#lose(...early.loss);
+    if (!this.#over) return this.#pump();
+    this.#link = undefined;
+    void link.close(0);
+  }
+
+  #lose(error: PorticoError, unsent: readonly Uint8Array[]): void {
+    const held = this.#link !== undefined && performance.now() - this.#since > STEADY;
+    this.#link = undefined;
+    if (held) {
+      this.#tries = 0;
+      this.#told = false;
+    }
+    if (this.#report !== undefined) this.#isReport(this.#report);
+    this.#report = undefined;
+    this.#drop(this.#queue.unshift(unsent.filter((frame) => !this.#isReport(frame))));
+    if (!this.#told) {
+      this.#told = true;
+      const { name, bounds } = this.#errand;
+      this.#errand.warn(
+        `${name} is out of reach: ${messageOf(error)}; up to ${count(bounds.records)} wait for it`,
+      );
+    }
+    this.#look();
+    if (this.#closed) return;
+    const time = Math.min(PAUSE_MAX, PAUSE * 2 ** Math.min(this.#tries++, 16));
+    this.#retry = setTimeout(() => {
+      this.#retry = undefined;
+      void this.#open();
+    }, time * (1 - Math.random() / 2)).unref();
+  }
+
+  /** Whether it is a report, which has not arrived: what it says has still to be said. */
+  #isReport(frame: Uint8Array): boolean {
+    const lost = this.#reports.get(frame);
+    if (lost === undefined) return false;
+    this.#untold += lost;
+    return true;
+  }
+
+  /** What is written in one turn is sent in one. */
+  #schedule(): void {
+    if (this.#scheduled || this.#link === undefined) return;
+    this.#scheduled = true;
+    setImmediate(this.#turn);
+  }
+
+  readonly #turn = (): void => {
+    this.#scheduled = false;
+    this.#pump();
+  };
+
+  #pump(): void {
+    const link = this.#link;
+    if (link === undefined) return;
+    try {
+      if (link.pump(this.#supply)) this.#schedule();
+    } catch (thrown) {
+      const error = toPorticoError(thrown, "SINK_FAILED");
+      if (error.code === "EMSGSIZE") {
+        this.#supply.shift();
+        this.#drop(1);
+        this.#schedule();
+      } else {
+        void link.close(0);
+        this.#lose(error, []);
+      }
+    }
+    this.#look();
+  }
+
+  /** The queue, with the report of what was dropped where it belongs: before what is left, or after it. */
+  readonly #supply: Supply = {
+    peek: () => {
+      if (this.#report !== undefined) return this.#report;
+      const next = this.#queue.peek();
+      if (this.#untold === 0) return next;
+      const first = this.#fresh && this.#errand.bounds.overflow === "oldest";
+      if (next !== undefined && !first) return next;
+      this.#report = this.#errand.encode(lossOf(this.#untold));
+      this.#reports.set(this.#report, this.#untold);
+      this.#untold = 0;
+      return this.#report;
+    },
+    shift: () => {
+      this.#fresh = false;
+      if (this.#report === undefined) this.#queue.shift();
+      else this.#report = undefined;
+    },
+  };
+
+  /** Tells those who wait that all is done, or that nothing can be done. */
+  #look(): void {
+    if (this.#waiting.length === 0 || this.#opening) return;
+    if (this.#link !== undefined) {
+      const done = this.#supply.peek() === undefined && this.#link.idle;
+      if (!done) return;
+    }
+    for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+}
+
+function lossOf(lost: number): LogRecord {
+  return {
+    time: Date.now(),
+    level: "warn",
+    event: "error",
+    code: "SINK_FAILED",
+    message: `${count(lost)} ${
+      lost === 1 ? "was" : "were"
+    } lost: the log server was out of reach or too slow`,
+    side: "host",
+    lost,
+  };
+}
+
+function count(records: number): string {
+  return records === 1 ? "1 record" : `${records} records`;
+}

@@ -1,0 +1,90 @@
+/** Types of sinks that plugins provide. */
+import { messageOf, PorticoError } from "../core/errors.ts";
+import { isPromise } from "../core/hooks.ts";
+import type { SinkPlan } from "../core/plan.ts";
+import type { Sink } from "../core/record.ts";
+import { loadDefault } from "../manifest/plugin.ts";
+import { show } from "../manifest/problem.ts";
+import type { SinkDefinition } from "./define.ts";
+
+/** Imports a type of sink, and checks that it is one. @throws PorticoError PLUGIN_NOT_FOUND, PLUGIN_INVALID. */
+export async function loadSink(url: string): Promise<SinkDefinition> {
+  return await loadDefault(url, flaw) as SinkDefinition;
+}
+
+/** What is wrong with a default export; undefined for a type of sink. */
+function flaw(value: unknown): string | undefined {
+  const form = "export default defineSink({ name, open })";
+  if (value === undefined) return `a default export: ${form}`;
+  if (typeof value !== "object" || value === null) {
+    return `${form}; its default export is ${show(value)}`;
+  }
+  const { name, open, options } = value as Partial<Record<keyof SinkDefinition, unknown>>;
+  if (typeof name !== "string" || !/^[\w-]+$/.test(name)) {
+    return `a sink with a "name" of letters, digits, - and _; it has ${show(name)}`;
+  }
+  if (typeof open !== "function") {
+    return "start" in value
+      ? `${form}; the plugin ${name} is no sink`
+      : `a sink whose "open" is a function; it has ${show(open)}`;
+  }
+  const standard = (options as SinkDefinition["options"] | null)?.["~standard"];
+  if (options !== undefined && typeof standard?.validate !== "function") {
+    return `a sink whose "options" is a Standard Schema (valibot, zod, arktype …); it has ${
+      show(options)
+    }`;
+  }
+  return undefined;
+}
+
+/** Opens a sink whose options its schema has made. @throws PorticoError SINK_FAILED. */
+export async function openModule(
+  { url, folder }: NonNullable<SinkPlan["module"]>,
+  name: string,
+  options: unknown,
+  warn: (message: string) => void,
+): Promise<Sink> {
+  const failed = (why: string, cause?: unknown): PorticoError =>
+    new PorticoError("SINK_FAILED", `the sink ${name} cannot be opened: ${why}`, {
+      side: "config",
+      cause,
+    });
+  const definition = await loadSink(url);
+  let opened: unknown;
+  try {
+    opened = await definition.open(options, { folder, warn });
+  } catch (error) {
+    throw failed(messageOf(error), error);
+  }
+  const sink = typeof opened === "function" ? { write: opened as Sink["write"] } : opened;
+  if (typeof (sink as Partial<Sink> | null | undefined)?.write !== "function") {
+    throw failed(`open has to return a function, or an object with write; it gave ${show(opened)}`);
+  }
+  return guard(sink as Sink, name, warn);
+}
+
+/** A plugin may forget that a sink answers at once, and that nobody catches what its promises throw. */
+function guard(sink: Sink, name: string, warn: (message: string) => void): Sink {
+  let failure: { readonly error: unknown } | undefined;
+  const caught = (error: unknown): void => {
+    failure ??= { error };
+  };
+  const last = async (end: Promise<void> | undefined): Promise<void> => {
+    try {
+      await end;
+    } catch (error) {
+      warn(`the sink ${name} did not end well: ${messageOf(error)}`);
+    }
+  };
+  return {
+    write(record) {
+      if (failure !== undefined) throw failure.error;
+      const answer: unknown = sink.write(record);
+      if (answer !== undefined && isPromise(answer)) answer.catch(caught);
+    },
+    flush: () => last(sink.flush?.()),
+    reopen: () => sink.reopen?.(),
+    dropped: () => sink.dropped?.() ?? 0,
+    close: () => last(sink.close === undefined ? sink.flush?.() : sink.close()),
+  };
+}

@@ -1,0 +1,41 @@
+/** Peers of Unix streams who are asked for their credentials, since a sink wants to know them. */
+import type { StreamTable } from "../core/contract.ts";
+import type { AdmitTable, Descriptors, Origin } from "../core/descriptors.ts";
+import { KnownPeer } from "../core/endpoint.ts";
+
+/** The origin of a connection, with who it is. */
+export function known(
+  descriptors: Pick<Descriptors, "credentials">,
+  fd: number,
+  origin: Origin,
+): Origin {
+  const credentials = descriptors.credentials(fd);
+  if (credentials === undefined) return origin;
+  return { ...origin, remote: new KnownPeer(origin.remote, credentials) };
+}
+
+/** Tells a table who arrives. */
+export function knowing(
+  descriptors: Pick<Descriptors, "credentials">,
+  table: AdmitTable,
+): AdmitTable {
+  return {
+    arrive: (fd, origin) => table.arrive(fd, known(descriptors, fd, origin)),
+    failure: (error) => table.failure(error),
+  };
+}
+
+/** Makes connections of what arrives, as a listener of the runtime does. */
+export function adopting(
+  descriptors: Pick<Descriptors, "adopt">,
+  table: StreamTable,
+): AdmitTable {
+  return {
+    arrive(fd, origin) {
+      descriptors.adopt(fd, origin, table, undefined).catch(() => {
+        // It has gone before it was served; nobody has seen it.
+      });
+    },
+    failure: (error) => table.failure(error),
+  };
+}

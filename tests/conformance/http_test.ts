@@ -1,0 +1,250 @@
+/** `serve`, on every adapter that has it: the rules of `contract.ts` for HTTP listeners. */
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { existsSync, statSync } from "node:fs";
+import { connect, type Socket } from "node:net";
+import { join } from "node:path";
+import { describe, test, type TestContext } from "node:test";
+import { loadAdapter } from "../../adapters/mod.ts";
+import { makeAdapter } from "../../adapters/node/mod.ts";
+import type { Adapter, BindableEndpoint, SocketOptions } from "../../runtime/core/contract.ts";
+import type { Exchange, HttpListener, HttpTable } from "../../runtime/core/exchange.ts";
+import type { Inherited } from "../../runtime/core/descriptors.ts";
+import type { Address } from "../../runtime/core/endpoint.ts";
+import { PorticoError } from "../../runtime/core/errors.ts";
+import { folder } from "../folder.ts";
+import { until, within } from "../until.ts";
+
+/** Answers with the path, or when it is let go; notes what it is told. */
+class Desk implements HttpTable {
+  listener!: HttpListener;
+  readonly closed: { readonly path: string; readonly gone: boolean }[] = [];
+  readonly remotes: string[] = [];
+  readonly locals: string[] = [];
+  readonly failures: PorticoError[] = [];
+  readonly #waiting: (() => void)[] = [];
+
+  request(exchange: Exchange, request: Request): Response | Promise<Response> {
+    const { pathname } = new URL(request.url);
+    assert.equal(exchange.data, undefined);
+    exchange.data = pathname;
+    this.remotes.push(String(exchange.remote));
+    this.locals.push(String(exchange.local));
+    if (pathname === "/body") return request.text().then((text) => new Response(text));
+    exchange.watch();
+    if (pathname !== "/wait") return new Response(`you asked for ${pathname}`);
+    return new Promise((resolve) => {
+      this.#waiting.push(() => resolve(new Response("let go")));
+    });
+  }
+
+  close(exchange: Exchange, gone: boolean): void {
+    this.closed.push({ path: exchange.data as string, gone });
+  }
+
+  failure(error: PorticoError): void {
+    this.failures.push(error);
+  }
+
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
+  letGo(): void {
+    for (const answer of this.#waiting.splice(0)) answer();
+  }
+}
+
+/** A connection that says HTTP/1.1 by hand. */
+class Client {
+  text = "";
+  gone = false;
+  readonly #socket: Socket;
+
+  constructor(socket: Socket) {
+    this.#socket = socket;
+    socket.setEncoding("utf8").on("data", (chunk: string) => this.text += chunk);
+    socket.on("close", () => this.gone = true).on("error", () => {});
+  }
+
+  ask(path: string, body?: string): void {
+    const method = body === undefined ? "GET" : "POST";
+    const length = body === undefined ? "" : `Content-Length: ${body.length}\r\n`;
+    this.#socket.write(
+      `${method} ${path} HTTP/1.1\r\nHost: localhost\r\n${length}\r\n${body ?? ""}`,
+    );
+  }
+
+  async hears(text: string): Promise<void> {
+    await until(() => `${text} in ${this.text}`, () => this.text.includes(text));
+  }
+
+  leave(): void {
+    this.#socket.destroy();
+  }
+}
+
+async function dial(t: TestContext, { host, port, path }: Address): Promise<Client> {
+  const socket = host === "" ? connect(path.replace(/^@/, "\0")) : connect(port, host);
+  t.after(() => void socket.destroy());
+  await within("a connection", once(socket, "connect"));
+  return new Client(socket);
+}
+
+async function open(
+  t: TestContext,
+  adapter: Adapter,
+  endpoint: BindableEndpoint,
+  options: SocketOptions = {},
+): Promise<Desk> {
+  const desk = new Desk();
+  desk.listener = await within("serve", adapter.serve(endpoint, desk, options));
+  t.after(async () => {
+    await desk.listener.close();
+    desk.listener.abort();
+  });
+  return desk;
+}
+
+const own = await loadAdapter();
+const all = new Map([own, makeAdapter()].map((adapter) => [adapter.name, adapter]));
+
+for (const [name, adapter] of all) {
+  for (const transport of ["http", "http+unix"] as const) {
+    const place = (t: TestContext): BindableEndpoint =>
+      transport === "http"
+        ? { transport, host: "127.0.0.1", port: 0 }
+        : { transport, path: join(folder(t, {}), "http.sock") };
+    const duplicates = adapter.features.descriptors;
+
+    describe(`${name} adapter, ${transport}`, () => {
+      test("a request is answered, by a listener that says where it is", async (t) => {
+        const desk = await open(t, adapter, place(t));
+        const { address } = desk.listener;
+        assert.equal(address.transport, transport);
+        const client = await dial(t, address);
+        client.ask("/one");
+        await client.hears("you asked for /one");
+        client.ask("/two");
+        await client.hears("you asked for /two");
+        client.ask("/body", "what was posted");
+        await client.hears("what was posted");
+        await until("three ends", () => desk.closed.length === 3);
+        assert.deepEqual(desk.closed.map(({ gone }) => gone), [false, false, false]);
+        assert.deepEqual(desk.locals, Array(3).fill(String(address)));
+        for (const remote of desk.remotes) {
+          assert.match(remote, transport === "http" ? /^tcp:\/\/127\.0\.0\.1:\d+$/ : /^unix:$/);
+        }
+        assert.deepEqual(desk.failures, []);
+      });
+
+      test("a peer that leaves before the answer is told of, once", async (t) => {
+        const desk = await open(t, adapter, place(t));
+        const client = await dial(t, desk.listener.address);
+        client.ask("/wait");
+        await until("the request", () => desk.waiting === 1);
+        client.leave();
+        await until("the end", () => desk.closed.length === 1);
+        desk.letGo();
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        assert.equal(desk.closed.length, 1);
+      });
+
+      test("after close what is under way is answered, idle connections are closed", async (t) => {
+        const desk = await open(t, adapter, place(t));
+        const { address } = desk.listener;
+        const idle = await dial(t, address);
+        idle.ask("/idle");
+        await idle.hears("you asked for /idle");
+        const busy = await dial(t, address);
+        busy.ask("/wait");
+        await until("the request", () => desk.waiting === 1);
+        await desk.listener.close();
+        await until("the end of the idle one", () => idle.gone);
+        assert.equal(busy.gone, false);
+        desk.letGo();
+        await busy.hears("let go");
+        await until("the end of the busy one", () => busy.gone);
+        await within("over", desk.listener.over);
+        if (address.path !== "") assert.equal(existsSync(address.path), false);
+        await assert.rejects(dial(t, address));
+      });
+
+      test("abort cuts, or at least does not wait", async (t) => {
+        const desk = await open(t, adapter, place(t));
+        const client = await dial(t, desk.listener.address);
+        client.ask("/wait");
+        await until("the request", () => desk.waiting === 1);
+        await desk.listener.close();
+        desk.listener.abort();
+        await within("over", desk.listener.over);
+        desk.letGo();
+        await until("the end", () => client.gone);
+      });
+
+      test("an address in use is refused by name", async (t) => {
+        const desk = await open(t, adapter, place(t));
+        const { host, port, path } = desk.listener.address;
+        const again = transport === "http"
+          ? { transport, host, port }
+          : { transport: "http+unix" as const, path };
+        await assert.rejects(open(t, adapter, again), (error: PorticoError) => {
+          assert.equal(error.code, "EADDRINUSE");
+          assert.ok(error.message.includes(transport), error.message);
+          return true;
+        });
+        const client = await dial(t, desk.listener.address);
+        client.ask("/still");
+        await client.hears("you asked for /still");
+      });
+
+      test("whoever is handed the socket serves those who wait in its queue", {
+        skip: duplicates === true ? false : duplicates.reason,
+      }, async (t) => {
+        const first = await open(t, adapter, place(t));
+        const { address } = first.listener;
+        const inherited = async (): Promise<Inherited> => ({
+          transport,
+          fd: await (first.listener.duplicate()),
+          address,
+          owned: true,
+        });
+        const kept = await inherited();
+        await first.listener.close(true);
+        const early = await dial(t, address);
+        early.ask("/early");
+        const second = await open(t, adapter, kept);
+        await early.hears("you asked for /early");
+        assert.equal(String(second.listener.address), String(address));
+        // And on, from one that was handed the socket itself.
+        const fd = await second.listener.duplicate();
+        await second.listener.close(true);
+        const third = await open(t, adapter, { ...kept, fd });
+        const late = await dial(t, address);
+        late.ask("/late");
+        await late.hears("you asked for /late");
+        assert.equal(third.closed.length, 1);
+        await third.listener.close();
+        if (address.path !== "") assert.equal(existsSync(address.path), false);
+      });
+
+      if (transport === "http+unix") {
+        test("mode is applied", async (t) => {
+          for (const mode of [0o600, 0o660]) {
+            const desk = await open(t, adapter, place(t), { mode });
+            assert.equal(statSync(desk.listener.address.path).mode & 0o777, mode);
+          }
+        });
+      } else {
+        test("several listeners share a port with reusePort", {
+          skip: adapter.features.options.reusePort.http === true ? false : "it is not offered",
+        }, async (t) => {
+          const options = { reusePort: true };
+          const first = await open(t, adapter, place(t), options);
+          const { host, port } = first.listener.address;
+          await open(t, adapter, { transport: "http", host, port }, options);
+        });
+      }
+    });
+  }
+}

@@ -1,0 +1,244 @@
+/** The admin plugin: what it tells, what it does, and whom it lets. */
+import assert from "node:assert/strict";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+import process from "node:process";
+import { test } from "node:test";
+import { call } from "../call.ts";
+import { command, MAIN } from "../command.ts";
+import { until, within } from "../until.ts";
+import { dial, join as joinUdp } from "./peers.ts";
+import { type Asked, get, send } from "./requests.ts";
+import { lasting, Site, TCP, UDP } from "./site.ts";
+
+const HTTP = "http://127.0.0.1:0";
+const TOKEN = "0123456789abcdef-secret";
+const JSON_TYPE = { "content-type": "application/json" };
+
+const admin = (more: object = {}, listen: unknown = ["http+unix:./admin.sock", HTTP]) => ({
+  plugin: "admin",
+  listen,
+  limits: { drain: "5s" },
+  ...more,
+});
+
+const post = (headers: Asked["headers"] = {}, body = "{}"): Asked => ({
+  method: "POST",
+  headers: { ...JSON_TYPE, ...headers },
+  body,
+});
+
+test("health, readiness and status, also by curl over the Unix socket", async (t) => {
+  const site = await Site.open(t, { echo: { plugin: "echo", listen: TCP }, admin: admin() });
+  const endpoint = await site.endpoint("admin", "http");
+  assert.equal((await get(endpoint, "/health")).status, 200);
+  assert.deepEqual(JSON.parse((await get(endpoint, "/ready")).text), { ready: true, reasons: [] });
+  await site.ask("suspend", { service: "echo" });
+  const ready = await get(endpoint, "/ready");
+  assert.equal(ready.status, 503);
+  assert.deepEqual(JSON.parse(ready.text), { ready: false, reasons: ["echo is suspended"] });
+  const status = JSON.parse((await get(endpoint, "/status")).text);
+  assert.deepEqual(Object.keys(status), Object.keys(await site.status()));
+  const socket = join(site.home, "admin.sock");
+  const curl = spawnSync("curl", ["-s", "-i", "--unix-socket", socket, "http://localhost/health"]);
+  if (curl.error !== undefined) return t.diagnostic("there is no curl");
+  const text = curl.stdout.toString();
+  assert.match(text, /^HTTP\/1\.1 200 /);
+  assert.match(text, /alive\s*$/);
+  for (
+    const header of [
+      "x-content-type-options: nosniff",
+      "cache-control: no-store",
+      "frame-ancestors 'none'",
+    ]
+  ) {
+    assert.ok(text.toLowerCase().includes(header), `${header} in ${text}`);
+  }
+  assert.doesNotMatch(text, /access-control/i);
+});
+
+test("metrics count exactly, over all workers, in Prometheus' own words", async (t) => {
+  const crew = { concurrency: { strategy: "processes", workers: 2 } };
+  const site = await Site.open(t, {
+    here: { plugin: "echo", listen: [TCP, UDP], limits: { rate: "5/h" } },
+    crew: lasting([TCP, UDP], 1, crew),
+    admin: admin(),
+  });
+  const peer = await joinUdp(t);
+  for (let i = 0; i < 3; i++) {
+    const streams = await dial(t, await site.endpoint("here", "tcp"));
+    await streams.echo("twelve bytes");
+    streams.end();
+    await streams.over();
+    await site.told(await site.endpoint("crew", "tcp"), "version?\n");
+  }
+  for (let i = 0; i < 2; i++) await peer.ask("ping", await site.endpoint("here", "udp"));
+  await peer.ask("ping", await site.endpoint("crew", "udp"));
+  const refused = await dial(t, await site.endpoint("here", "tcp"));
+  await refused.over();
+  await site.until("crew", ({ live, served }) => live === 0 && served === 4);
+  await site.until("here", ({ live, refused }) => live === 0 && refused === 1);
+  const { text, headers } = await get(await site.endpoint("admin", "http"), "/metrics");
+  assert.match(headers["content-type"]!, /^text\/plain; version=0\.0\.4/);
+  const value = (line: string): number => {
+    const found = text.split("\n").find((each) => each.startsWith(`${line} `));
+    assert.ok(found !== undefined, `${line} in\n${text}`);
+    return Number(found.slice(line.length + 1));
+  };
+  assert.equal(value('portico_sessions_accepted_total{service="here"}'), 5);
+  assert.equal(value('portico_sessions_accepted_total{service="crew"}'), 4);
+  assert.equal(value('portico_sessions_refused_total{service="here",cause="rate"}'), 1);
+  assert.equal(value('portico_datagrams_total{service="here",direction="in"}'), 2);
+  assert.equal(value('portico_datagrams_total{service="here",direction="out"}'), 2);
+  assert.equal(value('portico_datagrams_total{service="crew",direction="in"}'), 1);
+  assert.equal(value('portico_bytes_total{service="here",direction="in"}'), 3 * 12 + 2 * 4);
+  assert.equal(value('portico_session_duration_seconds_count{service="here"}'), 3);
+  assert.equal(value('portico_session_duration_seconds_count{service="crew"}'), 3);
+  assert.equal(value('portico_session_duration_seconds_bucket{service="crew",le="+Inf"}'), 3);
+  const ended = text.split("\n").filter((line) =>
+    line.startsWith('portico_sessions_ended_total{service="crew"')
+  );
+  assert.equal(ended.reduce((sum, line) => sum + Number(line.split(" ").at(-1)), 0), 3);
+  assert.equal(value('portico_workers{service="crew",state="ready"}'), 2);
+  assert.ok(value("portico_event_loop_delay_seconds_count") >= 0);
+  const checked = spawnSync("promtool", ["check", "metrics"], { input: text });
+  if (checked.error !== undefined) return t.diagnostic("there is no promtool");
+  assert.equal(checked.status, 0, `${checked.stdout}${checked.stderr}`);
+});
+
+test("controls suspend, resume, drain and reload; not itself", async (t) => {
+  const site = await Site.open(t, { echo: { plugin: "echo", listen: TCP }, admin: admin() });
+  const endpoint = await site.endpoint("admin", "http");
+  const state = async () => (await site.service("echo")).state;
+  assert.deepEqual(JSON.parse((await get(endpoint, "/control/suspend/echo", post())).text), {
+    ok: true,
+    result: ["echo"],
+  });
+  assert.equal(await state(), "suspended");
+  assert.equal(
+    (await get(endpoint, "/control/resume", post({}, '{"service":"echo"}'))).status,
+    200,
+  );
+  assert.equal(await state(), "running");
+  assert.equal((await get(endpoint, "/control/suspend", post())).status, 200);
+  assert.equal(await state(), "suspended");
+  assert.equal((await get(endpoint, "/control/resume", post())).status, 200);
+  assert.equal((await get(endpoint, "/control/drain/echo", post())).status, 200);
+  assert.equal(await state(), "suspended");
+  const reload = await get(endpoint, "/control/reload", post());
+  assert.deepEqual(JSON.parse(reload.text).result.unchanged, ["echo", "admin"]);
+  for (
+    const [path, asked, status] of [
+      ["/control/suspend/admin", post(), 409],
+      ["/control/suspend/nobody", post(), 404],
+      ["/control/explode", post(), 404],
+      ["/control/suspend/echo", {}, 405],
+      ["/control/suspend", post({}, "{"), 400],
+      ["/control/suspend/echo", { ...post(), headers: {} }, 415],
+      ["/control/suspend/echo", post({ "content-type": "text/plain" }), 415],
+      ["/control/resume/echo", post({ origin: "http://evil.example" }), 403],
+      ["/control/resume/echo", post({ "sec-fetch-site": "cross-site" }), 403],
+      ["/control/resume/echo", post({ origin: "null" }), 403],
+    ] as const
+  ) {
+    const answer = await get(endpoint, path, asked);
+    assert.equal(answer.status, status, `${path}: ${answer.text}`);
+    assert.equal(
+      typeof JSON.parse(answer.text).error !== "undefined" || status === 409 || status === 404,
+      true,
+    );
+  }
+  assert.equal((await site.service("admin")).state, "running");
+  const own = `http://${endpoint.slice("http://".length)}`;
+  const same = post({ origin: own, "sec-fetch-site": "same-origin" });
+  assert.equal((await get(endpoint, "/control/resume/echo", same)).status, 200);
+});
+
+test("a token is asked for; without one, a name of this machine", async (t) => {
+  const site = await Site.open(
+    t,
+    { open: admin(), closed: admin({ options: { token: TOKEN } }, HTTP) },
+  );
+  const closed = await site.endpoint("closed", "http");
+  const none = await get(closed, "/status");
+  assert.deepEqual([none.status, none.headers["www-authenticate"]], [
+    401,
+    'Bearer realm="portico"',
+  ]);
+  for (
+    const wrong of [
+      "Bearer nonsense",
+      `Bearer ${TOKEN}x`,
+      `Basic ${TOKEN}`,
+      `Bearer ${TOKEN.slice(1)}`,
+    ]
+  ) {
+    assert.equal(
+      (await get(closed, "/metrics", { headers: { authorization: wrong } })).status,
+      401,
+    );
+  }
+  const headers = { authorization: `Bearer ${TOKEN}` };
+  assert.equal((await get(closed, "/status", { headers })).status, 200);
+  assert.equal((await get(closed, "/health")).status, 200);
+  assert.equal((await get(closed, "/control/reload", post())).status, 401);
+  const open = await site.endpoint("open", "http");
+  const rebound = await get(open, "/status", { headers: { host: "evil.example:80" } });
+  assert.equal(rebound.status, 421);
+  assert.equal((await get(open, "/status", { headers: { host: "localhost:1" } })).status, 200);
+});
+
+test("records are streamed: those before, those to come, and no more after the end", async (t) => {
+  const site = await Site.open(t, { echo: { plugin: "echo", listen: TCP }, admin: admin() });
+  const endpoint = await site.endpoint("admin", "http");
+  const events = await within("the head", send(endpoint, "/records"));
+  let text = "";
+  events.setEncoding("utf8").on("data", (chunk: string) => text += chunk);
+  const ended = new Promise((resolve) => events.once("close", resolve));
+  await until("the records before", () => text.includes('"event":"ready"'));
+  const peer = await dial(t, await site.endpoint("echo", "tcp"));
+  await peer.echo("hello");
+  peer.end();
+  await until("the close", () => text.includes('"event":"close"') && text.includes('"bytesIn":5'));
+  await until("its host", () => text.includes(peer.name));
+  const top = JSON.parse((await get(endpoint, "/peers")).text);
+  assert.deepEqual(
+    top.busiest.map(({ host, service, bytes }: Record<string, unknown>) => [host, service, bytes]),
+    [["127.0.0.1", "echo", 10]],
+  );
+  site.server.signal("SIGTERM");
+  await within("the end of the stream", ended, 3000);
+});
+
+test("an address that others reach wants a token, and the plugin a server", async (t) => {
+  const site = Site.make(t, { admin: admin({}, "http://*:0") });
+  const told = await call("check", site.home);
+  assert.equal(told.code, 2);
+  assert.match(told.err, /received {2}"http:\/\/\*:0"\n +expected {2}a Unix socket [^]*"token"/);
+  site.write({ admin: admin({ options: { token: "short" } }, "http://*:0") });
+  assert.match((await call("check", site.home)).err, /at least 16 characters/);
+  site.write({ admin: admin({ options: { token: TOKEN } }, "http://*:0") });
+  assert.equal((await call("check", site.home)).code, 0);
+});
+
+test("run --stats keeps a line on a terminal", async (t) => {
+  const site = Site.make(t, { echo: { plugin: "echo", listen: TCP } });
+  if (spawnSync("script", ["--version"]).error !== undefined) {
+    return t.skip("there is no script(1) to make a terminal");
+  }
+  const [program, words] = command(MAIN, "run", site.home, "--stats");
+  const line = [program, ...words].map((word) => `'${word}'`).join(" ");
+  const child = spawn("script", ["-qefc", line, "/dev/null"], {
+    stdio: ["pipe", "pipe", "inherit"],
+    env: { ...process.env, TERM: "xterm", NO_COLOR: "1" },
+  });
+  const ended = once(child, "close");
+  let text = "";
+  child.stdout.setEncoding("utf8").on("data", (chunk: string) => text += chunk);
+  await until(() => `a line in ${JSON.stringify(text)}`, () => /0 live, 0\/s, 0 served/.test(text));
+  // Control-C, as from a keyboard.
+  child.stdin.write("\x03");
+  await within("the end", ended);
+  assert.ok(text.includes("\x1b[2K"), JSON.stringify(text));
+});

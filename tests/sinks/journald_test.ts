@@ -1,0 +1,169 @@
+/** The journald sink against a stand-in for journald's socket, read back field by field. */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { describe, test, type TestContext } from "node:test";
+import { loadAdapter } from "../../adapters/mod.ts";
+import type { LogRecord, Sink } from "../../runtime/core/record.ts";
+import { journalEntry } from "../../runtime/sinks/journald/native.ts";
+import { checkSink, openSinks, probeSink } from "../../runtime/sinks/mod.ts";
+import { MARK } from "../../runtime/sinks/syslog/cut.ts";
+import { describe as words, toText } from "../../runtime/sinks/words.ts";
+import { folder } from "../folder.ts";
+import { until } from "../until.ts";
+import { parseEntry } from "./parse.ts";
+import { Random, randomRecord } from "./random.ts";
+
+const adapter = await loadAdapter();
+const { unixgram } = adapter.features.transports;
+const ORIGIN = { facility: "daemon", appName: "portico", maxSize: 192 * 1024 } as const;
+const TIME = Date.UTC(2026, 10, 20, 12);
+const MANY = 100_000;
+
+function record(fields: Partial<LogRecord>): LogRecord {
+  return { time: TIME, level: "info", event: "log", ...fields };
+}
+
+describe("journalEntry", () => {
+  const encode = journalEntry(ORIGIN);
+  test("journalEntry writes the record's fields as the journal's", () => {
+    const fields = parseEntry(encode(record({
+      level: "warn",
+      event: "close",
+      service: "echo",
+      session: 17,
+      durationMs: 12,
+      reason: "peer",
+    })));
+    assert.deepEqual(Object.fromEntries(fields), {
+      MESSAGE: "#17 closed by the peer after 12 ms",
+      PRIORITY: "4",
+      SYSLOG_IDENTIFIER: "portico",
+      SYSLOG_FACILITY: "3",
+      PORTICO_TIME: "2026-11-20T12:00:00.000Z",
+      PORTICO_EVENT: "close",
+      PORTICO_SERVICE: "echo",
+      PORTICO_SESSION: "17",
+      PORTICO_DURATION_MS: "12",
+      PORTICO_REASON: "peer",
+    });
+  });
+  test("journalEntry gives a value with line ends as it is, by its length, and forges no field", () => {
+    const text = "one\nMESSAGE=forged\n\0é=]";
+    const fields = parseEntry(encode(record({ text, "bytes\nPRIORITY=0": "x\n" })));
+    assert.equal(fields.get("PORTICO_TEXT"), text);
+    assert.equal(fields.get("PORTICO_BYTES_PRIORITY_0"), "x\n");
+    assert.equal(fields.get("PRIORITY"), "6");
+    assert.equal(fields.get("MESSAGE"), words(record({ text, "bytes\nPRIORITY=0": "x\n" })));
+  });
+  test("journalEntry makes names of at most 64 upper-case letters, digits and _", () => {
+    const fields = parseEntry(encode(record({ [`${"x".repeat(80)}é`]: 1, "_lead": 2, "9": 3 })));
+    assert.ok(fields.has(`PORTICO_${"X".repeat(56)}`));
+    assert.ok(fields.has("PORTICO__LEAD") && fields.has("PORTICO_9"));
+  });
+  test("journalEntry cuts the longest values of what is too large, with a mark, and names them", () => {
+    const bytes = journalEntry({ ...ORIGIN, maxSize: 4096 })(
+      record({ text: "é".repeat(9000), user: "ada", other: "o\n".repeat(9000) }),
+    );
+    assert.ok(bytes.length <= 4096 && bytes.length > 3500, `${bytes.length}`);
+    const fields = parseEntry(bytes);
+    assert.equal(fields.get("PORTICO_USER"), "ada");
+    assert.ok(fields.get("PORTICO_TEXT")!.endsWith(MARK));
+    assert.deepEqual(
+      new Set(fields.get("PORTICO_CUT")!.split(" ")),
+      new Set(["MESSAGE", "PORTICO_TEXT", "PORTICO_OTHER"]),
+    );
+  });
+  test("journalEntry is never larger than maxSize, however many fields there are", () => {
+    const many = Object.fromEntries(Array.from({ length: 500 }, (_, i) => [`field${i}`, `${i}`]));
+    const bytes = journalEntry({ ...ORIGIN, maxSize: 1024 })(record(many));
+    assert.ok(bytes.length <= 1024);
+    const fields = parseEntry(bytes);
+    assert.ok(fields.has("MESSAGE") && fields.has("PORTICO_CUT"));
+  });
+  test(`journalEntry: ${MANY} random records come back field by field`, () => {
+    const random = new Random(5);
+    const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
+    const decode = (text: string): string => utf8.decode(new TextEncoder().encode(text));
+    for (let done = 0; done < MANY; done++) {
+      const each = randomRecord(random);
+      const fields = parseEntry(encode(each));
+      const message = decode(words(each));
+      if (fields.get("MESSAGE") !== message) assert.equal(fields.get("MESSAGE"), message);
+      const user = each["user"] === undefined ? undefined : decode(toText(each["user"]));
+      const read = fields.get("PORTICO_USER");
+      if (read !== user) assert.equal(read, user);
+    }
+  });
+});
+
+/** A stand-in for journald's socket. */
+async function journal(t: TestContext, path: string): Promise<Map<string, string>[]> {
+  const entries: Map<string, string>[] = [];
+  const socket = await adapter.bind({ transport: "unixgram", path }, {
+    datagram: (_, bytes) => void entries.push(parseEntry(new Uint8Array(bytes))),
+    failure() {},
+  }, {});
+  t.after(() => socket.close());
+  return entries;
+}
+
+async function open(t: TestContext, options: object, warnings: string[] = []): Promise<Sink> {
+  const check = checkSink({ type: "journald", options: { ...options } });
+  assert.ok("options" in check, JSON.stringify(check));
+  const host = { adapter, warn: (text: string) => void warnings.push(text) };
+  const plan = { name: "j", type: "journald", level: "debug", options: check.options } as const;
+  const { sink } = (await openSinks([plan], host))[0]!;
+  t.after(() => sink.close!());
+  return sink;
+}
+
+const skip = unixgram === true ? false : unixgram.reason;
+
+test("journald: 10000 records arrive in order, each field by field", { skip }, async (t) => {
+  const path = join(folder(t, {}), "socket");
+  const entries = await journal(t, path);
+  const sink = await open(t, { path });
+  const text = (n: number): string => n % 50 === 0 ? "long\n".repeat(1000) : `n\n${n}`;
+  for (let n = 0; n < 10_000; n++) {
+    sink.write(record({ text: text(n), n }));
+    if (n % 100 === 99) await new Promise((resolve) => setImmediate(resolve));
+  }
+  await sink.flush!();
+  await until("all entries", () => entries.length >= 10_000);
+  entries.forEach((fields, n) => {
+    assert.equal(fields.get("PORTICO_N"), String(n));
+    assert.equal(fields.get("PORTICO_TEXT"), text(n));
+  });
+  assert.equal(sink.dropped!(), 0);
+});
+
+test("journald that comes later, goes and comes back gets all", { skip }, async (t) => {
+  const path = join(folder(t, {}), "socket");
+  const warnings: string[] = [];
+  const plan = { type: "journald", options: { path } };
+  const found = probeSink(plan);
+  assert.ok(found !== true && /ENOENT/.test(found.reason));
+  const sink = await open(t, { path }, warnings);
+  sink.write(record({ n: 1 }));
+  await until("a warning", () => warnings.length === 1);
+  assert.ok(warnings[0]!.startsWith(`journald at ${path} is out of reach: `), warnings[0]!);
+  await sink.flush!();
+  const first: Map<string, string>[] = [];
+  const table = {
+    datagram: (_: unknown, bytes: Uint8Array) => void first.push(parseEntry(new Uint8Array(bytes))),
+    failure() {},
+  };
+  const socket = await adapter.bind({ transport: "unixgram", path }, table, {});
+  assert.equal(probeSink(plan), true);
+  await until("the first entry", () => first.length === 1);
+  await socket.close();
+  for (let n = 2; n < 100; n++) sink.write(record({ n }));
+  await sink.flush!();
+  const second = await journal(t, path);
+  await until("the rest", () => second.length === 98);
+  assert.deepEqual(
+    second.map((fields) => fields.get("PORTICO_N")),
+    [...Array(98).keys()].map((i) => `${i + 2}`),
+  );
+  assert.equal(sink.dropped!(), 0);
+});
