@@ -114,6 +114,11 @@ async function serve(
     await server.start(services, predecessor?.estate);
     started = true;
     await become(reading, adapter);
+    if (watch) {
+      // Whoever waits for "ready" may change a file at once.
+      const { watchFiles } = await import("./watch.ts");
+      unwatch = watchFiles(() => supervisor.files(), reload);
+    }
     journal.server.emit("info", "ready", {});
     supervisor.began(services, control);
     if (predecessor !== undefined) {
@@ -122,10 +127,6 @@ async function serve(
     }
     await notifier.ready();
     releaseHeap();
-    if (watch) {
-      const { watchFiles } = await import("./watch.ts");
-      unwatch = watchFiles(() => supervisor.files(), reload);
-    }
     if (stats) {
       const { showStats } = await import("./stats.ts");
       unshow = showStats(() => server.status());
