@@ -13,6 +13,9 @@ import { resolveHost } from "./posix/resolve.ts";
  */
 export const GRACE = 1000;
 
+/** The host in the URL of a request that names none, as HTTP/1.0 allows. */
+export const NAMELESS = "localhost";
+
 class Underway implements Exchange {
   data: unknown = undefined;
   readonly remote: Address;

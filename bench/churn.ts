@@ -8,7 +8,8 @@ import { Long } from "./churn/long.ts";
 import type { LongReport, ShortReport } from "./churn/report.ts";
 import { Short } from "./churn/short.ts";
 import { steer } from "./churn/steer.ts";
-import { HELP, UsageError, type Words, words } from "./churn/words.ts";
+import { HELP, type Words, words } from "./churn/words.ts";
+import { UsageError } from "./usage.ts";
 
 /** Ctrl-C, SIGTERM or the end of the time; and the clock of the time, which holds nobody up. */
 function end(seconds: number): Promise<void> {

@@ -1,34 +1,19 @@
 /** The benchmark: `npm run bench`, or `node bench/main.ts --help`. */
 import { writeFileSync } from "node:fs";
 import process from "node:process";
-import type { Case, RuntimeName } from "./cases.ts";
+import type { Case } from "./cases.ts";
 import { machine } from "./machine.ts";
 import { memory } from "./memory.ts";
-import { type Options, options, UsageError } from "./options.ts";
-import { clean } from "./processes.ts";
+import { type Options, options } from "./options.ts";
 import { brief, markdown } from "./report.ts";
 import { conclude, type Failure, type Result } from "./result.ts";
 import { find, type Runtime } from "./runtimes.ts";
 import type { Settings } from "./settings.ts";
 import { speed } from "./speed.ts";
 import { start } from "./start.ts";
+import { bench, found, say } from "./usage.ts";
 
 const MEASURES = { speed, memory, start };
-
-function say(text: string): void {
-  process.stderr.write(`${text}\n`);
-}
-
-function found(names: readonly RuntimeName[]): Runtime[] {
-  return names.flatMap((name) => {
-    try {
-      return [find(name)];
-    } catch {
-      say(`${name} is not installed: left out`);
-      return [];
-    }
-  });
-}
 
 async function row(
   runtime: Runtime,
@@ -65,16 +50,7 @@ async function measure({ runtimes, cases, settings, json }: Options): Promise<vo
   if (rows.some((made) => "error" in made)) process.exitCode = 1;
 }
 
-try {
-  if (process.platform !== "linux") {
-    throw new UsageError("the benchmark reads CPU time and memory from /proc: it needs Linux");
-  }
+await bench(async () => {
   const wanted = options(process.argv.slice(2));
   if (wanted !== undefined) await measure(wanted);
-} catch (error) {
-  if (!(error instanceof UsageError)) throw error;
-  say(error.message);
-  process.exitCode = 2;
-} finally {
-  clean();
-}
+});

@@ -1,8 +1,8 @@
 /** The command line. */
 import process from "node:process";
-import { parseArgs } from "node:util";
 import { type Case, CASES, type RuntimeName, RUNTIMES } from "./cases.ts";
 import { QUICK, type Settings, THOROUGH } from "./settings.ts";
+import { chosen, parse, positive, UsageError, whole } from "./usage.ts";
 
 const HELP = `Usage: node bench/main.ts [options]
 
@@ -27,59 +27,29 @@ export interface Options {
   readonly json: string | undefined;
 }
 
-/** A call that is wrong. */
-export class UsageError extends Error {}
-
 function list(text: string | undefined): string[] | undefined {
   return text?.split(",").map((name) => name.trim()).filter((name) => name !== "");
 }
 
-function positive(option: string, text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  const value = Number(text);
-  if (value > 0 && Number.isFinite(value)) return value;
-  throw new UsageError(`--${option} takes a number above 0, not ${text}`);
-}
-
-function whole(option: string, text: string | undefined): number | undefined {
-  const value = positive(option, text);
-  if (value === undefined || Number.isInteger(value)) return value;
-  throw new UsageError(`--${option} takes a whole number, not ${text}`);
-}
-
-function parse(words: string[]) {
-  try {
-    return parseArgs({
-      args: words,
-      options: {
-        runtime: { type: "string" },
-        case: { type: "string" },
-        pairs: { type: "string" },
-        rounds: { type: "string" },
-        seconds: { type: "string" },
-        json: { type: "string" },
-        quick: { type: "boolean" },
-        self: { type: "boolean" },
-        help: { type: "boolean", short: "h" },
-      },
-    }).values;
-  } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error));
-  }
-}
-
 /** Reads the command line; undefined when only help was wanted. @throws UsageError */
 export function options(words: string[]): Options | undefined {
-  const values = parse(words);
+  const values = parse({
+    args: words,
+    options: {
+      runtime: { type: "string" },
+      case: { type: "string" },
+      pairs: { type: "string" },
+      rounds: { type: "string" },
+      seconds: { type: "string" },
+      json: { type: "string" },
+      quick: { type: "boolean" },
+      self: { type: "boolean" },
+      help: { type: "boolean", short: "h" },
+    },
+  });
   if (values.help) {
     process.stdout.write(HELP);
     return undefined;
-  }
-  const runtimes = list(values.runtime) ?? RUNTIMES.slice(0, 3);
-  for (const name of runtimes) {
-    if (!RUNTIMES.some((known) => known === name)) {
-      throw new UsageError(`--runtime ${name}: there are ${RUNTIMES.join(", ")}`);
-    }
   }
   const names = list(values.case);
   const cases = CASES.filter(({ name }) => names?.some((start) => name.startsWith(start)) ?? true);
@@ -88,7 +58,7 @@ export function options(words: string[]): Options | undefined {
   }
   const basis = values.quick ? QUICK : THOROUGH;
   return {
-    runtimes: runtimes as RuntimeName[],
+    runtimes: chosen("runtime", values.runtime, RUNTIMES) ?? RUNTIMES.slice(0, 3),
     cases,
     settings: {
       ...basis,

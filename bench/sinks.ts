@@ -1,36 +1,20 @@
 /**
  * The benchmark of the sinks: records a second into a file, beside LogTape and pino; and what such a sink costs an
- * echo server. `node bench/sinks.ts [--runtime node,deno,bun] [--part rate|cost] [--count N]
- * [--quick]`.
+ * echo server. `node bench/sinks.ts --help`.
  */
 import { execFileSync } from "node:child_process";
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
-import { parseArgs } from "node:util";
 import { machine } from "./machine.ts";
-import { clean, folder } from "./processes.ts";
+import { folder } from "./processes.ts";
 import { environment, find, ROOT, type Runtime } from "./runtimes.ts";
-import type { RuntimeName } from "./cases.ts";
 import { cost, type Pace } from "./sinks/cost.ts";
+import { options } from "./sinks/options.ts";
 import { median } from "./statistics.ts";
+import { bench, found } from "./usage.ts";
 
 const LOGGERS = ["portico", "pino", "logtape"] as const;
-
-const { values } = parseArgs({
-  options: {
-    runtime: { type: "string", default: "node,deno,bun" },
-    count: { type: "string", default: "300000" },
-    part: { type: "string", default: "rate,cost" },
-    quick: { type: "boolean", default: false },
-  },
-});
-const names = values.runtime.split(",") as RuntimeName[];
-const pace: Pace = values.quick
-  ? { pairs: 1, rounds: 4, lap: 250 }
-  : { pairs: 2, rounds: 6, lap: 300 };
-const parts = values.part.split(",");
-const rounds = values.quick ? 1 : 3;
 
 interface Rate {
   readonly seconds: number;
@@ -38,10 +22,10 @@ interface Rate {
   readonly size: number;
 }
 
-function rate(runtime: Runtime, logger: string): Rate {
+function rate(runtime: Runtime, logger: string, count: number): Rate {
   const path = join(folder(), `${logger}.log`);
   const script = join(ROOT, "bench/sinks/rate.ts");
-  const words = [...runtime.flags, script, logger, path, values.count];
+  const words = [...runtime.flags, script, logger, path, String(count)];
   try {
     const out = execFileSync(runtime.program, words, {
       env: environment,
@@ -58,21 +42,20 @@ function print(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
-function rates(runtime: Runtime): void {
-  const found = new Map<string, Rate[]>(LOGGERS.map((logger) => [logger, []]));
+function rates(runtime: Runtime, count: number, laps: number): void {
+  const taken = new Map<string, Rate[]>(LOGGERS.map((logger) => [logger, []]));
   // In turn: what changes slowly weighs on all alike.
-  for (let round = 0; round < rounds; round++) {
-    for (const logger of LOGGERS) found.get(logger)!.push(rate(runtime, logger));
+  for (let lap = 0; lap < laps; lap++) {
+    for (const logger of LOGGERS) taken.get(logger)!.push(rate(runtime, logger, count));
   }
-  for (const [logger, list] of found) {
-    const count = Number(values.count);
+  for (const [logger, list] of taken) {
     const persecond = Math.round(count / median(list.map(({ seconds }) => seconds)));
     const each = (median(list.map(({ cpu }) => cpu)) / count * 1e6).toFixed(2);
     print(`| ${runtime.name} | ${logger} | ${persecond.toLocaleString("en")} | ${each} µs |`);
   }
 }
 
-async function costs(there: readonly Runtime[]): Promise<void> {
+async function costs(there: readonly Runtime[], pace: Pace): Promise<void> {
   print("\n| runtime | CPU for each | log none | info to a file | ratio | middle half |");
   print("| --- | --- | ---: | ---: | ---: | ---: |");
   const client = find("bun");
@@ -86,16 +69,17 @@ async function costs(there: readonly Runtime[]): Promise<void> {
   }
 }
 
-try {
-  const there = names.map((name) => find(name));
+await bench(async () => {
+  const wanted = options(process.argv.slice(2));
+  if (wanted === undefined) return;
+  const { runtimes, parts, count, laps, pace } = wanted;
+  const there = found(runtimes);
   const { date, processor, cores, system } = machine(there);
   print(`${date}: ${processor}, ${cores} cores, ${system}\n`);
   if (parts.includes("rate")) {
     print("| runtime | logger | records a second | CPU for each |");
     print("| --- | --- | ---: | ---: |");
-    for (const runtime of there) rates(runtime);
+    for (const runtime of there) rates(runtime, count, laps);
   }
-  if (parts.includes("cost")) await costs(there);
-} finally {
-  clean();
-}
+  if (parts.includes("cost")) await costs(there, pace);
+});

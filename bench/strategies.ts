@@ -4,30 +4,13 @@
  */
 import { writeFileSync } from "node:fs";
 import process from "node:process";
-import type { RuntimeName } from "./cases.ts";
 import { machine } from "./machine.ts";
-import { UsageError } from "./options.ts";
-import { clean } from "./processes.ts";
-import { find, type Runtime } from "./runtimes.ts";
+import type { Runtime } from "./runtimes.ts";
 import { type Options, options } from "./strategies/options.ts";
 import type { Made, Task } from "./strategies/part.ts";
 import { quiet } from "./strategies/quiet.ts";
 import { brief, markdown, type Section } from "./strategies/report.ts";
-
-function say(text: string): void {
-  process.stderr.write(`${text}\n`);
-}
-
-function found(names: readonly RuntimeName[]): Runtime[] {
-  return names.flatMap((name) => {
-    try {
-      return [find(name)];
-    } catch {
-      say(`${name} is not installed: left out`);
-      return [];
-    }
-  });
-}
+import { bench, found, say } from "./usage.ts";
 
 async function made(runtime: Runtime, { label, make }: Task): Promise<Made> {
   const others = await quiet();
@@ -64,16 +47,7 @@ async function measure({ runtimes, parts, row, pace, json }: Options): Promise<v
   if (sections.some(({ rows }) => rows.some((made) => "error" in made))) process.exitCode = 1;
 }
 
-try {
-  if (process.platform !== "linux") {
-    throw new UsageError("the benchmark reads CPU time and memory from /proc: it needs Linux");
-  }
+await bench(async () => {
   const wanted = options(process.argv.slice(2));
   if (wanted !== undefined) await measure(wanted);
-} catch (error) {
-  if (!(error instanceof UsageError)) throw error;
-  say(error.message);
-  process.exitCode = 2;
-} finally {
-  clean();
-}
+});

@@ -8,7 +8,7 @@ import { closeEstate, deal, type Estate, type Sockets } from "./estate.ts";
 import { describeLack, lacking } from "./lack.ts";
 import { STRATEGIES } from "./strategies/mod.ts";
 import type { Host, ReadyService } from "./strategies/strategy.ts";
-import { inService, nameOf, printOf, type Tenant, unite } from "./tenant.ts";
+import { inService, nameOf, printOf, statusOf, type Tenant } from "./tenant.ts";
 
 export { describeLack, lacking } from "./lack.ts";
 export type { ReadyService } from "./strategies/strategy.ts";
@@ -26,6 +26,7 @@ export class Server {
   /** The reload that is under way. */
   #change: Promise<unknown> = Promise.resolve();
   #ending = false;
+  #measures = false;
   readonly #hurried = Promise.withResolvers<void>();
 
   /** @param host what services share; the rest of it is made here. */
@@ -94,7 +95,7 @@ export class Server {
     await this.#handOver(estate, changed, async (dealt) => {
       for (const ready of changed) {
         const { name } = ready.plan;
-        const old = this.#tenants.get(name);
+        const old = this.#tenants.get(name) ?? this.#stopped.get(name);
         fresh.set(name, await this.#begin(ready, dealt.get(name)!, old));
         this.#checkEnd();
       }
@@ -150,7 +151,9 @@ export class Server {
     try {
       const strategy = STRATEGIES[ready.plan.concurrency.strategy];
       const legacy = { sockets, room: old?.running.room };
-      return { ready, running: await strategy.start(ready, this.#host, legacy), inherited };
+      const running = await strategy.start(ready, this.#host, legacy);
+      if (this.#measures) running.measure();
+      return { ready, running, inherited };
     } catch (error) {
       throw inService(ready.plan.name, error);
     }
@@ -184,14 +187,15 @@ export class Server {
 
   /** Of each service; what was replaced, and still has sessions, counts with what came after it. */
   status(): ServiceStatus[] {
-    const all = new Map([...this.#tenants, ...this.#stopped]);
-    const found = new Map([...all].map(([name, { running }]) => [name, running.status()]));
-    for (const tenant of this.#leaving.keys()) {
-      const name = nameOf(tenant.ready);
-      if (all.get(name) === tenant) continue;
-      found.set(name, unite(found.get(name), tenant.running.status()));
+    return statusOf(new Map([...this.#tenants, ...this.#stopped]), [...this.#leaving.keys()]);
+  }
+
+  /** Somebody wants metrics: see {@link RunningService.measure}. */
+  measure(): void {
+    this.#measures = true;
+    for (const { running } of [...this.#tenants.values(), ...this.#leaving.keys()]) {
+      running.measure();
     }
-    return [...found.values()];
   }
 
   /** The service of this name, or all. @throws PorticoError USAGE when there is none of this name. */

@@ -30,8 +30,22 @@ export function inService(name: string, error: unknown): unknown {
   });
 }
 
+/** Of each service; what was replaced, and still has sessions, counts with what came after it. */
+export function statusOf(
+  tenants: ReadonlyMap<string, Tenant>,
+  leaving: readonly Tenant[],
+): ServiceStatus[] {
+  const found = new Map([...tenants].map(([name, { running }]) => [name, running.status()]));
+  for (const tenant of leaving) {
+    const name = nameOf(tenant.ready);
+    if (tenants.get(name) === tenant) continue;
+    found.set(name, unite(found.get(name), tenant.running.status()));
+  }
+  return [...found.values()];
+}
+
 /** A status with the sessions and workers of what was there before, and has not ended yet. */
-export function unite(now: ServiceStatus | undefined, before: ServiceStatus): ServiceStatus {
+function unite(now: ServiceStatus | undefined, before: ServiceStatus): ServiceStatus {
   if (now === undefined) return before;
   return {
     ...now,

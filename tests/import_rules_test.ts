@@ -108,7 +108,7 @@ describe("import rules", () => {
       isInside(specifier, "runtime") || isCommon(specifier) ||
       specifier === "valibot" || specifier === "jsonc-parser" ||
       // An optional peer dependency, loaded where a manifest asks for it.
-      (specifier === "@logtape/logtape" && file === "runtime/sinks/logtape.ts") ||
+      (specifier === "@logtape/logtape" && file === "runtime/sinks/logtape/open.ts") ||
       (specifier === "prom-client" && isInside(file, "runtime/metrics")) ||
       // The schema for editors is made at development time.
       (specifier === "@valibot/to-json-schema" && basename(file) === "json-schema.ts") ||
@@ -149,7 +149,7 @@ describe("import rules", () => {
         const own = file.split("/").slice(0, 2).join("/");
         return !isInside(specifier, "adapters") || isInside(specifier, own) ||
           isInside(specifier, "adapters/posix") || specifier === "adapters/features.ts" ||
-          specifier === "adapters/exchanges.ts" ||
+          specifier === "adapters/exchanges.ts" || specifier === "adapters/http.ts" ||
           specifier === "adapters/program.ts" ||
           (own !== "adapters/posix" && isInside(specifier, "adapters/node"));
       },

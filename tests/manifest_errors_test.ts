@@ -117,6 +117,11 @@ const WRONG: [string, string, string][] = [
     `1:22  services.a\n  received  no "plugin"\n  expected  "plugin": a built-in plugin, a short name, ./path or an npm package`,
   ],
   [
+    "a service that listens nowhere",
+    '{ "services": { "a": { "plugin": "echo" } } }',
+    `1:22  services.a\n  received  no "listen"\n  expected  "listen": where it listens`,
+  ],
+  [
     "a service's name with a space",
     '{ "services": { "a b": { "plugin": "echo", "listen": "tcp://*:0" } } }',
     `1:17  services["a b"]\n  received  the name "a b"\n  expected  a name of letters, digits, - and _, which begins with a letter or digit`,
@@ -231,6 +236,16 @@ const WRONG: [string, string, string][] = [
     service('"limits": { "stall": "5s" }'),
     `2:15  services.echo.limits.stall\n  received  "stall" with the strategy "async"\n  expected  threads, processes or spawn: nobody watches a service that runs inside the server`,
   ],
+  ...(["idle", "firstByte"] as const).map((limit): [string, string, string] => [
+    `${limit} for HTTP alone`,
+    `{ "services": { "web": { "plugin": "echo", "listen": ["http://*:80", "udp://*:81"],\n  "limits": { "${limit}": "5s" } } } }`,
+    `2:15  services.web.limits.${limit}\n  received  "${limit}" where only HTTP is listened for\n  expected  lifetime, which ends a request that takes too long; connections are the HTTP server's own affair`,
+  ]),
+  [
+    "a writeBuffer for HTTP alone",
+    `{ "services": { "web": { "plugin": "echo", "listen": "http+unix:./a",\n  "limits": { "writeBuffer": "1MB" } } } }`,
+    `2:15  services.web.limits.writeBuffer\n  received  "writeBuffer" where only HTTP is listened for\n  expected  no such limit: an answer that streams is read as fast as it goes out; connections are the HTTP server's own affair`,
+  ],
   [
     "a control socket on a port",
     `{ "control": "tcp://127.0.0.1:9",\n  ${service("").slice(1)}`,
@@ -279,7 +294,7 @@ const WRONG: [string, string, string][] = [
   [
     "a wrong size",
     service('"limits": { "writeBuffer": "16 MB" }'),
-    `2:30  services.echo.limits.writeBuffer\n  received  "16 MB"\n  expected  a size: "64KiB", "10MB" or a number of bytes, at least 1; "none" for no limit`,
+    `2:30  services.echo.limits.writeBuffer\n  received  "16 MB"\n  expected  a size: "64KiB", "10MB" or a whole number of bytes, at least 1; "none" for no limit`,
   ],
   [
     "a wrong overflow",
@@ -325,6 +340,36 @@ const WRONG: [string, string, string][] = [
     "a syslog server with a port out of range",
     service('"log": { "type": "syslog", "to": "tcp://logs:70000" }'),
     `2:36  services.echo.log.to\n  received  "tcp://logs:70000"\n  expected  a port is 0 to 65535`,
+  ],
+  [
+    "a syslog server without a host",
+    service('"log": { "type": "syslog", "to": "tcp://:514" }'),
+    `2:36  services.echo.log.to\n  received  "tcp://:514"\n  expected  a host is needed, as in tcp://127.0.0.1:7007, or * for all`,
+  ],
+  [
+    "a syslog server whose host is none",
+    service('"log": { "type": "syslog", "to": "tcp://a b:514" }'),
+    `2:36  services.echo.log.to\n  received  "tcp://a b:514"\n  expected  a host is a name of letters, digits, - and . or an address`,
+  ],
+  [
+    "a path of a sink's module that is none",
+    service('"log": { "type": "./no.ts", "to": "a" }'),
+    `2:20  services.echo.log.type\n  received  "./no.ts", and HOME/no.ts does not exist\n  expected  the path of a module, relative to the manifest`,
+  ],
+  [
+    "a mode of a log file that is a number",
+    service('"log": { "type": "file", "path": "a", "mode": 640 }'),
+    `2:49  services.echo.log.mode\n  received  640\n  expected  permissions as chmod takes them, in quotes: "0640"`,
+  ],
+  [
+    "half a byte",
+    service('"log": { "type": "file", "path": "a", "maxSize": 1.5 }'),
+    `2:52  services.echo.log.maxSize\n  received  1.5\n  expected  a size: "64KiB", "10MB" or a whole number of bytes, at least 1`,
+  ],
+  [
+    "a share below 0",
+    service('"log": { "type": "json", "sample": -0.1 }'),
+    `2:38  services.echo.log.sample\n  received  -0.1\n  expected  a share of the sessions: a number from 0 to 1`,
   ],
   [
     "framing over UDP",
@@ -401,7 +446,7 @@ const WRONG: [string, string, string][] = [
   [
     "a size of a log file that is none",
     service('"log": { "type": "file", "path": "a", "rotate": { "size": "10 MB" } }'),
-    `2:61  services.echo.log.rotate.size\n  received  "10 MB"\n  expected  a size: "64KiB", "10MB" or a number of bytes, at least 1`,
+    `2:61  services.echo.log.rotate.size\n  received  "10 MB"\n  expected  a size: "64KiB", "10MB" or a whole number of bytes, at least 1`,
   ],
   [
     "a period that is none",

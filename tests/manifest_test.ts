@@ -240,6 +240,15 @@ describe("expand", () => {
     assert.equal(stallOf("processes", {}, { stall: "none" }), Infinity);
     assert.equal(stallOf("async", {}, { stall: "none" }), Infinity);
   });
+  test("limits of streams are for services that have any; those of defaults disturb no other", () => {
+    const limits = { idle: "1s", firstByte: "2s", writeBuffer: 10, lifetime: "3s" };
+    const mixed = one({ listen: ["http://*:80", "tcp://*:81"], limits }).limits;
+    assert.deepEqual([mixed.idle, mixed.lifetime], [1000, 3000]);
+    const web = one({ listen: "http://*:80", limits: { lifetime: "4s", idle: "none" } }, {
+      defaults: { limits },
+    });
+    assert.deepEqual([web.limits.lifetime, web.limits.idle], [4000, Infinity]);
+  });
   test("expand reads what the whole server is", () => {
     const rest = { control: "unix:run/c.sock", user: "www", group: 33, umask: "027" };
     const { control, identity, umask } = plan({

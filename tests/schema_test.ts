@@ -12,6 +12,7 @@ interface Schema {
   readonly description?: string;
   readonly pattern?: string;
   readonly minimum?: number;
+  readonly const?: string;
   readonly anyOf?: readonly Schema[];
   readonly properties?: Readonly<Record<string, Schema>>;
   readonly additionalProperties?: boolean | Schema;
@@ -53,11 +54,15 @@ describe("jsonSchema", () => {
     assert.match("100", pattern(sessions));
     assert.equal(sessions!.anyOf!.find(({ type }) => type === "integer")!.minimum, 1);
   });
-  test("jsonSchema refuses unknown keys and asks for plugin and listen", () => {
+  test("jsonSchema refuses unknown keys and asks for plugin, and for listen but of the admin", () => {
     assert.equal(schema.additionalProperties, false);
     assert.equal(service.additionalProperties, false);
     assert.equal(limits.additionalProperties, false);
-    assert.deepEqual(service.required, ["plugin", "listen"]);
+    assert.deepEqual(service.required, ["plugin"]);
+    assert.deepEqual(service.anyOf, [
+      { required: ["listen"] },
+      { properties: { plugin: { const: "admin" } } },
+    ]);
     assert.deepEqual(schema.required, ["services"]);
   });
 });

@@ -7,20 +7,16 @@ import { describe, test } from "node:test";
 import { MemoryAdapter } from "../adapters/memory/mod.ts";
 import type { SinkPlan } from "../runtime/core/plan.ts";
 import type { LogRecord } from "../runtime/core/record.ts";
-import { jsonLine } from "../runtime/sinks/line.ts";
 import { lineSink } from "../runtime/sinks/lines.ts";
 import { checkSink, type OpenSink, openSinks, probeSink } from "../runtime/sinks/mod.ts";
 import { terminalLines, textLine } from "../runtime/sinks/text.ts";
 import { describe as words } from "../runtime/sinks/words.ts";
+import { TextBuffer } from "../runtime/sinks/text-buffer.ts";
 import { type Target, Writer } from "../runtime/sinks/writer.ts";
 import { command } from "./command.ts";
 import { folder } from "./folder.ts";
-
-const TIME = Date.UTC(2026, 10, 20, 12);
-
-function record(fields: Partial<LogRecord>): LogRecord {
-  return { time: TIME, level: "info", event: "log", ...fields };
-}
+import { json, lineOf, record, TIME } from "./sinks/record.ts";
+import { until } from "./until.ts";
 
 const CLOSE = record({
   event: "close",
@@ -35,19 +31,19 @@ const CLOSE = record({
 describe("jsonLine", () => {
   test("jsonLine begins with time, level, event, service, session", () => {
     assert.equal(
-      jsonLine(CLOSE),
+      json(CLOSE),
       '{"time":"2026-11-20T12:00:00.000Z","level":"info","event":"close","service":"echo","session":17,"durationMs":12,"bytesIn":5,"bytesOut":5,"reason":"peer"}\n',
     );
   });
   test("jsonLine leaves out what is undefined", () => {
     assert.equal(
-      jsonLine(record({ event: "ready", reason: undefined })),
+      json(record({ event: "ready", reason: undefined })),
       '{"time":"2026-11-20T12:00:00.000Z","level":"info","event":"ready"}\n',
     );
   });
   test("jsonLine holds any text on one line, and gives it back", () => {
     const text = 'a "quoted"\nline\\ with \u0000, \u2028, é and 😀';
-    const line = jsonLine(record({ text, "a key": { nested: [text] } }));
+    const line = json(record({ text, "a key": { nested: [text] } }));
     assert.equal(line.indexOf("\n"), line.length - 1);
     assert.equal(JSON.parse(line).text, text);
     assert.deepEqual(JSON.parse(line)["a key"], { nested: [text] });
@@ -56,7 +52,7 @@ describe("jsonLine", () => {
     const circle: Record<string, unknown> = {};
     circle["self"] = circle;
     const fields = { big: 10n, nan: NaN, circle, error: new Error("no"), call() {}, nothing: null };
-    const { big, nan, error, call, nothing, ...rest } = JSON.parse(jsonLine(record(fields)));
+    const { big, nan, error, call, nothing, ...rest } = JSON.parse(json(record(fields)));
     assert.deepEqual([big, nan, error, call, nothing], ["10", "NaN", "no", undefined, null]);
     assert.equal(typeof rest.circle, "string");
   });
@@ -117,14 +113,14 @@ describe("words", () => {
 describe("text", () => {
   test("textLine has the whole time, the level and the service in columns", () => {
     assert.equal(
-      textLine(record({ event: "ready", level: "warn" })),
+      lineOf(textLine, record({ event: "ready", level: "warn" })),
       "2026-11-20T12:00:00.000Z warn  portico ready\n",
     );
   });
   test("terminalLines widens the service column with the longest name, without colour", () => {
     const line = terminalLines(false);
     const lines = ["a", "a-long-name", "a"].map((service) =>
-      line(record({ event: "ready", service })).replace(/^\d\d:\d\d:\d\d\.\d{3}/, "TIME")
+      lineOf(line, record({ event: "ready", service })).replace(/^\d\d:\d\d:\d\d\.\d{3}/, "TIME")
     );
     assert.deepEqual(lines, [
       "TIME  info   a        ready\n",
@@ -133,7 +129,7 @@ describe("text", () => {
     ]);
   });
   test("terminalLines colours on demand, and ends every colour", () => {
-    const line = terminalLines(true)(record({ event: "ready", level: "error" }));
+    const line = lineOf(terminalLines(true), record({ event: "ready", level: "error" }));
     assert.ok(line.includes("\u001b[31merror\u001b[0m"));
     assert.equal(line.split("\u001b[").length % 2, 1);
   });
@@ -143,6 +139,45 @@ describe("text", () => {
 function target(file: string): Target {
   return { descriptor: openSync(file, "a"), troubled: (reason) => assert.fail(reason) };
 }
+
+describe("TextBuffer", () => {
+  const decoder = new TextDecoder();
+  test("TextBuffer puts any text, as it is or as JSON", () => {
+    const texts = ["", "plain", 'a "b" \\ c', "line\n", "\u0000\u007f", "é", "😀", "\ud800"];
+    const long = texts.join("").repeat(100);
+    const out = new TextBuffer();
+    let expected = "";
+    for (const text of [...texts, long, long, "end"]) {
+      out.text(text);
+      out.quoted(text);
+      expected += text.toWellFormed() + JSON.stringify(text);
+    }
+    assert.equal(decoder.decode(out.bytes), expected);
+    out.clear();
+    assert.equal(out.bytes.length, 0);
+    out.text("again");
+    assert.equal(decoder.decode(out.bytes), "again");
+  });
+  test("TextBuffer puts numbers as JavaScript writes them", () => {
+    const whole = Array.from({ length: 10 }, (_, index) => [10 ** index - 1, 10 ** index]).flat();
+    const numbers = [...whole, 2 ** 31 - 1, 2 ** 31, 2 ** 53, -0, -1, -17, 0.5, 1e21, 1e-7, NaN];
+    const out = new TextBuffer();
+    for (const number of numbers) {
+      out.number(number);
+      out.text(" ");
+    }
+    assert.equal(decoder.decode(out.bytes), numbers.map((number) => `${number} `).join(""));
+  });
+  test("TextBuffer takes back what came after", () => {
+    const out = new TextBuffer();
+    out.text("kept");
+    const before = out.length;
+    out.text("x".repeat(10_000));
+    out.length = before;
+    out.text("!");
+    assert.equal(decoder.decode(out.bytes), "kept!");
+  });
+});
 
 describe("Writer", () => {
   test("Writer keeps the order over many turns, and flush waits for all of it", async (t) => {
@@ -161,6 +196,27 @@ describe("Writer", () => {
     await writer.close();
     assert.equal(writer.push("late"), false);
   });
+  test("Writer lets lines wait for others where they may, also those that came during a write", async (t) => {
+    const file = join(folder(t, {}), "out");
+    let writes = 0;
+    const writer = new Writer({
+      ...target(file),
+      patience: 60_000,
+      admit(bytes) {
+        if (++writes === 1) writer.push("came during the write\n", false);
+        return { bytes, taken: bytes.length };
+      },
+    });
+    writer.push("urgent\n");
+    await until("the first line", () => readFileSync(file, "utf8") === "urgent\n");
+    for (let turn = 0; turn < 100; turn++) await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(writes, 1);
+    writer.push("urgent, too\n");
+    await until("the last line", () => readFileSync(file, "utf8").endsWith("too\n"));
+    assert.equal(readFileSync(file, "utf8"), "urgent\ncame during the write\nurgent, too\n");
+    assert.equal(writes, 2);
+    await writer.close();
+  });
   test("Writer holds no more than its limit of a reader that has stopped", async (t) => {
     const file = join(folder(t, {}), "out");
     const writer = new Writer(target(file));
@@ -177,13 +233,18 @@ describe("Writer", () => {
     const lines: string[] = [];
     let room = true;
     let relieved = (): void => {};
+    const out = new TextBuffer();
     const sink = lineSink({
-      push: (text) => room && lines.push(text) > 0,
+      room: () => room ? out : undefined,
+      wrote() {
+        lines.push(new TextDecoder().decode(out.bytes));
+        out.clear();
+      },
       flush: () => Promise.resolve(),
       onRelief: (callback) => void (relieved = callback),
       reason: "no room",
       abandoned: 0,
-    }, (record) => `${record["n"] ?? record["message"]}`);
+    }, (record, out) => out.text(`${record["n"] ?? record["message"]}`));
     sink.write(record({ n: 1 }));
     room = false;
     sink.write(record({ n: 2 }));
@@ -200,6 +261,20 @@ describe("Writer", () => {
     relieved();
     assert.equal(lines.length, 5);
     assert.equal(sink.dropped!(), 3);
+  });
+  test("lineSink leaves nothing of a record that its format cannot put", async (t) => {
+    const file = join(folder(t, {}), "out");
+    const writer = new Writer(target(file));
+    const sink = lineSink(writer, (record, out) => {
+      out.text(`${record["n"]}`);
+      if (record["n"] === 2) throw new Error("odd");
+      out.text("\n");
+    });
+    sink.write(record({ n: 1 }));
+    assert.throws(() => sink.write(record({ n: 2 })), /odd/);
+    sink.write(record({ n: 3 }));
+    await writer.close();
+    assert.equal(readFileSync(file, "utf8"), "1\n3\n");
   });
 });
 
@@ -307,6 +382,6 @@ process.exit(3);
     child.stdout.on("data", (chunk) => out += chunk);
     const [code] = await once(child, "close");
     assert.equal(code, 3);
-    assert.equal(out, jsonLine(record({ event: "stop" })));
+    assert.equal(out, json(record({ event: "stop" })));
   });
 });

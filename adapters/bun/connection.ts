@@ -99,8 +99,11 @@ export class BunConnection implements Connection {
     } else {
       const taken = this.socket.write(bytes);
       if (taken === bytes.length) return true;
-      // -1: the socket is closed, and `close` is on its way.
-      if (taken < 0) return true;
+      if (taken < 0) {
+        // The peer has gone, and `close` is on its way.
+        this.pending += bytes.length;
+        return true;
+      }
       this.#rest = [bytes.subarray(taken)];
       this.pending = bytes.length - taken;
     }

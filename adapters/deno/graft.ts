@@ -23,15 +23,15 @@ export interface GraftedListener {
 }
 
 export class Graft {
+  readonly poller: Poller;
   readonly #libc: Libc;
-  readonly #poller: Poller;
   readonly #blanks: Blanks;
 
   constructor(libc: Libc) {
     this.#libc = libc;
     const { epoll_ctl } = openFirst();
-    this.#poller = new Poller(libc, epoll_ctl);
-    this.#blanks = new Blanks(libc, this.#poller);
+    this.poller = new Poller(libc, epoll_ctl);
+    this.#blanks = new Blanks(libc, this.poller);
   }
 
   /** @throws Error when it cannot work here. */
@@ -66,12 +66,12 @@ export class Graft {
   async connection(fd: number): Promise<Deno.UnixConn> {
     const blank = await this.#blanks.take();
     try {
-      this.#poller.replace(blank.registration.fd, fd);
+      this.poller.replace(blank.registration.fd, fd);
     } catch (error) {
       this.#blanks.drop(blank);
       throw error;
     }
-    this.#poller.add(blank.registration);
+    this.poller.add(blank.registration);
     this.#libc.close(fd);
     return blank.conn;
   }
@@ -87,7 +87,7 @@ export class Graft {
       const address = unix
         ? new Address("unix", "", 0, `@${path}`)
         : new Address("tcp", "127.0.0.1", (listener.addr as Deno.NetAddr).port, "");
-      return { listener, fd: await this.replace(address, fd) };
+      return { listener, fd: await this.poller.graft(address, fd) };
     } catch (error) {
       listener.close();
       throw error;
@@ -96,22 +96,7 @@ export class Graft {
 
   /** The descriptor of a listener of this thread, by the kernel's name for it; -1 when there is none. */
   async find(address: Address): Promise<number> {
-    return (await this.#poller.listener(address))?.fd ?? -1;
-  }
-
-  /**
-   * Has a listener that this thread has just bound to `address` listen on the socket `fd` instead.
-   *
-   * @returns its descriptor.
-   * @throws Error when that cannot be done. `fd` is the caller's still.
-   */
-  replace(address: Address, fd: number): Promise<number> {
-    return this.#poller.graft(address, fd);
-  }
-
-  /** Has this thread accept nothing more at a listener, which stays open. */
-  deafen(fd: number): Promise<boolean> {
-    return this.#poller.forget(fd);
+    return (await this.poller.listener(address))?.fd ?? -1;
   }
 }
 

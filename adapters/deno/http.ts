@@ -1,141 +1,166 @@
 /**
- * HTTP on `Deno.serve`. It takes no descriptor; a socket that is there already is put under the
- * descriptor of a listener that is Deno's (`graft.ts`).
+ * HTTP on `Deno.serve`. It listens no more once an accept has failed, be it for want of descriptors;
+ * the connections that it has are served on. So there is another descriptor for the socket, with which
+ * a new server goes on.
  */
 import type { BindableEndpoint, SocketOptions } from "../../runtime/core/contract.ts";
 import type { HttpListener, HttpTable } from "../../runtime/core/exchange.ts";
 import { Address } from "../../runtime/core/endpoint.ts";
-import { PorticoError } from "../../runtime/core/errors.ts";
-import { Exchanges, GRACE, type Site, siteOf } from "../exchanges.ts";
-import { bindFailure } from "../posix/failure.ts";
-import { duplicateOf } from "../posix/inherited.ts";
-import { findDescriptor, setRemaining } from "../posix/listen.ts";
+import { PorticoError, toPorticoError } from "../../runtime/core/errors.ts";
+import type { Site } from "../exchanges.ts";
+import { NativeHttp, serveOn } from "../http.ts";
+import { guard } from "../posix/guard.ts";
+import { duplicateOf, release } from "../posix/inherited.ts";
+import type { Poller } from "../posix/poller.ts";
 import { STREAM } from "./options.ts";
 
 /** What `Deno.serve` sets by itself; noDelay it always does. */
 const OWN = STREAM.filter((name) => name !== "noDelay");
 
+/** EMFILE, as Deno has it in messages alone. */
+const EXHAUSTED = /\(os error 2[34]\)/;
+
 /** As {@link Adapter.serve}. */
-export async function serve(
+export function serve(
   endpoint: BindableEndpoint,
   table: HttpTable,
   options: SocketOptions,
 ): Promise<HttpListener> {
-  let site: Site | undefined;
-  let listener: DenoHttp | undefined;
-  try {
-    site = await siteOf(endpoint);
-    listener = new DenoHttp(site, table, options);
-    if (site.fd >= 0) await listener.graft(site.fd);
-    await setRemaining(() => listener!.find(), endpoint.transport, options, OWN);
-    site.publish(options);
-    return listener;
-  } catch (error) {
-    await listener?.close("fd" in endpoint);
-    if (!("fd" in endpoint)) site?.release();
-    throw bindFailure(endpoint, error);
-  }
+  return serveOn(endpoint, options, OWN, (site) => new DenoHttp(site, table));
 }
 
-class DenoHttp implements HttpListener {
-  readonly address: Address;
-  readonly #site: Site;
-  readonly #exchanges: Exchanges;
-  readonly #server: Deno.HttpServer;
-  /** The kernel's name for what Deno has bound. Its family has to be that of what takes its place. */
-  readonly #blank: Address;
-  #fd = -1;
-  #closed = false;
+/** RFC 3986, section 3.2: a name or an address, and a port. */
+const HOST = /^(?:\[[\da-f:.]+\]|[\w.~!$&'()*+,;=%-]*)(?::\d*)?$/i;
 
-  constructor(site: Site, table: HttpTable, { reusePort }: SocketOptions) {
-    this.#site = site;
-    this.#exchanges = new Exchanges(table);
-    const handler = (
-      request: Request,
-      info: Deno.ServeHandlerInfo,
-    ): Response | Promise<Response> => {
+/** Milliseconds between two trials to go on. */
+const RETRY = 1000;
+
+/** Where one server listens. */
+type Place = { readonly path: string } | {
+  readonly hostname: string;
+  readonly port: number;
+  readonly reusePort?: true;
+};
+
+class DenoHttp extends NativeHttp {
+  address: Address;
+  /** The last one listens; of those before there may be connections. */
+  readonly #servers: Deno.HttpServer[] = [];
+  readonly #handler: Deno.ServeHandler;
+  #spare = -1;
+  #deaf = false;
+
+  constructor(site: Site, table: HttpTable) {
+    super(site, table);
+    this.address = site.address();
+    this.#handler = (request, info) => {
+      // Deno makes the URL of whatever is there: another path, if that is "a/b?".
+      const host = request.headers.get("host");
+      if (host !== null && !HOST.test(host)) return new Response(null, { status: 400 });
       const remote = info.remoteAddr as Partial<Deno.NetAddr>;
-      const exchange = this.#exchanges.begin(remote.hostname, remote.port, request);
+      const exchange = this.exchanges.begin(remote.hostname, remote.port, request);
       info.completed.then(
-        () => this.#exchanges.end(exchange, false),
-        () => this.#exchanges.end(exchange, true),
+        () => this.exchanges.end(exchange, false),
+        () => this.exchanges.end(exchange, true),
       );
       return table.request(exchange, request);
     };
-    const onListen = (): void => {};
-    const path = site.fd >= 0 && site.unix ? `\0portico-${crypto.randomUUID()}` : site.path;
-    if (path !== undefined) {
-      this.#server = Deno.serve({ path, onListen }, handler) as Deno.HttpServer;
-      this.address = site.address();
-      this.#blank = new Address("unix", "", 0, path.replace(/^\0/, "@"));
-    } else {
-      const server = Deno.serve({
-        hostname: site.fd >= 0 ? "127.0.0.1" : site.host,
-        port: site.fd >= 0 ? 0 : site.port,
-        // The key itself asks for --unstable-net, whatever its value.
-        ...(reusePort === true && { reusePort }),
-        onListen,
-      }, handler);
-      this.#server = server;
-      this.address = site.address(site.fd >= 0 ? undefined : server.addr.port);
-      this.#blank = new Address("tcp", "127.0.0.1", server.addr.port, "");
-    }
-    this.#exchanges.local = this.address;
   }
 
-  get over(): Promise<void> {
-    return this.#exchanges.over;
+  protected listen({ reusePort }: SocketOptions): Address {
+    const { fd, path, host, port } = this.site;
+    if (fd >= 0) return this.#serveBlank();
+    if (path !== undefined) return this.#serve({ path });
+    // The key itself asks for --unstable-net, whatever its value.
+    const bound = this.#serve({
+      hostname: host,
+      port,
+      ...(reusePort === true && { reusePort }),
+    });
+    this.address = this.site.address(bound.port);
+    return bound;
   }
 
-  /** Listens on a socket that was there already. */
-  async graft(fd: number): Promise<void> {
+  /** On a socket that another one takes the place of. Its family has to be the same. */
+  #serveBlank(): Address {
+    return this.#serve(
+      this.site.unix
+        ? { path: `\0portico-${crypto.randomUUID()}` }
+        : { hostname: "127.0.0.1", port: 0 },
+    );
+  }
+
+  #serve(place: Place): Address {
+    const server: Deno.HttpServer<Deno.Addr> = "path" in place
+      ? Deno.serve({ ...place, onListen() {} }, this.#handler)
+      : Deno.serve({ ...place, onListen() {} }, this.#handler);
+    this.#servers.push(server);
+    server.finished.catch((error) => this.#fail(error));
+    if ("path" in place) return new Address("unix", "", 0, place.path.replace(/^\0/, "@"));
+    return new Address("tcp", place.hostname, (server.addr as Deno.NetAddr).port, "");
+  }
+
+  #fail(error: unknown): void {
+    if (this.closed) return;
+    this.#deaf = true;
+    const text = String(error);
+    if (!EXHAUSTED.test(text)) this.failure(toPorticoError(error, "ACCEPT_FAILED", "host"));
+    guard.exhausted(this);
+  }
+
+  protected async openPoller(): Promise<Poller> {
     const { openGraft } = await import("./graft.ts");
     const graft = await openGraft();
-    if (graft === undefined) {
-      throw new PorticoError("NOT_SUPPORTED", "Deno.serve takes no socket that is open already");
-    }
-    this.#fd = await graft.replace(this.#blank, fd);
+    if (graft !== undefined) return graft.poller;
+    throw new PorticoError("NOT_SUPPORTED", "Deno.serve takes no socket that is open already");
   }
 
-  find(): Promise<number> {
-    if (this.#fd >= 0) return Promise.resolve(this.#fd);
-    return findDescriptor(this.#site.bound(this.address.port));
+  override async ready(): Promise<void> {
+    await super.ready();
+    if (this.closed || this.#spare >= 0) return;
+    const spare = await duplicateOf(await this.find());
+    if (this.closed) await release(spare);
+    else this.#spare = spare;
   }
 
-  async duplicate(): Promise<number> {
-    if (this.#closed) throw new PorticoError("NOT_SUPPORTED", "the listener is closed");
-    return await duplicateOf(await this.find());
+  override shut(): void {
+    if (!this.#deaf) super.shut();
   }
 
-  async close(keep = false): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = true;
-    if (!keep) this.#site.release();
-    if (keep && await this.#deafen()) {
-      const late = setTimeout(() => this.#shut(), GRACE);
-      return void this.over.then(() => clearTimeout(late));
-    }
-    this.#shut();
+  override open(): void {
+    if (this.#deaf) void this.#revive();
+    else super.open();
   }
 
-  /** Accepts nothing more, and leaves the connections alone that have had no request yet. */
-  async #deafen(): Promise<boolean> {
+  async #revive(): Promise<void> {
+    const count = this.#servers.length;
     try {
-      const { openGraft } = await import("./graft.ts");
-      return await (await openGraft())?.deafen(await this.find()) ?? false;
-    } catch {
-      return false;
+      if (this.#spare >= 0) await this.graft(this.#serveBlank(), this.#spare);
+      else if (!this.site.unix) {
+        this.#serve({ hostname: this.site.host, port: this.address.port });
+      } else throw new PorticoError("NOT_SUPPORTED", "Deno.serve has given up the socket");
+      this.#spare = -1;
+      this.#deaf = false;
+    } catch (error) {
+      this.failure(toPorticoError(error, "ACCEPT_FAILED", "host"));
+      for (const server of this.#servers.splice(count)) void server.shutdown();
+      setTimeout(() => this.closed || guard.exhausted(this), RETRY);
+      return;
     }
+    if (this.closed) return void this.shutdown();
+    await this.ready().catch(() => {});
   }
 
-  /** Closes the listener and idle connections at once; the others when they have been answered. */
-  #shut(): void {
-    const finish = (): void => this.#exchanges.finish();
-    this.#server.shutdown().then(finish, finish);
+  /** Of those that have failed, too. */
+  protected async shutdown(): Promise<void> {
+    const spare = this.#spare;
+    this.#spare = -1;
+    if (spare >= 0) await release(spare);
+    await Promise.allSettled(this.#servers.map((server) => server.shutdown()));
   }
 
   /** Deno cannot cut a response that is under way once it shuts down: who makes it, ends it. */
   abort(): void {
-    this.#exchanges.finish();
+    this.exchanges.finish();
   }
 }

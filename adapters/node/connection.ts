@@ -20,6 +20,7 @@ class NodeConnection implements Connection {
   error: PorticoError | undefined = undefined;
   readonly #address: Address;
   #remote: Address | undefined;
+  #pending = 0;
   /** Nothing is written any more. */
   #sealed = false;
   /** The peer's end came while reading was paused: Node tells it all the same. */
@@ -59,12 +60,19 @@ class NodeConnection implements Connection {
     return new Address("tcp", normalizeHost(this.socket.localAddress ?? ""), bound.port, "");
   }
 
+  /** When a write has failed Node counts all as written: until the close it is what was known before. */
   get pending(): number {
-    return this.socket.destroyed ? 0 : this.socket.writableLength;
+    const { socket } = this;
+    if (!socket.destroyed && socket.errored === null) this.#pending = socket.writableLength;
+    return this.#pending;
   }
 
   write(bytes: Uint8Array): boolean {
-    return this.#sealed || this.socket.write(bytes);
+    if (this.#sealed) return true;
+    const { socket } = this;
+    const room = socket.write(bytes);
+    if (socket.errored !== null) this.#pending += bytes.length;
+    return room;
   }
 
   pause(): void {
@@ -81,6 +89,7 @@ class NodeConnection implements Connection {
   /** From the runtime: nothing is left. */
   closed(): void {
     this.#sealed = true;
+    this.#pending = 0;
     this.table.close(this, this.error);
   }
 
@@ -98,6 +107,7 @@ class NodeConnection implements Connection {
 
   abort(quiet = false): void {
     this.#sealed = true;
+    this.#pending = 0;
     const { socket } = this;
     // Node never closes what is reset while its shutdown(2) is under way; then all has gone out anyway.
     const shutting = socket.writableEnded && socket.writableLength === 0;

@@ -3,57 +3,53 @@
  * global ones (`overrideGlobalObjects`): other code of this process has instances of those already.
  */
 import { getRequestListener } from "@hono/node-server";
+import { closeSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { type AddressInfo, type ListenOptions, Server as NetServer, type Socket } from "node:net";
 import type { BindableEndpoint, SocketOptions } from "../../runtime/core/contract.ts";
 import type { Exchange, HttpListener, HttpTable } from "../../runtime/core/exchange.ts";
 import type { Address } from "../../runtime/core/endpoint.ts";
 import { PorticoError, toPorticoError } from "../../runtime/core/errors.ts";
-import { Exchanges, GRACE, type Site, siteOf } from "../exchanges.ts";
-import { bindFailure } from "../posix/failure.ts";
+import { Exchanges, GRACE, NAMELESS, type Site } from "../exchanges.ts";
+import { type Opening, serveOn } from "../http.ts";
+import { guard, type Valve } from "../posix/guard.ts";
 import { duplicateOf } from "../posix/inherited.ts";
-import { findDescriptor, setRemaining } from "../posix/listen.ts";
+import { findDescriptor } from "../posix/listen.ts";
 import { STREAM } from "./options.ts";
 
 /** As {@link Adapter.serve}. */
-export async function serve(
+export function serve(
   endpoint: BindableEndpoint,
   table: HttpTable,
   options: SocketOptions,
 ): Promise<HttpListener> {
-  let site: Site | undefined;
-  let listener: NodeHttp | undefined;
-  try {
-    site = await siteOf(endpoint);
-    listener = new NodeHttp(site, table, options);
-    await listener.start(options);
-    await setRemaining(() => listener!.find(), endpoint.transport, options, STREAM);
-    site.publish(options);
-    return listener;
-  } catch (error) {
-    await listener?.close("fd" in endpoint);
-    if (!("fd" in endpoint)) site?.release();
-    throw bindFailure(endpoint, error);
-  }
+  return serveOn(endpoint, options, STREAM, (site) => new NodeHttp(site, table, options));
 }
 
-class NodeHttp implements HttpListener {
+/** A response, with what it answers. */
+type Answered = ServerResponse & { exchange?: Exchange };
+
+class NodeHttp implements Opening, Valve {
   readonly #site: Site;
   readonly #exchanges: Exchanges;
   readonly #server: Server;
   readonly #responses: Set<ServerResponse> = new Set();
   /** Connections, by what they are at. */
   readonly #sockets: Map<Socket, "fresh" | "busy" | "idle"> = new Map();
+  #started = false;
   #closed = false;
+  /** The socket, while it is not the server's. */
+  #kept = -1;
 
   constructor(site: Site, table: HttpTable, { noDelay, keepAlive = 0 }: SocketOptions) {
     this.#site = site;
     this.#exchanges = new Exchanges(table);
-    const answer = getRequestListener(
-      (request, { outgoing }) =>
-        table.request((outgoing as ServerResponse & { exchange: Exchange }).exchange, request),
-      { overrideGlobalObjects: false },
-    );
+    const answer = getRequestListener((request, { incoming, outgoing }) => {
+      const { remoteAddress, remotePort } = incoming.socket;
+      const exchange = this.#exchanges.begin(remoteAddress, remotePort);
+      (outgoing as Answered).exchange = exchange;
+      return table.request(exchange, request);
+    }, { overrideGlobalObjects: false, hostname: NAMELESS });
     this.#server = createServer({
       noDelay: noDelay ?? true,
       keepAlive: keepAlive > 0,
@@ -65,6 +61,7 @@ class NodeHttp implements HttpListener {
     this.#server.on("connection", (socket) => {
       this.#sockets.set(socket, "fresh");
       socket.once("close", () => this.#sockets.delete(socket));
+      guard.accepted(handleOf(socket)?.fd ?? -1);
     });
   }
 
@@ -78,13 +75,13 @@ class NodeHttp implements HttpListener {
 
   #begin({ socket }: IncomingMessage, outgoing: ServerResponse): void {
     this.#sockets.set(socket, "busy");
-    const exchange = this.#exchanges.begin(socket.remoteAddress, socket.remotePort);
-    (outgoing as ServerResponse & { exchange: Exchange }).exchange = exchange;
     this.#responses.add(outgoing);
     if (this.#closed) outgoing.shouldKeepAlive = false;
     outgoing.once("close", () => {
       this.#responses.delete(outgoing);
-      this.#exchanges.end(exchange, !outgoing.writableFinished);
+      // What is no request is answered, and never begins.
+      const { exchange } = outgoing as Answered;
+      if (exchange !== undefined) this.#exchanges.end(exchange, !outgoing.writableFinished);
       if (!this.#sockets.has(socket)) return;
       this.#sockets.set(socket, "idle");
       if (this.#closed) socket.destroySoon();
@@ -98,25 +95,52 @@ class NodeHttp implements HttpListener {
       : path !== undefined
       ? { path }
       : { port, host, ...(reusePort === true && { reusePort }), ...(ipv6Only && { ipv6Only }) };
-    await new Promise<void>((resolve, reject) => {
-      this.#server.once("error", reject);
-      this.#server.listen({ ...where, ...(backlog !== undefined && { backlog }) }, () => {
-        this.#server.off("error", reject);
-        resolve();
-      });
-    });
+    await this.#listen({ ...where, ...(backlog !== undefined && { backlog }) });
+    this.#started = true;
     this.#server.on("error", (error) => {
-      this.#exchanges.table.failure(toPorticoError(error, "ACCEPT_FAILED", "host"));
+      this.failure(toPorticoError(error, "ACCEPT_FAILED", "host"));
     });
+    guard.add(this);
     const bound = fd < 0 && path === undefined ? this.#server.address() as AddressInfo : undefined;
     this.#exchanges.local = this.#site.address(bound?.port);
   }
 
+  async #listen(where: ListenOptions): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once("error", reject);
+      this.#server.listen(where, () => {
+        this.#server.off("error", reject);
+        resolve();
+      });
+    });
+  }
+
   find(): Promise<number> {
-    const handle = (this.#server as unknown as { _handle?: { fd?: number } | null })._handle;
-    const fd = handle?.fd ?? -1;
+    const fd = this.#kept >= 0 ? this.#kept : this.descriptor;
     if (fd >= 0) return Promise.resolve(fd);
     return findDescriptor(this.#site.bound(this.#exchanges.local.port));
+  }
+
+  get descriptor(): number {
+    return handleOf(this.#server)?.fd ?? -1;
+  }
+
+  shut(kept: number): void {
+    this.#kept = kept;
+    // Its own close would end the connections that are idle.
+    NetServer.prototype.close.call(this.#server);
+  }
+
+  open(): void {
+    const fd = this.#kept;
+    this.#kept = -1;
+    this.#listen({ fd } as ListenOptions).catch((error) =>
+      this.failure(toPorticoError(error, "ACCEPT_FAILED", "host"))
+    );
+  }
+
+  failure(error: PorticoError): void {
+    this.#exchanges.table.failure(error);
   }
 
   async duplicate(): Promise<number> {
@@ -127,10 +151,12 @@ class NodeHttp implements HttpListener {
   close(keep = false): Promise<void> {
     if (this.#closed) return Promise.resolve();
     this.#closed = true;
+    guard.remove(this);
+    if (this.#kept >= 0) closeSync(this.#kept);
     if (!keep) this.#site.release();
     for (const response of this.#responses) response.shouldKeepAlive = false;
     const finish = (): void => this.#exchanges.finish();
-    if (!this.#server.listening) finish();
+    if (!this.#started) finish();
     else if (!keep) this.#server.close(finish);
     else this.#closeSlowly(finish);
     return Promise.resolve();
@@ -156,4 +182,9 @@ class NodeHttp implements HttpListener {
     this.#server.closeAllConnections();
     this.#exchanges.finish();
   }
+}
+
+/** Node keeps the descriptor in the handle; there is no public way to ask. */
+function handleOf(owner: Server | Socket): { readonly fd?: number } | undefined {
+  return (owner as unknown as { _handle?: { fd?: number } | null })._handle ?? undefined;
 }

@@ -7,6 +7,7 @@ import { AF_INET, AF_INET6, AF_UNIX, NEWBORN, SOCK_DGRAM } from "./linux.ts";
 import { partsOf } from "./open.ts";
 import { encode, type Peer } from "./peer.ts";
 import { resolveHost } from "./resolve.ts";
+import { Sealed } from "./sealed.ts";
 import { bytesOf, nameOf } from "./socket.ts";
 import { watch } from "./watched.ts";
 
@@ -70,7 +71,11 @@ function open(
     const opened = { ...partsOf(libc, fd), address, file: undefined };
     const socket = watch(libc, opened, table);
     const offer = (bytes: Uint8Array): boolean => socket.offerTo(bytes, peer);
-    return Object.assign(socket, { target, offer });
+    if (family !== AF_UNIX) return Object.assign(socket, { target, offer });
+    const sealed = new Sealed(libc, peer);
+    const offerSealed = (bytes: Uint8Array): boolean =>
+      !socket.receiving || sealed.offer(socket.fd, bytes);
+    return Object.assign(socket, { target, offer, offerSealed });
   } catch (error) {
     libc.close(fd);
     throw error;

@@ -4,7 +4,16 @@
  */
 import { dlopen, ptr, read } from "bun:ffi";
 import { type Libc, LIBC_FILES } from "./libc.ts";
-import { AF_UNIX, F_DUPFD_CLOEXEC, ITIMER_VIRTUAL, NEWBORN, POLLIN, SOCK_STREAM } from "./linux.ts";
+import {
+  AF_UNIX,
+  F_DUPFD_CLOEXEC,
+  ITIMER_VIRTUAL,
+  MEMORY,
+  MEMORY_NAME,
+  NEWBORN,
+  POLLIN,
+  SOCK_STREAM,
+} from "./linux.ts";
 import { watchWith } from "./epoll.ts";
 
 const SYMBOLS = {
@@ -24,6 +33,8 @@ const SYMBOLS = {
   poll: { args: ["ptr", "u64", "i32"], returns: "i32" },
   setgroups: { args: ["u64", "ptr"], returns: "i32" },
   setitimer: { args: ["i32", "ptr", "ptr"], returns: "i32" },
+  memfd_create: { args: ["ptr", "u32"], returns: "i32" },
+  write: { args: ["i32", "ptr", "u64"], returns: "i32" },
   close: { args: ["i32"], returns: "i32" },
   recvmmsg: { args: ["i32", "ptr", "u32", "i32", "ptr"], returns: "i32" },
   sendmmsg: { args: ["i32", "ptr", "u32", "i32"], returns: "i32" },
@@ -90,6 +101,8 @@ export function open(): Libc {
     setGroups: (groups) =>
       result(c.setgroups(BigInt(groups.length), groups.length > 0 ? ptr(groups) : null)),
     setTimer: (value) => result(c.setitimer(ITIMER_VIRTUAL, ptr(value), null)),
+    memory: () => result(c.memfd_create(ptr(MEMORY_NAME), MEMORY)),
+    write: (fd, bytes) => result(c.write(fd, ptr(bytes), BigInt(bytes.length))),
     close: (fd) => result(c.close(fd)),
     receiveMany: (fd, vector, count, flags) =>
       result(c.recvmmsg(fd, vector as Address, count, flags, null)),

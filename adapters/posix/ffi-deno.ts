@@ -4,7 +4,16 @@
  * costs some 24 µs for each wake-up. Its own sockets wait for less; adapters/deno prefers them.
  */
 import { type Libc, LIBC_FILES, type Pointer, type Watch } from "./libc.ts";
-import { AF_UNIX, F_DUPFD_CLOEXEC, ITIMER_VIRTUAL, NEWBORN, POLLIN, SOCK_STREAM } from "./linux.ts";
+import {
+  AF_UNIX,
+  F_DUPFD_CLOEXEC,
+  ITIMER_VIRTUAL,
+  MEMORY,
+  MEMORY_NAME,
+  NEWBORN,
+  POLLIN,
+  SOCK_STREAM,
+} from "./linux.ts";
 
 const SYMBOLS = {
   socket: { parameters: ["i32", "i32", "i32"], result: "i32" },
@@ -23,6 +32,8 @@ const SYMBOLS = {
   pollHere: { name: "poll", parameters: ["buffer", "u64", "i32"], result: "i32" },
   setgroups: { parameters: ["u64", "buffer"], result: "i32" },
   setitimer: { parameters: ["i32", "buffer", "pointer"], result: "i32" },
+  memfd_create: { parameters: ["buffer", "u32"], result: "i32" },
+  write: { parameters: ["i32", "buffer", "u64"], result: "i32" },
   close: { parameters: ["i32"], result: "i32" },
   recvmmsg: { parameters: ["i32", "pointer", "u32", "i32", "pointer"], result: "i32" },
   sendmmsg: { parameters: ["i32", "pointer", "u32", "i32"], result: "i32" },
@@ -90,6 +101,8 @@ export function open(): Libc {
       result(c.setgroups(BigInt(groups.length), groups as Uint32Array<ArrayBuffer>)),
     setTimer: (value) =>
       result(c.setitimer(ITIMER_VIRTUAL, value as BigInt64Array<ArrayBuffer>, null)),
+    memory: () => result(c.memfd_create(MEMORY_NAME, MEMORY)),
+    write: (fd, bytes) => result(c.write(fd, lent(bytes), BigInt(bytes.length))),
     close: (fd) => result(c.close(fd)),
     receiveMany(fd, vector, count, flags) {
       const n = c.recvmmsg(fd, vector as Deno.PointerValue, count, flags, null);

@@ -9,6 +9,8 @@ import {
   AF_UNIX,
   F_DUPFD_CLOEXEC,
   ITIMER_VIRTUAL,
+  MEMORY,
+  MEMORY_NAME,
   NEWBORN,
   POLLIN,
   SOCK_CLOEXEC,
@@ -39,6 +41,8 @@ export function open(): Libc {
   const poll = declare("poll", ["void *", "uint64_t", "int"]);
   const setgroups = declare("setgroups", ["uint64_t", "void *"]);
   const setitimer = declare("setitimer", ["int", "void *", "void *"]);
+  const memfdCreate = declare("memfd_create", ["void *", "uint32_t"]);
+  const write = declare("write", ["int", "void *", "uint64_t"]);
   const closeDescriptor = declare("close", ["int"]);
   const recvmmsg = declare("recvmmsg", ["int", "void *", "uint32_t", "int", "void *"]);
   const sendmmsg = declare("sendmmsg", ["int", "void *", "uint32_t", "int"]);
@@ -92,6 +96,8 @@ export function open(): Libc {
     },
     setGroups: (groups) => result(setgroups(groups.length, groups)),
     setTimer: (value) => result(setitimer(ITIMER_VIRTUAL, value, null)),
+    memory: () => result(memfdCreate(MEMORY_NAME, MEMORY)),
+    write: (fd, bytes) => result(write(fd, bytes, bytes.length)),
     close(fd) {
       // Node warns of what it closes and never opened.
       if (!entrusted.delete(fd)) return result(closeDescriptor(fd));

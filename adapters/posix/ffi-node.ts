@@ -10,6 +10,8 @@ import {
   EINTR,
   F_DUPFD_CLOEXEC,
   ITIMER_VIRTUAL,
+  MEMORY,
+  MEMORY_NAME,
   NEWBORN,
   POLLIN,
   SOCK_CLOEXEC,
@@ -52,6 +54,8 @@ export function open(): Libc {
     fcntl: { arguments: ["int32", "int32", "int32"], return: "int32" },
     poll: { arguments: ["pointer", "uint64", "int32"], return: "int32" },
     setitimer: { arguments: ["int32", "pointer", "pointer"], return: "int32" },
+    memfd_create: { arguments: ["pointer", "uint32"], return: "int32" },
+    write: { arguments: ["int32", "pointer", "uint64"], return: "int32" },
     setgroups: { arguments: ["uint64", "pointer"], return: "int32" },
     malloc: { arguments: ["uint64"], return: "pointer" },
     __errno_location: { arguments: [], return: "pointer" },
@@ -118,6 +122,8 @@ export function open(): Libc {
     },
     setGroups: (groups) => result(c.setgroups(BigInt(groups.length), ffi.getRawPointer(groups))),
     setTimer: (value) => result(c.setitimer(ITIMER_VIRTUAL, ffi.getRawPointer(value), 0n)),
+    memory: () => result(c.memfd_create(ffi.getRawPointer(MEMORY_NAME), MEMORY)),
+    write: (fd, bytes) => result(c.write(fd, ffi.getRawPointer(bytes), BigInt(bytes.length))),
     close,
     receiveMany(fd, vector, count, flags) {
       const n = c.recvmmsg(fd, vector as bigint, count, flags, 0n);

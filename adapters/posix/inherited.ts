@@ -38,6 +38,11 @@ export async function duplicateOf(fd: number): Promise<number> {
   return duplicate(await openLibc(), fd);
 }
 
+/** Closes a duplicate. Not every runtime's own close takes a descriptor that it has not opened. */
+export async function release(fd: number): Promise<void> {
+  (await openLibc()).close(fd);
+}
+
 const word = new Int32Array(new ArrayBuffer(4));
 const bytes = new Uint8Array(word.buffer);
 let libc: Libc | undefined;

@@ -60,6 +60,10 @@ export interface Libc {
   setGroups(groups: Uint32Array): number;
   /** setitimer(2) of ITIMER_VIRTUAL, the process's own CPU time, with a struct itimerval. */
   setTimer(value: BigInt64Array): number;
+  /** memfd_create(2): a file without a name, close-on-exec, that can be sealed. */
+  memory(): number;
+  /** write(2): how many of the bytes were taken. */
+  write(fd: number, bytes: Uint8Array): number;
   /** close(2). */
   close(fd: number): number;
   /** recvmmsg(2) without a time limit: how many messages of `vector` were filled. */

@@ -26,6 +26,14 @@ export const O_NONBLOCK = 0o4000;
 
 export const POLLIN = 1;
 
+/** memfd_create(2): close-on-exec, and open to seals; a name for those who look, and its end. */
+export const MEMORY: number = 0x1 | 0x2;
+export const MEMORY_NAME: Uint8Array<ArrayBuffer> = new Uint8Array(new ArrayBuffer(8));
+MEMORY_NAME.set(new TextEncoder().encode("portico\0"));
+/** Neither its size nor its bytes nor its seals can be changed any more. */
+export const F_ADD_SEALS = 1033;
+export const F_SEAL_ALL = 0xf;
+
 export const SOL_SOCKET = 1;
 export const SOL_IP = 0;
 export const SOL_TCP = 6;

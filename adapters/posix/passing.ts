@@ -31,7 +31,8 @@ import {
 
 // struct cmsghdr on LP64, in words: cmsg_len 0 (64 bits), cmsg_level 2, cmsg_type 3, the data 4.
 const MESSAGE_BYTES = 20;
-const SPACE_BYTES = 24;
+/** The room that the control part of a message takes, for one descriptor. */
+export const SPACE_BYTES = 24;
 const LEVEL = 2;
 const TYPE = 3;
 const DATA = 4;
@@ -80,12 +81,7 @@ export class Passage {
 
   /** See {@link Descriptors.pass}. */
   pass(along: number, fd: number): boolean {
-    const control = this.#control;
-    control[0] = MESSAGE_BYTES;
-    control[1] = 0;
-    control[LEVEL] = SOL_SOCKET;
-    control[TYPE] = SCM_RIGHTS;
-    control[DATA] = fd;
+    writeRights(this.#control, fd);
     this.#vector.headers[CONTROL_SIZE] = SPACE_BYTES;
     for (;;) {
       const sent = this.#libc.sendMany(along, this.#at, 1, MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -137,6 +133,15 @@ export class Passage {
     if (free < 0) throw callFailure("a descriptor that was passed cannot be taken", -free);
     this.#libc.close(free);
   }
+}
+
+/** Makes a control part that takes a descriptor along. */
+export function writeRights(control: Int32Array, fd: number): void {
+  control[0] = MESSAGE_BYTES;
+  control[1] = 0;
+  control[LEVEL] = SOL_SOCKET;
+  control[TYPE] = SCM_RIGHTS;
+  control[DATA] = fd;
 }
 
 function ended(text: string): PorticoError {

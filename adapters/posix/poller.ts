@@ -77,7 +77,12 @@ export class Poller {
     return found;
   }
 
-  /** Has a listener of this thread, bound to `address`, be the socket `fd`, which is closed. @throws Error. */
+  /**
+   * Has a listener that this thread has just bound to `address` listen on the socket `fd` instead.
+   *
+   * @returns its descriptor.
+   * @throws Error when that cannot be done. `fd` is the caller's still.
+   */
   async graft(address: Address, fd: number): Promise<number> {
     const registration = await this.listener(address);
     if (registration === undefined) throw new Error("the listener cannot be found");
@@ -87,9 +92,15 @@ export class Poller {
     return registration.fd;
   }
 
+  /** How this thread waits for a descriptor; undefined when it does not. */
+  async find(fd: number): Promise<Registration | undefined> {
+    const [found] = await this.list((each) => each === fd);
+    return found;
+  }
+
   /** Has this thread not wait for a descriptor any more. False when it never has. */
   async forget(fd: number): Promise<boolean> {
-    const [found] = await this.list((each) => each === fd);
+    const found = await this.find(fd);
     if (found !== undefined) this.remove(found);
     return found !== undefined;
   }

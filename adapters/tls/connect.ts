@@ -2,6 +2,7 @@
  * Connections of our own making over TLS, on `node:tls`, which all three runtimes have: what is native
  * on Deno cannot be told whom to trust by name, and Bun's loses what is written before the handshake.
  */
+import { createPrivateKey, X509Certificate } from "node:crypto";
 import { isIP } from "node:net";
 import { connect, type TLSSocket } from "node:tls";
 import type { StreamTable } from "../../runtime/core/contract.ts";
@@ -28,6 +29,7 @@ export async function connectTls(
   const name = serverName ?? host;
   let socket: TLSSocket;
   try {
+    if (cert !== undefined && key !== undefined) checkKey(cert, key);
     socket = connect({
       host,
       port,
@@ -72,6 +74,12 @@ export async function connectTls(
     address(remoteAddress ?? host, remotePort ?? port),
     data,
   );
+}
+
+/** Deno says nothing of a key that does not belong to its certificate, and goes on without either. */
+function checkKey(cert: string, key: string): void {
+  if (new X509Certificate(cert).checkPrivateKey(createPrivateKey(key))) return;
+  throw new Error("the key is not that of the certificate");
 }
 
 /** What is no matter of the way there is one of the handshake. */

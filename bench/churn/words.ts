@@ -1,5 +1,5 @@
 /** The command line of `churn.ts`. */
-import { parseArgs } from "node:util";
+import { parse, UsageError } from "../usage.ts";
 import { LONG, type LongWish, SHORT, type ShortWish } from "./load.ts";
 
 export const HELP = `Usage: node bench/churn.ts --endpoint ENDPOINT [options]
@@ -22,9 +22,6 @@ each. Ends with exit code 1 when one failed. Ctrl-C stops it; the counts are pri
   --json            the report as JSON
   --steered         is told what to do by lines of JSON on stdin (bench/churn/steer.ts)
 `;
-
-/** A call that is wrong. */
-export class UsageError extends Error {}
 
 export type Words =
   | { readonly kind: "help" }
@@ -55,24 +52,6 @@ const NUMBERS = {
   every: { type: "string" },
 } as const;
 
-function parse(words: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...words],
-      options: {
-        ...NUMBERS,
-        endpoint: { type: "string" },
-        close: { type: "string" },
-        json: { type: "boolean" },
-        steered: { type: "boolean" },
-        help: { type: "boolean", short: "h" },
-      },
-    }).values;
-  } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error));
-  }
-}
-
 function manner(text: string | undefined): "first" | "last" | "mixed" {
   if (text === undefined) return SHORT.close;
   if (text === "first" || text === "last" || text === "mixed") return text;
@@ -81,7 +60,17 @@ function manner(text: string | undefined): "first" | "last" | "mixed" {
 
 /** Reads the command line. @throws UsageError */
 export function words(given: readonly string[]): Words {
-  const values = parse(given);
+  const values = parse({
+    args: [...given],
+    options: {
+      ...NUMBERS,
+      endpoint: { type: "string" },
+      close: { type: "string" },
+      json: { type: "boolean" },
+      steered: { type: "boolean" },
+      help: { type: "boolean", short: "h" },
+    },
+  });
   if (values.help) return { kind: "help" };
   if (values.steered) return { kind: "steered" };
   const number = (name: keyof typeof NUMBERS): number | undefined => {

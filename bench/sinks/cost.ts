@@ -59,7 +59,7 @@ export async function cost(
       const run = (side: Side, ms: number): Promise<Lap> =>
         load.do({ op: "run", name: side, ms, pids: [servers[side].pid] });
       // As many connections as a runtime needs to have compiled what it will.
-      for (const side of [...SIDES, ...SIDES]) await run(side, pace.lap * 4);
+      for (const side of [...SIDES, ...SIDES, ...SIDES, ...SIDES]) await run(side, pace.lap);
       for (let round = 0; round < pace.rounds; round++) {
         const one = {} as Record<Side, number>;
         for (const side of (pair + round) % 2 === 0 ? SIDES : SIDES.toReversed()) {

@@ -1,8 +1,7 @@
 /** The command line of `strategies.ts`. */
 import process from "node:process";
-import { parseArgs } from "node:util";
 import { type RuntimeName, RUNTIMES } from "../cases.ts";
-import { UsageError } from "../options.ts";
+import { chosen, parse } from "../usage.ts";
 import { cpu } from "./cpu.ts";
 import { echo } from "./echo.ts";
 import { lifecycle } from "./lifecycle.ts";
@@ -36,53 +35,28 @@ export interface Options {
   readonly json: string | undefined;
 }
 
-function parse(words: string[]) {
-  try {
-    return parseArgs({
-      args: words,
-      options: {
-        runtime: { type: "string" },
-        part: { type: "string" },
-        row: { type: "string" },
-        json: { type: "string" },
-        quick: { type: "boolean" },
-        self: { type: "boolean" },
-        help: { type: "boolean", short: "h" },
-      },
-    }).values;
-  } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error));
-  }
-}
-
-/** The known ones of a list with commas; all when silent. */
-function chosen<Name extends string>(
-  option: string,
-  text: string | undefined,
-  known: readonly Name[],
-  silent: readonly Name[],
-): readonly Name[] {
-  if (text === undefined) return silent;
-  return text.split(",").map((word) => {
-    const name = known.find((one) => one === word.trim());
-    if (name === undefined) {
-      throw new UsageError(`--${option} ${word}: there are ${known.join(", ")}`);
-    }
-    return name;
-  });
-}
-
 /** Reads the command line; undefined when only help was wanted. @throws UsageError */
 export function options(words: string[]): Options | undefined {
-  const values = parse(words);
+  const values = parse({
+    args: words,
+    options: {
+      runtime: { type: "string" },
+      part: { type: "string" },
+      row: { type: "string" },
+      json: { type: "string" },
+      quick: { type: "boolean" },
+      self: { type: "boolean" },
+      help: { type: "boolean", short: "h" },
+    },
+  });
   if (values.help) {
     process.stdout.write(HELP);
     return undefined;
   }
   const names = PARTS.map(({ name }) => name);
-  const parts = chosen("part", values.part, names, names);
+  const parts = chosen("part", values.part, names) ?? names;
   return {
-    runtimes: chosen("runtime", values.runtime, RUNTIMES, RUNTIMES.slice(0, 3)),
+    runtimes: chosen("runtime", values.runtime, RUNTIMES) ?? RUNTIMES.slice(0, 3),
     parts: PARTS.filter(({ name }) => parts.includes(name)),
     row: values.row ?? "",
     pace: { ...(values.quick ? QUICK : THOROUGH), self: values.self ?? false },

@@ -19,7 +19,7 @@ const FACILITIES = ("kern user mail daemon auth syslog lpr news uucp cron authpr
 const SILENT = 13;
 
 const PRI = /^<(\d{1,3})>/;
-const RFC5424 = /^1 (\S+) (\S+) (\S+) (\S+) (\S+) /;
+const RFC5424 = /^1 (?<sent>\S+) (?<host>\S+) (?<app>\S+) (?<pid>\S+) (?<id>\S+) /;
 const RFC3164 = /^([A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d) /;
 const TAG = /^(?:([\w.:-]+) )?([^\s:[\]]+)(?:\[([^\]]*)\])?: ?/;
 const ELEMENT = /\[([^\s=\]"]+)((?: [^\s=\]"]+="(?:[^"\\\]]|\\.)*")*)\]/y;
@@ -43,29 +43,21 @@ type Rest = Omit<Message, "facility" | "severity">;
 function modern(source: string): Rest | undefined {
   const header = RFC5424.exec(source);
   if (header === null) return undefined;
-  const [all, sent, host, app, pid, id] = header as unknown as [
-    string,
-    string,
-    string,
-    string,
-    string,
-    string,
-  ];
-  let at = all.length;
-  const data: Record<string, Record<string, string>> = {};
+  let at = header[0].length;
+  const data: [id: string, params: Record<string, string>][] = [];
   if (source[at] === "-") at++;
   for (ELEMENT.lastIndex = at;; at = ELEMENT.lastIndex) {
     const element = ELEMENT.exec(source);
     if (element === null) break;
-    const params: Record<string, string> = {};
-    for (const [, name, value] of element[2]!.matchAll(PARAM)) {
-      params[name!] = value!.replace(/\\(["\\\]])/g, "$1");
-    }
-    data[element[1]!] = params;
+    const params = [...element[2]!.matchAll(PARAM)].map(([, name, value]) =>
+      [name!, value!.replace(/\\(["\\\]])/g, "$1")] as const
+    );
+    data.push([element[1]!, Object.fromEntries(params)]);
   }
   return {
-    ...said({ sent, host, app, pid, id }),
-    ...(Object.keys(data).length > 0 && { data }),
+    ...said(header.groups!),
+    // A sender may call an element __proto__.
+    ...(data.length > 0 && { data: Object.fromEntries(data) }),
     text: source.slice(at).replace(/^ \uFEFF?/, ""),
   };
 }

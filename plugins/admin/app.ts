@@ -1,4 +1,5 @@
 import { Hono } from "hono";
+import { bodyLimit } from "hono/body-limit";
 import { type Logger, type Operator, PorticoError, type ServerStatus } from "../../runtime/mod.ts";
 import { authorize, type Env, sameOrigin, secure } from "./guard.ts";
 import { asset } from "./assets.ts";
@@ -14,6 +15,15 @@ export interface AppInput {
   readonly log: Logger;
 }
 
+const TEXT = { "content-type": "text/plain; charset=utf-8" };
+
+/** A body names a service, no more. */
+const BODY_MAX = 16 * 1024;
+const small = bodyLimit({
+  maxSize: BODY_MAX,
+  onError: (c) => c.json({ error: `the body is longer than ${BODY_MAX} bytes` }, 413),
+});
+
 const VERBS = ["suspend", "resume", "drain", "reload"] as const;
 
 /** The routes, and what ends them. */
@@ -25,7 +35,7 @@ export function makeApp({ operator, token, service, log }: AppInput): {
   const peers = new Peers();
   const untap = operator.records((record) => peers.note(record));
   app.use(secure);
-  app.get("/health", (c) => c.text("alive\n"));
+  app.get("/health", () => new Response("alive\n", { headers: TEXT }));
   // The page holds nothing; what it shows it asks for with the token.
   for (
     const [path, name] of [["/", "page.html"], ["/page.js", "page.js"], ["/page.css", "page.css"], [
@@ -46,8 +56,9 @@ export function makeApp({ operator, token, service, log }: AppInput): {
   });
   app.get("/status", (c) => c.json(operator.control.status()));
   app.get("/peers", (c) => c.json(peers.top()));
-  app.get("/records", () => streamRecords(operator));
-  app.post("/control/:verb/:service?", sameOrigin, async (c) => {
+  // A HEAD has no body that anybody would end.
+  app.get("/records", (c) => streamRecords(c.req.method === "HEAD" ? undefined : operator));
+  app.post("/control/:verb/:service?", sameOrigin, small, async (c) => {
     const verb = VERBS.find((verb) => verb === c.req.param("verb"));
     if (verb === undefined) return c.json({ error: `a verb is one of ${VERBS.join(", ")}` }, 404);
     let named = c.req.param("service");

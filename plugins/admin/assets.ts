@@ -1,6 +1,5 @@
 /** The files of the dashboard, as they lie beside this one; uPlot's come from its package. */
-import { existsSync, readFileSync } from "node:fs";
-import { createRequire } from "node:module";
+import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 
 const TYPES: Readonly<Record<string, string>> = {
@@ -17,26 +16,25 @@ const PACKAGED: Readonly<Record<string, string>> = {
 
 const read = new Map<string, string>();
 
-/** One of them. 404 where uPlot is not installed: the page does without lines then. */
-export function asset(name: string): Response {
+/** One of them. 404 where uPlot cannot be had: the page does without lines then. */
+export async function asset(name: string): Promise<Response> {
   let text = read.get(name);
   if (text === undefined) {
-    const path = pathOf(name);
-    if (path === undefined) return new Response("not installed\n", { status: 404 });
-    text = readFileSync(path, "utf8");
+    try {
+      text = await readFile(await pathOf(name), "utf8");
+    } catch {
+      return new Response("not installed\n", { status: 404 });
+    }
     read.set(name, text);
   }
   const type = TYPES[name.slice(name.lastIndexOf(".") + 1)]!;
   return new Response(text, { headers: { "content-type": type } });
 }
 
-function pathOf(name: string): string | undefined {
+async function pathOf(name: string): Promise<string> {
   const packaged = PACKAGED[name];
   if (packaged === undefined) return fileURLToPath(new URL(name, import.meta.url).href);
-  try {
-    const path = createRequire(import.meta.url).resolve(packaged);
-    return existsSync(path) ? path : undefined;
-  } catch {
-    return undefined;
-  }
+  // Deno without node_modules fetches a package where it is imported by name, and not before.
+  await import("uplot/package.json", { with: { type: "json" } });
+  return fileURLToPath(import.meta.resolve(packaged));
 }

@@ -138,12 +138,18 @@ function show(status, at) {
   const { runtime, version, pid, manifest, services } = status;
   $("server").textContent = `${version} on ${runtime}, process ${pid}: ${manifest}`;
   const seconds = before === undefined ? 0 : (at - before.at) / 1000;
-  const rates = {};
+  const perSecond = (now, last) =>
+    last === undefined || seconds <= 0 ? 0 : Math.max(0, now - last) / seconds;
+  const values = { live: {}, rate: {}, bytes: {} };
+  const counts = {};
   for (const one of services) {
     const { cells, verbs } = rowOf(one.service);
-    const last = before?.served[one.service];
-    const rate = last === undefined || seconds <= 0 ? 0 : Math.max(0, one.served - last) / seconds;
-    rates[one.service] = rate;
+    const last = before?.counts[one.service];
+    const count = counts[one.service] = { served: one.served, bytes: one.bytesIn + one.bytesOut };
+    const rate = perSecond(count.served, last?.served);
+    values.live[one.service] = one.live;
+    values.rate[one.service] = rate;
+    values.bytes[one.service] = perSecond(count.bytes, last?.bytes);
     const state = cells[1];
     state.textContent = one.state;
     state.dataset.state = one.state;
@@ -172,25 +178,28 @@ function show(status, at) {
     rows.delete(name);
     $("service").querySelector(`option[value="${CSS.escape(name)}"]`)?.remove();
   }
-  before = {
-    at,
-    served: Object.fromEntries(services.map(({ service, served }) => [service, served])),
-  };
-  draw(services, rates);
+  before = { at, counts };
+  draw(values);
 }
 
 // LINES
 
-const times = [];
-const series = { live: new Map(), rate: new Map() };
-const plots = {};
+function size(bytes) {
+  const [unit, name] = bytes < 1024 ? [1, "B"] : bytes < 1048576 ? [1024, "KiB"] : [1048576, "MiB"];
+  return `${tenths(bytes / unit)} ${name}`;
+}
 
-function draw(services, rates) {
+const times = [];
+const series = { live: new Map(), rate: new Map(), bytes: new Map() };
+const plots = {};
+const clock = (seconds) => new Date(seconds * 1000).toLocaleTimeString("en-GB");
+const tenths = (value) => String(Math.round(value * 10) / 10);
+const UNITS = { live: tenths, rate: tenths, bytes: size };
+// Of the scale: bytes in powers of two.
+const STEPS = { bytes: Array.from({ length: 50 }, (_, index) => 2 ** index) };
+
+function draw(values) {
   times.push(Date.now() / 1000);
-  const values = {
-    live: Object.fromEntries(services.map(({ service, live }) => [service, live])),
-    rate: rates,
-  };
   if (times.length > SAMPLES) times.shift();
   for (const [name, lines] of Object.entries(series)) {
     for (const service of Object.keys(values[name])) {
@@ -223,16 +232,18 @@ function plot(name, lines) {
     height: 180,
     cursor: { drag: { x: false, y: false } },
     scales: { y: { range: (_, __, max) => [0, Math.max(1, max * 1.1)] } },
-    axes: [{ ...axis }, { ...axis, size: 44 }],
+    axes: [
+      { ...axis, space: 70, size: 30, values: (_, splits) => splits.map(clock) },
+      { ...axis, size: 64, incrs: STEPS[name], values: (_, splits) => splits.map(UNITS[name]) },
+    ],
     series: [
-      {},
+      { label: "Time", value: (_, value) => value === null ? "–" : clock(value) },
       ...names.map((label, index) => ({
         label,
         stroke: COLORS[index % COLORS.length],
         width: 2,
         points: { show: false },
-        value: (_, value) =>
-          value === null || value === undefined ? "–" : String(Math.round(value * 10) / 10),
+        value: (_, value) => value === null || value === undefined ? "–" : UNITS[name](value),
       })),
     ],
   };
@@ -271,12 +282,6 @@ function table(id, peers, column, valueOf) {
   $(id).replaceChildren(head, ...body);
 }
 
-const bytes = ({ bytes }) =>
-  bytes < 1024
-    ? `${bytes} B`
-    : bytes < 1048576
-    ? `${(bytes / 1024).toFixed(1)} KiB`
-    : `${(bytes / 1048576).toFixed(1)} MiB`;
 const longest = ({ longestMs }) =>
   longestMs < 1000 ? `${longestMs} ms` : `${(longestMs / 1000).toFixed(1)} s`;
 
@@ -285,7 +290,7 @@ async function look() {
   if (!status.ok || !peers.ok) throw new Error(`${status.status}`);
   show(await status.json(), performance.now());
   const { busiest, slowest } = await peers.json();
-  table("busiest", busiest, "Bytes", bytes);
+  table("busiest", busiest, "Bytes", ({ bytes }) => size(bytes));
   table("slowest", slowest, "Longest", longest);
 }
 
@@ -314,8 +319,7 @@ function lineOf({ time, level, event, service, ...fields }) {
   const rest = Object.entries(fields).map(([key, value]) =>
     `${key}=${typeof value === "string" ? value : JSON.stringify(value)}`
   );
-  const clock = new Date(time).toLocaleTimeString("en-GB");
-  return [clock, level.padEnd(5), event, service ?? "", ...rest].join(" ");
+  return [clock(time / 1000), level.padEnd(5), event, service ?? "", ...rest].join(" ");
 }
 
 const itemOf = (record) => make("li", record.line, { "data-level": record.level });

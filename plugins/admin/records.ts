@@ -5,8 +5,11 @@ const BACKLOG = 1024 * 1024;
 /** Milliseconds of silence after which a comment shows that the connection lives. */
 const SILENCE = 15_000;
 
-/** The records as server-sent events: the last ones, then those to come. */
-export function streamRecords(operator: Operator): Response {
+const HEADERS = { "content-type": "text/event-stream" };
+
+/** The records as server-sent events: the last ones, then those to come; of nobody, none. */
+export function streamRecords(operator: Operator | undefined): Response {
+  if (operator === undefined) return new Response(null, { headers: HEADERS });
   const encoder = new TextEncoder();
   let untap: (() => void) | undefined;
   let timer: ReturnType<typeof setInterval> | undefined;
@@ -32,5 +35,5 @@ export function streamRecords(operator: Operator): Response {
       clearInterval(timer);
     },
   }, new ByteLengthQueuingStrategy({ highWaterMark: BACKLOG }));
-  return new Response(body, { headers: { "content-type": "text/event-stream" } });
+  return new Response(body, { headers: HEADERS });
 }

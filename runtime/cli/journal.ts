@@ -5,7 +5,15 @@ import { Log } from "../core/log.ts";
 import type { ServicePlan } from "../core/plan.ts";
 import type { SinkStatus } from "../control/control.ts";
 import { standard } from "../sinks/standard.ts";
-import { type OpenOutlet, type OpenSink, openSinks, type SinkHost, unite } from "../sinks/mod.ts";
+import {
+  findAbsent,
+  isMissing,
+  type OpenOutlet,
+  type OpenSink,
+  openSinks,
+  type SinkHost,
+  unite,
+} from "../sinks/mod.ts";
 import type { Sink } from "../core/record.ts";
 import { isAdmin } from "../manifest/resolve.ts";
 
@@ -17,6 +25,10 @@ export class Journal {
   readonly #host: SinkHost;
   /** Sinks that are open, by what they are. */
   #opened: Map<string, OpenSink> = new Map();
+  /** Sinks that are not used any more, until what they have is delivered. */
+  readonly #closing: Set<OpenSink> = new Set();
+  /** Records that sinks have had to give up which are closed, by their name. */
+  readonly #past: Map<string, number> = new Map();
   /** By service. */
   #outlets: ReadonlyMap<string, readonly OpenOutlet[]> = new Map();
   #logs: ReadonlyMap<string, Log> = new Map();
@@ -57,7 +69,8 @@ export class Journal {
 
   /**
    * Opens the sinks that a changed manifest has beside those that are open. Services find their logs
-   * as before. What is not used any more stays open until {@link prune}.
+   * as before. What is not used any more stays open until {@link prune}. Optional ones that were not
+   * there are looked for again, for services that have not changed too.
    *
    * @throws PorticoError when one cannot be opened; all is as it was then.
    */
@@ -77,8 +90,11 @@ export class Journal {
       for (const [key, { sink }] of opened) if (!this.#opened.has(key)) await sink.close?.();
       throw error;
     }
+    const used = basesOf(outlets);
+    const before = [...this.#opened.values()].filter(({ sink }) => used.has(sink));
     this.#opened = opened;
     this.#outlets = outlets;
+    await findAbsent(before, this.#host);
     const broken = (name: string, error: unknown): void => this.#broken(name, error);
     this.#logs = new Map([...outlets].map(([name, list]) => [name, new Log(list, broken)]));
     this.#server = new Log(unite([...outlets.values()].flat()), broken);
@@ -86,10 +102,16 @@ export class Journal {
 
   /** Closes the sinks that no service has any more. */
   async prune(): Promise<void> {
-    const used = new Set([...this.#outlets.values()].flat().map(({ base }) => base));
+    const used = basesOf(this.#outlets);
     const unused = [...this.#opened].filter(([, { sink }]) => !used.has(sink));
     for (const [key] of unused) this.#opened.delete(key);
-    await finish(unused.map(([, open]) => open));
+    const closing = unused.map(([, open]) => open);
+    for (const open of closing) this.#closing.add(open);
+    await finish(closing);
+    for (const open of closing) {
+      this.#closing.delete(open);
+      addDropped(this.#past, open);
+    }
   }
 
   /** Opens log files anew; those that cannot be opened are reported and stay as they are. */
@@ -103,13 +125,15 @@ export class Journal {
     }
   }
 
-  /** How many records each sink has had to give up. */
+  /** How many records each sink has had to give up, with those that it has replaced. */
   status(): SinkStatus[] {
-    return [...this.#opened.values()].map(({ name, type, sink }) => ({
-      name,
-      type,
-      dropped: sink.dropped?.() ?? 0,
-    }));
+    const past = new Map(this.#past);
+    for (const open of this.#closing) addDropped(past, open);
+    return [...this.#opened.values()].map(({ name, type, sink }) => {
+      const before = past.get(name) ?? 0;
+      past.delete(name);
+      return { name, type, dropped: before + (sink.dropped?.() ?? 0) };
+    });
   }
 
   /** Waits for the last records, but not for ever. */
@@ -126,12 +150,21 @@ export class Journal {
   #report(message: string): void {
     this.server.emit("warn", "error", { code: "SINK_FAILED", message, side: "host" });
     // Where no other sink is left, somebody may still be looking.
-    if (!this.server.wants("warn", "error")) warn(message);
+    const left = [...this.#opened.values()].some(({ sink }) => !isMissing(sink));
+    if (!left || !this.server.wants("warn", "error")) warn(message);
   }
 }
 
 function warn(message: string): void {
   standard("stderr")?.push(`portico: ${message}\n`);
+}
+
+function basesOf(outlets: ReadonlyMap<string, readonly OpenOutlet[]>): ReadonlySet<Sink> {
+  return new Set([...outlets.values()].flat().map(({ base }) => base));
+}
+
+function addDropped(sums: Map<string, number>, { name, sink }: OpenSink): void {
+  sums.set(name, (sums.get(name) ?? 0) + (sink.dropped?.() ?? 0));
 }
 
 async function finish(sinks: readonly OpenSink[]): Promise<void> {

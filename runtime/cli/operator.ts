@@ -11,15 +11,21 @@ const RING = 500;
 /** Taps the log and hands the supervisor on. What costs anything begins when the first one asks. */
 export class Tap implements Operator {
   #control: Control | undefined = undefined;
+  #measure: () => void = () => {};
   #metrics: Promise<Metrics> | undefined = undefined;
   readonly #ring: LogRecord[] = [];
   readonly #listeners: Set<RecordListener> = new Set();
   /** Takes the records of all services, where one of them is an `admin`. */
   readonly sink: Sink = { write: (record) => this.#write(record) };
 
-  /** From here on there is something to control. */
-  attach(control: Control): void {
+  /**
+   * From here on there is something to control.
+   *
+   * @param measure has workers tell what costs them something, as soon as somebody wants metrics.
+   */
+  attach(control: Control, measure: () => void): void {
     this.#control = control;
+    this.#measure = measure;
   }
 
   get control(): Control {
@@ -28,9 +34,10 @@ export class Tap implements Operator {
   }
 
   async metrics(): Promise<{ readonly type: string; readonly text: string }> {
-    this.#metrics ??= import("../metrics/metrics.ts").then(({ Metrics }) =>
-      new Metrics(() => this.control.status())
-    );
+    this.#metrics ??= import("../metrics/metrics.ts").then(({ Metrics }) => {
+      this.#measure();
+      return new Metrics(() => this.control.status());
+    });
     const metrics = await this.#metrics;
     return { type: metrics.contentType, text: await metrics.text() };
   }

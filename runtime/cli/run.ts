@@ -74,7 +74,7 @@ async function serve(
     { path, json, watch, pid: process.pid, adapter, server, journal, notifier, end },
     reading,
   );
-  tap.attach(supervisor);
+  tap.attach(supervisor, () => server.measure());
   const reload = (): Promise<void> => supervisor.reload().then(() => {}, () => {});
   let started = false;
   const silence = onSignals({

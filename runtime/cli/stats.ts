@@ -1,12 +1,11 @@
 import process from "node:process";
 import { clearInterval, setInterval } from "node:timers";
 import type { ServiceStatus } from "../control/control.ts";
+import { cover, ERASE } from "../sinks/standard.ts";
 import { bytes } from "./status.ts";
 
 /** Milliseconds between two lines. */
 const PERIOD = 1000;
-/** Erases the line that the cursor is in. */
-const ERASE = "\r\x1b[2K";
 
 /**
  * Keeps a line about the services at the bottom of a terminal, on standard error. The cursor goes
@@ -24,6 +23,7 @@ export function showStats(status: () => readonly ServiceStatus[]): () => void {
     const line = describe(services, (now - served) * 1000 / PERIOD);
     served = now;
     stderr.write(`${ERASE}${line.slice(0, (stderr.columns || 80) - 1)}\r`);
+    cover();
   }, PERIOD);
   timer.unref();
   return () => {

@@ -13,8 +13,7 @@ import { PorticoError } from "../core/errors.ts";
 import type { Estate } from "../estate.ts";
 import { Channel, type Format } from "../workers/channel.ts";
 import { takeEnds } from "../workers/ends.ts";
-import { partsOf } from "../workers/member.ts";
-import type { Parts } from "../workers/messages.ts";
+import { type Parts, partsOf } from "../workers/messages.ts";
 
 /** The environment variable that tells a server that it succeeds another one. */
 const SUCCESSOR = "PORTICO_SUCCESSOR";

@@ -109,7 +109,9 @@ export class Supervisor implements Control {
   #urls(): string[] {
     const { source, services } = this.#reading;
     const manifest = /\.[cm]?[jt]s$/.test(source.file) ? [pathToFileURL(source.file).href] : [];
-    return [...manifest, ...services.map(({ plan }) => plan.plugin.url)];
+    const plans = services.map(({ plan }) => plan);
+    const sinks = plans.flatMap(({ log }) => log).flatMap(({ module }) => module?.url ?? []);
+    return [...new Set([...manifest, ...plans.map(({ plugin }) => plugin.url), ...sinks])];
   }
 
   status(): ServerStatus {

@@ -61,7 +61,7 @@ export interface SinkStatus {
   /** In `sinks`, or its type. */
   readonly name: string;
   readonly type: string;
-  /** Records that it has had to give up since it was opened. */
+  /** Records that it, and those of its name before it, have had to give up. */
   readonly dropped: number;
 }
 

@@ -5,6 +5,7 @@ import { PorticoError } from "./errors.ts";
 import type { Flushable } from "./gather.ts";
 import type { Pipeline } from "./pipeline.ts";
 import { BaseSession, toBytes } from "./session.ts";
+import type { Counters } from "./room.ts";
 import type { Service } from "./service.ts";
 import type { Parked } from "./parking.ts";
 import type { Waiting } from "./turns.ts";
@@ -45,6 +46,9 @@ export class StreamSession extends BaseSession implements Flushable, Parked, Wai
   /** `error` has been called: a second failure is not its business. */
   failed = false;
   gone = false;
+  /** What the service's counters have of its bytes. */
+  #settledIn = 0;
+  #settledOut = 0;
   #killed = false;
   #sealed = false;
   /** The adapter has a backlog; the share of this turn is used up. */
@@ -65,6 +69,14 @@ export class StreamSession extends BaseSession implements Flushable, Parked, Wai
 
   get service(): Service {
     return this.pipeline.service;
+  }
+
+  /** Counts what has gone through since the last time. */
+  settle(counters: Counters): void {
+    counters.bytesIn += this.bytesIn - this.#settledIn;
+    counters.bytesOut += this.bytesOut - this.#settledOut;
+    this.#settledIn = this.bytesIn;
+    this.#settledOut = this.bytesOut;
   }
 
   get kind(): "stream" {

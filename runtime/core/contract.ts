@@ -138,6 +138,12 @@ export interface DialedSocket extends DatagramSocket {
    * @throws PorticoError when it was refused: EMSGSIZE, ECONNREFUSED, ENOENT …
    */
   offer(bytes: Uint8Array): boolean;
+  /**
+   * As {@link offer}, for what is larger than a datagram may be, to a server that takes it so, as
+   * journald does: an empty Unix datagram, with the descriptor of a sealed memfd_create(2) that holds
+   * the bytes. Absent for UDP, and where there is no FFI.
+   */
+  offerSealed?(bytes: Uint8Array): boolean;
 }
 
 /** Why something cannot be done here, and what would help. */

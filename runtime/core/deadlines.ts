@@ -1,6 +1,7 @@
 import type { StreamSession } from "./connection.ts";
 import { Count } from "./count.ts";
 import type { Limits } from "./plan.ts";
+import type { Counters, Meter } from "./room.ts";
 
 /** How long a session that has ended waits for its peer to close too, in ms; then it is closed. */
 const LINGER = 5000;
@@ -13,7 +14,7 @@ export type DeadlineName = "hold" | "firstByte" | "lifetime" | "idle" | "linger"
  * something to watch; the hot path writes one number. A deadline strikes up to an eighth of its own
  * length (at least 10 ms, at most a second) late.
  */
-export class Deadlines {
+export class Deadlines implements Meter {
   /** Milliseconds since the start, as of the last look: exact enough for deadlines, free to read. */
   now = 0;
   readonly #limits: Limits;
@@ -90,6 +91,12 @@ export class Deadlines {
     let count = 0;
     this.forEach((session) => count += session.waits ? 1 : 0);
     return count;
+  }
+
+  settle(counters: Counters): void {
+    for (let session = this.#first; session !== undefined; session = session.next) {
+      session.settle(counters);
+    }
   }
 
   /** Whoever waits in {@link empty} is answered. */

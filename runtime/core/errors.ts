@@ -36,7 +36,7 @@ export const CODES = {
   ACCEPT_FAILED: ["host", "a connection could not be accepted"],
   RECEIVE_FAILED: ["host", "a datagram could not be received"],
   SEND_FAILED: ["host", "a datagram could not be sent"],
-  SINK_FAILED: ["host", "a sink failed and was switched off"],
+  SINK_FAILED: ["host", "a sink does not work"],
   NOT_RUNNING: ["host", "no server is running there"],
   CONTROL_FAILED: ["host", "the server could not do it"],
   // The start.
@@ -91,6 +91,11 @@ export function toPorticoError(error: unknown, fallback: Code, side?: Side): Por
 
 /** The message of anything that can be thrown. */
 export function messageOf(error: unknown): string {
-  if (error instanceof Error) return error.message || error.name;
-  return typeof error === "string" ? error : `threw ${String(error)}`;
+  if (error instanceof Error) return String(error.message || error.name);
+  if (typeof error === "string") return error;
+  try {
+    return `threw ${String(error)}`;
+  } catch {
+    return "threw an object without words";
+  }
 }

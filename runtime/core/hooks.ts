@@ -1,6 +1,7 @@
 /** How hooks are called, and what is said of those that fail. */
 import { messageOf, PorticoError } from "./errors.ts";
 import type { Log } from "./log.ts";
+import { plainValue } from "./plain.ts";
 import type { Hooks, Logger } from "./plugin.ts";
 import type { Fields, Level } from "./record.ts";
 
@@ -30,7 +31,7 @@ const RESERVED: readonly string[] = ["time", "level", "event", "service", "sessi
 /** Fields that a plugin has named. One of the reserved names gets a `_` behind it: nobody can speak for another. */
 export function ownFields(fields: Fields, more: readonly string[] = []): Fields {
   const own = Object.entries(fields).map(([name, value]) =>
-    [RESERVED.includes(name) || more.includes(name) ? `${name}_` : name, value] as const
+    [RESERVED.includes(name) || more.includes(name) ? `${name}_` : name, plainValue(value)] as const
   );
   return Object.fromEntries(own);
 }
@@ -42,7 +43,8 @@ export function makeLogger(log: Log, service: string, session?: number): Logger 
     log.emit(level, "log", {
       service,
       ...(session !== undefined && { session }),
-      text,
+      // A plugin in JavaScript may give anything.
+      text: plainValue(text),
       ...ownFields(fields),
     });
   };

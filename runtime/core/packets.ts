@@ -133,8 +133,8 @@ export class Packets {
   // SETUP, DATA | HANDLE
 
   #serve(session: DatagramSession, bytes: Uint8Array): void {
-    const { counters, hooks } = this.service;
-    counters.served++;
+    const { hooks } = this.service;
+    this.service.countServed();
     if (this.service.log.wants("debug", "open") || this.service.log.wants("debug", "close")) {
       session.begin();
       recordArrival(this.service, "debug", "open", session);

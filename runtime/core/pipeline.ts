@@ -58,6 +58,7 @@ export class Pipeline {
       close: (connection, error) => this.#close(connection.data as StreamSession, error),
       failure: (error) => service.report(error),
     };
+    service.room.meters.add(this.deadlines);
   }
 
   // OPEN → VERIFY: the rules by address, then the plugin's own.
@@ -127,10 +128,10 @@ export class Pipeline {
   // SETUP. Here `open` is recorded: the session has its turn.
 
   serve(session: StreamSession): void {
-    const { counters, hooks } = this.service;
+    const { hooks } = this.service;
     session.turn = true;
     session.phase = "setup";
-    counters.served++;
+    this.service.countServed();
     recordArrival(this.service, this.service.level, "open", session);
     if (hooks.setup === undefined) return this.#begin(session);
     callHook(this.#caller, session, () => hooks.setup!(session as never), (state) => {
@@ -274,8 +275,7 @@ export class Pipeline {
     }
     if (session.phase !== "closed" || session.gone) return;
     session.gone = true;
-    this.service.counters.bytesIn += session.bytesIn;
-    this.service.counters.bytesOut += session.bytesOut;
+    session.settle(this.service.counters);
     this.deadlines.remove(session);
     const age = this.deadlines.readClock() - session.opened;
     if (session.served) recordEnd(this.service, session, age);

@@ -79,7 +79,12 @@ export interface SinkPlan {
   readonly name: string;
   readonly type: string;
   /** The module of a type that a plugin provides, with the manifest's folder. */
-  readonly module?: { readonly url: string; readonly folder: string };
+  readonly module?: {
+    readonly url: string;
+    readonly folder: string;
+    /** Of code that has changed since it was imported first. */
+    readonly version?: string;
+  };
   readonly level: Level;
   /** Only these events. */
   readonly events?: readonly EventName[];
@@ -87,7 +92,7 @@ export interface SinkPlan {
   readonly fields?: readonly string[];
   /** The share of sessions whose records it gets, 0 to 1. */
   readonly sample?: number;
-  /** When it cannot be opened it is left out. */
+  /** When it cannot be opened it is left out, until a reload finds it. */
   readonly optional?: boolean;
   /** What the type takes beside `type` and the policies; checked by the type's own schema. */
   readonly options: Readonly<Record<string, unknown>>;
@@ -105,7 +110,7 @@ export interface Limits {
   readonly idle: number;
   /** From the open to the first byte of the peer. */
   readonly firstByte: number;
-  /** From the open to the close. */
+  /** From the open to the close; of HTTP, from a request to the end of its answer. */
   readonly lifetime: number;
   /** How long a session may be held before its turn; then it is refused. */
   readonly hold: number;

@@ -15,6 +15,18 @@ export interface Recorded {
   readonly reason: string | undefined;
 }
 
+/** Mostly it is one address, that of a listener, again and again. */
+let ours: Address | undefined;
+let ourText = "";
+
+function textOf(local: Address): string {
+  if (local !== ours) {
+    ours = local;
+    ourText = local.toString();
+  }
+  return ourText;
+}
+
 /** `open`, or `refuse` with its rule or limit. */
 export function recordArrival(
   { log, plan, outgoing }: Service,
@@ -31,7 +43,7 @@ export function recordArrival(
     service: plan.name,
     session: session.id,
     remote: session.remote.toString(),
-    local: session.local.toString(),
+    local: textOf(session.local),
   };
   if (session.remote instanceof KnownPeer) Object.assign(record, session.remote.credentials);
   if (outgoing) Object.assign(record, { outgoing });

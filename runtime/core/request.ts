@@ -20,6 +20,8 @@ export class HttpSession implements RequestSession, Parked, Waiting {
   placed = false;
   turn = false;
   over = false;
+  /** Its signal has aborted, for a limit or for the end of the service. */
+  told = false;
   /** What has still to come back: the adapter, and a body that streams. */
   open = 1;
   status = 0;

@@ -8,6 +8,7 @@ import { Count } from "./count.ts";
 import { LAST_WORDS } from "./drain.ts";
 import { PorticoError } from "./errors.ts";
 import { hookError, isPromise } from "./hooks.ts";
+import { Lifetime } from "./lifetime.ts";
 import { recordRequest, recordResponse } from "./records.ts";
 import { HttpSession } from "./request.ts";
 import type { Service } from "./service.ts";
@@ -26,9 +27,15 @@ export class Requests {
   readonly #sessions: Set<HttpSession> = new Set();
   readonly #live: Count = new Count();
   #closing = false;
+  readonly #lifetime: Lifetime;
 
   constructor(service: Service) {
     this.service = service;
+    this.#lifetime = new Lifetime(
+      service.plan.limits.lifetime,
+      this.#sessions,
+      (late) => void this.#finish(late, "lifetime"),
+    );
     this.table = {
       request: (exchange, request) => this.#open(exchange, request),
       close: (exchange, gone) => this.#close(exchange.data as HttpSession, gone),
@@ -154,6 +161,7 @@ export class Requests {
     const { counters, hooks } = this.service;
     session.turn = true;
     counters.served++;
+    this.#lifetime.watch();
     recordRequest(this.service, "open", session);
     try {
       const answer = hooks.fetch!(session.request, { session });
@@ -221,8 +229,29 @@ export class Requests {
       service.leaveTurn(session);
     }
     this.#sessions.delete(session);
+    if (this.#sessions.size === 0) this.#lifetime.stop();
     service.leave(session, session.placed ? this.#sourceOf(session) : undefined);
     this.#live.down();
+  }
+
+  // DEADLINE
+
+  /** Aborts their signal; answers with 503 who has not been answered, and cuts what streams. */
+  async #finish(sessions: readonly HttpSession[], reason: string): Promise<void> {
+    for (const session of sessions) {
+      session.told = true;
+      session.reason ??= reason;
+      session.signalEnd(reason);
+    }
+    // Who hears that it is over may say so itself.
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    for (const session of sessions) {
+      this.#giveUp(session, reason);
+      session.cut?.(reason);
+      if (session.status !== 0 || session.interrupt === undefined) continue;
+      session.status = 503;
+      session.interrupt(new Response(null, { status: 503 }));
+    }
   }
 
   // The end of the service.
@@ -239,19 +268,7 @@ export class Requests {
       if (!keep) this.#giveUp(session, "drain");
     }
     if (await this.#live.empty(limit) || (!keep && !this.#closing)) return;
-    for (const session of [...this.#sessions]) {
-      session.reason ??= "drain";
-      session.signalEnd("drain");
-    }
-    // Who hears that it is over may say so itself.
-    await new Promise((resolve) => setTimeout(resolve, 0));
-    for (const session of [...this.#sessions]) {
-      this.#giveUp(session, "drain");
-      session.cut?.("drain");
-      if (session.status !== 0 || session.interrupt === undefined) continue;
-      session.status = 503;
-      session.interrupt(new Response(null, { status: 503 }));
-    }
+    await this.#finish([...this.#sessions], "drain");
     await this.#live.empty(LAST_WORDS);
   }
 

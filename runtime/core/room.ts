@@ -11,7 +11,10 @@ export interface Counters {
   refused: number;
   /** Errors of any side. */
   errors: number;
-  /** Bytes of datagrams at once, of streams when they have ended. */
+  /**
+   * Bytes of datagrams at once; of streams when they have ended, and with {@link Room.settle}: whenever somebody
+   * asks for the status, of workers every few seconds, and ten times a second where metrics are wanted.
+   */
   bytesIn: number;
   bytesOut: number;
   datagramsIn: number;
@@ -31,9 +34,24 @@ export function newCounters(): Counters {
   };
 }
 
+const NAMES = Object.keys(newCounters()) as (keyof Counters)[];
+
+/** What counters have grown by since `before`. */
+export function growthOf(now: Counters, before: Counters): Counters {
+  const growth = newCounters();
+  for (const name of NAMES) growth[name] = now[name] - before[name];
+  return growth;
+}
+
 /** Adds what counters have grown by. */
 export function addCounters(total: Counters, growth: Counters): void {
-  for (const name of Object.keys(growth) as (keyof Counters)[]) total[name] += growth[name];
+  for (const name of NAMES) total[name] += growth[name];
+}
+
+/** Has live sessions whose bytes are not all in the counters yet. */
+export interface Meter {
+  /** Adds them to the counters. */
+  settle(counters: Counters): void;
 }
 
 /**
@@ -47,6 +65,10 @@ export class Room {
   readonly parked: Parking;
   readonly counters: Counters;
   readonly tally: Tally;
+  /** All that have served here, and are not done. */
+  readonly meters: Set<Meter>;
+  /** Workers that died and were replaced. */
+  restarts: number;
   readonly #plan: ServicePlan;
 
   /** @param before what it takes over, where the plan has not changed. */
@@ -56,6 +78,8 @@ export class Room {
     this.#plan = plan;
     this.counters = before?.counters ?? newCounters();
     this.tally = before?.tally ?? newTally();
+    this.meters = before?.meters ?? new Set();
+    this.restarts = before?.restarts ?? 0;
     const same = old !== undefined && (["sessions", "perSource", "rate"] as const)
       .every((name) => JSON.stringify(old.limits[name]) === JSON.stringify(limits[name]));
     this.gate = same ? before!.gate : new Gate(limits, () => performance.now());
@@ -63,5 +87,10 @@ export class Room {
     this.turns = old?.concurrency.max === concurrency.max
       ? before!.turns
       : new Turns(concurrency.max);
+  }
+
+  /** Brings the counters up to date: with what has gone through the sessions that are open. */
+  settle(): void {
+    for (const meter of this.meters) meter.settle(this.counters);
   }
 }

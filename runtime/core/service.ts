@@ -38,6 +38,8 @@ export interface Observer {
   turned(session: Recorded): void;
   /** Nothing is left of it. May be told twice. */
   gone(session: Recorded): void;
+  /** Something was counted, of a session or of none, that may not be over soon. */
+  counted(): void;
 }
 
 const LEVEL_OF: Readonly<Record<Side, Level>> = {
@@ -107,6 +109,12 @@ export class Service {
     return makeLogger(this.log, this.plan.name, session);
   }
 
+  /** A session has come as far as setup. */
+  countServed(): void {
+    this.counters.served++;
+    this.observer?.counted();
+  }
+
   /** One session, or what wanted to be one, was turned away. */
   countRefusal(why: { rule: string } | { limit: string }): void {
     this.counters.refused++;
@@ -116,6 +124,7 @@ export class Service {
   countError({ code, side }: PorticoError): void {
     this.counters.errors++;
     count(this.room.tally, "errors", `${code} ${side}`);
+    this.observer?.counted();
   }
 
   /** A session that was served is over. */

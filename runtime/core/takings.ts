@@ -117,11 +117,11 @@ export class Takings {
   // SETUP
 
   serve(session: TakenSession): void {
-    const { counters, hooks, plan } = this.service;
+    const { hooks, plan } = this.service;
     session.turn = true;
     session.phase = "setup";
     session.limit(plan.limits.lifetime, () => session.finish("lifetime"));
-    counters.served++;
+    this.service.countServed();
     recordArrival(this.service, this.service.level, "open", session);
     if (hooks.setup === undefined) return this.#take(session);
     const failed = (): void => this.#close(session);

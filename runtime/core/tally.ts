@@ -15,6 +15,39 @@ export const BUCKETS: readonly number[] = [
   3600,
 ];
 
+/** The upper bounds of the buckets of {@link Delays}, in seconds; the last one has none. */
+export const DELAY_BUCKETS: readonly number[] = [
+  0.001,
+  0.005,
+  0.01,
+  0.025,
+  0.05,
+  0.1,
+  0.25,
+  0.5,
+  1,
+  5,
+];
+
+/** How much later than asked timers came: what an event loop keeps others waiting. */
+export interface Delays {
+  /** How many were so late, by bucket; not cumulative. */
+  readonly buckets: number[];
+  /** Of all of them together. */
+  seconds: number;
+}
+
+/** Nothing measured yet. */
+export function newDelays(): Delays {
+  return { buckets: new Array<number>(DELAY_BUCKETS.length + 1).fill(0), seconds: 0 };
+}
+
+/** Counts one timer. */
+export function countDelay(delays: Delays, seconds: number): void {
+  delays.buckets[bucketOf(DELAY_BUCKETS, seconds)]!++;
+  delays.seconds += seconds;
+}
+
 /** Plain objects: they travel from workers. */
 export interface Tally {
   /** By limit or rule. */
@@ -27,6 +60,8 @@ export interface Tally {
   readonly durations: number[];
   /** Milliseconds, of all of them together. */
   totalMs: number;
+  /** Of the event loops of workers. */
+  readonly delays: Delays;
   /** Grows with everything above: equal where nothing has changed. */
   changes: number;
 }
@@ -34,7 +69,14 @@ export interface Tally {
 /** An empty one. */
 export function newTally(): Tally {
   const durations = new Array<number>(BUCKETS.length + 1).fill(0);
-  return { refused: {}, ended: {}, errors: {}, durations, totalMs: 0, changes: 0 };
+  const delays = newDelays();
+  return { refused: {}, ended: {}, errors: {}, durations, totalMs: 0, delays, changes: 0 };
+}
+
+function bucketOf(bounds: readonly number[], value: number): number {
+  let bucket = 0;
+  while (bucket < bounds.length && value > bounds[bucket]!) bucket++;
+  return bucket;
 }
 
 /** Counts one refusal or error. */
@@ -46,10 +88,7 @@ export function count(tally: Tally, kind: "refused" | "errors", key: string): vo
 /** Counts the end of a session. */
 export function countEnd(tally: Tally, reason: string, durationMs: number): void {
   tally.ended[reason] = (tally.ended[reason] ?? 0) + 1;
-  const seconds = durationMs / 1000;
-  let bucket = 0;
-  while (bucket < BUCKETS.length && seconds > BUCKETS[bucket]!) bucket++;
-  tally.durations[bucket]!++;
+  tally.durations[bucketOf(BUCKETS, durationMs / 1000)]!++;
   tally.totalMs += durationMs;
   tally.changes++;
 }
@@ -61,9 +100,15 @@ export function addGrowth(total: Tally, now: Tally, before: Tally): void {
       total[kind][key] = (total[kind][key] ?? 0) + value - (before[kind][key] ?? 0);
     }
   }
-  now.durations.forEach((value, bucket) => {
-    total.durations[bucket]! += value - before.durations[bucket]!;
-  });
+  addBuckets(total.durations, now.durations, before.durations);
   total.totalMs += now.totalMs - before.totalMs;
+  addBuckets(total.delays.buckets, now.delays.buckets, before.delays.buckets);
+  total.delays.seconds += now.delays.seconds - before.delays.seconds;
   total.changes += now.changes - before.changes;
+}
+
+function addBuckets(total: number[], now: readonly number[], before: readonly number[]): void {
+  now.forEach((value, bucket) => {
+    total[bucket]! += value - before[bucket]!;
+  });
 }

@@ -29,7 +29,9 @@ export function watched(response: Response, session: HttpSession, over: () => vo
     start(controller) {
       session.cut = (reason) => {
         reader.cancel(reason).catch(() => {});
-        controller.close();
+        // Events end anywhere; of anything else the peer has to see that it is not whole.
+        if (session.endless) controller.close();
+        else controller.error(new DOMException(reason, "AbortError"));
         end();
       };
     },

@@ -1,15 +1,15 @@
 import { dirname } from "node:path";
 import * as v from "valibot";
 import { checkRule } from "../core/access.ts";
-import type { Plan, ServicePlan, SinkPlan } from "../core/plan.ts";
+import type { ListenPlan, Plan, ServicePlan, SinkPlan } from "../core/plan.ts";
 import { addIssues } from "./issues.ts";
-import { mergeAccess, mergeConcurrency, mergeLimits } from "./limits.ts";
+import { checkHttpLimits, mergeAccess, mergeConcurrency, mergeLimits } from "./limits.ts";
 import { Endpoints, expectation } from "./listen.ts";
 import { checkStdio, namesStdio } from "./inherited.ts";
 import { Outlets } from "./outlets.ts";
 import { checkProcess, identityOf, processOf } from "./process.ts";
 import { type Path, show } from "./problem.ts";
-import { resolvePlugin } from "./resolve.ts";
+import { isAdmin, resolvePlugin } from "./resolve.ts";
 import {
   type CheckedDefaults,
   type CheckedManifest,
@@ -58,13 +58,21 @@ function sound(output: Partial<CheckedManifest>, refused: (path: Path) => boolea
       ...Object.fromEntries(keep(output.sinks, ["sinks"])),
     },
     defaults: Object.fromEntries(keep<unknown>(output.defaults, ["defaults"])) as CheckedDefaults,
-    services: Object.entries(output.services ?? {}).map(([name, service]) => [
+    services: Object.entries(output.services ?? {}).filter(([, service]) => isObject(service)).map((
+      [name, service],
+    ) => [
       name,
       Object.fromEntries(keep<unknown>(service, ["services", name])),
     ]),
     top: Object.fromEntries(keep<unknown>(output as Record<string, unknown>, [])),
   };
 }
+
+/** Where an admin is reached that is silent about it: by nobody but its own user. */
+const OWN: NonNullable<CheckedService["listen"]> = {
+  endpoint: "http+unix:./admin.sock",
+  mode: 0o600,
+};
 
 class Expander {
   readonly #manifest: Sound;
@@ -103,7 +111,9 @@ class Expander {
     const { defaults } = this.#manifest;
     const path = ["services", name];
     this.#checkRules(service.access, [...path, "access"]);
-    const listen = this.#endpoints.read(service.listen ?? [], [...path, "listen"]);
+    const plugin = this.#plugin(service.plugin, [...path, "plugin"]);
+    const listen = this.#listen(service.listen, plugin, path);
+    checkHttpLimits(this.#report, service, listen, path);
     const concurrency = mergeConcurrency([defaults.concurrency, service.concurrency]);
     const { strategy } = concurrency;
     // What is said of a strategy that is not known cannot be judged.
@@ -113,7 +123,7 @@ class Expander {
     }
     return {
       name,
-      plugin: this.#plugin(service.plugin, [...path, "plugin"]),
+      plugin,
       listen,
       concurrency,
       log: service.log === undefined
@@ -125,6 +135,20 @@ class Expander {
       processes: processOf(service, identityOf(this.#manifest.top), strategy),
       folder: dirname(this.#report.source.file),
     };
+  }
+
+  #listen(
+    listen: CheckedService["listen"],
+    plugin: ServicePlan["plugin"],
+    path: Path,
+  ): ListenPlan[] {
+    const place = [...path, "listen"];
+    if (listen !== undefined) return this.#endpoints.read(listen, place);
+    if (isAdmin(plugin)) return this.#endpoints.read(OWN, place);
+    if (!this.#refused(place)) {
+      this.#report.add(path, 'no "listen"', '"listen": where it listens');
+    }
+    return [];
   }
 
   #plugin(specifier: string | undefined, path: Path): ServicePlan["plugin"] {

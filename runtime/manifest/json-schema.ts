@@ -8,19 +8,26 @@ import { type ConversionConfig, type JsonSchema, toJsonSchema } from "@valibot/t
 import * as v from "valibot";
 import { SINK_TYPES } from "../sinks/types.ts";
 import { CHOICES } from "./fields.ts";
-import { manifest, sink } from "./schema.ts";
+import { manifest, service, sink } from "./schema.ts";
 
 /** Where the generated schema lies. */
 export const FILE: string = fileURLToPath(
   new URL("../portico.schema.json", import.meta.url).href,
 );
 
+/** A service has to say where it listens, but for the admin. */
+const LISTENING: JsonSchema[] = [
+  { required: ["listen"] },
+  { properties: { plugin: { const: "admin" } } },
+];
+
 const CONFIG: ConversionConfig = {
   typeMode: "input",
   target: "draft-07",
   // What a check refuses beyond the pattern (a duration that is too long) an editor need not know.
   ignoreActions: ["check"],
-  overrideSchema({ valibotSchema }) {
+  overrideSchema({ valibotSchema, jsonSchema }) {
+    if (valibotSchema === service) return { ...jsonSchema, anyOf: LISTENING };
     const options = CHOICES.get(valibotSchema);
     if (options !== undefined) return { anyOf: options.map(convert) };
     return valibotSchema.reference === v.looseObject ? sinks() : undefined;

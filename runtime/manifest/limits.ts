@@ -1,5 +1,9 @@
-import type { Access, Concurrency, Limits, StrategyName } from "../core/plan.ts";
-import type { CheckedDefaults } from "./schema.ts";
+import { kindOf } from "../core/endpoint.ts";
+import type { Access, Concurrency, Limits, ListenPlan, StrategyName } from "../core/plan.ts";
+import { isInherited } from "./inherited.ts";
+import { type Path, show } from "./problem.ts";
+import type { CheckedDefaults, CheckedService } from "./schema.ts";
+import type { Report } from "./source.ts";
 
 /** What holds where a manifest says nothing. */
 export const LIMITS: Limits = {
@@ -47,6 +51,39 @@ export function mergeLimits(blocks: Blocks<"limits">, strategy: StrategyName): L
   // A stall of "defaults" is for those services that somebody watches.
   if (!hasWorkers(strategy)) limits["stall"] = Infinity;
   return limits as unknown as Limits;
+}
+
+/** Why a limit of streams means nothing to HTTP, where connections are the runtime's own affair. */
+const OF_STREAMS = {
+  idle: "lifetime, which ends a request that takes too long",
+  firstByte: "lifetime, which ends a request that takes too long",
+  writeBuffer: "no such limit: an answer that streams is read as fast as it goes out",
+} as const;
+
+/**
+ * Tells of what a service that has HTTP endpoints, and none of streams, says of streams. Blocks of
+ * "defaults" are for those services that it means something to.
+ */
+export function checkHttpLimits(
+  report: Report,
+  service: Partial<CheckedService>,
+  listen: readonly ListenPlan[],
+  path: Path,
+): void {
+  const kinds = listen.map(({ endpoint }) =>
+    isInherited(endpoint) ? "stream" : kindOf(endpoint.transport)
+  );
+  if (!kinds.includes("http") || kinds.includes("stream")) return;
+  for (const key of Object.keys(OF_STREAMS) as (keyof typeof OF_STREAMS)[]) {
+    const value = service.limits?.[key];
+    if (value === undefined || value === Infinity) continue;
+    report.add(
+      [...path, "limits", key],
+      `${show(key)} where only HTTP is listened for`,
+      `${OF_STREAMS[key]}; connections are the HTTP server's own affair`,
+      { part: "key" },
+    );
+  }
 }
 
 /** Merges rules: each list is replaced by a later one of its name. */

@@ -36,7 +36,7 @@ export class Endpoints {
   }
 
   /** @param path of the service's `listen`. */
-  read(listen: CheckedService["listen"], path: Path): ListenPlan[] {
+  read(listen: NonNullable<CheckedService["listen"]>, path: Path): ListenPlan[] {
     const items = Array.isArray(listen) ? listen : [listen];
     return items.flatMap((item, index) => {
       const place = Array.isArray(listen) ? [...path, index] : path;

@@ -133,6 +133,11 @@ export class Outlets {
   }
 
   #unknown(name: string, types: string, path: Path): void {
+    const found = resolvePlugin(name, this.#plugins, this.#report.source.file);
+    // What is meant is plain: a module.
+    if ("received" in found && (/^\.{0,2}\//.test(name) || Object.hasOwn(this.#plugins, name))) {
+      return this.#report.add(path, found.received, found.expected, { hint: found.hint });
+    }
     const names = [...this.#declared.keys()];
     const shorts = Object.keys(this.#plugins);
     const list = names.length === 0 ? " (it has none)" : `: ${names.join(", ")}`;

@@ -1,38 +1,54 @@
 import { type Code, codeOf, PorticoError } from "../core/errors.ts";
 import type { ServicePlan, SinkPlan } from "../core/plan.ts";
 import { loadSink } from "../sinks/module.ts";
+import type { VersionOf } from "./module.ts";
 import { placeOf } from "./outlets.ts";
 import { checkOptions } from "./plugin.ts";
 import { dig, formatPath, show } from "./problem.ts";
 import type { Report } from "./source.ts";
 
+type Module = NonNullable<SinkPlan["module"]>;
+
 /** What each reference to a sink of a plugin comes to, once its schema has seen the options. */
 export type PreparedSinks = ReadonlyMap<SinkPlan, SinkPlan>;
 
-/** Imports the plugins that provide types of sinks, and has them check their options. */
+/**
+ * Imports the plugins that provide types of sinks, and has them check their options. Those whose code
+ * has changed are others than before, with a version.
+ */
 export async function prepareSinks(
   services: readonly ServicePlan[],
   report: Report,
+  versionOf: VersionOf,
 ): Promise<PreparedSinks> {
+  const versions = new Map<string, string | undefined>();
+  const moduleOf = ({ module }: SinkPlan): Module => {
+    const { url } = module!;
+    if (!versions.has(url)) versions.set(url, versionOf(url));
+    const version = versions.get(url);
+    return { ...module!, ...(version !== undefined && { version }) };
+  };
   const plans = new Set(services.flatMap(({ log }) => log).filter(({ module }) => module));
   // A declared sink is checked once, whoever uses it.
   const checks = new Map<string, Promise<SinkPlan["options"] | undefined>>();
   const ready = await Promise.all([...plans].map(async (plan) => {
     const place = formatPath(placeOf(plan));
-    const check = checks.get(place) ?? checkSink(plan, report);
+    const module = moduleOf(plan);
+    const check = checks.get(place) ?? checkSink(plan, module, report);
     checks.set(place, check);
-    return [plan, { ...plan, options: await check ?? {} }] as const;
+    return [plan, { ...plan, module, options: await check ?? {} }] as const;
   }));
   return new Map(ready);
 }
 
 async function checkSink(
   plan: SinkPlan,
+  module: Module,
   report: Report,
 ): Promise<SinkPlan["options"] | undefined> {
   const path = placeOf(plan);
   try {
-    const definition = await loadSink(plan.module!.url);
+    const definition = await loadSink(module);
     const check = await checkOptions(definition, plan.options);
     if ("options" in check) return check.options as SinkPlan["options"];
     for (const { path: inner, message } of check.issues) {

@@ -30,7 +30,7 @@ export async function prepare(
 ): Promise<PreparedService[]> {
   const report = new Report(source);
   const [sinks, ...services] = await Promise.all([
-    prepareSinks(plan.services, report),
+    prepareSinks(plan.services, report, versionOf),
     ...plan.services.map((service) => one(service, report, versionOf)),
   ]);
   report.throwIfAny();

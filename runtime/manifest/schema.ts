@@ -111,13 +111,22 @@ const limits = strict('an object of limits, as { "sessions": 1000, "idle": "60s"
   perSource: entry("sessions at once from one address", count()),
   rate: entry("new sessions of the whole service", rate()),
   idle: entry(
-    "how long a session may stay without a byte in either direction",
+    "how long a session may stay without a byte in either direction; not of HTTP",
     duration(true, true),
   ),
-  firstByte: entry("from the open to the first byte of the peer", duration(true, true)),
-  lifetime: entry("from the open to the close", duration(true, true)),
+  firstByte: entry(
+    "from the open to the first byte of the peer; not of HTTP",
+    duration(true, true),
+  ),
+  lifetime: entry(
+    "from the open to the close; of HTTP, from a request to the end of its answer: 503 then, or a cut",
+    duration(true, true),
+  ),
   hold: entry("how long a session may wait for its turn", duration(false, true)),
-  writeBuffer: entry("bytes written and not yet sent, above which a session ends", size(true)),
+  writeBuffer: entry(
+    "bytes written and not yet sent, above which a session ends; not of HTTP",
+    size(true),
+  ),
   overflow: entry(
     "at the limit of sessions or perSource: refuse, or hold until there is room",
     v.picklist(["refuse", "hold"], '"refuse" or "hold"'),
@@ -147,9 +156,13 @@ const shared = {
 const PLUGIN = "a built-in plugin, a short name, ./path or an npm package";
 const specifier = v.pipe(v.string(PLUGIN), v.nonEmpty(PLUGIN));
 
-const service = strict('a service: { "plugin": …, "listen": … }', {
+/** One service. Only the admin may be silent about where it listens: `expand.ts` sees to that. */
+export const service = strict('a service: { "plugin": …, "listen": … }', {
   plugin: v.pipe(specifier, v.description(PLUGIN)),
-  listen: v.pipe(listen, v.description("where it listens")),
+  listen: entry(
+    "where it listens; of the admin plugin http+unix:./admin.sock, for its own user, when silent",
+    listen,
+  ),
   ...shared,
   options: entry("checked by the plugin's own schema", v.unknown()),
   ...PROCESS_ENTRIES,

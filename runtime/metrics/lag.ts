@@ -1,39 +1,47 @@
-import { clearInterval, setInterval } from "node:timers";
+import { clearTimeout, setTimeout } from "node:timers";
+import { countDelay, type Delays } from "../core/tally.ts";
 
 /** Milliseconds between two looks. */
 const PERIOD = 100;
 
 /**
- * How much later than it should a timer comes: what the event loop keeps others waiting. There is no
- * monitorEventLoopDelay on every runtime. It keeps no process alive.
+ * Measures how much later than it should a timer comes: there is no monitorEventLoopDelay on every
+ * runtime. It keeps no process alive.
  */
 export class Lag {
-  /** In seconds. */
-  readonly bounds: readonly number[] = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5];
-  /** By bound, and one above them all; not cumulative. */
-  readonly buckets: number[] = new Array(this.bounds.length + 1).fill(0);
-  /** In seconds. */
-  sum = 0;
-  readonly #timer: ReturnType<typeof setInterval>;
+  readonly #delays: Delays;
+  readonly #goesOn: () => boolean;
+  #timer: ReturnType<typeof setTimeout> | undefined = undefined;
+  #due = 0;
 
-  constructor() {
-    let due = performance.now() + PERIOD;
-    this.#timer = setInterval(() => {
-      const now = performance.now();
-      this.#note(Math.max(0, now - due) / 1000);
-      due = now + PERIOD;
-    }, PERIOD);
+  /**
+   * @param delays it counts into.
+   * @param goesOn asked at each look, when that is counted: false until the next {@link start}.
+   */
+  constructor(delays: Delays, goesOn: () => boolean = () => true) {
+    this.#delays = delays;
+    this.#goesOn = goesOn;
+  }
+
+  /** Looks from now on; no more often when it does so already. */
+  start(): void {
+    if (this.#timer === undefined) this.#next();
+  }
+
+  #next(): void {
+    this.#due = performance.now() + PERIOD;
+    this.#timer = setTimeout(this.#look, PERIOD);
     this.#timer.unref();
   }
 
-  #note(seconds: number): void {
-    let bucket = 0;
-    while (bucket < this.bounds.length && seconds > this.bounds[bucket]!) bucket++;
-    this.buckets[bucket]!++;
-    this.sum += seconds;
-  }
+  readonly #look = (): void => {
+    this.#timer = undefined;
+    countDelay(this.#delays, Math.max(0, performance.now() - this.#due) / 1000);
+    if (this.#goesOn()) this.#next();
+  };
 
   close(): void {
-    clearInterval(this.#timer);
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
   }
 }

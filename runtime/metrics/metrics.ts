@@ -3,8 +3,8 @@
  * their status is read when somebody asks, so that a server that nobody scrapes pays nothing.
  */
 import { Registry } from "prom-client";
-import type { ServerStatus, ServiceStatus } from "../control/control.ts";
-import { BUCKETS } from "../core/tally.ts";
+import type { ServerStatus, ServiceStatus, SinkStatus } from "../control/control.ts";
+import { BUCKETS, DELAY_BUCKETS, type Delays, newDelays } from "../core/tally.ts";
 import { Lag } from "./lag.ts";
 
 /** One sample, as prom-client takes it. */
@@ -71,10 +71,30 @@ function histogram(
   ];
 }
 
+/** Sinks of one name, of different options, are one for whoever looks on. */
+function droppedBy(sinks: readonly SinkStatus[]): ReadonlyMap<string, number> {
+  const sums = new Map<string, number>();
+  for (const { name, dropped } of sinks) sums.set(name, (sums.get(name) ?? 0) + dropped);
+  return sums;
+}
+
+/** Of the supervisor, where the sockets are, without a label; of workers by their service. */
+function delays({ services }: ServerStatus, own: Delays): Sample[] {
+  const of = (labels: Sample["labels"], { buckets, seconds }: Delays): Sample[] =>
+    histogram(LAG, labels, DELAY_BUCKETS, buckets, seconds);
+  const measured = services.filter(({ workers, tally }) =>
+    workers.length > 0 || tally.delays.buckets.some((count) => count > 0)
+  );
+  return [
+    ...of({}, own),
+    ...measured.flatMap(({ service, tally }) => of({ service }, tally.delays)),
+  ];
+}
+
 const DURATION = "portico_session_duration_seconds";
 const LAG = "portico_event_loop_delay_seconds";
 
-function families(lag: Lag): Family[] {
+function families(own: Delays): Family[] {
   return [
     {
       name: "portico_info",
@@ -168,8 +188,8 @@ function families(lag: Lag): Family[] {
       name: "portico_records_dropped_total",
       help: "Records that a sink has had to give up.",
       type: "counter",
-      samples: ({ sinks = [] }) =>
-        sinks.map(({ name, dropped }) => ({ value: dropped, labels: { sink: name } })),
+      samples: ({ sinks }) =>
+        [...droppedBy(sinks)].map(([sink, value]) => ({ value, labels: { sink } })),
     },
     {
       name: DURATION,
@@ -182,19 +202,23 @@ function families(lag: Lag): Family[] {
     },
     {
       name: LAG,
-      help: "How much later than asked a timer of the supervisor came.",
+      help:
+        "How much later than asked a timer came: of workers while they serve, by service; without one, of the supervisor.",
       type: "histogram",
-      samples: () => histogram(LAG, {}, lag.bounds, lag.buckets, lag.sum),
+      samples: (status) => delays(status, own),
     },
   ];
 }
 
 export class Metrics {
   readonly #registry: Registry = new Registry();
-  readonly #lag = new Lag();
+  readonly #lag: Lag;
 
   constructor(status: () => ServerStatus) {
-    for (const { name, help, type, samples } of families(this.#lag)) {
+    const own = newDelays();
+    this.#lag = new Lag(own);
+    this.#lag.start();
+    for (const { name, help, type, samples } of families(own)) {
       const metric = {
         name,
         help,

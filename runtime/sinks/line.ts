@@ -1,4 +1,5 @@
 import type { EventName, Level, LogRecord } from "../core/record.ts";
+import type { TextBuffer } from "./text-buffer.ts";
 
 let lastTime = NaN;
 let lastText = "";
@@ -12,64 +13,77 @@ export function timestamp(time: number): string {
   return lastText;
 }
 
-/** What stands between a time and a session, for the last record of each event: it is mostly the same again. */
-const heads = new Map<EventName, { level: Level; service: string | undefined; text: string }>();
+const ENCODER = new TextEncoder();
+const BEGIN: Uint8Array = ENCODER.encode('{"time":"');
+const SESSION: Uint8Array = ENCODER.encode(',"session":');
+const END: Uint8Array = ENCODER.encode("}\n");
 
-function headOf({ level, event, service }: LogRecord): string {
+/** What stands between a time and a session, for the last record of each event: it is mostly the same again. */
+const heads = new Map<
+  EventName,
+  { level: Level; service: string | undefined; bytes: Uint8Array }
+>();
+
+function headOf({ level, event, service }: LogRecord): Uint8Array {
   const last = heads.get(event);
-  if (last !== undefined && last.level === level && last.service === service) return last.text;
-  const named = service === undefined ? "" : `,"service":${quote(service)}`;
+  if (last !== undefined && last.level === level && last.service === service) return last.bytes;
+  const named = service === undefined ? "" : `,"service":${JSON.stringify(service)}`;
   const text = `","level":"${level}","event":"${event}"${named}`;
-  heads.set(event, { level, service, text });
-  return text;
+  const bytes = ENCODER.encode(text);
+  heads.set(event, { level, service, bytes });
+  return bytes;
 }
 
 /** One record as a line of JSON with its LF: time, level, event, service, session, then the rest as it came. */
-export function jsonLine(record: LogRecord): string {
-  let text = `{"time":"${timestamp(record.time)}${headOf(record)}`;
-  if (record.session !== undefined) text += `,"session":${record.session}`;
+export function jsonLine(record: LogRecord, out: TextBuffer): void {
+  out.raw(BEGIN);
+  out.text(timestamp(record.time));
+  out.raw(headOf(record));
+  if (record.session !== undefined) {
+    out.raw(SESSION);
+    out.number(record.session);
+  }
   for (const key in record) {
     const begin = keys.get(key) ?? learn(key);
-    if (begin === "") continue;
+    if (begin.length === 0) continue;
     const value = record[key];
-    if (typeof value === "number" && Number.isFinite(value)) text += begin + value;
-    else if (value !== undefined) {
+    if (typeof value === "string") {
+      out.raw(begin);
+      out.quoted(value);
+    } else if (typeof value === "number" && Number.isFinite(value)) {
+      out.raw(begin);
+      out.number(value);
+    } else if (value !== undefined) {
       const shown = toJson(value);
-      if (shown !== undefined) text += begin + shown;
+      if (shown === undefined) continue;
+      out.raw(begin);
+      out.text(shown);
     }
   }
-  return `${text}}\n`;
+  out.raw(END);
 }
 
+const NOTHING = new Uint8Array();
 const LEADING = ["time", "level", "event", "service", "session"];
 /** Before a value stands `,"key":`; before those that lead the line, nothing. The runtime's keys are few. */
-const keys = new Map<string, string>(LEADING.map((key) => [key, ""]));
+const keys = new Map<string, Uint8Array>(LEADING.map((key) => [key, NOTHING]));
 /** A plugin may invent a key for each record. */
 const KEYS_MAX = 1000;
 
-function learn(key: string): string {
-  const begin = `,${quote(key)}:`;
+function learn(key: string): Uint8Array {
+  const begin = ENCODER.encode(`,${JSON.stringify(key)}:`);
   if (keys.size < KEYS_MAX) keys.set(key, begin);
   return begin;
 }
 
-/** Text that stands in JSON as it is; most does, and the test is cheaper than JSON.stringify. */
-const PLAIN = /^[ !#-[\]-~]*$/;
-
-function quote(text: string): string {
-  return PLAIN.test(text) ? `"${text}"` : JSON.stringify(text);
-}
-
 /** A plugin may log anything: what JSON cannot hold becomes text instead of an error. */
 function toJson(value: unknown): string | undefined {
-  if (typeof value === "string") return quote(value);
-  if (typeof value === "number") return Number.isFinite(value) ? String(value) : `"${value}"`;
+  if (typeof value === "number" || typeof value === "bigint") return `"${value}"`;
   if (typeof value === "boolean") return value ? "true" : "false";
-  if (typeof value === "bigint") return `"${value}"`;
-  if (value instanceof Error) return quote(value.message);
+  if (value instanceof Error) return JSON.stringify(value.message);
   try {
     return JSON.stringify(value);
   } catch {
-    return quote(String(value));
+    return JSON.stringify(String(value));
   }
 }

@@ -1,9 +1,9 @@
 /** The joint between a plan's sinks and the log: checks them, opens them, shares them. */
 import * as v from "valibot";
 import type { Support } from "../core/contract.ts";
-import { toPorticoError } from "../core/errors.ts";
 import type { SinkPlan } from "../core/plan.ts";
 import type { Sink } from "../core/record.ts";
+import { Absent, failureOf } from "./absent.ts";
 import { openModule } from "./module.ts";
 import { asksUser, levelsOf, type OpenOutlet, selectFields } from "./policies.ts";
 import { SINK_TYPES, type SinkHost, type SinkType } from "./types.ts";
@@ -59,7 +59,8 @@ export function probeSink({ type, options }: Pick<SinkPlan, "type" | "options">)
 
 /**
  * Opens the sinks of one service. Sinks of the same type and options are one instance, which all
- * its services share through `opened`; policies may differ.
+ * its services share through `opened`; policies may differ. One that is optional, and cannot be
+ * opened, counts what it misses until {@link findAbsent} finds it.
  *
  * @throws PorticoError when one cannot be opened that is not optional: a log file without its folder,
  * or without permission.
@@ -75,19 +76,11 @@ export async function openSinks(
     // What goes nowhere is not even made.
     if (type === "none") continue;
     const key = keyOf(plan);
-    let open = opened.get(key);
-    if (open === undefined) {
-      try {
-        open = { name, type, sink: await openSink(plan, host) };
-      } catch (error) {
-        const failure = toPorticoError(error, "SINK_FAILED", "config");
-        if (plan.optional !== true) throw failure;
-        host.warn(`the sink ${name} is left out: ${failure.message}`);
-        continue;
-      }
-      opened.set(key, open);
-    }
+    const open = opened.get(key) ?? { name, type, sink: await openAnyhow(plan, host) };
+    opened.set(key, open);
     const base = open.sink;
+    // Another service may have been content without it.
+    if (base instanceof Absent && plan.optional !== true) await base.find();
     const sink = fields === undefined ? base : selectFields(base, fields);
     outlets.push({ name, sink, base, level: levelsOf(plan), sample, user: asksUser(fields) });
   }
@@ -96,7 +89,42 @@ export async function openSinks(
 
 function keyOf({ name, type, module, options }: SinkPlan): string {
   const own = SINK_TYPES[type]?.named === true ? name : undefined;
-  return JSON.stringify([type, module?.url, own, Object.entries(options).toSorted()]);
+  return JSON.stringify([
+    type,
+    module?.url,
+    module?.version,
+    own,
+    Object.entries(options).toSorted(),
+  ]);
+}
+
+async function openAnyhow(plan: SinkPlan, host: SinkHost): Promise<Sink> {
+  try {
+    return await openSink(plan, host);
+  } catch (error) {
+    const failure = failureOf(error);
+    if (plan.optional !== true) throw failure;
+    host.warn(`the sink ${plan.name} is left out: ${failure.message}`);
+    return new Absent(() => openSink(plan, host));
+  }
+}
+
+/** Whether it is one that could not be opened. */
+export function isMissing(sink: Sink): boolean {
+  return sink instanceof Absent && sink.missing;
+}
+
+/** Looks again for the optional sinks that could not be opened before. */
+export async function findAbsent(sinks: Iterable<OpenSink>, host: SinkHost): Promise<void> {
+  for (const { name, sink } of sinks) {
+    if (!(sink instanceof Absent) || !sink.missing) continue;
+    try {
+      await sink.find();
+      host.warn(`the sink ${name} is there now; records that it has missed: ${sink.dropped()}`);
+    } catch (error) {
+      host.warn(`the sink ${name} is left out: ${failureOf(error).message}`);
+    }
+  }
 }
 
 async function openSink(plan: SinkPlan, host: SinkHost): Promise<Sink> {

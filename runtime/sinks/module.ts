@@ -7,9 +7,14 @@ import { loadDefault } from "../manifest/plugin.ts";
 import { show } from "../manifest/problem.ts";
 import type { SinkDefinition } from "./define.ts";
 
+/** How long the open of a sink may take, in ms; a plugin's start has as long when nobody says so. */
+const OPEN = 10_000;
+
 /** Imports a type of sink, and checks that it is one. @throws PorticoError PLUGIN_NOT_FOUND, PLUGIN_INVALID. */
-export async function loadSink(url: string): Promise<SinkDefinition> {
-  return await loadDefault(url, flaw) as SinkDefinition;
+export async function loadSink(
+  { url, version }: NonNullable<SinkPlan["module"]>,
+): Promise<SinkDefinition> {
+  return await loadDefault(url, flaw, version) as SinkDefinition;
 }
 
 /** What is wrong with a default export; undefined for a type of sink. */
@@ -37,22 +42,28 @@ function flaw(value: unknown): string | undefined {
   return undefined;
 }
 
-/** Opens a sink whose options its schema has made. @throws PorticoError SINK_FAILED. */
+/**
+ * Opens a sink whose options its schema has made.
+ *
+ * @param limit how long that may take, in ms.
+ * @throws PorticoError SINK_FAILED.
+ */
 export async function openModule(
-  { url, folder }: NonNullable<SinkPlan["module"]>,
+  module: NonNullable<SinkPlan["module"]>,
   name: string,
   options: unknown,
   warn: (message: string) => void,
+  limit: number = OPEN,
 ): Promise<Sink> {
   const failed = (why: string, cause?: unknown): PorticoError =>
     new PorticoError("SINK_FAILED", `the sink ${name} cannot be opened: ${why}`, {
       side: "config",
       cause,
     });
-  const definition = await loadSink(url);
+  const definition = await loadSink(module);
   let opened: unknown;
   try {
-    opened = await definition.open(options, { folder, warn });
+    opened = await inTime(definition.open(options, { folder: module.folder, warn }), limit);
   } catch (error) {
     throw failed(messageOf(error), error);
   }
@@ -63,15 +74,30 @@ export async function openModule(
   return guard(sink as Sink, name, warn);
 }
 
+/** A promise that never comes back must not keep a server from starting. */
+async function inTime<Value>(opening: Value | Promise<Value>, limit: number): Promise<Value> {
+  if (!isPromise(opening)) return opening;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    const giveUp = (): void => reject(new Error(`open did not come back within ${limit} ms`));
+    timer = setTimeout(giveUp, limit);
+  });
+  try {
+    return await Promise.race([opening, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 /** A plugin may forget that a sink answers at once, and that nobody catches what its promises throw. */
 function guard(sink: Sink, name: string, warn: (message: string) => void): Sink {
   let failure: { readonly error: unknown } | undefined;
   const caught = (error: unknown): void => {
     failure ??= { error };
   };
-  const last = async (end: Promise<void> | undefined): Promise<void> => {
+  const last = async (end: () => Promise<void> | undefined): Promise<void> => {
     try {
-      await end;
+      await end();
     } catch (error) {
       warn(`the sink ${name} did not end well: ${messageOf(error)}`);
     }
@@ -82,9 +108,15 @@ function guard(sink: Sink, name: string, warn: (message: string) => void): Sink 
       const answer: unknown = sink.write(record);
       if (answer !== undefined && isPromise(answer)) answer.catch(caught);
     },
-    flush: () => last(sink.flush?.()),
+    flush: () => last(() => sink.flush?.()),
     reopen: () => sink.reopen?.(),
-    dropped: () => sink.dropped?.() ?? 0,
-    close: () => last(sink.close === undefined ? sink.flush?.() : sink.close()),
+    dropped() {
+      try {
+        return sink.dropped?.() ?? 0;
+      } catch {
+        return 0;
+      }
+    },
+    close: () => last(() => sink.close === undefined ? sink.flush?.() : sink.close()),
   };
 }

@@ -1,4 +1,6 @@
 import { constants, fstatSync, openSync, readlinkSync } from "node:fs";
+import { isatty } from "node:tty";
+import { piece } from "./pipe.ts";
 import { type Target, Writer } from "./writer.ts";
 
 /** The standard streams that records can go to. */
@@ -31,16 +33,32 @@ export function standard(
   return shared.get(stream);
 }
 
-/** What a pipe takes whole or not at all, in bytes: PIPE_BUF, pipe(7). */
-const PIPE_BUF = 4096;
-const LF = 10;
+/** Erases the line that a terminal's cursor is in. */
+export const ERASE = "\r\x1b[2K";
+const ERASED: Uint8Array = new TextEncoder().encode(ERASE);
+let covered = false;
+
+/** Something stands in the line where the next record is printed: it is erased first. */
+export function cover(): void {
+  covered = true;
+}
+
+function uncover(bytes: Uint8Array): { bytes: Uint8Array; taken: number } {
+  const taken = bytes.length;
+  if (!covered) return { bytes, taken };
+  covered = false;
+  const whole = new Uint8Array(ERASED.length + taken);
+  whole.set(ERASED);
+  whole.set(bytes, ERASED.length);
+  return { bytes: whole, taken };
+}
 
 /**
  * A reader that has stopped must stop nobody: Deno writes to a pipe on its event loop. So a pipe is
- * opened once more, for ourselves alone, as one that never waits; and because Deno does not say how much
- * of a write was taken before it failed, it gets no more at once than it takes whole.
+ * opened once more, for ourselves alone, as one that never waits.
  */
 function targetOf(descriptor: 1 | 2): Target {
+  if (isatty(descriptor)) return { descriptor, admit: uncover };
   try {
     if (!fstatSync(descriptor).isFIFO()) return { descriptor };
     const { O_WRONLY, O_NONBLOCK } = constants;
@@ -50,13 +68,6 @@ function targetOf(descriptor: 1 | 2): Target {
     // Nobody reads, there is no /proc, or the pipe is somebody else's.
     return { descriptor };
   }
-}
-
-/** Whole lines as far as possible. */
-function piece(bytes: Uint8Array): { bytes: Uint8Array; taken: number } {
-  if (bytes.length <= PIPE_BUF) return { bytes, taken: bytes.length };
-  const taken = bytes.lastIndexOf(LF, PIPE_BUF - 1) + 1 || PIPE_BUF;
-  return { bytes: bytes.subarray(0, taken), taken };
 }
 
 /** Whether a descriptor is the very socket that standard input is; proc_pid_fd(5) gives it by its inode. */

@@ -1,14 +1,18 @@
 import type { Level, LogRecord } from "../core/record.ts";
 import { timestamp } from "./line.ts";
-import { describe } from "./words.ts";
+import type { LineFormat } from "./lines.ts";
+import type { TextBuffer } from "./text-buffer.ts";
+import { describe, escape } from "./words.ts";
 
 /** The name in the service column of records that concern the whole server. */
 const SERVER = "portico";
 
 /** One record as a line for people, with its LF: `2026-11-20T12:00:00.000Z info  echo     listening on …`. */
-export function textLine(record: LogRecord): string {
-  const service = (record.service ?? SERVER).padEnd(SERVER.length);
-  return `${timestamp(record.time)} ${record.level.padEnd(5)} ${service} ${describe(record)}\n`;
+export function textLine(record: LogRecord, out: TextBuffer): void {
+  const service = escape(record.service ?? SERVER).padEnd(SERVER.length);
+  out.text(`${timestamp(record.time)} ${record.level.padEnd(5)} ${service} `);
+  out.text(describe(record));
+  out.text("\n");
 }
 
 const RESET = "\u001b[0m";
@@ -21,17 +25,19 @@ const COLOURS: Readonly<Record<Level, string>> = {
 };
 
 /** Makes lines for a terminal: local time of day, and a service column as wide as the longest name so far. */
-export function terminalLines(colour: boolean): (record: LogRecord) => string {
+export function terminalLines(colour: boolean): LineFormat {
   let width = SERVER.length;
-  return (record) => {
-    const service = record.service ?? SERVER;
+  return (record, out) => {
+    const service = escape(record.service ?? SERVER);
     width = Math.max(width, service.length);
     const time = clock(record.time);
     const level = record.level.padEnd(5);
     const words = `${service.padEnd(width)}  ${describe(record)}\n`;
-    return colour
-      ? `${DIM}${time}${RESET}  ${COLOURS[record.level]}${level}${RESET}  ${words}`
-      : `${time}  ${level}  ${words}`;
+    out.text(
+      colour
+        ? `${DIM}${time}${RESET}  ${COLOURS[record.level]}${level}${RESET}  ${words}`
+        : `${time}  ${level}  ${words}`,
+    );
   };
 }
 

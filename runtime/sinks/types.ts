@@ -4,7 +4,7 @@ import type { Sink } from "../core/record.ts";
 import { integer, strict } from "../manifest/fields.ts";
 import { FILE } from "./file/type.ts";
 import { JOURNALD } from "./journald/type.ts";
-import type { LogTapeOptions } from "./logtape.ts";
+import { LOGTAPE } from "./logtape/type.ts";
 import { SYSLOG } from "./syslog/type.ts";
 
 /** What a sink is given beside its options. */
@@ -56,24 +56,6 @@ const MEMORY_OPTIONS = strict('{ "type": "memory", "limit": 1000 }', {
   ),
 });
 
-const CATEGORY = 'a list of words, as ["portico"]';
-const CONFIGURE = "the path of a module that calls LogTape's configure, relative to the manifest";
-
-const LOGTAPE_OPTIONS = strict('{ "type": "logtape" }', {
-  category: v.optional(
-    v.pipe(
-      v.array(v.pipe(v.string(CATEGORY), v.nonEmpty(CATEGORY)), CATEGORY),
-      v.description(
-        'the logger\'s category, before the name of the service; ["portico"] when silent',
-      ),
-    ),
-    ["portico"],
-  ),
-  configure: v.optional(
-    v.pipe(v.string(CONFIGURE), v.nonEmpty(CONFIGURE), v.description(CONFIGURE)),
-  ),
-});
-
 const NO_OPTIONS = strict("no options", {});
 
 /** The sinks that this version has. */
@@ -98,15 +80,7 @@ export const SINK_TYPES: Readonly<Record<string, SinkType>> = {
     open: async ({ limit }, { name = "memory" }) =>
       (await import("./memory.ts")).openMemory(name, limit as number),
   },
-  logtape: {
-    schema: LOGTAPE_OPTIONS,
-    paths: ["configure"],
-    open: async (options, { warn }) =>
-      (await import("./logtape.ts")).openLogTape(
-        options as unknown as LogTapeOptions,
-        warn,
-      ),
-  },
+  logtape: LOGTAPE,
   none: {
     schema: NO_OPTIONS,
     paths: [],

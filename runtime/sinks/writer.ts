@@ -1,21 +1,23 @@
 import { write, writeSync } from "node:fs";
 import process from "node:process";
 import { setImmediate, setTimeout } from "node:timers";
+import { TextBuffer } from "./text-buffer.ts";
 
-/** Text held back above this many characters is refused, newest first: a reader that stopped costs no more memory. */
+/** Text held back above this many bytes is refused, newest first: a reader that stopped costs no more memory. */
 const HELD_MAX = 16 * 1024 * 1024;
 /** The same while writes fail, as on a disk that is full. */
 const HELD_FAILING = 1024 * 1024;
-/** Text is not held back for the sake of its neighbours when there are so many characters of it. */
+/** Text is not held back for the sake of its neighbours when there are so many bytes of it. */
 const ENOUGH = 64 * 1024;
 /** Before a descriptor that takes nothing now (EAGAIN) is tried again, in milliseconds; and after a failure. */
 const RETRY = 5;
 const RETRY_FAILED = 500;
+/** How long a descriptor that takes nothing may hold up a close, in milliseconds. */
+const CLOSE = 1500;
 /** Failures that no time heals: the reader has gone, there is no such descriptor. */
 const GONE: readonly (string | undefined)[] = ["EPIPE", "EBADF", "ECONNRESET"];
 
 const NOTHING = new Uint8Array();
-const ENCODER = new TextEncoder();
 
 /** Where a writer's lines go. */
 export interface Target {
@@ -49,14 +51,17 @@ export interface Target {
  */
 export class Writer {
   readonly #target: Target;
-  /** Text of this turn. */
-  #held = "";
-  /** A write will begin with this round of the event loop, or later. */
+  /** Text of this turn; and the buffer that takes turns with it: one is filled while the other is written. */
+  #held: TextBuffer = new TextBuffer();
+  #other: TextBuffer = new TextBuffer();
+  /** The text has to leave as soon as it can; else it may wait for more. */
+  #pressing = false;
+  /** A write will begin with this round of the event loop. */
   #scheduled = false;
   #waits: ReturnType<typeof setTimeout> | undefined = undefined;
   /** A write is under way, or will be tried again. */
   #busy = false;
-  /** Encoded, and not admitted yet. */
+  /** To be written next, and not admitted yet. */
   #bytes: Uint8Array = NOTHING;
   /** Admitted, and not taken by the kernel yet. */
   #out: Uint8Array = NOTHING;
@@ -69,6 +74,7 @@ export class Writer {
   #waiting: (() => void)[] = [];
   readonly #relieved: (() => void)[] = [];
   #closing = false;
+  #deadline = Infinity;
   #over = false;
 
   constructor(target: Target) {
@@ -79,23 +85,32 @@ export class Writer {
 
   /** Takes one or more lines, each with its LF; false when they are dropped. Never blocks. */
   push(text: string, urgent = true): boolean {
-    const most = this.#failure === undefined ? HELD_MAX : HELD_FAILING;
-    if (this.#over || this.#held.length > most) {
-      this.#refused = true;
-      return false;
-    }
-    this.#held += text;
-    if (!this.#scheduled && !this.#busy) this.#schedule(urgent);
+    const room = this.room();
+    if (room === undefined) return false;
+    room.text(text);
+    this.wrote(urgent);
     return true;
   }
 
-  #schedule(urgent: boolean): void {
-    const { patience } = this.#target;
-    if (patience === undefined || urgent || this.#held.length > ENOUGH) {
+  /** As {@link push}, for who puts the lines together himself: at once, and says then that he {@link wrote}. */
+  room(): TextBuffer | undefined {
+    const most = this.#failure === undefined ? HELD_MAX : HELD_FAILING;
+    if (!this.#over && this.#held.length <= most) return this.#held;
+    this.#refused = true;
+    return undefined;
+  }
+
+  wrote(urgent: boolean): void {
+    this.#pressing ||= urgent || this.#held.length > ENOUGH || this.#target.patience === undefined;
+    if (!this.#scheduled && !this.#busy) this.#schedule();
+  }
+
+  #schedule(): void {
+    if (this.#pressing) {
       this.#scheduled = true;
       setImmediate(this.#begin);
     } else if (this.#waits === undefined) {
-      this.#waits = setTimeout(this.#begin, patience);
+      this.#waits = setTimeout(this.#begin, this.#target.patience);
       // What is held when the process ends is written then.
       this.#waits.unref();
     }
@@ -121,6 +136,7 @@ export class Writer {
     if (this.#over || this.#empty) return Promise.resolve();
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#waiting.push(resolve);
+    this.#pressing = true;
     if (!this.#busy) this.#begin();
     if (this.#retrial !== undefined) {
       clearTimeout(this.#retrial);
@@ -132,18 +148,20 @@ export class Writer {
   /** As {@link flush}. Nothing is taken afterwards. The descriptor stays open. */
   async close(): Promise<void> {
     this.#closing = true;
+    this.#deadline = performance.now() + CLOSE;
     await this.flush();
     this.#end();
   }
 
   get #empty(): boolean {
-    return this.#held === "" && this.#bytes.length === 0 && this.#out.length === 0;
+    return this.#held.length === 0 && this.#bytes.length === 0 && this.#out.length === 0;
   }
 
   readonly #begin = (): void => {
     this.#scheduled = false;
     clearTimeout(this.#waits);
     this.#waits = undefined;
+    this.#pressing = true;
     if (!this.#busy) this.#next();
   };
 
@@ -152,9 +170,14 @@ export class Writer {
     try {
       while (this.#out.length === 0) {
         if (this.#bytes.length === 0) {
-          if (this.#held === "") return this.#done();
-          this.#bytes = ENCODER.encode(this.#held);
-          this.#held = "";
+          // A write costs as much as many lines: those that came during the last one wait for others, too.
+          if (this.#held.length === 0 || !this.#pressing) return this.#done();
+          const full = this.#held;
+          this.#held = this.#other;
+          this.#held.clear();
+          this.#other = full;
+          this.#bytes = full.bytes;
+          this.#pressing = false;
         }
         const { bytes, taken } = this.#target.admit?.(this.#bytes) ??
           { bytes: this.#bytes, taken: this.#bytes.length };
@@ -171,7 +194,8 @@ export class Writer {
   readonly #written = (error: NodeJS.ErrnoException | null, count: number): void => {
     if (error !== null && error !== undefined) {
       this.#out = this.#out.subarray(this.#target.taken?.(this.#out.length) ?? 0);
-      if (error.code === "EAGAIN") setTimeout(this.#next, RETRY);
+      const late = performance.now() > this.#deadline;
+      if (error.code === "EAGAIN" && !late) setTimeout(this.#next, RETRY);
       else if (GONE.includes(error.code)) this.#end();
       else this.#fail(error);
       return;
@@ -184,6 +208,7 @@ export class Writer {
   #done(): void {
     this.#busy = false;
     this.#settle();
+    if (this.#held.length > 0) this.#schedule();
     if (!this.#refused) return;
     this.#refused = false;
     for (const relieved of this.#relieved) relieved();
@@ -209,8 +234,8 @@ export class Writer {
     if (this.#over) return;
     this.#over = true;
     clearTimeout(this.#waits);
-    this.#abandoned = lines(this.#out) + lines(this.#bytes) + lines(ENCODER.encode(this.#held));
-    this.#held = "";
+    this.#abandoned = lines(this.#out) + lines(this.#bytes) + lines(this.#held.bytes);
+    this.#held.clear();
     this.#bytes = this.#out = NOTHING;
     process.removeListener("exit", this.#atExit);
     this.#settle();
@@ -223,9 +248,9 @@ export class Writer {
   }
 
   readonly #atExit = (): void => {
-    if (this.#over || this.#busy || this.#held === "") return;
+    if (this.#over || this.#busy || this.#held.length === 0) return;
     try {
-      writeSync(this.#target.descriptor, this.#held);
+      writeSync(this.#target.descriptor, this.#held.bytes);
     } catch {
       // The process ends; there is nobody left to tell.
     }

@@ -99,6 +99,7 @@ class Here implements RunningService, Opener {
 
   status(): ServiceStatus {
     const { plan } = this.#ready;
+    this.room.settle();
     return {
       service: plan.name,
       state: this.#state,
@@ -107,7 +108,7 @@ class Here implements RunningService, Opener {
       workers: [],
       live: this.#place.live,
       held: this.#place.held,
-      restarts: 0,
+      restarts: this.room.restarts,
       ...this.room.counters,
       tally: this.room.tally,
     };
@@ -120,6 +121,9 @@ class Here implements RunningService, Opener {
   forsake(texts: readonly string[]): Promise<void> {
     return this.sockets.forsake(texts);
   }
+
+  /** It has no workers: the supervisor's event loop is its own. */
+  measure(): void {}
 
   async suspend(): Promise<void> {
     await this.sockets.suspend();

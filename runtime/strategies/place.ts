@@ -133,6 +133,7 @@ export class Place {
   /** Runs the plugin's `stop`. To be called once, when no session is left. */
   async end(): Promise<void> {
     const { hooks } = this.service;
+    this.service.room.meters.delete(this.streams.deadlines);
     this.#ending.abort(new DOMException("the service stops", "AbortError"));
     if (hooks.stop !== undefined) await this.#stopPlugin(() => hooks.stop!());
     // What the plugin has said upstream last still goes out.

@@ -54,6 +54,8 @@ export interface RunningService {
   /** What a successor counts on with. */
   readonly room: Room;
   status(): ServiceStatus;
+  /** Has its workers tell from now on how late their event loops are, in the tally of the status. */
+  measure(): void;
   /** Duplicates of its sockets, by the text of their endpoint; whoever asks has to close them. */
   duplicates(): Promise<Map<string, Inherited[]>>;
   /**

@@ -117,7 +117,7 @@ class Workers implements RunningService, Opener {
       workers: this.#crew.status(),
       live: this.#front.live,
       held: this.#front.held,
-      restarts: this.#crew.restarts,
+      restarts: this.room.restarts,
       ...this.room.counters,
       tally: this.room.tally,
     };
@@ -129,6 +129,10 @@ class Workers implements RunningService, Opener {
 
   forsake(texts: readonly string[]): Promise<void> {
     return this.#sockets.forsake(texts);
+  }
+
+  measure(): void {
+    this.#crew.measure();
   }
 
   async suspend(): Promise<void> {

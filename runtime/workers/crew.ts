@@ -47,7 +47,7 @@ export class Crew {
   #front: Front | undefined = undefined;
   #shared: Shared | undefined = undefined;
   #numbers = 0;
-  #restarts = 0;
+  #measures = false;
   #stopping = false;
   #failed = false;
   #unwatch: () => void = () => {};
@@ -72,10 +72,6 @@ export class Crew {
     };
   }
 
-  get restarts(): number {
-    return this.#restarts;
-  }
-
   status(): WorkerStatus[] {
     return [...this.#members].map((member) => member.status());
   }
@@ -91,6 +87,12 @@ export class Crew {
       throw error;
     }
     this.#unwatch = watchPulse(this.#members, this.#input.ready.plan.limits.stall);
+  }
+
+  /** See {@link RunningService.measure}. */
+  measure(): void {
+    this.#measures = true;
+    for (const member of this.#members) member.measure();
   }
 
   /** The sockets are open: sessions can be served. */
@@ -156,7 +158,8 @@ export class Crew {
     const member = new Member(++this.#numbers, launched, descriptors, this.#events);
     this.#members.add(member);
     this.#say("debug", "started", member);
-    member.begin(ready.plan, ready.log.wanted).catch((error) => member.fail(error));
+    const measures = (): boolean => this.#measures;
+    member.begin(ready.plan, ready.log.wanted, measures).catch((error) => member.fail(error));
     return member;
   }
 
@@ -206,9 +209,9 @@ export class Crew {
     member.live.clear();
     for (const arrival of lost) {
       // What it had not taken, nobody has read from.
-      const again = arrival.fd >= 0 && arrival.tries < TRIES && !this.#stopping;
-      if (again) arrival.front.again(arrival);
-      else arrival.front.lost(arrival);
+      if (arrival.fd < 0) arrival.front.lost(arrival);
+      else if (arrival.tries < TRIES && !this.#stopping) arrival.front.again(arrival);
+      else arrival.front.abandon(arrival);
     }
     if (this.#stopping) return;
     if (expected) return this.#fill();
@@ -229,7 +232,7 @@ export class Crew {
     if (member.finished > 0 || (once && member.served > 0)) this.#row.clear();
     const pause = this.#row.next(performance.now());
     if (pause === undefined) return this.#fail();
-    this.#restarts++;
+    this.#front!.service.room.restarts++;
     this.#later(pause, () => this.#fill());
   }
 

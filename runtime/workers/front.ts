@@ -101,7 +101,13 @@ export class Front {
   }
 
   #refuse(arrival: Arrival, why: { rule: string } | { limit: string }): void {
+    const { counters } = this.service;
     this.service.countRefusal(why);
+    if (arrival.bytes !== undefined) {
+      // No worker is told of it, and counts it.
+      counters.datagramsIn++;
+      counters.bytesIn += arrival.bytes.length;
+    }
     const level = arrival.kind === "stream" ? "info" : "debug";
     recordArrival(this.service, level, "refuse", arrival, why);
     this.over(arrival);
@@ -188,11 +194,13 @@ export class Front {
     this.#live.down();
   }
 
-  /** Its worker has died with it. */
+  /** Its worker has died with it: nobody knows any more how many bytes it came to. */
   lost(arrival: Arrival): void {
     arrival.reason = "worker";
+    const durationMs = Math.floor(performance.now() - arrival.since);
+    if (arrival.kind === "stream") this.service.countEnd(arrival.reason, durationMs);
     const level = arrival.kind === "stream" ? "info" : "debug";
-    recordClose(this.service, level, arrival, Math.floor(performance.now() - arrival.since));
+    recordClose(this.service, level, arrival, durationMs);
     this.over(arrival);
   }
 

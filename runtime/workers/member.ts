@@ -5,13 +5,13 @@ import { type Code, CODES, PorticoError } from "../core/errors.ts";
 import type { Wanted } from "../core/log.ts";
 import type { ServicePlan } from "../core/plan.ts";
 import type { LogRecord } from "../core/record.ts";
-import { type Counters, newCounters } from "../core/room.ts";
+import { type Counters, growthOf, newCounters } from "../core/room.ts";
 import { newTally, type Tally } from "../core/tally.ts";
 import type { WorkerStatus } from "../control/control.ts";
 import type { Arrival } from "./arrival.ts";
 import { Channel } from "./channel.ts";
 import type { Exit, Launched } from "./launch.ts";
-import type { Order, Parcel, Parts, Report } from "./messages.ts";
+import { type Counted, type Order, type Parcel, partsOf, type Report } from "./messages.ts";
 
 /** How many numbers each worker has for the sessions that its plugin opens itself. */
 const OWN_IDS = 2 ** 24;
@@ -23,8 +23,6 @@ const LOADING = 30_000;
 const GRACE = 1000;
 /** The longest delay of a timer. */
 const TIMER_MAX = 2 ** 31 - 1;
-
-const NAMES = Object.keys(newCounters()) as (keyof Counters)[];
 
 /** Workers that this process has started, of all services. */
 let started = 0;
@@ -97,14 +95,18 @@ export class Member {
   }
 
   /** Tells it what to run. @throws PorticoError, when the plan holds what no other thread can be given. */
-  async begin(plan: ServicePlan, wanted: Wanted | undefined): Promise<void> {
+  async begin(
+    plan: ServicePlan,
+    wanted: Wanted | undefined,
+    measures: () => boolean,
+  ): Promise<void> {
     this.#patience = plan.limits.start + GRACE;
     this.#expect(LOADING);
     await this.#channel.open(this.#descriptors, this.#launched.channel);
     try {
       // Sinks are the supervisor's affair.
-      const mute = { ...plan, log: [] };
-      this.#channel.send({ type: "job", plan: mute, wanted, ids: ++started * OWN_IDS });
+      const [mute, ids] = [{ ...plan, log: [] }, ++started * OWN_IDS];
+      this.#channel.send({ type: "job", plan: mute, wanted, ids, measure: measures() });
     } catch (cause) {
       const text = "the options hold something that cannot be sent to a worker, as a function";
       throw new PorticoError("START_FAILED", text, { cause });
@@ -187,6 +189,11 @@ export class Member {
     this.#channel.send({ type: "ping" });
   }
 
+  /** Has it tell how late its event loop is. */
+  measure(): void {
+    this.#channel.send({ type: "measure" });
+  }
+
   /** The time that we were stopped ourselves is not its fault. */
   forgive(): void {
     if (this.#asked !== undefined) this.#asked = performance.now();
@@ -250,7 +257,7 @@ export class Member {
         return arrival === undefined ? undefined : this.#events.turned(arrival);
       }
       case "gone": {
-        this.#count(report.counters, report.tally);
+        this.#count(report);
         const arrival = this.live.get(report.id);
         if (arrival === undefined) return;
         this.live.delete(report.id);
@@ -260,22 +267,20 @@ export class Member {
       case "pong":
         this.#asked = undefined;
         this.slow = false;
-        return;
+        return this.#count(report);
+      case "counted":
       case "stopped":
-        return this.#count(report.counters, report.tally);
+        return this.#count(report);
     }
   }
 
-  #count(now: Counters, tally: Tally | undefined): void {
+  #count({ counters: now, tally }: Counted): void {
     if (tally !== undefined) {
       this.#events.tally(tally, this.#tally);
       this.#tally = tally;
     }
-    const before = this.#counters;
+    this.#events.count(growthOf(now, this.#counters));
     this.#counters = now;
-    const growth = newCounters();
-    for (const name of NAMES) growth[name] = now[name] - before[name];
-    this.#events.count(growth);
   }
 
   async #follow(): Promise<void> {
@@ -292,8 +297,4 @@ export class Member {
     this.#events.ended(this, exit);
     this.#over.resolve();
   }
-}
-
-export function partsOf({ transport, host, port, path }: Address): Parts {
-  return [transport, host, port, path];
 }

@@ -1,5 +1,5 @@
 /** What a supervisor and its workers tell each other. Bytes and `Infinity` travel as they are (structured clone). */
-import type { Transport } from "../core/endpoint.ts";
+import type { Address, Transport } from "../core/endpoint.ts";
 import type { Side } from "../core/errors.ts";
 import type { Wanted } from "../core/log.ts";
 import type { ServicePlan } from "../core/plan.ts";
@@ -26,6 +26,18 @@ export interface OwnedFile {
   readonly ino: number;
 }
 
+/** What a worker has counted since its start. */
+export interface Counted {
+  readonly counters: Counters;
+  /** When it has changed since it was sent last. */
+  readonly tally?: Tally;
+}
+
+/** An address as it travels. */
+export function partsOf({ transport, host, port, path }: Address): Parts {
+  return [transport, host, port, path];
+}
+
 /** Supervisor to worker. Descriptors travel beside it, in the order in which messages name them. */
 export type Order =
   /** The first: what to run. */
@@ -36,6 +48,8 @@ export type Order =
     readonly wanted: Wanted | undefined;
     /** The numbers of the sessions that its plugin opens itself come after this one. */
     readonly ids: number;
+    /** As with `measure`, from the start. */
+    readonly measure: boolean;
   }
   /** The service's sockets, when they are open; with one descriptor for each of `datagrams`. */
   | {
@@ -48,7 +62,9 @@ export type Order =
   | { readonly type: "parcels"; readonly parcels: readonly Parcel[] }
   /** Drain for so many milliseconds, then end. A second one shortens the wait. */
   | { readonly type: "stop"; readonly limit: number }
-  | { readonly type: "ping" };
+  | { readonly type: "ping" }
+  /** Somebody wants to know how late its event loop is. */
+  | { readonly type: "measure" };
 
 /** Worker to supervisor. */
 export type Report =
@@ -67,12 +83,8 @@ export type Report =
   /** A session has given its turn back. */
   | { readonly type: "turned"; readonly id: number }
   /** Nothing is left of a session. */
-  | {
-    readonly type: "gone";
-    readonly id: number;
-    readonly counters: Counters;
-    /** When it has changed since it was sent last. */
-    readonly tally?: Tally;
-  }
-  | { readonly type: "pong" }
-  | { readonly type: "stopped"; readonly counters: Counters; readonly tally: Tally };
+  | ({ readonly type: "gone"; readonly id: number } & Counted)
+  /** What was counted meanwhile, of sessions that are still there. */
+  | ({ readonly type: "counted" } & Counted)
+  | ({ readonly type: "pong" } & Counted)
+  | ({ readonly type: "stopped" } & Counted);

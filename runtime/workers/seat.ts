@@ -14,6 +14,8 @@ import { Room } from "../core/room.ts";
 import { checkOptions, loadPlugin } from "../manifest/plugin.ts";
 import { known } from "../strategies/known.ts";
 import { Place } from "../strategies/place.ts";
+import { Lag } from "../metrics/lag.ts";
+import { Account } from "./account.ts";
 import { Channel } from "./channel.ts";
 import type { Leash } from "./leash.ts";
 import type { Order, OwnedFile, Parcel, Parts, Report } from "./messages.ts";
@@ -42,8 +44,10 @@ export class Seat {
   #id = 0;
   /** Sessions that are here. */
   readonly #live = new Set<number>();
-  /** The changes of the tally that was sent last. */
-  #told = 0;
+  #account: Account | undefined = undefined;
+  /** When somebody wants to know how late the event loop is. */
+  #measures = false;
+  #lag: Lag | undefined = undefined;
   #stopping = false;
   #service = "";
   /** Streams that were taken in this turn. */
@@ -89,11 +93,13 @@ export class Seat {
       case "stop":
         return void this.#stop(order.limit);
       case "ping":
-        return this.#channel.send({ type: "pong" });
+        return this.#channel.send({ type: "pong", ...this.#account!.settle() });
+      case "measure":
+        return this.#measure();
     }
   }
 
-  async #begin({ plan, wanted, ids }: Extract<Order, { type: "job" }>): Promise<void> {
+  async #begin({ plan, wanted, ids, measure }: Extract<Order, { type: "job" }>): Promise<void> {
     try {
       const { adapter, become, leash } = this.#input;
       this.#service = plan.name;
@@ -109,17 +115,21 @@ export class Seat {
       this.#channel.flush();
       leash.set(plan.limits.start);
       const unlimited = open(plan);
+      const room = new Room(unlimited);
+      const account = this.#account = new Account(room, (report) => this.#channel.send(report));
       this.#place = await Place.start({
         ready: { plan: unlimited, plugin, options: check.options, log },
         host: { adapter, gather: new Gather(adapter), nextId: () => this.#id },
         nextOwnId: () => ++ids,
-        room: new Room(unlimited),
+        room,
         observer: {
           turned: ({ id }) => this.#channel.send({ type: "turned", id }),
           gone: (session) => this.#gone(session),
+          counted: () => account.soon(),
         },
       });
       leash.set(plan.limits.stall);
+      if (measure || this.#measures) this.#measure();
       this.#channel.send({ type: "ready" });
     } catch (error) {
       const { code, message, side } = error instanceof PorticoError
@@ -157,7 +167,7 @@ export class Seat {
     const { descriptors, lane } = this.#input;
     const fd = descriptors.take(lane, true);
     const place = this.#place!;
-    this.#live.add(id);
+    this.#arrived(id);
     if (this.#taken++ === 0) queueMicrotask(() => this.#tellTaken());
     const plain = { remote: toAddress(remote), local: toAddress(local) };
     const asks = this.#log!.asksUser && plain.remote.transport === "unix";
@@ -182,17 +192,34 @@ export class Seat {
 
   #deliver({ id, socket, from, bytes }: Parcel): void {
     const { packets } = this.#place!;
-    this.#live.add(id);
+    this.#arrived(id);
     this.#id = id;
     packets.table.datagram(this.#senders[socket]!, bytes, toAddress(from));
   }
 
   #gone({ id }: Pick<Recorded, "id">): void {
-    if (!this.#live.delete(id)) return;
-    const { counters, tally } = this.#place!.service.room;
-    const changed = tally.changes !== this.#told;
-    this.#told = tally.changes;
-    this.#channel.send({ type: "gone", id, counters, ...(changed && { tally }) });
+    if (this.#live.delete(id)) this.#channel.send({ type: "gone", id, ...this.#account!.take() });
+  }
+
+  #arrived(id: number): void {
+    this.#live.add(id);
+    this.#lag?.start();
+  }
+
+  // What is counted.
+
+  /** From now on, while there are sessions: one that has nothing to do is not woken up. */
+  #measure(): void {
+    this.#measures = true;
+    const tally = this.#place?.service.room.tally;
+    // It is asked again when it has begun.
+    if (tally === undefined || this.#lag !== undefined) return;
+    this.#lag = new Lag(tally.delays, () => {
+      tally.changes++;
+      this.#account!.flow();
+      return this.#live.size > 0;
+    });
+    if (this.#live.size > 0) this.#lag.start();
   }
 
   async #stop(limit: number): Promise<void> {
@@ -206,8 +233,8 @@ export class Seat {
       await place.drain(limit);
       await Promise.all(this.#senders.map((sender) => sender.close(true)));
       await place.end();
-      const { counters, tally } = place.service.room;
-      this.#channel.send({ type: "stopped", counters, tally });
+      this.#lag?.close();
+      this.#channel.send({ type: "stopped", ...this.#account!.take() });
     }
     this.#channel.end();
   }

@@ -1,6 +1,7 @@
 /** The adapters that can be tested where this runs, each with how a harness for it is made. */
 import { once } from "node:events";
 import { connect, createServer } from "node:net";
+import { connect as connectTls } from "node:tls";
 import type { Support } from "../../runtime/core/contract.ts";
 import { loadAdapter } from "../../adapters/mod.ts";
 import { makeAdapter } from "../../adapters/node/mod.ts";
@@ -9,6 +10,7 @@ import { adopting } from "./adopted.ts";
 import type { Harness } from "./harness.ts";
 import { MemoryHarness } from "./memory.ts";
 import { SocketHarness } from "./sockets.ts";
+import { lackingTls, withTlsServer } from "./tls-server.ts";
 
 /** What the bare node:net of this runtime does with 5 MB that are written after the peer's end. */
 async function probeHalfClose(): Promise<Support> {
@@ -31,22 +33,39 @@ async function probeHalfClose(): Promise<Support> {
   return { reason: "the bare node:net of this runtime loses what is written after a half-close" };
 }
 
+/** What the bare node:tls of this runtime makes of a reset. */
+async function probeTlsReset(): Promise<Support> {
+  // Where there is no such server, no rule about it is played either.
+  if (lackingTls() !== undefined) return true;
+  let error: unknown;
+  await withTlsServer({ manner: "reset" }, async ({ port }) => {
+    const peer = connectTls({ port, host: "127.0.0.1", rejectUnauthorized: false });
+    peer.on("error", (thrown) => error = thrown);
+    peer.on("secureConnect", () => peer.write("hello"));
+    peer.resume();
+    await within("the close of a probe", new Promise<void>((resolve) => peer.on("close", resolve)));
+  });
+  if (error !== undefined) return true;
+  return { reason: "the bare node:tls of this runtime takes a reset for an end" };
+}
+
 /** By a name for people. The node adapter is the baseline that the others fall back on. */
 export async function harnesses(): Promise<Map<string, () => Harness>> {
   const own = await loadAdapter();
   const node = makeAdapter();
+  const resets = await probeTlsReset();
   const all = new Map<string, () => Harness>([
     ["memory", () => new MemoryHarness()],
-    [own.name, () => new SocketHarness(own)],
+    [own.name, () => new SocketHarness(own, true, resets)],
   ]);
   if (!all.has(node.name)) {
     const halfClose = await probeHalfClose();
-    all.set(node.name, () => new SocketHarness(node, halfClose));
+    all.set(node.name, () => new SocketHarness(node, halfClose, resets));
   }
   for (const [name, make] of [...all]) {
     const { adapter, halfClose } = make();
     if (adapter.features.descriptors !== true) continue;
-    all.set(`${name}, adopting`, () => new SocketHarness(adopting(adapter), halfClose));
+    all.set(`${name}, adopting`, () => new SocketHarness(adopting(adapter), halfClose, resets));
   }
   return all;
 }

@@ -23,7 +23,7 @@ const echo: Behaviour = {
 };
 
 /** The side that connects. */
-class Client extends Recorder {
+export class Client extends Recorder {
   readonly given: unknown[] = [];
 
   constructor(behaviour: Behaviour) {

@@ -55,6 +55,8 @@ export interface Harness {
   readonly kernel: Support;
   /** Whether what the adapter is built on keeps its word after a peer's half-close. */
   readonly halfClose: Support;
+  /** Whether it tells a reset from an end, as a client of TLS. */
+  readonly tlsResets: Support;
   /** A place that is free: port 0 of 127.0.0.1, or a path in a folder of its own. */
   place(transport: Tested): NamedEndpoint;
   connect(to: Address, options?: ConnectOptions): Promise<StreamPeer>;

@@ -75,6 +75,10 @@ class Client {
     );
   }
 
+  say(head: string): void {
+    this.#socket.write(head);
+  }
+
   async hears(text: string): Promise<void> {
     await until(() => `${text} in ${this.text}`, () => this.text.includes(text));
   }
@@ -135,6 +139,25 @@ for (const [name, adapter] of all) {
         for (const remote of desk.remotes) {
           assert.match(remote, transport === "http" ? /^tcp:\/\/127\.0\.0\.1:\d+$/ : /^unix:$/);
         }
+        assert.deepEqual(desk.failures, []);
+      });
+
+      test("Host may be missing from HTTP/1.0; one that is none is refused, and not told of", async (t) => {
+        const desk = await open(t, adapter, place(t));
+        const old = await dial(t, desk.listener.address);
+        old.say("GET /old?a=b HTTP/1.0\r\n\r\n");
+        await old.hears("you asked for /old");
+        for (const host of ["a/b?c", "a b", "a@b", "a\\b", "a#b"]) {
+          const client = await dial(t, desk.listener.address);
+          client.say(`GET /one HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
+          await client.hears("HTTP/1.1 400");
+        }
+        for (const host of ["localhost", "[::1]:80", "a-b.example:8080", "127.0.0.1"]) {
+          const client = await dial(t, desk.listener.address);
+          client.say(`GET /two HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
+          await client.hears("you asked for /two");
+        }
+        await until("five ends", () => desk.closed.length === 5);
         assert.deepEqual(desk.failures, []);
       });
 

@@ -31,6 +31,7 @@ export class MemoryHarness implements Harness {
   readonly adapter: Adapter = new Adapter();
   readonly kernel = { reason: "the memory adapter has no kernel below it" };
   readonly halfClose = true;
+  readonly tlsResets = true;
   #port = 40000;
 
   place(transport: Tested): NamedEndpoint {

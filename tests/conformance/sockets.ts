@@ -54,13 +54,15 @@ export class SocketHarness implements Harness {
   readonly adapter: Adapter;
   readonly kernel = true;
   readonly halfClose: Support;
+  readonly tlsResets: Support;
   #folder: string | undefined = undefined;
   #names = 0;
   readonly #endings: (() => Promise<unknown> | void)[] = [];
 
-  constructor(adapter: Adapter, halfClose: Support = true) {
+  constructor(adapter: Adapter, halfClose: Support, tlsResets: Support) {
     this.adapter = adapter;
     this.halfClose = halfClose;
+    this.tlsResets = tlsResets;
   }
 
   place(transport: Tested): NamedEndpoint {

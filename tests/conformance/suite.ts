@@ -20,6 +20,7 @@ import { inspections, passing } from "./passing.ts";
 import type { Case } from "./stage.ts";
 import { play } from "./stage.ts";
 import { streams } from "./streams.ts";
+import { tlsClients } from "./tls.ts";
 
 export const TRANSPORTS: readonly Tested[] = ["tcp", "unix", "udp", "unixgram"];
 
@@ -33,6 +34,7 @@ const FOR_STREAMS: readonly Case[] = [
   ...noDelay,
   ...connectionLeaks,
   ...connecting,
+  ...tlsClients,
   ...adoption,
   ...admissions,
   ...passing,

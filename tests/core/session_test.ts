@@ -45,6 +45,29 @@ describe("session", () => {
     assert.equal(sessions[1]!.signal.aborted, true);
   });
 
+  test("bytes are counted while a session is open, and once", async (t) => {
+    const play = await stage(t, { data: (session, chunk) => void session.write(chunk) });
+    const counted = (): [number, number] => {
+      const { bytesIn, bytesOut } = play.running.status()[0]!;
+      return [bytesIn, bytesOut];
+    };
+    const [peer, other] = [play.connect(), play.connect()];
+    peer.write("abcdef");
+    other.write("xyz");
+    await until("the echoes", () => peer.text() === "abcdef" && other.text() === "xyz");
+    assert.deepEqual(counted(), [9, 9]);
+    peer.write("gh");
+    await until("the next echo", () => peer.text() === "abcdefgh");
+    assert.deepEqual(counted(), [11, 11]);
+    peer.end();
+    const close = await play.record("close");
+    assert.deepEqual([close.bytesIn, close.bytesOut], [8, 8]);
+    assert.deepEqual(counted(), [11, 11]);
+    other.end();
+    await play.record("close", 2);
+    assert.deepEqual(counted(), [11, 11]);
+  });
+
   test("after its end a session takes nothing: write false, send rejects", async (t) => {
     const sessions: Session[] = [];
     const play = await stage(t, { data: (session) => void sessions.push(session as Session) });

@@ -2,13 +2,16 @@
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { join } from "node:path";
+import { cpSync, existsSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import { call } from "../call.ts";
 import { command, MAIN } from "../command.ts";
+import { folder } from "../folder.ts";
 import { until, within } from "../until.ts";
 import { dial, join as joinUdp } from "./peers.ts";
+import { Program } from "./programs.ts";
 import { type Asked, get, send } from "./requests.ts";
 import { lasting, Site, TCP, UDP } from "./site.ts";
 
@@ -32,7 +35,11 @@ const post = (headers: Asked["headers"] = {}, body = "{}"): Asked => ({
 test("health, readiness and status, also by curl over the Unix socket", async (t) => {
   const site = await Site.open(t, { echo: { plugin: "echo", listen: TCP }, admin: admin() });
   const endpoint = await site.endpoint("admin", "http");
-  assert.equal((await get(endpoint, "/health")).status, 200);
+  const health = await get(endpoint, "/health");
+  assert.deepEqual([health.status, health.headers["content-type"]], [
+    200,
+    "text/plain; charset=utf-8",
+  ]);
   assert.deepEqual(JSON.parse((await get(endpoint, "/ready")).text), { ready: true, reasons: [] });
   await site.ask("suspend", { service: "echo" });
   const ready = await get(endpoint, "/ready");
@@ -56,6 +63,15 @@ test("health, readiness and status, also by curl over the Unix socket", async (t
     assert.ok(text.toLowerCase().includes(header), `${header} in ${text}`);
   }
   assert.doesNotMatch(text, /access-control/i);
+});
+
+test("one that is silent about where it listens is reached by its own user", async (t) => {
+  const site = await Site.open(t, { admin: { plugin: "admin" } });
+  const socket = join(site.home, "admin.sock");
+  assert.equal(statSync(socket).mode & 0o777, 0o600);
+  assert.equal((await get(`http+unix:${socket}`, "/health")).status, 200);
+  await site.server.stop();
+  assert.equal(existsSync(socket), false);
 });
 
 test("metrics count exactly, over all workers, in Prometheus' own words", async (t) => {
@@ -222,6 +238,54 @@ test("an address that others reach wants a token, and the plugin a server", asyn
   assert.equal((await call("check", site.home)).code, 0);
 });
 
+/** Asks for everything that the page is made of. */
+async function assertPage(endpoint: string): Promise<void> {
+  for (
+    const [path, type, text] of [
+      ["/", "text/html", '<script src="/uplot.js" defer>'],
+      ["/page.js", "text/javascript", "uPlot"],
+      ["/page.css", "text/css", "color"],
+      ["/uplot.js", "text/javascript", "leeoniya/uPlot"],
+      ["/uplot.css", "text/css", ".uplot"],
+    ] as const
+  ) {
+    const answer = await get(endpoint, path);
+    assert.deepEqual([path, answer.status], [path, 200]);
+    assert.equal(answer.headers["content-type"], `${type}; charset=utf-8`);
+    assert.ok(answer.text.includes(text), `${text} in ${path}`);
+  }
+}
+
+test("the page and the library of its charts are there", async (t) => {
+  const site = await Site.open(t, { admin: admin() });
+  await assertPage(await site.endpoint("admin", "http"));
+});
+
+test("so they are without node_modules, where packages come from a cache that is still empty", {
+  skip: process.versions.deno === undefined && "this runtime has its packages in node_modules",
+}, async (t) => {
+  const home = folder(t, {
+    "portico.json": JSON.stringify({ services: { admin: { plugin: "admin", listen: HTTP } } }),
+  });
+  for (const part of ["runtime", "adapters", "plugins", "deno.json", "package.json"]) {
+    cpSync(join(dirname(MAIN), "..", part), join(home, part), { recursive: true });
+  }
+  const start = ["run", "-A", "--no-check", "--node-modules-dir=none", "runtime/main.ts"];
+  const server = new Program(
+    t,
+    home,
+    ...["env", `DENO_DIR=${home}/cache`, "NO_COLOR=1", process.execPath, ...start] as const,
+  );
+  const ready = () => server.text.includes("ready") || server.code !== undefined;
+  await until(() => `ready in ${server.text}${server.errors}`, ready, 60_000);
+  if (server.code !== undefined && /error sending request|dns error/.test(server.errors)) {
+    return t.skip("no package can be fetched here");
+  }
+  const found = /listening on (http:\S+)/.exec(server.text);
+  assert.ok(found !== null, `${server.text}${server.errors}`);
+  await assertPage(found[1]!);
+});
+
 test("run --stats keeps a line on a terminal", async (t) => {
   const site = Site.make(t, { echo: { plugin: "echo", listen: TCP } });
   if (spawnSync("script", ["--version"]).error !== undefined) {
@@ -233,10 +297,18 @@ test("run --stats keeps a line on a terminal", async (t) => {
     stdio: ["pipe", "pipe", "inherit"],
     env: { ...process.env, TERM: "xterm", NO_COLOR: "1" },
   });
+  t.after(() => void child.kill());
   const ended = once(child, "close");
   let text = "";
   child.stdout.setEncoding("utf8").on("data", (chunk: string) => text += chunk);
   await until(() => `a line in ${JSON.stringify(text)}`, () => /0 live, 0\/s, 0 served/.test(text));
+  // A record takes its place, all of it.
+  const peer = await dial(t, /"endpoint":"(tcp:[^"]+)"/.exec(text)![1]!);
+  // deno-lint-ignore no-control-regex
+  const opened = /\x1b\[2K\{"time":"[^"]+","level":"info","event":"open"/;
+  await until(() => `the open in ${JSON.stringify(text)}`, () => opened.test(text));
+  peer.end();
+  await until("the close", () => text.includes('"event":"close"'));
   // Control-C, as from a keyboard.
   child.stdin.write("\x03");
   await within("the end", ended);

@@ -1,8 +1,9 @@
 /** The dashboard, in a real browser: Chromium, headless. */
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
-import { test } from "node:test";
-import type { Page } from "playwright-core";
+import { after, test } from "node:test";
+import type { Browser, Page } from "playwright-core";
+import { RUNTIMES } from "../command.ts";
 import type { Scope } from "./scope.ts";
 import { dial } from "./peers.ts";
 import { Site, TCP } from "./site.ts";
@@ -18,6 +19,9 @@ const skip = BARE
 const TOKEN = "0123456789abcdef-secret";
 const HTTP = "http://127.0.0.1:0";
 
+let browser: Promise<Browser> | undefined;
+after(async () => await (await browser)?.close());
+
 /** Opens a page; whatever goes wrong in it is kept. */
 async function open(
   t: Scope,
@@ -25,12 +29,12 @@ async function open(
   dark = false,
 ): Promise<{ page: Page; wrong: string[] }> {
   const { chromium } = await import("playwright-core");
-  const browser = await chromium.launch({ executablePath: CHROMIUM!, args: ["--no-sandbox"] });
-  t.after(() => browser.close());
-  const context = await browser.newContext({
+  browser ??= chromium.launch({ executablePath: CHROMIUM!, args: ["--no-sandbox"] });
+  const context = await (await browser).newContext({
     colorScheme: dark ? "dark" : "light",
     viewport: { width: 1280, height: 1000 },
   });
+  t.after(() => context.close());
   const page = await context.newPage();
   page.setDefaultTimeout(10_000);
   const wrong: string[] = [];
@@ -44,16 +48,22 @@ async function open(
   return { page, wrong };
 }
 
-test(
-  "it shows services, lines, records and peers; its buttons ask, then act",
-  { skip },
-  async (t) => {
-    const site = await Site.open(t, {
-      echo: { plugin: "echo", listen: TCP },
-      time: { plugin: "daytime", listen: TCP },
-      admin: { plugin: "admin", listen: HTTP },
-    });
+for (const runtime of RUNTIMES) {
+  test(`it shows services, lines, records and peers; its buttons ask, then act (${runtime})`, {
+    skip,
+  }, async (t) => {
+    const site = await Site.open(
+      t,
+      {
+        echo: { plugin: "echo", listen: TCP },
+        time: { plugin: "daytime", listen: TCP },
+        admin: { plugin: "admin", listen: HTTP },
+      },
+      {},
+      { runtime },
+    );
     const { page, wrong } = await open(t, await site.endpoint("admin", "http"));
+    await page.locator("#server", { hasText: `on ${runtime}` }).waitFor();
     const row = page.locator("#services tr", { hasText: "echo" });
     await row.locator('.state[data-state="running"]').waitFor();
     await page.locator("#live canvas").waitFor();
@@ -88,8 +98,8 @@ test(
     await page.getByRole("button", { name: "Do it" }).click();
     await page.locator("#message", { hasText: "use portico ctl" }).waitFor();
     assert.deepEqual(wrong, []);
-  },
-);
+  });
+}
 
 test("it asks for the token once, and is dark where that is wanted", { skip }, async (t) => {
   const site = await Site.open(t, {

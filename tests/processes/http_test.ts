@@ -1,14 +1,20 @@
 /** HTTP endpoints: requests are sessions, with the rules, limits, turns and ends of others. */
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { call } from "../call.ts";
-import { within } from "../until.ts";
+import { folder } from "../folder.ts";
+import { until, within } from "../until.ts";
+import { dial, type Peer } from "./peers.ts";
 import { get, send } from "./requests.ts";
-import { pluginPath } from "./server.ts";
+import type { Scope } from "./scope.ts";
+import { descriptors, manifest, pluginPath, serve, type Server } from "./server.ts";
 import { Site } from "./site.ts";
 
 const HTTP = "http://127.0.0.1:0";
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 const web = (more: object = {}, version = 0, listen: unknown = HTTP) => ({
   plugin: pluginPath("web"),
@@ -199,3 +205,105 @@ test("what cannot serve HTTP is refused, with the reason", async (t) => {
   const echo = await call("check", site.home);
   assert.match(echo.err, /the plugin echo serves no other/);
 });
+
+test("lifetime ends requests that take too long: told, then answered with 503, or cut", async (t) => {
+  const site = await Site.open(t, {
+    web: web({ limits: { lifetime: "200ms" } }),
+    serial: web({ limits: { lifetime: "200ms" }, concurrency: "serial" }),
+  });
+  const endpoint = await site.endpoint("web", "http");
+  const late = (path: string) =>
+    site.server.record({ event: "close", service: "web", path, reason: "lifetime" });
+  assert.equal((await get(endpoint, "/")).status, 200);
+  assert.equal((await get(endpoint, "/until-told")).status, 418);
+  await site.server.record({ event: "log", text: "told", why: "lifetime" });
+  await late("/until-told");
+  assert.equal((await get(endpoint, "/stubborn")).status, 503);
+  const { status, durationMs } = await late("/stubborn");
+  assert.equal(status, 503);
+  assert.ok((durationMs as number) >= 200 && (durationMs as number) < 2000, `${durationMs} ms`);
+  // Events may end at any time; of another body the peer sees that it is not whole.
+  const events = await get(endpoint, "/events");
+  assert.match(events.text, /^(data: tick\n\n)+$/);
+  await late("/events");
+  await assert.rejects(get(endpoint, "/endless"), /abort|reset|hang up/i);
+  await late("/endless");
+  await site.until("web", ({ live, served }) => live === 0 && served === 5);
+  // The turn of one that never answers goes to the next.
+  const serial = await site.endpoint("serial", "http");
+  const stubborn = get(serial, "/stubborn");
+  await site.until("serial", ({ live }) => live === 1);
+  assert.equal((await get(serial, "/")).status, 200);
+  assert.equal((await stubborn).status, 503);
+});
+
+const ASK = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
+
+/** A server with few descriptors, and peers that keep their connections: more than there is room for. */
+async function crowd(t: Scope, steps: number, size: number): Promise<[Server, Peer[]]> {
+  const home = folder(t, {
+    "portico.json": manifest({ web: { plugin: pluginPath("web"), listen: HTTP } }),
+  });
+  const server = await serve(t, home, { through: descriptors(128) });
+  const peers: Peer[] = [];
+  for (let step = 0; step < steps; step++) {
+    // Some runtimes do not show whom they accept: there somebody looks four times a second.
+    if (step > 0) await pause(300);
+    const more = Array.from({ length: size }, () => dial(t, server.endpoint("web", "http")));
+    peers.push(...await Promise.all(more));
+    for (const peer of peers.slice(-size)) peer.send(ASK);
+  }
+  const { level, service, code, side } = await server.record({ event: "error" });
+  assert.deepEqual([level, service, code, side], ["warn", "web", "EMFILE", "host"]);
+  const before = cpuOf(server.pid);
+  await pause(1000);
+  const spent = cpuOf(server.pid) - before;
+  assert.ok(spent < 500, `it has spent ${spent} ms of CPU in a second in which nothing happens`);
+  return [server, peers];
+}
+
+test("out of descriptors, newcomers wait; who is there is served; then it goes on", async (t) => {
+  const [server, peers] = await crowd(t, 13, 10);
+  peers[0]!.send(ASK);
+  await until("another answer", () => peers[0]!.text.split("200 OK").length === 3);
+  const waiting = peers.filter(({ text }) => text === "").length;
+  assert.ok(waiting > 10, `${waiting} wait`);
+  // As those leave who have been answered, the others have their turn.
+  const left = new Set<Peer>();
+  await until(() => `the answers to all; there are ${left.size}`, () => {
+    for (const peer of peers) {
+      if (left.has(peer) || !peer.text.includes("200 OK")) continue;
+      left.add(peer);
+      peer.end();
+    }
+    return left.size === peers.length;
+  });
+  assert.deepEqual(peers.filter(({ code }) => code !== undefined), [], "nobody was cut off");
+  const reports = server.all({ event: "error" });
+  assert.ok(reports.length <= 20, `${reports.length} records`);
+  assert.deepEqual(reports.filter(({ code }) => code !== "EMFILE"), []);
+  await server.stop();
+});
+
+test("whoever comes all at once, and is too many, does not end the service", async (t) => {
+  const [server, peers] = await crowd(t, 1, 300);
+  for (const peer of peers) peer.leave();
+  // One that comes while they are cleared away may still be cut off.
+  const ask = () => get(server.endpoint("web", "http"), "/").then(({ status }) => status, () => 0);
+  let status = 0;
+  for (let trial = 0; trial < 50 && status === 0; trial++) {
+    if (trial > 0) await pause(100);
+    status = await ask();
+  }
+  assert.equal(status, 200);
+  const reports = server.all({ event: "error" });
+  assert.ok(reports.length <= 20, `${reports.length} records`);
+  await server.stop();
+});
+
+/** Milliseconds of CPU that a process has used. */
+function cpuOf(pid: number): number {
+  const [, fields] = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ");
+  const [user, system] = fields!.split(" ").slice(11, 13).map(Number) as [number, number];
+  return 10 * (user + system);
+}

@@ -11,6 +11,7 @@ import { Rsyslogd, type Stored } from "./rsyslogd.ts";
 import { Shared } from "./scope.ts";
 
 const MANY = 10_000;
+const FEW = 2000;
 const TIME = Date.UTC(2026, 10, 20, 12);
 
 const TEXTS: readonly string[] = [
@@ -84,6 +85,18 @@ function assertStored(stored: Stored, n: number): void {
   });
 }
 
+/** As {@link assertStored}, of a message of RFC 3164, which has no fields but the words. */
+function assertOld({ tag, pid, priority, text }: Stored, n: number): void {
+  assert.deepEqual([tag, pid, priority, text], [
+    "portico",
+    String(process.pid),
+    `local3.${SEVERITIES[n % 4]}`,
+    ` shop: ${words(recordOf(n))}`,
+  ]);
+}
+
+const oldNumberOf = ({ text }: Stored): number => Number(/#(\d+)/.exec(text)?.[1]);
+
 const numberOf = (stored: Stored): number => Number(/ session="(\d+)"/.exec(stored.data)?.[1]);
 
 const common = { facility: "local3", hostname: "here" };
@@ -106,34 +119,40 @@ describe("rsyslogd", {
     options: Record<string, unknown>,
     check = assertStored,
     find = numberOf,
+    count = MANY,
   ): Promise<void> {
     skip = server.lines().length;
     const warnings: string[] = [];
     const sink = await open({ ...common, queue: MANY, ...options }, warnings);
-    await write(sink, 0, MANY);
+    await write(sink, 0, count);
     await within("the flush", sink.flush!(), 20_000);
-    await server.has(skip + MANY);
+    await server.has(skip + count);
     await sink.close!();
     assert.equal(sink.dropped!(), 0);
     assert.deepEqual(warnings, []);
     const stored = server.stored(skip);
-    assert.equal(stored.length, MANY);
+    assert.equal(stored.length, count);
     stored.sort((one, other) => find(one) - find(other));
     stored.forEach(check);
   }
 
   test(`${MANY} records reach a Unix datagram socket in RFC 3164, each once and whole`, {
     skip: lacking("unixgram"),
-  }, () =>
-    deliver({ to: `unix:${server.log}` }, (stored, n) => {
-      const { tag, pid, priority, text } = stored;
-      assert.deepEqual([tag, pid, priority, text], [
-        "portico",
-        String(process.pid),
-        `local3.${SEVERITIES[n % 4]}`,
-        ` shop: ${words(recordOf(n))}`,
-      ]);
-    }, ({ text }) => Number(/#(\d+)/.exec(text)?.[1])));
+  }, () => deliver({ to: `unix:${server.log}` }, assertOld, oldNumberOf));
+
+  for (const [to, more] of [["UDP", {}], ["TCP", { framing: "lf" }], ["TCP", {}]] as const) {
+    const framing = to === "UDP" ? "" : "framing" in more ? " with LF framing" : " counted";
+    test(`${FEW} records reach ${to}${framing} in RFC 3164, each once and whole`, () => {
+      const place = to === "UDP"
+        ? `udp://127.0.0.1:${server.udp}`
+        : `tcp://127.0.0.1:${server.tcp}`;
+      const check = (stored: Stored, n: number): void => {
+        assertOld(stored, n);
+        assert.equal(stored.host, "here");
+      };
+      return deliver({ to: place, format: "rfc3164", ...more }, check, oldNumberOf, FEW);
+    });
+  }
 
   test(`${MANY} records reach a Unix datagram socket in RFC 5424, each once and whole`, {
     skip: lacking("unixgram"),

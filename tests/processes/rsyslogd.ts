@@ -1,5 +1,5 @@
 /** A real rsyslogd on sockets, ports and in a folder of its own. */
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import {
@@ -14,6 +14,7 @@ import {
 import { createServer } from "node:net";
 import { join } from "node:path";
 import process from "node:process";
+import { certify } from "../certificates.ts";
 import { folder } from "../folder.ts";
 import { until, within } from "../until.ts";
 import type { Scope } from "./scope.ts";
@@ -180,32 +181,4 @@ async function freeUdp(): Promise<number> {
   const { port } = socket.address();
   await new Promise<void>((resolve) => socket.close(resolve));
   return port;
-}
-
-/** An authority, a server that is `logs.example` and 127.0.0.1, a client, and an authority that nobody knows. */
-export function certify(home: string): void {
-  const openssl = (...words: string[]): void =>
-    void execFileSync("openssl", words, { cwd: home, stdio: ["ignore", "ignore", "pipe"] });
-  const authority = (name: string): void =>
-    openssl(
-      ...`req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -keyout ${name}.key -out ${name}.pem -subj /CN=${name}`
-        .split(" "),
-      "-addext",
-      "basicConstraints=critical,CA:TRUE",
-    );
-  const signed = (name: string, extension: string): void => {
-    openssl(
-      ...`req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout ${name}.key -out ${name}.csr -subj /CN=${name}`
-        .split(" "),
-    );
-    writeFileSync(join(home, `${name}.ext`), `basicConstraints=CA:FALSE\n${extension}\n`);
-    openssl(
-      ...`x509 -req -in ${name}.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -out ${name}.pem -extfile ${name}.ext`
-        .split(" "),
-    );
-  };
-  authority("ca");
-  authority("other");
-  signed("server", "subjectAltName=DNS:logs.example,IP:127.0.0.1\nextendedKeyUsage=serverAuth");
-  signed("client", "subjectAltName=DNS:client.example\nextendedKeyUsage=clientAuth");
 }

@@ -5,7 +5,7 @@ import process from "node:process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { isDeepStrictEqual } from "node:util";
-import { command, MAIN } from "../command.ts";
+import { command, commandOn, MAIN, type Runtime } from "../command.ts";
 import { Program } from "./programs.ts";
 import type { Scope } from "./scope.ts";
 import { Watched } from "./watched.ts";
@@ -32,6 +32,8 @@ export interface Start {
   readonly env?: Readonly<Record<string, string>>;
   /** Words beside `run PATH --json`. */
   readonly words?: readonly string[];
+  /** Another runtime than that of the tests. */
+  readonly runtime?: Runtime;
 }
 
 /** Lets a program have so many file descriptors, and no more. */
@@ -50,9 +52,15 @@ export class Server extends Watched {
   exit: number | string | undefined = undefined;
   readonly #child: ChildProcess;
 
-  constructor(path: string, { cwd, through = [], env = {}, words: more = [] }: Start = {}) {
+  constructor(
+    path: string,
+    { cwd, through = [], env = {}, words: more = [], runtime }: Start = {},
+  ) {
     super();
-    const [program, words] = command(MAIN, "run", path, "--json", ...more);
+    const all = ["run", path, "--json", ...more];
+    const [program, words] = runtime === undefined
+      ? command(MAIN, ...all)
+      : commandOn(runtime, MAIN, ...all);
     const [first, ...rest] = [...through, program, ...words];
     this.#child = spawn(first!, rest, {
       stdio: ["ignore", "pipe", "pipe"],

@@ -290,7 +290,9 @@ describe("standard output", () => {
     assert.equal(program.errors, "");
   });
 
-  for (const to of [">/dev/full", "2>&1 >/dev/full", ">/dev/full 2>&1", ">&- 2>&-"]) {
+  for (
+    const to of [">/dev/full", "2>&1 >/dev/full", ">/dev/full 2>&1", ">&- 2>&-", "<&- >&- 2>&-"]
+  ) {
     const skip = existsSync("/dev/full") ? false : "there is no /dev/full";
     test(`portico ${to}: the server serves, and ends with 0`, { skip }, async (t) => {
       const home = folder(t, one(["json", LOG]));

@@ -13,7 +13,7 @@ import { until, within } from "../until.ts";
 import { dial } from "./peers.ts";
 import { adapter } from "./room.ts";
 import type { Scope } from "./scope.ts";
-import { pluginPath, Server } from "./server.ts";
+import { pluginPath, Server, type Start } from "./server.ts";
 
 type Services = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 
@@ -53,9 +53,14 @@ export class Site {
   }
 
   /** Starts it; it is gone, with its successors, when `scope` is over. */
-  static async open(scope: Scope, services: Services, more: object = {}): Promise<Site> {
+  static async open(
+    scope: Scope,
+    services: Services,
+    more: object = {},
+    start: Start = {},
+  ): Promise<Site> {
     const site = Site.make(scope, services, more);
-    await site.start();
+    await site.startAs(start);
     return site;
   }
 
@@ -68,7 +73,11 @@ export class Site {
 
   /** @param words beside `run PATH --json`. */
   async start(path: string = this.home, ...words: readonly string[]): Promise<void> {
-    this.server = new Server(path, { words });
+    await this.startAs({ words }, path);
+  }
+
+  async startAs(start: Start, path: string = this.home): Promise<void> {
+    this.server = new Server(path, start);
     this.#scope.after(() => this.#end());
     await this.server.record({ event: "ready" });
   }

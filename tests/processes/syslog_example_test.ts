@@ -9,7 +9,8 @@ import { parse } from "../../examples/syslog/parse.ts";
 import { syslogFrames } from "../../examples/syslog/framing.ts";
 import { parseEndpoint } from "../../runtime/core/endpoint.ts";
 import { folder } from "../folder.ts";
-import { dial } from "./peers.ts";
+import { until } from "../until.ts";
+import { dial, join as correspond } from "./peers.ts";
 import { lacks, shell } from "./programs.ts";
 import { serve, Server } from "./server.ts";
 
@@ -60,9 +61,53 @@ describe("examples/syslog", () => {
         await shell(t, root, "logger -u examples/syslog/log.sock -t shop from this machine");
         await log("from this machine", { facility: "user" });
       }
+      await shell(t, root, `logger ${to("tcp")} --tcp -p user.debug quiet`);
+      const path = join(root, "examples/syslog/messages.log");
+      const quiet = (): Record<string, unknown> | undefined =>
+        readFileSync(path, "utf8").split("\n").slice(0, -1).map((line) => JSON.parse(line))
+          .find((line) => line["text"] === "quiet");
+      await until("a debug message in the file", () => quiet() !== undefined);
+      assert.equal(quiet()!["level"], "debug");
       await server.stop();
     },
   );
+
+  test("examples/syslog takes garbage, huge messages and messages in pieces, and serves on", async (t) => {
+    const { server } = await example(t);
+    const tcp = server.endpoint("syslogd", "tcp");
+    const udp = await correspond(t);
+    const texts = (): unknown[] => server.all({ event: "log" }).map(({ text }) => text);
+    const random = Uint8Array.from({ length: 100_000 }, (_, n) => (n * 7919 + (n >> 3)) & 0xff);
+    const whole: (string | Uint8Array)[] = [
+      random,
+      "A".repeat(200_000),
+      "99999999999 <13>counted and huge",
+      "5x <13>no number",
+      "20 <13>short",
+    ];
+    for (const bytes of whole) {
+      const peer = await dial(t, tcp);
+      peer.send(bytes);
+      peer.end();
+      await peer.over();
+    }
+    await udp.send(random.subarray(0, 1400), server.endpoint("syslogd", "udp"));
+    await udp.send("<13>Oct 11 22:14:15 h t: by datagram\n", server.endpoint("syslogd", "udp"));
+    const peer = await dial(t, tcp);
+    const message = "<13>Oct 11 22:14:15 h t: in pieces, é";
+    const size = new TextEncoder().encode(message).length;
+    for (const byte of new TextEncoder().encode(`${size} ${message}<13>then a line\n`)) {
+      peer.send(Uint8Array.of(byte));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await server.record({ event: "log", text: "then a line" });
+    await server.record({ event: "log", text: "by datagram" });
+    peer.end();
+    await peer.over();
+    assert.ok(texts().includes("in pieces, é"), String(texts().slice(-3)));
+    assert.ok(!texts().some((text) => /^(counted and huge|no number|short)/.test(String(text))));
+    await server.stop();
+  });
 
   test("examples/syslog/service.json logs to it, with its fields", async (t) => {
     const { home, server } = await example(t);
@@ -120,6 +165,12 @@ describe("examples/syslog", () => {
         text: "An event",
       },
     );
+    assert.deepEqual(of('<34>1 - - - - - [__proto__ a="b"][c __proto__="d"] x'), {
+      facility: "auth",
+      severity: 2,
+      data: JSON.parse('{ "__proto__": { "a": "b" }, "c": { "__proto__": "d" } }'),
+      text: "x",
+    });
     assert.deepEqual(of("<34>Oct 11 22:14:15 mymachine su[7]: 'su root' failed\n"), {
       facility: "auth",
       severity: 2,

@@ -1,8 +1,14 @@
 /** The journald sink against a stand-in for journald's socket, read back field by field. */
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
+import process from "node:process";
+import { createInterface } from "node:readline";
 import { describe, test, type TestContext } from "node:test";
 import { loadAdapter } from "../../adapters/mod.ts";
+import type { Adapter } from "../../runtime/core/contract.ts";
 import type { LogRecord, Sink } from "../../runtime/core/record.ts";
 import { journalEntry } from "../../runtime/sinks/journald/native.ts";
 import { checkSink, openSinks, probeSink } from "../../runtime/sinks/mod.ts";
@@ -136,6 +142,152 @@ test("journald: 10000 records arrive in order, each field by field", { skip }, a
   });
   assert.equal(sink.dropped!(), 0);
 });
+
+/** A journald that takes files, too: what it gets, it tells as a line of JSON, when it is told to go. */
+const TAKER = `
+import base64, fcntl, json, os, socket, sys
+taker = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+taker.bind(sys.argv[1])
+print(json.dumps("bound"), flush=True)
+sys.stdin.readline()
+while True:
+    data, files, flags, _ = socket.recv_fds(taker, 1 << 20, 2)
+    told = {"payload": len(data), "files": len(files), "seals": 0}
+    if files:
+        told["seals"] = fcntl.fcntl(files[0], fcntl.F_GET_SEALS)
+        size = os.fstat(files[0]).st_size
+        data = os.pread(files[0], size, 0)
+        try:
+            os.pwrite(files[0], b"x", 0)
+        except OSError as error:
+            told["refused"] = os.strerror(error.errno)
+    for each in files:
+        os.close(each)
+    told["data"] = base64.b64encode(data).decode()
+    print(json.dumps(told), flush=True)
+`;
+
+interface Taken {
+  readonly payload: number;
+  readonly files: number;
+  readonly seals: number;
+  readonly refused?: string;
+  readonly data: string;
+}
+
+class Taker {
+  readonly taken: Taken[] = [];
+  readonly #child: ChildProcessWithoutNullStreams;
+  #bound = false;
+
+  constructor(t: TestContext, path: string) {
+    this.#child = spawn("python3", ["-c", TAKER, path]);
+    const ended = new Promise((resolve) => this.#child.once("close", resolve));
+    t.after(async () => {
+      this.#child.kill("SIGKILL");
+      await ended;
+    });
+    this.#child.stderr.pipe(process.stderr);
+    createInterface({ input: this.#child.stdout }).on("line", (line) => {
+      const told = JSON.parse(line) as Taken | "bound";
+      if (told === "bound") this.#bound = true;
+      else this.taken.push(told);
+    });
+  }
+
+  async bound(): Promise<void> {
+    await until("a taker", () => this.#bound);
+  }
+
+  go(): void {
+    this.#child.stdin.write("go\n");
+  }
+
+  /** The fields of entry `index`. */
+  fields(index: number): Map<string, string> {
+    return parseEntry(new Uint8Array(Buffer.from(this.taken[index]!.data, "base64")));
+  }
+}
+
+const { descriptors } = adapter.features;
+const noFiles = skip || (descriptors === true ? false : descriptors.reason);
+
+test("journald gets what is larger than a datagram whole, as a sealed file", {
+  skip: noFiles,
+}, async (t) => {
+  const path = join(folder(t, {}), "socket");
+  const taker = new Taker(t, path);
+  await taker.bound();
+  const sink = await open(t, { path, queueBytes: "64MiB" });
+  const before = readdirSync("/proc/self/fd").length;
+  // 212,960 bytes are what one datagram carries here; its queue holds ten or eleven.
+  const text = (n: number): string =>
+    n % 3 === 0 ? `n ${n}` : n % 3 === 1 ? "line\n".repeat(60_000) : "é".repeat(500_000);
+  const count = 36;
+  for (let n = 0; n < count; n++) sink.write(record({ n, user: "ada", text: text(n) }));
+  await new Promise((resolve) => setImmediate(resolve));
+  taker.go();
+  await sink.flush!();
+  await until(
+    () => `${count} entries, of ${taker.taken.length}`,
+    () => taker.taken.length === count,
+  );
+  taker.taken.forEach(({ payload, files, seals, refused }, n) => {
+    const large = n % 3 !== 0;
+    assert.deepEqual(
+      [files, seals, refused],
+      large ? [1, 0xf, "Operation not permitted"] : [0, 0, undefined],
+    );
+    assert.equal(payload > 0, !large, "a file comes with nothing else");
+    const fields = taker.fields(n);
+    assert.deepEqual(
+      [fields.get("PORTICO_N"), fields.get("PORTICO_USER"), fields.get("PORTICO_CUT")],
+      [String(n), "ada", undefined],
+    );
+    assert.ok(fields.get("PORTICO_TEXT") === text(n), `the text of entry ${n}`);
+  });
+  assert.equal(sink.dropped!(), 0);
+  assert.ok(readdirSync("/proc/self/fd").length <= before + 1, "no file is left open");
+});
+
+test("journald gets at most maxSize, also as a file", { skip: noFiles }, async (t) => {
+  const path = join(folder(t, {}), "socket");
+  const taker = new Taker(t, path);
+  await taker.bound();
+  taker.go();
+  const sink = await open(t, { path, maxSize: "300KiB" });
+  sink.write(record({ text: "x".repeat(1_000_000) }));
+  await until("the entry", () => taker.taken.length === 1);
+  assert.equal(taker.taken[0]!.files, 1);
+  const size = Buffer.from(taker.taken[0]!.data, "base64").length;
+  assert.ok(size <= 300 * 1024 && size > 290 * 1024, `${size}`);
+  assert.ok(taker.fields(0).get("PORTICO_TEXT")!.endsWith(MARK));
+});
+
+test(
+  "journald gets what fits a datagram where descriptors cannot be passed",
+  { skip },
+  async (t) => {
+    const path = join(folder(t, {}), "socket");
+    const entries = await journal(t, path);
+    const features = { ...adapter.features, descriptors: { reason: "there is no FFI" } };
+    const dial: Adapter["dial"] = async (to, table) =>
+      Object.assign(await adapter.dial(to, table), { offerSealed: undefined });
+    const check = checkSink({ type: "journald", options: { path } });
+    assert.ok("options" in check);
+    const plan = { name: "j", type: "journald", level: "debug", options: check.options } as const;
+    const host = { adapter: { ...adapter, features, dial }, warn() {} };
+    const { sink } = (await openSinks([plan], host))[0]!;
+    t.after(() => sink.close!());
+    sink.write(record({ n: 1, text: "x".repeat(1_000_000) }));
+    await until("the entry", () => entries.length === 1);
+    const [fields] = entries;
+    assert.equal(fields!.get("PORTICO_N"), "1");
+    assert.match(fields!.get("PORTICO_CUT")!, /PORTICO_TEXT/);
+    assert.ok(fields!.get("PORTICO_TEXT")!.length > 90_000);
+    assert.equal(sink.dropped!(), 0);
+  },
+);
 
 test("journald that comes later, goes and comes back gets all", { skip }, async (t) => {
   const path = join(folder(t, {}), "socket");

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { describe, test } from "node:test";
+import { pathToFileURL } from "node:url";
 import { MemoryAdapter } from "../../adapters/memory/mod.ts";
 import type { Plan } from "../../runtime/core/plan.ts";
 import type { LogRecord } from "../../runtime/core/record.ts";
@@ -9,7 +10,8 @@ import { load } from "../../runtime/manifest/load.ts";
 import { prepare } from "../../runtime/manifest/prepare.ts";
 import { renderProblems } from "../../runtime/manifest/problem.ts";
 import { ManifestError } from "../../runtime/manifest/problem.ts";
-import { type OpenOutlet, openSinks } from "../../runtime/sinks/mod.ts";
+import { type OpenOutlet, openSinks, probeSink } from "../../runtime/sinks/mod.ts";
+import { openModule } from "../../runtime/sinks/module.ts";
 import { folder } from "../folder.ts";
 import { turns } from "../until.ts";
 import { record } from "./record.ts";
@@ -65,6 +67,16 @@ const manifest = (log: unknown, more: object = {}): string =>
   });
 
 describe("defineSink", () => {
+  test("a sink that never opens keeps no server from saying so", async (t) => {
+    const code = 'export default { name: "slow", open: () => new Promise(() => {}) };';
+    const home = folder(t, { "slow.js": code });
+    const module = { url: pathToFileURL(join(home, "slow.js")).href, folder: home };
+    await assert.rejects(openModule(module, "slow", {}, () => {}, 20), {
+      code: "SINK_FAILED",
+      message: "the sink slow cannot be opened: open did not come back within 20 ms",
+    });
+  });
+
   const ways: [string, unknown, object][] = [
     ["a path", { type: "./notes.ts", to: "path" }, {}],
     ["a short name", { type: "short", to: "short" }, { plugins: { short: "./notes.ts" } }],
@@ -196,6 +208,15 @@ await configure({
       message: `LogTape cannot be configured: ${join(home, "tape.ts")} failed: no tape`,
     });
   });
+});
+
+test("a module that would configure LogTape is looked for without opening the sink", (t) => {
+  const home = folder(t, { "tape.ts": "" });
+  const probe = (name: string) =>
+    probeSink({ type: "logtape", options: { category: ["a"], configure: join(home, name) } });
+  assert.equal(probe("tape.ts"), true);
+  const found = probe("no.ts");
+  assert.match(found === true ? "" : found.reason, /ENOENT.*no\.ts/);
 });
 
 interface LogTapeRecord {

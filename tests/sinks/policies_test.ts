@@ -180,8 +180,10 @@ describe("references", () => {
       ...host,
       warn,
     });
-    assert.deepEqual(outlets.map(({ name }) => name), ["one"]);
+    assert.deepEqual(outlets.map(({ name }) => name), ["audit", "one"]);
     assert.equal(told.length, 1);
+    outlets[0]!.sink.write(record({ n: 1 }));
+    assert.equal(outlets[0]!.base.dropped!(), 1, "what it misses is counted");
     assert.match(told[0]!, /^the sink audit is left out: Cannot open \/no\/such\/folder\/a.log/);
   });
 });

@@ -1,87 +1,12 @@
 /** What the syslog sink does when the server is late, leaves, is slow, or is a stream. */
 import assert from "node:assert/strict";
-import { createSocket, type Socket as Gram } from "node:dgram";
-import { once } from "node:events";
-import { createServer, type Server, type Socket } from "node:net";
 import { join } from "node:path";
-import { test, type TestContext } from "node:test";
-import { loadAdapter } from "../../adapters/mod.ts";
-import type { LogRecord, Sink } from "../../runtime/core/record.ts";
-import { checkSink, openSinks, probeSink } from "../../runtime/sinks/mod.ts";
+import { test } from "node:test";
+import { probeSink } from "../../runtime/sinks/mod.ts";
 import { folder } from "../folder.ts";
 import { until, within } from "../until.ts";
-import { parse3164, parse5424, splitAt, splitCounted } from "./parse.ts";
-
-const adapter = await loadAdapter();
-
-function record(n: number, text = "x"): LogRecord {
-  return { time: Date.UTC(2026, 10, 20), level: "info", event: "log", text, n };
-}
-
-async function open(
-  t: TestContext,
-  options: Record<string, unknown>,
-  warnings: string[] = [],
-): Promise<Sink> {
-  const check = checkSink({ type: "syslog", options });
-  assert.ok("options" in check, JSON.stringify(check));
-  const host = { adapter, warn: (text: string) => void warnings.push(text) };
-  const plan = { name: "s", type: "syslog", level: "debug", options: check.options } as const;
-  const { sink } = (await openSinks([plan], host))[0]!;
-  t.after(() => sink.close!());
-  return sink;
-}
-
-/** A server of streams that keeps what it is sent, by connection. */
-class Collector {
-  readonly server: Server;
-  readonly sockets: Socket[] = [];
-  readonly chunks: Uint8Array[][] = [];
-
-  constructor(t: TestContext, reading = true) {
-    this.server = createServer({ allowHalfOpen: true }, (socket) => {
-      const chunks: Uint8Array[] = [];
-      this.sockets.push(socket);
-      this.chunks.push(chunks);
-      socket.on("error", () => {});
-      if (!reading) return void socket.pause();
-      socket.on("data", (chunk: Uint8Array) => chunks.push(chunk));
-      socket.on("end", () => socket.end());
-    });
-    t.after(() => {
-      for (const socket of this.sockets) socket.destroy();
-      this.server.close();
-    });
-  }
-
-  async listen(at: { port: number; host: string } | { path: string }): Promise<this> {
-    this.server.listen(at);
-    await once(this.server, "listening");
-    return this;
-  }
-
-  get port(): number {
-    return (this.server.address() as { port: number }).port;
-  }
-
-  bytes(connection: number): Uint8Array {
-    return new Uint8Array(Buffer.concat(this.chunks[connection] ?? []));
-  }
-}
-
-const anyPort = { port: 0, host: "127.0.0.1" };
-
-const numberIn = (bytes: Uint8Array): number =>
-  Number(parse5424(bytes).params.find(([name]) => name === "n")?.[1]);
-
-async function bindUdp(port: number): Promise<{ socket: Gram; received: Uint8Array[] }> {
-  const socket = createSocket("udp4");
-  const received: Uint8Array[] = [];
-  socket.on("message", (bytes: Uint8Array) => received.push(bytes));
-  socket.bind(port, "127.0.0.1");
-  await once(socket, "listening");
-  return { socket, received };
-}
+import { anyPort, bindUdp, Collector, numberIn, open, record } from "./collector.ts";
+import { parse3164, splitAt, splitCounted } from "./parse.ts";
 
 test("over UDP nothing is lost while nobody is there, and nobody is told twice", async (t) => {
   const first = await bindUdp(0);
@@ -200,6 +125,8 @@ test("what no server can mend stops the start: a file that is missing or is no c
   await assert.rejects(open(t, { to: `unix:/${"x".repeat(120)}` }), { code: "ENAMETOOLONG" });
   const found = probeSink({ type: "syslog", options: tls(join(home, "no.pem")) });
   assert.ok(found !== true && /ENOENT/.test(found.reason));
+  const long = probeSink({ type: "syslog", options: { to: `unix:/${"x".repeat(120)}` } });
+  assert.match(long === true ? "" : long.reason, /has 121 bytes, and the kernel takes 107/);
   const socket = probeSink({ type: "syslog", options: { to: `unix:${home}/not.pem` } });
   assert.ok(socket !== true && /is no socket/.test(socket.reason));
 });

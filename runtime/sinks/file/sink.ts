@@ -1,7 +1,8 @@
-import type { LogRecord, Sink } from "../../core/record.ts";
+import type { Sink } from "../../core/record.ts";
 import { jsonLine } from "../line.ts";
 import { lineSink, notice } from "../lines.ts";
 import { textLine } from "../text.ts";
+import { TextBuffer } from "../text-buffer.ts";
 import { Writer } from "../writer.ts";
 import { LogFile, type LogFileInput } from "./target.ts";
 
@@ -26,8 +27,12 @@ interface Opened {
  * @throws PorticoError ENOENT, EACCES … when the file cannot be opened.
  */
 export function openFile(options: FileOptions, warn: (message: string) => void): Sink {
-  const line: (record: LogRecord) => string = options.format === "json" ? jsonLine : textLine;
-  const say = (message: string): string => line(notice(Date.now(), message));
+  const line = options.format === "json" ? jsonLine : textLine;
+  const say = (message: string): Uint8Array => {
+    const out = new TextBuffer();
+    line(notice(Date.now(), message), out);
+    return out.bytes;
+  };
   const open = (): Opened => {
     const file = new LogFile({ ...options, say, warn });
     const writer = new Writer(file);

@@ -1,17 +1,20 @@
 /** One log file that is written to: how large it may become, and what happens when it is gone. */
 import {
   closeSync,
+  constants,
+  existsSync,
   fchmodSync,
   fstatSync,
   openSync,
   readSync,
-  renameSync,
   type Stats,
   statSync,
 } from "node:fs";
 import { type Code, codeOf, messageOf, PorticoError } from "../../core/errors.ts";
+import { piece } from "../pipe.ts";
 import type { Target } from "../writer.ts";
-import { Archive, archiveName, periodOf, type Rotation } from "./rotation.ts";
+import { follow } from "./link.ts";
+import { Archive, periodOf, type Rotation } from "./rotation.ts";
 
 /** What a file is opened with. */
 export interface LogFileInput {
@@ -23,13 +26,12 @@ export interface LogFileInput {
   readonly warnSize?: number | undefined;
   readonly maxSize?: number | undefined;
   /** A line of the log, from the log itself. */
-  readonly say: (message: string) => string;
+  readonly say: (message: string) => Uint8Array;
   /** For the operator. */
   readonly warn: (message: string) => void;
 }
 
 const LF = 10;
-const ENCODER = new TextEncoder();
 /** Milliseconds that records may wait for others: a write costs as much as many of them. */
 const PATIENCE = 50;
 /** Milliseconds between looks at whether the file is still there. */
@@ -43,6 +45,8 @@ export class LogFile implements Target {
   readonly #archive: Archive | undefined;
   #descriptor = -1;
   #regular = false;
+  /** A pipe, which has no size. */
+  #pipe = false;
   #size = 0;
   /** Others write to it as well. */
   #shared = false;
@@ -60,8 +64,8 @@ export class LogFile implements Target {
 
   /** @throws PorticoError ENOENT, EACCES … */
   constructor(input: LogFileInput) {
-    this.#input = input;
-    const { path, rotate, warn } = input;
+    this.#input = { ...input, path: this.#locate(input.path) };
+    const { path, rotate, warn } = this.#input;
     this.#open();
     if (rotate === undefined || !this.#regular) return;
     this.#archive = new Archive(path, rotate, warn);
@@ -78,6 +82,7 @@ export class LogFile implements Target {
   }
 
   admit(bytes: Uint8Array): { readonly bytes: Uint8Array; readonly taken: number } {
+    if (this.#pipe) return piece(bytes);
     const now = Date.now();
     if (this.#regular && now - this.#looked >= LOOK) this.#look(now);
     if (this.#due(now, lineAt(bytes))) this.#rotate(now);
@@ -93,12 +98,12 @@ export class LogFile implements Target {
       if (!this.#full) {
         const text = `${path} has reached its maxSize: nothing more is written to it`;
         warn(text);
-        out = joined(out, ENCODER.encode(say(text)));
+        out = joined(out, say(text));
       }
       this.#full = true;
     } else if (warns) {
       this.#warned = true;
-      out = joined(out, ENCODER.encode(say(`${path} has reached its warnSize`)));
+      out = joined(out, say(`${path} has reached its warnSize`));
     }
     if (this.#torn) out = joined(Uint8Array.of(LF), out);
     this.#torn = false;
@@ -126,26 +131,34 @@ export class LogFile implements Target {
 
   /** Resolves when what was put aside is compressed. */
   async settled(): Promise<void> {
-    await this.#archive?.idle();
+    await this.#archive?.close(this.#shared);
   }
 
-  #open(): void {
-    const { path } = this.#input;
+  #locate(path: string): string {
     try {
-      this.#begin(this.#make());
+      return follow(path);
     } catch (error) {
-      const code: Code = codeOf(error) ?? "SINK_FAILED";
-      throw new PorticoError(code, `Cannot open ${path} as a log file: ${messageOf(error)}`, {
-        cause: error,
-        side: "config",
-      });
+      throw failure(path, error);
     }
   }
 
-  /** `mode` is that of a file which is made here, whatever the umask. */
+  #open(): void {
+    try {
+      this.#begin(this.#make());
+    } catch (error) {
+      throw failure(this.#input.path, error);
+    }
+  }
+
+  /**
+   * `mode` is that of a file which is made here, whatever the umask. A named pipe is opened for reading as
+   * well, as syslogd does: so it is there without a reader, and after one has left.
+   */
   #make(): number {
     const { path, mode } = this.#input;
-    if (mode !== undefined && statSync(path, { throwIfNoEntry: false }) === undefined) {
+    const stats = statSync(path, { throwIfNoEntry: false });
+    if (stats?.isFIFO()) return openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
+    if (mode !== undefined && stats === undefined) {
       const made = openSync(path, "a", mode);
       fchmodSync(made, mode);
       return made;
@@ -159,6 +172,7 @@ export class LogFile implements Target {
     this.close();
     this.#descriptor = descriptor;
     this.#regular = stats.isFile();
+    this.#pipe = stats.isFIFO();
     this.#size = this.#regular ? stats.size : 0;
     this.#torn = this.#size > 0 && lastByte(path, stats) !== LF;
     this.#warned = this.#full = false;
@@ -169,12 +183,12 @@ export class LogFile implements Target {
   /** What others have written counts, or cut off. A file that has been removed, alone or with its folder, is made anew as soon as that is possible. */
   #look(now: number): void {
     const { nlink, size } = fstatSync(this.#descriptor);
-    if (nlink === 0) {
+    const { path, rotate, warn } = this.#input;
+    if (nlink === 0 || (rotate !== undefined && !this.#isHere())) {
+      // Another server may have put it aside, as a successor does, and compressed it.
+      const removed = nlink === 0 && (rotate === undefined || !existsSync(path));
       this.#open();
-      this.#input.warn(`${this.#input.path} was removed; it was made anew`);
-    } else if (this.#input.rotate !== undefined && !this.#isHere()) {
-      // Another server has put it aside, as a successor may.
-      this.#open();
+      if (removed) warn(`${path} was removed; it was made anew`);
     } else {
       this.#shared ||= size > this.#size;
       this.#size = size;
@@ -198,11 +212,12 @@ export class LogFile implements Target {
   #rotate(now: number): void {
     const { path, warn } = this.#input;
     try {
-      if (this.#isHere()) renameSync(path, archiveName(path, now));
+      if (this.#isHere()) this.#archive?.putAside(now);
     } catch (error) {
       this.#rest = now + RETRY;
       return warn(`cannot rotate ${path}: ${messageOf(error)}; it grows`);
     }
+    this.#shared ||= fstatSync(this.#descriptor).size > this.#size;
     this.#open();
     this.#archive?.tend();
   }
@@ -218,6 +233,12 @@ export class LogFile implements Target {
     if (this.#size + bytes.length <= limit) return bytes.length;
     return within(bytes, limit - this.#size) || lineAt(bytes);
   }
+}
+
+function failure(path: string, cause: unknown): PorticoError {
+  const code: Code = codeOf(cause) ?? "SINK_FAILED";
+  const text = `Cannot open ${path} as a log file: ${messageOf(cause)}`;
+  return new PorticoError(code, text, { cause, side: "config" });
 }
 
 /** The length of the whole lines that fit into `room`. */
@@ -244,8 +265,8 @@ function joined(first: Uint8Array, second: Uint8Array): Uint8Array {
   return all;
 }
 
-/** The last byte of a file; a LF where it may not be read. */
-function lastByte(path: string, { size }: Stats): number {
+/** The last byte of a file; a LF where it may not be read, or is not there any more. */
+function lastByte(path: string, { size, ino }: Stats): number {
   let descriptor: number;
   try {
     descriptor = openSync(path, "r");
@@ -253,6 +274,7 @@ function lastByte(path: string, { size }: Stats): number {
     return LF;
   }
   try {
+    if (fstatSync(descriptor).ino !== ino) return LF;
     const byte = new Uint8Array(1);
     return readSync(descriptor, byte, 0, 1, size - 1) === 1 ? byte[0]! : LF;
   } finally {

@@ -1,10 +1,11 @@
-import { accessSync, constants, existsSync } from "node:fs";
+import { accessSync, constants, statSync } from "node:fs";
 import { dirname } from "node:path";
 import * as v from "valibot";
 import type { Support } from "../../core/contract.ts";
 import { messageOf } from "../../core/errors.ts";
 import { count, entry, flag, size, strict } from "../../manifest/fields.ts";
 import type { SinkType } from "../types.ts";
+import { follow } from "./link.ts";
 import type { FileOptions } from "./sink.ts";
 
 const PATH = "the path of the log file, relative to the manifest";
@@ -75,9 +76,12 @@ export const FILE: SinkType = {
 
 function canAppend(path: string): Support {
   try {
-    const { W_OK } = constants;
-    if (existsSync(path)) accessSync(path, W_OK);
-    else accessSync(dirname(path), W_OK);
+    const { W_OK, X_OK } = constants;
+    const stats = statSync(path, { throwIfNoEntry: false });
+    if (stats?.isDirectory()) throw new Error(`${path} is a folder`);
+    if (stats?.isSocket()) throw new Error(`${path} is a socket`);
+    if (stats !== undefined) accessSync(path, W_OK);
+    else accessSync(dirname(follow(path)), W_OK | X_OK);
     return true;
   } catch (error) {
     return { reason: messageOf(error), remedy: "name a file in a folder that can be written" };

@@ -10,11 +10,10 @@ const facilities = Object.keys(FACILITIES) as (keyof typeof FACILITIES)[];
 const FACILITY = `a facility: ${facilities.join(", ")}`;
 const APP_NAME = "1 to 48 printable ASCII characters without spaces";
 const PATH = "the path of journald's socket; /run/systemd/journal/socket when silent";
-/** The kernel's default for the largest Unix datagram is 212,960 bytes. */
-const SIZE: number = 192 * 1024;
+const SIZE: number = 4 * 1024 * 1024;
 const LEAST = 1024;
 const MAX_SIZE =
-  `a size from 1KiB: in larger entries the longest values are cut; 192KiB when silent, which is near the kernel's own limit`;
+  `a size from 1KiB: in larger entries the longest values are cut; 4MiB when silent, and never more than 192KiB where descriptors cannot be passed`;
 
 /** The options of a `journald` sink. */
 export const OPTIONS = strict('{ "type": "journald" }', {

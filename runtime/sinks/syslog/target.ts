@@ -23,8 +23,14 @@ export function parseTarget(text: string): NamedEndpoint {
   if ("port" in endpoint && (endpoint.port === 0 || endpoint.host === "*")) {
     throw new SyntaxError("a host and a port are needed to send to, as in udp://127.0.0.1:514");
   }
+  if ("host" in endpoint && !HOST.test(endpoint.host)) {
+    throw new SyntaxError("a host is a name of letters, digits, - and . or an address");
+  }
   return endpoint;
 }
+
+/** Names as they are met, with `_`, and addresses with a zone: fe80::1%eth0. */
+const HOST = /^[\w.:%-]+$/;
 
 /** What is wrong with an address, as what would be right; undefined for one that can be used. */
 export function wrongTarget(text: string): string | undefined {

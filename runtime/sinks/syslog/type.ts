@@ -1,6 +1,7 @@
 import { accessSync, constants, statSync } from "node:fs";
 import type { Support } from "../../core/contract.ts";
 import { messageOf } from "../../core/errors.ts";
+import { checkLength } from "../link/datagram.ts";
 import type { SinkType } from "../types.ts";
 import { OPTIONS, type SyslogOptions } from "./options.ts";
 import { parseTarget } from "./target.ts";
@@ -33,7 +34,9 @@ export const SYSLOG: SinkType = {
         if (readable !== true) return readable;
       }
     }
-    if (!("path" in endpoint) || endpoint.path.startsWith("@")) return true;
+    if (!("path" in endpoint)) return true;
+    const short = probe(() => checkLength(endpoint.path), "name a shorter one");
+    if (short !== true || endpoint.path.startsWith("@")) return short;
     return probe(() => {
       if (!statSync(endpoint.path).isSocket()) throw new Error(`${endpoint.path} is no socket`);
       accessSync(endpoint.path, constants.W_OK);

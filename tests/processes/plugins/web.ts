@@ -51,6 +51,16 @@ export default definePlugin({
             });
             return new Response(body, { headers: { "content-type": "text/event-stream" } });
           }
+          case "/endless": {
+            let timer: ReturnType<typeof setInterval>;
+            const body = new ReadableStream({
+              start(controller) {
+                timer = setInterval(() => controller.enqueue(new Uint8Array(10)), 20);
+              },
+              cancel: () => clearInterval(timer),
+            });
+            return new Response(body, { headers: { "transfer-encoding": "chunked" } });
+          }
           case "/echo":
             return new Response(await request.text());
         }

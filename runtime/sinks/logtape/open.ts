@@ -1,17 +1,12 @@
 import { pathToFileURL } from "node:url";
-import { messageOf, PorticoError } from "../core/errors.ts";
-import type { Level, LogRecord, Sink } from "../core/record.ts";
-import { describe } from "./words.ts";
-
-/** The options of a `logtape` sink. */
-export interface LogTapeOptions {
-  readonly category: readonly string[];
-  /** The path of a module that calls LogTape's `configure`. */
-  readonly configure?: string;
-}
+import { messageOf, PorticoError } from "../../core/errors.ts";
+import type { Level, LogRecord, Sink } from "../../core/record.ts";
+import { importModule } from "../../manifest/module.ts";
+import { describe } from "../words.ts";
+import { INSTALL, type LogTapeOptions, PACKAGE } from "./type.ts";
 
 /** What is used of LogTape. */
-type LogTape = Pick<typeof import("@logtape/logtape"), "getConfig" | "getLogger">;
+type LogTape = Pick<typeof import("@logtape/logtape"), "getConfig" | "getLogger" | "reset">;
 type Logger = ReturnType<LogTape["getLogger"]>;
 
 const LEVEL = {
@@ -21,9 +16,14 @@ const LEVEL = {
   error: "error",
 } as const satisfies Record<Level, string>;
 
+/** Sinks of a module that has configured LogTape, by its path; and how often one has been run. */
+const users = new Map<string, number>();
+let runs = 0;
+
 /**
  * Hands records to LogTape: to the logger of `category` with the service's name behind it. The message
- * is the words for people, the properties are the record's fields.
+ * is the words for people, the properties are the record's fields. What `configure` has set up ends with
+ * the last sink that uses it: sinks of LogTape that hold records back write them then.
  *
  * @throws PorticoError SINK_FAILED when LogTape is not installed, or its configuration fails.
  */
@@ -31,7 +31,7 @@ export async function openLogTape(
   { category, configure }: LogTapeOptions,
   warn: (message: string) => void,
 ): Promise<Sink> {
-  const { getConfig, getLogger } = await load();
+  const { getConfig, getLogger, reset } = await load();
   if (configure !== undefined) await runConfiguration(configure);
   if (getConfig() === null) {
     warn(
@@ -59,6 +59,17 @@ export async function openLogTape(
         properties: properties satisfies Omit<LogRecord, "time" | "level">,
       });
     },
+    async close() {
+      if (configure === undefined) return;
+      const left = users.get(configure)! - 1;
+      users.set(configure, left);
+      if (left > 0) return;
+      try {
+        await reset();
+      } catch (error) {
+        warn(`LogTape did not end well: ${messageOf(error)}`);
+      }
+    },
   };
 }
 
@@ -68,22 +79,28 @@ async function load(): Promise<LogTape> {
   } catch (error) {
     throw new PorticoError(
       "SINK_FAILED",
-      `the sink logtape needs the package @logtape/logtape, which is not installed: ${
+      `the sink logtape needs the package ${PACKAGE}, which cannot be loaded (${
         messageOf(error).split("\n")[0]
-      }`,
+      }): ${INSTALL}`,
       { side: "config", cause: error },
     );
   }
 }
 
 async function runConfiguration(path: string): Promise<void> {
-  try {
-    await import(pathToFileURL(path).href);
-  } catch (error) {
-    throw new PorticoError(
-      "SINK_FAILED",
-      `LogTape cannot be configured: ${path} failed: ${messageOf(error).split("\n")[0]}`,
-      { side: "config", cause: error },
-    );
+  const used = users.get(path) ?? 0;
+  if (used === 0) {
+    // A module runs once; after a reset, or a failure, it has to run again.
+    const times = runs++;
+    const url = pathToFileURL(path).href;
+    const result = await importModule(url, times === 0 ? undefined : String(times));
+    if (!("module" in result)) {
+      throw new PorticoError(
+        "SINK_FAILED",
+        `LogTape cannot be configured: ${path} failed: ${result.message.split("\n")[0]}`,
+        { side: "config", cause: result.cause },
+      );
+    }
   }
+  users.set(path, used + 1);
 }

@@ -1,0 +1,70 @@
+/**
+ * What is too large for a Unix datagram, as the descriptor of a file in memory that nobody can change
+ * any more: memfd_create(2), and SCM_RIGHTS of unix(7) with an empty datagram.
+ */
+import { sendFailure } from "./failure.ts";
+import { CONTROL, CONTROL_SIZE, Headers, IOVEC_SIZE, NAME_SIZE, writeAddress } from "./inbox.ts";
+import type { Libc } from "./libc.ts";
+import { errnoName, F_ADD_SEALS, F_SEAL_ALL, MSG_DONTWAIT, MSG_NOSIGNAL } from "./linux.ts";
+import { SPACE_BYTES, writeRights } from "./passing.ts";
+import type { Peer } from "./peer.ts";
+
+/** The kernel has no room for it now: the peer's queue is full, or there are too many descriptors. */
+const FULL: ReadonlySet<string> = new Set([
+  "EAGAIN",
+  "EINTR",
+  "ENOBUFS",
+  "ETOOMANYREFS",
+  "EMFILE",
+  "ENFILE",
+  "ENOMEM",
+]);
+
+/** Sends such files to one peer. */
+export class Sealed {
+  readonly #libc: Libc;
+  readonly #peer: Peer;
+  readonly #message: Headers;
+  readonly #control = new Int32Array(new ArrayBuffer(SPACE_BYTES));
+
+  constructor(libc: Libc, peer: Peer) {
+    this.#libc = libc;
+    this.#peer = peer;
+    this.#message = new Headers(libc, 1);
+    const { headers, names, iovecs } = this.#message;
+    names.set(peer.words.subarray(0, (peer.size + 3) >> 2));
+    headers[NAME_SIZE] = peer.size;
+    iovecs[IOVEC_SIZE] = 0;
+    writeAddress(headers, CONTROL, libc.address(new Uint8Array(this.#control.buffer)));
+    headers[CONTROL_SIZE] = SPACE_BYTES;
+  }
+
+  /** See {@link DialedSocket.offerSealed}. */
+  offer(socket: number, bytes: Uint8Array): boolean {
+    const code = this.#send(socket, bytes);
+    if (code >= 0) return true;
+    const name = errnoName(-code);
+    if (FULL.has(name)) return false;
+    throw sendFailure(name, this.#peer);
+  }
+
+  /** Not negative when it has gone out; else an errno, negated. */
+  #send(socket: number, bytes: Uint8Array): number {
+    const file = this.#libc.memory();
+    if (file < 0) return file;
+    try {
+      for (let at = 0; at < bytes.length;) {
+        const count = this.#libc.write(file, bytes.subarray(at));
+        if (count < 0) return count;
+        at += count;
+      }
+      const code = this.#libc.control(file, F_ADD_SEALS, F_SEAL_ALL);
+      if (code < 0) return code;
+      writeRights(this.#control, file);
+      const flags = MSG_DONTWAIT | MSG_NOSIGNAL;
+      return this.#libc.sendMany(socket, this.#message.pointers[0]!, 1, flags);
+    } finally {
+      this.#libc.close(file);
+    }
+  }
+}

@@ -1,0 +1,112 @@
+/** The file sink with logrotate(8) itself: by SIGHUP, and by copytruncate. */
+import assert from "node:assert/strict";
+import { chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, test } from "node:test";
+import { gunzipSync } from "node:zlib";
+import { folder } from "../folder.ts";
+import { until } from "../until.ts";
+import { dial } from "./peers.ts";
+import { lacks, Program } from "./programs.ts";
+import type { Scope } from "./scope.ts";
+import { type Line, pluginPath, serve } from "./server.ts";
+
+function manifest(concurrency: object = { strategy: "async" }): string {
+  const service = {
+    plugin: pluginPath("witness"),
+    listen: "tcp://127.0.0.1:0",
+    options: { form: "obey" },
+    concurrency,
+    log: ["json", { type: "file", path: "a.log" }],
+  };
+  return JSON.stringify({ control: false, services: { a: service } });
+}
+
+async function say(scope: Scope, endpoint: string, line: string): Promise<void> {
+  const peer = await dial(scope, endpoint);
+  peer.send(`${line}\n`);
+  await peer.when("an answer", () => peer.text.endsWith("\n"), 20_000);
+  peer.end();
+  await peer.over();
+}
+
+function records(path: string): Line[] {
+  const packed = `${path}.gz`;
+  const text = existsSync(packed)
+    ? gunzipSync(readFileSync(packed)).toString()
+    : existsSync(path)
+    ? readFileSync(path, "utf8")
+    : "";
+  return text.split("\n").slice(0, -1).map((line) => JSON.parse(line));
+}
+
+/** Runs logrotate once. */
+async function rotate(scope: Scope, home: string, words: string): Promise<void> {
+  const conf = join(home, "conf");
+  writeFileSync(conf, `${join(home, "a.log")} {\n  rotate 9\n${words}\n}\n`);
+  chmodSync(conf, 0o600);
+  const program = new Program(
+    scope,
+    home,
+    "logrotate",
+    "--force",
+    "--state",
+    join(home, "state"),
+    conf,
+  );
+  program.end();
+  await program.ended();
+  assert.equal(program.code, 0, program.errors);
+}
+
+describe("logrotate", { skip: lacks("logrotate") }, () => {
+  for (const strategy of ["async", "processes"] as const) {
+    test(`${strategy}: with SIGHUP and compression it loses and tears nothing under load`, async (t) => {
+      const home = folder(t, { "portico.json": manifest({ strategy }) });
+      const server = await serve(t, home);
+      const endpoint = server.endpoint("a", "tcp");
+      let going = true;
+      const load = Array.from({ length: 4 }, async () => {
+        while (going) await say(t, endpoint, "log 50");
+      });
+      const words = [
+        "compress",
+        "delaycompress",
+        "create 0640",
+        "postrotate",
+        `  kill -HUP ${server.pid}`,
+        "endscript",
+      ];
+      for (let turn = 1; turn <= 4; turn++) {
+        const before = server.records.length;
+        await until("some records", () => server.records.length > before + 200);
+        await rotate(t, home, words.map((word) => `  ${word}`).join("\n"));
+        await server.count(turn, { event: "reload" });
+      }
+      going = false;
+      await Promise.all(load);
+      await server.stop();
+      const path = join(home, "a.log");
+      const parts = [4, 3, 2, 1].map((n) => records(`${path}.${n}`));
+      for (const part of parts) assert.ok(part.length > 100, `${part.length} records in a part`);
+      assert.ok(existsSync(`${path}.2.gz`));
+      assert.deepEqual([...parts.flat(), ...records(path)], server.records);
+      assert.equal(server.errors, "");
+    });
+  }
+
+  test("after copytruncate lines go on at the beginning of the file", async (t) => {
+    const home = folder(t, { "portico.json": manifest() });
+    const server = await serve(t, home);
+    const endpoint = server.endpoint("a", "tcp");
+    await say(t, endpoint, "log 50");
+    const path = join(home, "a.log");
+    await until("the close", () => records(path).at(-1)?.event === "close");
+    const before = server.records.length;
+    await rotate(t, home, "  copytruncate");
+    await say(t, endpoint, "log 50");
+    await server.stop();
+    assert.deepEqual(records(`${path}.1`), server.records.slice(0, before));
+    assert.deepEqual(records(path), server.records.slice(before));
+  });
+});
