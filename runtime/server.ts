@@ -8,7 +8,7 @@ import { closeEstate, deal, type Estate, type Sockets } from "./estate.ts";
 import { describeLack, lacking } from "./lack.ts";
 import { STRATEGIES } from "./strategies/mod.ts";
 import type { Host, ReadyService } from "./strategies/strategy.ts";
-import { inService, nameOf, printOf, statusOf, type Tenant } from "./tenant.ts";
+import { inService, nameOf, printOf, statusOf, type Tenant, textsOf } from "./tenant.ts";
 
 export { describeLack, lacking } from "./lack.ts";
 export type { ReadyService } from "./strategies/strategy.ts";
@@ -87,9 +87,8 @@ export class Server {
       unchanged: [...stay],
     };
     const estate: Estate = new Map();
-    if (changed.length > 0) {
-      for (const [name, { running }] of leave) estate.set(name, await running.duplicates());
-    }
+    const lenders = changed.length > 0 ? leave : [];
+    for (const [name, { running }] of lenders) estate.set(name, await running.duplicates());
     const fresh = new Map<string, Tenant>();
     const closing: Promise<void>[] = [];
     await this.#handOver(estate, changed, async (dealt) => {
@@ -102,8 +101,8 @@ export class Server {
       for (const [name, tenant] of leave) {
         this.#tenants.delete(name);
         // What nobody has taken over is closed for good.
-        const texts = tenant.ready.plan.listen.map(({ text }) => text);
-        closing.push(tenant.running.forsake([...estate.get(name)?.keys() ?? texts]));
+        const texts = estate.get(name)?.keys() ?? textsOf(tenant.ready);
+        closing.push(tenant.running.forsake([...texts]));
         void this.#leave(tenant, true);
       }
       for (const [name, tenant] of fresh) this.#tenants.set(name, tenant);
@@ -140,8 +139,7 @@ export class Server {
   /** Ends what has begun; those who had the sockets before go on with them. */
   async #undo(begun: ReadonlyMap<string, Tenant>): Promise<void> {
     await Promise.all([...begun.values()].map(async ({ ready, running, inherited }) => {
-      const texts = ready.plan.listen.map(({ text }) => text);
-      await running.forsake(texts.filter((text) => !inherited.has(text)));
+      await running.forsake(textsOf(ready).filter((text) => !inherited.has(text)));
       await running.stop(0, true);
     }));
   }
@@ -198,19 +196,21 @@ export class Server {
     }
   }
 
+  /** See {@link RunningService.cede}. */
+  async cede(): Promise<void> {
+    await Promise.all([...this.#tenants.values()].map(({ running }) => running.cede()));
+  }
+
   /** The service of this name, or all. @throws PorticoError USAGE when there is none of this name. */
   #chosen(name: string | undefined): Tenant[] {
     if (name === undefined) return [...this.#tenants.values()];
     const found = this.#tenants.get(name);
     if (found !== undefined) return [found];
-    if (this.#stopped.has(name)) {
-      const text = `the service ${
-        JSON.stringify(name)
-      } was stopped; restart the server to have it back`;
-      throw new PorticoError("USAGE", text);
-    }
-    const known = [...this.#tenants.keys()].join(", ");
-    throw new PorticoError("USAGE", `there is no service ${JSON.stringify(name)}: ${known}`);
+    const [shown, known] = [JSON.stringify(name), [...this.#tenants.keys()].join(", ")];
+    const text = this.#stopped.has(name)
+      ? `the service ${shown} was stopped; restart the server to have it back`
+      : `there is no service ${shown}: ${known}`;
+    throw new PorticoError("USAGE", text);
   }
 
   async #each(

@@ -30,6 +30,11 @@ export function inService(name: string, error: unknown): unknown {
   });
 }
 
+/** The texts of its endpoints. */
+export function textsOf({ plan }: ReadyService): string[] {
+  return plan.listen.map(({ text }) => text);
+}
+
 /** Of each service; what was replaced, and still has sessions, counts with what came after it. */
 export function statusOf(
   tenants: ReadonlyMap<string, Tenant>,

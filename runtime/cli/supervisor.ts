@@ -220,6 +220,7 @@ export class Supervisor implements Control {
         );
         this.close();
         // Whoever hears that it is done, and asks for more, asks the successor.
+        await server.cede();
         await this.#control?.retire();
         journal.server.emit("info", "reload", { successor: pid, ...(to && { runtime: to }) });
         await notifier.mainPid(pid);

@@ -125,6 +125,10 @@ class Here implements RunningService, Opener {
   /** It has no workers: the supervisor's event loop is its own. */
   measure(): void {}
 
+  cede(): Promise<void> {
+    return this.sockets.shut(true);
+  }
+
   async suspend(): Promise<void> {
     await this.sockets.suspend();
     if (this.#state === "running") this.#state = "suspended";

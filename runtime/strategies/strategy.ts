@@ -65,6 +65,8 @@ export interface RunningService {
   forsake(texts: readonly string[]): Promise<void>;
   /** Accepts no more; newcomers wait in the kernel's queues. Sessions go on. */
   suspend(): Promise<void>;
+  /** A successor accepts from here on, and we do no more; {@link stop} follows, which keeps the sockets. */
+  cede(): Promise<void>;
   /** Accepts again, after {@link suspend} or {@link drain}. */
   resume(): Promise<void>;
   /** {@link suspend}, then waits up to `limit` ms for the sessions to end, and closes the rest. */

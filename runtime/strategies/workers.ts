@@ -135,6 +135,10 @@ class Workers implements RunningService, Opener {
     this.#crew.measure();
   }
 
+  cede(): Promise<void> {
+    return this.#sockets.shut(true);
+  }
+
   async suspend(): Promise<void> {
     await this.#sockets.suspend();
     if (this.#state === "running") this.#state = "suspended";
