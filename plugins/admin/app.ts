@@ -1,5 +1,4 @@
 import { Hono } from "hono";
-import { bodyLimit } from "hono/body-limit";
 import { type Logger, type Operator, PorticoError, type ServerStatus } from "../../runtime/mod.ts";
 import { authorize, type Env, sameOrigin, secure } from "./guard.ts";
 import { asset } from "./assets.ts";
@@ -19,10 +18,18 @@ const TEXT = { "content-type": "text/plain; charset=utf-8" };
 
 /** A body names a service, no more. */
 const BODY_MAX = 16 * 1024;
-const small = bodyLimit({
-  maxSize: BODY_MAX,
-  onError: (c) => c.json({ error: `the body is longer than ${BODY_MAX} bytes` }, 413),
-});
+
+/** A body as text; undefined when it is too long. */
+async function textOf({ body }: Request): Promise<string | undefined> {
+  const decoder = new TextDecoder();
+  let [size, text] = [0, ""];
+  for await (const chunk of body ?? []) {
+    size += chunk.length;
+    if (size > BODY_MAX) return undefined;
+    text += decoder.decode(chunk, { stream: true });
+  }
+  return text + decoder.decode();
+}
 
 const VERBS = ["suspend", "resume", "drain", "reload"] as const;
 
@@ -58,12 +65,15 @@ export function makeApp({ operator, token, service, log }: AppInput): {
   app.get("/peers", (c) => c.json(peers.top()));
   // A HEAD has no body that anybody would end.
   app.get("/records", (c) => streamRecords(c.req.method === "HEAD" ? undefined : operator));
-  app.post("/control/:verb/:service?", sameOrigin, small, async (c) => {
+  app.post("/control/:verb/:service?", sameOrigin, async (c) => {
     const verb = VERBS.find((verb) => verb === c.req.param("verb"));
     if (verb === undefined) return c.json({ error: `a verb is one of ${VERBS.join(", ")}` }, 404);
+    const text = await textOf(c.req.raw);
+    if (text === undefined) {
+      return c.json({ error: `the body is longer than ${BODY_MAX} bytes` }, 413);
+    }
     let named = c.req.param("service");
     if (named === undefined) {
-      const text = await c.req.text();
       try {
         named = (text === "" ? {} : JSON.parse(text) as { service?: string }).service;
       } catch {

@@ -142,6 +142,16 @@ test("controls suspend, resume, drain and reload; not itself", async (t) => {
   assert.equal((await get(endpoint, "/control/resume", post())).status, 200);
   assert.equal((await get(endpoint, "/control/drain/echo", post())).status, 200);
   assert.equal(await state(), "suspended");
+  // As curl -X POST asks, without a body and its length; and with one whose length is not told.
+  const head =
+    "HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nConnection: close\r\n";
+  const chunked = `Transfer-Encoding: chunked\r\n\r\n12\r\n{"service":"echo"}\r\n0\r\n\r\n`;
+  for (const [path, rest] of [["/control/resume/echo", "\r\n"], ["/control/resume", chunked]]) {
+    const bare = await dial(t, endpoint.replace("http:", "tcp:"));
+    bare.send(`POST ${path} ${head}${rest}`);
+    await bare.over();
+    assert.match(bare.text, /^HTTP\/1\.1 200 [^]*"ok":true,"result":\["echo"\]/);
+  }
   const reload = await get(endpoint, "/control/reload", post());
   assert.deepEqual(JSON.parse(reload.text).result.unchanged, ["echo", "admin"]);
   for (
