@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import * as module from "node:module";
 import process from "node:process";
-import { holdHeap } from "./cli/heap.ts";
+import { holdHeap } from "./daemon/heap.ts";
 
 // Compiled code is kept between starts where the runtime can; it has to be asked before the rest is loaded.
 module.enableCompileCache?.();

@@ -1,6 +1,6 @@
 /** What plugins and manifests import as `portico`. */
-export { delimited, fixed, lengthPrefixed } from "./core/codec.ts";
-export type { Codec, Frame } from "./core/codec.ts";
+export { delimited, fixed, lengthPrefixed } from "./core/stream/codec.ts";
+export type { Codec, Frame } from "./core/stream/codec.ts";
 export { Address, kindOf, parseEndpoint } from "./core/endpoint.ts";
 export type { Endpoint, Transport } from "./core/endpoint.ts";
 export { CODES, PorticoError } from "./core/errors.ts";
@@ -26,4 +26,4 @@ export type { Control, ServerStatus, ServiceStatus } from "./control/control.ts"
 export type { Operator } from "./control/operator.ts";
 export { defineManifest } from "./manifest/define.ts";
 export type { Manifest } from "./manifest/schema.ts";
-export { parseDuration, parseSize } from "./manifest/units.ts";
+export { parseDuration, parseSize } from "./values/units.ts";

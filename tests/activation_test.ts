@@ -8,8 +8,8 @@ import { type Found, inheritedFor, listenFds, makeNotifier } from "../runtime/ac
 import type { DatagramSocket } from "../runtime/core/contract.ts";
 import type { Inspected } from "../runtime/core/descriptors.ts";
 import { Address, parseEndpoint } from "../runtime/core/endpoint.ts";
-import { folder } from "./folder.ts";
-import { until } from "./until.ts";
+import { folder } from "./support/folder.ts";
+import { until } from "./support/until.ts";
 
 const adapter = await loadAdapter();
 

@@ -7,11 +7,11 @@ import { join } from "node:path";
 import process from "node:process";
 import { createInterface } from "node:readline";
 import { after, describe, test } from "node:test";
-import { parseCall } from "../runtime/cli/args.ts";
-import { columns } from "../runtime/cli/output.ts";
-import { call, callWith } from "./call.ts";
-import { command, MAIN } from "./command.ts";
-import { folder } from "./folder.ts";
+import { parseCall } from "../runtime/terminal/args.ts";
+import { columns } from "../runtime/terminal/output.ts";
+import { call, callWith } from "./support/call.ts";
+import { command, MAIN } from "./support/command.ts";
+import { folder } from "./support/folder.ts";
 
 const ECHO = { plugin: "echo", listen: "tcp://127.0.0.1:0" };
 

@@ -15,18 +15,18 @@ import process from "node:process";
 import { createInterface } from "node:readline";
 import { after, describe, test, type TestContext } from "node:test";
 import { loadAdapter } from "../adapters/mod.ts";
-import { bytes, span } from "../runtime/cli/status.ts";
+import { bytes, span } from "../runtime/terminal/status.ts";
 import { ask } from "../runtime/control/client.ts";
 import type { Control, ServerStatus, ServiceStatus } from "../runtime/control/control.ts";
 import { checkFolder, controlPlace, defaultPlaces } from "../runtime/control/place.ts";
 import { Refusal } from "../runtime/control/refusal.ts";
 import { LINE_MAX } from "../runtime/control/request.ts";
 import { type ControlSocket, openControl } from "../runtime/control/socket.ts";
-import { newTally } from "../runtime/core/tally.ts";
+import { newTally } from "../runtime/core/admission/tally.ts";
 import { PorticoError } from "../runtime/core/errors.ts";
-import { type Called, callWith } from "./call.ts";
-import { folder } from "./folder.ts";
-import { within } from "./until.ts";
+import { type Called, callWith } from "./support/call.ts";
+import { folder } from "./support/folder.ts";
+import { within } from "./support/until.ts";
 
 const adapter = await loadAdapter();
 

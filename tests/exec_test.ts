@@ -2,12 +2,12 @@ import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import process from "node:process";
 import { test } from "node:test";
-import { folder } from "./folder.ts";
-import { open } from "./hall.ts";
-import { dial, join } from "./processes/peers.ts";
-import { lacks } from "./processes/programs.ts";
-import { adapter } from "./processes/room.ts";
-import { until } from "./until.ts";
+import { folder } from "./support/folder.ts";
+import { open } from "./support/hall.ts";
+import { dial, join } from "./support/peers.ts";
+import { lacks } from "./support/programs.ts";
+import { adapter } from "./support/room.ts";
+import { until } from "./support/until.ts";
 
 const { descriptors } = adapter.features;
 const skip = descriptors === true ? lacks("sh", "cat", "env", "sleep") : descriptors.reason;

@@ -7,9 +7,9 @@ import { loadAdapter } from "../adapters/mod.ts";
 import { PorticoError } from "../runtime/core/errors.ts";
 import type { Identity } from "../runtime/core/plan.ts";
 import { resolveIdentity } from "../runtime/identity/mod.ts";
-import { command } from "./command.ts";
-import { folder } from "./folder.ts";
-import { within } from "./until.ts";
+import { command } from "./support/command.ts";
+import { folder } from "./support/folder.ts";
+import { within } from "./support/until.ts";
 
 const PASSWD = `root:x:0:0:root:/root:/bin/sh
 # a comment

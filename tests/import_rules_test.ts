@@ -79,7 +79,7 @@ const isCommon = (specifier: string): boolean => COMMON.has(specifier);
 const isInside = (specifier: string, folder: string): boolean => specifier.startsWith(`${folder}/`);
 
 /** The one place where the runtime meets the adapters. */
-const JOINT = "runtime/cli/adapter.ts";
+const JOINT = "runtime/adapter.ts";
 
 /** What adapters may know of the core. */
 const KNOWN_TO_ADAPTERS: ReadonlySet<string> = new Set([
@@ -95,7 +95,7 @@ describe("import rules", () => {
     const found = importsOf("tests/import_rules_test.ts");
     assert.ok(found.includes("node:assert/strict") && found.includes("node:fs"));
     assert.ok(importsOf("adapters/mod.ts").includes("adapters/node/mod.ts"), "dynamic ones too");
-    assert.ok(importsOf("runtime/lack.ts").includes("runtime/core/contract.ts"));
+    assert.ok(importsOf("runtime/strategies/lacking.ts").includes("runtime/core/contract.ts"));
   });
 
   test("core imports nothing but core", () => {

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { newDelays } from "../runtime/core/tally.ts";
+import { newDelays } from "../runtime/core/admission/tally.ts";
 import { Lag } from "../runtime/metrics/lag.ts";
-import { until } from "./until.ts";
+import { until } from "./support/until.ts";
 
 const sum = (counts: readonly number[]): number => counts.reduce((sum, count) => sum + count, 0);
 

@@ -11,9 +11,9 @@ import time from "../plugins/time.ts";
 import { FACTOR } from "../plugins/wire.ts";
 import { Address } from "../runtime/core/endpoint.ts";
 import type { Plugin } from "../runtime/core/plugin.ts";
-import type { Settings, Stage } from "./core/stage.ts";
-import { stage } from "./core/stage.ts";
-import { until } from "./until.ts";
+import type { Settings, Stage } from "./support/stage.ts";
+import { stage } from "./support/stage.ts";
+import { until } from "./support/until.ts";
 
 const PLUGINS = { chargen, daytime, discard, echo, qotd, time } as const;
 type Name = keyof typeof PLUGINS;

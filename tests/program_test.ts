@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { test } from "node:test";
 import { commandOn, loadAdapter, type RuntimeName } from "../adapters/mod.ts";
-import { folder } from "./folder.ts";
+import { folder } from "./support/folder.ts";
 
 const NAMES: readonly RuntimeName[] = ["node", "bun", "deno"];
 

@@ -4,11 +4,11 @@ import { createServer, type Server, type Socket } from "node:net";
 import { resolve } from "node:path";
 import process from "node:process";
 import { test, type TestContext } from "node:test";
-import { folder } from "./folder.ts";
-import { type Hall, open } from "./hall.ts";
-import { dial, join } from "./processes/peers.ts";
-import { adapter, correspondent, lacking } from "./processes/room.ts";
-import { until } from "./until.ts";
+import { folder } from "./support/folder.ts";
+import { type Hall, open } from "./support/hall.ts";
+import { dial, join } from "./support/peers.ts";
+import { adapter, correspondent, lacking } from "./support/room.ts";
+import { until } from "./support/until.ts";
 
 const TCP = "tcp://127.0.0.1:0";
 

@@ -13,10 +13,10 @@ import { terminalLines, textLine } from "../runtime/sinks/text.ts";
 import { describe as words } from "../runtime/sinks/words.ts";
 import { TextBuffer } from "../runtime/sinks/text-buffer.ts";
 import { type Target, Writer } from "../runtime/sinks/writer.ts";
-import { command } from "./command.ts";
-import { folder } from "./folder.ts";
+import { command } from "./support/command.ts";
+import { folder } from "./support/folder.ts";
 import { json, lineOf, record, TIME } from "./sinks/record.ts";
-import { until } from "./until.ts";
+import { until } from "./support/until.ts";
 
 const CLOSE = record({
   event: "close",

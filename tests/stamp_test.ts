@@ -4,11 +4,11 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import { pathToFileURL } from "node:url";
-import { watchFiles } from "../runtime/cli/watch.ts";
-import { digest } from "../runtime/manifest/digest.ts";
-import { stampOf } from "../runtime/manifest/stamp.ts";
-import { folder } from "./folder.ts";
-import { until } from "./until.ts";
+import { watchFiles } from "../runtime/daemon/watch.ts";
+import { digest } from "../runtime/values/digest.ts";
+import { stampOf } from "../runtime/modules/stamp.ts";
+import { folder } from "./support/folder.ts";
+import { until } from "./support/until.ts";
 
 const urlOf = (...parts: string[]): string => pathToFileURL(join(...parts)).href;
 

@@ -8,9 +8,9 @@ import { load } from "../manifest/load.ts";
 import { prepare } from "../manifest/prepare.ts";
 import { probeSink } from "../sinks/mod.ts";
 import { STRATEGIES } from "../strategies/mod.ts";
-import { describeScope } from "../strategies/scope.ts";
-import { loadAdapter } from "./adapter.ts";
-import { columns, print, printJson } from "./output.ts";
+import { describeScope } from "../services/scope.ts";
+import { loadAdapter } from "../adapter.ts";
+import { columns, print, printJson } from "../terminal/output.ts";
 
 /** One thing that a service needs, and what stands in its way; nothing when it can be had. */
 interface Finding {

@@ -7,12 +7,12 @@ import type { Adapter } from "../core/contract.ts";
 import { PorticoError } from "../core/errors.ts";
 import { expand } from "../manifest/expand.ts";
 import { find, load } from "../manifest/load.ts";
-import { didYouMean } from "../manifest/nearest.ts";
-import { ManifestError, renderRows, show } from "../manifest/problem.ts";
-import { loadAdapter } from "./adapter.ts";
-import type { CtlCall } from "./args.ts";
-import { print, printJson } from "./output.ts";
-import { renderStatus } from "./status.ts";
+import { didYouMean } from "../values/nearest.ts";
+import { ManifestError, renderRows, show } from "../values/problem.ts";
+import { loadAdapter } from "../adapter.ts";
+import type { CtlCall } from "../terminal/args.ts";
+import { print, printJson } from "../terminal/output.ts";
+import { renderStatus } from "../terminal/status.ts";
 
 /** How long a server may take to say what it is doing, in ms. What it is to do takes its time. */
 const STATUS = 10_000;

@@ -5,9 +5,9 @@ import type { Transport } from "../core/endpoint.ts";
 import { PorticoError } from "../core/errors.ts";
 import { expand } from "../manifest/expand.ts";
 import { STRATEGIES } from "../strategies/mod.ts";
-import { loadAdapter } from "./adapter.ts";
-import { columns, print, printJson } from "./output.ts";
-import { runtime, version } from "./version.ts";
+import { loadAdapter } from "../adapter.ts";
+import { columns, print, printJson } from "../terminal/output.ts";
+import { runtime, version } from "../daemon/version.ts";
 
 /** Whether something can be had, and why not. */
 interface Answer {

@@ -1,7 +1,7 @@
 /** The command: reads the call, loads what it needs and no more. */
-import { parseCall } from "./args.ts";
-import { fail } from "./failure.ts";
-import { print, printJson } from "./output.ts";
+import { parseCall } from "../terminal/args.ts";
+import { fail } from "../terminal/failure.ts";
+import { print, printJson } from "../terminal/output.ts";
 
 /**
  * Runs one call of `portico`.
@@ -25,7 +25,7 @@ export async function main(argv: readonly string[]): Promise<number> {
         await print((await import("./help.ts")).HELP);
         return 0;
       case "version": {
-        const { runtime, version } = await import("./version.ts");
+        const { runtime, version } = await import("../daemon/version.ts");
         const versions = { version: version(), runtime: runtime() };
         await (call.json
           ? printJson(versions)

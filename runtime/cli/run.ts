@@ -13,17 +13,17 @@ import type { Adapter } from "../core/contract.ts";
 import { messageOf } from "../core/errors.ts";
 import { hookError } from "../core/hooks.ts";
 import { errorFields } from "../core/log.ts";
-import { removeFiles } from "../estate.ts";
-import { Server } from "../server.ts";
-import { loadAdapter } from "./adapter.ts";
-import type { RunCall } from "./args.ts";
-import { releaseHeap } from "./heap.ts";
-import { Journal } from "./journal.ts";
-import { Tap } from "./operator.ts";
-import { onSignals } from "./signals.ts";
-import { inherit, isSuccessor, type Predecessor } from "./succession.ts";
-import { read, type Reading, Supervisor } from "./supervisor.ts";
-import { runtime, version } from "./version.ts";
+import { removeFiles } from "../services/handover.ts";
+import { Server } from "../daemon/server.ts";
+import { loadAdapter } from "../adapter.ts";
+import type { RunCall } from "../terminal/args.ts";
+import { releaseHeap } from "../daemon/heap.ts";
+import { Journal } from "../daemon/journal.ts";
+import { Tap } from "../daemon/operator.ts";
+import { onSignals } from "../daemon/signals.ts";
+import { inherit, isSuccessor, type Predecessor } from "../daemon/upgrade.ts";
+import { read, type Reading, Supervisor } from "../daemon/supervisor.ts";
+import { runtime, version } from "../daemon/version.ts";
 
 /**
  * Runs a manifest until a signal, or an operator, ends it.
@@ -67,7 +67,7 @@ async function serve(
   const server = new Server({
     adapter,
     operator: tap,
-    worker: fileURLToPath(new URL("./worker.ts", import.meta.url).href),
+    worker: fileURLToPath(new URL("../worker.ts", import.meta.url).href),
     inherit: async ({ endpoint }) => inheritedFor(endpoint, await adapter.descriptors()),
   });
   const supervisor = new Supervisor(
@@ -116,7 +116,7 @@ async function serve(
     await become(reading, adapter);
     if (watch) {
       // Whoever waits for "ready" may change a file at once.
-      const { watchFiles } = await import("./watch.ts");
+      const { watchFiles } = await import("../daemon/watch.ts");
       unwatch = watchFiles(() => supervisor.files(), reload);
     }
     journal.server.emit("info", "ready", {});
@@ -128,7 +128,7 @@ async function serve(
     await notifier.ready();
     releaseHeap();
     if (stats) {
-      const { showStats } = await import("./stats.ts");
+      const { showStats } = await import("../daemon/stats.ts");
       unshow = showStats(() => server.status());
     }
     if (inetd) void untilIdle(reading, server).then(() => end("idle", false));

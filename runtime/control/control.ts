@@ -1,6 +1,6 @@
 /** What an operator can ask of a server that runs. `portico ctl` asks it over the control socket. */
 import type { StrategyName } from "../core/plan.ts";
-import type { Tally } from "../core/tally.ts";
+import type { Tally } from "../core/admission/tally.ts";
 
 /** The runtimes that a successor can be started on. */
 export type RuntimeName = "node" | "bun" | "deno";

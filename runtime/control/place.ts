@@ -6,7 +6,7 @@ import process from "node:process";
 import { UNIX_PATH_MAX } from "../core/endpoint.ts";
 import type { Plan } from "../core/plan.ts";
 import { messageOf, PorticoError } from "../core/errors.ts";
-import { digest } from "../manifest/digest.ts";
+import { digest } from "../values/digest.ts";
 
 /** The longest name that people are shown of a manifest, in characters. */
 const NAME_MAX = 32;

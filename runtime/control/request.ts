@@ -4,8 +4,8 @@
  * `{"ok":false,"code":"…","message":"…"}`. JSON in UTF-8; the result is that of the verb of `Control`.
  */
 import { PorticoError, toPorticoError } from "../core/errors.ts";
-import { didYouMean } from "../manifest/nearest.ts";
-import { show } from "../manifest/problem.ts";
+import { didYouMean } from "../values/nearest.ts";
+import { show } from "../values/problem.ts";
 import type { Control, RuntimeName } from "./control.ts";
 
 /** The verbs of `Control`. */

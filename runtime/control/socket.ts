@@ -1,12 +1,12 @@
 /** The control socket of a server: a service of Portico like any other, whose plugin is `Control`. */
 import type { Adapter, Listener } from "../core/contract.ts";
 import type { Inherited } from "../core/descriptors.ts";
-import { LAST_WORDS } from "../core/drain.ts";
+import { LAST_WORDS } from "../core/stream/drain.ts";
 import type { Address } from "../core/endpoint.ts";
 import { PorticoError } from "../core/errors.ts";
-import { Gather } from "../core/gather.ts";
+import { Gather } from "../core/stream/gather.ts";
 import { Log } from "../core/log.ts";
-import { Pipeline } from "../core/pipeline.ts";
+import { Pipeline } from "../core/stream/pipeline.ts";
 import type { ServicePlan } from "../core/plan.ts";
 import type { Hooks, Session } from "../core/plugin.ts";
 import { Service } from "../core/service.ts";

@@ -1,4 +1,4 @@
-import type { Gather } from "./gather.ts";
+import type { Gather } from "./stream/gather.ts";
 import { isPromise } from "./hooks.ts";
 
 /** Whose hooks are called. */

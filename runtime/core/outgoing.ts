@@ -3,13 +3,13 @@
  * are that come to the service; but nobody is refused, nobody waits for a turn, and of the limits
  * only `writeBuffer` counts. Its `open` and `close` are records of level debug.
  */
-import type { StreamSession } from "./connection.ts";
+import type { StreamSession } from "./stream/session.ts";
 import type { Adapter, NamedEndpoint, StreamTable } from "./contract.ts";
-import { Dialed } from "./dialed.ts";
+import { Dialed } from "./datagram/dialed.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { kindOf, parseEndpoint } from "./endpoint.ts";
 import { messageOf, PorticoError, toPorticoError } from "./errors.ts";
-import { Pipeline } from "./pipeline.ts";
+import { Pipeline } from "./stream/pipeline.ts";
 import type { ServicePlan } from "./plan.ts";
 import type { ConnectOptions, Hooks, Session, StartContext } from "./plugin.ts";
 import type { ServiceInput } from "./service.ts";

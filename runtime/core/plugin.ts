@@ -1,5 +1,5 @@
 import type { Address, Endpoint } from "./endpoint.ts";
-import type { Codec } from "./codec.ts";
+import type { Codec } from "./stream/codec.ts";
 import type { Fields } from "./record.ts";
 
 /** The version of this interface. A package that holds a plugin says `"portico": { "api": 1 }`. */

@@ -1,7 +1,7 @@
 /** The records of a session. A sink makes words of them; here nothing is made that nobody wants. */
 import { type Address, KnownPeer } from "./endpoint.ts";
 import type { Fields, Level } from "./record.ts";
-import type { HttpSession } from "./request.ts";
+import type { HttpSession } from "./http/session.ts";
 import type { Service } from "./service.ts";
 
 /** What the records say of a session. */

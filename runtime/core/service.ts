@@ -1,18 +1,18 @@
 /** What the sessions of one service share, in one thread. */
-import { AccessList } from "./access.ts";
+import { AccessList } from "./admission/rules.ts";
 import { errorFields } from "./log.ts";
 import type { Log } from "./log.ts";
 import type { PorticoError, Side } from "./errors.ts";
-import type { Gather } from "./gather.ts";
+import type { Gather } from "./stream/gather.ts";
 import { makeLogger } from "./hooks.ts";
-import type { Gate } from "./limits.ts";
+import type { Gate } from "./admission/limits.ts";
 import type { ServicePlan } from "./plan.ts";
 import type { Hooks, Logger } from "./plugin.ts";
 import type { Level } from "./record.ts";
 import type { Recorded } from "./records.ts";
-import { type Counters, Room } from "./room.ts";
-import { count, countEnd } from "./tally.ts";
-import type { Turns } from "./turns.ts";
+import { type Counters, Room } from "./admission/room.ts";
+import { count, countEnd } from "./admission/tally.ts";
+import type { Turns } from "./admission/turns.ts";
 
 /** What a service is built from. */
 export interface ServiceInput {

@@ -1,9 +1,9 @@
 /** What sessions of streams and of datagrams have in common. */
-import type { Codec } from "./codec.ts";
+import type { Codec } from "./stream/codec.ts";
 import type { Address } from "./endpoint.ts";
 import type { Logger, Session } from "./plugin.ts";
 import type { Service } from "./service.ts";
-import { Reader } from "./stream.ts";
+import { Reader } from "./stream/reader.ts";
 
 /** What few sessions need, made when first asked for: an idle connection stays small. */
 interface Extra {

@@ -1,4 +1,4 @@
-import type { Path } from "./problem.ts";
+import type { Path } from "../values/problem.ts";
 
 /** Tells of a variable that cannot be put in, as {@link Report.add} takes it. */
 export type Complain = (path: Path, received: string, expected: string) => void;

@@ -1,6 +1,6 @@
 import { dirname } from "node:path";
 import * as v from "valibot";
-import { checkRule } from "../core/access.ts";
+import { checkRule } from "../core/admission/rules.ts";
 import type { ListenPlan, Plan, ServicePlan, SinkPlan } from "../core/plan.ts";
 import { addIssues } from "./issues.ts";
 import { checkHttpLimits, mergeAccess, mergeConcurrency, mergeLimits } from "./limits.ts";
@@ -8,8 +8,8 @@ import { Endpoints, expectation } from "./listen.ts";
 import { checkStdio, namesStdio } from "./inherited.ts";
 import { Outlets } from "./outlets.ts";
 import { checkProcess, identityOf, processOf } from "./process.ts";
-import { type Path, show } from "./problem.ts";
-import { isAdmin, resolvePlugin } from "./resolve.ts";
+import { type Path, show } from "../values/problem.ts";
+import { isAdmin, resolvePlugin } from "../modules/resolve.ts";
 import {
   type CheckedDefaults,
   type CheckedManifest,

@@ -2,7 +2,7 @@
 import type { OptionName } from "../core/contract.ts";
 import type { Endpoint } from "../core/endpoint.ts";
 import type { ListenPlan, StrategyName } from "../core/plan.ts";
-import { type Path, show } from "./problem.ts";
+import { type Path, show } from "../values/problem.ts";
 import type { CheckedService } from "./schema.ts";
 import { SOCKET_ENTRIES } from "./socket.ts";
 import type { Report } from "./source.ts";

@@ -1,6 +1,6 @@
 import type { BaseIssue } from "valibot";
-import { didYouMean } from "./nearest.ts";
-import { dig, type Path, show } from "./problem.ts";
+import { didYouMean } from "../values/nearest.ts";
+import { dig, type Path, show } from "../values/problem.ts";
 import type { Report } from "./source.ts";
 
 type Issue = BaseIssue<unknown>;

@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { type ConversionConfig, type JsonSchema, toJsonSchema } from "@valibot/to-json-schema";
 import * as v from "valibot";
 import { SINK_TYPES } from "../sinks/types.ts";
-import { CHOICES } from "./fields.ts";
+import { CHOICES } from "../values/fields.ts";
 import { manifest, service, sink } from "./schema.ts";
 
 /** Where the generated schema lies. */

@@ -5,7 +5,7 @@ import {
   parseTree,
   printParseErrorCode,
 } from "jsonc-parser";
-import { ManifestError, type Path, type Position, type Problem, show } from "./problem.ts";
+import { ManifestError, type Path, type Position, type Problem, show } from "../values/problem.ts";
 import type { Part, Source } from "./source.ts";
 
 /** What each syntax error of jsonc-parser wants to see instead. */

@@ -1,7 +1,7 @@
 import { kindOf } from "../core/endpoint.ts";
 import type { Access, Concurrency, Limits, ListenPlan, StrategyName } from "../core/plan.ts";
 import { isInherited } from "./inherited.ts";
-import { type Path, show } from "./problem.ts";
+import { type Path, show } from "../values/problem.ts";
 import type { CheckedDefaults, CheckedService } from "./schema.ts";
 import type { Report } from "./source.ts";
 

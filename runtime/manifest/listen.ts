@@ -6,10 +6,10 @@ import { type Endpoint, formatEndpoint, parseEndpoint, UNIX_PATH_MAX } from "../
 import { messageOf } from "../core/errors.ts";
 import type { ListenPlan } from "../core/plan.ts";
 import { checkInherited } from "./inherited.ts";
-import { didYouMean } from "./nearest.ts";
-import { formatPath, type Path, show } from "./problem.ts";
+import { didYouMean } from "../values/nearest.ts";
+import { formatPath, type Path, show } from "../values/problem.ts";
 import type { CheckedService } from "./schema.ts";
-import { portOf } from "./services.ts";
+import { portOf } from "../values/ports.ts";
 import type { Report } from "./source.ts";
 
 const TRANSPORTS = [

@@ -4,8 +4,8 @@ import process from "node:process";
 import { pathToFileURL } from "node:url";
 import { codeOf, messageOf } from "../core/errors.ts";
 import { substitute } from "./environment.ts";
-import { importModule, type VersionOf } from "./module.ts";
-import { ManifestError, type Problem, show } from "./problem.ts";
+import { importModule, type VersionOf } from "../modules/import.ts";
+import { ManifestError, type Problem, show } from "../values/problem.ts";
 import { parseJsonc } from "./jsonc.ts";
 import { Report, type Source } from "./source.ts";
 

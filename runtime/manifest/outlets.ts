@@ -3,10 +3,10 @@ import type { BaseIssue } from "valibot";
 import type { SinkPlan } from "../core/plan.ts";
 import { checkSink, sinkTypes } from "../sinks/mod.ts";
 import { addIssues } from "./issues.ts";
-import { didYouMean } from "./nearest.ts";
+import { didYouMean } from "../values/nearest.ts";
 import { partSink, POLICIES } from "./policies.ts";
-import { type Path, show } from "./problem.ts";
-import { BUILT_IN, resolvePlugin } from "./resolve.ts";
+import { type Path, show } from "../values/problem.ts";
+import { BUILT_IN, resolvePlugin } from "../modules/resolve.ts";
 import type { CheckedService, CheckedSink } from "./schema.ts";
 import type { Report } from "./source.ts";
 

@@ -1,10 +1,10 @@
 import { type Code, codeOf, PorticoError } from "../core/errors.ts";
 import type { ServicePlan, SinkPlan } from "../core/plan.ts";
 import { loadSink } from "../sinks/module.ts";
-import type { VersionOf } from "./module.ts";
+import type { VersionOf } from "../modules/import.ts";
 import { placeOf } from "./outlets.ts";
-import { checkOptions } from "./plugin.ts";
-import { dig, formatPath, show } from "./problem.ts";
+import { checkOptions } from "../modules/plugin.ts";
+import { dig, formatPath, show } from "../values/problem.ts";
 import type { Report } from "./source.ts";
 
 type Module = NonNullable<SinkPlan["module"]>;

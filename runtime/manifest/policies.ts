@@ -3,7 +3,7 @@ import * as v from "valibot";
 import type { SinkPlan } from "../core/plan.ts";
 import { EVENTS, LEVELS } from "../core/record.ts";
 import { FIELD_WORDS } from "../sinks/policies.ts";
-import { entry, flag } from "./fields.ts";
+import { entry, flag } from "../values/fields.ts";
 
 const EVENT = `an event: ${EVENTS.join(", ")}`;
 const EVENT_LIST = 'a list of events, as ["open", "close"]';

@@ -3,10 +3,10 @@ import { type Code, codeOf, PorticoError } from "../core/errors.ts";
 import type { Plan, ServicePlan } from "../core/plan.ts";
 import type { Plugin } from "../core/plugin.ts";
 import { isInherited } from "./inherited.ts";
-import type { VersionOf } from "./module.ts";
-import { checkOptions, loadPlugin } from "./plugin.ts";
+import type { VersionOf } from "../modules/import.ts";
+import { checkOptions, loadPlugin } from "../modules/plugin.ts";
 import { prepareSinks } from "./plugin-sinks.ts";
-import { dig, type Path, show } from "./problem.ts";
+import { dig, type Path, show } from "../values/problem.ts";
 import { Report, type Source } from "./source.ts";
 
 /** A service whose plugin is there and has taken its options. */

@@ -1,9 +1,9 @@
 /** What a manifest says of processes: who they are, and how they run. */
 import * as v from "valibot";
 import type { Identity, ProcessPlan, StrategyName } from "../core/plan.ts";
-import { choice, entry, integer, noList } from "./fields.ts";
+import { choice, entry, integer, noList } from "../values/fields.ts";
 import { hasProcesses } from "./limits.ts";
-import { type Path, show } from "./problem.ts";
+import { type Path, show } from "../values/problem.ts";
 import type { CheckedService } from "./schema.ts";
 import type { Report } from "./source.ts";
 

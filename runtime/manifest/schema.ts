@@ -3,7 +3,17 @@
  * units converted; defaults are put in by `expand.ts`, since they have to be merged first.
  */
 import * as v from "valibot";
-import { choice, count, duration, entry, integer, noList, rate, size, strict } from "./fields.ts";
+import {
+  choice,
+  count,
+  duration,
+  entry,
+  integer,
+  noList,
+  rate,
+  size,
+  strict,
+} from "../values/fields.ts";
 import { POLICIES } from "./policies.ts";
 import { IDENTITY_ENTRIES, PROCESS_ENTRIES } from "./process.ts";
 import { SOCKET_ENTRIES } from "./socket.ts";

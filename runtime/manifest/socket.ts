@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import type { SocketOptions } from "../core/contract.ts";
-import { duration, entry, flag, integer, size } from "./fields.ts";
+import { duration, entry, flag, integer, size } from "../values/fields.ts";
 
 const MODE = 'permissions as chmod takes them, in quotes: "0660"';
 const DEVICE = "the name of a network interface, 1 to 15 characters";

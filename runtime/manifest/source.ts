@@ -1,5 +1,5 @@
 import type { Code } from "../core/errors.ts";
-import { ManifestError, type Path, type Position, type Problem } from "./problem.ts";
+import { ManifestError, type Path, type Position, type Problem } from "../values/problem.ts";
 
 /** Whether a key or its value is meant. */
 export type Part = "key" | "value";

@@ -3,8 +3,8 @@ import { messageOf, PorticoError } from "../core/errors.ts";
 import { isPromise } from "../core/hooks.ts";
 import type { SinkPlan } from "../core/plan.ts";
 import type { Sink } from "../core/record.ts";
-import { loadDefault } from "../manifest/plugin.ts";
-import { show } from "../manifest/problem.ts";
+import { loadDefault } from "../modules/plugin.ts";
+import { show } from "../values/problem.ts";
 import type { SinkDefinition } from "./define.ts";
 
 /** How long the open of a sink may take, in ms; a plugin's start has as long when nobody says so. */

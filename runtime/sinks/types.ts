@@ -1,7 +1,7 @@
 import * as v from "valibot";
 import type { Adapter, Support } from "../core/contract.ts";
 import type { Sink } from "../core/record.ts";
-import { integer, strict } from "../manifest/fields.ts";
+import { integer, strict } from "../values/fields.ts";
 import { FILE } from "./file/type.ts";
 import { JOURNALD } from "./journald/type.ts";
 import { LOGTAPE } from "./logtape/type.ts";

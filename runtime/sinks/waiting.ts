@@ -1,6 +1,6 @@
 /** The options of sinks whose records may have to wait for a server. */
 import * as v from "valibot";
-import { integer, size } from "../manifest/fields.ts";
+import { integer, size } from "../values/fields.ts";
 
 const RECORDS = "a whole number from 1 to 10000000";
 const OVERFLOW = '"oldest" or "newest"';

@@ -1,5 +1,5 @@
-import { startHere } from "./here.ts";
-import type { Strategy } from "./strategy.ts";
+import { startHere } from "../services/here.ts";
+import type { Strategy } from "../services/contract.ts";
 
 /** On the event loop, `max` at once, the rest wait their turn. */
 export const async: Strategy = {

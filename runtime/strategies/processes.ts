@@ -1,5 +1,5 @@
 import { launchProcess } from "../workers/launch.ts";
-import type { Strategy } from "./strategy.ts";
+import type { Strategy } from "../services/contract.ts";
 import { lacksHttp, startWorkers } from "./workers.ts";
 
 /** In one of several long-lived processes of this runtime: pre-fork. */

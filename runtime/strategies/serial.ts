@@ -1,5 +1,5 @@
-import { startHere } from "./here.ts";
-import type { Strategy } from "./strategy.ts";
+import { startHere } from "../services/here.ts";
+import type { Strategy } from "../services/contract.ts";
 
 /** One session at a time, the others wait in order: `TCPServer` as it is, inetd's `wait`. */
 export const serial: Strategy = {

@@ -1,5 +1,5 @@
 import { launchProcess } from "../workers/launch.ts";
-import type { Strategy } from "./strategy.ts";
+import type { Strategy } from "../services/contract.ts";
 import { lacksHttp, startWorkers } from "./workers.ts";
 
 /** In a process of its own, which ends with it: `ForkingMixIn`, inetd's `nowait`. */

@@ -1,5 +1,5 @@
 import { launchThread } from "../workers/launch.ts";
-import type { Strategy } from "./strategy.ts";
+import type { Strategy } from "../services/contract.ts";
 import { lacksHttp, startWorkers } from "./workers.ts";
 
 /** In one of several threads, each with its own event loop and its own copy of the plugin: `ThreadingMixIn`. */

@@ -6,14 +6,14 @@ import type { Descriptors, Inherited, Origin } from "../core/descriptors.ts";
 import { type Address, kindOf } from "../core/endpoint.ts";
 import { PorticoError } from "../core/errors.ts";
 import type { ListenPlan, ServicePlan } from "../core/plan.ts";
-import { Room } from "../core/room.ts";
+import { Room } from "../core/admission/room.ts";
 import { Service } from "../core/service.ts";
-import { Crew } from "../workers/crew.ts";
+import { Crew } from "../workers/pool.ts";
 import type { Policy } from "../workers/launch.ts";
-import { Front } from "../workers/front.ts";
+import { Front } from "../workers/dispatcher.ts";
 import type { OwnedFile } from "../workers/messages.ts";
-import { checkKind, type Opener, Sockets } from "./sockets.ts";
-import type { Host, Legacy, ReadyService, RunningService, Strategy } from "./strategy.ts";
+import { checkKind, type Opener, Sockets } from "../services/sockets.ts";
+import type { Host, Legacy, ReadyService, RunningService, Strategy } from "../services/contract.ts";
 
 /** Makes the start of a strategy whose workers are used in this way. */
 export function startWorkers(policy: Policy): Strategy["start"] {

@@ -8,7 +8,7 @@ import type { Connection, StreamTable } from "../core/contract.ts";
 import type { Descriptors } from "../core/descriptors.ts";
 import { Address } from "../core/endpoint.ts";
 import type { PorticoError } from "../core/errors.ts";
-import { Prompt } from "./prompt.ts";
+import { Prompt } from "./immediate-writer.ts";
 
 /** Bytes of the length before each message. */
 const HEAD = 4;

@@ -7,7 +7,7 @@ import type { Descriptors } from "../core/descriptors.ts";
 import { messageOf } from "../core/errors.ts";
 import type { ServicePlan } from "../core/plan.ts";
 import type { Ends } from "./ends.ts";
-import type { Host } from "../strategies/strategy.ts";
+import type { Host } from "../services/contract.ts";
 
 /** How a worker has ended. */
 export interface Exit {

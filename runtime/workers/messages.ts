@@ -4,8 +4,8 @@ import type { Side } from "../core/errors.ts";
 import type { Wanted } from "../core/log.ts";
 import type { ServicePlan } from "../core/plan.ts";
 import type { LogRecord } from "../core/record.ts";
-import type { Counters } from "../core/room.ts";
-import type { Tally } from "../core/tally.ts";
+import type { Counters } from "../core/admission/room.ts";
+import type { Tally } from "../core/admission/tally.ts";
 
 /** An address in parts: transport, host, port, path. */
 export type Parts = readonly [Transport, string, number, string];

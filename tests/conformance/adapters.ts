@@ -5,7 +5,7 @@ import { connect as connectTls } from "node:tls";
 import type { Support } from "../../runtime/core/contract.ts";
 import { loadAdapter } from "../../adapters/mod.ts";
 import { makeAdapter } from "../../adapters/node/mod.ts";
-import { within } from "../until.ts";
+import { within } from "../support/until.ts";
 import { adopting } from "./adopted.ts";
 import type { Harness } from "./harness.ts";
 import { MemoryHarness } from "./memory.ts";

@@ -10,7 +10,7 @@ import { AF_INET, NEWBORN, SOCK_DGRAM } from "../../adapters/posix/linux.ts";
 import type { Connection, Listener } from "../../runtime/core/contract.ts";
 import type { Inherited, Origin } from "../../runtime/core/descriptors.ts";
 import type { Address } from "../../runtime/core/endpoint.ts";
-import { until, within } from "../until.ts";
+import { until, within } from "../support/until.ts";
 import type { Order } from "./adopter.ts";
 import { needs } from "./door.ts";
 import { assertBytes, pattern, type StreamPeer, text } from "./harness.ts";

@@ -1,7 +1,7 @@
 /** Datagrams in bursts, peers that cannot be reached, groups. */
 import assert from "node:assert/strict";
 import { Address } from "../../runtime/core/endpoint.ts";
-import { until } from "../until.ts";
+import { until } from "../support/until.ts";
 import type { Harness } from "./harness.ts";
 import { encode, text } from "./harness.ts";
 import type { Answer } from "./receiver.ts";

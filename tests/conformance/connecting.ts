@@ -7,7 +7,7 @@ import { bytesOf, nameOf } from "../../adapters/posix/socket.ts";
 import type { Connection, NamedEndpoint } from "../../runtime/core/contract.ts";
 import { Address, formatEndpoint } from "../../runtime/core/endpoint.ts";
 import type { PorticoError } from "../../runtime/core/errors.ts";
-import { until, within } from "../until.ts";
+import { until, within } from "../support/until.ts";
 import { needs } from "./door.ts";
 import { assertBytes, encode, pattern, text } from "./harness.ts";
 import type { Behaviour } from "./recorder.ts";

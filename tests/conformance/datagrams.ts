@@ -1,7 +1,7 @@
 /** Datagrams, one by one and in bursts. */
 import assert from "node:assert/strict";
 import { Address } from "../../runtime/core/endpoint.ts";
-import { until } from "../until.ts";
+import { until } from "../support/until.ts";
 import { assertBytes, encode, pattern, text } from "./harness.ts";
 import type { Answer } from "./receiver.ts";
 import type { Case } from "./stage.ts";

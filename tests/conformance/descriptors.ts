@@ -5,7 +5,7 @@ import { openLibc } from "../../adapters/posix/libc.ts";
 import { familyOf, getOption } from "../../adapters/posix/options.ts";
 import type { OptionName, SocketOptions } from "../../runtime/core/contract.ts";
 import { Address } from "../../runtime/core/endpoint.ts";
-import { until } from "../until.ts";
+import { until } from "../support/until.ts";
 import {
   count,
   countBack,

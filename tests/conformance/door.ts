@@ -13,7 +13,7 @@ import type {
 import type { AdmitTable, Descriptors, Inherited, Origin } from "../../runtime/core/descriptors.ts";
 import type { Address } from "../../runtime/core/endpoint.ts";
 import type { PorticoError } from "../../runtime/core/errors.ts";
-import { until, within } from "../until.ts";
+import { until, within } from "../support/until.ts";
 import type { Harness } from "./harness.ts";
 import { text } from "./harness.ts";
 import type { Stage } from "./stage.ts";

@@ -1,7 +1,7 @@
 /** How streams end: in order, in halves, by force, or because the peer does. */
 import assert from "node:assert/strict";
 import type { Support } from "../../runtime/core/contract.ts";
-import { until } from "../until.ts";
+import { until } from "../support/until.ts";
 import { assertBytes, encode, pattern, text } from "./harness.ts";
 import type { Harness } from "./harness.ts";
 import type { Tapped } from "./recorder.ts";

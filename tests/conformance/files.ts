@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { existsSync, lstatSync, mkdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import type { SocketOptions, Support } from "../../runtime/core/contract.ts";
-import { until } from "../until.ts";
+import { until } from "../support/until.ts";
 import type { Harness, Tested } from "./harness.ts";
 import type { Case, Stage } from "./stage.ts";
 import { both, kernel, rejects } from "./stage.ts";

@@ -1,6 +1,6 @@
 /** Back-pressure, both ways: pause and resume, pending and drain. */
 import assert from "node:assert/strict";
-import { until } from "../until.ts";
+import { until } from "../support/until.ts";
 import { assertBytes, encode, pattern } from "./harness.ts";
 import type { Case } from "./stage.ts";
 import { kernel } from "./stage.ts";

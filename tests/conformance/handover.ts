@@ -9,7 +9,7 @@ import type {
 } from "../../runtime/core/contract.ts";
 import type { Inherited } from "../../runtime/core/descriptors.ts";
 import type { Address } from "../../runtime/core/endpoint.ts";
-import { until, within } from "../until.ts";
+import { until, within } from "../support/until.ts";
 import { count, countBack, counted, inherited, named, needs } from "./door.ts";
 import { encode, type Harness, type Tested, text } from "./harness.ts";
 import { type Answer, Receiver } from "./receiver.ts";

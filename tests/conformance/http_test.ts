@@ -12,8 +12,8 @@ import type { Exchange, HttpListener, HttpTable } from "../../runtime/core/excha
 import type { Inherited } from "../../runtime/core/descriptors.ts";
 import type { Address } from "../../runtime/core/endpoint.ts";
 import { PorticoError } from "../../runtime/core/errors.ts";
-import { folder } from "../folder.ts";
-import { until, within } from "../until.ts";
+import { folder } from "../support/folder.ts";
+import { until, within } from "../support/until.ts";
 
 /** Answers with the path, or when it is let go; notes what it is told. */
 class Desk implements HttpTable {

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { existsSync, readdirSync } from "node:fs";
 import type { Support } from "../../runtime/core/contract.ts";
-import { until } from "../until.ts";
+import { until } from "../support/until.ts";
 import type { Harness } from "./harness.ts";
 import type { Case } from "./stage.ts";
 import { both } from "./stage.ts";

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import type { NamedEndpoint } from "../../runtime/core/contract.ts";
 import { Address, formatEndpoint } from "../../runtime/core/endpoint.ts";
-import { until, within } from "../until.ts";
+import { until, within } from "../support/until.ts";
 import { text } from "./harness.ts";
 import type { Behaviour } from "./recorder.ts";
 import type { Case } from "./stage.ts";

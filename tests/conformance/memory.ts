@@ -3,7 +3,7 @@ import type { NamedEndpoint } from "../../runtime/core/contract.ts";
 import { Address } from "../../runtime/core/endpoint.ts";
 import type { MemoryDatagrams, MemoryPeer } from "../../adapters/memory/mod.ts";
 import { MemoryAdapter } from "../../adapters/memory/mod.ts";
-import { turns } from "../until.ts";
+import { turns } from "../support/until.ts";
 import type {
   ConnectOptions,
   DatagramPeer,

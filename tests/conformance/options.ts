@@ -8,7 +8,7 @@ import { ffiSupport, openLibc } from "../../adapters/posix/libc.ts";
 import type { Libc } from "../../adapters/posix/libc.ts";
 import { familyOf, getOption } from "../../adapters/posix/options.ts";
 import { NAME_BYTES, readName } from "../../adapters/posix/peer.ts";
-import { until } from "../until.ts";
+import { until } from "../support/until.ts";
 import type { Harness, Tested } from "./harness.ts";
 import type { Case } from "./stage.ts";
 import { both } from "./stage.ts";

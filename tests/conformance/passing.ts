@@ -7,7 +7,7 @@ import process from "node:process";
 import { openLibc } from "../../adapters/posix/libc.ts";
 import { AF_INET, AF_UNIX, SOCK_CLOEXEC, SOCK_STREAM } from "../../adapters/posix/linux.ts";
 import { Address } from "../../runtime/core/endpoint.ts";
-import { until, within } from "../until.ts";
+import { until, within } from "../support/until.ts";
 import { count, countBack, counted, Door, inherited, needs, read, withDoor } from "./door.ts";
 import type { Case } from "./stage.ts";
 import { rejects } from "./stage.ts";

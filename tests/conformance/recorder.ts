@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import type { Connection, Listener, StreamTable } from "../../runtime/core/contract.ts";
 import type { PorticoError } from "../../runtime/core/errors.ts";
-import { until } from "../until.ts";
+import { until } from "../support/until.ts";
 import { concat } from "./harness.ts";
 
 /** What a case does when it is called. */

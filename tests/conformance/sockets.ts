@@ -15,7 +15,7 @@ import type {
   Support,
 } from "../../runtime/core/contract.ts";
 import { Address } from "../../runtime/core/endpoint.ts";
-import { within } from "../until.ts";
+import { within } from "../support/until.ts";
 import type {
   ConnectOptions,
   DatagramPeer,

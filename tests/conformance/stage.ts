@@ -11,7 +11,7 @@ import type {
 import type { Address } from "../../runtime/core/endpoint.ts";
 import { kindOf } from "../../runtime/core/endpoint.ts";
 import type { PorticoError } from "../../runtime/core/errors.ts";
-import { within } from "../until.ts";
+import { within } from "../support/until.ts";
 import type {
   ConnectOptions,
   DatagramPeer,

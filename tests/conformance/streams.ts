@@ -1,6 +1,6 @@
 /** A stream from its open to its close. */
 import assert from "node:assert/strict";
-import { until } from "../until.ts";
+import { until } from "../support/until.ts";
 import { assertBytes, encode, pattern, text } from "./harness.ts";
 import type { Behaviour, Tapped } from "./recorder.ts";
 import type { Case } from "./stage.ts";

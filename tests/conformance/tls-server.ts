@@ -6,8 +6,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Support } from "../../runtime/core/contract.ts";
-import { certify } from "../certificates.ts";
-import { until, within } from "../until.ts";
+import { certify } from "../support/certificates.ts";
+import { until, within } from "../support/until.ts";
 import type { Harness } from "./harness.ts";
 import { both, kernel } from "./stage.ts";
 

@@ -4,7 +4,7 @@ import { crc32 } from "node:zlib";
 import type { NamedEndpoint } from "../../runtime/core/contract.ts";
 import { formatEndpoint, type TlsClient } from "../../runtime/core/endpoint.ts";
 import type { PorticoError } from "../../runtime/core/errors.ts";
-import { until, within } from "../until.ts";
+import { until, within } from "../support/until.ts";
 import { Client } from "./connecting.ts";
 import { assertBytes, encode, pattern, text } from "./harness.ts";
 import type { Behaviour, Tapped } from "./recorder.ts";

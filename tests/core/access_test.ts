@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { AccessList, checkRule } from "../../runtime/core/access.ts";
+import { AccessList, checkRule } from "../../runtime/core/admission/rules.ts";
 
 const list = (allow: string[], deny: string[] = []) => new AccessList({ allow, deny });
 

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import type { Codec } from "../../runtime/core/codec.ts";
-import { delimited, fixed, FRAME_MAX, lengthPrefixed } from "../../runtime/core/codec.ts";
-import { Reader } from "../../runtime/core/stream.ts";
-import { RUNS } from "./split.ts";
+import type { Codec } from "../../runtime/core/stream/codec.ts";
+import { delimited, fixed, FRAME_MAX, lengthPrefixed } from "../../runtime/core/stream/codec.ts";
+import { Reader } from "../../runtime/core/stream/reader.ts";
+import { RUNS } from "../support/split.ts";
 
 /** A frame with its length before it. */
 function prefixed(width: 1 | 2 | 4, length: number): Uint8Array {

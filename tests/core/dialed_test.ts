@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { lacking } from "../processes/room.ts";
-import { until, within } from "../until.ts";
-import { echoTwice, outgoingOf } from "./caller.ts";
+import { lacking } from "../support/room.ts";
+import { until, within } from "../support/until.ts";
+import { echoTwice, outgoingOf } from "../support/caller.ts";
 
 const decode = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { until, within } from "../until.ts";
-import { gate, stage } from "./stage.ts";
+import { until, within } from "../support/until.ts";
+import { gate, stage } from "../support/stage.ts";
 
 describe("stop", () => {
   test("stop waits for sessions to end, refuses the held, then calls stop and resolves", async (t) => {

@@ -3,9 +3,9 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import type { Hooks, Session } from "../../runtime/core/plugin.ts";
-import { until } from "../until.ts";
-import { cut } from "./split.ts";
-import { stage } from "./stage.ts";
+import { until } from "../support/until.ts";
+import { cut } from "../support/split.ts";
+import { stage } from "../support/stage.ts";
 
 const upper = (bytes: Uint8Array): Uint8Array =>
   bytes.map((byte) => byte >= 97 && byte <= 122 ? byte - 32 : byte);

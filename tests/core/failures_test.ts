@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { PorticoError } from "../../runtime/core/errors.ts";
 import type { Session } from "../../runtime/core/plugin.ts";
-import { turns, until } from "../until.ts";
-import { PEER, stage } from "./stage.ts";
+import { turns, until } from "../support/until.ts";
+import { PEER, stage } from "../support/stage.ts";
 
 type Hook = "verify" | "setup" | "data" | "end" | "handle" | "finish";
 

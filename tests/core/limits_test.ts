@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { Gate } from "../../runtime/core/limits.ts";
-import { until } from "../until.ts";
-import { stage, UNLIMITED } from "./stage.ts";
+import { Gate } from "../../runtime/core/admission/limits.ts";
+import { until } from "../support/until.ts";
+import { stage, UNLIMITED } from "../support/stage.ts";
 
 const echo = {
   data: (session: { write(bytes: Uint8Array): boolean }, chunk: Uint8Array) =>

@@ -3,10 +3,10 @@ import { createServer, type Socket } from "node:net";
 import { resolve } from "node:path";
 import { test } from "node:test";
 import type { Hooks, Session } from "../../runtime/core/plugin.ts";
-import { folder } from "../folder.ts";
-import { lacking, open, place } from "../processes/room.ts";
-import { until, within } from "../until.ts";
-import { echoTwice, outgoingOf, server } from "./caller.ts";
+import { folder } from "../support/folder.ts";
+import { lacking, open, place } from "../support/room.ts";
+import { until, within } from "../support/until.ts";
+import { echoTwice, outgoingOf, server } from "../support/caller.ts";
 
 const decode = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
 

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { Address } from "../../runtime/core/endpoint.ts";
 import type { Session } from "../../runtime/core/plugin.ts";
-import { turns, until } from "../until.ts";
-import { PEER, stage } from "./stage.ts";
+import { turns, until } from "../support/until.ts";
+import { PEER, stage } from "../support/stage.ts";
 
 const OTHER = new Address("udp", "198.51.100.9", 99, "");
 

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { Session } from "../../runtime/core/plugin.ts";
-import { until } from "../until.ts";
-import { gate, stage } from "./stage.ts";
+import { until } from "../support/until.ts";
+import { gate, stage } from "../support/stage.ts";
 
 const wait = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0));
 

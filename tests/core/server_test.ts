@@ -3,19 +3,19 @@ import { describe, test } from "node:test";
 import { MemoryAdapter } from "../../adapters/memory/mod.ts";
 import { parseEndpoint } from "../../runtime/core/endpoint.ts";
 import { CODES, messageOf, PorticoError, toPorticoError } from "../../runtime/core/errors.ts";
-import { Gather } from "../../runtime/core/gather.ts";
+import { Gather } from "../../runtime/core/stream/gather.ts";
 import { startPlugin } from "../../runtime/core/hooks.ts";
 import { Log } from "../../runtime/core/log.ts";
-import { Packets } from "../../runtime/core/packets.ts";
-import { Pipeline } from "../../runtime/core/pipeline.ts";
+import { Packets } from "../../runtime/core/datagram/pipeline.ts";
+import { Pipeline } from "../../runtime/core/stream/pipeline.ts";
 import type { Hooks } from "../../runtime/core/plugin.ts";
 import type { LogRecord } from "../../runtime/core/record.ts";
 import { Service } from "../../runtime/core/service.ts";
-import type { ReadyService } from "../../runtime/server.ts";
-import { lacking } from "../../runtime/server.ts";
-import { startServer } from "../start.ts";
-import { until } from "../until.ts";
-import { pluginOf, UNLIMITED } from "./stage.ts";
+import type { ReadyService } from "../../runtime/daemon/server.ts";
+import { lacking } from "../../runtime/daemon/server.ts";
+import { startServer } from "../support/start.ts";
+import { until } from "../support/until.ts";
+import { pluginOf, UNLIMITED } from "../support/stage.ts";
 
 /** A service of that name, as the manifest would make it. */
 function ready(

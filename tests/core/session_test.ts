@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { Session } from "../../runtime/core/plugin.ts";
-import { until } from "../until.ts";
-import { stage } from "./stage.ts";
+import { until } from "../support/until.ts";
+import { stage } from "../support/stage.ts";
 
 describe("session", () => {
   test("handle that returns ends the session: what was written is sent first", async (t) => {

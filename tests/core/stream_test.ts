@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import type { Codec } from "../../runtime/core/codec.ts";
-import { delimited, fixed, lengthPrefixed } from "../../runtime/core/codec.ts";
-import { Reader } from "../../runtime/core/stream.ts";
-import { cut, cutOf, RUNS } from "./split.ts";
+import type { Codec } from "../../runtime/core/stream/codec.ts";
+import { delimited, fixed, lengthPrefixed } from "../../runtime/core/stream/codec.ts";
+import { Reader } from "../../runtime/core/stream/reader.ts";
+import { cut, cutOf, RUNS } from "../support/split.ts";
 
 const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
 const decode = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);

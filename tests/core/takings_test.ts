@@ -3,9 +3,9 @@ import { test } from "node:test";
 import { PorticoError } from "../../runtime/core/errors.ts";
 import { checkHooks } from "../../runtime/core/hooks.ts";
 import type { Session } from "../../runtime/core/plugin.ts";
-import { turns, until, within } from "../until.ts";
-import { gate } from "./stage.ts";
-import { takings } from "./taker.ts";
+import { turns, until, within } from "../support/until.ts";
+import { gate } from "../support/stage.ts";
+import { takings } from "../support/taker.ts";
 
 test("take: from arrival to close, each step once and in order", async () => {
   const passed = gate();

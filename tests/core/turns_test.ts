@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { MemoryPeer } from "../../adapters/memory/mod.ts";
-import { Turns } from "../../runtime/core/turns.ts";
-import { until } from "../until.ts";
-import { PEER, stage } from "./stage.ts";
+import { Turns } from "../../runtime/core/admission/turns.ts";
+import { until } from "../support/until.ts";
+import { PEER, stage } from "../support/stage.ts";
 
 const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
 

@@ -5,11 +5,11 @@ import { writeFileSync } from "node:fs";
 import { createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import { describe, test } from "node:test";
-import { folder } from "../folder.ts";
-import { dial } from "./peers.ts";
-import type { Scope } from "./scope.ts";
-import { pluginPath, serve } from "./server.ts";
-import { noWorkers } from "./witness.ts";
+import { folder } from "../support/folder.ts";
+import { dial } from "../support/peers.ts";
+import type { Scope } from "../support/scope.ts";
+import { pluginPath, serve } from "../support/server.ts";
+import { noWorkers } from "../support/witness.ts";
 
 /** Takes connections and says nothing, reads nothing. */
 async function silence(scope: Scope): Promise<number> {

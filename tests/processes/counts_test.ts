@@ -3,10 +3,10 @@ import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import { folder } from "../folder.ts";
-import { until } from "../until.ts";
-import { dial, type Peer } from "./peers.ts";
-import { serve, type Server } from "./server.ts";
+import { folder } from "../support/folder.ts";
+import { until } from "../support/until.ts";
+import { dial, type Peer } from "../support/peers.ts";
+import { serve, type Server } from "../support/server.ts";
 import {
   ask,
   children,
@@ -17,7 +17,7 @@ import {
   who,
   witness,
   WORKERS,
-} from "./witness.ts";
+} from "../support/witness.ts";
 
 const CLIENTS = 50;
 

@@ -3,10 +3,10 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { after, test } from "node:test";
 import type { Browser, Page } from "playwright-core";
-import { RUNTIMES } from "../command.ts";
-import type { Scope } from "./scope.ts";
-import { dial } from "./peers.ts";
-import { Site, TCP } from "./site.ts";
+import { RUNTIMES } from "../support/command.ts";
+import type { Scope } from "../support/scope.ts";
+import { dial } from "../support/peers.ts";
+import { Site, TCP } from "../support/site.ts";
 
 const CHROMIUM = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(
   existsSync,

@@ -4,11 +4,11 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { Generator } from "../../bench/churn/client.ts";
-import { folder } from "../folder.ts";
-import { dial, knock } from "./peers.ts";
-import { correspondent, lacking } from "./room.ts";
-import { serve } from "./server.ts";
-import { children, files, gone, lackingStrategy, STRATEGIES, witness } from "./witness.ts";
+import { folder } from "../support/folder.ts";
+import { dial, knock } from "../support/peers.ts";
+import { correspondent, lacking } from "../support/room.ts";
+import { serve } from "../support/server.ts";
+import { children, files, gone, lackingStrategy, STRATEGIES, witness } from "../support/witness.ts";
 
 const BYTES = 4096;
 

@@ -16,12 +16,12 @@ import { describe, test, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 import { loadAdapter } from "../../adapters/mod.ts";
 import { parseEndpoint } from "../../runtime/core/endpoint.ts";
-import { folder } from "../folder.ts";
-import { until } from "../until.ts";
-import { knock } from "./peers.ts";
-import { get } from "./requests.ts";
-import { lacks, Program, shell } from "./programs.ts";
-import { serve, type Server } from "./server.ts";
+import { folder } from "../support/folder.ts";
+import { until } from "../support/until.ts";
+import { knock } from "../support/peers.ts";
+import { get } from "../support/requests.ts";
+import { lacks, Program, shell } from "../support/programs.ts";
+import { serve, type Server } from "../support/server.ts";
 
 const EXAMPLES = fileURLToPath(new URL("../../examples", import.meta.url).href);
 const { descriptors, transports: { unixgram } } = (await loadAdapter()).features;

@@ -3,12 +3,19 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, afterEach, before, describe, test } from "node:test";
 import { assertBytes, pattern } from "../conformance/harness.ts";
-import { folder } from "../folder.ts";
-import { until } from "../until.ts";
-import { type Correspondent, dial, join, type Peer } from "./peers.ts";
+import { folder } from "../support/folder.ts";
+import { until } from "../support/until.ts";
+import { type Correspondent, dial, join, type Peer } from "../support/peers.ts";
 import { HOOKS, WAYS } from "./plugins/failing.ts";
-import { Shared } from "./scope.ts";
-import { descriptors, type Line, manifest, pluginPath, serve, type Server } from "./server.ts";
+import { Shared } from "../support/scope.ts";
+import {
+  descriptors,
+  type Line,
+  manifest,
+  pluginPath,
+  serve,
+  type Server,
+} from "../support/server.ts";
 
 const TCP = "tcp://127.0.0.1:0";
 const UDP = "udp://127.0.0.1:0";

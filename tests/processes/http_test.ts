@@ -3,14 +3,14 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { call } from "../call.ts";
-import { folder } from "../folder.ts";
-import { until, within } from "../until.ts";
-import { dial, type Peer } from "./peers.ts";
-import { get, send } from "./requests.ts";
-import type { Scope } from "./scope.ts";
-import { descriptors, manifest, pluginPath, serve, type Server } from "./server.ts";
-import { Site } from "./site.ts";
+import { call } from "../support/call.ts";
+import { folder } from "../support/folder.ts";
+import { until, within } from "../support/until.ts";
+import { dial, type Peer } from "../support/peers.ts";
+import { get, send } from "../support/requests.ts";
+import type { Scope } from "../support/scope.ts";
+import { descriptors, manifest, pluginPath, serve, type Server } from "../support/server.ts";
+import { Site } from "../support/site.ts";
 
 const HTTP = "http://127.0.0.1:0";
 

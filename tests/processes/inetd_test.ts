@@ -10,12 +10,12 @@ import { loadAdapter } from "../../adapters/mod.ts";
 import type { BindableEndpoint, DatagramSocket } from "../../runtime/core/contract.ts";
 import { Address, parseEndpoint } from "../../runtime/core/endpoint.ts";
 import { ACCOUNTS, readUsers } from "../../runtime/identity/accounts.ts";
-import { command, MAIN } from "../command.ts";
-import { folder } from "../folder.ts";
-import { until } from "../until.ts";
-import { Correspondent, dial, join as joinUdp } from "./peers.ts";
-import { lacks, Program } from "./programs.ts";
-import { fail, type Line, manifest, serve, Server } from "./server.ts";
+import { command, MAIN } from "../support/command.ts";
+import { folder } from "../support/folder.ts";
+import { until } from "../support/until.ts";
+import { Correspondent, dial, join as joinUdp } from "../support/peers.ts";
+import { lacks, Program } from "../support/programs.ts";
+import { fail, type Line, manifest, serve, Server } from "../support/server.ts";
 
 const adapter = await loadAdapter();
 const { descriptors, transports } = adapter.features;

@@ -7,10 +7,10 @@ import process from "node:process";
 import { test } from "node:test";
 import { checkSink, openSinks } from "../../runtime/sinks/mod.ts";
 import { record } from "../sinks/record.ts";
-import { until } from "../until.ts";
-import { lacks } from "./programs.ts";
-import { adapter } from "./room.ts";
-import type { Scope } from "./scope.ts";
+import { until } from "../support/until.ts";
+import { lacks } from "../support/programs.ts";
+import { adapter } from "../support/room.ts";
+import type { Scope } from "../support/scope.ts";
 
 const DAEMON = ["/usr/lib/systemd/systemd-journald", "/lib/systemd/systemd-journald"]
   .find((path) => existsSync(path));

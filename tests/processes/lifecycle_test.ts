@@ -4,9 +4,9 @@ import { existsSync, lstatSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { describe, test } from "node:test";
-import { folder } from "../folder.ts";
-import { dial, join as joinUdp, knock } from "./peers.ts";
-import { type Line, manifest, pluginPath, serve, type Server } from "./server.ts";
+import { folder } from "../support/folder.ts";
+import { dial, join as joinUdp, knock } from "../support/peers.ts";
+import { type Line, manifest, pluginPath, serve, type Server } from "../support/server.ts";
 
 const TCP = "tcp://127.0.0.1:0";
 const UDP = "udp://127.0.0.1:0";

@@ -4,12 +4,12 @@ import { chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { gunzipSync } from "node:zlib";
-import { folder } from "../folder.ts";
-import { until } from "../until.ts";
-import { dial } from "./peers.ts";
-import { lacks, Program } from "./programs.ts";
-import type { Scope } from "./scope.ts";
-import { type Line, pluginPath, serve } from "./server.ts";
+import { folder } from "../support/folder.ts";
+import { until } from "../support/until.ts";
+import { dial } from "../support/peers.ts";
+import { lacks, Program } from "../support/programs.ts";
+import type { Scope } from "../support/scope.ts";
+import { type Line, pluginPath, serve } from "../support/server.ts";
 
 function manifest(concurrency: object = { strategy: "async" }): string {
   const service = {

@@ -3,12 +3,12 @@ import assert from "node:assert/strict";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
-import { until } from "../until.ts";
-import { folder } from "../folder.ts";
-import { dial } from "./peers.ts";
-import type { Scope } from "./scope.ts";
-import { pluginPath, serve, type Server } from "./server.ts";
-import { noWorkers } from "./witness.ts";
+import { until } from "../support/until.ts";
+import { folder } from "../support/folder.ts";
+import { dial } from "../support/peers.ts";
+import type { Scope } from "../support/scope.ts";
+import { pluginPath, serve, type Server } from "../support/server.ts";
+import { noWorkers } from "../support/witness.ts";
 
 const LOGTAPE = import.meta.resolve("@logtape/logtape");
 

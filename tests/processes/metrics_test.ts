@@ -6,11 +6,11 @@ import { join } from "node:path";
 import process from "node:process";
 import { test, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
-import { dial, join as joinUdp, type Peer } from "./peers.ts";
-import { get } from "./requests.ts";
-import { pluginPath } from "./server.ts";
-import { Site, TCP, UDP } from "./site.ts";
-import { ask, noWorkers, who, WORKERS } from "./witness.ts";
+import { dial, join as joinUdp, type Peer } from "../support/peers.ts";
+import { get } from "../support/requests.ts";
+import { pluginPath } from "../support/server.ts";
+import { Site, TCP, UDP } from "../support/site.ts";
+import { ask, noWorkers, who, WORKERS } from "../support/witness.ts";
 
 /** By the text of a series: `portico_workers{service="work",state="ready"}`. */
 type Samples = ReadonlyMap<string, number>;

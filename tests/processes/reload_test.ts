@@ -5,10 +5,10 @@ import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import { Generator } from "../../bench/churn/client.ts";
-import { until } from "../until.ts";
-import { dial, join as joinUdp, knock, type Peer } from "./peers.ts";
-import { correspondent } from "./room.ts";
-import { asker, ctl, gone, lasting, Site, TCP, UDP } from "./site.ts";
+import { until } from "../support/until.ts";
+import { dial, join as joinUdp, knock, type Peer } from "../support/peers.ts";
+import { correspondent } from "../support/room.ts";
+import { asker, ctl, gone, lasting, Site, TCP, UDP } from "../support/site.ts";
 
 const LONG = { connections: 2, everyMs: 20 };
 const SHORT = { concurrency: 4, rate: 150, bytes: 512 };

@@ -4,11 +4,11 @@ import { after, before, describe, test } from "node:test";
 import { checkSink, openSinks } from "../../runtime/sinks/mod.ts";
 import type { LogRecord, Sink } from "../../runtime/core/record.ts";
 import { describe as words, escape } from "../../runtime/sinks/words.ts";
-import { until, within } from "../until.ts";
-import { lacks } from "./programs.ts";
-import { adapter, lacking } from "./room.ts";
-import { Rsyslogd, type Stored } from "./rsyslogd.ts";
-import { Shared } from "./scope.ts";
+import { until, within } from "../support/until.ts";
+import { lacks } from "../support/programs.ts";
+import { adapter, lacking } from "../support/room.ts";
+import { Rsyslogd, type Stored } from "../support/rsyslogd.ts";
+import { Shared } from "../support/scope.ts";
 
 const MANY = 10_000;
 const FEW = 2000;

@@ -3,11 +3,11 @@ import assert from "node:assert/strict";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { until } from "../until.ts";
-import { dial, type Peer } from "./peers.ts";
-import type { Line } from "./server.ts";
-import { Site, TCP } from "./site.ts";
-import { ask, lackingStrategy, type StrategyName, witness } from "./witness.ts";
+import { until } from "../support/until.ts";
+import { dial, type Peer } from "../support/peers.ts";
+import type { Line } from "../support/server.ts";
+import { Site, TCP } from "../support/site.ts";
+import { ask, lackingStrategy, type StrategyName, witness } from "../support/witness.ts";
 
 const STRATEGIES = ["async", "threads", "processes"] as const;
 

@@ -3,11 +3,11 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
-import { folder } from "../folder.ts";
-import { dial } from "./peers.ts";
-import type { Scope } from "./scope.ts";
-import { fail, pluginPath, serve } from "./server.ts";
-import { noWorkers } from "./witness.ts";
+import { folder } from "../support/folder.ts";
+import { dial } from "../support/peers.ts";
+import type { Scope } from "../support/scope.ts";
+import { fail, pluginPath, serve } from "../support/server.ts";
+import { noWorkers } from "../support/witness.ts";
 
 const MOD = new URL("../../runtime/mod.ts", import.meta.url).href;
 const VALIBOT = import.meta.resolve("valibot");

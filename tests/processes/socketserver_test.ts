@@ -4,8 +4,8 @@ import { existsSync } from "node:fs";
 import { describe, test, type TestContext } from "node:test";
 import type { Hooks, Session } from "../../runtime/core/plugin.ts";
 import { assertBytes, pattern, text } from "../conformance/harness.ts";
-import { until, within } from "../until.ts";
-import { dial, knock } from "./peers.ts";
+import { until, within } from "../support/until.ts";
+import { dial, knock } from "../support/peers.ts";
 import {
   collect,
   correspondent,
@@ -15,7 +15,7 @@ import {
   place,
   Room,
   type Transport,
-} from "./room.ts";
+} from "../support/room.ts";
 
 const STREAMS: readonly Transport[] = ["tcp", "unix"];
 const DATAGRAMS: readonly Transport[] = ["udp", "unixgram"];

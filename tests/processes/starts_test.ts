@@ -5,11 +5,11 @@ import { chmodSync, existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { describe, test, type TestContext } from "node:test";
-import { MAIN } from "../command.ts";
-import { folder } from "../folder.ts";
-import { lacks } from "./programs.ts";
-import { adapter } from "./room.ts";
-import { fail, manifest, pluginPath, serve } from "./server.ts";
+import { MAIN } from "../support/command.ts";
+import { folder } from "../support/folder.ts";
+import { lacks } from "../support/programs.ts";
+import { adapter } from "../support/room.ts";
+import { fail, manifest, pluginPath, serve } from "../support/server.ts";
 
 const TCP = "tcp://127.0.0.1:0";
 

@@ -4,11 +4,11 @@ import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { assertBytes, pattern, text } from "../conformance/harness.ts";
-import { call } from "../call.ts";
-import { folder } from "../folder.ts";
-import { type Correspondent, dial, type Peer } from "./peers.ts";
-import { correspondent, lacking, type Transport } from "./room.ts";
-import { pluginPath, serve, type Server } from "./server.ts";
+import { call } from "../support/call.ts";
+import { folder } from "../support/folder.ts";
+import { type Correspondent, dial, type Peer } from "../support/peers.ts";
+import { correspondent, lacking, type Transport } from "../support/room.ts";
+import { pluginPath, serve, type Server } from "../support/server.ts";
 import {
   ask,
   children,
@@ -21,7 +21,7 @@ import {
   whereabouts,
   who,
   WORKERS,
-} from "./witness.ts";
+} from "../support/witness.ts";
 
 const TRANSPORTS = (["tcp", "unix", "udp", "unixgram"] as const).filter((transport) =>
   !lacking(transport)
@@ -258,7 +258,7 @@ for (const strategy of STRATEGIES) {
 
 /** Waits for a count to be what it was; spares that are being started come and go. */
 async function settles(count: () => number, to: number): Promise<void> {
-  const { until } = await import("../until.ts");
+  const { until } = await import("../support/until.ts");
   await until(() => `${to}; it is ${count()}`, () => count() <= to);
 }
 

@@ -4,13 +4,13 @@ import { chmodSync, existsSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path";
 import process from "node:process";
 import { test, type TestContext } from "node:test";
-import { call } from "../call.ts";
+import { call } from "../support/call.ts";
 import { text } from "../conformance/harness.ts";
-import { folder } from "../folder.ts";
-import { until } from "../until.ts";
-import { dial, knock, type Peer } from "./peers.ts";
-import { adapter, correspondent, lacking } from "./room.ts";
-import { fail, manifest, serve, type Server } from "./server.ts";
+import { folder } from "../support/folder.ts";
+import { until } from "../support/until.ts";
+import { dial, knock, type Peer } from "../support/peers.ts";
+import { adapter, correspondent, lacking } from "../support/room.ts";
+import { fail, manifest, serve, type Server } from "../support/server.ts";
 import {
   ask,
   children,
@@ -26,7 +26,7 @@ import {
   who,
   witness,
   WORKERS,
-} from "./witness.ts";
+} from "../support/witness.ts";
 
 const skip = { skip: noWorkers };
 

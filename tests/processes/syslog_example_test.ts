@@ -8,11 +8,11 @@ import { loadAdapter } from "../../adapters/mod.ts";
 import { parse } from "../../examples/syslog/parse.ts";
 import { syslogFrames } from "../../examples/syslog/framing.ts";
 import { parseEndpoint } from "../../runtime/core/endpoint.ts";
-import { folder } from "../folder.ts";
-import { until } from "../until.ts";
-import { dial, join as correspond } from "./peers.ts";
-import { lacks, shell } from "./programs.ts";
-import { serve, Server } from "./server.ts";
+import { folder } from "../support/folder.ts";
+import { until } from "../support/until.ts";
+import { dial, join as correspond } from "../support/peers.ts";
+import { lacks, shell } from "../support/programs.ts";
+import { serve, Server } from "../support/server.ts";
 
 const EXAMPLE = fileURLToPath(new URL("../../examples/syslog", import.meta.url).href);
 const { unixgram } = (await loadAdapter()).features.transports;

@@ -6,12 +6,12 @@ import process from "node:process";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { Generator } from "../../bench/churn/client.ts";
-import { Supervisor } from "../../runtime/cli/supervisor.ts";
-import { MAIN } from "../command.ts";
-import { until } from "../until.ts";
-import { dial, join as joinUdp } from "./peers.ts";
-import { correspondent } from "./room.ts";
-import { asker, ctl, gone, isThere, lasting, Site, TCP, UDP } from "./site.ts";
+import { Supervisor } from "../../runtime/daemon/supervisor.ts";
+import { MAIN } from "../support/command.ts";
+import { until } from "../support/until.ts";
+import { dial, join as joinUdp } from "../support/peers.ts";
+import { correspondent } from "../support/room.ts";
+import { asker, ctl, gone, isThere, lasting, Site, TCP, UDP } from "../support/site.ts";
 
 const PROGRAM = fileURLToPath(new URL("../../adapters/program.ts", import.meta.url).href);
 const LONG = { connections: 2, everyMs: 20 };

@@ -22,9 +22,9 @@ import type { LogRecord, Sink } from "../../runtime/core/record.ts";
 import { archiveName, periodOf } from "../../runtime/sinks/file/rotation.ts";
 import { type FileOptions, openFile } from "../../runtime/sinks/file/sink.ts";
 import { textLine } from "../../runtime/sinks/text.ts";
-import { command } from "../command.ts";
-import { folder } from "../folder.ts";
-import { turns, until } from "../until.ts";
+import { command } from "../support/command.ts";
+import { folder } from "../support/folder.ts";
+import { turns, until } from "../support/until.ts";
 import { json, lineOf, record } from "./record.ts";
 
 const quiet = (): void => {};

@@ -14,8 +14,8 @@ import { journalEntry } from "../../runtime/sinks/journald/native.ts";
 import { checkSink, openSinks, probeSink } from "../../runtime/sinks/mod.ts";
 import { MARK } from "../../runtime/sinks/syslog/cut.ts";
 import { describe as words, toText } from "../../runtime/sinks/words.ts";
-import { folder } from "../folder.ts";
-import { until } from "../until.ts";
+import { folder } from "../support/folder.ts";
+import { until } from "../support/until.ts";
 import { parseEntry } from "./parse.ts";
 import { Random, randomRecord } from "./random.ts";
 

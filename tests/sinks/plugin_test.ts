@@ -8,12 +8,12 @@ import type { LogRecord } from "../../runtime/core/record.ts";
 import { expand } from "../../runtime/manifest/expand.ts";
 import { load } from "../../runtime/manifest/load.ts";
 import { prepare } from "../../runtime/manifest/prepare.ts";
-import { renderProblems } from "../../runtime/manifest/problem.ts";
-import { ManifestError } from "../../runtime/manifest/problem.ts";
+import { renderProblems } from "../../runtime/values/problem.ts";
+import { ManifestError } from "../../runtime/values/problem.ts";
 import { type OpenOutlet, openSinks, probeSink } from "../../runtime/sinks/mod.ts";
 import { openModule } from "../../runtime/sinks/module.ts";
-import { folder } from "../folder.ts";
-import { turns } from "../until.ts";
+import { folder } from "../support/folder.ts";
+import { turns } from "../support/until.ts";
 import { record } from "./record.ts";
 
 const mod = new URL("../../runtime/mod.ts", import.meta.url).href;

@@ -19,10 +19,10 @@ import { gunzipSync } from "node:zlib";
 import type { Sink } from "../../runtime/core/record.ts";
 import { type FileOptions, openFile } from "../../runtime/sinks/file/sink.ts";
 import { checkSink, probeSink } from "../../runtime/sinks/mod.ts";
-import { command } from "../command.ts";
-import { folder } from "../folder.ts";
-import { lacks } from "../processes/programs.ts";
-import { until, within } from "../until.ts";
+import { command } from "../support/command.ts";
+import { folder } from "../support/folder.ts";
+import { lacks } from "../support/programs.ts";
+import { until, within } from "../support/until.ts";
 import { record } from "./record.ts";
 
 function open(

@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
 import { probeSink } from "../../runtime/sinks/mod.ts";
-import { folder } from "../folder.ts";
-import { until, within } from "../until.ts";
+import { folder } from "../support/folder.ts";
+import { until, within } from "../support/until.ts";
 import { anyPort, bindUdp, Collector, numberIn, open, record } from "./collector.ts";
 import { parse3164, splitAt, splitCounted } from "./parse.ts";
 

@@ -12,10 +12,10 @@ import process from "node:process";
 import { after, describe, test, type TestContext } from "node:test";
 import { createServer } from "node:tls";
 import type { DatagramSocket } from "../../runtime/core/contract.ts";
-import { folder } from "../folder.ts";
-import { lacks } from "../processes/programs.ts";
-import { certify } from "../certificates.ts";
-import { until, within } from "../until.ts";
+import { folder } from "../support/folder.ts";
+import { lacks } from "../support/programs.ts";
+import { certify } from "../support/certificates.ts";
+import { until, within } from "../support/until.ts";
 import { adapter, anyPort, bindUdp, Collector, numberIn, open, record } from "./collector.ts";
 import { parse3164, splitAt, splitCounted } from "./parse.ts";
 

@@ -3,7 +3,7 @@ import { dirname } from "node:path";
 import * as v from "valibot";
 import type { Support } from "../../core/contract.ts";
 import { messageOf } from "../../core/errors.ts";
-import { count, entry, flag, size, strict } from "../../manifest/fields.ts";
+import { count, entry, flag, size, strict } from "../../values/fields.ts";
 import type { SinkType } from "../types.ts";
 import { follow } from "./link.ts";
 import type { FileOptions } from "./sink.ts";

@@ -1,7 +1,7 @@
 import type { Adapter, DialedSocket } from "../../core/contract.ts";
 import { codeOf, PorticoError } from "../../core/errors.ts";
 import type { Sink } from "../../core/record.ts";
-import { Courier } from "../courier.ts";
+import { Courier } from "../delivery.ts";
 import { checkLength, openDatagrams } from "../link/datagram.ts";
 import type { SinkHost } from "../types.ts";
 import { journalEntry } from "./native.ts";

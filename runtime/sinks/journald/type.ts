@@ -1,7 +1,7 @@
 import { accessSync, constants, statSync } from "node:fs";
 import * as v from "valibot";
 import { messageOf } from "../../core/errors.ts";
-import { size, strict } from "../../manifest/fields.ts";
+import { size, strict } from "../../values/fields.ts";
 import { FACILITIES } from "../syslog/priority.ts";
 import type { SinkType } from "../types.ts";
 import { WAITING } from "../waiting.ts";

@@ -1,7 +1,7 @@
 import { pathToFileURL } from "node:url";
 import { messageOf, PorticoError } from "../../core/errors.ts";
 import type { Level, LogRecord, Sink } from "../../core/record.ts";
-import { importModule } from "../../manifest/module.ts";
+import { importModule } from "../../modules/import.ts";
 import { describe } from "../words.ts";
 import { INSTALL, type LogTapeOptions, PACKAGE } from "./type.ts";
 

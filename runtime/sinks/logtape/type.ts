@@ -1,7 +1,7 @@
 import { statSync } from "node:fs";
 import * as v from "valibot";
 import { messageOf } from "../../core/errors.ts";
-import { strict } from "../../manifest/fields.ts";
+import { strict } from "../../values/fields.ts";
 import type { SinkType } from "../types.ts";
 
 /** What a project installs that uses it: a peer dependency. */

@@ -5,7 +5,7 @@ import type { NamedEndpoint } from "../../core/contract.ts";
 import { formatEndpoint, type TlsClient, type UnixEndpoint } from "../../core/endpoint.ts";
 import { codeOf, messageOf, PorticoError } from "../../core/errors.ts";
 import type { LogRecord, Sink } from "../../core/record.ts";
-import { Courier } from "../courier.ts";
+import { Courier } from "../delivery.ts";
 import { checkLength, openDatagrams } from "../link/datagram.ts";
 import type { OpenLink } from "../link/link.ts";
 import { openStream } from "../link/stream.ts";

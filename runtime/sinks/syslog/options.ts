@@ -1,6 +1,6 @@
 /** The options of a `syslog` sink. */
 import * as v from "valibot";
-import { entry, flag, size, strict } from "../../manifest/fields.ts";
+import { entry, flag, size, strict } from "../../values/fields.ts";
 import { WAITING } from "../waiting.ts";
 import { FRAMINGS } from "./framing.ts";
 import { FACILITIES } from "./priority.ts";

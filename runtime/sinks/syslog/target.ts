@@ -1,7 +1,7 @@
 import type { NamedEndpoint } from "../../core/contract.ts";
 import { parseEndpoint } from "../../core/endpoint.ts";
 import { messageOf } from "../../core/errors.ts";
-import { portOf } from "../../manifest/services.ts";
+import { portOf } from "../../values/ports.ts";
 
 const FORMS = "unix:PATH, udp://HOST:PORT, tcp://HOST:PORT or tls://HOST:PORT";
 /** Where a URL names no port: RFC 5426, what is met most, RFC 5425. */

@@ -1,0 +1,219 @@
+/** Datagram sockets that a plugin opens, each with one peer: a session from its dial to its end. */
+import type { Caller } from "../calls.ts";
+import { callHook, follow } from "../calls.ts";
+import type { DatagramTable, DialedSocket } from "../contract.ts";
+import { Count } from "../count.ts";
+import { LAST_WORDS } from "../stream/drain.ts";
+import type { Address } from "../endpoint.ts";
+import { PorticoError } from "../errors.ts";
+import { hookError, isOver, isPromise } from "../hooks.ts";
+import { keep } from "../keep.ts";
+import { recordArrival, recordClose } from "../records.ts";
+import type { Service } from "../service.ts";
+import { BaseSession, toBytes } from "../session.ts";
+
+/** The dialed sockets of one table of hooks. */
+export class Dialed {
+  readonly service: Service;
+  /** What an adapter calls. */
+  readonly table: DatagramTable;
+  readonly #keeps: boolean;
+  readonly #caller: Caller<DialedSession>;
+  readonly #sessions: Set<DialedSession> = new Set();
+  readonly #live: Count = new Count();
+
+  constructor(service: Service) {
+    this.service = service;
+    this.#keeps = service.hooks.data?.constructor.name === "AsyncFunction";
+    this.#caller = {
+      gather: service.gather,
+      failed: (session, thrown) => this.#fail(session, thrown),
+      left: (session) => void session.running++,
+      back: (session) => {
+        session.running--;
+        this.conclude(session);
+      },
+    };
+    // Before the session is there, nobody has been asked: what comes is no answer.
+    this.table = {
+      datagram: ({ data }, bytes) => {
+        if (data !== undefined) this.#receive(data as DialedSession, bytes);
+      },
+      failure: ({ data }, error) => service.report(error, (data as DialedSession | undefined)?.id),
+    };
+  }
+
+  get live(): number {
+    return this.#live.value;
+  }
+
+  /** As {@link Count.empty}. */
+  empty(limit: number): Promise<boolean> {
+    return this.#live.empty(limit);
+  }
+
+  /** Makes a session of a socket that was dialed with {@link table}. */
+  serve(socket: DialedSocket, state: unknown): DialedSession {
+    const { hooks, counters } = this.service;
+    const session = new DialedSession(this, socket);
+    socket.data = session;
+    session.state = state;
+    this.#sessions.add(session);
+    this.#live.up();
+    counters.served++;
+    recordArrival(this.service, "debug", "open", session);
+    if (hooks.handle === undefined) return session;
+    session.openReader();
+    const done = (): void => session.close("done");
+    callHook(this.#caller, session, () => hooks.handle!(session), done, done);
+    return session;
+  }
+
+  #receive(session: DialedSession, bytes: Uint8Array): void {
+    const { gather, hooks } = this.service;
+    if (session.over) return;
+    session.bytesIn += bytes.length;
+    if (hooks.data === undefined) {
+      if (!session.full) session.feed(keep(bytes));
+      return;
+    }
+    gather.enter();
+    try {
+      const answer = hooks.data(session, this.#keeps ? keep(bytes) : bytes);
+      if (answer !== undefined && isPromise(answer)) follow(this.#caller, session, answer);
+    } catch (error) {
+      this.#fail(session, error);
+    }
+    gather.leave();
+  }
+
+  #fail(session: DialedSession, thrown: unknown): void {
+    const { service } = this;
+    const { hooks } = service;
+    if (session.over && isOver(thrown)) return;
+    session.reason ??= "error";
+    if (hooks.error === undefined) service.report(hookError(thrown), session.id);
+    else {
+      service.countError(hookError(thrown));
+      // What the hook throws itself is only reported.
+      const reporter: Caller<DialedSession> = {
+        ...this.#caller,
+        failed: (_session, error) => service.report(hookError(error), session.id),
+      };
+      callHook(reporter, session, () => hooks.error!(session, thrown));
+    }
+    session.close("error");
+  }
+
+  /** Calls `finish` when the socket is closed and every hook has come back; then it is over. */
+  conclude(session: DialedSession): void {
+    if (!session.closed || session.running > 0) return;
+    const { hooks } = this.service;
+    if (session.owed) {
+      session.owed = false;
+      if (hooks.finish !== undefined) {
+        const goOn = (): void => this.conclude(session);
+        return callHook(this.#caller, session, () => hooks.finish!(session), goOn, goOn);
+      }
+    }
+    if (!this.#sessions.delete(session)) return;
+    const { counters } = this.service;
+    counters.bytesIn += session.bytesIn;
+    counters.bytesOut += session.bytesOut;
+    recordClose(this.service, "debug", session, session.age);
+    this.#live.down();
+  }
+
+  /** As {@link drainSessions}. */
+  async drain(limit: number): Promise<void> {
+    if (await this.#live.empty(limit)) return;
+    for (const session of [...this.#sessions]) session.close("drain");
+    await this.#live.empty(LAST_WORDS);
+  }
+}
+
+/** One socket of our own, and its one peer. */
+export class DialedSession extends BaseSession {
+  /** Why it ends. */
+  reason: string | undefined = undefined;
+  over = false;
+  /** The socket is gone. */
+  closed = false;
+  /** Hooks that have not come back; `finish` has not been called. */
+  running = 0;
+  owed = true;
+  /** More is unread than may be: what comes now is lost, as it would be in a full socket. */
+  full = false;
+  readonly #dialed: Dialed;
+  readonly #socket: DialedSocket;
+  readonly #opened: number = performance.now();
+
+  constructor(dialed: Dialed, socket: DialedSocket) {
+    super(dialed.service.nextId());
+    this.#dialed = dialed;
+    this.#socket = socket;
+  }
+
+  get service(): Service {
+    return this.#dialed.service;
+  }
+
+  get kind(): "datagram" {
+    return "datagram";
+  }
+
+  get remote(): Address {
+    return this.#socket.target;
+  }
+
+  get local(): Address {
+    return this.#socket.address;
+  }
+
+  /** Milliseconds since it was opened. */
+  get age(): number {
+    return Math.floor(performance.now() - this.#opened);
+  }
+
+  write(data: Uint8Array | string): boolean {
+    if (this.over) return false;
+    const bytes = toBytes(data);
+    this.bytesOut += bytes.length;
+    return this.#socket.send(bytes, this.#socket.target);
+  }
+
+  send(data: Uint8Array | string): Promise<void> {
+    if (this.write(data)) return Promise.resolve();
+    return Promise.reject(new PorticoError(this.over ? "SESSION_CLOSED" : "SEND_FAILED"));
+  }
+
+  end(): void {
+    this.close("done");
+  }
+
+  abort(): void {
+    this.close("aborted");
+  }
+
+  /** Closes the socket, once; what was sent goes out first. */
+  close(reason: string): void {
+    if (this.over) return;
+    this.over = true;
+    this.reason ??= reason;
+    const gone = (): void => {
+      this.closed = true;
+      this.closeReader();
+      this.signalEnd(this.reason!);
+      this.#dialed.conclude(this);
+    };
+    this.#socket.close().then(gone, gone);
+  }
+
+  /** The kernel holds nobody back who sends datagrams. */
+  pause(): void {}
+  resume(): void {}
+
+  protected throttle(full: boolean): void {
+    this.full = full;
+  }
+}

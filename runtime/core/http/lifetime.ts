@@ -1,0 +1,43 @@
+import type { HttpSession } from "./session.ts";
+
+/** `limits.lifetime` for the requests of one service: one timer, as that of `deadlines.ts`, and as late. */
+export class Lifetime {
+  /** Milliseconds. */
+  readonly #limit: number;
+  readonly #sessions: ReadonlySet<HttpSession>;
+  readonly #missed: (sessions: readonly HttpSession[]) => void;
+  #timer: ReturnType<typeof setInterval> | undefined = undefined;
+
+  /** @param sessions in the order of their arrival. Those that are told are not missed again. */
+  constructor(
+    limit: number,
+    sessions: ReadonlySet<HttpSession>,
+    missed: (sessions: readonly HttpSession[]) => void,
+  ) {
+    this.#limit = limit;
+    this.#sessions = sessions;
+    this.#missed = missed;
+  }
+
+  /** Arms the timer: there is a session that is served. */
+  watch(): void {
+    if (this.#limit === Infinity) return;
+    const period = Math.min(1000, Math.max(10, this.#limit / 8));
+    this.#timer ??= setInterval(() => this.#look(), period);
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #look(): void {
+    const late: HttpSession[] = [];
+    const now = performance.now();
+    for (const session of this.#sessions) {
+      if (now - session.opened <= this.#limit) break;
+      if (session.turn && !session.told) late.push(session);
+    }
+    if (late.length > 0) this.#missed(late);
+  }
+}

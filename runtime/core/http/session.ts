@@ -1,0 +1,86 @@
+/** The session of one HTTP request. What happens to it, and when, is `requests.ts`. */
+import type { Exchange } from "../exchange.ts";
+import type { Address } from "../endpoint.ts";
+import type { Parked } from "../admission/parking.ts";
+import type { Logger, RequestSession } from "../plugin.ts";
+import type { Requests } from "./pipeline.ts";
+import type { Waiting } from "../admission/turns.ts";
+
+export class HttpSession implements RequestSession, Parked, Waiting {
+  readonly id: number;
+  readonly kind = "http";
+  readonly requests: Requests;
+  readonly exchange: Exchange;
+  readonly request: Request;
+  /** The clock of the deadlines. */
+  readonly opened: number;
+  /** Waits for room, or for its turn. */
+  waits = false;
+  /** Has a place at the gate; has the turn. Each is given back once. */
+  placed = false;
+  turn = false;
+  over = false;
+  /** Its signal has aborted, for a limit or for the end of the service. */
+  told = false;
+  /** What has still to come back: the adapter, and a body that streams. */
+  open = 1;
+  status = 0;
+  reason: string | undefined = undefined;
+  bytesOut = 0;
+  /** Lets in, or refuses, what waits. */
+  proceed: ((answer: Promise<Response> | Response) => void) | undefined = undefined;
+  /** Answers in the place of a plugin that does not. */
+  interrupt: ((answer: Response) => void) | undefined = undefined;
+  /** Ends a body that streams. */
+  cut: ((reason: string) => void) | undefined = undefined;
+  /** Its body has no end of its own, and its peer comes again: `text/event-stream`. */
+  endless = false;
+  #controller: AbortController | undefined = undefined;
+  #log: Logger | undefined = undefined;
+
+  constructor(requests: Requests, exchange: Exchange, request: Request, id: number, now: number) {
+    this.requests = requests;
+    this.exchange = exchange;
+    this.request = request;
+    this.id = id;
+    this.opened = now;
+  }
+
+  get remote(): Address {
+    return this.exchange.remote;
+  }
+
+  get local(): Address {
+    return this.exchange.local;
+  }
+
+  /** Bodies are the runtime's affair: what is received is not counted. */
+  get bytesIn(): number {
+    return 0;
+  }
+
+  get log(): Logger {
+    return this.#log ??= this.requests.service.logger(this.id);
+  }
+
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.over) this.signalEnd(this.reason ?? "done");
+      else this.exchange.watch();
+    }
+    return this.#controller.signal;
+  }
+
+  signalEnd(reason: string): void {
+    this.#controller?.abort(new DOMException(reason, "AbortError"));
+  }
+
+  enter(): unknown {
+    return this.requests.enter(this);
+  }
+
+  serve(): void {
+    this.requests.serve(this);
+  }
+}

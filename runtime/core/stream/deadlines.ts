@@ -1,0 +1,138 @@
+import type { StreamSession } from "./session.ts";
+import { Count } from "../count.ts";
+import type { Limits } from "../plan.ts";
+import type { Counters, Meter } from "../admission/room.ts";
+
+/** How long a session that has ended waits for its peer to close too, in ms; then it is closed. */
+const LINGER = 5000;
+
+/** The deadline that a session has missed. */
+export type DeadlineName = "hold" | "firstByte" | "lifetime" | "idle" | "linger";
+
+/**
+ * The sessions of one service and their deadlines. One timer for all, armed only while there is
+ * something to watch; the hot path writes one number. A deadline strikes up to an eighth of its own
+ * length (at least 10 ms, at most a second) late.
+ */
+export class Deadlines implements Meter {
+  /** Milliseconds since the start, as of the last look: exact enough for deadlines, free to read. */
+  now = 0;
+  readonly #limits: Limits;
+  readonly #missed: (session: StreamSession, deadline: DeadlineName) => void;
+  readonly #epoch: number = performance.now();
+  readonly #live: Count = new Count();
+  readonly #always: boolean;
+  readonly #period: number;
+  #first: StreamSession | undefined = undefined;
+  #last: StreamSession | undefined = undefined;
+  #timer: ReturnType<typeof setInterval> | undefined = undefined;
+
+  constructor(
+    limits: Limits,
+    missed: (session: StreamSession, deadline: DeadlineName) => void,
+  ) {
+    this.#limits = limits;
+    this.#missed = missed;
+    const shortest = Math.min(limits.firstByte, limits.lifetime, limits.idle);
+    this.#always = shortest !== Infinity;
+    this.#period = Math.min(1000, Math.max(10, Math.min(shortest, limits.hold, LINGER) / 8));
+  }
+
+  /** Sessions in the list. */
+  get count(): number {
+    return this.#live.value;
+  }
+
+  /** The exact time, on the same clock as {@link now}. */
+  readClock(): number {
+    return this.now = Math.floor(performance.now() - this.#epoch);
+  }
+
+  add(session: StreamSession): void {
+    session.previous = this.#last;
+    if (this.#last === undefined) this.#first = session;
+    else this.#last.next = session;
+    this.#last = session;
+    this.#live.up();
+    if (this.#always) this.watch();
+  }
+
+  remove(session: StreamSession): void {
+    if (session.previous === undefined) this.#first = session.next;
+    else session.previous.next = session.next;
+    if (session.next === undefined) this.#last = session.previous;
+    else session.next.previous = session.previous;
+    session.previous = session.next = undefined;
+    if (this.#live.value === 1) this.stop();
+    this.#live.down();
+  }
+
+  /** Arms the timer: a session waits for something. */
+  watch(): void {
+    this.#timer ??= setInterval(() => this.#look(), this.#period);
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+
+  /** Calls `visit` for each session, which may go while it is visited. */
+  forEach(visit: (session: StreamSession) => void): void {
+    const sessions: StreamSession[] = [];
+    for (let session = this.#first; session !== undefined; session = session.next) {
+      sessions.push(session);
+    }
+    sessions.forEach(visit);
+  }
+
+  /** How many wait for their turn, or for room. */
+  get held(): number {
+    let count = 0;
+    this.forEach((session) => count += session.waits ? 1 : 0);
+    return count;
+  }
+
+  settle(counters: Counters): void {
+    for (let session = this.#first; session !== undefined; session = session.next) {
+      session.settle(counters);
+    }
+  }
+
+  /** Whoever waits in {@link empty} is answered. */
+  recall(): void {
+    this.#live.recall();
+  }
+
+  /** Resolves with true when no session is left, with false when one is after `limit` ms. */
+  empty(limit: number): Promise<boolean> {
+    return this.#live.empty(limit);
+  }
+
+  #look(): void {
+    const now = this.readClock();
+    this.forEach((session) => {
+      const missed = this.#check(session, now);
+      if (missed !== undefined) this.#missed(session, missed);
+    });
+  }
+
+  #check(session: StreamSession, now: number): DeadlineName | undefined {
+    const { hold, firstByte, lifetime, idle } = this.#limits;
+    const age = now - session.opened;
+    switch (session.phase) {
+      case "parked":
+      case "held":
+        return age > hold ? "hold" : undefined;
+      case "ending":
+        return now - session.active > LINGER ? "linger" : undefined;
+      case "setup":
+      case "served":
+        if (age > lifetime) return "lifetime";
+        if (session.bytesIn === 0 && age > firstByte) return "firstByte";
+        return now - session.active > idle ? "idle" : undefined;
+      default:
+        return undefined;
+    }
+  }
+}

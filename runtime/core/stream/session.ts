@@ -1,0 +1,265 @@
+/** The session of one stream connection. What happens to it, and when, is `pipeline.ts`. */
+import type { Connection } from "../contract.ts";
+import type { Address } from "../endpoint.ts";
+import { PorticoError } from "../errors.ts";
+import type { Flushable } from "./gather.ts";
+import type { Pipeline } from "./pipeline.ts";
+import { BaseSession, toBytes } from "../session.ts";
+import type { Counters } from "../admission/room.ts";
+import type { Service } from "../service.ts";
+import type { Parked } from "../admission/parking.ts";
+import type { Waiting } from "../admission/turns.ts";
+
+/** Asked (verify), at the limit (park), its turn not come (hold), set up, served, winding up, gone. */
+export type Phase = "asked" | "parked" | "held" | "setup" | "served" | "ending" | "closed";
+
+/** Who wants the reading to stop; it goes on when nobody does. */
+export const PAUSE = { phase: 1, hook: 2, plugin: 4, reader: 8 } as const;
+
+/**
+ * A session's share of one turn, in bytes. When it is gathered it leaves at once, and `write` says
+ * false until the turn is over: memory stays bounded, and a quick peer cannot make one session
+ * occupy the event loop.
+ */
+const SHARE = 64 * 1024;
+
+export class StreamSession extends BaseSession implements Flushable, Parked, Waiting {
+  readonly pipeline: Pipeline;
+  readonly connection: Connection;
+  phase: Phase = "asked";
+  /** Why it ends, once somebody has decided that; the peer when nobody has. */
+  reason: string | undefined = undefined;
+  /** What `hold`, `firstByte` and `lifetime`, and what `idle` count from: the clock of the deadlines. */
+  opened: number;
+  active: number;
+  /** The list of live sessions, in the order of arrival. */
+  previous: StreamSession | undefined = undefined;
+  next: StreamSession | undefined = undefined;
+  /** Hooks that have not come back: the end waits for them. */
+  running = 0;
+  /** `setup` came back, and `finish` has not been called: it is owed. */
+  owed = false;
+  /** Has a place at the gate; has the turn; is through. Each is given back once. */
+  placed = false;
+  turn = false;
+  served = false;
+  /** `error` has been called: a second failure is not its business. */
+  failed = false;
+  gone = false;
+  /** What the service's counters have of its bytes. */
+  #settledIn = 0;
+  #settledOut = 0;
+  #killed = false;
+  #sealed = false;
+  /** The adapter has a backlog; the share of this turn is used up. */
+  #busy = false;
+  #resting = false;
+  #pauses = 0;
+  #out: Uint8Array | undefined = undefined;
+  #more: Uint8Array[] | undefined = undefined;
+  #gathered = 0;
+  #waiters: { resolve: () => void; reject: (error: unknown) => void }[] | undefined = undefined;
+
+  constructor(pipeline: Pipeline, connection: Connection, id: number, now: number) {
+    super(id);
+    this.pipeline = pipeline;
+    this.connection = connection;
+    this.opened = this.active = now;
+  }
+
+  get service(): Service {
+    return this.pipeline.service;
+  }
+
+  /** Counts what has gone through since the last time. */
+  settle(counters: Counters): void {
+    counters.bytesIn += this.bytesIn - this.#settledIn;
+    counters.bytesOut += this.bytesOut - this.#settledOut;
+    this.#settledIn = this.bytesIn;
+    this.#settledOut = this.bytesOut;
+  }
+
+  get kind(): "stream" {
+    return "stream";
+  }
+
+  get remote(): Address {
+    return this.connection.remote;
+  }
+
+  get local(): Address {
+    return this.connection.local;
+  }
+
+  get over(): boolean {
+    return this.#killed || this.phase === "ending" || this.phase === "closed";
+  }
+
+  get waits(): boolean {
+    return this.phase === "held" || this.phase === "parked";
+  }
+
+  serve(): void {
+    this.pipeline.serve(this);
+  }
+
+  enter(): unknown {
+    return this.pipeline.enter(this);
+  }
+
+  write(data: Uint8Array | string): boolean {
+    if (this.#sealed) return false;
+    const bytes = toBytes(data);
+    if (bytes.length === 0) return !this.#busy && !this.#resting;
+    this.bytesOut += bytes.length;
+    this.active = this.pipeline.deadlines.now;
+    const { gather } = this.pipeline.service;
+    gather.writes++;
+    if (this.#out === undefined) {
+      this.#out = bytes;
+      gather.add(this);
+    } else if (this.#more === undefined) this.#more = [bytes];
+    else this.#more.push(bytes);
+    this.#gathered += bytes.length;
+    if (this.#gathered >= SHARE) {
+      this.flush();
+      if (!this.#busy && !this.#resting) {
+        this.#resting = true;
+        this.service.gather.rest(this);
+      }
+    }
+    return !this.#busy && !this.#resting;
+  }
+
+  /** Hands what is gathered to the adapter. */
+  flush(): void {
+    const first = this.#out;
+    if (first === undefined) return;
+    const more = this.#more;
+    const length = this.#gathered;
+    this.#out = this.#more = undefined;
+    this.#gathered = 0;
+    if (this.phase === "closed") return;
+    if (this.connection.write(more === undefined ? first : join(first, more, length))) return;
+    this.#busy = true;
+    if (this.connection.pending > this.service.plan.limits.writeBuffer) {
+      this.pipeline.cut(this, "writeBuffer", new PorticoError("WRITE_LIMIT"));
+    }
+  }
+
+  /** The adapter's backlog has gone out. */
+  drained(): void {
+    this.#busy = false;
+    if (!this.#resting) this.#relieve();
+  }
+
+  rested(): void {
+    this.#resting = false;
+    if (!this.#busy) this.#relieve();
+  }
+
+  #relieve(): void {
+    const waiters = this.#waiters;
+    this.#waiters = undefined;
+    for (const { resolve } of waiters ?? []) resolve();
+    this.pipeline.relieved(this);
+  }
+
+  send(data: Uint8Array | string): Promise<void> {
+    if (this.#sealed) return Promise.reject(closed());
+    if (this.write(data)) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      (this.#waiters ??= []).push({ resolve, reject });
+    });
+  }
+
+  end(): void {
+    if (this.#sealed) return;
+    this.flush();
+    this.#sealed = true;
+    this.reason ??= "done";
+    if (this.phase !== "closed") this.connection.end();
+  }
+
+  abort(): void {
+    this.kill("aborted");
+  }
+
+  /** Says why it ends, unless that is known. That the peer has said all it had to is no reason while it is served. */
+  blame(reason: string): void {
+    if (this.reason === undefined || (this.reason === "peer" && this.phase === "served")) {
+      this.reason = reason;
+    }
+  }
+
+  /** Closes at once. The peer sees a reset, an orderly end when `quiet`. */
+  kill(reason: string, quiet = false): void {
+    if (this.phase === "closed") return;
+    this.#killed = true;
+    this.blame(reason);
+    this.seal(reason);
+    this.connection.abort(quiet);
+  }
+
+  /** Sends what was written and our end; what the peer still sends is read and dropped, for a while. */
+  windUp(now: number): void {
+    this.reason ??= "done";
+    this.end();
+    this.seal(this.reason);
+    this.active = now;
+    this.unhush(PAUSE.phase | PAUSE.hook | PAUSE.plugin | PAUSE.reader);
+  }
+
+  /** Nothing can be written any more. */
+  seal(reason: string): void {
+    this.#sealed = true;
+    this.#out = this.#more = undefined;
+    this.#gathered = 0;
+    const waiters = this.#waiters;
+    this.#waiters = undefined;
+    for (const { reject } of waiters ?? []) reject(closed());
+    this.signalEnd(reason);
+  }
+
+  pause(): void {
+    this.hush(PAUSE.plugin);
+  }
+
+  resume(): void {
+    this.unhush(PAUSE.plugin);
+  }
+
+  /** Stops reading on behalf of one of {@link PAUSE}. */
+  hush(who: number): void {
+    if (this.#pauses === 0 && this.phase !== "closed") this.connection.pause();
+    this.#pauses |= who;
+  }
+
+  /** Reads on, if nobody else minds. */
+  unhush(who: number): void {
+    if (this.#pauses === 0) return;
+    this.#pauses &= ~who;
+    if (this.#pauses === 0 && this.phase !== "closed") this.connection.resume();
+  }
+
+  protected throttle(full: boolean): void {
+    if (full) this.hush(PAUSE.reader);
+    else this.unhush(PAUSE.reader);
+  }
+}
+
+function closed(): PorticoError {
+  return new PorticoError("SESSION_CLOSED");
+}
+
+function join(first: Uint8Array, more: readonly Uint8Array[], length: number): Uint8Array {
+  const joined = new Uint8Array(length);
+  joined.set(first);
+  let at = first.length;
+  for (let i = 0; i < more.length; i++) {
+    const bytes = more[i]!;
+    joined.set(bytes, at);
+    at += bytes.length;
+  }
+  return joined;
+}

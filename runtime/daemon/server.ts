@@ -1,0 +1,300 @@
+/** The services of a manifest, running: started, replaced, suspended, stopped. */
+import type { Reloaded, ServiceStatus } from "../control/control.ts";
+import type { Address } from "../core/endpoint.ts";
+import { PorticoError } from "../core/errors.ts";
+import { Gather } from "../core/stream/gather.ts";
+import type { ServicePlan } from "../core/plan.ts";
+import { closeEstate, deal, type Estate, type Sockets } from "../services/handover.ts";
+import { describeLack, lacking } from "../strategies/lacking.ts";
+import { STRATEGIES } from "../strategies/mod.ts";
+import type { Host, ReadyService } from "../services/contract.ts";
+import { inService, nameOf, printOf, statusOf, type Tenant, textsOf } from "./entry.ts";
+
+export { describeLack, lacking } from "../strategies/lacking.ts";
+export type { ReadyService } from "../services/contract.ts";
+
+/** Numbers the sessions of this process. */
+let sessions = 0;
+
+export class Server {
+  readonly #host: Host;
+  readonly #tenants: Map<string, Tenant> = new Map();
+  /** Services that were replaced or removed, until their sessions have ended. */
+  readonly #leaving: Map<Tenant, Promise<void>> = new Map();
+  /** Stopped by an operator; the next reload that changes them starts them again. */
+  readonly #stopped: Map<string, Tenant> = new Map();
+  /** The reload that is under way. */
+  #change: Promise<unknown> = Promise.resolve();
+  #ending = false;
+  #measures = false;
+  readonly #hurried = Promise.withResolvers<void>();
+
+  /** @param host what services share; the rest of it is made here. */
+  constructor(host: Omit<Host, "gather" | "nextId">) {
+    this.#host = { ...host, gather: new Gather(host.adapter), nextId: () => ++sessions };
+  }
+
+  get endpoints(): { readonly service: string; readonly address: Address }[] {
+    return [...this.#tenants].flatMap(([service, { running }]) =>
+      running.addresses.map((address) => ({ service, address }))
+    );
+  }
+
+  /**
+   * Starts services in their order; when one fails, those before it are stopped again.
+   *
+   * @param estate the sockets of a predecessor, which become ours. Those that nobody has taken stay
+   * in it, closed.
+   * @throws PorticoError that names the service.
+   */
+  async start(services: readonly ReadyService[], estate: Estate = new Map()): Promise<void> {
+    await this.#handOver(estate, services, async (dealt) => {
+      this.#check(services);
+      for (const ready of services) {
+        const { name } = ready.plan;
+        this.#tenants.set(name, await this.#begin(ready, dealt.get(name)!, undefined));
+      }
+    }, this.#tenants);
+  }
+
+  /**
+   * Makes the running services those that are given: only what has changed is touched. One that has
+   * is started anew on its own sockets, then the old one's sessions end. All or nothing as far as
+   * starting goes.
+   *
+   * @throws PorticoError that names the service which cannot be started; all is as it was then.
+   */
+  reload(services: readonly ReadyService[]): Promise<Reloaded> {
+    const result = this.#reload(services);
+    this.#change = result.catch(() => {});
+    return result;
+  }
+
+  async #reload(services: readonly ReadyService[]): Promise<Reloaded> {
+    this.#check(services);
+    const changed = services.filter((ready) => {
+      const { name } = ready.plan;
+      const before = this.#tenants.get(name) ?? this.#stopped.get(name);
+      return before === undefined || printOf(ready) !== printOf(before.ready);
+    });
+    const stay = new Set(services.filter((ready) => !changed.includes(ready)).map(nameOf));
+    const leave = [...this.#tenants].filter(([name]) => !stay.has(name));
+    const names = new Set(services.map(nameOf));
+    const result: Reloaded = {
+      added: changed.map(nameOf).filter((name) => !this.#tenants.has(name)),
+      changed: changed.map(nameOf).filter((name) => this.#tenants.has(name)),
+      removed: leave.map(([name]) => name).filter((name) => !names.has(name)),
+      unchanged: [...stay],
+    };
+    const estate: Estate = new Map();
+    const lenders = changed.length > 0 ? leave : [];
+    for (const [name, { running }] of lenders) estate.set(name, await running.duplicates());
+    const fresh = new Map<string, Tenant>();
+    const closing: Promise<void>[] = [];
+    await this.#handOver(estate, changed, async (dealt) => {
+      for (const ready of changed) {
+        const { name } = ready.plan;
+        const old = this.#tenants.get(name) ?? this.#stopped.get(name);
+        fresh.set(name, await this.#begin(ready, dealt.get(name)!, old));
+        this.#checkEnd();
+      }
+      for (const [name, tenant] of leave) {
+        this.#tenants.delete(name);
+        // What nobody has taken over is closed for good.
+        const texts = estate.get(name)?.keys() ?? textsOf(tenant.ready);
+        closing.push(tenant.running.forsake([...texts]));
+        void this.#leave(tenant, true);
+      }
+      for (const [name, tenant] of fresh) this.#tenants.set(name, tenant);
+      for (const name of this.#stopped.keys()) {
+        if (fresh.has(name) || !names.has(name)) this.#stopped.delete(name);
+      }
+    }, fresh);
+    await Promise.all(closing);
+    return result;
+  }
+
+  /** Has services begin on the sockets of others; undoes that when one of them fails. */
+  async #handOver(
+    estate: Estate,
+    services: readonly ReadyService[],
+    begin: (dealt: Estate) => Promise<void>,
+    begun: ReadonlyMap<string, Tenant>,
+  ): Promise<void> {
+    const dealt = deal(estate, services.map(({ plan }) => plan));
+    try {
+      await begin(dealt);
+    } catch (error) {
+      await this.#undo(begun);
+      throw error;
+    } finally {
+      if (estate.size > 0) {
+        const descriptors = await this.#host.adapter.descriptors();
+        closeEstate(dealt, descriptors);
+        closeEstate(estate, descriptors);
+      }
+    }
+  }
+
+  /** Ends what has begun; those who had the sockets before go on with them. */
+  async #undo(begun: ReadonlyMap<string, Tenant>): Promise<void> {
+    await Promise.all([...begun.values()].map(async ({ ready, running, inherited }) => {
+      await running.forsake(textsOf(ready).filter((text) => !inherited.has(text)));
+      await running.stop(0, true);
+    }));
+  }
+
+  async #begin(ready: ReadyService, sockets: Sockets, old: Tenant | undefined): Promise<Tenant> {
+    const inherited = new Set(sockets.keys());
+    try {
+      const strategy = STRATEGIES[ready.plan.concurrency.strategy];
+      const legacy = { sockets, room: old?.running.room };
+      const running = await strategy.start(ready, this.#host, legacy);
+      if (this.#measures) running.measure();
+      return { ready, running, inherited };
+    } catch (error) {
+      throw inService(ready.plan.name, error);
+    }
+  }
+
+  /** Its sessions have their time; nobody waits for them but {@link stop}. */
+  #leave(tenant: Tenant, keep: boolean): Promise<void> {
+    const left = tenant.running.stop(tenant.ready.plan.limits.drain, keep)
+      .then(() => void this.#leaving.delete(tenant));
+    this.#leaving.set(tenant, left);
+    return left;
+  }
+
+  /** Resolves when no service that was replaced or removed is left. */
+  async settled(): Promise<void> {
+    while (this.#leaving.size > 0) await Promise.all(this.#leaving.values());
+  }
+
+  #checkEnd(): void {
+    if (this.#ending) throw new PorticoError("NOT_SUPPORTED", "this server is ending");
+  }
+
+  #check(services: readonly ReadyService[]): void {
+    this.#checkEnd();
+    for (const { plan } of services) {
+      const [lack] = lacking(plan, this.#host.adapter);
+      if (lack === undefined) continue;
+      throw inService(plan.name, new PorticoError("NOT_SUPPORTED", describeLack(lack)));
+    }
+  }
+
+  /** Of each service; what was replaced, and still has sessions, counts with what came after it. */
+  status(): ServiceStatus[] {
+    return statusOf(new Map([...this.#tenants, ...this.#stopped]), [...this.#leaving.keys()]);
+  }
+
+  /** Somebody wants metrics: see {@link RunningService.measure}. */
+  measure(): void {
+    this.#measures = true;
+    for (const { running } of [...this.#tenants.values(), ...this.#leaving.keys()]) {
+      running.measure();
+    }
+  }
+
+  /** See {@link RunningService.cede}. */
+  async cede(): Promise<void> {
+    await Promise.all([...this.#tenants.values()].map(({ running }) => running.cede()));
+  }
+
+  /** The service of this name, or all. @throws PorticoError USAGE when there is none of this name. */
+  #chosen(name: string | undefined): Tenant[] {
+    if (name === undefined) return [...this.#tenants.values()];
+    const found = this.#tenants.get(name);
+    if (found !== undefined) return [found];
+    const [shown, known] = [JSON.stringify(name), [...this.#tenants.keys()].join(", ")];
+    const text = this.#stopped.has(name)
+      ? `the service ${shown} was stopped; restart the server to have it back`
+      : `there is no service ${shown}: ${known}`;
+    throw new PorticoError("USAGE", text);
+  }
+
+  async #each(
+    name: string | undefined,
+    event: "suspend" | "resume" | undefined,
+    act: (tenant: Tenant) => Promise<void>,
+  ): Promise<string[]> {
+    this.#checkEnd();
+    const chosen = this.#chosen(name);
+    await Promise.all(chosen.map(async (tenant) => {
+      await act(tenant);
+      const { log, plan } = tenant.ready;
+      if (event !== undefined) log.emit("info", event, { service: plan.name });
+    }));
+    return chosen.map(({ ready }) => ready.plan.name);
+  }
+
+  /** See {@link Control.suspend}. */
+  suspend(name?: string): Promise<string[]> {
+    return this.#each(name, "suspend", ({ running }) => running.suspend());
+  }
+
+  /** See {@link Control.resume}. */
+  resume(name?: string): Promise<string[]> {
+    return this.#each(name, "resume", ({ running }) => running.resume());
+  }
+
+  /** See {@link Control.drain}. */
+  drain(name?: string): Promise<string[]> {
+    return this.#each(
+      name,
+      undefined,
+      ({ running, ready }) => running.drain(ready.plan.limits.drain),
+    );
+  }
+
+  /** Stops one service, for good. */
+  async stopService(name: string): Promise<string[]> {
+    const [tenant] = this.#chosen(name);
+    this.#tenants.delete(name);
+    this.#stopped.set(name, tenant!);
+    await this.#leave(tenant!, false);
+    tenant!.ready.log.emit("info", "stop", { service: name, reason: "control" });
+    return [name];
+  }
+
+  /** Duplicates of all sockets, for a successor; the caller's to close. */
+  async estate(): Promise<Estate> {
+    this.#checkEnd();
+    const estate: Estate = new Map();
+    for (const [name, { running }] of this.#tenants) estate.set(name, await running.duplicates());
+    return estate;
+  }
+
+  /**
+   * Stops accepting, drains every service for its `limits.drain`, closes. Never rejects.
+   *
+   * @param keep a successor has the sockets.
+   */
+  stop(keep = false): Promise<void> {
+    return this.#stopAll((plan) => plan.limits.drain, keep);
+  }
+
+  /** Closes all at once; sockets that were there before it go on with whoever had them. */
+  undo(): Promise<void> {
+    this.#ending = true;
+    return this.#undo(this.#tenants);
+  }
+
+  /** Closes at once, also what {@link stop} still waits for. */
+  kill(): Promise<void> {
+    for (const { running } of this.#leaving.keys()) void running.stop(0);
+    this.#hurried.resolve();
+    return this.#stopAll(() => 0, false);
+  }
+
+  async #stopAll(limitOf: (plan: ServicePlan) => number, keep: boolean): Promise<void> {
+    this.#ending = true;
+    const tenants = [...this.#tenants.values()].toReversed();
+    await Promise.all([
+      ...tenants.map(({ ready, running }) => running.stop(limitOf(ready.plan), keep)),
+      // A reload notices that this is the end; unless a plugin takes its time to start.
+      Promise.race([this.#change, this.#hurried.promise]),
+      this.settled(),
+    ]);
+  }
+}

@@ -1,0 +1,258 @@
+/** A server with its manifest: what signals, the control socket and file watchers ask for is done here. */
+import process from "node:process";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import type { Notifier } from "../activation/mod.ts";
+import type { Control, Reloaded, RuntimeName, ServerStatus } from "../control/control.ts";
+import type { ControlSocket } from "../control/socket.ts";
+import type { Adapter } from "../core/contract.ts";
+import { messageOf, PorticoError } from "../core/errors.ts";
+import { hookError } from "../core/hooks.ts";
+import { errorFields } from "../core/log.ts";
+import type { Plan, ServicePlan } from "../core/plan.ts";
+import { expand } from "../manifest/expand.ts";
+import { load } from "../manifest/load.ts";
+import { prepare, type PreparedService } from "../manifest/prepare.ts";
+import type { Source } from "../manifest/source.ts";
+import { stampOf } from "../modules/stamp.ts";
+import type { ReadyService, Server } from "./server.ts";
+import { commandOn } from "../adapter.ts";
+import type { Journal } from "./journal.ts";
+import { succeed } from "./upgrade.ts";
+import { runtime, version } from "./version.ts";
+import { Versions } from "./versions.ts";
+
+/** What a manifest came to when it was read. */
+export interface Reading {
+  readonly source: Source;
+  readonly plan: Plan;
+  readonly services: readonly PreparedService[];
+}
+
+/** What a supervisor is made of. */
+export interface SupervisorInput {
+  readonly path: string;
+  readonly json: boolean;
+  readonly watch: boolean;
+  /** Of this process. */
+  readonly pid: number;
+  readonly adapter: Adapter;
+  readonly server: Server;
+  readonly journal: Journal;
+  readonly notifier: Notifier;
+  /** Ends the server. `handed`: a successor has its sockets. */
+  readonly end: (reason: string, handed: boolean) => void;
+}
+
+/** Reads a manifest, with its plugins. @throws ManifestError with everything that is wrong. */
+export async function read(path: string, json: boolean, versions?: Versions): Promise<Reading> {
+  const source = await load(path, process.env, versions?.of);
+  const whole = expand(source);
+  const given = { ...whole, services: whole.services.map((service) => logged(service, json)) };
+  const services = await prepare(given, source, versions?.of);
+  return { source, plan: { ...given, services: services.map(({ plan }) => plan) }, services };
+}
+
+function logged(plan: ServicePlan, json: boolean): ServicePlan {
+  if (!json) return plan;
+  return {
+    ...plan,
+    log: plan.log.map((sink) => sink.type === "console" ? { ...sink, type: "json" } : sink),
+  };
+}
+
+export class Supervisor implements Control {
+  readonly #input: SupervisorInput;
+  readonly #versions: Versions = new Versions();
+  #reading: Reading;
+  #control: ControlSocket | undefined = undefined;
+  readonly #serving = Promise.withResolvers<void>();
+  /** One change at a time, in the order in which they were asked for; none before it serves. */
+  #last: Promise<unknown> = this.#serving.promise;
+  readonly #ending = new AbortController();
+
+  constructor(input: SupervisorInput, reading: Reading) {
+    this.#input = input;
+    this.#reading = reading;
+  }
+
+  /** The services of a reading, with their logs. */
+  ready({ services }: Reading): ReadyService[] {
+    const { logs } = this.#input.journal;
+    return services.map((service) => {
+      let stamp: string | undefined;
+      return {
+        ...service,
+        log: logs.get(service.plan.name)!,
+        stamp: () => stamp ??= stampOf(service.plan.plugin.url).stamp,
+      };
+    });
+  }
+
+  /** It serves: what its code was is remembered, to be compared. */
+  began(services: readonly ReadyService[], control: ControlSocket | undefined): void {
+    this.#control = control;
+    this.#versions.note(this.#urls());
+    for (const { stamp } of services) stamp?.();
+    this.#serving.resolve();
+  }
+
+  /** It ends: nothing is changed any more, and no successor is wanted. */
+  close(): void {
+    this.#ending.abort();
+  }
+
+  /** The files of the manifest and of the plugins: a change of any of them may be one of the server. */
+  files(): string[] {
+    return [this.#reading.source.file, ...this.#urls().flatMap((url) => stampOf(url).files)];
+  }
+
+  #urls(): string[] {
+    const { source, services } = this.#reading;
+    const manifest = /\.[cm]?[jt]s$/.test(source.file) ? [pathToFileURL(source.file).href] : [];
+    const plans = services.map(({ plan }) => plan);
+    const sinks = plans.flatMap(({ log }) => log).flatMap(({ module }) => module?.url ?? []);
+    return [...new Set([...manifest, ...plans.map(({ plugin }) => plugin.url), ...sinks])];
+  }
+
+  status(): ServerStatus {
+    return {
+      pid: this.#input.pid,
+      version: version(),
+      runtime: runtime(),
+      manifest: this.#reading.source.file,
+      uptime: Math.floor(process.uptime()),
+      services: this.#input.server.status(),
+      sinks: this.#input.journal.status(),
+    };
+  }
+
+  reload(): Promise<Reloaded> {
+    return this.#inTurn(async () => {
+      const { server, journal, notifier } = this.#input;
+      await notifier.reloading();
+      try {
+        const result = await this.#reload();
+        journal.server.emit("info", "reload", { ...result });
+        return result;
+      } catch (error) {
+        // What is wrong concerns whoever has asked for it; the services go on as they are.
+        const { code, message } = hookError(error);
+        journal.server.emit("error", "error", { code, message, side: "config", during: "reload" });
+        throw error;
+      } finally {
+        // Sessions of before go on with the log of before.
+        void server.settled().then(() => journal.prune());
+        await notifier.ready();
+      }
+    });
+  }
+
+  async #reload(): Promise<Reloaded> {
+    const { path, json, journal, server } = this.#input;
+    const reading = await read(path, json, this.#versions);
+    this.#checkFixed(reading.plan);
+    await journal.change(reading.plan.services);
+    try {
+      const result = await server.reload(this.ready(reading));
+      this.#reading = reading;
+      this.#versions.note(this.#urls());
+      return result;
+    } catch (error) {
+      await journal.change(this.#reading.plan.services);
+      throw error;
+    }
+  }
+
+  /** What the process is cannot be changed while it runs. */
+  #checkFixed(plan: Plan): void {
+    const before = this.#reading.plan;
+    const fixed = ["control", "identity", "umask"] as const;
+    const changed = fixed.filter((key) =>
+      JSON.stringify(plan[key]) !== JSON.stringify(before[key])
+    );
+    if (changed.length === 0) return;
+    const names = changed.map((key) => key === "identity" ? "user or group" : key).join(", ");
+    throw new PorticoError("MANIFEST_INVALID", `${names} cannot be changed by a reload: restart`);
+  }
+
+  suspend(service?: string): Promise<readonly string[]> {
+    return this.#inTurn(() => this.#input.server.suspend(service));
+  }
+
+  resume(service?: string): Promise<readonly string[]> {
+    return this.#inTurn(() => this.#input.server.resume(service));
+  }
+
+  drain(service?: string): Promise<readonly string[]> {
+    return this.#input.server.drain(service);
+  }
+
+  async stop(service?: string): Promise<readonly string[]> {
+    const { server, end } = this.#input;
+    if (service !== undefined) return await server.stopService(service);
+    const names = server.status().map((status) => status.service);
+    this.close();
+    // The answer goes out first.
+    setTimeout(() => end("control", false), 0);
+    return names;
+  }
+
+  upgrade(to?: RuntimeName): Promise<number> {
+    return this.#inTurn(async () => {
+      const { server, journal, notifier, path, json, watch, adapter, end } = this.#input;
+      if (this.#input.pid === 1) {
+        const text =
+          "this is process 1: what it is in ends with it; start another container instead";
+        throw new PorticoError("NOT_SUPPORTED", text);
+      }
+      const descriptors = await adapter.descriptors();
+      const main = fileURLToPath(new URL("../main.ts", import.meta.url).href);
+      const args = ["run", path, ...(json ? ["--json"] : []), ...(watch ? ["--watch"] : [])];
+      const command = to === undefined ? adapter.command(main, args) : commandOn(to, main, args);
+      await notifier.reloading();
+      try {
+        const pid = await succeed(
+          { estate: await server.estate(), control: await this.#controlDuplicate() },
+          command,
+          notifier.variables,
+          descriptors,
+          this.#ending.signal,
+        );
+        this.close();
+        // Whoever hears that it is done, and asks for more, asks the successor.
+        await server.cede();
+        await this.#control?.retire();
+        journal.server.emit("info", "reload", { successor: pid, ...(to && { runtime: to }) });
+        await notifier.mainPid(pid);
+        setTimeout(() => end("upgrade", true), 0);
+        return pid;
+      } catch (error) {
+        journal.server.emit("error", "error", {
+          ...errorFields(hookError(error)),
+          message: messageOf(error),
+          during: "upgrade",
+        });
+        await notifier.ready();
+        throw error;
+      }
+    });
+  }
+
+  async #controlDuplicate() {
+    const control = this.#control;
+    if (control === undefined) return undefined;
+    const fd = await control.duplicate();
+    return { transport: "unix" as const, fd, address: control.address, owned: true };
+  }
+
+  #inTurn<Result>(act: () => Promise<Result>): Promise<Result> {
+    const result = this.#last.then(() => {
+      if (this.#ending.signal.aborted) {
+        throw new PorticoError("NOT_SUPPORTED", "this server is ending");
+      }
+      return act();
+    });
+    this.#last = result.catch(() => {});
+    return result;
+  }
+}

@@ -1,0 +1,152 @@
+import { fileURLToPath } from "node:url";
+import { messageOf, PorticoError } from "../core/errors.ts";
+import type { ServicePlan } from "../core/plan.ts";
+import { API, type Plugin } from "../core/plugin.ts";
+import { type ImportFailure, importModule, isTypeStrippingRefusal } from "./import.ts";
+import { packageOf } from "./package.ts";
+import { show } from "../values/problem.ts";
+
+const TRANSPORTS: readonly unknown[] = ["stream", "datagram", "http"];
+
+/**
+ * Imports a plugin and checks that it is one. Its options are checked by `checkOptions`.
+ *
+ * @param version of code that has changed since it was imported first; see {@link importModule}.
+ * @throws PorticoError PLUGIN_NOT_FOUND when it cannot be fetched, PLUGIN_INVALID when it cannot be
+ * read or its default export is no plugin of this API.
+ */
+export async function loadPlugin(
+  place: ServicePlan["plugin"],
+  version?: string,
+): Promise<Plugin> {
+  return await loadDefault(place.url, flaw, version) as Plugin;
+}
+
+/**
+ * Imports a module for its default export.
+ *
+ * @param flaw says what is wrong with that; undefined when nothing is.
+ * @throws PorticoError as {@link loadPlugin}.
+ */
+export async function loadDefault(
+  url: string,
+  flaw: (value: unknown) => string | undefined,
+  version?: string,
+): Promise<unknown> {
+  if (url.startsWith("file:")) checkPackage(fileURLToPath(url));
+  const result = await importModule(url, version);
+  if (!("module" in result)) throw unreadable(url, result);
+  const wrong = flaw(result.module["default"]);
+  if (wrong !== undefined) throw new PorticoError("PLUGIN_INVALID", wrong);
+  return result.module["default"];
+}
+
+/** A package may say which API it was written for; one that says nothing is taken at its export's word. */
+function checkPackage(file: string): void {
+  const found = packageOf(file);
+  const api = found?.json.portico?.api;
+  if (api === undefined || api === API) return;
+  throw new PorticoError(
+    "PLUGIN_INVALID",
+    `"portico": { "api": ${API} } in ${found!.path}; it says ${show(api)}`,
+  );
+}
+
+function unreadable(url: string, failure: ImportFailure): PorticoError {
+  const { message, file, line, column, cause } = failure;
+  const scheme = /^(?:npm|jsr|https):/.exec(url)?.[0];
+  if (scheme !== undefined) {
+    return new PorticoError(
+      "PLUGIN_NOT_FOUND",
+      `a module that this runtime can fetch (${scheme} works on Deno; elsewhere install the package and name it): ${message}`,
+      { cause },
+    );
+  }
+  if (isTypeStrippingRefusal(cause)) {
+    return new PorticoError(
+      "PLUGIN_INVALID",
+      "JavaScript: this runtime reads no TypeScript below node_modules. Its author has to publish it compiled",
+      { cause },
+    );
+  }
+  const place = file === undefined ? "" : ` at ${[file, line, column].filter(Boolean).join(":")}`;
+  return new PorticoError(
+    "PLUGIN_INVALID",
+    `a module that can be imported. It failed${place}: ${message}`,
+    { cause },
+  );
+}
+
+/** What is wrong with a default export; undefined for a plugin. */
+function flaw(value: unknown): string | undefined {
+  const form = "export default definePlugin({ name, transports, start })";
+  if (value === undefined) return `a default export: ${form}`;
+  if (typeof value !== "object" || value === null) {
+    return `${form}; its default export is ${show(value)}`;
+  }
+  const { name, transports, start, api, options } = value as Partial<Record<keyof Plugin, unknown>>;
+  if (api !== undefined && api !== API) {
+    return `a plugin of API ${API}, the one that this version speaks; it has "api": ${show(api)}`;
+  }
+  if (typeof name !== "string" || !/^[\w-]+$/.test(name)) {
+    return `a plugin with a "name" of letters, digits, - and _; it has ${show(name)}`;
+  }
+  if (
+    !Array.isArray(transports) || transports.length === 0 ||
+    !transports.every((transport) => TRANSPORTS.includes(transport))
+  ) {
+    return `a plugin whose "transports" is a list out of "stream", "datagram" and "http"; it has ${
+      show(transports)
+    }`;
+  }
+  if (typeof start !== "function") {
+    return `a plugin whose "start" is a function; it has ${show(start)}`;
+  }
+  const standard = (options as Plugin["options"] | null)?.["~standard"];
+  if (options !== undefined && typeof standard?.validate !== "function") {
+    return `a plugin whose "options" is a Standard Schema (valibot, zod, arktype …); it has ${
+      show(options)
+    }`;
+  }
+  return undefined;
+}
+
+/** What checking options comes to: the completed options, or what is wrong, by path below them. */
+export type OptionsCheck =
+  | { readonly options: unknown }
+  | { readonly issues: readonly { path: (string | number)[]; message: string }[] };
+
+/**
+ * Checks the manifest's options by the plugin's own schema.
+ *
+ * @throws PorticoError PLUGIN_INVALID when the schema itself fails.
+ */
+export async function checkOptions(
+  plugin: Pick<Plugin, "name" | "options">,
+  options: unknown,
+): Promise<OptionsCheck> {
+  if (plugin.options === undefined) {
+    const keys = Object.keys(Object(options) as object);
+    if (keys.length === 0) return { options };
+    return { issues: [{ path: [], message: `no options: the plugin ${plugin.name} takes none` }] };
+  }
+  try {
+    const result = await plugin.options["~standard"].validate(options);
+    if (result.issues === undefined) return { options: result.value };
+    return {
+      issues: result.issues.map(({ message, path = [] }) => ({
+        path: path.map((part) => {
+          const key = typeof part === "object" ? part.key : part;
+          return typeof key === "number" ? key : String(key);
+        }),
+        message,
+      })),
+    };
+  } catch (error) {
+    throw new PorticoError(
+      "PLUGIN_INVALID",
+      `a plugin whose options schema works; it threw: ${messageOf(error)}`,
+      { cause: error },
+    );
+  }
+}

@@ -1,0 +1,78 @@
+import { readFileSync, statSync } from "node:fs";
+import { extname } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { digest } from "../values/digest.ts";
+
+/** What a module consists of. */
+export interface Stamp {
+  /** The same as long as none of the files has changed, appeared or gone. */
+  readonly stamp: string;
+  /** Absolute, the entry first; also those that are imported and not there. */
+  readonly files: readonly string[];
+}
+
+const MODULE = /^\.[cm]?[jt]sx?$/;
+
+/** Where an import without a file of exactly its name may lead, on runtimes that guess. */
+const GUESSES = ["", ".ts", ".tsx", ".mts", ".js", ".mjs", ".json", "/index.ts", "/index.js"];
+
+/** The specifiers of relative imports: static ones, and `import("./x.ts")` with the name itself. */
+const IMPORTS: readonly RegExp[] = [
+  /\b(?:import|export)\b[^;"'`()]*?\bfrom\s*(["'])(\.\.?\/[^"'\n]+)\1/g,
+  /\bimport\s*(["'])(\.\.?\/[^"'\n]+)\1/g,
+  /\bimport\s*\(\s*(["'`])(\.\.?\/[^"'`$\n]+)\1/g,
+];
+
+/**
+ * Tells whether a module has changed, and which files to watch for it: its own, and what it imports
+ * by relative names, as far as they lead. Packages and `npm:`, `jsr:`, `https:` modules count by
+ * their names alone; that a comment may seem to import something does no harm.
+ *
+ * @param url of the entry. One that is no file: URL is its own stamp, without files.
+ */
+export function stampOf(url: string): Stamp {
+  if (!url.startsWith("file:")) return { stamp: url, files: [] };
+  const files = new Map<string, string>();
+  const waiting = [entryOf(url)];
+  for (let file = waiting.pop(); file !== undefined; file = waiting.pop()) {
+    if (files.has(file)) continue;
+    const text = read(file);
+    files.set(file, text === undefined ? "none" : digest(text));
+    if (text !== undefined && MODULE.test(extname(file))) waiting.push(...importsOf(text, file));
+  }
+  const lines = [...files].toSorted(([a], [b]) => a < b ? -1 : 1).map((entry) => entry.join(" "));
+  return { stamp: digest(lines.join("\n")), files: [...files.keys()] };
+}
+
+function entryOf(url: string): string {
+  const { href } = new URL(url);
+  return fileURLToPath(href.replace(/[?#].*$/s, ""));
+}
+
+function importsOf(text: string, file: string): string[] {
+  const base = pathToFileURL(file).href;
+  return IMPORTS.flatMap((pattern) => [...text.matchAll(pattern)]).flatMap(([, , specifier]) => {
+    try {
+      return [guess(entryOf(new URL(specifier!, base).href))];
+    } catch {
+      // No name of a file, as with an escaped slash: the runtime will say so.
+      return [];
+    }
+  });
+}
+
+function guess(path: string): string {
+  const found = GUESSES.find((ending) =>
+    statSync(path + ending, { throwIfNoEntry: false })?.isFile()
+  );
+  return path + (found ?? "");
+}
+
+function read(file: string): string | undefined {
+  try {
+    // Byte by byte: two files that are no text differ all the same.
+    return readFileSync(file, "latin1");
+  } catch {
+    return undefined;
+  }
+}

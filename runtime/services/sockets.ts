@@ -1,0 +1,242 @@
+/** The sockets of one service: opened by name or taken over, suspended, handed on, closed. */
+import type { BindableEndpoint, DatagramSocket, Listener } from "../core/contract.ts";
+import type { HttpListener } from "../core/exchange.ts";
+import type { Descriptors, Inherited, Origin } from "../core/descriptors.ts";
+import { type Address, kindOf } from "../core/endpoint.ts";
+import { PorticoError } from "../core/errors.ts";
+import type { ListenPlan } from "../core/plan.ts";
+import type { Found, Host, Legacy } from "./contract.ts";
+
+/** How a service opens what it listens on. */
+export interface Opener {
+  listen(endpoint: BindableEndpoint, listen: ListenPlan): Promise<Listener>;
+  bind(endpoint: BindableEndpoint, listen: ListenPlan): Promise<DatagramSocket>;
+  serve(endpoint: BindableEndpoint, listen: ListenPlan): Promise<HttpListener>;
+  /** A connection that was there before us: inetd's `nowait`. */
+  adopt(fd: number, origin: Origin): Promise<void>;
+  /** One more is open. */
+  opened(address: Address): void;
+}
+
+interface Entry {
+  readonly listen: ListenPlan;
+  readonly transport: Inherited["transport"];
+  readonly address: Address;
+  /** The socket file is ours to remove. */
+  readonly owned: boolean;
+  /** Somebody else has had it before us. */
+  readonly handed: boolean;
+  readonly kind: ReturnType<typeof kindOf>;
+  socket: Listener | DatagramSocket;
+  /** While it is suspended: the socket, which nobody reads. */
+  kept: Inherited | undefined;
+}
+
+export class Sockets {
+  readonly #host: Host;
+  readonly #opener: Opener;
+  readonly #entries: Entry[] = [];
+  readonly #forsaken: Set<string> = new Set();
+  #descriptors: Descriptors | undefined = undefined;
+  /** HTTP listeners that are open, or have requests under way. */
+  readonly #serving: Set<HttpListener> = new Set();
+  /** Datagram sockets that were suspended while answers were owed. */
+  #retired: DatagramSocket[] = [];
+
+  constructor(host: Host, opener: Opener) {
+    this.#host = host;
+    this.#opener = opener;
+  }
+
+  get addresses(): readonly Address[] {
+    return this.#entries.map(({ address }) => address);
+  }
+
+  /**
+   * Opens one endpoint of the manifest, or takes over its sockets.
+   *
+   * @throws PorticoError; all that was opened is closed then, but for the files of those that were
+   * taken over: whoever had them goes on.
+   */
+  async open(listen: ListenPlan, legacy: Legacy): Promise<void> {
+    try {
+      await this.#open(listen, legacy);
+    } catch (error) {
+      const opened = this.#entries.splice(0);
+      await Promise.all(opened.map(({ socket, handed }) => socket.close(handed)));
+      throw error;
+    }
+  }
+
+  async #open(listen: ListenPlan, legacy: Legacy): Promise<void> {
+    const { endpoint, text } = listen;
+    // Of a text that is there twice, all sockets were taken over the first time.
+    if (this.#entries.some((entry) => entry.handed && entry.listen.text === text)) return;
+    const handed = legacy.sockets.get(text);
+    if (handed !== undefined && handed.length > 0) {
+      while (handed.length > 0) {
+        // It is the adapter's from here on.
+        const socket = handed.shift()!;
+        await this.#add(socket, listen, { owned: socket.owned, handed: true });
+      }
+      return;
+    }
+    if (!("name" in endpoint)) {
+      const owned = "path" in endpoint && !endpoint.path.startsWith("@");
+      return await this.#add(endpoint as BindableEndpoint, listen, { owned, handed: false });
+    }
+    for (const found of await this.#host.inherit(listen)) await this.#take(found, listen);
+  }
+
+  async #take(found: Found, listen: ListenPlan): Promise<void> {
+    if (found.kind !== "connection") {
+      return await this.#add(found.socket, listen, { owned: false, handed: true });
+    }
+    await this.#opener.adopt(found.fd, found.origin);
+  }
+
+  async #add(
+    endpoint: BindableEndpoint,
+    listen: ListenPlan,
+    whose: Pick<Entry, "owned" | "handed">,
+  ): Promise<void> {
+    const kind = kindOf(endpoint.transport);
+    const socket = await this.#openSocket(endpoint, listen, kind);
+    const { address } = socket;
+    const transport = endpoint.transport as Inherited["transport"];
+    const kept = undefined;
+    this.#entries.push({ listen, transport, address, kind, socket, kept, ...whose });
+    this.#opener.opened(address);
+  }
+
+  async #openSocket(
+    endpoint: BindableEndpoint,
+    listen: ListenPlan,
+    kind: Entry["kind"],
+  ): Promise<Listener | DatagramSocket> {
+    if (kind === "stream") return await this.#opener.listen(endpoint, listen);
+    if (kind === "datagram") return await this.#opener.bind(endpoint, listen);
+    const listener = await this.#opener.serve(endpoint, listen);
+    this.#serving.add(listener);
+    void listener.over.then(() => void this.#serving.delete(listener));
+    return listener;
+  }
+
+  /** Resolves when HTTP peers that connected before the close have been answered, or have not asked in time. */
+  async settled(): Promise<void> {
+    await Promise.all([...this.#serving].map(({ over }) => over));
+  }
+
+  /** Cuts the requests that are under way at listeners that are closed. */
+  cut(): void {
+    for (const listener of this.#serving) {
+      if (!this.#entries.some(({ socket, kept }) => socket === listener && kept === undefined)) {
+        listener.abort();
+      }
+    }
+  }
+
+  /** See {@link RunningService.duplicates}. */
+  async duplicates(): Promise<Map<string, Inherited[]>> {
+    const made = new Map<string, Inherited[]>();
+    for (const entry of this.#entries) {
+      const list = made.get(entry.listen.text) ?? [];
+      list.push(await this.#duplicate(entry));
+      made.set(entry.listen.text, list);
+    }
+    return made;
+  }
+
+  async #duplicate({ socket, kept, transport, address, owned }: Entry): Promise<Inherited> {
+    const fd = kept === undefined
+      ? await socket.duplicate()
+      : (await this.#host.adapter.descriptors()).duplicate(kept.fd);
+    return { transport, fd, address, owned };
+  }
+
+  /** Lets nobody in; the sockets stay open. @throws PorticoError NOT_SUPPORTED without descriptors. */
+  async suspend(): Promise<void> {
+    // To close one that is suspended has to be possible at any time.
+    this.#descriptors = await this.#host.adapter.descriptors();
+    for (const entry of this.#entries) {
+      if (entry.kept !== undefined) continue;
+      entry.kept = await this.#duplicate(entry);
+      if ("send" in entry.socket) {
+        await entry.socket.stopReceiving();
+        this.#retired.push(entry.socket);
+      } else await entry.socket.close(true);
+    }
+  }
+
+  /** Lets newcomers in again, those first who have waited. */
+  async resume(): Promise<void> {
+    for (const entry of this.#entries) {
+      const { kept, listen, kind } = entry;
+      if (kept === undefined) continue;
+      entry.kept = undefined;
+      entry.socket = await this.#openSocket(kept, listen, kind);
+    }
+    await this.#closeRetired();
+  }
+
+  /** See {@link RunningService.forsake}. */
+  async forsake(texts: readonly string[]): Promise<void> {
+    for (const text of texts) this.#forsaken.add(text);
+    await Promise.all(this.#entries.map(async ({ listen, socket, kept }) => {
+      if (!this.#forsaken.has(listen.text) || kept !== undefined) return;
+      if (!("send" in socket)) await socket.close();
+    }));
+  }
+
+  #keeps({ listen }: Entry, keep: boolean): boolean {
+    return keep && !this.#forsaken.has(listen.text);
+  }
+
+  /** Lets nobody in any more; answers to datagrams can still be sent. */
+  async shut(keep: boolean): Promise<void> {
+    await Promise.all(this.#entries.map(async (entry) => {
+      const { socket, kept } = entry;
+      if (kept !== undefined) return;
+      const keeps = this.#keeps(entry, keep);
+      if (!("send" in socket)) await socket.close(keeps);
+      else if (keeps) await socket.stopReceiving();
+    }));
+  }
+
+  /** Closes what is left. */
+  async close(keep: boolean): Promise<void> {
+    await this.#closeRetired();
+    await Promise.all(this.#entries.map(async (entry) => {
+      const { kept, listen, kind } = entry;
+      entry.kept = undefined;
+      // Whoever has opened a socket's file knows how to remove it.
+      const keeps = this.#keeps(entry, keep);
+      if (kept !== undefined && entry.owned && !keeps) {
+        entry.socket = await this.#openSocket(kept, listen, kind);
+      } else if (kept !== undefined) this.#descriptors?.close(kept.fd);
+      await entry.socket.close(keeps);
+    }));
+    for (const listener of this.#serving) listener.abort();
+  }
+
+  async #closeRetired(): Promise<void> {
+    const retired = this.#retired;
+    this.#retired = [];
+    await Promise.all(retired.map((socket) => socket.close(true)));
+  }
+}
+
+/** A plugin serves what comes to a socket, or says so before it is opened. @throws PorticoError. */
+export function checkKind(
+  plugin: { readonly name: string; readonly transports: readonly string[] },
+  kind: "stream" | "datagram" | "http",
+  text: string,
+): void {
+  if (plugin.transports.includes(kind)) return;
+  throw new PorticoError(
+    "NOT_SUPPORTED",
+    `${text} is ${
+      kind === "http" ? "an http" : `a ${kind}`
+    } socket; the plugin ${plugin.name} serves ${plugin.transports.join(" and ")}`,
+  );
+}

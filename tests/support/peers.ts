@@ -1,0 +1,184 @@
+/** Peers with sockets of their own, on node:net and node:dgram: as clients they behave alike on every runtime. */
+import { createSocket, type Socket as Gram } from "node:dgram";
+import { once } from "node:events";
+import { connect, type Socket } from "node:net";
+import { parseEndpoint } from "../../runtime/core/endpoint.ts";
+import { within } from "./until.ts";
+import type { Scope } from "./scope.ts";
+import { Watched } from "./watched.ts";
+
+/** The client's end of a stream. */
+export class Peer extends Watched {
+  readonly socket: Socket;
+  /** Its own address, as records have it; without a port when it was reset too soon. */
+  name = "";
+  received = 0;
+  /** The server will send no more, in order. */
+  ended = false;
+  /** The connection is gone, in whatever way. */
+  gone = false;
+  /** Why, when it did not end in order. */
+  code: string | undefined = undefined;
+  readonly #chunks: Uint8Array[] = [];
+  #sent = "";
+
+  constructor(socket: Socket) {
+    super();
+    this.socket = socket;
+    socket.on("data", (chunk: Uint8Array) => {
+      this.#chunks.push(chunk);
+      this.received += chunk.length;
+      this.changed();
+    });
+    socket.on("end", () => {
+      this.ended = true;
+      this.changed();
+    });
+    socket.on("error", (error: Error & { code?: string }) => this.code = error.code ?? error.name);
+    socket.on("close", () => {
+      this.gone = true;
+      this.changed();
+    });
+  }
+
+  protected summary(): string {
+    const state = this.gone ? `gone (${this.code})` : this.ended ? "ended" : "open";
+    return `${this.received} bytes, ${state}: ${this.text.slice(-200)}`;
+  }
+
+  bytes(): Uint8Array {
+    const whole = new Uint8Array(this.received);
+    let at = 0;
+    for (const chunk of this.#chunks) {
+      whole.set(chunk, at);
+      at += chunk.length;
+    }
+    return whole;
+  }
+
+  get text(): string {
+    return new TextDecoder().decode(this.bytes());
+  }
+
+  send(bytes: Uint8Array | string): void {
+    this.socket.write(bytes);
+  }
+
+  /** Waits for text to be part of what it was sent. */
+  async hears(text: string): Promise<void> {
+    await this.when(JSON.stringify(text), () => this.text.includes(text));
+  }
+
+  /** Says something to an echo, and waits for all that it has said to have come back. */
+  async echo(text: string): Promise<void> {
+    this.#sent += text;
+    this.send(text);
+    await this.when(`the echo of ${JSON.stringify(text)}`, () => this.text === this.#sent);
+  }
+
+  /** Waits until the server has ended its side, or the connection is gone. */
+  async over(limit?: number): Promise<void> {
+    await this.when("the end from the server", () => this.ended || this.gone, limit);
+  }
+
+  end(): void {
+    this.socket.end();
+  }
+
+  /** Resets the connection. */
+  reset(): void {
+    this.socket.resetAndDestroy();
+  }
+
+  leave(): void {
+    this.socket.destroy();
+  }
+}
+
+/** Where node:net connects to for an endpoint. */
+function placeOf(endpoint: string): { host: string; port: number } | { path: string } {
+  const place = parseEndpoint(endpoint);
+  if ("path" in place) return { path: place.path };
+  if ("port" in place) return { host: place.host, port: place.port };
+  throw new Error(`nobody connects to ${endpoint}`);
+}
+
+/** Connects; the peer is gone when `scope` is over. With `reading` false it leaves what it is sent to the kernels. */
+export async function dial(scope: Scope, endpoint: string, reading = true): Promise<Peer> {
+  const socket = connect({ ...placeOf(endpoint), allowHalfOpen: true });
+  scope.after(() => void socket.destroy());
+  const peer = new Peer(socket);
+  if (!reading) socket.pause();
+  try {
+    await within(`a connection to ${endpoint}`, once(socket, "connect"));
+  } catch (error) {
+    // The server was quicker to reset it than we to hear that it had been there.
+    if (peer.code !== "ECONNRESET") throw error;
+  }
+  const { localAddress, localPort } = socket;
+  peer.name = localPort === undefined ? "unix:" : `tcp://${localAddress}:${localPort}`;
+  return peer;
+}
+
+/** Tries to connect, in vain. @returns the code of the error; undefined when it was let in. */
+export async function knock(endpoint: string): Promise<string | undefined> {
+  const socket = connect(placeOf(endpoint));
+  try {
+    await within(`a refusal of ${endpoint}`, once(socket, "connect"));
+    return undefined;
+  } catch (error) {
+    return (error as { code?: string }).code ?? String(error);
+  } finally {
+    socket.destroy();
+  }
+}
+
+/** Somebody who sends and receives datagrams. */
+export abstract class Correspondent extends Watched {
+  readonly received: Uint8Array[] = [];
+
+  protected summary(): string {
+    return `${this.received.length} datagrams`;
+  }
+
+  /** One has come. */
+  protected take(bytes: Uint8Array): void {
+    this.received.push(new Uint8Array(bytes));
+    this.changed();
+  }
+
+  abstract send(bytes: Uint8Array | string, endpoint: string): void;
+
+  /** Sends a datagram, and waits for the next one that comes. */
+  async ask(bytes: Uint8Array | string, endpoint: string): Promise<Uint8Array> {
+    const before = this.received.length;
+    this.send(bytes, endpoint);
+    await this.when(`an answer of ${endpoint}`, () => this.received.length > before);
+    return this.received[before]!;
+  }
+}
+
+class Sender extends Correspondent {
+  readonly #socket: Gram;
+
+  constructor(socket: Gram) {
+    super();
+    this.#socket = socket;
+    socket.on("message", (bytes: Uint8Array) => this.take(bytes));
+  }
+
+  send(bytes: Uint8Array | string, endpoint: string): void {
+    const { port, host } = parseEndpoint(endpoint) as { port: number; host: string };
+    this.#socket.send(bytes, port, host);
+  }
+}
+
+/** Somebody with a UDP port of its own, who is gone when `scope` is over. */
+export async function join(scope: Scope): Promise<Correspondent> {
+  const socket = createSocket("udp4");
+  scope.after(() => new Promise<void>((resolve) => socket.close(() => resolve())));
+  const sender = new Sender(socket);
+  socket.bind(0, "127.0.0.1");
+  await within("a port", once(socket, "listening"));
+  return sender;
+}

@@ -1,0 +1,41 @@
+/** What tests of the hook `take` are about: its sessions, without sockets. */
+import { Address } from "../../runtime/core/endpoint.ts";
+import { Gather } from "../../runtime/core/stream/gather.ts";
+import { Log } from "../../runtime/core/log.ts";
+import type { Hooks } from "../../runtime/core/plugin.ts";
+import type { LogRecord } from "../../runtime/core/record.ts";
+import { Service } from "../../runtime/core/service.ts";
+import { Takings } from "../../runtime/core/handoff/pipeline.ts";
+import { expand } from "../../runtime/manifest/expand.ts";
+
+/** Takings of a service, with descriptors that are numbers and nothing else. */
+export function takings(hooks: Hooks<never>, service: object = {}) {
+  const records: LogRecord[] = [];
+  const sink = { write: (record: LogRecord) => void records.push(record) };
+  const { services } = expand({
+    file: "/portico.json",
+    value: { services: { tested: { plugin: "echo", listen: "tcp://127.0.0.1:0", ...service } } },
+    locate: () => undefined,
+  });
+  let id = 0;
+  const made = new Service({
+    plan: services[0]!,
+    hooks: hooks as Hooks<unknown>,
+    log: new Log([{ name: "list", sink, level: "debug" }], (_, error) => {
+      throw error;
+    }),
+    gather: new Gather({ turns: "microtasks", defer: (callback) => void setTimeout(callback, 0) }),
+    lends: false,
+    nextId: () => ++id,
+  });
+  const story: string[] = [];
+  const taken = new Takings(made, {
+    blocking: (fd) => void story.push(`blocking ${fd}`),
+    close: (fd) => void story.push(`close ${fd}`),
+  });
+  const local = new Address("tcp", "127.0.0.1", 7, "");
+  const arrive = (fd: number, host = "192.0.2.1"): void =>
+    taken.table.arrive(fd, { local, remote: new Address("tcp", host, 1000 + fd, "") });
+  const of = (event: string): LogRecord[] => records.filter((record) => record.event === event);
+  return { service: made, takings: taken, story, arrive, records, of };
+}
