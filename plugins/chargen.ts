@@ -26,6 +26,7 @@ const PATTERN: Uint8Array = new TextEncoder().encode(
 export default definePlugin({
   name: "chargen",
   transports: ["stream", "datagram"],
+  keepsDatagrams: false,
   options: v.strictObject({
     factor: v.optional(v.pipe(v.number(), v.minValue(1)), FACTOR),
   }),

@@ -11,6 +11,7 @@ import { refuseLoops } from "./wire.ts";
 export default definePlugin({
   name: "daytime",
   transports: ["stream", "datagram"],
+  keepsDatagrams: false,
   start: () => ({
     verify: refuseLoops,
     handle: (session) => void session.write(`${formatTime(new Date())}\r\n`),

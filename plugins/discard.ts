@@ -8,5 +8,6 @@ import { definePlugin } from "../runtime/mod.ts";
 export default definePlugin({
   name: "discard",
   transports: ["stream", "datagram"],
+  keepsDatagrams: false,
   start: () => ({ data() {} }),
 });

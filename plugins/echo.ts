@@ -10,6 +10,7 @@ import { refuseLoops } from "./wire.ts";
 export default definePlugin({
   name: "echo",
   transports: ["stream", "datagram"],
+  keepsDatagrams: false,
   options: v.strictObject({ upper: v.optional(v.boolean(), false) }),
   start: ({ options }) => ({
     verify: refuseLoops,

@@ -22,6 +22,7 @@ const QUOTES: readonly string[] = [
 export default definePlugin({
   name: "qotd",
   transports: ["stream", "datagram"],
+  keepsDatagrams: false,
   options: v.strictObject({
     quotes: v.optional(v.pipe(v.array(v.string()), v.minLength(1)), [...QUOTES]),
     factor: v.optional(v.pipe(v.number(), v.minValue(1)), FACTOR),

@@ -12,6 +12,7 @@ const EPOCH = 2_208_988_800;
 export default definePlugin({
   name: "time",
   transports: ["stream", "datagram"],
+  keepsDatagrams: false,
   start: () => ({
     verify: refuseLoops,
     handle(session) {

@@ -22,7 +22,7 @@ import { checkFolder, controlPlace, defaultPlaces } from "../runtime/control/pla
 import { Refusal } from "../runtime/control/refusal.ts";
 import { LINE_MAX } from "../runtime/control/request.ts";
 import { type ControlSocket, openControl } from "../runtime/control/socket.ts";
-import { newTally } from "../runtime/core/admission/tally.ts";
+import { newStatistics } from "../runtime/core/statistics.ts";
 import { PorticoError } from "../runtime/core/errors.ts";
 import { type Called, callWith } from "./support/call.ts";
 import { folder } from "./support/folder.ts";
@@ -50,7 +50,7 @@ const ECHO: ServiceStatus = {
   bytesOut: 0,
   datagramsIn: 0,
   datagramsOut: 0,
-  tally: newTally(),
+  tally: newStatistics(),
 };
 const TIME: ServiceStatus = {
   ...ECHO,

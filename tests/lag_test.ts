@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { newDelays } from "../runtime/core/admission/tally.ts";
+import { newDelays } from "../runtime/core/statistics.ts";
 import { Lag } from "../runtime/metrics/lag.ts";
 import { until } from "./support/until.ts";
 

@@ -1,12 +1,13 @@
 /** The control socket of a server: a service of Portico like any other, whose plugin is `Control`. */
 import type { Adapter, Listener } from "../core/contract.ts";
 import type { Inherited } from "../core/descriptors.ts";
-import { LAST_WORDS } from "../core/stream/drain.ts";
+import { Admission } from "../core/admission/admission.ts";
+import { LAST_WORDS } from "../core/calls.ts";
 import type { Address } from "../core/endpoint.ts";
 import { PorticoError } from "../core/errors.ts";
 import { Gather } from "../core/stream/gather.ts";
 import { Log } from "../core/log.ts";
-import { Pipeline } from "../core/stream/pipeline.ts";
+import { StreamPipeline } from "../core/stream/pipeline.ts";
 import type { ServicePlan } from "../core/plan.ts";
 import type { Hooks, Session } from "../core/plugin.ts";
 import { Service } from "../core/service.ts";
@@ -46,7 +47,9 @@ export async function openControl(
   adapter: Adapter,
 ): Promise<ControlSocket> {
   const closing = Promise.withResolvers<undefined>();
-  const pipeline = new Pipeline(makeService(makeHooks(control, closing.promise), adapter));
+  const admission = new Admission(PLAN, (later) => adapter.defer(later));
+  const service = makeService(makeHooks(control, closing.promise), adapter);
+  const pipeline = new StreamPipeline(service, admission);
   const listener = typeof place === "string"
     ? await listen(control, place, adapter, pipeline)
     : await adapter.listen(place, pipeline.table, {});
@@ -57,7 +60,8 @@ export async function openControl(
     async close(keep = false) {
       await listener.close(keep);
       closing.resolve(undefined);
-      await pipeline.drain(LAST_WORDS);
+      await pipeline.deadlines.empty(LAST_WORDS);
+      await pipeline.cut("drain");
     },
   };
 }
@@ -66,7 +70,7 @@ async function listen(
   control: Control,
   path: string,
   adapter: Adapter,
-  { table }: Pipeline,
+  { table }: StreamPipeline,
 ): Promise<Listener> {
   if (path.startsWith("@")) {
     throw new PorticoError(

@@ -1,5 +1,10 @@
+/** How hooks of a session are called, and what follows when they fail. */
+import { hookError, isPromise } from "./hooks.ts";
+import type { Service } from "./service.ts";
 import type { Gather } from "./stream/gather.ts";
-import { isPromise } from "./hooks.ts";
+
+/** How long hooks may take to come back after their sessions were closed, in ms. */
+export const LAST_WORDS = 1000;
 
 /** Whose hooks are called. */
 export interface Caller<Session> {
@@ -59,4 +64,24 @@ export function follow<Session, Answer>(
     caller.back?.(session);
     gather.leave();
   });
+}
+
+/**
+ * Tells the hook `error` what another hook threw; the log, where the plugin has none. What `error`
+ * throws itself is only reported.
+ */
+export function tellError<Session extends { readonly id: number }>(
+  service: Service,
+  caller: Caller<Session>,
+  session: Session,
+  thrown: unknown,
+): void {
+  const { hooks } = service;
+  if (hooks.error === undefined) return service.report(hookError(thrown), session.id);
+  service.countError(hookError(thrown));
+  const reporter: Caller<Session> = {
+    ...caller,
+    failed: (_session, error) => service.report(hookError(error), session.id),
+  };
+  callHook(reporter, session, () => hooks.error!(session as never, thrown));
 }

@@ -9,7 +9,8 @@ import { Dialed } from "./datagram/dialed.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { kindOf, parseEndpoint } from "./endpoint.ts";
 import { messageOf, PorticoError, toPorticoError } from "./errors.ts";
-import { Pipeline } from "./stream/pipeline.ts";
+import { StreamPipeline } from "./stream/pipeline.ts";
+import { UNLIMITED } from "./admission/permit.ts";
 import type { ServicePlan } from "./plan.ts";
 import type { ConnectOptions, Hooks, Session, StartContext } from "./plugin.ts";
 import type { ServiceInput } from "./service.ts";
@@ -21,15 +22,18 @@ const TIMEOUT = 10_000;
 const TRANSPORTS: readonly string[] = ["tcp", "unix", "udp", "unixgram"];
 
 /** What all outgoing sessions of one service have from it. */
-export type OutgoingInput = Pick<ServiceInput, "plan" | "log" | "gather" | "lends" | "nextId">;
+export type OutgoingInput = Pick<
+  ServiceInput,
+  "plan" | "log" | "gather" | "lends" | "nextId" | "keepsDatagrams"
+>;
 
 /** The sessions that one service has opened. */
 export class Outgoing {
   readonly #input: OutgoingInput;
   readonly #adapter: Pick<Adapter, "connect" | "dial">;
   /** One for each table of hooks; a plugin that makes a table for each connect leaves none behind. */
-  readonly #lines: WeakMap<object, Line> = new WeakMap();
-  readonly #busy: Set<Line> = new Set();
+  readonly #groups: WeakMap<object, Group> = new WeakMap();
+  readonly #busy: Set<Group> = new Set();
   #closing = false;
 
   constructor(input: OutgoingInput, adapter: Pick<Adapter, "connect" | "dial">) {
@@ -40,7 +44,7 @@ export class Outgoing {
   /** Sessions that are open. */
   get live(): number {
     let live = 0;
-    for (const line of this.#busy) live += line.live;
+    for (const group of this.#busy) live += group.live;
     return live;
   }
 
@@ -51,13 +55,13 @@ export class Outgoing {
     { state, timeout = TIMEOUT }: ConnectOptions<State> = {},
   ): Promise<Session<State>> => {
     const endpoint = placed(readEndpoint(text), this.#input.plan);
-    const line = this.#lineOf(hooks as Hooks<unknown>);
+    const group = this.#groupOf(hooks as Hooks<unknown>);
     this.#refuseWhenClosing(text);
     try {
       const session = kindOf(endpoint.transport) === "datagram"
-        ? line.dialed.serve(await this.#adapter.dial(endpoint, line.dialed.table), state)
-        : await this.#open(line, endpoint, state, timeout);
-      this.#note(line);
+        ? group.dialed.serve(await this.#adapter.dial(endpoint, group.dialed.table), state)
+        : await this.#open(group, endpoint, state, timeout);
+      this.#note(group);
       this.#refuseWhenClosing(text);
       return session as unknown as Session<State>;
     } catch (error) {
@@ -66,34 +70,34 @@ export class Outgoing {
   };
 
   async #open(
-    line: Line,
+    group: Group,
     endpoint: NamedEndpoint,
     state: unknown,
     timeout: number,
   ): Promise<StreamSession> {
     const request: Request = { state, session: undefined };
-    await this.#adapter.connect(endpoint, line.table, request, timeout);
+    await this.#adapter.connect(endpoint, group.table, request, timeout);
     return request.session!;
   }
 
-  #lineOf(hooks: Hooks<unknown>): Line {
-    let line = this.#lines.get(hooks);
-    if (line === undefined) {
+  #groupOf(hooks: Hooks<unknown>): Group {
+    let group = this.#groups.get(hooks);
+    if (group === undefined) {
       checkForm(hooks);
-      line = new Line(this.#input, hooks);
-      this.#lines.set(hooks, line);
+      group = new Group(this.#input, hooks);
+      this.#groups.set(hooks, group);
     }
-    return line;
+    return group;
   }
 
-  /** Keeps a line in sight while it has sessions. */
-  #note(line: Line): void {
-    if (this.#closing) line.close();
-    if (this.#busy.has(line)) return;
-    this.#busy.add(line);
+  /** Keeps a group in sight while it has sessions. */
+  #note(group: Group): void {
+    if (this.#closing) group.close();
+    if (this.#busy.has(group)) return;
+    this.#busy.add(group);
     const look = (): void => {
-      if (line.live > 0) void line.empty().then(look);
-      else this.#busy.delete(line);
+      if (group.live > 0) void group.empty(Infinity).then(look);
+      else this.#busy.delete(group);
     };
     look();
   }
@@ -104,13 +108,12 @@ export class Outgoing {
   }
 
   /**
-   * Lets the sessions end: they have `limit` ms, then their `signal` aborts with reason `drain` and
-   * they are closed, with what was written sent. Nothing is opened from now on. To be called when
-   * those who came to the service are served, who may need it. Never rejects.
+   * Lets the sessions end: they have `limit` ms, then they are cut. Nothing is opened from now on. To
+   * be called when those who came to the service are served, who may need it. Never rejects.
    */
   async drain(limit: number): Promise<void> {
     this.#closing = true;
-    await Promise.all([...this.#busy].map((line) => line.drain(limit)));
+    await Promise.all([...this.#busy].map((group) => group.drain(limit)));
   }
 }
 
@@ -121,32 +124,22 @@ interface Request {
 }
 
 /** The sessions of one table of hooks. */
-class Line {
+class Group {
   readonly table: StreamTable;
   readonly dialed: Dialed;
-  readonly #streams: Pipeline;
-  #opening: Request | undefined = undefined;
+  readonly #streams: StreamPipeline;
 
   constructor(input: OutgoingInput, hooks: Hooks<unknown>) {
-    const service = new Service({
-      ...input,
-      outgoing: true,
-      hooks: {
-        setup: () => this.#opening?.state,
-        ...bound(hooks),
-      },
-    });
+    const service = new Service({ ...input, outgoing: true, hooks: bound(hooks) });
     this.dialed = new Dialed(service);
-    this.#streams = new Pipeline(service);
-    const { table } = this.#streams;
+    this.#streams = new StreamPipeline(service);
     this.table = {
-      ...table,
+      ...this.#streams.table,
       open: (connection) => {
-        this.#opening = connection.data as Request;
-        connection.data = undefined;
-        table.open(connection);
-        this.#opening.session = connection.data as unknown as StreamSession;
-        this.#opening = undefined;
+        const request = connection.data as Request;
+        const { state } = request;
+        const id = service.nextId();
+        request.session = this.#streams.accept(connection, { id, permit: UNLIMITED, state });
       },
     };
   }
@@ -155,13 +148,14 @@ class Line {
     return this.#streams.deadlines.count + this.dialed.live;
   }
 
-  /** Resolves when its sessions are over, or somebody has lost patience. */
-  async empty(): Promise<void> {
-    await Promise.all([this.#streams.deadlines.empty(Infinity), this.dialed.empty(Infinity)]);
+  /** Resolves when its sessions are over, or `limit` ms have passed. */
+  async empty(limit: number): Promise<void> {
+    await Promise.all([this.#streams.deadlines.empty(limit), this.dialed.empty(limit)]);
   }
 
   async drain(limit: number): Promise<void> {
-    await Promise.all([this.#streams.drain(limit), this.dialed.drain(limit)]);
+    await this.empty(limit);
+    await Promise.all([this.#streams.cut("drain"), this.dialed.cut("drain")]);
   }
 
   /** Ends what has come too late. */
@@ -229,21 +223,11 @@ function inWords(text: string, thrown: unknown): PorticoError {
   return new PorticoError(error.code, message, { cause: error.cause ?? thrown, side });
 }
 
-/** The plan of a service that limits nothing but what waits to be sent. */
+/** Of the limits only `writeBuffer` is about what a plugin opens itself. */
 function unlimited(plan: ServicePlan): ServicePlan {
+  const { limits } = plan;
   return {
     ...plan,
-    access: { allow: [], deny: [] },
-    concurrency: { ...plan.concurrency, max: Infinity },
-    limits: {
-      ...plan.limits,
-      sessions: Infinity,
-      perSource: Infinity,
-      rate: { count: Infinity, per: 1000 },
-      idle: Infinity,
-      firstByte: Infinity,
-      lifetime: Infinity,
-      hold: Infinity,
-    },
+    limits: { ...limits, idle: Infinity, firstByte: Infinity, lifetime: Infinity },
   };
 }

@@ -127,7 +127,7 @@ export interface Hooks<State = unknown> {
   /**
    * Push form: each chunk of a stream, or the one datagram. `chunk` is lent until the hook returns:
    * write it freely, copy it to keep it (`new Uint8Array(chunk)`). If a promise is returned, reading waits
-   * for it, and the chunk lives until then; for datagrams only where the hook is an `async` function.
+   * for it, and the chunk lives until then; of datagrams unless {@link Plugin.keepsDatagrams} is false.
    */
   data?(session: Session<State>, chunk: Uint8Array): void | Promise<void>;
   /** Push form: the peer will send no more. When silent, `session.end()`. Not on datagrams. */
@@ -210,6 +210,11 @@ export interface Plugin<Options = unknown, State = unknown> {
    * Asked before anything is bound.
    */
   readonly fits?: (options: Options, listen: readonly Endpoint[]) => string | undefined;
+  /**
+   * False: nothing looks at the bytes of a datagram any more when `data` has returned, not even after
+   * an `await`. Then they are not copied for it. True when silent.
+   */
+  readonly keepsDatagrams?: boolean;
   /** 1 when silent: {@link API}. */
   readonly api?: number;
   /** Runs once in each worker, and returns the hooks. State that it closes over belongs to the service. */

@@ -1,18 +1,15 @@
 /** What the sessions of one service share, in one thread. */
-import { AccessList } from "./admission/rules.ts";
+import type { Refusal } from "./admission/candidate.ts";
+import type { PorticoError, Side } from "./errors.ts";
+import { makeLogger } from "./hooks.ts";
 import { errorFields } from "./log.ts";
 import type { Log } from "./log.ts";
-import type { PorticoError, Side } from "./errors.ts";
-import type { Gather } from "./stream/gather.ts";
-import { makeLogger } from "./hooks.ts";
-import type { Gate } from "./admission/limits.ts";
 import type { ServicePlan } from "./plan.ts";
 import type { Hooks, Logger } from "./plugin.ts";
 import type { Level } from "./record.ts";
-import type { Recorded } from "./records.ts";
-import { type Counters, Room } from "./admission/room.ts";
-import { count, countEnd } from "./admission/tally.ts";
-import type { Turns } from "./admission/turns.ts";
+import { count, countEnd } from "./statistics.ts";
+import type { Gather } from "./stream/gather.ts";
+import { type Counters, Totals } from "./totals.ts";
 
 /** What a service is built from. */
 export interface ServiceInput {
@@ -24,22 +21,14 @@ export interface ServiceInput {
   readonly lends: boolean;
   /** Gives the next session number. */
   readonly nextId: () => number;
-  /** What is taken over from the service that this one replaces. */
-  readonly room?: Room | undefined;
-  /** Whoever sent the sessions here and keeps account of them. */
-  readonly observer?: Observer | undefined;
+  /** Of the service that this one replaces, where it counts on. */
+  readonly totals?: Totals | undefined;
+  /** Is told whenever something was counted of a session that may not be over soon. */
+  readonly counted?: (() => void) | undefined;
   /** Its sessions are those that the plugin opens itself. */
   readonly outgoing?: boolean;
-}
-
-/** Is told about sessions, in a worker. */
-export interface Observer {
-  /** It has given its turn back. */
-  turned(session: Recorded): void;
-  /** Nothing is left of it. May be told twice. */
-  gone(session: Recorded): void;
-  /** Something was counted, of a session or of none, that may not be over soon. */
-  counted(): void;
+  /** {@link Plugin.keepsDatagrams}. */
+  readonly keepsDatagrams?: boolean | undefined;
 }
 
 const LEVEL_OF: Readonly<Record<Side, Level>> = {
@@ -56,42 +45,26 @@ export class Service {
   readonly gather: Gather;
   readonly lends: boolean;
   readonly nextId: () => number;
-  readonly access: AccessList;
-  readonly room: Room;
-  readonly gate: Gate;
-  readonly turns: Turns;
+  readonly totals: Totals;
   readonly counters: Counters;
-  readonly observer: Observer | undefined;
   readonly outgoing: boolean;
+  /** Bytes of a datagram may be looked at after `data` has returned: it needs a copy of its own. */
+  readonly keepsDatagrams: boolean;
+  readonly #counted: (() => void) | undefined;
+
   constructor(input: ServiceInput) {
-    const { plan, hooks, log, gather, lends, nextId, room, observer, outgoing } = input;
+    const { plan, hooks, log, gather, lends, nextId, totals, counted, outgoing } = input;
     this.plan = plan;
     this.hooks = hooks;
     this.log = log;
     this.gather = gather;
     this.lends = lends;
     this.nextId = nextId;
-    this.access = new AccessList(plan.access);
-    this.room = room ?? new Room(plan);
-    this.gate = this.room.gate;
-    this.turns = this.room.turns;
-    this.counters = this.room.counters;
-    this.observer = observer;
+    this.totals = totals ?? new Totals();
+    this.counters = this.totals.counters;
     this.outgoing = outgoing ?? false;
-  }
-
-  /** Gives the turn of a session to whoever has waited longest. */
-  leaveTurn(session: Recorded): void {
-    this.room.turns.leave();
-    this.observer?.turned(session);
-  }
-
-  /** A session is over; `source` is what it entered the gate with, undefined when it never did. */
-  leave(session: Recorded, source: string | undefined): void {
-    this.observer?.gone(session);
-    if (source === undefined) return;
-    this.room.gate.leave(source);
-    this.room.parked.retry();
+    this.keepsDatagrams = hooks.data === undefined || (input.keepsDatagrams ?? true);
+    this.#counted = counted;
   }
 
   /** Of the records of streams that open and close. */
@@ -112,24 +85,24 @@ export class Service {
   /** A session has come as far as setup. */
   countServed(): void {
     this.counters.served++;
-    this.observer?.counted();
+    this.#counted?.();
   }
 
   /** One session, or what wanted to be one, was turned away. */
-  countRefusal(why: { rule: string } | { limit: string }): void {
+  countRefusal(why: Refusal): void {
     this.counters.refused++;
-    count(this.room.tally, "refused", "rule" in why ? why.rule : why.limit);
+    count(this.totals.statistics, "refused", "rule" in why ? why.rule : why.limit);
   }
 
   countError({ code, side }: PorticoError): void {
     this.counters.errors++;
-    count(this.room.tally, "errors", `${code} ${side}`);
-    this.observer?.counted();
+    count(this.totals.statistics, "errors", `${code} ${side}`);
+    this.#counted?.();
   }
 
   /** A session that was served is over. */
   countEnd(reason: string | undefined, durationMs: number): void {
-    countEnd(this.room.tally, reason ?? "done", durationMs);
+    countEnd(this.totals.statistics, reason ?? "done", durationMs);
   }
 
   /** An `error` record, at the level of the side at fault. */

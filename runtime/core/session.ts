@@ -45,11 +45,6 @@ export abstract class BaseSession implements Session<unknown> {
   /** Asks the source to wait, for the reader. */
   protected abstract throttle(full: boolean): void;
 
-  /** What `perSource` counts by: the peer's address, where anybody counts. */
-  get source(): string {
-    return this.service.gate.countsSources ? this.remote.host : "";
-  }
-
   get log(): Logger {
     return this.extra.log ??= this.service.logger(this.id);
   }

@@ -1,10 +1,11 @@
 /** A service of a server that runs, and what can be said of it. */
 import type { ServiceStatus } from "../control/control.ts";
 import { PorticoError } from "../core/errors.ts";
-import type { ReadyService, RunningService } from "../services/contract.ts";
+import type { ReadyService } from "../services/contract.ts";
+import type { RunningService } from "../services/running.ts";
 
 /** A service that runs, with what it was made from. */
-export interface Tenant {
+export interface ServiceEntry {
   readonly ready: ReadyService;
   readonly running: RunningService;
   /** The endpoints whose sockets were there before it, by their texts. */
@@ -17,7 +18,7 @@ export function nameOf({ plan }: ReadyService): string {
 }
 
 /** What makes a service what it is, as text: its plan, and the code of its plugin. */
-export function printOf({ plan, stamp }: ReadyService): string {
+export function fingerprintOf({ plan, stamp }: ReadyService): string {
   return JSON.stringify([plan, stamp?.()], (_key, value) => value === Infinity ? "none" : value);
 }
 
@@ -37,14 +38,14 @@ export function textsOf({ plan }: ReadyService): string[] {
 
 /** Of each service; what was replaced, and still has sessions, counts with what came after it. */
 export function statusOf(
-  tenants: ReadonlyMap<string, Tenant>,
-  leaving: readonly Tenant[],
+  entries: ReadonlyMap<string, ServiceEntry>,
+  leaving: readonly ServiceEntry[],
 ): ServiceStatus[] {
-  const found = new Map([...tenants].map(([name, { running }]) => [name, running.status()]));
-  for (const tenant of leaving) {
-    const name = nameOf(tenant.ready);
-    if (tenants.get(name) === tenant) continue;
-    found.set(name, unite(found.get(name), tenant.running.status()));
+  const found = new Map([...entries].map(([name, { running }]) => [name, running.status()]));
+  for (const entry of leaving) {
+    const name = nameOf(entry.ready);
+    if (entries.get(name) === entry) continue;
+    found.set(name, unite(found.get(name), entry.running.status()));
   }
   return [...found.values()];
 }

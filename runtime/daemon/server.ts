@@ -8,7 +8,8 @@ import { closeEstate, deal, type Estate, type Sockets } from "../services/handov
 import { describeLack, lacking } from "../strategies/lacking.ts";
 import { STRATEGIES } from "../strategies/mod.ts";
 import type { Host, ReadyService } from "../services/contract.ts";
-import { inService, nameOf, printOf, statusOf, type Tenant, textsOf } from "./entry.ts";
+import { RunningService } from "../services/running.ts";
+import { fingerprintOf, inService, nameOf, type ServiceEntry, statusOf, textsOf } from "./entry.ts";
 
 export { describeLack, lacking } from "../strategies/lacking.ts";
 export type { ReadyService } from "../services/contract.ts";
@@ -18,11 +19,11 @@ let sessions = 0;
 
 export class Server {
   readonly #host: Host;
-  readonly #tenants: Map<string, Tenant> = new Map();
+  readonly #entries: Map<string, ServiceEntry> = new Map();
   /** Services that were replaced or removed, until their sessions have ended. */
-  readonly #leaving: Map<Tenant, Promise<void>> = new Map();
+  readonly #leaving: Map<ServiceEntry, Promise<void>> = new Map();
   /** Stopped by an operator; the next reload that changes them starts them again. */
-  readonly #stopped: Map<string, Tenant> = new Map();
+  readonly #stopped: Map<string, ServiceEntry> = new Map();
   /** The reload that is under way. */
   #change: Promise<unknown> = Promise.resolve();
   #ending = false;
@@ -35,7 +36,7 @@ export class Server {
   }
 
   get endpoints(): { readonly service: string; readonly address: Address }[] {
-    return [...this.#tenants].flatMap(([service, { running }]) =>
+    return [...this.#entries].flatMap(([service, { running }]) =>
       running.addresses.map((address) => ({ service, address }))
     );
   }
@@ -52,9 +53,9 @@ export class Server {
       this.#check(services);
       for (const ready of services) {
         const { name } = ready.plan;
-        this.#tenants.set(name, await this.#begin(ready, dealt.get(name)!, undefined));
+        this.#entries.set(name, await this.#begin(ready, dealt.get(name)!, undefined));
       }
-    }, this.#tenants);
+    }, this.#entries);
   }
 
   /**
@@ -74,38 +75,41 @@ export class Server {
     this.#check(services);
     const changed = services.filter((ready) => {
       const { name } = ready.plan;
-      const before = this.#tenants.get(name) ?? this.#stopped.get(name);
-      return before === undefined || printOf(ready) !== printOf(before.ready);
+      const before = this.#entries.get(name) ?? this.#stopped.get(name);
+      return before === undefined || fingerprintOf(ready) !== fingerprintOf(before.ready);
     });
     const stay = new Set(services.filter((ready) => !changed.includes(ready)).map(nameOf));
-    const leave = [...this.#tenants].filter(([name]) => !stay.has(name));
+    const leave = [...this.#entries].filter(([name]) => !stay.has(name));
     const names = new Set(services.map(nameOf));
     const result: Reloaded = {
-      added: changed.map(nameOf).filter((name) => !this.#tenants.has(name)),
-      changed: changed.map(nameOf).filter((name) => this.#tenants.has(name)),
+      added: changed.map(nameOf).filter((name) => !this.#entries.has(name)),
+      changed: changed.map(nameOf).filter((name) => this.#entries.has(name)),
       removed: leave.map(([name]) => name).filter((name) => !names.has(name)),
       unchanged: [...stay],
     };
     const estate: Estate = new Map();
-    const lenders = changed.length > 0 ? leave : [];
-    for (const [name, { running }] of lenders) estate.set(name, await running.duplicates());
-    const fresh = new Map<string, Tenant>();
+    const handing = changed.length > 0 ? leave : [];
+    for (const [name, { running }] of handing) estate.set(name, await running.duplicates());
+    const fresh = new Map<string, ServiceEntry>();
     const closing: Promise<void>[] = [];
     await this.#handOver(estate, changed, async (dealt) => {
       for (const ready of changed) {
         const { name } = ready.plan;
-        const old = this.#tenants.get(name) ?? this.#stopped.get(name);
+        const old = this.#entries.get(name) ?? this.#stopped.get(name);
         fresh.set(name, await this.#begin(ready, dealt.get(name)!, old));
         this.#checkEnd();
       }
-      for (const [name, tenant] of leave) {
-        this.#tenants.delete(name);
+      for (const [name, entry] of leave) {
+        this.#entries.delete(name);
         // What nobody has taken over is closed for good.
-        const texts = estate.get(name)?.keys() ?? textsOf(tenant.ready);
-        closing.push(tenant.running.forsake([...texts]));
-        void this.#leave(tenant, true);
+        const texts = estate.get(name)?.keys() ?? textsOf(entry.ready);
+        closing.push(entry.running.abandon([...texts]));
+        void this.#leave(entry, true);
       }
-      for (const [name, tenant] of fresh) this.#tenants.set(name, tenant);
+      for (const [name, entry] of fresh) {
+        this.#entries.set(name, entry);
+        entry.running.admission.activate();
+      }
       for (const name of this.#stopped.keys()) {
         if (fresh.has(name) || !names.has(name)) this.#stopped.delete(name);
       }
@@ -119,7 +123,7 @@ export class Server {
     estate: Estate,
     services: readonly ReadyService[],
     begin: (dealt: Estate) => Promise<void>,
-    begun: ReadonlyMap<string, Tenant>,
+    begun: ReadonlyMap<string, ServiceEntry>,
   ): Promise<void> {
     const dealt = deal(estate, services.map(({ plan }) => plan));
     try {
@@ -137,19 +141,23 @@ export class Server {
   }
 
   /** Ends what has begun; those who had the sockets before go on with them. */
-  async #undo(begun: ReadonlyMap<string, Tenant>): Promise<void> {
+  async #undo(begun: ReadonlyMap<string, ServiceEntry>): Promise<void> {
     await Promise.all([...begun.values()].map(async ({ ready, running, inherited }) => {
-      await running.forsake(textsOf(ready).filter((text) => !inherited.has(text)));
+      await running.abandon(textsOf(ready).filter((text) => !inherited.has(text)));
       await running.stop(0, true);
     }));
   }
 
-  async #begin(ready: ReadyService, sockets: Sockets, old: Tenant | undefined): Promise<Tenant> {
+  async #begin(
+    ready: ReadyService,
+    sockets: Sockets,
+    old: ServiceEntry | undefined,
+  ): Promise<ServiceEntry> {
     const inherited = new Set(sockets.keys());
     try {
-      const strategy = STRATEGIES[ready.plan.concurrency.strategy];
-      const legacy = { sockets, room: old?.running.room };
-      const running = await strategy.start(ready, this.#host, legacy);
+      const { executor } = STRATEGIES[ready.plan.concurrency.strategy];
+      const takeover = { sockets, admission: old?.running.admission, totals: old?.running.totals };
+      const running = await RunningService.start(ready, this.#host, takeover, executor);
       if (this.#measures) running.measure();
       return { ready, running, inherited };
     } catch (error) {
@@ -158,10 +166,10 @@ export class Server {
   }
 
   /** Its sessions have their time; nobody waits for them but {@link stop}. */
-  #leave(tenant: Tenant, keep: boolean): Promise<void> {
-    const left = tenant.running.stop(tenant.ready.plan.limits.drain, keep)
-      .then(() => void this.#leaving.delete(tenant));
-    this.#leaving.set(tenant, left);
+  #leave(entry: ServiceEntry, keep: boolean): Promise<void> {
+    const left = entry.running.stop(entry.ready.plan.limits.drain, keep)
+      .then(() => void this.#leaving.delete(entry));
+    this.#leaving.set(entry, left);
     return left;
   }
 
@@ -185,28 +193,28 @@ export class Server {
 
   /** Of each service; what was replaced, and still has sessions, counts with what came after it. */
   status(): ServiceStatus[] {
-    return statusOf(new Map([...this.#tenants, ...this.#stopped]), [...this.#leaving.keys()]);
+    return statusOf(new Map([...this.#entries, ...this.#stopped]), [...this.#leaving.keys()]);
   }
 
   /** Somebody wants metrics: see {@link RunningService.measure}. */
   measure(): void {
     this.#measures = true;
-    for (const { running } of [...this.#tenants.values(), ...this.#leaving.keys()]) {
+    for (const { running } of [...this.#entries.values(), ...this.#leaving.keys()]) {
       running.measure();
     }
   }
 
-  /** See {@link RunningService.cede}. */
+  /** See {@link RunningService.yieldSockets}. */
   async cede(): Promise<void> {
-    await Promise.all([...this.#tenants.values()].map(({ running }) => running.cede()));
+    await Promise.all([...this.#entries.values()].map(({ running }) => running.yieldSockets()));
   }
 
   /** The service of this name, or all. @throws PorticoError USAGE when there is none of this name. */
-  #chosen(name: string | undefined): Tenant[] {
-    if (name === undefined) return [...this.#tenants.values()];
-    const found = this.#tenants.get(name);
+  #chosen(name: string | undefined): ServiceEntry[] {
+    if (name === undefined) return [...this.#entries.values()];
+    const found = this.#entries.get(name);
     if (found !== undefined) return [found];
-    const [shown, known] = [JSON.stringify(name), [...this.#tenants.keys()].join(", ")];
+    const [shown, known] = [JSON.stringify(name), [...this.#entries.keys()].join(", ")];
     const text = this.#stopped.has(name)
       ? `the service ${shown} was stopped; restart the server to have it back`
       : `there is no service ${shown}: ${known}`;
@@ -216,13 +224,13 @@ export class Server {
   async #each(
     name: string | undefined,
     event: "suspend" | "resume" | undefined,
-    act: (tenant: Tenant) => Promise<void>,
+    act: (entry: ServiceEntry) => Promise<void>,
   ): Promise<string[]> {
     this.#checkEnd();
     const chosen = this.#chosen(name);
-    await Promise.all(chosen.map(async (tenant) => {
-      await act(tenant);
-      const { log, plan } = tenant.ready;
+    await Promise.all(chosen.map(async (entry) => {
+      await act(entry);
+      const { log, plan } = entry.ready;
       if (event !== undefined) log.emit("info", event, { service: plan.name });
     }));
     return chosen.map(({ ready }) => ready.plan.name);
@@ -249,11 +257,11 @@ export class Server {
 
   /** Stops one service, for good. */
   async stopService(name: string): Promise<string[]> {
-    const [tenant] = this.#chosen(name);
-    this.#tenants.delete(name);
-    this.#stopped.set(name, tenant!);
-    await this.#leave(tenant!, false);
-    tenant!.ready.log.emit("info", "stop", { service: name, reason: "control" });
+    const [entry] = this.#chosen(name);
+    this.#entries.delete(name);
+    this.#stopped.set(name, entry!);
+    await this.#leave(entry!, false);
+    entry!.ready.log.emit("info", "stop", { service: name, reason: "control" });
     return [name];
   }
 
@@ -261,7 +269,7 @@ export class Server {
   async estate(): Promise<Estate> {
     this.#checkEnd();
     const estate: Estate = new Map();
-    for (const [name, { running }] of this.#tenants) estate.set(name, await running.duplicates());
+    for (const [name, { running }] of this.#entries) estate.set(name, await running.duplicates());
     return estate;
   }
 
@@ -277,7 +285,7 @@ export class Server {
   /** Closes all at once; sockets that were there before it go on with whoever had them. */
   undo(): Promise<void> {
     this.#ending = true;
-    return this.#undo(this.#tenants);
+    return this.#undo(this.#entries);
   }
 
   /** Closes at once, also what {@link stop} still waits for. */
@@ -289,9 +297,9 @@ export class Server {
 
   async #stopAll(limitOf: (plan: ServicePlan) => number, keep: boolean): Promise<void> {
     this.#ending = true;
-    const tenants = [...this.#tenants.values()].toReversed();
+    const entries = [...this.#entries.values()].toReversed();
     await Promise.all([
-      ...tenants.map(({ ready, running }) => running.stop(limitOf(ready.plan), keep)),
+      ...entries.map(({ ready, running }) => running.stop(limitOf(ready.plan), keep)),
       // A reload notices that this is the end; unless a plugin takes its time to start.
       Promise.race([this.#change, this.#hurried.promise]),
       this.settled(),

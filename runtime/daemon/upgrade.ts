@@ -12,8 +12,8 @@ import { Address } from "../core/endpoint.ts";
 import { PorticoError } from "../core/errors.ts";
 import type { Estate } from "../services/handover.ts";
 import { Channel, type Format } from "../workers/channel.ts";
-import { takeEnds } from "../workers/ends.ts";
-import { type Parts, partsOf } from "../workers/messages.ts";
+import { takeEnds } from "../workers/channel-ends.ts";
+import { type AddressParts, partsOf } from "../workers/messages.ts";
 
 /** The environment variable that tells a server that it succeeds another one. */
 const SUCCESSOR = "PORTICO_SUCCESSOR";
@@ -26,7 +26,7 @@ const JSON_LINES: Format = {
 
 interface Deed {
   readonly transport: Inherited["transport"];
-  readonly address: Parts;
+  readonly address: AddressParts;
   readonly owned: boolean;
 }
 
@@ -133,7 +133,7 @@ export function isSuccessor(): boolean {
 export async function inherit(adapter: Adapter): Promise<Predecessor> {
   delete process.env[SUCCESSOR];
   const descriptors = await adapter.descriptors();
-  const { channel: fd, lane } = takeEnds(descriptors);
+  const { channel: fd, descriptorChannel: lane } = takeEnds(descriptors);
   const will = Promise.withResolvers<Will>();
   const closed = Promise.withResolvers<void>();
   const channel = new Channel<Answer, Will>(will.resolve, () => {

@@ -1,5 +1,5 @@
 import { clearTimeout, setTimeout } from "node:timers";
-import { countDelay, type Delays } from "../core/admission/tally.ts";
+import { countDelay, type Delays } from "../core/statistics.ts";
 
 /** Milliseconds between two looks. */
 const PERIOD = 100;

@@ -4,7 +4,7 @@
  */
 import { Registry } from "prom-client";
 import type { ServerStatus, ServiceStatus, SinkStatus } from "../control/control.ts";
-import { BUCKETS, DELAY_BUCKETS, type Delays, newDelays } from "../core/admission/tally.ts";
+import { BUCKETS, DELAY_BUCKETS, type Delays, newDelays } from "../core/statistics.ts";
 import { Lag } from "./lag.ts";
 
 /** One sample, as prom-client takes it. */

@@ -1,17 +1,15 @@
-/**
- * The interface of a strategy. It decides in how many places a service lives, and when a session
- * gets its turn; what a place does is always the same: `place.ts`.
- */
-import type { ServiceStatus } from "../control/control.ts";
-import type { Operator } from "../control/operator.ts";
-import type { Adapter, Support } from "../core/contract.ts";
-import type { Inherited, Inspected } from "../core/descriptors.ts";
+/** What a service is started from, and what serves its sessions. */
+import type { Admission } from "../core/admission/admission.ts";
+import type { Adapter, BindableEndpoint, DatagramSocket, Listener } from "../core/contract.ts";
+import type { Inherited, Inspected, Origin } from "../core/descriptors.ts";
 import type { Address } from "../core/endpoint.ts";
-import type { Gather } from "../core/stream/gather.ts";
+import type { HttpListener } from "../core/exchange.ts";
 import type { Log } from "../core/log.ts";
-import type { ListenPlan, ServicePlan, StrategyName } from "../core/plan.ts";
+import type { ListenPlan, ServicePlan } from "../core/plan.ts";
 import type { Plugin } from "../core/plugin.ts";
-import type { Room } from "../core/admission/room.ts";
+import type { Gather } from "../core/stream/gather.ts";
+import type { Totals } from "../core/totals.ts";
+import type { WorkerStatus } from "./status.ts";
 
 /** A service that has passed every check: its plugin is loaded, its options are the schema's. */
 export interface ReadyService {
@@ -24,7 +22,7 @@ export interface ReadyService {
 }
 
 /** A socket that somebody else has opened, and its descriptor. */
-export type Found = Inspected & { readonly fd: number };
+export type FoundSocket = Inspected & { readonly fd: number };
 
 /** What all services of one process share. */
 export interface Host {
@@ -34,62 +32,64 @@ export interface Host {
   readonly nextId: () => number;
   /** The module that a worker runs, absolute. */
   readonly worker: string;
-  /** For the plugin `admin`. */
-  readonly operator?: Operator;
+  /** What the plugin `admin` is given as {@link StartContext.server}. */
+  readonly operator?: unknown;
   /** The sockets of an endpoint that somebody else has opened: `fd:`, `systemd:`, `stdio:`. */
-  readonly inherit: (listen: ListenPlan) => Promise<readonly Found[]>;
+  readonly inherit: (listen: ListenPlan) => Promise<readonly FoundSocket[]>;
 }
 
 /** What a service takes over from the one that it replaces. */
-export interface Legacy {
+export interface Takeover {
   /** Sockets that are there, by the text of their endpoint. Those that are not taken are closed by whoever gave them. */
   readonly sockets: Map<string, Inherited[]>;
-  readonly room?: Room | undefined;
+  readonly admission?: Admission | undefined;
+  readonly totals?: Totals | undefined;
 }
 
-/** A service that runs. */
-export interface RunningService {
-  /** What is really bound, in the order of the manifest. */
-  readonly addresses: readonly Address[];
-  /** What a successor counts on with. */
-  readonly room: Room;
-  status(): ServiceStatus;
-  /** Has its workers tell from now on how late their event loops are, in the tally of the status. */
+/** What an executor is made of. */
+export interface ExecutorInput {
+  readonly ready: ReadyService;
+  readonly host: Host;
+  /** Whom it asks about everybody who comes. */
+  readonly admission: Admission;
+  readonly totals: Totals;
+  /** It comes to nothing, until {@link Executor.revive}. */
+  readonly failed: (reason: string) => void;
+}
+
+/** How a service opens what it listens on. */
+export interface Opener {
+  listen(endpoint: BindableEndpoint, listen: ListenPlan): Promise<Listener>;
+  bind(endpoint: BindableEndpoint, listen: ListenPlan): Promise<DatagramSocket>;
+  serve(endpoint: BindableEndpoint, listen: ListenPlan): Promise<HttpListener>;
+  /** A connection that was there before us: inetd's `nowait`. */
+  adopt(fd: number, origin: Origin): Promise<void>;
+}
+
+/**
+ * What serves the sessions of a service: an instance of its plugin in this thread, or a pool of
+ * workers. It is driven by `running.ts`, which knows no difference.
+ */
+export interface Executor extends Opener {
+  /** All sockets are open, at these addresses. */
+  opened(addresses: readonly Address[]): void;
+  /** Of the workers, if there are any. */
+  readonly workers: readonly WorkerStatus[];
+  /** Brings the totals up to date. */
+  settle(): void;
+  /** Has its workers tell from now on how late their event loops are. */
   measure(): void;
-  /** Duplicates of its sockets, by the text of their endpoint; whoever asks has to close them. */
-  duplicates(): Promise<Map<string, Inherited[]>>;
-  /**
-   * Nobody goes on with these endpoints, by their texts: their listeners are closed for good now,
-   * datagram sockets by {@link stop}, whatever it keeps.
-   */
-  forsake(texts: readonly string[]): Promise<void>;
-  /** Accepts no more; newcomers wait in the kernel's queues. Sessions go on. */
-  suspend(): Promise<void>;
-  /** A successor accepts from here on, and we do no more; {@link stop} follows, which keeps the sockets. */
-  cede(): Promise<void>;
-  /** Accepts again, after {@link suspend} or {@link drain}. */
-  resume(): Promise<void>;
-  /** {@link suspend}, then waits up to `limit` ms for the sessions to end, and closes the rest. */
-  drain(limit: number): Promise<void>;
-  /**
-   * Stops accepting, waits up to `limit` ms for the sessions to end, closes the rest, then runs the
-   * plugin's `stop`. A second call shortens the wait. Never rejects.
-   *
-   * @param keep somebody else goes on with the sockets: their files stay, and who waits for a turn
-   * is served, not refused.
-   */
-  stop(limit: number, keep?: boolean): Promise<void>;
+  /** The service lets nobody in any more, and waits for its sessions. */
+  drainBegins(): void;
+  /** Ends the sessions that are left, with reason `drain`. */
+  cut(): Promise<void>;
+  /** Starts anew after it has failed. */
+  revive(): void;
+  /** The plugin's `stop`, which {@link end} waits for, must not take as long as it likes any more. */
+  hurry(): void;
+  /** Runs the plugin's `stop`, and releases what is left. To be called once, when no session is left. */
+  end(): Promise<void>;
 }
 
-/** One way of running a service. To add one: a file beside this one, and a line in `mod.ts`. */
-export interface Strategy {
-  readonly name: StrategyName;
-  /** Whether it can run the service here; asked before anything is bound. */
-  check(plan: ServicePlan, adapter: Adapter): Support;
-  /**
-   * Starts the plugin and opens the endpoints; all or nothing.
-   *
-   * @throws PorticoError when the plugin does not start, or an endpoint cannot be opened.
-   */
-  start(service: ReadyService, host: Host, legacy: Legacy): Promise<RunningService>;
-}
+/** Makes an executor, with the plugin started. @throws PorticoError, with nothing left behind. */
+export type StartExecutor = (input: ExecutorInput) => Promise<Executor>;

@@ -1,38 +1,38 @@
 /**
- * One place where a service lives, in this thread: the plugin started once, and the ways that its
- * sessions take. Where the sockets are, here or in another process, is not its affair.
+ * One instance of a service, in this thread: the plugin started once, and the ways that its sessions
+ * take. Where the sockets are, here or in another process, is not its affair.
  */
-import { LAST_WORDS } from "../core/stream/drain.ts";
+import type { Admission } from "../core/admission/admission.ts";
+import { LAST_WORDS } from "../core/calls.ts";
+import { DatagramPipeline } from "../core/datagram/pipeline.ts";
+import { HandoffPipeline } from "../core/handoff/pipeline.ts";
 import { hookError, makeLogger, startPlugin } from "../core/hooks.ts";
 import { Outgoing } from "../core/outgoing.ts";
-import { Packets } from "../core/datagram/pipeline.ts";
-import { Pipeline } from "../core/stream/pipeline.ts";
 import type { Hooks } from "../core/plugin.ts";
-import { Requests } from "../core/http/pipeline.ts";
-import type { Room } from "../core/admission/room.ts";
-import { type Observer, Service } from "../core/service.ts";
-import { Takings } from "../core/handoff/pipeline.ts";
+import { Service } from "../core/service.ts";
+import { StreamPipeline } from "../core/stream/pipeline.ts";
+import type { Totals } from "../core/totals.ts";
 import { isAdmin } from "../modules/resolve.ts";
-import { scopeOf } from "./scope.ts";
 import type { Host, ReadyService } from "./contract.ts";
+import { scopeOf } from "./scope.ts";
 
-/** What a place is made of. */
-export interface PlaceInput {
+/** What an instance is made of. */
+export interface InstanceInput {
   readonly ready: ReadyService;
-  readonly host: Pick<Host, "adapter" | "gather" | "nextId" | "operator">;
-  /** Gives the next number of a session that the plugin opens itself; as others' when silent. */
-  readonly nextOwnId?: Host["nextId"];
-  readonly room?: Room | undefined;
-  readonly observer?: Observer;
+  readonly host: Pick<Host, "adapter" | "gather" | "nextId"> & Partial<Pick<Host, "operator">>;
+  readonly totals: Totals;
+  /** Where the sockets are here. In a worker there is none: who comes was admitted. */
+  readonly admission?: Admission;
+  /** See {@link ServiceInput.counted}. */
+  readonly counted?: () => void;
 }
 
-export class Place {
+export class ServiceInstance {
   readonly service: Service;
-  readonly streams: Pipeline;
-  readonly packets: Packets;
-  readonly requests: Requests;
+  readonly streams: StreamPipeline;
+  readonly datagrams: DatagramPipeline;
   /** The way of streams whose plugin takes the descriptor itself. */
-  readonly takings: Takings | undefined;
+  readonly handoffs: HandoffPipeline | undefined;
   readonly #outgoing: Outgoing;
   readonly #ending: AbortController;
   readonly #hurried = Promise.withResolvers<void>();
@@ -40,28 +40,28 @@ export class Place {
   private constructor(
     service: Service,
     outgoing: Outgoing,
-    takings: Takings | undefined,
     ending: AbortController,
+    handoffs: HandoffPipeline | undefined,
+    admission: Admission | undefined,
   ) {
     this.service = service;
     this.#outgoing = outgoing;
     this.#ending = ending;
-    this.streams = new Pipeline(service);
-    this.packets = new Packets(service);
-    this.requests = new Requests(service);
-    this.takings = takings;
+    this.streams = new StreamPipeline(service, admission);
+    this.datagrams = new DatagramPipeline(service, admission);
+    this.handoffs = handoffs;
   }
 
   /** Starts the plugin. @throws PorticoError START_FAILED, START_TIMEOUT, PLUGIN_INVALID. */
-  static async start({ ready, host, nextOwnId, room, observer }: PlaceInput): Promise<Place> {
+  static async start(input: InstanceInput): Promise<ServiceInstance> {
+    const { ready, host, totals, admission, counted } = input;
     const { plan, plugin, options, log } = ready;
     const { adapter, gather, nextId } = host;
+    const { keepsDatagrams } = plugin;
     const ending = new AbortController();
     const { lends } = adapter.features;
-    const outgoing = new Outgoing(
-      { plan, log, gather, lends, nextId: nextOwnId ?? nextId },
-      adapter,
-    );
+    const shared = { plan, log, gather, lends, nextId, keepsDatagrams };
+    const outgoing = new Outgoing(shared, adapter);
     const context = {
       options,
       service: plan.name,
@@ -79,50 +79,25 @@ export class Place {
       await outgoing.drain(0);
       throw error;
     }
-    const service = new Service({ plan, hooks, log, gather, lends, nextId, room, observer });
-    if (hooks.take === undefined) return new Place(service, outgoing, undefined, ending);
+    const service = new Service({ ...shared, hooks, totals, counted });
+    const make = (handoffs?: HandoffPipeline): ServiceInstance =>
+      new ServiceInstance(service, outgoing, ending, handoffs, admission);
+    if (hooks.take === undefined) return make();
     try {
-      return new Place(
-        service,
-        outgoing,
-        new Takings(service, await adapter.descriptors()),
-        ending,
-      );
+      return make(new HandoffPipeline(service, await adapter.descriptors(), admission));
     } catch (error) {
-      await new Place(service, outgoing, undefined, ending).end();
+      await make().end();
       throw error;
     }
   }
 
-  /** Sessions held or served now. */
-  get live(): number {
-    return this.streams.deadlines.count + this.packets.live + this.requests.live +
-      (this.takings?.live ?? 0);
-  }
-
-  /** Those of them that wait for their turn, or for room. */
-  get held(): number {
-    return this.streams.deadlines.held + this.packets.held + this.requests.held +
-      (this.takings?.held ?? 0);
-  }
-
-  /** Lets the sessions end, for up to `limit` ms. To `keep` those that wait: they are served too. */
-  async drain(limit: number, keep = false): Promise<void> {
+  /** Ends the sessions that are left, with reason `drain`. */
+  async cut(): Promise<void> {
     await Promise.all([
-      this.streams.drain(limit, keep),
-      this.packets.drain(limit),
-      this.requests.drain(limit, keep),
-      this.takings?.drain(limit, keep),
+      this.streams.cut("drain"),
+      this.datagrams.cut("drain"),
+      this.handoffs?.cut("drain"),
     ]);
-  }
-
-  /** Takes newcomers again, after a drain. */
-  reopen(): void {
-    this.streams.reopen();
-    this.streams.deadlines.recall();
-    this.packets.reopen();
-    this.requests.reopen();
-    this.takings?.reopen();
   }
 
   /** The plugin's `stop` must not take as long as it likes any more. */
@@ -133,7 +108,7 @@ export class Place {
   /** Runs the plugin's `stop`. To be called once, when no session is left. */
   async end(): Promise<void> {
     const { hooks } = this.service;
-    this.service.room.meters.delete(this.streams.deadlines);
+    this.service.totals.meters.delete(this.streams.deadlines);
     this.#ending.abort(new DOMException("the service stops", "AbortError"));
     if (hooks.stop !== undefined) await this.#stopPlugin(() => hooks.stop!());
     // What the plugin has said upstream last still goes out.

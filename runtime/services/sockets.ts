@@ -1,22 +1,10 @@
 /** The sockets of one service: opened by name or taken over, suspended, handed on, closed. */
 import type { BindableEndpoint, DatagramSocket, Listener } from "../core/contract.ts";
 import type { HttpListener } from "../core/exchange.ts";
-import type { Descriptors, Inherited, Origin } from "../core/descriptors.ts";
+import type { Descriptors, Inherited } from "../core/descriptors.ts";
 import { type Address, kindOf } from "../core/endpoint.ts";
-import { PorticoError } from "../core/errors.ts";
 import type { ListenPlan } from "../core/plan.ts";
-import type { Found, Host, Legacy } from "./contract.ts";
-
-/** How a service opens what it listens on. */
-export interface Opener {
-  listen(endpoint: BindableEndpoint, listen: ListenPlan): Promise<Listener>;
-  bind(endpoint: BindableEndpoint, listen: ListenPlan): Promise<DatagramSocket>;
-  serve(endpoint: BindableEndpoint, listen: ListenPlan): Promise<HttpListener>;
-  /** A connection that was there before us: inetd's `nowait`. */
-  adopt(fd: number, origin: Origin): Promise<void>;
-  /** One more is open. */
-  opened(address: Address): void;
-}
+import type { FoundSocket, Host, Opener, Takeover } from "./contract.ts";
 
 interface Entry {
   readonly listen: ListenPlan;
@@ -35,17 +23,20 @@ interface Entry {
 export class Sockets {
   readonly #host: Host;
   readonly #opener: Opener;
+  readonly #opened: (address: Address) => void;
   readonly #entries: Entry[] = [];
-  readonly #forsaken: Set<string> = new Set();
+  readonly #abandoned: Set<string> = new Set();
   #descriptors: Descriptors | undefined = undefined;
   /** HTTP listeners that are open, or have requests under way. */
   readonly #serving: Set<HttpListener> = new Set();
   /** Datagram sockets that were suspended while answers were owed. */
-  #retired: DatagramSocket[] = [];
+  #answering: DatagramSocket[] = [];
 
-  constructor(host: Host, opener: Opener) {
+  /** @param opened is told of each that is open. */
+  constructor(host: Host, opener: Opener, opened: (address: Address) => void) {
     this.#host = host;
     this.#opener = opener;
+    this.#opened = opened;
   }
 
   get addresses(): readonly Address[] {
@@ -58,9 +49,9 @@ export class Sockets {
    * @throws PorticoError; all that was opened is closed then, but for the files of those that were
    * taken over: whoever had them goes on.
    */
-  async open(listen: ListenPlan, legacy: Legacy): Promise<void> {
+  async open(listen: ListenPlan, takeover: Takeover): Promise<void> {
     try {
-      await this.#open(listen, legacy);
+      await this.#open(listen, takeover);
     } catch (error) {
       const opened = this.#entries.splice(0);
       await Promise.all(opened.map(({ socket, handed }) => socket.close(handed)));
@@ -68,11 +59,11 @@ export class Sockets {
     }
   }
 
-  async #open(listen: ListenPlan, legacy: Legacy): Promise<void> {
+  async #open(listen: ListenPlan, takeover: Takeover): Promise<void> {
     const { endpoint, text } = listen;
     // Of a text that is there twice, all sockets were taken over the first time.
     if (this.#entries.some((entry) => entry.handed && entry.listen.text === text)) return;
-    const handed = legacy.sockets.get(text);
+    const handed = takeover.sockets.get(text);
     if (handed !== undefined && handed.length > 0) {
       while (handed.length > 0) {
         // It is the adapter's from here on.
@@ -88,7 +79,7 @@ export class Sockets {
     for (const found of await this.#host.inherit(listen)) await this.#take(found, listen);
   }
 
-  async #take(found: Found, listen: ListenPlan): Promise<void> {
+  async #take(found: FoundSocket, listen: ListenPlan): Promise<void> {
     if (found.kind !== "connection") {
       return await this.#add(found.socket, listen, { owned: false, handed: true });
     }
@@ -106,7 +97,7 @@ export class Sockets {
     const transport = endpoint.transport as Inherited["transport"];
     const kept = undefined;
     this.#entries.push({ listen, transport, address, kind, socket, kept, ...whose });
-    this.#opener.opened(address);
+    this.#opened(address);
   }
 
   async #openSocket(
@@ -122,13 +113,16 @@ export class Sockets {
     return listener;
   }
 
-  /** Resolves when HTTP peers that connected before the close have been answered, or have not asked in time. */
-  async settled(): Promise<void> {
-    await Promise.all([...this.#serving].map(({ over }) => over));
+  /** Resolves when HTTP peers that connected before the close have been answered, or after `limit` ms. */
+  async settled(limit: number): Promise<void> {
+    const late = Promise.withResolvers<void>();
+    const timer = setTimeout(late.resolve, limit);
+    await Promise.race([Promise.all([...this.#serving].map(({ over }) => over)), late.promise]);
+    clearTimeout(timer);
   }
 
   /** Cuts the requests that are under way at listeners that are closed. */
-  cut(): void {
+  abortRequests(): void {
     for (const listener of this.#serving) {
       if (!this.#entries.some(({ socket, kept }) => socket === listener && kept === undefined)) {
         listener.abort();
@@ -163,7 +157,7 @@ export class Sockets {
       entry.kept = await this.#duplicate(entry);
       if ("send" in entry.socket) {
         await entry.socket.stopReceiving();
-        this.#retired.push(entry.socket);
+        this.#answering.push(entry.socket);
       } else await entry.socket.close(true);
     }
   }
@@ -176,20 +170,20 @@ export class Sockets {
       entry.kept = undefined;
       entry.socket = await this.#openSocket(kept, listen, kind);
     }
-    await this.#closeRetired();
+    await this.#closeAnswering();
   }
 
-  /** See {@link RunningService.forsake}. */
-  async forsake(texts: readonly string[]): Promise<void> {
-    for (const text of texts) this.#forsaken.add(text);
+  /** See {@link RunningService.abandon}. */
+  async abandon(texts: readonly string[]): Promise<void> {
+    for (const text of texts) this.#abandoned.add(text);
     await Promise.all(this.#entries.map(async ({ listen, socket, kept }) => {
-      if (!this.#forsaken.has(listen.text) || kept !== undefined) return;
+      if (!this.#abandoned.has(listen.text) || kept !== undefined) return;
       if (!("send" in socket)) await socket.close();
     }));
   }
 
   #keeps({ listen }: Entry, keep: boolean): boolean {
-    return keep && !this.#forsaken.has(listen.text);
+    return keep && !this.#abandoned.has(listen.text);
   }
 
   /** Lets nobody in any more; answers to datagrams can still be sent. */
@@ -205,7 +199,7 @@ export class Sockets {
 
   /** Closes what is left. */
   async close(keep: boolean): Promise<void> {
-    await this.#closeRetired();
+    await this.#closeAnswering();
     await Promise.all(this.#entries.map(async (entry) => {
       const { kept, listen, kind } = entry;
       entry.kept = undefined;
@@ -219,24 +213,9 @@ export class Sockets {
     for (const listener of this.#serving) listener.abort();
   }
 
-  async #closeRetired(): Promise<void> {
-    const retired = this.#retired;
-    this.#retired = [];
-    await Promise.all(retired.map((socket) => socket.close(true)));
+  async #closeAnswering(): Promise<void> {
+    const answering = this.#answering;
+    this.#answering = [];
+    await Promise.all(answering.map((socket) => socket.close(true)));
   }
-}
-
-/** A plugin serves what comes to a socket, or says so before it is opened. @throws PorticoError. */
-export function checkKind(
-  plugin: { readonly name: string; readonly transports: readonly string[] },
-  kind: "stream" | "datagram" | "http",
-  text: string,
-): void {
-  if (plugin.transports.includes(kind)) return;
-  throw new PorticoError(
-    "NOT_SUPPORTED",
-    `${text} is ${
-      kind === "http" ? "an http" : `a ${kind}`
-    } socket; the plugin ${plugin.name} serves ${plugin.transports.join(" and ")}`,
-  );
 }

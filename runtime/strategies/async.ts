@@ -1,9 +1,9 @@
-import { startHere } from "../services/here.ts";
-import type { Strategy } from "../services/contract.ts";
+import { startInline } from "../services/inline.ts";
+import type { Strategy } from "./strategy.ts";
 
 /** On the event loop, `max` at once, the rest wait their turn. */
 export const async: Strategy = {
   name: "async",
   check: () => true,
-  start: startHere,
+  executor: startInline,
 };

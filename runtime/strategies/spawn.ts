@@ -1,11 +1,10 @@
+import { startPool } from "../workers/executor.ts";
 import { launchProcess } from "../workers/launch.ts";
-import type { Strategy } from "../services/contract.ts";
-import { lacksHttp, startWorkers } from "./workers.ts";
+import { canHaveWorkers, type Strategy } from "./strategy.ts";
 
 /** In a process of its own, which ends with it: `ForkingMixIn`, inetd's `nowait`. */
 export const spawn: Strategy = {
   name: "spawn",
-  check: (plan, { features }) =>
-    features.descriptors === true ? lacksHttp(plan) : features.descriptors,
-  start: startWorkers({ launch: launchProcess, once: true }),
+  check: canHaveWorkers,
+  executor: startPool({ launch: launchProcess, once: true }),
 };

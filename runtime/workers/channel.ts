@@ -8,7 +8,7 @@ import type { Connection, StreamTable } from "../core/contract.ts";
 import type { Descriptors } from "../core/descriptors.ts";
 import { Address } from "../core/endpoint.ts";
 import type { PorticoError } from "../core/errors.ts";
-import { Prompt } from "./immediate-writer.ts";
+import { ImmediateWriter } from "./immediate-writer.ts";
 
 /** Bytes of the length before each message. */
 const HEAD = 4;
@@ -34,7 +34,7 @@ export class Channel<Out, In> {
   readonly #receive: (message: In) => void;
   readonly #closed: (error: PorticoError | undefined) => void;
   #connection: Connection | undefined = undefined;
-  #prompt: Prompt | undefined = undefined;
+  #immediate: ImmediateWriter | undefined = undefined;
   #out: Uint8Array[] = [];
   #scheduled = false;
   /** What has come of a message that is not whole. */
@@ -53,12 +53,12 @@ export class Channel<Out, In> {
   /**
    * Takes over one end of a pair.
    *
-   * @param prompt another descriptor for it, the caller's: what is flushed has left when {@link flush}
+   * @param immediate another descriptor for it, the caller's: what is flushed has left when {@link flush}
    * returns.
    * @throws PorticoError.
    */
-  async open(descriptors: Descriptors, fd: number, prompt?: number): Promise<void> {
-    if (prompt !== undefined) this.#prompt = new Prompt(descriptors, prompt);
+  async open(descriptors: Descriptors, fd: number, immediate?: number): Promise<void> {
+    if (immediate !== undefined) this.#immediate = new ImmediateWriter(descriptors, immediate);
     const origin = { remote: NOWHERE, local: NOWHERE };
     await descriptors.adopt(fd, origin, this.#table(), undefined);
   }
@@ -85,14 +85,14 @@ export class Channel<Out, In> {
     this.#out = [];
     if (out.length === 0) return;
     const bytes = join(out);
-    if (this.#prompt === undefined) this.#connection?.write(bytes);
-    else this.#prompt.write(bytes);
+    if (this.#immediate === undefined) this.#connection?.write(bytes);
+    else this.#immediate.write(bytes);
   }
 
   /** As {@link flush}, for the last time: a reader that is slow is waited for. */
   finish(): void {
     this.flush();
-    this.#prompt?.finish(LAST);
+    this.#immediate?.finish(LAST);
   }
 
   /** Sends what is left, then the end. */
@@ -115,7 +115,7 @@ export class Channel<Out, In> {
       end: (connection) => connection.end(),
       close: (_connection, error) => {
         this.#connection = undefined;
-        this.#prompt?.stop();
+        this.#immediate?.stop();
         this.#closed(error);
       },
       failure() {},

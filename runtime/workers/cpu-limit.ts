@@ -10,7 +10,7 @@ const PERIOD = 5000;
 const SLACK = 2;
 const MORE = 2;
 
-export class Leash {
+export class CpuLimit {
   readonly #limitCpu: (seconds: number) => void;
   #timer: ReturnType<typeof setInterval> | undefined = undefined;
 

@@ -5,13 +5,19 @@ import { type Code, CODES, PorticoError } from "../core/errors.ts";
 import type { Wanted } from "../core/log.ts";
 import type { ServicePlan } from "../core/plan.ts";
 import type { LogRecord } from "../core/record.ts";
-import { type Counters, growthOf, newCounters } from "../core/admission/room.ts";
-import { newTally, type Tally } from "../core/admission/tally.ts";
-import type { WorkerStatus } from "../control/control.ts";
-import type { Arrival } from "./pending.ts";
+import { type Counters, growthOf, newCounters } from "../core/totals.ts";
+import { newStatistics, type Statistics } from "../core/statistics.ts";
+import type { WorkerStatus } from "../services/status.ts";
+import type { PendingSession } from "./pending.ts";
 import { Channel } from "./channel.ts";
 import type { Exit, Launched } from "./launch.ts";
-import { type Counted, type Order, type Parcel, partsOf, type Report } from "./messages.ts";
+import {
+  type Command,
+  type Counted,
+  type DatagramMessage,
+  partsOf,
+  type WorkerEvent,
+} from "./messages.ts";
 
 /** How many numbers each worker has for the sessions that its plugin opens itself. */
 const OWN_IDS = 2 ** 24;
@@ -27,24 +33,24 @@ const TIMER_MAX = 2 ** 31 - 1;
 /** Workers that this process has started, of all services. */
 let started = 0;
 
-/** What a member tells its crew. */
-export interface MemberEvents {
+/** What a handle tells its pool. */
+export interface HandleEvents {
   record(record: LogRecord): void;
-  taken(arrival: Arrival): void;
-  turned(arrival: Arrival): void;
-  gone(member: Member, arrival: Arrival): void;
+  taken(session: PendingSession): void;
+  turned(session: PendingSession): void;
+  gone(handle: WorkerHandle, session: PendingSession): void;
   /** What its counters have grown by. */
   count(growth: Counters): void;
-  /** What its tally is and was, when it has changed. */
-  tally(now: Tally, before: Tally): void;
+  /** What its statistics are and were, when they have changed. */
+  statistics(now: Statistics, before: Statistics): void;
   /** The thread or process is no more, and nothing that it has said is unheard. */
-  ended(member: Member, exit: Exit): void;
+  ended(handle: WorkerHandle, exit: Exit): void;
 }
 
-export class Member {
+export class WorkerHandle {
   readonly number: number;
   readonly pid: number;
-  readonly live: Map<number, Arrival> = new Map();
+  readonly live: Map<number, PendingSession> = new Map();
   /** Resolves when it can serve; rejects with what it says that it has failed of, or when it dies first. */
   readonly ready: Promise<void>;
   state: WorkerStatus["state"] = "starting";
@@ -52,20 +58,20 @@ export class Member {
   /** Sessions that it has served to their end. */
   finished = 0;
   /** Why we have killed it. */
-  doom: string | undefined = undefined;
+  killReason: string | undefined = undefined;
   readonly #launched: Launched;
   readonly #descriptors: Descriptors;
-  readonly #events: MemberEvents;
-  readonly #channel: Channel<Order, Report>;
+  readonly #events: HandleEvents;
+  readonly #channel: Channel<Command, WorkerEvent>;
   readonly #born: number = performance.now();
   readonly #readiness = Promise.withResolvers<void>();
   readonly #deaf = Promise.withResolvers<void>();
   readonly #over = Promise.withResolvers<void>();
   #counters: Counters = newCounters();
-  #tally: Tally = newTally();
-  #parcels: Parcel[] = [];
+  #statistics: Statistics = newStatistics();
+  #datagrams: DatagramMessage[] = [];
   /** Streams that were given to it, and that it has not taken yet. */
-  readonly #given: Arrival[] = [];
+  readonly #given: PendingSession[] = [];
   /** When the ping was sent that was not answered. */
   #asked: number | undefined = undefined;
   /** It has left a ping unanswered for a while: others come first. */
@@ -78,7 +84,7 @@ export class Member {
     number: number,
     launched: Launched,
     descriptors: Descriptors,
-    events: MemberEvents,
+    events: HandleEvents,
   ) {
     this.number = number;
     this.pid = launched.pid;
@@ -87,8 +93,8 @@ export class Member {
     this.#events = events;
     this.ready = this.#readiness.promise;
     this.ready.catch(() => {});
-    this.#channel = new Channel<Order, Report>(
-      (report) => this.#hear(report),
+    this.#channel = new Channel<Command, WorkerEvent>(
+      (report) => this.#receive(report),
       () => this.#deaf.resolve(),
     );
     void this.#follow();
@@ -124,9 +130,9 @@ export class Member {
   /** The sockets that datagrams come to, and the files of all. */
   open(
     sockets: readonly { readonly fd: number; readonly address: Address }[],
-    files: Extract<Order, { type: "sockets" }>["files"],
+    files: Extract<Command, { type: "sockets" }>["files"],
   ): void {
-    for (const { fd } of sockets) this.#descriptors.pass(this.#launched.lane, fd);
+    for (const { fd } of sockets) this.#descriptors.pass(this.#launched.descriptorChannel, fd);
     const datagrams = sockets.map(({ address }) => partsOf(address));
     this.#channel.send({ type: "sockets", datagrams, files });
   }
@@ -149,32 +155,31 @@ export class Member {
   }
 
   /** Gives it a session; false when that is not possible now. */
-  give(arrival: Arrival): boolean {
-    const { id, remote, local, fd, bytes, socket } = arrival;
+  give(session: PendingSession): boolean {
+    const { id, remote, local, fd, bytes, socket } = session;
     if (bytes !== undefined) {
-      this.#parcels.push({ id, socket, from: partsOf(remote), bytes });
-      if (this.#parcels.length === 1) queueMicrotask(() => this.#sendParcels());
+      this.#datagrams.push({ id, socket, from: partsOf(remote), bytes });
+      if (this.#datagrams.length === 1) queueMicrotask(() => this.#sendDatagrams());
     } else {
       try {
-        if (!this.#descriptors.pass(this.#launched.lane, fd)) return false;
+        if (!this.#descriptors.pass(this.#launched.descriptorChannel, fd)) return false;
       } catch {
         // It has died, and its end is on the way.
         return false;
       }
       this.#channel.send({ type: "take", id, remote: partsOf(remote), local: partsOf(local) });
-      this.#given.push(arrival);
+      this.#given.push(session);
     }
-    this.live.set(id, arrival);
+    this.live.set(id, session);
     this.served++;
-    arrival.member = this;
-    arrival.tries++;
+    session.tries++;
     return true;
   }
 
-  #sendParcels(): void {
-    const parcels = this.#parcels;
-    this.#parcels = [];
-    this.#channel.send({ type: "parcels", parcels });
+  #sendDatagrams(): void {
+    const datagrams = this.#datagrams;
+    this.#datagrams = [];
+    this.#channel.send({ type: "datagrams", datagrams });
   }
 
   /** Asks whether its event loop turns; kills it when it has not answered for `limit` ms. */
@@ -195,15 +200,15 @@ export class Member {
   }
 
   /** The time that we were stopped ourselves is not its fault. */
-  forgive(): void {
+  excuse(): void {
     if (this.#asked !== undefined) this.#asked = performance.now();
   }
 
   /** Ends it when it has no session any more, within `patience` ms and a little, whatever its plugin does. */
   retire(patience: number): void {
-    this.stop(0);
+    this.stop();
     this.#late(patience, () => {
-      this.stop(0);
+      this.stop();
       this.#late(GONE, () => this.kill("stop"));
     });
   }
@@ -213,13 +218,14 @@ export class Member {
     if (limit <= TIMER_MAX) this.#timer = setTimeout(act, limit);
   }
 
-  stop(limit: number): void {
+  /** Has it end its sessions and itself; a second time: be quick. */
+  stop(): void {
     this.state = "draining";
-    this.#channel.send({ type: "stop", limit });
+    this.#channel.send({ type: "stop" });
   }
 
   kill(why: string): void {
-    this.doom ??= why;
+    this.killReason ??= why;
     this.#launched.kill();
   }
 
@@ -234,7 +240,7 @@ export class Member {
     };
   }
 
-  #hear(report: Report): void {
+  #receive(report: WorkerEvent): void {
     switch (report.type) {
       case "loaded":
         return this.#expect(this.#patience);
@@ -250,19 +256,19 @@ export class Member {
       case "record":
         return this.#events.record(report.record);
       case "taken":
-        for (const arrival of this.#given.splice(0, report.count)) this.#events.taken(arrival);
+        for (const session of this.#given.splice(0, report.count)) this.#events.taken(session);
         return;
       case "turned": {
-        const arrival = this.live.get(report.id);
-        return arrival === undefined ? undefined : this.#events.turned(arrival);
+        const session = this.live.get(report.id);
+        return session === undefined ? undefined : this.#events.turned(session);
       }
       case "gone": {
         this.#count(report);
-        const arrival = this.live.get(report.id);
-        if (arrival === undefined) return;
+        const session = this.live.get(report.id);
+        if (session === undefined) return;
         this.live.delete(report.id);
         this.finished++;
-        return this.#events.gone(this, arrival);
+        return this.#events.gone(this, session);
       }
       case "pong":
         this.#asked = undefined;
@@ -274,10 +280,10 @@ export class Member {
     }
   }
 
-  #count({ counters: now, tally }: Counted): void {
-    if (tally !== undefined) {
-      this.#events.tally(tally, this.#tally);
-      this.#tally = tally;
+  #count({ counters: now, statistics }: Counted): void {
+    if (statistics !== undefined) {
+      this.#events.statistics(statistics, this.#statistics);
+      this.#statistics = statistics;
     }
     this.#events.count(growthOf(now, this.#counters));
     this.#counters = now;
@@ -289,7 +295,7 @@ export class Member {
     // What it said last is still in the channel.
     await this.#deaf.promise;
     clearTimeout(this.#timer);
-    this.#descriptors.close(this.#launched.lane);
+    this.#descriptors.close(this.#launched.descriptorChannel);
     const how = exit.message ??
       (exit.signal === undefined ? `code ${exit.code}` : `signal ${exit.signal}`);
     const text = `the worker ended before it was ready: ${how}`;

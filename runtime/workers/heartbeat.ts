@@ -1,6 +1,6 @@
 /** Sees that the event loops of workers turn. */
 import { setInterval } from "node:timers";
-import type { Member } from "./handle.ts";
+import type { WorkerHandle } from "./handle.ts";
 
 /** The longest time between two pings, in ms. */
 const PERIOD = 5000;
@@ -10,7 +10,7 @@ const PERIOD = 5000;
  *
  * @returns a function that ends it.
  */
-export function watchPulse(members: ReadonlySet<Member>, stall: number): () => void {
+export function watchHeartbeats(handles: ReadonlySet<WorkerHandle>, stall: number): () => void {
   if (stall === Infinity) return () => {};
   const period = Math.min(stall / 4, PERIOD);
   let last = performance.now();
@@ -19,9 +19,9 @@ export function watchPulse(members: ReadonlySet<Member>, stall: number): () => v
     // Whoever was stopped or busy itself has not read the answers yet.
     const late = now - last > 2 * period;
     last = now;
-    for (const member of members) {
-      if (late) member.forgive();
-      if (member.state === "ready") member.ping(stall);
+    for (const handle of handles) {
+      if (late) handle.excuse();
+      if (handle.state === "ready") handle.ping(stall);
     }
   }, period);
   return () => clearInterval(timer);

@@ -5,7 +5,7 @@ import type { Descriptors } from "../core/descriptors.ts";
 /** Milliseconds after which a reader that was slow is tried again. */
 const PAUSE = 1;
 
-export class Prompt {
+export class ImmediateWriter {
   readonly #descriptors: Descriptors;
   readonly #fd: number;
   #queue: Uint8Array[] = [];

@@ -1,4 +1,4 @@
-/** Starting a worker, as a thread or as a process: both are given one end of a channel and of a lane. */
+/** Starting a worker, as a thread or as a process: both are given one end of a channel and of a descriptor channel. */
 import { spawn } from "node:child_process";
 import process from "node:process";
 import { pathToFileURL } from "node:url";
@@ -6,7 +6,7 @@ import { Worker } from "node:worker_threads";
 import type { Descriptors } from "../core/descriptors.ts";
 import { messageOf } from "../core/errors.ts";
 import type { ServicePlan } from "../core/plan.ts";
-import type { Ends } from "./ends.ts";
+import type { ChannelEnds } from "./channel-ends.ts";
 import type { Host } from "../services/contract.ts";
 
 /** How a worker has ended. */
@@ -24,7 +24,7 @@ export interface Launched {
   readonly pid: number;
   /** Our end of the channel, and the one that descriptors are sent along. The caller's. */
   readonly channel: number;
-  readonly lane: number;
+  readonly descriptorChannel: number;
   /** Ends it at once, whatever it is doing. */
   kill(): void;
   readonly exited: Promise<Exit>;
@@ -34,7 +34,7 @@ export interface Launched {
 export type Launch = (host: Host, descriptors: Descriptors, plan: ServicePlan) => Launched;
 
 /** How workers are used. */
-export interface Policy {
+export interface WorkerUse {
   readonly launch: Launch;
   /** Each serves one session and ends; the next ones are started ahead. */
   readonly once: boolean;
@@ -49,8 +49,8 @@ export const WORKER = "PORTICO_WORKER";
  */
 export const launchThread: Launch = (host, descriptors) => {
   const [channel, theirs] = descriptors.pair();
-  const [lane, laneTheirs] = descriptors.pair();
-  const data: Ends = { channel: theirs, lane: laneTheirs };
+  const [descriptorChannel, descriptorChannelTheirs] = descriptors.pair();
+  const data: ChannelEnds = { channel: theirs, descriptorChannel: descriptorChannelTheirs };
   const worker = new Worker(pathToFileURL(host.worker), { workerData: data, stdin: false });
   let message: string | undefined;
   let lingers = false;
@@ -59,7 +59,7 @@ export const launchThread: Launch = (host, descriptors) => {
     worker.once("exit", (code) => {
       if (!lingers) {
         descriptors.close(theirs);
-        descriptors.close(laneTheirs);
+        descriptors.close(descriptorChannelTheirs);
       }
       resolve({ code, signal: undefined, lingers, ...(message !== undefined && { message }) });
     });
@@ -68,21 +68,21 @@ export const launchThread: Launch = (host, descriptors) => {
     lingers ||= host.adapter.features.endsThreads !== true;
     void worker.terminate();
   }
-  return { pid: process.pid, channel, lane, kill, exited };
+  return { pid: process.pid, channel, descriptorChannel, kill, exited };
 };
 
-/** A process finds the channel as its stdin, and the other end of the lane as the first thing on it. */
+/** A process finds the channel as its stdin, and and the end of the descriptor channel as the first thing on it. */
 export const launchProcess: Launch = (host, descriptors, plan) => {
   const [channel, theirs] = descriptors.pair();
-  const [lane, laneTheirs] = descriptors.pair();
+  const [descriptorChannel, descriptorChannelTheirs] = descriptors.pair();
   const [program, ...args] = host.adapter.command(host.worker, []);
-  descriptors.pass(channel, laneTheirs);
+  descriptors.pass(channel, descriptorChannelTheirs);
   const child = spawn(program, args, {
     stdio: [theirs, "inherit", "inherit"],
     env: environment(plan),
   });
   descriptors.close(theirs);
-  descriptors.close(laneTheirs);
+  descriptors.close(descriptorChannelTheirs);
   const exited = new Promise<Exit>((resolve) => {
     child.once("error", (error) => {
       resolve({ code: undefined, signal: undefined, message: messageOf(error) });
@@ -95,7 +95,7 @@ export const launchProcess: Launch = (host, descriptors, plan) => {
   return {
     pid: pid ?? 0,
     channel,
-    lane,
+    descriptorChannel,
     kill() {
       if (pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
       try {

@@ -2,28 +2,28 @@
 import process from "node:process";
 import { isMainThread, workerData } from "node:worker_threads";
 import type { ServicePlan } from "../core/plan.ts";
-import { type Ends, takeEnds } from "./ends.ts";
-import { Leash } from "./cpu-limit.ts";
-import { Seat } from "./worker.ts";
+import { type ChannelEnds, takeEnds } from "./channel-ends.ts";
+import { CpuLimit } from "./cpu-limit.ts";
+import { ServiceWorker } from "./worker.ts";
 import { loadAdapter } from "../adapter.ts";
 
 const adapter = await loadAdapter();
 const descriptors = await adapter.descriptors();
-const ends = isMainThread ? takeEnds(descriptors) : workerData as Ends;
+const ends = isMainThread ? takeEnds(descriptors) : workerData as ChannelEnds;
 // The CPU time of a thread is its process's.
-const leash = new Leash(isMainThread ? descriptors.limitCpu : () => {});
-const seat = new Seat({ adapter, descriptors, ...ends, become, leash });
+const cpuLimit = new CpuLimit(isMainThread ? descriptors.limitCpu : () => {});
+const worker = new ServiceWorker({ adapter, descriptors, ...ends, become, cpuLimit });
 
-process.on("uncaughtException", (error) => seat.report(error));
-process.on("unhandledRejection", (error) => seat.report(error));
-process.on("exit", () => seat.flush());
+process.on("uncaughtException", (error) => worker.report(error));
+process.on("unhandledRejection", (error) => worker.report(error));
+process.on("exit", () => worker.flush());
 if (isMainThread) {
   // A terminal sends these to everyone; the supervisor decides what they mean.
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP", "SIGUSR2"] as const) {
     process.on(signal, () => {});
   }
 }
-process.exit(await seat.run());
+process.exit(await worker.run());
 
 async function become({ processes: { env: _, ...wanted } }: ServicePlan): Promise<void> {
   if (Object.keys(wanted).length === 0) return;

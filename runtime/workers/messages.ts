@@ -4,18 +4,18 @@ import type { Side } from "../core/errors.ts";
 import type { Wanted } from "../core/log.ts";
 import type { ServicePlan } from "../core/plan.ts";
 import type { LogRecord } from "../core/record.ts";
-import type { Counters } from "../core/admission/room.ts";
-import type { Tally } from "../core/admission/tally.ts";
+import type { Counters } from "../core/totals.ts";
+import type { Statistics } from "../core/statistics.ts";
 
 /** An address in parts: transport, host, port, path. */
-export type Parts = readonly [Transport, string, number, string];
+export type AddressParts = readonly [Transport, string, number, string];
 
 /** One datagram on its way to a worker. */
-export interface Parcel {
+export interface DatagramMessage {
   readonly id: number;
   /** Which of the service's datagram sockets it came to, and is answered from. */
   readonly socket: number;
-  readonly from: Parts;
+  readonly from: AddressParts;
   readonly bytes: Uint8Array;
 }
 
@@ -29,17 +29,17 @@ export interface OwnedFile {
 /** What a worker has counted since its start. */
 export interface Counted {
   readonly counters: Counters;
-  /** When it has changed since it was sent last. */
-  readonly tally?: Tally;
+  /** When they have changed since they were sent last. */
+  readonly statistics?: Statistics;
 }
 
 /** An address as it travels. */
-export function partsOf({ transport, host, port, path }: Address): Parts {
+export function partsOf({ transport, host, port, path }: Address): AddressParts {
   return [transport, host, port, path];
 }
 
 /** Supervisor to worker. Descriptors travel beside it, in the order in which messages name them. */
-export type Order =
+export type Command =
   /** The first: what to run. */
   | {
     readonly type: "job";
@@ -54,20 +54,25 @@ export type Order =
   /** The service's sockets, when they are open; with one descriptor for each of `datagrams`. */
   | {
     readonly type: "sockets";
-    readonly datagrams: readonly Parts[];
+    readonly datagrams: readonly AddressParts[];
     readonly files: readonly OwnedFile[];
   }
   /** A stream to serve. With its descriptor. */
-  | { readonly type: "take"; readonly id: number; readonly remote: Parts; readonly local: Parts }
-  | { readonly type: "parcels"; readonly parcels: readonly Parcel[] }
-  /** Drain for so many milliseconds, then end. A second one shortens the wait. */
-  | { readonly type: "stop"; readonly limit: number }
+  | {
+    readonly type: "take";
+    readonly id: number;
+    readonly remote: AddressParts;
+    readonly local: AddressParts;
+  }
+  | { readonly type: "datagrams"; readonly datagrams: readonly DatagramMessage[] }
+  /** End the sessions that are left, then yourself. A second one means: be quick. */
+  | { readonly type: "stop" }
   | { readonly type: "ping" }
   /** Somebody wants to know how late its event loop is. */
   | { readonly type: "measure" };
 
 /** Worker to supervisor. */
-export type Report =
+export type WorkerEvent =
   /** The plugin's modules are there; its start begins. */
   | { readonly type: "loaded" }
   | { readonly type: "ready" }

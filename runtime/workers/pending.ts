@@ -1,66 +1,64 @@
 /** A session on the supervisor's side: from its arrival until a worker has told that nothing is left of it. */
+import type { Candidate, Refusal } from "../core/admission/candidate.ts";
+import { type Permit, UNLIMITED } from "../core/admission/permit.ts";
 import type { Address } from "../core/endpoint.ts";
-import type { Parked } from "../core/admission/parking.ts";
-import type { Waiting } from "../core/admission/turns.ts";
-import type { Front } from "./dispatcher.ts";
-import type { Member } from "./handle.ts";
+import type { Dispatcher } from "./dispatcher.ts";
 
-/** At the limit; its turn not come; on its way to a worker; in one; through. */
-export type ArrivalPhase = "parked" | "held" | "queued" | "served" | "over";
+/** Memory of one that waits, in bytes, beside what it carries. */
+const WEIGHT = 512;
 
-export class Arrival implements Waiting, Parked {
-  readonly front: Front;
+/** Its turn has not come; it needs a worker; one has it, or it is on its way there; nothing is left of it. */
+export type PendingPhase = "waiting" | "queued" | "given" | "over";
+
+/** A stream's socket, unread; or a datagram, with the index of the socket that it came to. */
+export type Cargo = { readonly fd: number } | {
+  readonly bytes: Uint8Array;
+  readonly socket: number;
+};
+
+export class PendingSession implements Candidate {
+  readonly dispatcher: Dispatcher;
   readonly id: number;
   readonly kind: "stream" | "datagram";
   readonly remote: Address;
   readonly local: Address;
-  /** What its gate counts it by. */
-  readonly source: string;
-  /** Milliseconds, by the front's clock. */
-  readonly since: number;
-  phase: ArrivalPhase = "held";
-  /** A stream's socket, unread, until a worker has taken it; else -1. */
+  /** When it came, in ms. */
+  readonly since: number = performance.now();
+  phase: PendingPhase = "waiting";
+  permit: Permit = UNLIMITED;
+  /** A stream's socket until a worker has taken it; else -1. */
   fd: number;
-  /** A datagram, and the index of the socket that it came to. */
   readonly bytes: Uint8Array | undefined;
   readonly socket: number;
-  member: Member | undefined = undefined;
   /** How many workers it was given to. */
   tries = 0;
-  /** Has a place at the gate; has a turn. Each is given back once. */
-  placed = false;
-  turn = false;
-  /** Its bytes are counted among those that wait. */
-  counted = false;
 
   constructor(
-    front: Front,
+    dispatcher: Dispatcher,
     from: { readonly remote: Address; readonly local: Address },
-    what: { readonly fd: number } | { readonly bytes: Uint8Array; readonly socket: number },
+    cargo: Cargo,
   ) {
-    const { service } = front;
-    this.front = front;
-    this.id = service.nextId();
+    this.dispatcher = dispatcher;
+    this.id = dispatcher.service.nextId();
     this.remote = from.remote;
     this.local = from.local;
-    this.source = service.gate.countsSources ? from.remote.host : "";
-    this.since = performance.now();
-    this.kind = "fd" in what ? "stream" : "datagram";
-    this.fd = "fd" in what ? what.fd : -1;
-    this.bytes = "fd" in what ? undefined : what.bytes;
-    this.socket = "fd" in what ? -1 : what.socket;
+    const stream = "fd" in cargo;
+    this.kind = stream ? "stream" : "datagram";
+    this.fd = stream ? cargo.fd : -1;
+    this.bytes = stream ? undefined : cargo.bytes;
+    this.socket = stream ? -1 : cargo.socket;
   }
 
-  get waits(): boolean {
-    return this.phase === "parked" || this.phase === "held";
+  get weight(): number {
+    return WEIGHT + (this.bytes?.length ?? 0);
   }
 
-  enter(): unknown {
-    return this.front.enter(this);
+  admitted(): void {
+    this.dispatcher.dispatch(this);
   }
 
-  serve(): void {
-    this.front.serve(this);
+  refused(why: Refusal): void {
+    this.dispatcher.refuse(this, why);
   }
 
   // What records say of it, when it is refused or its worker has died.

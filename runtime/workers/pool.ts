@@ -1,19 +1,19 @@
 /** The workers of one service: started, given sessions, watched, replaced. */
 import { setTimeout } from "node:timers";
-import type { WorkerStatus } from "../control/control.ts";
+import type { WorkerStatus } from "../services/status.ts";
 import type { Descriptors } from "../core/descriptors.ts";
 import type { Address } from "../core/endpoint.ts";
 import { messageOf } from "../core/errors.ts";
-import { addCounters } from "../core/admission/room.ts";
-import { addGrowth } from "../core/admission/tally.ts";
+import { addCounters } from "../core/totals.ts";
+import { addGrowth } from "../core/statistics.ts";
 import type { Host, ReadyService } from "../services/contract.ts";
-import type { Arrival } from "./pending.ts";
-import type { Front } from "./dispatcher.ts";
-import type { Exit, Policy } from "./launch.ts";
-import { Member, type MemberEvents } from "./handle.ts";
+import type { PendingSession } from "./pending.ts";
+import type { Dispatcher } from "./dispatcher.ts";
+import type { Exit, WorkerUse } from "./launch.ts";
+import { type HandleEvents, WorkerHandle } from "./handle.ts";
 import type { OwnedFile } from "./messages.ts";
-import { watchPulse } from "./heartbeat.ts";
-import { Row } from "./restart-policy.ts";
+import { watchHeartbeats } from "./heartbeat.ts";
+import { RestartPolicy } from "./restart-policy.ts";
 
 /** What all workers share of the service's sockets. */
 export interface Shared {
@@ -22,14 +22,14 @@ export interface Shared {
   readonly files: readonly OwnedFile[];
 }
 
-/** What a crew is made of. */
-export interface CrewInput {
+/** What a pool is made of. */
+export interface PoolInput {
   readonly ready: ReadyService;
   readonly host: Host;
   readonly descriptors: Descriptors;
-  readonly policy: Policy;
-  /** Ten deaths in a row: there will be no more workers until {@link Crew.revive}. */
-  readonly failed: () => void;
+  readonly use: WorkerUse;
+  /** Too many deaths in a row, by the reason: there will be no more workers until {@link WorkerPool.revive}. */
+  readonly failed: (reason: string) => void;
 }
 
 /** Milliseconds that killed workers may take to be gone. */
@@ -37,14 +37,14 @@ const GONE = 5000;
 /** To how many workers a session is given that die before they have taken it. */
 const TRIES = 3;
 
-export class Crew {
-  readonly #input: CrewInput;
-  readonly #members: Set<Member> = new Set();
+export class WorkerPool {
+  readonly #input: PoolInput;
+  readonly #handles: Set<WorkerHandle> = new Set();
   /** Sessions that have their turn, and no worker yet. */
-  #queue: Arrival[] = [];
-  readonly #row: Row;
-  readonly #events: MemberEvents;
-  #front: Front | undefined = undefined;
+  #queue: PendingSession[] = [];
+  readonly #restarts: RestartPolicy;
+  readonly #events: HandleEvents;
+  #dispatcher: Dispatcher | undefined = undefined;
   #shared: Shared | undefined = undefined;
   #numbers = 0;
   #measures = false;
@@ -53,193 +53,194 @@ export class Crew {
   #unwatch: () => void = () => {};
   readonly #timers: Set<ReturnType<typeof setTimeout>> = new Set();
 
-  constructor(input: CrewInput) {
+  constructor(input: PoolInput) {
     this.#input = input;
-    this.#row = new Row(input.ready.plan.concurrency.workers);
+    this.#restarts = new RestartPolicy(input.ready.plan.concurrency.workers);
     const { log } = input.ready;
     this.#events = {
       record: (record) => log.pass(record),
-      taken: (arrival) => arrival.front.taken(arrival),
-      turned: (arrival) => arrival.front.turned(arrival),
-      gone: (member, arrival) => {
-        arrival.front.over(arrival);
-        if (input.policy.once) this.#retire(member);
+      taken: (session) => session.dispatcher.taken(session),
+      turned: (session) => session.permit.returnTurn(),
+      gone: (handle, session) => {
+        session.dispatcher.over(session);
+        if (input.use.once) this.#retire(handle);
         this.#pump();
       },
-      count: (growth) => addCounters(this.#front!.service.counters, growth),
-      tally: (now, before) => addGrowth(this.#front!.service.room.tally, now, before),
-      ended: (member, exit) => this.#ended(member, exit),
+      count: (growth) => addCounters(this.#dispatcher!.service.counters, growth),
+      statistics: (now, before) =>
+        addGrowth(this.#dispatcher!.service.totals.statistics, now, before),
+      ended: (handle, exit) => this.#ended(handle, exit),
     };
   }
 
   status(): WorkerStatus[] {
-    return [...this.#members].map((member) => member.status());
+    return [...this.#handles].map((handle) => handle.status());
   }
 
   /** Starts the workers. @throws PorticoError that says what the first one of them failed of; none is left. */
-  async start(front: Front): Promise<void> {
-    this.#front = front;
+  async start(dispatcher: Dispatcher): Promise<void> {
+    this.#dispatcher = dispatcher;
     const started = Array.from({ length: this.#wanted() }, () => this.#launch());
     try {
-      await Promise.all(started.map((member) => member.ready));
+      await Promise.all(started.map((handle) => handle.ready));
     } catch (error) {
-      await this.stop(0);
+      await this.stop();
       throw error;
     }
-    this.#unwatch = watchPulse(this.#members, this.#input.ready.plan.limits.stall);
+    this.#unwatch = watchHeartbeats(this.#handles, this.#input.ready.plan.limits.stall);
   }
 
   /** See {@link RunningService.measure}. */
   measure(): void {
     this.#measures = true;
-    for (const member of this.#members) member.measure();
+    for (const handle of this.#handles) handle.measure();
   }
 
   /** The sockets are open: sessions can be served. */
   open(shared: Shared): void {
     this.#shared = shared;
-    for (const member of this.#members) {
-      if (member.state === "ready") member.open(shared.datagrams, shared.files);
+    for (const handle of this.#handles) {
+      if (handle.state === "ready") handle.open(shared.datagrams, shared.files);
     }
     this.#pump();
   }
 
-  dispatch(arrival: Arrival): void {
-    this.#queue.push(arrival);
+  dispatch(session: PendingSession): void {
+    this.#queue.push(session);
     if (this.#hopeless) queueMicrotask(() => this.#giveUp());
     else this.#pump();
   }
 
   /** There is no worker, and there will be none. */
   get #hopeless(): boolean {
-    return this.#stopping || (this.#failed && this.#members.size === 0);
+    return this.#stopping || (this.#failed && this.#handles.size === 0);
   }
 
   /** To abandon one may give its turn to another: those come in a turn of their own. */
   #giveUp(): void {
-    for (const arrival of this.#queue.splice(0)) arrival.front.abandon(arrival);
+    for (const session of this.#queue.splice(0)) session.dispatcher.abandon(session);
   }
 
   /** Starts anew after it has failed. */
   revive(): void {
     if (!this.#failed) return;
     this.#failed = false;
-    this.#row.clear();
+    this.#restarts.clear();
     this.#fill();
   }
 
   /** How many workers there should be now. */
   #wanted(): number {
     const { concurrency } = this.#input.ready.plan;
-    if (!this.#input.policy.once) return concurrency.workers;
-    const busy = [...this.#members].filter((member) => member.served > 0).length;
+    if (!this.#input.use.once) return concurrency.workers;
+    const busy = [...this.#handles].filter((handle) => handle.served > 0).length;
     return Math.min(concurrency.max, busy + this.#queue.length + navigator.hardwareConcurrency);
   }
 
   #fill(): void {
     if (this.#stopping || this.#failed) return;
-    while (this.#members.size < this.#wanted()) this.#follow(this.#launch());
+    while (this.#handles.size < this.#wanted()) this.#follow(this.#launch());
   }
 
   /** A replacement says by itself when it is ready; when it is not, its end is told. */
-  #follow(member: Member): void {
-    member.ready.then(() => {
+  #follow(handle: WorkerHandle): void {
+    handle.ready.then(() => {
       const shared = this.#shared;
-      if (shared !== undefined) member.open(shared.datagrams, shared.files);
+      if (shared !== undefined) handle.open(shared.datagrams, shared.files);
       this.#pump();
     }, (error) => {
-      if (!this.#stopping) this.#say("error", "failed", member, { message: messageOf(error) });
+      if (!this.#stopping) this.#say("error", "failed", handle, { message: messageOf(error) });
     });
   }
 
-  #launch(): Member {
-    const { policy, host, descriptors, ready } = this.#input;
-    const launched = policy.launch(host, descriptors, ready.plan);
-    const member = new Member(++this.#numbers, launched, descriptors, this.#events);
-    this.#members.add(member);
-    this.#say("debug", "started", member);
+  #launch(): WorkerHandle {
+    const { use, host, descriptors, ready } = this.#input;
+    const launched = use.launch(host, descriptors, ready.plan);
+    const handle = new WorkerHandle(++this.#numbers, launched, descriptors, this.#events);
+    this.#handles.add(handle);
+    this.#say("debug", "started", handle);
     const measures = (): boolean => this.#measures;
-    member.begin(ready.plan, ready.log.wanted, measures).catch((error) => member.fail(error));
-    return member;
+    handle.begin(ready.plan, ready.log.wanted, measures).catch((error) => handle.fail(error));
+    return handle;
   }
 
   /** Gives queued sessions to workers, in their order. */
   #pump(): void {
     let at = 0;
     for (; at < this.#queue.length; at++) {
-      const arrival = this.#queue[at]!;
-      if (arrival.phase !== "queued") continue;
-      const member = this.#choose();
-      if (member === undefined) break;
-      if (!member.give(arrival)) {
-        // Its lane is full for a moment, or it has died.
+      const session = this.#queue[at]!;
+      if (session.phase !== "queued") continue;
+      const handle = this.#choose();
+      if (handle === undefined) break;
+      if (!handle.give(session)) {
+        // Its descriptor channel is full for a moment, or it has died.
         this.#later(1, () => this.#pump());
         break;
       }
-      arrival.front.given(arrival);
+      session.dispatcher.given(session);
     }
     this.#queue.splice(0, at);
-    if (this.#input.policy.once) this.#fill();
+    if (this.#input.use.once) this.#fill();
   }
 
   /** The one with the least to do that answers; of equals, the one that has served least. */
-  #choose(): Member | undefined {
+  #choose(): WorkerHandle | undefined {
     if (this.#shared === undefined) return undefined;
-    let best: Member | undefined;
-    for (const member of this.#members) {
-      if (member.state !== "ready" || member.full) continue;
-      if (this.#input.policy.once && member.served > 0) continue;
+    let best: WorkerHandle | undefined;
+    for (const handle of this.#handles) {
+      if (handle.state !== "ready" || handle.full) continue;
+      if (this.#input.use.once && handle.served > 0) continue;
       const less = best === undefined
         ? -1
-        : Number(member.slow) - Number(best.slow) || member.live.size - best.live.size;
-      if (less < 0 || (less === 0 && member.served < best!.served)) best = member;
+        : Number(handle.slow) - Number(best.slow) || handle.live.size - best.live.size;
+      if (less < 0 || (less === 0 && handle.served < best!.served)) best = handle;
     }
     return best;
   }
 
   /** It has done what it was for. */
-  #retire(member: Member): void {
-    if (member.state === "ready") member.retire(this.#input.ready.plan.limits.drain);
+  #retire(handle: WorkerHandle): void {
+    if (handle.state === "ready") handle.retire(this.#input.ready.plan.limits.drain);
   }
 
-  #ended(member: Member, exit: Exit): void {
-    this.#members.delete(member);
-    const expected = member.state === "draining" && member.doom === undefined;
-    const lost = [...member.live.values()];
-    member.live.clear();
-    for (const arrival of lost) {
+  #ended(handle: WorkerHandle, exit: Exit): void {
+    this.#handles.delete(handle);
+    const expected = handle.state === "draining" && handle.killReason === undefined;
+    const lost = [...handle.live.values()];
+    handle.live.clear();
+    for (const session of lost) {
       // What it had not taken, nobody has read from.
-      if (arrival.fd < 0) arrival.front.lost(arrival);
-      else if (arrival.tries < TRIES && !this.#stopping) arrival.front.again(arrival);
-      else arrival.front.abandon(arrival);
+      if (session.fd < 0) session.dispatcher.lost(session);
+      else if (session.tries < TRIES && !this.#stopping) session.dispatcher.dispatch(session);
+      else session.dispatcher.abandon(session);
     }
     if (this.#stopping) return;
     if (expected) return this.#fill();
-    const reason = member.doom ?? exit.message;
-    this.#say("warn", "exited", member, {
+    const reason = handle.killReason ?? exit.message;
+    this.#say("warn", "exited", handle, {
       ...(exit.code !== undefined && { code: exit.code }),
       ...(exit.signal !== undefined && { signal: exit.signal }),
       ...(reason !== undefined && { reason }),
       ...(lost.length > 0 && { lost: lost.length }),
     });
-    if (!this.#failed) return this.#replace(member);
+    if (!this.#failed) return this.#replace(handle);
     if (this.#hopeless) this.#giveUp();
   }
 
-  #replace(member: Member): void {
-    const { once } = this.#input.policy;
+  #replace(handle: WorkerHandle): void {
+    const { once } = this.#input.use;
     // One that has served is not the first of a row, nor is one that one session has brought down.
-    if (member.finished > 0 || (once && member.served > 0)) this.#row.clear();
-    const pause = this.#row.next(performance.now());
+    if (handle.finished > 0 || (once && handle.served > 0)) this.#restarts.clear();
+    const pause = this.#restarts.next(performance.now());
     if (pause === undefined) return this.#fail();
-    this.#front!.service.room.restarts++;
+    this.#dispatcher!.service.totals.restarts++;
     this.#later(pause, () => this.#fill());
   }
 
   #fail(): void {
     this.#failed = true;
     this.#giveUp();
-    this.#input.failed();
+    this.#input.failed(this.#restarts.reason);
   }
 
   #later(pause: number, what: () => void): void {
@@ -253,45 +254,42 @@ export class Crew {
   #say(
     level: "debug" | "warn" | "error",
     action: string,
-    { number, pid }: Member,
+    { number, pid }: WorkerHandle,
     fields?: object,
   ): void {
     const { log, plan } = this.#input.ready;
     log.emit(level, "worker", { service: plan.name, action, worker: number, pid, ...fields });
   }
 
-  /** Ends every session by ending the workers; others take their place. */
+  /** Ends every session by ending the workers that have any; others take their place. */
   async cut(): Promise<void> {
-    const busy = [...this.#members].filter((member) => member.live.size > 0);
-    for (const member of busy) member.retire(0);
-    await Promise.all(busy.map((member) => member.over));
+    const busy = [...this.#handles].filter((handle) => handle.live.size > 0);
+    for (const handle of busy) handle.retire(0);
+    await Promise.all(busy.map((handle) => handle.over));
   }
 
   /** Workers that are stopping have to be quick about it. */
   hurry(): void {
-    for (const member of this.#members) if (member.state === "draining") member.stop(0);
+    for (const handle of this.#handles) if (handle.state === "draining") handle.stop();
   }
 
-  /**
-   * Has every worker end its sessions, within `limit` ms, and itself; kills those that do not.
-   * A second call shortens the wait.
-   */
-  async stop(limit: number): Promise<void> {
+  /** Has every worker end its sessions, and itself; kills those that do not. */
+  async stop(): Promise<void> {
     this.#stopping = true;
     this.#unwatch();
     for (const timer of this.#timers) clearTimeout(timer);
     this.#timers.clear();
     this.#giveUp();
-    const left = [...this.#members];
-    for (const member of left) {
+    const left = [...this.#handles];
+    for (const handle of left) {
       // One that is starting has nothing to lose.
-      if (member.state === "starting") member.kill("stop");
-      else member.stop(limit);
+      if (handle.state === "starting") handle.kill("stop");
+      else handle.stop();
     }
     const late = setTimeout(() => {
-      for (const member of this.#members) member.kill("drain");
-    }, limit + GONE);
-    await Promise.all(left.map((member) => member.over));
+      for (const handle of this.#handles) handle.kill("drain");
+    }, GONE);
+    await Promise.all(left.map((handle) => handle.over));
     clearTimeout(late);
   }
 }

@@ -6,13 +6,18 @@ const PAUSE_FIRST = 50;
 const PAUSE_LAST = 5000;
 
 /** Counts the deaths of workers that have come to nothing. */
-export class Row {
+export class RestartPolicy {
   readonly #most: number;
   #deaths: number[] = [];
 
   /** @param workers of which all may be killed at once, without that being a row. */
   constructor(workers: number) {
     this.#most = Math.max(MOST, 2 * workers);
+  }
+
+  /** Why there shall be none any more, for people. */
+  get reason(): string {
+    return `${this.#most} workers in a row died within a minute`;
   }
 
   /** One more. @returns the pause before the replacement in ms, undefined when there shall be none. */

@@ -1,6 +1,7 @@
 /** The worker's side: runs one service on what the supervisor sends, and tells what becomes of it. */
 import { lstatSync, unlinkSync } from "node:fs";
-import type { Adapter, DatagramSocket } from "../core/contract.ts";
+import type { Permit } from "../core/admission/permit.ts";
+import type { Adapter, DatagramSocket, StreamTable } from "../core/contract.ts";
 import type { Descriptors } from "../core/descriptors.ts";
 import { Address } from "../core/endpoint.ts";
 import { codeOf, messageOf, PorticoError } from "../core/errors.ts";
@@ -9,42 +10,42 @@ import { hookError } from "../core/hooks.ts";
 import { errorFields, Log } from "../core/log.ts";
 import type { ServicePlan } from "../core/plan.ts";
 import type { LogRecord } from "../core/record.ts";
-import type { Recorded } from "../core/records.ts";
-import { Room } from "../core/admission/room.ts";
+import type { Accepted } from "../core/stream/pipeline.ts";
+import { Totals } from "../core/totals.ts";
 import { checkOptions, loadPlugin } from "../modules/plugin.ts";
 import { known } from "../services/credentials.ts";
-import { Place } from "../services/instance.ts";
+import { ServiceInstance } from "../services/instance.ts";
 import { Lag } from "../metrics/lag.ts";
-import { Account } from "./report.ts";
+import { CountReporter } from "./count-reporter.ts";
 import { Channel } from "./channel.ts";
-import type { Leash } from "./cpu-limit.ts";
-import type { Order, OwnedFile, Parcel, Parts, Report } from "./messages.ts";
+import type { CpuLimit } from "./cpu-limit.ts";
+import type { AddressParts, Command, DatagramMessage, OwnedFile, WorkerEvent } from "./messages.ts";
 
-/** What a seat is given by its thread or process. */
-export interface SeatInput {
+/** What a worker is given by its thread or process. */
+export interface WorkerInput {
   readonly adapter: Adapter;
   readonly descriptors: Descriptors;
-  /** Ends of the channel and of the lane. Not the seat's to close. */
+  /** Ends of the channel and of the descriptor channel. Not the worker's to close. */
   readonly channel: number;
-  readonly lane: number;
+  readonly descriptorChannel: number;
   /** Becomes who the manifest says: user, group, umask, priority. */
   readonly become: (plan: ServicePlan) => Promise<void>;
-  readonly leash: Leash;
+  readonly cpuLimit: CpuLimit;
 }
 
-export class Seat {
-  readonly #input: SeatInput;
-  readonly #channel: Channel<Report, Order>;
+export class ServiceWorker {
+  readonly #input: WorkerInput;
+  readonly #channel: Channel<WorkerEvent, Command>;
   readonly #over = Promise.withResolvers<number>();
   readonly #senders: DatagramSocket[] = [];
   #files: readonly OwnedFile[] = [];
   #log: Log | undefined = undefined;
-  #place: Place | undefined = undefined;
-  /** The number of the session that is delivered now. */
-  #id = 0;
+  #instance: ServiceInstance | undefined = undefined;
+  /** For connections that are made of descriptors: they were admitted. */
+  #streams: StreamTable | undefined = undefined;
   /** Sessions that are here. */
-  readonly #live = new Set<number>();
-  #account: Account | undefined = undefined;
+  #live = 0;
+  #reporter: CountReporter | undefined = undefined;
   /** When somebody wants to know how late the event loop is. */
   #measures = false;
   #lag: Lag | undefined = undefined;
@@ -53,10 +54,10 @@ export class Seat {
   /** Streams that were taken in this turn. */
   #taken = 0;
 
-  constructor(input: SeatInput) {
+  constructor(input: WorkerInput) {
     this.#input = input;
-    this.#channel = new Channel<Report, Order>(
-      (order) => this.#obey(order),
+    this.#channel = new Channel<WorkerEvent, Command>(
+      (command) => this.#execute(command),
       () => this.#left(),
     );
   }
@@ -71,7 +72,7 @@ export class Seat {
   /** What nobody caught. */
   report(thrown: unknown): void {
     const error = hookError(thrown);
-    if (this.#place !== undefined) return this.#place.service.report(error);
+    if (this.#instance !== undefined) return this.#instance.service.report(error);
     this.#log?.emit("error", "error", { service: this.#service, ...errorFields(error) });
   }
 
@@ -80,28 +81,28 @@ export class Seat {
     this.#channel.finish();
   }
 
-  #obey(order: Order): void {
-    switch (order.type) {
+  #execute(command: Command): void {
+    switch (command.type) {
       case "job":
-        return void this.#begin(order);
+        return void this.#begin(command);
       case "sockets":
-        return this.#open(order.datagrams, order.files);
+        return this.#open(command.datagrams, command.files);
       case "take":
-        return this.#take(order.id, order.remote, order.local);
-      case "parcels":
-        return order.parcels.forEach((parcel) => this.#deliver(parcel));
+        return this.#take(command.id, command.remote, command.local);
+      case "datagrams":
+        return command.datagrams.forEach((datagram) => this.#deliver(datagram));
       case "stop":
-        return void this.#stop(order.limit);
+        return void this.#stop();
       case "ping":
-        return this.#channel.send({ type: "pong", ...this.#account!.settle() });
+        return this.#channel.send({ type: "pong", ...this.#reporter!.settle() });
       case "measure":
         return this.#measure();
     }
   }
 
-  async #begin({ plan, wanted, ids, measure }: Extract<Order, { type: "job" }>): Promise<void> {
+  async #begin({ plan, wanted, ids, measure }: Extract<Command, { type: "job" }>): Promise<void> {
     try {
-      const { adapter, become, leash } = this.#input;
+      const { adapter, become, cpuLimit } = this.#input;
       this.#service = plan.name;
       const sink = { write: (record: LogRecord) => this.#record(record) };
       const outlets = wanted === undefined ? [] : [{ name: "supervisor", sink, ...wanted }];
@@ -113,22 +114,25 @@ export class Seat {
       this.#channel.send({ type: "loaded" });
       // The start may keep the event loop.
       this.#channel.flush();
-      leash.set(plan.limits.start);
-      const unlimited = open(plan);
-      const room = new Room(unlimited);
-      const account = this.#account = new Account(room, (report) => this.#channel.send(report));
-      this.#place = await Place.start({
-        ready: { plan: unlimited, plugin, options: check.options, log },
-        host: { adapter, gather: new Gather(adapter), nextId: () => this.#id },
-        nextOwnId: () => ++ids,
-        room,
-        observer: {
-          turned: ({ id }) => this.#channel.send({ type: "turned", id }),
-          gone: (session) => this.#gone(session),
-          counted: () => account.soon(),
-        },
+      cpuLimit.set(plan.limits.start);
+      const totals = new Totals();
+      const reporter = this.#reporter = new CountReporter(
+        totals,
+        (report) => this.#channel.send(report),
+      );
+      this.#instance = await ServiceInstance.start({
+        ready: { plan, plugin, options: check.options, log },
+        // Those who come have their numbers already: these are of sessions that the plugin opens itself.
+        host: { adapter, gather: new Gather(adapter), nextId: () => ++ids },
+        totals,
+        counted: () => reporter.soon(),
       });
-      leash.set(plan.limits.stall);
+      const { streams } = this.#instance;
+      this.#streams = {
+        ...streams.table,
+        open: (connection) => void streams.accept(connection, connection.data as Accepted),
+      };
+      cpuLimit.set(plan.limits.stall);
       if (measure || this.#measures) this.#measure();
       this.#channel.send({ type: "ready" });
     } catch (error) {
@@ -142,7 +146,7 @@ export class Seat {
 
   /**
    * Records leave at once: what is logged before a crash is not lost. With `close` follows that the
-   * place is free: who reads the one shall find the other.
+   * instance is free: who reads the one shall find the other.
    */
   #record(record: LogRecord): void {
     try {
@@ -154,33 +158,34 @@ export class Seat {
     if (record.event !== "close") this.#channel.flush();
   }
 
-  #open(datagrams: readonly Parts[], files: readonly OwnedFile[]): void {
-    const { descriptors, lane } = this.#input;
+  #open(datagrams: readonly AddressParts[], files: readonly OwnedFile[]): void {
+    const { descriptors, descriptorChannel } = this.#input;
     this.#files = files;
     for (const parts of datagrams) {
-      const fd = descriptors.take(lane, true);
-      this.#senders.push(descriptors.sender(fd, toAddress(parts), this.#place!.packets.table));
+      const fd = descriptors.take(descriptorChannel, true);
+      const { table } = this.#instance!.datagrams;
+      this.#senders.push(descriptors.sender(fd, toAddress(parts), table));
     }
   }
 
-  #take(id: number, remote: Parts, local: Parts): void {
-    const { descriptors, lane } = this.#input;
-    const fd = descriptors.take(lane, true);
-    const place = this.#place!;
-    this.#arrived(id);
+  #take(id: number, remote: AddressParts, local: AddressParts): void {
+    const { descriptors, descriptorChannel } = this.#input;
+    const fd = descriptors.take(descriptorChannel, true);
+    const { handoffs } = this.#instance!;
+    const permit = this.#permit(id);
     if (this.#taken++ === 0) queueMicrotask(() => this.#tellTaken());
     const plain = { remote: toAddress(remote), local: toAddress(local) };
     const asks = this.#log!.asksUser && plain.remote.transport === "unix";
     const origin = asks ? known(descriptors, fd, plain) : plain;
-    if (place.takings !== undefined) {
+    if (handoffs !== undefined) {
       // Its hook runs at once: whatever it does, it is not to be served twice.
       this.#tellTaken();
       this.#channel.flush();
-      return place.takings.arrive(fd, origin, id);
+      return handoffs.accept(fd, origin, { id, permit });
     }
-    descriptors.adopt(fd, origin, place.streams.table, id).catch(() => {
+    descriptors.adopt(fd, origin, this.#streams!, { id, permit }).catch(() => {
       // It has gone on the way; nobody has seen it.
-      this.#gone({ id });
+      permit.release();
     });
   }
 
@@ -190,20 +195,20 @@ export class Seat {
     if (count > 0) this.#channel.send({ type: "taken", count });
   }
 
-  #deliver({ id, socket, from, bytes }: Parcel): void {
-    const { packets } = this.#place!;
-    this.#arrived(id);
-    this.#id = id;
-    packets.table.datagram(this.#senders[socket]!, bytes, toAddress(from));
+  #deliver({ id, socket, from, bytes }: DatagramMessage): void {
+    const accepted = { id, permit: this.#permit(id) };
+    this.#instance!.datagrams.accept(this.#senders[socket]!, bytes, toAddress(from), accepted);
   }
 
-  #gone({ id }: Pick<Recorded, "id">): void {
-    if (this.#live.delete(id)) this.#channel.send({ type: "gone", id, ...this.#account!.take() });
-  }
-
-  #arrived(id: number): void {
-    this.#live.add(id);
+  /** One more session is here. What it gives back is the supervisor's to count. */
+  #permit(id: number): Permit {
+    this.#live++;
     this.#lag?.start();
+    return new RemotePermit((type) => {
+      if (type === "turned") return this.#channel.send({ type, id });
+      this.#live--;
+      this.#channel.send({ type, id, ...this.#reporter!.take() });
+    });
   }
 
   // What is counted.
@@ -211,30 +216,27 @@ export class Seat {
   /** From now on, while there are sessions: one that has nothing to do is not woken up. */
   #measure(): void {
     this.#measures = true;
-    const tally = this.#place?.service.room.tally;
+    const statistics = this.#instance?.service.totals.statistics;
     // It is asked again when it has begun.
-    if (tally === undefined || this.#lag !== undefined) return;
-    this.#lag = new Lag(tally.delays, () => {
-      tally.changes++;
-      this.#account!.flow();
-      return this.#live.size > 0;
+    if (statistics === undefined || this.#lag !== undefined) return;
+    this.#lag = new Lag(statistics.delays, () => {
+      statistics.changes++;
+      this.#reporter!.flow();
+      return this.#live > 0;
     });
-    if (this.#live.size > 0) this.#lag.start();
+    if (this.#live > 0) this.#lag.start();
   }
 
-  async #stop(limit: number): Promise<void> {
-    const place = this.#place;
-    if (this.#stopping) {
-      place?.hurry();
-      return void await place?.drain(limit);
-    }
+  async #stop(): Promise<void> {
+    const instance = this.#instance;
+    if (this.#stopping) return instance?.hurry();
     this.#stopping = true;
-    if (place !== undefined) {
-      await place.drain(limit);
+    if (instance !== undefined) {
+      await instance.cut();
       await Promise.all(this.#senders.map((sender) => sender.close(true)));
-      await place.end();
+      await instance.end();
       this.#lag?.close();
-      this.#channel.send({ type: "stopped", ...this.#account!.take() });
+      this.#channel.send({ type: "stopped", ...this.#reporter!.take() });
     }
     this.#channel.end();
   }
@@ -246,18 +248,31 @@ export class Seat {
   }
 }
 
-/** Limits, turns and access are the supervisor's affair. */
-function open(plan: ServicePlan): ServicePlan {
-  const rate = { count: Infinity, per: 1000 };
-  return {
-    ...plan,
-    limits: { ...plan.limits, sessions: Infinity, perSource: Infinity, rate },
-    concurrency: { ...plan.concurrency, max: Infinity },
-    access: { allow: [], deny: [] },
-  };
+/** The permit of a session whose place and turn are the supervisor's. */
+class RemotePermit implements Permit {
+  readonly granted = true;
+  readonly #tell: (type: "turned" | "gone") => void;
+  #turned = false;
+  #released = false;
+
+  constructor(tell: (type: "turned" | "gone") => void) {
+    this.#tell = tell;
+  }
+
+  returnTurn(): void {
+    if (this.#turned || this.#released) return;
+    this.#turned = true;
+    this.#tell("turned");
+  }
+
+  release(): void {
+    if (this.#released) return;
+    this.#released = true;
+    this.#tell("gone");
+  }
 }
 
-function toAddress([transport, host, port, path]: Parts): Address {
+function toAddress([transport, host, port, path]: AddressParts): Address {
   return new Address(transport, host, port, path);
 }
 

@@ -4,7 +4,7 @@ import { until, within } from "../support/until.ts";
 import { gate, stage } from "../support/stage.ts";
 
 describe("stop", () => {
-  test("stop waits for sessions to end, refuses the held, then calls stop and resolves", async (t) => {
+  test("stop waits for sessions to end, serves who waits, then calls stop and resolves", async (t) => {
     const pages: string[] = [];
     const play = await stage(t, {
       data: (session, chunk) => void session.write(chunk),
@@ -13,13 +13,10 @@ describe("stop", () => {
     }, { concurrency: { max: 1 }, limits: { drain: 5000 } });
     const { address } = play;
     const served = play.connect();
-    const held = play.connect();
+    const waiting = play.connect();
     await play.settle();
     let stopped = false;
     const stopping = play.running.stop().then(() => stopped = true);
-    const refuse = await play.record("refuse");
-    assert.equal(refuse.limit, "drain");
-    assert.ok(held.over && !held.wasReset);
     const drain = await play.record("drain");
     assert.equal(drain.live, 2);
     assert.equal(drain.limitMs, 5000);
@@ -28,9 +25,30 @@ describe("stop", () => {
     await until("the echo", () => served.text() === "still served");
     assert.equal(stopped, false);
     served.end();
+    waiting.write("at last");
+    await until("the turn of who waits", () => waiting.text() === "at last");
+    assert.equal(stopped, false);
+    waiting.end();
     await within("stop", stopping);
-    assert.deepEqual(pages, ["finish", "stop"]);
+    assert.deepEqual(pages, ["finish", "finish", "stop"]);
+    assert.equal(play.of("refuse").length, 0);
     assert.deepEqual(play.running.status()[0]!.live, 0);
+  });
+
+  test("who still waits when limits.drain is over is refused, and who is served is cut", async (t) => {
+    const play = await stage(t, {
+      data: (session, chunk) => void session.write(chunk),
+    }, { concurrency: { max: 1 }, limits: { drain: 20 } });
+    const served = play.connect();
+    const waiting = play.connect();
+    play.send("a datagram");
+    await play.settle();
+    await within("stop", play.running.stop());
+    assert.deepEqual(play.of("refuse").map(({ limit }) => limit), ["drain", "drain"]);
+    assert.ok(waiting.over && !waiting.wasReset);
+    assert.ok(served.over && !served.wasReset);
+    assert.equal((await play.record("close")).reason, "drain");
+    assert.equal(play.of("open").length, 1);
   });
 
   test("what has not ended within limits.drain is closed in order, with what was written", async (t) => {

@@ -1,64 +1,12 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { Gate } from "../../runtime/core/admission/limits.ts";
 import { until } from "../support/until.ts";
-import { stage, UNLIMITED } from "../support/stage.ts";
+import { stage } from "../support/stage.ts";
 
 const echo = {
   data: (session: { write(bytes: Uint8Array): boolean }, chunk: Uint8Array) =>
     void session.write(chunk),
 };
-
-describe("Gate", () => {
-  test("Gate counts sessions, and who leaves makes room", () => {
-    const gate = new Gate({ ...UNLIMITED, sessions: 2 }, () => 0);
-    assert.equal(gate.countsSources, false);
-    assert.deepEqual([gate.enter(""), gate.enter(""), gate.enter("")], [
-      undefined,
-      undefined,
-      "sessions",
-    ]);
-    gate.leave("");
-    assert.equal(gate.live, 1);
-    assert.equal(gate.enter(""), undefined);
-  });
-
-  test("Gate counts each source by itself, and not those without an address", () => {
-    const gate = new Gate({ ...UNLIMITED, perSource: 1 }, () => 0);
-    assert.equal(gate.countsSources, true);
-    assert.equal(gate.enter("a"), undefined);
-    assert.equal(gate.enter("a"), "perSource");
-    assert.equal(gate.enter("b"), undefined);
-    for (let i = 0; i < 5; i++) assert.equal(gate.enter(""), undefined);
-    gate.leave("a");
-    assert.equal(gate.enter("a"), undefined);
-    assert.equal(gate.live, 7);
-  });
-
-  test("Gate's rate is a bucket that is refilled by time, and never fuller than full", () => {
-    let now = 0;
-    const gate = new Gate({ ...UNLIMITED, rate: { count: 2, per: 1000 } }, () => now);
-    const enter = () => gate.enter("");
-    assert.deepEqual([enter(), enter(), enter()], [undefined, undefined, "rate"]);
-    now = 499;
-    assert.equal(enter(), "rate");
-    now = 500;
-    assert.deepEqual([enter(), enter()], [undefined, "rate"]);
-    now = 1_000_000;
-    assert.deepEqual([enter(), enter(), enter()], [undefined, undefined, "rate"]);
-  });
-
-  test("Gate takes no token from who is refused for another reason", () => {
-    const gate = new Gate(
-      { ...UNLIMITED, perSource: 1, rate: { count: 2, per: 1000 } },
-      () => 0,
-    );
-    assert.equal(gate.enter("a"), undefined);
-    for (let i = 0; i < 5; i++) assert.equal(gate.enter("a"), "perSource");
-    assert.equal(gate.enter("b"), undefined);
-    assert.equal(gate.enter("c"), "rate");
-  });
-});
 
 describe("limits", () => {
   test("sessions refuses who is too many, by name, and takes the next when one has left", async (t) => {

@@ -6,8 +6,8 @@ import { CODES, messageOf, PorticoError, toPorticoError } from "../../runtime/co
 import { Gather } from "../../runtime/core/stream/gather.ts";
 import { startPlugin } from "../../runtime/core/hooks.ts";
 import { Log } from "../../runtime/core/log.ts";
-import { Packets } from "../../runtime/core/datagram/pipeline.ts";
-import { Pipeline } from "../../runtime/core/stream/pipeline.ts";
+import { DatagramPipeline } from "../../runtime/core/datagram/pipeline.ts";
+import { StreamPipeline } from "../../runtime/core/stream/pipeline.ts";
 import type { Hooks } from "../../runtime/core/plugin.ts";
 import type { LogRecord } from "../../runtime/core/record.ts";
 import { Service } from "../../runtime/core/service.ts";
@@ -181,8 +181,11 @@ describe("sides", () => {
       lends: false,
       nextId: () => 1,
     });
-    new Pipeline(service).table.failure(new PorticoError("EMFILE"));
-    new Packets(service).table.failure(undefined as never, new PorticoError("ECONNREFUSED"));
+    new StreamPipeline(service).table.failure(new PorticoError("EMFILE"));
+    new DatagramPipeline(service).table.failure(
+      undefined as never,
+      new PorticoError("ECONNREFUSED"),
+    );
     service.report(new PorticoError("HOOK_FAILED"), 7);
     const errors = records.filter(({ sink }) => sink === undefined);
     assert.deepEqual(errors.map(({ level, code, side, session }) => [level, code, side, session]), [

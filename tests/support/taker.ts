@@ -5,10 +5,11 @@ import { Log } from "../../runtime/core/log.ts";
 import type { Hooks } from "../../runtime/core/plugin.ts";
 import type { LogRecord } from "../../runtime/core/record.ts";
 import { Service } from "../../runtime/core/service.ts";
-import { Takings } from "../../runtime/core/handoff/pipeline.ts";
+import { Admission } from "../../runtime/core/admission/admission.ts";
+import { HandoffPipeline } from "../../runtime/core/handoff/pipeline.ts";
 import { expand } from "../../runtime/manifest/expand.ts";
 
-/** Takings of a service, with descriptors that are numbers and nothing else. */
+/** The handoff pipeline of a service, with descriptors that are numbers and nothing else. */
 export function takings(hooks: Hooks<never>, service: object = {}) {
   const records: LogRecord[] = [];
   const sink = { write: (record: LogRecord) => void records.push(record) };
@@ -29,13 +30,20 @@ export function takings(hooks: Hooks<never>, service: object = {}) {
     nextId: () => ++id,
   });
   const story: string[] = [];
-  const taken = new Takings(made, {
+  const admission = new Admission(services[0]!, (callback) => void setTimeout(callback, 0));
+  const taken = new HandoffPipeline(made, {
     blocking: (fd) => void story.push(`blocking ${fd}`),
     close: (fd) => void story.push(`close ${fd}`),
-  });
+  }, admission);
   const local = new Address("tcp", "127.0.0.1", 7, "");
   const arrive = (fd: number, host = "192.0.2.1"): void =>
     taken.table.arrive(fd, { local, remote: new Address("tcp", host, 1000 + fd, "") });
   const of = (event: string): LogRecord[] => records.filter((record) => record.event === event);
-  return { service: made, takings: taken, story, arrive, records, of };
+  const drain = async (limit: number): Promise<void> => {
+    admission.close();
+    if (await admission.empty(limit)) return;
+    admission.refuseWaiting();
+    await taken.cut("drain");
+  };
+  return { service: made, admission, drain, story, arrive, records, of };
 }

@@ -1,12 +1,11 @@
 /** Datagram sockets that a plugin opens, each with one peer: a session from its dial to its end. */
 import type { Caller } from "../calls.ts";
-import { callHook, follow } from "../calls.ts";
+import { callHook, follow, LAST_WORDS, tellError } from "../calls.ts";
 import type { DatagramTable, DialedSocket } from "../contract.ts";
 import { Count } from "../count.ts";
-import { LAST_WORDS } from "../stream/drain.ts";
 import type { Address } from "../endpoint.ts";
 import { PorticoError } from "../errors.ts";
-import { hookError, isOver, isPromise } from "../hooks.ts";
+import { isOver, isPromise } from "../hooks.ts";
 import { keep } from "../keep.ts";
 import { recordArrival, recordClose } from "../records.ts";
 import type { Service } from "../service.ts";
@@ -17,14 +16,12 @@ export class Dialed {
   readonly service: Service;
   /** What an adapter calls. */
   readonly table: DatagramTable;
-  readonly #keeps: boolean;
   readonly #caller: Caller<DialedSession>;
   readonly #sessions: Set<DialedSession> = new Set();
   readonly #live: Count = new Count();
 
   constructor(service: Service) {
     this.service = service;
-    this.#keeps = service.hooks.data?.constructor.name === "AsyncFunction";
     this.#caller = {
       gather: service.gather,
       failed: (session, thrown) => this.#fail(session, thrown),
@@ -54,13 +51,13 @@ export class Dialed {
 
   /** Makes a session of a socket that was dialed with {@link table}. */
   serve(socket: DialedSocket, state: unknown): DialedSession {
-    const { hooks, counters } = this.service;
+    const { hooks } = this.service;
     const session = new DialedSession(this, socket);
     socket.data = session;
     session.state = state;
     this.#sessions.add(session);
     this.#live.up();
-    counters.served++;
+    this.service.countServed();
     recordArrival(this.service, "debug", "open", session);
     if (hooks.handle === undefined) return session;
     session.openReader();
@@ -70,7 +67,7 @@ export class Dialed {
   }
 
   #receive(session: DialedSession, bytes: Uint8Array): void {
-    const { gather, hooks } = this.service;
+    const { gather, hooks, keepsDatagrams } = this.service;
     if (session.over) return;
     session.bytesIn += bytes.length;
     if (hooks.data === undefined) {
@@ -79,7 +76,7 @@ export class Dialed {
     }
     gather.enter();
     try {
-      const answer = hooks.data(session, this.#keeps ? keep(bytes) : bytes);
+      const answer = hooks.data(session, keepsDatagrams ? keep(bytes) : bytes);
       if (answer !== undefined && isPromise(answer)) follow(this.#caller, session, answer);
     } catch (error) {
       this.#fail(session, error);
@@ -88,20 +85,9 @@ export class Dialed {
   }
 
   #fail(session: DialedSession, thrown: unknown): void {
-    const { service } = this;
-    const { hooks } = service;
     if (session.over && isOver(thrown)) return;
     session.reason ??= "error";
-    if (hooks.error === undefined) service.report(hookError(thrown), session.id);
-    else {
-      service.countError(hookError(thrown));
-      // What the hook throws itself is only reported.
-      const reporter: Caller<DialedSession> = {
-        ...this.#caller,
-        failed: (_session, error) => service.report(hookError(error), session.id),
-      };
-      callHook(reporter, session, () => hooks.error!(session, thrown));
-    }
+    tellError(this.service, this.#caller, session, thrown);
     session.close("error");
   }
 
@@ -109,8 +95,8 @@ export class Dialed {
   conclude(session: DialedSession): void {
     if (!session.closed || session.running > 0) return;
     const { hooks } = this.service;
-    if (session.owed) {
-      session.owed = false;
+    if (session.finishDue) {
+      session.finishDue = false;
       if (hooks.finish !== undefined) {
         const goOn = (): void => this.conclude(session);
         return callHook(this.#caller, session, () => hooks.finish!(session), goOn, goOn);
@@ -124,10 +110,9 @@ export class Dialed {
     this.#live.down();
   }
 
-  /** As {@link drainSessions}. */
-  async drain(limit: number): Promise<void> {
-    if (await this.#live.empty(limit)) return;
-    for (const session of [...this.#sessions]) session.close("drain");
+  /** As {@link StreamPipeline.cut}. */
+  async cut(reason: string): Promise<void> {
+    for (const session of [...this.#sessions]) session.close(reason);
     await this.#live.empty(LAST_WORDS);
   }
 }
@@ -141,7 +126,7 @@ export class DialedSession extends BaseSession {
   closed = false;
   /** Hooks that have not come back; `finish` has not been called. */
   running = 0;
-  owed = true;
+  finishDue = true;
   /** More is unread than may be: what comes now is lost, as it would be in a full socket. */
   full = false;
   readonly #dialed: Dialed;

@@ -1,41 +1,46 @@
 /**
- * The way of a datagram through one service: the steps of `pipeline.ts`, without an open and a
- * close. What is answered at once is not copied; what has to wait is, in bounds.
+ * The way of a datagram through one service: the steps of `stream/pipeline.ts`, without an open and a
+ * close. What is answered at once is not copied, where the plugin says that it keeps nothing; what has
+ * to wait is, in bounds.
  */
+import type { Admission } from "../admission/admission.ts";
+import type { Refusal } from "../admission/candidate.ts";
+import type { Permit } from "../admission/permit.ts";
 import type { Caller } from "../calls.ts";
-import { callHook, follow } from "../calls.ts";
+import { callHook, follow, LAST_WORDS, tellError } from "../calls.ts";
 import type { DatagramSocket, DatagramTable } from "../contract.ts";
 import { Count } from "../count.ts";
-import { DatagramSession } from "./session.ts";
 import type { Address } from "../endpoint.ts";
-import { hookError, isPromise } from "../hooks.ts";
+import { isPromise } from "../hooks.ts";
 import { keep } from "../keep.ts";
 import { recordArrival, recordClose } from "../records.ts";
 import type { Service } from "../service.ts";
-
-/** Bytes of datagrams that wait for their turn; beyond it new ones are refused. */
-const HELD_MAX = 4 * 1024 * 1024;
+import { DatagramSession } from "./session.ts";
 
 /** The datagram sessions of one service. */
-export class Packets {
+export class DatagramPipeline {
   readonly service: Service;
-  /** What an adapter calls. */
+  /** What an adapter calls. It asks the admission. */
   readonly table: DatagramTable;
-  /** The lent bytes have to be copied before the hook sees them: it may look at them later. */
-  readonly #keeps: boolean;
-  #heldBytes = 0;
-  #held = 0;
+  readonly #admission: Admission | undefined;
   readonly #live: Count = new Count();
+  /** Whose hooks have returned a promise that is not settled. */
+  readonly #running: Set<DatagramSession> = new Set();
   readonly #caller: Caller<DatagramSession>;
 
-  constructor(service: Service) {
-    const { hooks } = service;
+  /** @param admission undefined where datagrams come by {@link accept} alone. */
+  constructor(service: Service, admission?: Admission) {
     this.service = service;
-    this.#keeps = service.pulls || hooks.setup !== undefined ||
-      hooks.data?.constructor.name === "AsyncFunction";
+    this.#admission = admission;
     this.#caller = {
       gather: service.gather,
       failed: (session, thrown) => this.#fail(session, thrown),
+      left: (session) => {
+        if (session.running++ === 0) this.#running.add(session);
+      },
+      back: (session) => {
+        if (--session.running === 0) this.#running.delete(session);
+      },
     };
     this.table = {
       datagram: (socket, bytes, from) => this.#arrive(socket, bytes, from),
@@ -43,111 +48,112 @@ export class Packets {
     };
   }
 
-  /** Sessions that are held or served now. */
-  get live(): number {
-    return this.#live.value;
+  // RULES, LIMITS, TURN
+
+  #arrive(socket: DatagramSocket, bytes: Uint8Array, from: Address): void {
+    const { counters, gather } = this.service;
+    counters.bytesIn += bytes.length;
+    counters.datagramsIn++;
+    const session = new DatagramSession(this, socket, from, bytes.length, this.service.nextId());
+    gather.enter();
+    const answer = this.#admission!.admit(session);
+    if (!("stage" in answer)) this.refuse(session, answer);
+    else {
+      session.permit = answer;
+      this.#live.up();
+      if (answer.granted) this.#verify(session, bytes, true);
+      else session.waits(keep(bytes));
+    }
+    gather.leave();
   }
 
-  /** Those of them that wait for their turn. */
-  get held(): number {
-    return this.#held;
+  /**
+   * A datagram that was admitted, and counted, elsewhere.
+   *
+   * @param bytes are the pipeline's from here on.
+   */
+  accept(
+    socket: DatagramSocket,
+    bytes: Uint8Array,
+    from: Address,
+    { id, permit }: { readonly id: number; readonly permit: Permit },
+  ): void {
+    const { gather } = this.service;
+    const session = new DatagramSession(this, socket, from, bytes.length, id);
+    session.permit = permit;
+    this.#live.up();
+    gather.enter();
+    this.#verify(session, bytes, false);
+    gather.leave();
+  }
+
+  refuse(session: DatagramSession, why: Refusal): void {
+    this.service.countRefusal(why);
+    session.over = true;
+    recordArrival(this.service, "debug", "refuse", session, why);
+    this.#release(session);
   }
 
   // VERIFY
 
-  #arrive(socket: DatagramSocket, bytes: Uint8Array, from: Address): void {
-    const { access, counters, gather, hooks } = this.service;
-    counters.bytesIn += bytes.length;
-    counters.datagramsIn++;
-    const session = new DatagramSession(this, socket, from, bytes.length);
+  /** The turn of one that waited has come. */
+  admitted(session: DatagramSession, bytes: Uint8Array): void {
+    const { gather } = this.service;
     gather.enter();
-    const rule = access.empty ? undefined : access.refuses(from.host);
-    if (rule !== undefined) this.#refuse(session, { rule });
-    else if (hooks.verify === undefined) this.#limit(session, bytes);
-    else this.#verify(session, bytes);
+    this.#verify(session, bytes, false);
     gather.leave();
   }
 
-  #verify(session: DatagramSession, bytes: Uint8Array): void {
+  /** @param lent the bytes are the adapter's, and others soon. */
+  #verify(session: DatagramSession, bytes: Uint8Array, lent: boolean): void {
+    const { hooks } = this.service;
+    if (hooks.verify === undefined) return this.#setUp(session, bytes, lent);
     let answer: boolean | Promise<boolean>;
     try {
-      answer = this.service.hooks.verify!(session);
+      answer = hooks.verify(session);
     } catch (error) {
       this.#fail(session, error);
-      return this.service.leave(session, undefined);
+      return this.#release(session);
     }
-    if (!isPromise(answer)) return this.#decide(session, bytes, answer);
-    const kept = keep(bytes);
-    this.#live.up();
-    const asked = (): void => this.#live.down();
-    follow(this.#caller, session, answer, (answer) => {
-      this.#decide(session, kept, answer);
-      asked();
-    }, () => {
-      this.service.leave(session, undefined);
-      asked();
-    });
+    if (!isPromise(answer)) return this.#decide(session, bytes, lent, answer);
+    const kept = lent ? keep(bytes) : bytes;
+    const failed = (): void => this.#release(session);
+    follow(
+      this.#caller,
+      session,
+      answer,
+      (answer) => this.#decide(session, kept, false, answer),
+      failed,
+    );
   }
 
-  #decide(session: DatagramSession, bytes: Uint8Array, answer: boolean): void {
-    if (answer === false) this.#refuse(session, { rule: "verify" });
-    else this.#limit(session, bytes);
+  #decide(session: DatagramSession, bytes: Uint8Array, lent: boolean, answer: boolean): void {
+    if (answer === false) this.refuse(session, { rule: "verify" });
+    else this.#setUp(session, bytes, lent);
   }
 
-  // LIMIT
+  // SETUP
 
-  #limit(session: DatagramSession, bytes: Uint8Array): void {
-    const { gate, turns } = this.service;
-    const limit = gate.enter(session.source);
-    if (limit !== undefined) return this.#refuse(session, { limit });
-    this.#live.up();
-    if (turns.enter()) return this.#serve(session, bytes);
-    if (this.#heldBytes + bytes.length > HELD_MAX) {
-      this.#refuse(session, { limit: "hold" });
-      return this.#leave(session);
-    }
-    this.#heldBytes += bytes.length;
-    this.#held++;
-    session.hold(keep(bytes));
-    turns.wait(session);
-  }
-
-  #refuse(session: DatagramSession, why: { rule: string } | { limit: string }): void {
-    this.service.countRefusal(why);
-    session.over = true;
-    recordArrival(this.service, "debug", "refuse", session, why);
-    this.service.leave(session, undefined);
-  }
-
-  // STRATEGY: the turn of a held datagram has come.
-
-  serve(session: DatagramSession, bytes: Uint8Array, waited: number): void {
-    this.#heldBytes -= bytes.length;
-    this.#held--;
-    if (waited <= this.service.plan.limits.hold) return this.#serve(session, bytes);
-    this.#refuse(session, { limit: "hold" });
-    this.service.leaveTurn(session);
-    this.#leave(session);
-  }
-
-  // SETUP, DATA | HANDLE
-
-  #serve(session: DatagramSession, bytes: Uint8Array): void {
-    const { hooks } = this.service;
+  #setUp(session: DatagramSession, bytes: Uint8Array, lent: boolean): void {
+    const { hooks, keepsDatagrams, log } = this.service;
     this.service.countServed();
-    if (this.service.log.wants("debug", "open") || this.service.log.wants("debug", "close")) {
+    if (log.wants("debug", "open") || log.wants("debug", "close")) {
       session.begin();
       recordArrival(this.service, "debug", "open", session);
     }
-    const datagram = this.#keeps ? keep(bytes) : bytes;
-    if (hooks.setup === undefined) return this.#handle(session, datagram);
+    // Of a hook that may look at the bytes later nobody knows before it has returned.
+    const copies = lent && (keepsDatagrams || hooks.setup !== undefined);
+    const datagram = copies ? keep(bytes) : bytes;
+    if (hooks.setup === undefined) return this.#serve(session, datagram);
     callHook(this.#caller, session, () => hooks.setup!(session as never), (state) => {
       session.state = state;
-      this.#handle(session, datagram);
-    }, () => this.#leaveTurn(session));
+      this.#serve(session, datagram);
+    }, () => this.#end(session));
   }
 
-  #handle(session: DatagramSession, bytes: Uint8Array): void {
+  // DATA | HANDLE
+
+  #serve(session: DatagramSession, bytes: Uint8Array): void {
     const { hooks } = this.service;
     if (hooks.data === undefined) {
       session.openReader();
@@ -172,52 +178,39 @@ export class Packets {
 
   #finish(session: DatagramSession): void {
     const { hooks } = this.service;
-    if (hooks.finish === undefined) return this.#leaveTurn(session);
-    const done = (): void => this.#leaveTurn(session);
+    if (hooks.finish === undefined) return this.#end(session);
+    const done = (): void => this.#end(session);
     callHook(this.#caller, session, () => hooks.finish!(session), done, done);
   }
 
-  #leaveTurn(session: DatagramSession): void {
-    session.over = true;
-    session.signalEnd("done");
-    session.reason ??= "done";
+  #end(session: DatagramSession): void {
+    session.close("done");
     if (this.service.log.wants("debug", "close")) {
       recordClose(this.service, "debug", session, session.age);
     }
-    this.service.leaveTurn(session);
-    this.#leave(session);
+    this.#release(session);
   }
 
-  #leave(session: DatagramSession): void {
-    this.service.leave(session, session.source);
+  /** Nothing is left of it. One that was refused at the door has never been in. */
+  #release(session: DatagramSession): void {
+    if (session.permit === undefined) return;
+    session.permit.release();
+    session.permit = undefined;
     this.#live.down();
   }
 
   // ERROR
 
   #fail(session: DatagramSession, thrown: unknown): void {
-    const { service } = this;
-    const { hooks } = service;
     session.reason ??= "error";
-    if (hooks.error === undefined) return service.report(hookError(thrown), session.id);
-    service.countError(hookError(thrown));
-    // What the hook throws itself is only reported.
-    const reporter: Caller<DatagramSession> = {
-      gather: service.gather,
-      failed: (_session, error) => service.report(hookError(error), session.id),
-    };
-    callHook(reporter, session, () => hooks.error!(session, thrown));
+    tellError(this.service, this.#caller, session, thrown);
   }
 
   // The end of the service.
 
-  /** Resolves when every datagram that was received has been answered, or after `limit` ms. */
-  async drain(limit: number): Promise<void> {
-    await this.#live.empty(limit);
-  }
-
-  /** A drain need not go on. */
-  reopen(): void {
-    this.#live.recall();
+  /** As {@link StreamPipeline.cut}: what is not answered by now will not be. */
+  async cut(reason: string): Promise<void> {
+    for (const session of this.#running) session.close(reason);
+    await this.#live.empty(LAST_WORDS);
   }
 }

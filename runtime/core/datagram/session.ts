@@ -1,31 +1,45 @@
-/** The session of one datagram: the right to answer it. What happens to it is `packets.ts`. */
+/** The session of one datagram: the right to answer it. What happens to it is `pipeline.ts`. */
+import type { Candidate, Refusal } from "../admission/candidate.ts";
+import type { Permit } from "../admission/permit.ts";
 import type { DatagramSocket } from "../contract.ts";
 import type { Address } from "../endpoint.ts";
 import { PorticoError } from "../errors.ts";
-import type { Packets } from "./pipeline.ts";
 import type { Service } from "../service.ts";
 import { BaseSession, toBytes } from "../session.ts";
-import type { Waiting } from "../admission/turns.ts";
+import type { DatagramPipeline } from "./pipeline.ts";
 
-export class DatagramSession extends BaseSession implements Waiting {
-  readonly packets: Packets;
+/** Memory of one that waits, in bytes, beside what it carries. */
+const WEIGHT = 512;
+
+export class DatagramSession extends BaseSession implements Candidate {
+  readonly pipeline: DatagramPipeline;
   readonly remote: Address;
+  permit: Permit | undefined = undefined;
   over = false;
+  /** Hooks that have not come back. */
+  running = 0;
   reason: string | undefined = undefined;
   readonly #socket: DatagramSocket;
-  #held: Uint8Array | undefined = undefined;
+  /** While it waits: the datagram. */
+  #kept: Uint8Array | undefined = undefined;
   #since = 0;
 
-  constructor(packets: Packets, socket: DatagramSocket, remote: Address, length: number) {
-    super(packets.service.nextId());
-    this.packets = packets;
+  constructor(
+    pipeline: DatagramPipeline,
+    socket: DatagramSocket,
+    remote: Address,
+    length: number,
+    id: number,
+  ) {
+    super(id);
+    this.pipeline = pipeline;
     this.#socket = socket;
     this.remote = remote;
     this.bytesIn = length;
   }
 
   get service(): Service {
-    return this.packets.service;
+    return this.pipeline.service;
   }
 
   get kind(): "datagram" {
@@ -36,11 +50,11 @@ export class DatagramSession extends BaseSession implements Waiting {
     return this.#socket.address;
   }
 
-  get waits(): boolean {
-    return this.#held !== undefined;
+  get weight(): number {
+    return WEIGHT + this.bytesIn;
   }
 
-  /** Milliseconds since it was held, or served; 0 when nobody wants to know. */
+  /** Milliseconds since it came; 0 when nobody wants to know. */
   get age(): number {
     return this.#since === 0 ? 0 : Math.floor(performance.now() - this.#since);
   }
@@ -51,15 +65,20 @@ export class DatagramSession extends BaseSession implements Waiting {
   }
 
   /** Keeps the datagram until its turn comes. */
-  hold(bytes: Uint8Array): void {
-    this.#held = bytes;
+  waits(bytes: Uint8Array): void {
+    this.#kept = bytes;
     this.#since = performance.now();
   }
 
-  serve(): void {
-    const bytes = this.#held!;
-    this.#held = undefined;
-    this.packets.serve(this, bytes, this.age);
+  admitted(): void {
+    const bytes = this.#kept!;
+    this.#kept = undefined;
+    this.pipeline.admitted(this, bytes);
+  }
+
+  refused(why: Refusal): void {
+    this.#kept = undefined;
+    this.pipeline.refuse(this, why);
   }
 
   write(data: Uint8Array | string): boolean {
@@ -81,9 +100,15 @@ export class DatagramSession extends BaseSession implements Waiting {
   end(): void {}
 
   abort(): void {
+    this.close("aborted");
+  }
+
+  /** Nothing is sent any more. */
+  close(reason: string): void {
+    if (this.over) return;
     this.over = true;
-    this.reason ??= "aborted";
-    this.signalEnd("aborted");
+    this.reason ??= reason;
+    this.signalEnd(reason);
   }
 
   /** There is nothing to pause: a datagram has come whole. */

@@ -1,126 +1,109 @@
 /**
- * The way of a stream whose plugin takes the socket itself, hook `take`: the steps of `pipeline.ts`,
- * with a descriptor where a connection is there.
+ * The way of a stream whose plugin takes the socket itself, hook `take`: the steps of
+ * `stream/pipeline.ts`, with a descriptor where a connection is there.
  *
- *     ADAPTER → arrive → VERIFY → LIMIT → STRATEGY → SETUP → TAKE → FINISH → SINK
+ *     ADAPTER → arrive → RULES → LIMITS → TURN → VERIFY → SETUP → TAKE → FINISH → SINK
  *
  * Nothing of what goes through is seen here. So `idle`, `firstByte` and `writeBuffer` have no
  * meaning, and no bytes are counted; `hold` and `lifetime` are kept.
  */
+import type { Admission } from "../admission/admission.ts";
+import type { CutReason, Refusal } from "../admission/candidate.ts";
+import type { Permit } from "../admission/permit.ts";
 import type { Caller } from "../calls.ts";
-import { callHook } from "../calls.ts";
+import { callHook, LAST_WORDS, tellError } from "../calls.ts";
 import { Count } from "../count.ts";
 import type { AdmitTable, Descriptors, Origin } from "../descriptors.ts";
-import { LAST_WORDS } from "../stream/drain.ts";
-import { hookError, isOver, ownFields } from "../hooks.ts";
-import type { LimitName } from "../admission/limits.ts";
+import { isOver, ownFields } from "../hooks.ts";
 import { recordArrival, recordEnd } from "../records.ts";
 import type { Service } from "../service.ts";
-import { TakenSession } from "./session.ts";
+import { HandoffSession } from "./session.ts";
 
 /** The sessions of one service whose sockets its plugin takes. */
-export class Takings {
+export class HandoffPipeline {
   readonly service: Service;
-  /** What an adapter calls. */
+  /** What an adapter calls. It asks the admission. */
   readonly table: AdmitTable;
+  readonly #admission: Admission | undefined;
   readonly #descriptors: Pick<Descriptors, "blocking" | "close">;
-  readonly #caller: Caller<TakenSession>;
-  readonly #sessions: Set<TakenSession> = new Set();
+  readonly #caller: Caller<HandoffSession>;
+  readonly #sessions: Set<HandoffSession> = new Set();
   readonly #live: Count = new Count();
-  #closing = false;
 
-  constructor(service: Service, descriptors: Pick<Descriptors, "blocking" | "close">) {
+  /** @param admission undefined where sockets come by {@link accept} alone. */
+  constructor(
+    service: Service,
+    descriptors: Pick<Descriptors, "blocking" | "close">,
+    admission?: Admission,
+  ) {
     this.service = service;
+    this.#admission = admission;
     this.#descriptors = descriptors;
     this.#caller = {
       gather: service.gather,
       failed: (session, thrown) => this.#fail(session, thrown),
     };
     this.table = {
-      arrive: (fd, origin) => this.arrive(fd, origin),
+      arrive: (fd, origin) => this.#arrive(fd, origin),
       failure: (error) => service.report(error),
     };
   }
 
-  /** Sessions that are held or served now. */
-  get live(): number {
-    return this.#live.value;
+  // ARRIVE → RULES, LIMITS, TURN. The descriptor is ours from here on.
+
+  #arrive(fd: number, origin: Origin): void {
+    const session = this.#begin(fd, origin, this.service.nextId());
+    const answer = this.#admission!.admit(session);
+    if (!("stage" in answer)) return this.refuse(session, answer);
+    session.permit = answer;
+    if (answer.granted) this.verify(session);
   }
 
-  /** Those of them that wait for their turn, or for room. */
-  get held(): number {
-    return [...this.#sessions].filter((session) => session.waits).length;
+  /** A socket that was admitted elsewhere; the descriptor is ours from here on. */
+  accept(
+    fd: number,
+    origin: Origin,
+    { id, permit }: { readonly id: number; readonly permit: Permit },
+  ): void {
+    const session = this.#begin(fd, origin, id);
+    session.permit = permit;
+    this.verify(session);
   }
 
-  /**
-   * A peer has connected: VERIFY. The descriptor is ours from here on.
-   *
-   * @param id the session's number, where it has one already.
-   */
-  arrive(fd: number, origin: Origin, id: number = this.service.nextId()): void {
-    const { access, hooks } = this.service;
-    const session = new TakenSession(this, fd, origin, id);
+  #begin(fd: number, origin: Origin, id: number): HandoffSession {
+    const session = new HandoffSession(this, fd, origin, id);
     this.#sessions.add(session);
     this.#live.up();
-    if (this.#closing) return this.#refuse(session, { limit: "drain" });
-    const rule = access.empty ? undefined : access.refuses(origin.remote.host);
-    if (rule !== undefined) return this.#refuse(session, { rule });
-    if (hooks.verify === undefined) return this.#limit(session);
-    const failed = (): void => this.#close(session);
-    callHook(this.#caller, session, () => hooks.verify!(session), (answer) => {
-      if (answer === false) this.#refuse(session, { rule: "verify" });
-      else this.#limit(session);
-    }, failed);
+    return session;
   }
 
-  // LIMIT
-
-  #limit(session: TakenSession): void {
-    if (session.over) return this.#close(session);
-    const full = this.enter(session);
-    if (full === undefined) return;
-    if (full === "rate" || this.service.plan.limits.overflow === "refuse") {
-      return this.#refuse(session, { limit: full });
-    }
-    this.service.room.parked.add(session);
-    this.#wait(session, "parked");
-  }
-
-  /** Lets a session in when there is room, else answers with what forbids it. */
-  enter(session: TakenSession): LimitName | undefined {
-    const full = this.service.gate.enter(session.source);
-    if (full !== undefined) return full;
-    session.placed = true;
-    session.rest();
-    // STRATEGY: is it its turn?
-    if (this.service.turns.enter()) this.serve(session);
-    else {
-      this.#wait(session, "held");
-      this.service.turns.wait(session);
-    }
-    return undefined;
-  }
-
-  #refuse(session: TakenSession, why: { rule: string } | { limit: string }): void {
+  refuse(session: HandoffSession, why: Refusal): void {
     this.service.countRefusal(why);
     recordArrival(this.service, this.service.level, "refuse", session, why);
     session.finish("refused");
     this.#close(session);
   }
 
-  #wait(session: TakenSession, phase: "parked" | "held"): void {
-    session.phase = phase;
-    const { hold } = this.service.plan.limits;
-    session.limit(hold, () => this.#refuse(session, { limit: "hold" }));
+  // VERIFY
+
+  verify(session: HandoffSession): void {
+    const { hooks, plan } = this.service;
+    session.limit(plan.limits.lifetime, () => this.#cut(session, "lifetime"));
+    if (hooks.verify === undefined) return this.#setUp(session);
+    const failed = (): void => this.#close(session);
+    callHook(this.#caller, session, () => hooks.verify!(session), (answer) => {
+      // It was refused, or has ended, while verify was asked.
+      if (session.over) this.#close(session);
+      else if (answer === false) this.refuse(session, { rule: "verify" });
+      else this.#setUp(session);
+    }, failed);
   }
 
   // SETUP
 
-  serve(session: TakenSession): void {
-    const { hooks, plan } = this.service;
-    session.turn = true;
-    session.phase = "setup";
-    session.limit(plan.limits.lifetime, () => session.finish("lifetime"));
+  #setUp(session: HandoffSession): void {
+    const { hooks } = this.service;
+    session.served = true;
     this.service.countServed();
     recordArrival(this.service, this.service.level, "open", session);
     if (hooks.setup === undefined) return this.#take(session);
@@ -133,11 +116,10 @@ export class Takings {
 
   // TAKE
 
-  #take(session: TakenSession): void {
+  #take(session: HandoffSession): void {
     const { hooks } = this.service;
     // It has ended while setup ran.
     if (session.over) return this.#finish(session);
-    session.phase = "served";
     const take = (): ReturnType<NonNullable<typeof hooks.take>> => {
       this.#descriptors.blocking(session.fd);
       return hooks.take!(session, session.fd);
@@ -151,24 +133,15 @@ export class Takings {
 
   // ERROR
 
-  #fail(session: TakenSession, thrown: unknown): void {
-    const { service } = this;
-    const { hooks } = service;
+  #fail(session: HandoffSession, thrown: unknown): void {
     if (session.over && isOver(thrown)) return;
     session.reason ??= "error";
-    if (hooks.error === undefined) return service.report(hookError(thrown), session.id);
-    service.countError(hookError(thrown));
-    // What the hook throws itself is only reported.
-    const reporter: Caller<TakenSession> = {
-      gather: service.gather,
-      failed: (_session, error) => service.report(hookError(error), session.id),
-    };
-    callHook(reporter, session, () => hooks.error!(session, thrown));
+    tellError(this.service, this.#caller, session, thrown);
   }
 
   // FINISH
 
-  #finish(session: TakenSession): void {
+  #finish(session: HandoffSession): void {
     const { hooks } = this.service;
     session.finish("done");
     if (hooks.finish === undefined) return this.#close(session);
@@ -176,45 +149,30 @@ export class Takings {
     callHook(this.#caller, session, () => hooks.finish!(session), done, done);
   }
 
-  #close(session: TakenSession): void {
+  #close(session: HandoffSession): void {
     if (!this.#sessions.delete(session)) return;
     session.finish("done");
-    session.rest();
-    session.phase = "closed";
+    session.close();
     this.#descriptors.close(session.fd);
-    if (session.turn) {
-      this.service.leaveTurn(session);
-      recordEnd(this.service, session, session.age, session.found);
-    }
-    this.service.leave(session, session.placed ? session.source : undefined);
+    if (session.served) recordEnd(this.service, session, session.age, session.found);
+    session.permit.release();
     this.#live.down();
   }
 
   // The end of the service.
 
-  /**
-   * As {@link Pipeline.drain}: after `limit` ms the `signal` of those that are left aborts with reason
-   * `drain`. It resolves when their hooks have come back, or do not: there is no way to stop them.
-   */
-  async drain(limit: number, keep = false): Promise<void> {
-    this.#closing = !keep;
-    const refuse = (session: TakenSession): void => {
-      if (session.waits) this.#refuse(session, { limit: "drain" });
-    };
-    if (!keep) [...this.#sessions].forEach(refuse);
-    if (await this.#live.empty(limit)) return;
-    // It was reopened meanwhile.
-    if (!keep && !this.#closing) return;
-    for (const session of [...this.#sessions]) {
-      refuse(session);
-      session.finish("drain");
-    }
-    await this.#live.empty(LAST_WORDS);
+  /** Tells the hook that it has to end. Of whom `verify` has not decided yet is refused. */
+  #cut(session: HandoffSession, reason: CutReason): void {
+    if (session.served) session.finish(reason);
+    else this.refuse(session, { limit: reason });
   }
 
-  /** Takes newcomers again, after a drain. */
-  reopen(): void {
-    this.#closing = false;
-    this.#live.recall();
+  /**
+   * As {@link StreamPipeline.cut}: the `signal` of those that are left aborts. It resolves when their
+   * hooks have come back, or do not: there is no way to stop them.
+   */
+  async cut(reason: CutReason): Promise<void> {
+    for (const session of [...this.#sessions]) this.#cut(session, reason);
+    await this.#live.empty(LAST_WORDS);
   }
 }

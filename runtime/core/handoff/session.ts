@@ -1,53 +1,54 @@
-/** The session of a stream whose socket is its plugin's. What happens to it is `takings.ts`. */
+/** The session of a stream whose socket is its plugin's. What happens to it is `pipeline.ts`. */
+import type { Candidate, Refusal } from "../admission/candidate.ts";
+import { type Permit, UNLIMITED } from "../admission/permit.ts";
 import type { Origin } from "../descriptors.ts";
 import type { Address } from "../endpoint.ts";
 import type { Fields } from "../record.ts";
-import type { Parked } from "../admission/parking.ts";
 import type { Service } from "../service.ts";
 import { BaseSession } from "../session.ts";
-import type { Takings } from "./pipeline.ts";
 import type { Reader } from "../stream/reader.ts";
-import type { Waiting } from "../admission/turns.ts";
+import type { HandoffPipeline } from "./pipeline.ts";
 
 /** The longest delay of a timer, in ms. */
 const TIMER_MAX = 2 ** 31 - 1;
+/** Memory of one that waits, in bytes. */
+const WEIGHT = 1024;
 
-export class TakenSession extends BaseSession implements Parked, Waiting {
-  readonly takings: Takings;
+export class HandoffSession extends BaseSession implements Candidate {
+  readonly pipeline: HandoffPipeline;
   readonly fd: number;
   readonly remote: Address;
   readonly local: Address;
-  phase: "asked" | "parked" | "held" | "setup" | "served" | "closed" = "asked";
+  permit: Permit = UNLIMITED;
+  /** `open` was recorded: `close` has to follow. */
+  served = false;
   /** Why it ends, once somebody has decided that. */
   reason: string | undefined = undefined;
   /** It is to end; its hook has been told. */
   over = false;
-  /** Has a place at the gate; has the turn. */
-  placed = false;
-  turn = false;
   /** What `take` says of it. */
   found: Fields = {};
   readonly #opened: number = performance.now();
   #timer: ReturnType<typeof setTimeout> | undefined = undefined;
 
-  constructor(takings: Takings, fd: number, { remote, local }: Origin, id: number) {
+  constructor(pipeline: HandoffPipeline, fd: number, { remote, local }: Origin, id: number) {
     super(id);
-    this.takings = takings;
+    this.pipeline = pipeline;
     this.fd = fd;
     this.remote = remote;
     this.local = local;
   }
 
   get service(): Service {
-    return this.takings.service;
+    return this.pipeline.service;
   }
 
   get kind(): "stream" {
     return "stream";
   }
 
-  get waits(): boolean {
-    return this.phase === "held" || this.phase === "parked";
+  get weight(): number {
+    return WEIGHT;
   }
 
   /** Milliseconds since it arrived. */
@@ -55,24 +56,22 @@ export class TakenSession extends BaseSession implements Parked, Waiting {
     return Math.floor(performance.now() - this.#opened);
   }
 
-  serve(): void {
-    this.takings.serve(this);
+  admitted(): void {
+    this.pipeline.verify(this);
   }
 
-  enter(): unknown {
-    return this.takings.enter(this);
+  refused(why: Refusal): void {
+    this.pipeline.refuse(this, why);
   }
 
-  /** Calls `late` when it has been here for `limit` ms. It replaces the limit before. */
+  /** Calls `late` when it has been here for `limit` ms; not after {@link close}. */
   limit(limit: number, late: () => void): void {
-    this.rest();
     if (limit <= TIMER_MAX) this.#timer = setTimeout(late, Math.max(0, limit - this.age));
   }
 
-  /** Limits it no more. */
-  rest(): void {
+  /** Nothing is left of it. */
+  close(): void {
     clearTimeout(this.#timer);
-    this.#timer = undefined;
   }
 
   /** Tells the hook, once, that it has to end. */
@@ -89,33 +88,33 @@ export class TakenSession extends BaseSession implements Parked, Waiting {
   }
 
   write(): never {
-    throw taken("write to");
+    throw misuse("write to");
   }
 
   send(): Promise<never> {
-    return Promise.reject(taken("write to"));
+    return Promise.reject(misuse("write to"));
   }
 
   end(): never {
-    throw taken("end");
+    throw misuse("end");
   }
 
   pause(): never {
-    throw taken("pause");
+    throw misuse("pause");
   }
 
   resume(): never {
-    throw taken("resume");
+    throw misuse("resume");
   }
 
   override get reader(): Reader {
-    throw taken("read from");
+    throw misuse("read from");
   }
 
   protected throttle(): void {}
 }
 
-function taken(what: string): Error {
+function misuse(what: string): Error {
   return new Error(
     `Cannot ${what} a session whose plugin has a take hook: its socket is the descriptor that take is given`,
   );

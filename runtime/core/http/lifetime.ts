@@ -36,7 +36,7 @@ export class Lifetime {
     const now = performance.now();
     for (const session of this.#sessions) {
       if (now - session.opened <= this.#limit) break;
-      if (session.turn && !session.told) late.push(session);
+      if (session.permit.granted && !session.told) late.push(session);
     }
     if (late.length > 0) this.#missed(late);
   }

@@ -1,24 +1,25 @@
-/** The session of one HTTP request. What happens to it, and when, is `requests.ts`. */
-import type { Exchange } from "../exchange.ts";
+/** The session of one HTTP request. What happens to it, and when, is `pipeline.ts`. */
+import type { Candidate, Refusal } from "../admission/candidate.ts";
+import { type Permit, UNLIMITED } from "../admission/permit.ts";
 import type { Address } from "../endpoint.ts";
-import type { Parked } from "../admission/parking.ts";
+import type { Exchange } from "../exchange.ts";
 import type { Logger, RequestSession } from "../plugin.ts";
-import type { Requests } from "./pipeline.ts";
-import type { Waiting } from "../admission/turns.ts";
+import type { HttpPipeline } from "./pipeline.ts";
 
-export class HttpSession implements RequestSession, Parked, Waiting {
+/** Memory of one that waits, in bytes: with its connection, its objects and what the runtime has of it. */
+const WEIGHT = 2048;
+
+export class HttpSession implements RequestSession, Candidate {
   readonly id: number;
   readonly kind = "http";
-  readonly requests: Requests;
+  readonly pipeline: HttpPipeline;
   readonly exchange: Exchange;
   readonly request: Request;
   /** The clock of the deadlines. */
   readonly opened: number;
-  /** Waits for room, or for its turn. */
-  waits = false;
-  /** Has a place at the gate; has the turn. Each is given back once. */
-  placed = false;
-  turn = false;
+  permit: Permit = UNLIMITED;
+  /** `open` was recorded: `close` has to follow. */
+  served = false;
   over = false;
   /** Its signal has aborted, for a limit or for the end of the service. */
   told = false;
@@ -27,7 +28,7 @@ export class HttpSession implements RequestSession, Parked, Waiting {
   status = 0;
   reason: string | undefined = undefined;
   bytesOut = 0;
-  /** Lets in, or refuses, what waits. */
+  /** Lets in, or refuses, one that waits. */
   proceed: ((answer: Promise<Response> | Response) => void) | undefined = undefined;
   /** Answers in the place of a plugin that does not. */
   interrupt: ((answer: Response) => void) | undefined = undefined;
@@ -38,8 +39,14 @@ export class HttpSession implements RequestSession, Parked, Waiting {
   #controller: AbortController | undefined = undefined;
   #log: Logger | undefined = undefined;
 
-  constructor(requests: Requests, exchange: Exchange, request: Request, id: number, now: number) {
-    this.requests = requests;
+  constructor(
+    pipeline: HttpPipeline,
+    exchange: Exchange,
+    request: Request,
+    id: number,
+    now: number,
+  ) {
+    this.pipeline = pipeline;
     this.exchange = exchange;
     this.request = request;
     this.id = id;
@@ -60,7 +67,7 @@ export class HttpSession implements RequestSession, Parked, Waiting {
   }
 
   get log(): Logger {
-    return this.#log ??= this.requests.service.logger(this.id);
+    return this.#log ??= this.pipeline.service.logger(this.id);
   }
 
   get signal(): AbortSignal {
@@ -76,11 +83,15 @@ export class HttpSession implements RequestSession, Parked, Waiting {
     this.#controller?.abort(new DOMException(reason, "AbortError"));
   }
 
-  enter(): unknown {
-    return this.requests.enter(this);
+  get weight(): number {
+    return WEIGHT;
   }
 
-  serve(): void {
-    this.requests.serve(this);
+  admitted(): void {
+    this.pipeline.admitted(this);
+  }
+
+  refused(why: Refusal): void {
+    this.pipeline.refused(this, why);
   }
 }

@@ -1,13 +1,13 @@
-import type { StreamSession } from "./session.ts";
 import { Count } from "../count.ts";
 import type { Limits } from "../plan.ts";
-import type { Counters, Meter } from "../admission/room.ts";
+import type { Counters, Meter } from "../totals.ts";
+import type { StreamSession } from "./session.ts";
 
 /** How long a session that has ended waits for its peer to close too, in ms; then it is closed. */
 const LINGER = 5000;
 
 /** The deadline that a session has missed. */
-export type DeadlineName = "hold" | "firstByte" | "lifetime" | "idle" | "linger";
+export type DeadlineName = "firstByte" | "lifetime" | "idle" | "linger";
 
 /**
  * The sessions of one service and their deadlines. One timer for all, armed only while there is
@@ -35,7 +35,7 @@ export class Deadlines implements Meter {
     this.#missed = missed;
     const shortest = Math.min(limits.firstByte, limits.lifetime, limits.idle);
     this.#always = shortest !== Infinity;
-    this.#period = Math.min(1000, Math.max(10, Math.min(shortest, limits.hold, LINGER) / 8));
+    this.#period = Math.min(1000, Math.max(10, Math.min(shortest, LINGER) / 8));
   }
 
   /** Sessions in the list. */
@@ -57,14 +57,18 @@ export class Deadlines implements Meter {
     if (this.#always) this.watch();
   }
 
-  remove(session: StreamSession): void {
-    if (session.previous === undefined) this.#first = session.next;
-    else session.previous.next = session.next;
+  /** @returns false when it was not in the list any more. */
+  remove(session: StreamSession): boolean {
+    if (session.previous === undefined) {
+      if (this.#first !== session) return false;
+      this.#first = session.next;
+    } else session.previous.next = session.next;
     if (session.next === undefined) this.#last = session.previous;
     else session.next.previous = session.previous;
     session.previous = session.next = undefined;
     if (this.#live.value === 1) this.stop();
     this.#live.down();
+    return true;
   }
 
   /** Arms the timer: a session waits for something. */
@@ -86,22 +90,10 @@ export class Deadlines implements Meter {
     sessions.forEach(visit);
   }
 
-  /** How many wait for their turn, or for room. */
-  get held(): number {
-    let count = 0;
-    this.forEach((session) => count += session.waits ? 1 : 0);
-    return count;
-  }
-
   settle(counters: Counters): void {
     for (let session = this.#first; session !== undefined; session = session.next) {
       session.settle(counters);
     }
-  }
-
-  /** Whoever waits in {@link empty} is answered. */
-  recall(): void {
-    this.#live.recall();
   }
 
   /** Resolves with true when no session is left, with false when one is after `limit` ms. */
@@ -118,14 +110,13 @@ export class Deadlines implements Meter {
   }
 
   #check(session: StreamSession, now: number): DeadlineName | undefined {
-    const { hold, firstByte, lifetime, idle } = this.#limits;
+    const { firstByte, lifetime, idle } = this.#limits;
     const age = now - session.opened;
     switch (session.phase) {
-      case "parked":
-      case "held":
-        return age > hold ? "hold" : undefined;
       case "ending":
         return now - session.active > LINGER ? "linger" : undefined;
+      case "verify":
+        return age > lifetime ? "lifetime" : undefined;
       case "setup":
       case "served":
         if (age > lifetime) return "lifetime";

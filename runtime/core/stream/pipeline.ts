@@ -1,38 +1,52 @@
 /**
- * The way of a session through one service. Read this file first.
+ * The way of a stream through one service. Read this file first.
  *
- *     ADAPTER → open → VERIFY → LIMIT → STRATEGY → SETUP → DATA | HANDLE → FINISH → SINK
- *                        │ no      │ full    │ not its turn: held, unread        │ throws → ERROR
- *                        └─────────┴── refuse (with the rule's name)
+ *     ADAPTER → open → RULES → LIMITS → TURN → VERIFY → SETUP → DATA | HANDLE → FINISH → SINK
+ *                        │ no     │ full   │ waits, unread     │ throws → ERROR
+ *                        └────────┴────────┴── refuse (with the rule's or the limit's name)
  *
- * Streams walk it here, from top to bottom; datagrams, which have no open and no close, in
- * `packets.ts`. What a hook answers at once is followed at once: only a promise costs one.
+ * The first three steps are `admission/`: a session holds a permit from there on, which gives turn and
+ * place back. The other steps stand here, from top to bottom; those of datagrams, requests and
+ * sockets that a plugin takes are `pipeline.ts` of the folders beside this one. What a hook answers
+ * at once is followed at once: only a promise costs one.
  */
+import type { Admission } from "../admission/admission.ts";
+import type { CutReason, Refusal } from "../admission/candidate.ts";
+import type { Permit } from "../admission/permit.ts";
 import type { Caller } from "../calls.ts";
-import { callHook, follow } from "../calls.ts";
-import { PAUSE, StreamSession } from "./session.ts";
+import { callHook, follow, LAST_WORDS } from "../calls.ts";
 import type { Connection, StreamTable } from "../contract.ts";
+import type { PorticoError } from "../errors.ts";
+import { hookError, isOver, isPromise } from "../hooks.ts";
+import { keep } from "../keep.ts";
+import { recordArrival, recordEnd } from "../records.ts";
+import type { Service } from "../service.ts";
 import type { DeadlineName } from "./deadlines.ts";
 import { Deadlines } from "./deadlines.ts";
-import { drainSessions } from "./drain.ts";
-import { PorticoError } from "../errors.ts";
-import { hookError, isOver, isPromise } from "../hooks.ts";
-import type { LimitName } from "../admission/limits.ts";
-import { recordArrival, recordEnd } from "../records.ts";
-import { keep } from "../keep.ts";
-import type { Service } from "../service.ts";
+import { PAUSE, StreamSession } from "./session.ts";
+
+/** What a stream brings along that was admitted elsewhere, or that the plugin has opened itself. */
+export interface Accepted {
+  /** The session's number. */
+  readonly id: number;
+  readonly permit: Permit;
+  /** What {@link StreamSession.state} begins as. */
+  readonly state?: unknown;
+}
 
 /** The stream sessions of one service. */
-export class Pipeline {
+export class StreamPipeline {
   readonly service: Service;
   readonly deadlines: Deadlines;
-  /** What an adapter calls. */
+  /** What an adapter calls. Its `open` asks the admission. */
   readonly table: StreamTable;
+  readonly #admission: Admission | undefined;
   readonly #caller: Caller<StreamSession>;
-  #closing = false;
 
-  constructor(service: Service) {
+  /** @param admission undefined where sessions come by {@link accept} alone. */
+  constructor(service: Service, admission?: Admission) {
     this.service = service;
+    this.#admission = admission;
     this.deadlines = new Deadlines(
       service.plan.limits,
       (session, name) => this.#late(session, name),
@@ -43,7 +57,9 @@ export class Pipeline {
       left: (session) => {
         session.running++;
         // Nothing is read while it is not decided who reads it.
-        if (session.phase === "asked" || session.phase === "setup") session.hush(PAUSE.phase);
+        if (session.phase === "verify" || session.phase === "setup") {
+          session.pauseFor(PAUSE.phase);
+        }
       },
       back: (session) => {
         session.running--;
@@ -58,96 +74,79 @@ export class Pipeline {
       close: (connection, error) => this.#close(connection.data as StreamSession, error),
       failure: (error) => service.report(error),
     };
-    service.room.meters.add(this.deadlines);
+    service.totals.meters.add(this.deadlines);
   }
 
-  // OPEN → VERIFY: the rules by address, then the plugin's own.
+  // OPEN → RULES, LIMITS, TURN
 
   #open(connection: Connection): void {
-    const { access, hooks } = this.service;
-    // Who was sent here, by descriptor, has its number already.
-    const id = connection.data as number | undefined ?? this.service.nextId();
+    const session = this.#begin(connection, this.service.nextId());
+    const answer = this.#admission!.admit(session);
+    if (!("stage" in answer)) return this.refuse(session, answer);
+    session.permit = answer;
+    if (answer.granted) this.verify(session);
+    else session.pauseFor(PAUSE.phase);
+  }
+
+  /** A connection that is served without being asked for here. For the `open` of a table of one's own. */
+  accept(connection: Connection, { id, permit, state }: Accepted): StreamSession {
+    const session = this.#begin(connection, id);
+    session.permit = permit;
+    session.state = state;
+    this.verify(session);
+    return session;
+  }
+
+  #begin(connection: Connection, id: number): StreamSession {
     const session = new StreamSession(this, connection, id, this.deadlines.readClock());
     connection.data = session;
     this.deadlines.add(session);
-    if (this.#closing) return this.#refuse(session, { limit: "drain" });
-    if (!access.empty) {
-      const rule = access.refuses(connection.remote.host);
-      if (rule !== undefined) return this.#refuse(session, { rule });
-    }
-    if (hooks.verify === undefined) return this.#limit(session);
-    callHook(this.#caller, session, () => hooks.verify!(session), (answer) => {
-      if (answer === false) this.#refuse(session, { rule: "verify" });
-      else this.#limit(session);
-    });
+    return session;
   }
 
-  // LIMIT: is there room?
-
-  #limit(session: StreamSession): void {
-    // It has ended while verify was asked.
-    if (session.over) return;
-    const full = this.enter(session);
-    if (full === undefined) return;
-    if (full === "rate" || this.service.plan.limits.overflow === "refuse") {
-      return this.#refuse(session, { limit: full });
-    }
-    this.service.room.parked.add(session);
-    this.#wait(session, "parked");
-  }
-
-  enter(session: StreamSession): LimitName | undefined {
-    const full = this.service.gate.enter(session.source);
-    if (full !== undefined) return full;
-    session.placed = true;
-    this.#takeTurn(session);
-    return undefined;
-  }
-
-  #refuse(session: StreamSession, why: { rule: string } | { limit: string }): void {
+  refuse(session: StreamSession, why: Refusal): void {
     this.service.countRefusal(why);
     recordArrival(this.service, this.service.level, "refuse", session, why);
     session.kill("refused", true);
   }
 
-  // STRATEGY: is it its turn?
+  // VERIFY: the plugin's own question. Its turn has come.
 
-  #takeTurn(session: StreamSession): void {
-    const { turns } = this.service;
-    if (turns.enter()) return this.serve(session);
-    this.#wait(session, "held");
-    turns.wait(session);
-  }
-
-  #wait(session: StreamSession, phase: "parked" | "held"): void {
-    session.phase = phase;
-    session.hush(PAUSE.phase);
-    this.deadlines.watch();
-  }
-
-  // SETUP. Here `open` is recorded: the session has its turn.
-
-  serve(session: StreamSession): void {
+  verify(session: StreamSession): void {
     const { hooks } = this.service;
-    session.turn = true;
+    session.phase = "verify";
+    if (hooks.verify === undefined) return this.#setUp(session);
+    callHook(this.#caller, session, () => hooks.verify!(session), (answer) => {
+      // It has ended while verify was asked.
+      if (session.over) return;
+      if (answer === false) this.refuse(session, { rule: "verify" });
+      else this.#setUp(session);
+    });
+  }
+
+  // SETUP. Here `open` is recorded.
+
+  #setUp(session: StreamSession): void {
+    const { hooks } = this.service;
     session.phase = "setup";
+    session.served = true;
     this.service.countServed();
     recordArrival(this.service, this.service.level, "open", session);
-    if (hooks.setup === undefined) return this.#begin(session);
+    if (hooks.setup === undefined) return this.#serve(session);
     callHook(this.#caller, session, () => hooks.setup!(session as never), (state) => {
       session.state = state;
-      this.#begin(session);
+      this.#serve(session);
     });
   }
 
   // DATA | HANDLE
 
-  #begin(session: StreamSession): void {
+  #serve(session: StreamSession): void {
     const { hooks } = this.service;
-    session.owed = true;
+    session.finishDue = true;
     if (session.over) return this.#conclude(session);
     session.phase = "served";
-    session.unhush(PAUSE.phase);
+    session.resumeFor(PAUSE.phase);
     if (hooks.handle === undefined) return;
     session.openReader();
     callHook(this.#caller, session, () => hooks.handle!(session), () => this.#endInOrder(session));
@@ -174,8 +173,8 @@ export class Pipeline {
 
   /** Reading waits for a promise that `data` returned. */
   #waitFor(session: StreamSession, result: Promise<void>): void {
-    session.hush(PAUSE.hook);
-    follow(this.#caller, session, result, () => session.unhush(PAUSE.hook));
+    session.pauseFor(PAUSE.hook);
+    follow(this.#caller, session, result, () => session.resumeFor(PAUSE.hook));
   }
 
   #makePull(): StreamTable["data"] {
@@ -199,7 +198,7 @@ export class Pipeline {
   }
 
   /** There is room to write again. */
-  relieved(session: StreamSession): void {
+  writable(session: StreamSession): void {
     const { hooks } = this.service;
     if (session.phase !== "served" || hooks.drain === undefined) return;
     callHook(this.#caller, session, () => hooks.drain!(session));
@@ -212,11 +211,11 @@ export class Pipeline {
     // A read, a send or a wait that ends because the session does is nobody's fault.
     if (session.over && isOver(thrown)) return;
     if (hooks.error === undefined || session.failed) {
-      return this.cut(session, "error", hookError(thrown));
+      return this.killWithError(session, "error", hookError(thrown));
     }
     session.failed = true;
     this.service.countError(hookError(thrown));
-    session.blame("error");
+    session.endsFor("error");
     callHook(this.#caller, session, () => hooks.error!(session, thrown), () => {
       // Before setup has come back there is nothing to end in order.
       if (session.phase === "served") this.#endInOrder(session);
@@ -225,15 +224,23 @@ export class Pipeline {
   }
 
   /** Ends a session at once, with an `error` record. */
-  cut(session: StreamSession, reason: string, error: PorticoError): void {
+  killWithError(session: StreamSession, reason: string, error: PorticoError): void {
     this.service.report(error, session.id);
     session.kill(reason);
   }
 
   #late(session: StreamSession, deadline: DeadlineName): void {
-    if (deadline === "hold") return this.#refuse(session, { limit: "hold" });
+    if (deadline === "lifetime") return this.#cut(session, deadline);
     session.flush();
     session.kill(deadline, true);
+  }
+
+  /** What was written is sent. Whoever was not let in yet has no `close` that could say why. */
+  #cut(session: StreamSession, reason: CutReason): void {
+    if (session.phase === "verify") return this.refuse(session, { limit: reason });
+    session.reason ??= reason;
+    session.flush();
+    session.kill(reason, true);
   }
 
   // FINISH: when the connection has closed, or `handle` has returned. Each step is taken once.
@@ -242,8 +249,8 @@ export class Pipeline {
     session.phase = "closed";
     session.reason ??= error === undefined ? "peer" : "reset";
     if (error !== undefined && error.side !== "peer") this.service.report(error, session.id);
-    session.seal(session.reason);
-    session.closeReader(error ?? new PorticoError("SESSION_CLOSED"));
+    session.stopWriting(session.reason);
+    session.closeReader(error ?? session.closedError());
     this.#conclude(session);
   }
 
@@ -257,43 +264,34 @@ export class Pipeline {
   #conclude(session: StreamSession): void {
     if (session.running > 0) return;
     const { hooks } = this.service;
-    if (session.owed) {
-      session.owed = false;
+    if (session.finishDue) {
+      session.finishDue = false;
       if (hooks.finish !== undefined) {
         const goOn = (): void => this.#conclude(session);
         return callHook(this.#caller, session, () => hooks.finish!(session), goOn, goOn);
       }
     }
     if (session.phase === "ending") {
-      session.windUp(this.deadlines.readClock());
+      session.finishWriting(this.deadlines.readClock());
       this.deadlines.watch();
+      return session.permit.returnTurn();
     }
-    if (session.turn) {
-      session.turn = false;
-      session.served = true;
-      this.service.leaveTurn(session);
-    }
-    if (session.phase !== "closed" || session.gone) return;
-    session.gone = true;
+    if (!this.deadlines.remove(session)) return;
     session.settle(this.service.counters);
-    this.deadlines.remove(session);
     const age = this.deadlines.readClock() - session.opened;
     if (session.served) recordEnd(this.service, session, age);
-    this.service.leave(session, session.placed ? session.source : undefined);
+    session.permit.release();
   }
 
   // The end of the service.
 
-  /** See {@link drainSessions}. Who waits, and who comes from now on, is refused, unless it is to `keep` them. */
-  drain(limit: number, keep = false): Promise<void> {
-    this.#closing = !keep;
-    const refuse = (waiting: StreamSession): void => this.#refuse(waiting, { limit: "drain" });
-    const goOn = (): boolean => !keep && !this.#closing;
-    return drainSessions(this.deadlines, keep ? () => {} : refuse, limit, goOn);
-  }
-
-  /** Takes newcomers again, after a drain. */
-  reopen(): void {
-    this.#closing = false;
+  /**
+   * Ends the sessions that are left: their `signal` aborts with `reason`, what was written is sent.
+   * Resolves when they are over, or when their hooks do not come back: there is no way to stop them.
+   */
+  async cut(reason: CutReason): Promise<void> {
+    this.deadlines.forEach((session) => this.#cut(session, reason));
+    await this.deadlines.empty(LAST_WORDS);
+    this.deadlines.stop();
   }
 }

@@ -1,20 +1,23 @@
 /** The session of one stream connection. What happens to it, and when, is `pipeline.ts`. */
+import type { Candidate, Refusal } from "../admission/candidate.ts";
+import { type Permit, UNLIMITED } from "../admission/permit.ts";
 import type { Connection } from "../contract.ts";
 import type { Address } from "../endpoint.ts";
 import { PorticoError } from "../errors.ts";
-import type { Flushable } from "./gather.ts";
-import type { Pipeline } from "./pipeline.ts";
-import { BaseSession, toBytes } from "../session.ts";
-import type { Counters } from "../admission/room.ts";
 import type { Service } from "../service.ts";
-import type { Parked } from "../admission/parking.ts";
-import type { Waiting } from "../admission/turns.ts";
+import { BaseSession, toBytes } from "../session.ts";
+import type { Counters } from "../totals.ts";
+import type { Flushable } from "./gather.ts";
+import type { StreamPipeline } from "./pipeline.ts";
 
-/** Asked (verify), at the limit (park), its turn not come (hold), set up, served, winding up, gone. */
-export type Phase = "asked" | "parked" | "held" | "setup" | "served" | "ending" | "closed";
+/** Waiting for its turn, asked about (verify), set up, served, sending what is left, closed. */
+export type Phase = "waiting" | "verify" | "setup" | "served" | "ending" | "closed";
 
 /** Who wants the reading to stop; it goes on when nobody does. */
 export const PAUSE = { phase: 1, hook: 2, plugin: 4, reader: 8 } as const;
+
+/** Memory of one that waits, in bytes: with its connection, its objects and what the runtime has of it. */
+const WEIGHT = 2048;
 
 /**
  * A session's share of one turn, in bytes. When it is gathered it leaves at once, and `write` says
@@ -23,13 +26,14 @@ export const PAUSE = { phase: 1, hook: 2, plugin: 4, reader: 8 } as const;
  */
 const SHARE = 64 * 1024;
 
-export class StreamSession extends BaseSession implements Flushable, Parked, Waiting {
-  readonly pipeline: Pipeline;
+export class StreamSession extends BaseSession implements Flushable, Candidate {
+  readonly pipeline: StreamPipeline;
   readonly connection: Connection;
-  phase: Phase = "asked";
+  permit: Permit = UNLIMITED;
+  phase: Phase = "waiting";
   /** Why it ends, once somebody has decided that; the peer when nobody has. */
   reason: string | undefined = undefined;
-  /** What `hold`, `firstByte` and `lifetime`, and what `idle` count from: the clock of the deadlines. */
+  /** What `firstByte` and `lifetime`, and what `idle` count from: the clock of the deadlines. */
   opened: number;
   active: number;
   /** The list of live sessions, in the order of arrival. */
@@ -37,15 +41,12 @@ export class StreamSession extends BaseSession implements Flushable, Parked, Wai
   next: StreamSession | undefined = undefined;
   /** Hooks that have not come back: the end waits for them. */
   running = 0;
-  /** `setup` came back, and `finish` has not been called: it is owed. */
-  owed = false;
-  /** Has a place at the gate; has the turn; is through. Each is given back once. */
-  placed = false;
-  turn = false;
+  /** `setup` came back, and `finish` has not been called. */
+  finishDue = false;
+  /** `open` was recorded: `close` has to follow. */
   served = false;
   /** `error` has been called: a second failure is not its business. */
   failed = false;
-  gone = false;
   /** What the service's counters have of its bytes. */
   #settledIn = 0;
   #settledOut = 0;
@@ -60,7 +61,7 @@ export class StreamSession extends BaseSession implements Flushable, Parked, Wai
   #gathered = 0;
   #waiters: { resolve: () => void; reject: (error: unknown) => void }[] | undefined = undefined;
 
-  constructor(pipeline: Pipeline, connection: Connection, id: number, now: number) {
+  constructor(pipeline: StreamPipeline, connection: Connection, id: number, now: number) {
     super(id);
     this.pipeline = pipeline;
     this.connection = connection;
@@ -95,16 +96,16 @@ export class StreamSession extends BaseSession implements Flushable, Parked, Wai
     return this.#killed || this.phase === "ending" || this.phase === "closed";
   }
 
-  get waits(): boolean {
-    return this.phase === "held" || this.phase === "parked";
+  get weight(): number {
+    return WEIGHT;
   }
 
-  serve(): void {
-    this.pipeline.serve(this);
+  admitted(): void {
+    this.pipeline.verify(this);
   }
 
-  enter(): unknown {
-    return this.pipeline.enter(this);
+  refused(why: Refusal): void {
+    this.pipeline.refuse(this, why);
   }
 
   write(data: Uint8Array | string): boolean {
@@ -143,30 +144,30 @@ export class StreamSession extends BaseSession implements Flushable, Parked, Wai
     if (this.connection.write(more === undefined ? first : join(first, more, length))) return;
     this.#busy = true;
     if (this.connection.pending > this.service.plan.limits.writeBuffer) {
-      this.pipeline.cut(this, "writeBuffer", new PorticoError("WRITE_LIMIT"));
+      this.pipeline.killWithError(this, "writeBuffer", new PorticoError("WRITE_LIMIT"));
     }
   }
 
   /** The adapter's backlog has gone out. */
   drained(): void {
     this.#busy = false;
-    if (!this.#resting) this.#relieve();
+    if (!this.#resting) this.#goOn();
   }
 
   rested(): void {
     this.#resting = false;
-    if (!this.#busy) this.#relieve();
+    if (!this.#busy) this.#goOn();
   }
 
-  #relieve(): void {
+  #goOn(): void {
     const waiters = this.#waiters;
     this.#waiters = undefined;
     for (const { resolve } of waiters ?? []) resolve();
-    this.pipeline.relieved(this);
+    this.pipeline.writable(this);
   }
 
   send(data: Uint8Array | string): Promise<void> {
-    if (this.#sealed) return Promise.reject(closed());
+    if (this.#sealed) return Promise.reject(this.closedError());
     if (this.write(data)) return Promise.resolve();
     return new Promise((resolve, reject) => {
       (this.#waiters ??= []).push({ resolve, reject });
@@ -185,8 +186,13 @@ export class StreamSession extends BaseSession implements Flushable, Parked, Wai
     this.kill("aborted");
   }
 
+  /** What whoever still reads or sends is told. */
+  closedError(): PorticoError {
+    return new PorticoError("SESSION_CLOSED");
+  }
+
   /** Says why it ends, unless that is known. That the peer has said all it had to is no reason while it is served. */
-  blame(reason: string): void {
+  endsFor(reason: string): void {
     if (this.reason === undefined || (this.reason === "peer" && this.phase === "served")) {
       this.reason = reason;
     }
@@ -196,60 +202,56 @@ export class StreamSession extends BaseSession implements Flushable, Parked, Wai
   kill(reason: string, quiet = false): void {
     if (this.phase === "closed") return;
     this.#killed = true;
-    this.blame(reason);
-    this.seal(reason);
+    this.endsFor(reason);
+    this.stopWriting(reason);
     this.connection.abort(quiet);
   }
 
   /** Sends what was written and our end; what the peer still sends is read and dropped, for a while. */
-  windUp(now: number): void {
+  finishWriting(now: number): void {
     this.reason ??= "done";
     this.end();
-    this.seal(this.reason);
+    this.stopWriting(this.reason);
     this.active = now;
-    this.unhush(PAUSE.phase | PAUSE.hook | PAUSE.plugin | PAUSE.reader);
+    this.resumeFor(PAUSE.phase | PAUSE.hook | PAUSE.plugin | PAUSE.reader);
   }
 
-  /** Nothing can be written any more. */
-  seal(reason: string): void {
+  /** Nothing can be written any more; what is gathered is dropped. */
+  stopWriting(reason: string): void {
     this.#sealed = true;
     this.#out = this.#more = undefined;
     this.#gathered = 0;
     const waiters = this.#waiters;
     this.#waiters = undefined;
-    for (const { reject } of waiters ?? []) reject(closed());
+    for (const { reject } of waiters ?? []) reject(this.closedError());
     this.signalEnd(reason);
   }
 
   pause(): void {
-    this.hush(PAUSE.plugin);
+    this.pauseFor(PAUSE.plugin);
   }
 
   resume(): void {
-    this.unhush(PAUSE.plugin);
+    this.resumeFor(PAUSE.plugin);
   }
 
   /** Stops reading on behalf of one of {@link PAUSE}. */
-  hush(who: number): void {
+  pauseFor(who: number): void {
     if (this.#pauses === 0 && this.phase !== "closed") this.connection.pause();
     this.#pauses |= who;
   }
 
   /** Reads on, if nobody else minds. */
-  unhush(who: number): void {
+  resumeFor(who: number): void {
     if (this.#pauses === 0) return;
     this.#pauses &= ~who;
     if (this.#pauses === 0 && this.phase !== "closed") this.connection.resume();
   }
 
   protected throttle(full: boolean): void {
-    if (full) this.hush(PAUSE.reader);
-    else this.unhush(PAUSE.reader);
+    if (full) this.pauseFor(PAUSE.reader);
+    else this.resumeFor(PAUSE.reader);
   }
-}
-
-function closed(): PorticoError {
-  return new PorticoError("SESSION_CLOSED");
 }
 
 function join(first: Uint8Array, more: readonly Uint8Array[], length: number): Uint8Array {

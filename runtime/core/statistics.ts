@@ -1,6 +1,6 @@
-/** What is counted beside {@link Counters}, on rare events and at the end of a session: for metrics. */
+/** What is counted beside {@link Counters}, at rare events and at the end of a session: for metrics. */
 
-/** The upper bounds of the buckets of {@link Tally.durations}, in seconds; the last one has none. */
+/** The upper bounds of the buckets of {@link Statistics.durations}, in seconds; the last one has none. */
 export const BUCKETS: readonly number[] = [
   0.001,
   0.005,
@@ -49,7 +49,7 @@ export function countDelay(delays: Delays, seconds: number): void {
 }
 
 /** Plain objects: they travel from workers. */
-export interface Tally {
+export interface Statistics {
   /** By limit or rule. */
   readonly refused: Record<string, number>;
   /** Streams and requests, by the reason of their end. */
@@ -66,8 +66,8 @@ export interface Tally {
   changes: number;
 }
 
-/** An empty one. */
-export function newTally(): Tally {
+/** Nothing counted yet. */
+export function newStatistics(): Statistics {
   const durations = new Array<number>(BUCKETS.length + 1).fill(0);
   const delays = newDelays();
   return { refused: {}, ended: {}, errors: {}, durations, totalMs: 0, delays, changes: 0 };
@@ -80,21 +80,21 @@ function bucketOf(bounds: readonly number[], value: number): number {
 }
 
 /** Counts one refusal or error. */
-export function count(tally: Tally, kind: "refused" | "errors", key: string): void {
-  tally[kind][key] = (tally[kind][key] ?? 0) + 1;
-  tally.changes++;
+export function count(statistics: Statistics, kind: "refused" | "errors", key: string): void {
+  statistics[kind][key] = (statistics[kind][key] ?? 0) + 1;
+  statistics.changes++;
 }
 
 /** Counts the end of a session. */
-export function countEnd(tally: Tally, reason: string, durationMs: number): void {
-  tally.ended[reason] = (tally.ended[reason] ?? 0) + 1;
-  tally.durations[bucketOf(BUCKETS, durationMs / 1000)]!++;
-  tally.totalMs += durationMs;
-  tally.changes++;
+export function countEnd(statistics: Statistics, reason: string, durationMs: number): void {
+  statistics.ended[reason] = (statistics.ended[reason] ?? 0) + 1;
+  statistics.durations[bucketOf(BUCKETS, durationMs / 1000)]!++;
+  statistics.totalMs += durationMs;
+  statistics.changes++;
 }
 
-/** Adds to a tally what another one has grown by since `before`. */
-export function addGrowth(total: Tally, now: Tally, before: Tally): void {
+/** Adds to statistics what others have grown by since `before`. */
+export function addGrowth(total: Statistics, now: Statistics, before: Statistics): void {
   for (const kind of ["refused", "ended", "errors"] as const) {
     for (const [key, value] of Object.entries(now[kind])) {
       total[kind][key] = (total[kind][key] ?? 0) + value - (before[kind][key] ?? 0);

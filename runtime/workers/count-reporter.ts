@@ -1,34 +1,34 @@
-import type { Room } from "../core/admission/room.ts";
-import type { Counted, Report } from "./messages.ts";
+import type { Totals } from "../core/totals.ts";
+import type { Counted, WorkerEvent } from "./messages.ts";
 
 /** What a worker has counted, and how much of it the supervisor has been told. */
-export class Account {
-  readonly #room: Room;
-  readonly #send: (report: Report) => void;
-  /** The changes of the tally, the sessions that came as far as setup, and the bytes that were told last. */
+export class CountReporter {
+  readonly #totals: Totals;
+  readonly #send: (report: WorkerEvent) => void;
+  /** The changes of the statistics, the sessions that came as far as setup, and the bytes that were told last. */
   #changes = 0;
   #served = 0;
   #bytes = 0;
   #telling = false;
 
-  constructor(room: Room, send: (report: Report) => void) {
-    this.#room = room;
+  constructor(totals: Totals, send: (report: WorkerEvent) => void) {
+    this.#totals = totals;
     this.#send = send;
   }
 
   /** For a report that goes out now. */
   take(): Counted {
-    const { counters, tally } = this.#room;
-    const changed = tally.changes !== this.#changes;
-    this.#changes = tally.changes;
+    const { counters, statistics } = this.#totals;
+    const changed = statistics.changes !== this.#changes;
+    this.#changes = statistics.changes;
     this.#served = counters.served;
     this.#bytes = counters.bytesIn + counters.bytesOut;
-    return { counters, ...(changed && { tally }) };
+    return { counters, ...(changed && { statistics }) };
   }
 
   /** As {@link take}, with what has gone through the sessions that are open. */
   settle(): Counted {
-    this.#room.settle();
+    this.#totals.settle();
     return this.take();
   }
 
@@ -38,15 +38,15 @@ export class Account {
     this.#telling = true;
     queueMicrotask(() => {
       this.#telling = false;
-      const { counters, tally } = this.#room;
-      if (counters.served !== this.#served || tally.changes !== this.#changes) this.#tell();
+      const { counters, statistics } = this.#totals;
+      if (counters.served !== this.#served || statistics.changes !== this.#changes) this.#tell();
     });
   }
 
   /** Tells what has gone through the sessions that are open, if that is more than before. */
   flow(): void {
-    this.#room.settle();
-    const { bytesIn, bytesOut } = this.#room.counters;
+    this.#totals.settle();
+    const { bytesIn, bytesOut } = this.#totals.counters;
     if (bytesIn + bytesOut !== this.#bytes) this.#tell();
   }
 

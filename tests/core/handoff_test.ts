@@ -10,7 +10,7 @@ import { takings } from "../support/taker.ts";
 test("take: from arrival to close, each step once and in order", async () => {
   const passed = gate();
   const steps: string[] = [];
-  const { takings: taken, story, arrive, records, of } = takings({
+  const { admission, story, arrive, records, of } = takings({
     verify: () => Boolean(steps.push("verify")),
     setup: (() => steps.push("setup")) as never,
     async take(session: Session<number>, fd: number) {
@@ -24,9 +24,9 @@ test("take: from arrival to close, each step once and in order", async () => {
   arrive(5);
   assert.deepEqual(steps, ["verify", "setup", "take 2"], "at once");
   assert.deepEqual(story, ["blocking 5", "take 5"]);
-  assert.equal(taken.live, 1);
+  assert.equal(admission.live, 1);
   passed.open();
-  await until("the end", () => taken.live === 0);
+  await until("the end", () => admission.live === 0);
   assert.deepEqual(steps, ["verify", "setup", "take 2", "finish"]);
   assert.deepEqual(story, ["blocking 5", "take 5", "close 5"]);
   assert.deepEqual(records.map(({ event, level }) => `${event} ${level}`), [
@@ -44,10 +44,10 @@ test("take: from arrival to close, each step once and in order", async () => {
 });
 
 test("take: a hook without a promise is enough, and so is one that returns nothing", () => {
-  const { takings: taken, story, arrive, of } = takings({ take() {} });
+  const { admission, story, arrive, of } = takings({ take() {} });
   arrive(3);
   assert.deepEqual(story, ["blocking 3", "close 3"]);
-  assert.equal(taken.live, 0);
+  assert.equal(admission.live, 0);
   assert.equal(of("close").length, 1);
 });
 
@@ -67,7 +67,7 @@ test("take: who is refused is closed, and named with the rule", () => {
 
 test("take: limits are those of the service, and places are given back", async () => {
   const ends: (() => void)[] = [];
-  const { takings: taken, story, arrive, of, service } = takings({
+  const { admission, story, arrive, of } = takings({
     take: () => new Promise<void>((resolve) => void ends.push(resolve)),
   }, { limits: { sessions: 2, perSource: 1 } });
   arrive(3, "192.0.2.1");
@@ -76,19 +76,19 @@ test("take: limits are those of the service, and places are given back", async (
   arrive(6, "192.0.2.3");
   assert.deepEqual(of("refuse").map(({ limit }) => limit), ["perSource", "sessions"]);
   assert.deepEqual(story.filter((each) => each.startsWith("close")), ["close 4", "close 6"]);
-  assert.equal(service.gate.live, 2);
+  assert.equal(admission.live, 2);
   for (const end of ends) end();
-  await until("the end", () => taken.live === 0);
-  assert.equal(service.gate.live, 0);
+  await until("the end", () => admission.live === 0);
+  assert.equal(admission.live, 0);
   arrive(7, "192.0.2.1");
   assert.equal(ends.length, 3);
   ends[2]!();
-  await until("the end", () => taken.live === 0);
+  await until("the end", () => admission.live === 0);
 });
 
 test("take: held ones wait, unread, and are served in order or refused after hold", async () => {
   const ends: (() => void)[] = [];
-  const { takings: taken, story, arrive, of } = takings({
+  const { admission, story, arrive, of } = takings({
     take: () => new Promise<void>((resolve) => void ends.push(resolve)),
   }, { concurrency: { strategy: "serial" }, limits: { hold: "40ms" } });
   arrive(3);
@@ -101,31 +101,31 @@ test("take: held ones wait, unread, and are served in order or refused after hol
   assert.equal(of("refuse")[0]!["limit"], "hold");
   assert.deepEqual(story, ["blocking 3", "close 3", "blocking 4", "close 5"]);
   ends[1]!();
-  await until("the end", () => taken.live === 0);
+  await until("the end", () => admission.live === 0);
   arrive(6);
   assert.equal(of("open").length, 3, "the turn was given back");
   ends[2]!();
-  await until("the end", () => taken.live === 0);
+  await until("the end", () => admission.live === 0);
 });
 
 test("take: with overflow hold who finds no room is parked until there is", async () => {
   const ends: (() => void)[] = [];
-  const { takings: taken, arrive, of } = takings({
+  const { admission, arrive, of } = takings({
     take: () => new Promise<void>((resolve) => void ends.push(resolve)),
   }, { limits: { sessions: 1, overflow: "hold" } });
   arrive(3);
   arrive(4);
-  assert.equal(taken.live, 2);
+  assert.equal(admission.live, 2);
   assert.equal(of("open").length, 1);
   ends[0]!();
   await until("the second", () => of("open").length === 2);
   ends[1]!();
-  await until("the end", () => taken.live === 0);
+  await until("the end", () => admission.live === 0);
 });
 
 test("take: lifetime tells the hook, which ends in its own time", async () => {
   let told = "";
-  const { takings: taken, story, arrive, of } = takings({
+  const { admission, story, arrive, of } = takings({
     take: ({ signal }) =>
       new Promise<{ signal: string }>((resolve) => {
         signal.addEventListener("abort", () => {
@@ -137,17 +137,17 @@ test("take: lifetime tells the hook, which ends in its own time", async () => {
   arrive(3);
   await until("the word", () => told === "lifetime");
   assert.deepEqual(story, ["blocking 3"], "it has the descriptor still");
-  await until("the end", () => taken.live === 0);
+  await until("the end", () => admission.live === 0);
   assert.equal(of("close")[0]!["reason"], "lifetime");
   assert.equal(of("close")[0]!["signal"], "SIGTERM");
 });
 
 test("take: a hook that fails ends its session, with or without an error hook", async () => {
-  const { takings: taken, arrive, of, story } = takings({
+  const { admission, arrive, of, story } = takings({
     take: () => Promise.reject(new PorticoError("EMFILE")),
   });
   arrive(3);
-  await until("the end", () => taken.live === 0);
+  await until("the end", () => admission.live === 0);
   assert.equal(of("error")[0]!["code"], "EMFILE");
   assert.equal(of("close")[0]!["reason"], "error");
   assert.deepEqual(story, ["blocking 3", "close 3"]);
@@ -162,7 +162,7 @@ test("take: a hook that fails ends its session, with or without an error hook", 
   });
   other.arrive(4);
   assert.deepEqual(seen, ["no state"]);
-  assert.equal(other.takings.live, 0);
+  assert.equal(other.admission.live, 0);
   assert.deepEqual(other.story, ["close 4"]);
   assert.equal(other.service.counters.errors, 1);
   assert.equal(other.of("error").length, 0);
@@ -191,35 +191,35 @@ test("take: the session itself has nothing to write to and nothing to read from"
   assert.equal(of("log")[0]!.session, 1);
 });
 
-test("take: a drain refuses who waits, then tells the others, and comes back", async () => {
-  const { takings: taken, arrive, of, story } = takings({
+test("take: a drain that is over refuses who waits, then tells the others", async () => {
+  const { admission, drain, arrive, of, story } = takings({
     take: ({ signal }) =>
       new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve())),
   }, { concurrency: { strategy: "serial" } });
   arrive(3);
   arrive(4);
-  await within("the drain", taken.drain(20));
-  assert.equal(taken.live, 0);
+  await within("the drain", drain(20));
+  assert.equal(admission.live, 0);
   assert.equal(of("refuse")[0]!["limit"], "drain");
   assert.equal(of("close")[0]!["reason"], "drain");
   arrive(5);
   assert.equal(of("refuse").length, 2);
   assert.deepEqual(story, ["blocking 3", "close 4", "close 3", "close 5"]);
-  taken.reopen();
+  admission.reopen();
   arrive(6);
   assert.equal(of("open").length, 2);
-  void taken.drain(0);
-  await until("the end", () => taken.live === 0);
+  void drain(0);
+  await until("the end", () => admission.live === 0);
 });
 
-test("take: who is to be kept through a drain is served in it", async () => {
+test("take: who waits when a drain begins is served in it", async () => {
   const ends: (() => void)[] = [];
-  const { takings: taken, arrive, of } = takings({
+  const { drain, arrive, of } = takings({
     take: () => new Promise<void>((resolve) => void ends.push(resolve)),
   }, { concurrency: { strategy: "serial" } });
   arrive(3);
   arrive(4);
-  const drained = taken.drain(5000, true);
+  const drained = drain(5000);
   ends[0]!();
   await until("the second", () => ends.length === 2);
   ends[1]!();
@@ -235,9 +235,9 @@ test("take: who ends while verify or setup is asked goes no further", async () =
     take: () => assert.fail("it has ended"),
   });
   first.arrive(3);
-  await first.takings.drain(0);
+  await first.drain(0);
   verify.open();
-  await until("the end", () => first.takings.live === 0);
+  await until("the end", () => first.admission.live === 0);
   assert.deepEqual(first.story, ["close 3"]);
   const setup = gate();
   let finished = 0;
@@ -247,7 +247,7 @@ test("take: who ends while verify or setup is asked goes no further", async () =
     finish: () => void finished++,
   });
   second.arrive(4);
-  const drained = second.takings.drain(0);
+  const drained = second.drain(0);
   await turns();
   setup.open();
   await within("the drain", drained);

@@ -1,0 +1,92 @@
+/**
+ * Decides who is served, and when: for every transport and every strategy, where the sockets are.
+ *
+ *     RULES (by address) → LIMITS → TURN
+ *
+ * `admit` answers at once, without work for anybody who is turned away, and without a promise for
+ * anybody who is let in. A worker, and what a plugin connects to itself, is never asked here.
+ */
+import { Count } from "../count.ts";
+import type { Access } from "../plan.ts";
+import type { Candidate, Refusal } from "./candidate.ts";
+import { Places, type Policy } from "./places.ts";
+import { AccessList } from "./rules.ts";
+import type { Ticket } from "./ticket.ts";
+
+/** What an admission is made of: the parts of a service's plan that it needs. */
+export type AdmissionPlan = Policy & { readonly access: Access };
+
+const CLOSED: Refusal = { limit: "drain" };
+
+/** The admission of one service. */
+export class Admission {
+  /** Shared with the service that this one has replaced. */
+  readonly places: Places;
+  /** How many of {@link live} wait for their place or their turn. The places count it. */
+  waiting = 0;
+  readonly #plan: AdmissionPlan;
+  readonly #rules: AccessList;
+  readonly #live: Count = new Count();
+  #closed = false;
+
+  /**
+   * @param defer as {@link Adapter.defer}.
+   * @param before of the service that this one replaces. Its limits hold until {@link activate}.
+   */
+  constructor(plan: AdmissionPlan, defer: (callback: () => void) => void, before?: Admission) {
+    this.#plan = plan;
+    this.#rules = new AccessList(plan.access);
+    this.places = before?.places ?? new Places(plan, defer);
+  }
+
+  /** The limits of this service hold from here on, for those too who came to the one before it. */
+  activate(): void {
+    this.places.policy = this.#plan;
+  }
+
+  /** How many wait or are served. */
+  get live(): number {
+    return this.#live.value;
+  }
+
+  /**
+   * A ticket, which may have to wait ({@link Ticket.granted}; then the candidate is told), or why not.
+   * A ticket has to be released when its session is over.
+   */
+  admit(candidate: Candidate): Ticket | Refusal {
+    if (this.#closed) return CLOSED;
+    if (!this.#rules.empty) {
+      const rule = this.#rules.refuses(candidate.remote.host);
+      if (rule !== undefined) return { rule };
+    }
+    const answer = this.places.enter(this, candidate);
+    if ("stage" in answer) this.#live.up();
+    return answer;
+  }
+
+  /** A ticket is over. For {@link Places} alone. */
+  left(): void {
+    this.#live.down();
+  }
+
+  /** Newcomers are refused; who is in, or waits, stays. */
+  close(): void {
+    this.#closed = true;
+  }
+
+  /** Lets newcomers in again; whoever waits in {@link empty} need not wait any more. */
+  reopen(): void {
+    this.#closed = false;
+    this.#live.recall();
+  }
+
+  /** Refuses who waits, with limit `drain`. */
+  refuseWaiting(): void {
+    this.places.refuse(this, CLOSED);
+  }
+
+  /** As {@link Count.empty}, of those that wait or are served. */
+  empty(limit: number): Promise<boolean> {
+    return this.#live.empty(limit);
+  }
+}

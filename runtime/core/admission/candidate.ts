@@ -1,0 +1,37 @@
+import type { Address } from "../endpoint.ts";
+
+/**
+ * Why somebody is cut who is in already: the service ends, or `limits.lifetime` has struck. Somebody
+ * of whom `verify` has not decided yet is refused for it.
+ */
+export type CutReason = "drain" | "lifetime";
+
+/** The limit that was reached, or what has struck, as the `refuse` record names it. */
+export type LimitName =
+  | "sessions"
+  | "perSource"
+  | "rate"
+  /** It has waited too long, or too much waits already. */
+  | "hold"
+  | CutReason
+  /** No worker can be had. */
+  | "workers";
+
+/** Why somebody is turned away. */
+export type Refusal =
+  /** The rule of `access`, or `verify`. */
+  | { readonly rule: string }
+  | { readonly limit: LimitName };
+
+/** Who asks to be served. */
+export interface Candidate {
+  readonly kind: "stream" | "datagram" | "http";
+  /** Looked at only where a rule or a limit is about addresses: to make it may cost a system call. */
+  readonly remote: Address;
+  /** Bytes of memory that it takes while it waits, about. */
+  readonly weight: number;
+  /** Its turn has come, after it had to wait. */
+  admitted(): void;
+  /** It has waited in vain. */
+  refused(why: Refusal): void;
+}

@@ -1,0 +1,260 @@
+/**
+ * The places and turns of one service, and who waits for them. A service that is reloaded shares them
+ * with the one that it replaces, so that limits hold over the sessions of both.
+ */
+import type { Concurrency, Limits } from "../plan.ts";
+import type { Admission } from "./admission.ts";
+import type { Candidate, LimitName, Refusal } from "./candidate.ts";
+import { type Waiter, WaitQueue } from "./queue.ts";
+import { Rate } from "./rate.ts";
+import { STAGE, Ticket } from "./ticket.ts";
+
+/** Memory of those that wait, in bytes as {@link Candidate.weight} says them; beyond it newcomers are refused. */
+const WEIGHT_MAX = 32 * 1024 * 1024;
+/** So many are let in one after the other; then whatever else happens has its turn. */
+const BATCH = 64;
+/** The longest delay of a timer, in ms. */
+const TIMER_MAX = 2 ** 31 - 1;
+
+/** What is limited. */
+export interface Policy {
+  readonly limits: Pick<Limits, "sessions" | "perSource" | "rate" | "hold" | "overflow">;
+  readonly concurrency: Pick<Concurrency, "max">;
+}
+
+const REFUSALS = Object.fromEntries(
+  (["sessions", "perSource", "rate", "hold"] as const).map((limit) => [limit, { limit }]),
+) as Record<LimitName, Refusal>;
+
+export class Places {
+  #policy: Policy;
+  readonly #defer: (callback: () => void) => void;
+  /** Places and turns that are taken. */
+  #taken = 0;
+  #turns = 0;
+  readonly #sources: Map<string, number> = new Map();
+  readonly #rate: Rate = new Rate();
+  /** Have no place yet; have a place, and not their turn. */
+  readonly #placeless: WaitQueue = new WaitQueue();
+  readonly #turnless: WaitQueue = new WaitQueue();
+  #weight = 0;
+  #admitting = false;
+  #deferred = false;
+  #timer: ReturnType<typeof setTimeout> | undefined = undefined;
+
+  /** @param defer runs a callback after everything else of this round of the event loop. */
+  constructor(policy: Policy, defer: (callback: () => void) => void) {
+    this.#policy = policy;
+    this.#defer = defer;
+  }
+
+  /** From here on this is what is limited. Who is in stays in. */
+  set policy(policy: Policy) {
+    this.#policy = policy;
+    this.#rest();
+    this.#watch();
+    this.#admit();
+  }
+
+  /**
+   * A place and a turn, at once or later; or the limit that forbids it. Sources are counted while
+   * `perSource` limits anything: a reload that sets it first does not know whence those are who are in.
+   */
+  enter(admission: Admission, candidate: Candidate): Ticket | Refusal {
+    const { limits, concurrency } = this.#policy;
+    const source = limits.perSource === Infinity ? "" : candidate.remote.host;
+    const obstacle = this.#obstacle(source);
+    if (obstacle === undefined) {
+      const turn = this.#turns < concurrency.max && this.#turnless.first === undefined;
+      if (!turn && this.#weight + candidate.weight > WEIGHT_MAX) return REFUSALS.hold;
+      const ticket = new Ticket(admission, source);
+      this.#takePlace(source);
+      if (turn) this.#takeTurn(ticket);
+      else this.#wait(ticket, candidate, STAGE.turn);
+      return ticket;
+    }
+    // A rate is not waited for, nor does a datagram wait for a place.
+    const waits = obstacle !== "rate" && limits.overflow === "hold" &&
+      candidate.kind !== "datagram";
+    if (!waits) return REFUSALS[obstacle];
+    if (this.#weight + candidate.weight > WEIGHT_MAX) return REFUSALS.hold;
+    const ticket = new Ticket(admission, source);
+    this.#wait(ticket, candidate, STAGE.place);
+    return ticket;
+  }
+
+  /** A turn is free: whoever has waited longest has it. */
+  returnTurn(): void {
+    this.#turns--;
+    this.#admit();
+  }
+
+  /** A ticket is over, which had come to `stage`. */
+  release(ticket: Ticket, stage: number): void {
+    if (ticket.waiter !== undefined) this.#leaveQueue(ticket.waiter);
+    if (stage === STAGE.served) this.#turns--;
+    if (stage !== STAGE.place) this.#returnPlace(ticket.source);
+    ticket.admission.left();
+    this.#admit();
+  }
+
+  /** Refuses who waits for a place or a turn of this admission. */
+  refuse(admission: Admission, why: Refusal): void {
+    const found: Waiter[] = [];
+    for (const queue of [this.#placeless, this.#turnless]) {
+      for (let waiter = queue.first; waiter !== undefined; waiter = waiter.next) {
+        if (waiter.ticket.admission === admission) found.push(waiter);
+      }
+    }
+    // Some may have left because others were refused.
+    for (const waiter of found) if (waiter.queue !== undefined) this.#refuse(waiter, why);
+  }
+
+  /** What forbids another place now. */
+  #obstacle(source: string): LimitName | undefined {
+    const { sessions, perSource, rate } = this.#policy.limits;
+    if (this.#taken >= sessions) return "sessions";
+    if (source !== "" && (this.#sources.get(source) ?? 0) >= perSource) return "perSource";
+    return rate.count === Infinity || this.#rate.allows(rate, performance.now())
+      ? undefined
+      : "rate";
+  }
+
+  #takePlace(source: string): void {
+    this.#taken++;
+    if (source !== "") this.#sources.set(source, (this.#sources.get(source) ?? 0) + 1);
+    this.#rate.take();
+  }
+
+  #returnPlace(source: string): void {
+    this.#taken--;
+    if (source === "") return;
+    const count = this.#sources.get(source)! - 1;
+    if (count === 0) this.#sources.delete(source);
+    else this.#sources.set(source, count);
+  }
+
+  #takeTurn(ticket: Ticket): void {
+    ticket.stage = STAGE.served;
+    this.#turns++;
+  }
+
+  // Who waits.
+
+  #wait(ticket: Ticket, candidate: Candidate, stage: number): void {
+    const waiter: Waiter = {
+      ticket,
+      candidate,
+      since: performance.now(),
+      queue: undefined,
+      previous: undefined,
+      next: undefined,
+    };
+    ticket.stage = stage;
+    ticket.waiter = waiter;
+    this.#weight += candidate.weight;
+    ticket.admission.waiting++;
+    (stage === STAGE.place ? this.#placeless : this.#turnless).add(waiter);
+    this.#watch();
+  }
+
+  /** It does not wait any more. */
+  #leaveQueue(waiter: Waiter): void {
+    waiter.queue!.remove(waiter);
+    waiter.ticket.waiter = undefined;
+    waiter.ticket.admission.waiting--;
+    this.#weight -= waiter.candidate.weight;
+    if (this.#turnless.length + this.#placeless.length === 0) this.#rest();
+  }
+
+  #refuse(waiter: Waiter, why: Refusal): void {
+    waiter.ticket.release();
+    waiter.candidate.refused(why);
+  }
+
+  /** Lets in who can come. Whoever gives back from inside of that is seen by the loop, not by a call of its own. */
+  #admit(): void {
+    if (this.#admitting || this.#deferred) return;
+    this.#admitting = true;
+    try {
+      for (let count = 0; count < BATCH; count++) if (!this.#admitOne()) return;
+    } finally {
+      this.#admitting = false;
+    }
+    this.#deferred = true;
+    this.#defer(() => {
+      this.#deferred = false;
+      this.#admit();
+    });
+  }
+
+  #admitOne(): boolean {
+    const waiter = this.#turnless.first;
+    if (waiter !== undefined && this.#turns < this.#policy.concurrency.max) {
+      if (this.#isLate(waiter, performance.now())) this.#refuse(waiter, REFUSALS.hold);
+      else this.#grant(waiter);
+      return true;
+    }
+    const next = this.#placeless.first === undefined ? undefined : this.#fitting();
+    if (next === undefined) return false;
+    this.#takePlace(next.ticket.source);
+    if (this.#turns < this.#policy.concurrency.max) this.#grant(next);
+    else {
+      next.ticket.stage = STAGE.turn;
+      this.#placeless.remove(next);
+      this.#turnless.add(next);
+    }
+    return true;
+  }
+
+  #grant(waiter: Waiter): void {
+    this.#leaveQueue(waiter);
+    this.#takeTurn(waiter.ticket);
+    waiter.candidate.admitted();
+  }
+
+  /** The first that there is a place for: another one from the same address may have to go on waiting. */
+  #fitting(): Waiter | undefined {
+    if (this.#taken >= this.#policy.limits.sessions) return undefined;
+    for (let waiter = this.#placeless.first; waiter !== undefined; waiter = waiter.next) {
+      const obstacle = this.#obstacle(waiter.ticket.source);
+      if (obstacle === undefined) return waiter;
+      if (obstacle !== "perSource") return undefined;
+    }
+    return undefined;
+  }
+
+  // The one deadline of those that wait.
+
+  #isLate({ since }: Waiter, now: number): boolean {
+    return now - since >= this.#policy.limits.hold;
+  }
+
+  #watch(): void {
+    const { hold } = this.#policy.limits;
+    if (this.#timer !== undefined) return;
+    const since = Math.min(
+      this.#turnless.first?.since ?? Infinity,
+      this.#placeless.first?.since ?? Infinity,
+    );
+    const left = since + hold - performance.now();
+    if (left > TIMER_MAX) return;
+    this.#timer = setTimeout(() => this.#look(), Math.max(1, Math.ceil(left)));
+  }
+
+  #rest(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #look(): void {
+    this.#timer = undefined;
+    const now = performance.now();
+    for (const queue of [this.#turnless, this.#placeless]) {
+      while (queue.first !== undefined && this.#isLate(queue.first, now)) {
+        this.#refuse(queue.first, REFUSALS.hold);
+      }
+    }
+    this.#watch();
+  }
+}

@@ -1,0 +1,67 @@
+/** What a service has done since its start: it outlives reloads, and is what `ctl status` and metrics read. */
+import { newStatistics, type Statistics } from "./statistics.ts";
+
+/** Numbers that only grow. */
+export interface Counters {
+  /** Sessions that came as far as setup. */
+  served: number;
+  refused: number;
+  /** Errors of any side. */
+  errors: number;
+  /**
+   * Bytes of datagrams at once; of streams when they have ended, and with {@link Totals.settle}: whenever somebody
+   * asks for the status, of workers every few seconds, and ten times a second where metrics are wanted.
+   */
+  bytesIn: number;
+  bytesOut: number;
+  datagramsIn: number;
+  datagramsOut: number;
+}
+
+/** Nothing counted yet. */
+export function newCounters(): Counters {
+  return {
+    served: 0,
+    refused: 0,
+    errors: 0,
+    bytesIn: 0,
+    bytesOut: 0,
+    datagramsIn: 0,
+    datagramsOut: 0,
+  };
+}
+
+const NAMES = Object.keys(newCounters()) as (keyof Counters)[];
+
+/** What counters have grown by since `before`. */
+export function growthOf(now: Counters, before: Counters): Counters {
+  const growth = newCounters();
+  for (const name of NAMES) growth[name] = now[name] - before[name];
+  return growth;
+}
+
+/** Adds what counters have grown by. */
+export function addCounters(total: Counters, growth: Counters): void {
+  for (const name of NAMES) total[name] += growth[name];
+}
+
+/** Has live sessions whose bytes are not all in the counters yet. */
+export interface Meter {
+  /** Adds them to the counters. */
+  settle(counters: Counters): void;
+}
+
+/** The counters and statistics of one service; whoever replaces it at a reload counts on in the same object. */
+export class Totals {
+  readonly counters: Counters = newCounters();
+  readonly statistics: Statistics = newStatistics();
+  /** All that have served here, and are not done. */
+  readonly meters: Set<Meter> = new Set();
+  /** Workers that died and were replaced. */
+  restarts = 0;
+
+  /** Brings the counters up to date: with what has gone through the sessions that are open. */
+  settle(): void {
+    for (const meter of this.meters) meter.settle(this.counters);
+  }
+}

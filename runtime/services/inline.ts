@@ -1,0 +1,98 @@
+/** `serial` and `async`: the sessions of a service are served in this thread, where its sockets are. */
+import type { BindableEndpoint, DatagramSocket, Listener } from "../core/contract.ts";
+import type { Origin } from "../core/descriptors.ts";
+import type { Address } from "../core/endpoint.ts";
+import { PorticoError } from "../core/errors.ts";
+import type { HttpListener } from "../core/exchange.ts";
+import { HttpPipeline } from "../core/http/pipeline.ts";
+import type { ListenPlan } from "../core/plan.ts";
+import type { Executor, ExecutorInput } from "./contract.ts";
+import { adopting, knowing } from "./credentials.ts";
+import { ServiceInstance } from "./instance.ts";
+import { checkKind } from "./kind.ts";
+
+/** Starts the plugin here. @throws PorticoError, with nothing left behind. */
+export async function startInline(input: ExecutorInput): Promise<Executor> {
+  return new InlineExecutor(input, await ServiceInstance.start(input));
+}
+
+class InlineExecutor implements Executor {
+  readonly workers = [];
+  readonly #input: ExecutorInput;
+  readonly #instance: ServiceInstance;
+  readonly #requests: HttpPipeline;
+
+  constructor(input: ExecutorInput, instance: ServiceInstance) {
+    this.#input = input;
+    this.#instance = instance;
+    this.#requests = new HttpPipeline(instance.service, input.admission);
+  }
+
+  async listen(endpoint: BindableEndpoint, { options, text }: ListenPlan): Promise<Listener> {
+    const { ready, host } = this.#input;
+    checkKind(ready.plugin, "stream", text);
+    const { handoffs, streams } = this.#instance;
+    const { adapter } = host;
+    const asks = endpoint.transport === "unix" && ready.log.asksUser &&
+      adapter.features.descriptors === true;
+    if (handoffs === undefined && !asks) {
+      return await adapter.listen(endpoint, streams.table, options);
+    }
+    const descriptors = await adapter.descriptors();
+    const table = handoffs?.table ?? adopting(descriptors, streams.table);
+    return await descriptors.admit(endpoint, asks ? knowing(descriptors, table) : table, options);
+  }
+
+  bind(endpoint: BindableEndpoint, { options, text }: ListenPlan): Promise<DatagramSocket> {
+    const { ready, host } = this.#input;
+    checkKind(ready.plugin, "datagram", text);
+    return host.adapter.bind(endpoint, this.#instance.datagrams.table, options);
+  }
+
+  serve(endpoint: BindableEndpoint, { options, text }: ListenPlan): Promise<HttpListener> {
+    const { ready, host } = this.#input;
+    checkKind(ready.plugin, "http", text);
+    if (this.#instance.service.hooks.fetch === undefined) {
+      const { name } = ready.plugin;
+      const why = `${text}: the start of plugin ${JSON.stringify(name)} returned no hook fetch`;
+      return Promise.reject(new PorticoError("PLUGIN_INVALID", why));
+    }
+    return host.adapter.serve(endpoint, this.#requests.table, options);
+  }
+
+  async adopt(fd: number, origin: Origin): Promise<void> {
+    const { ready, host } = this.#input;
+    checkKind(ready.plugin, "stream", String(origin.local));
+    const { handoffs, streams } = this.#instance;
+    if (handoffs !== undefined) return handoffs.table.arrive(fd, origin);
+    await (await host.adapter.descriptors()).adopt(fd, origin, streams.table, undefined);
+  }
+
+  opened(_addresses: readonly Address[]): void {}
+
+  settle(): void {
+    this.#input.totals.settle();
+  }
+
+  /** The supervisor's event loop is its own. */
+  measure(): void {}
+
+  drainBegins(): void {
+    this.#requests.endEvents();
+  }
+
+  async cut(): Promise<void> {
+    await Promise.all([this.#instance.cut(), this.#requests.cut("drain")]);
+  }
+
+  /** It does not fail: what a plugin throws ends its session only. */
+  revive(): void {}
+
+  hurry(): void {
+    this.#instance.hurry();
+  }
+
+  end(): Promise<void> {
+    return this.#instance.end();
+  }
+}

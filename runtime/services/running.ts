@@ -1,0 +1,270 @@
+/**
+ * A service that runs, whatever serves its sessions. Its states, and what leads from one to another:
+ *
+ *     starting ──► running ◄──resume── suspended ◄────────┐
+ *                    │  └──suspend──────► ▲               │ when its sessions are over
+ *                    ├──drain──► draining ┴───────────────┘      (resume ends a drain: running)
+ *                    ├──the workers come to nothing──► failed ──resume──► running
+ *                    └──stop, from any of them──► stopping ──► stopped
+ *
+ * Changes are made one after the other, in the order in which they were asked for; only a drain's
+ * waiting is nobody's turn, so that `resume` and `stop` can end it. What a service is already, it
+ * becomes without doing anything. While it stops, only `stop` is possible: it shortens the wait.
+ */
+import { Admission } from "../core/admission/admission.ts";
+import type { Inherited } from "../core/descriptors.ts";
+import type { Address } from "../core/endpoint.ts";
+import { PorticoError } from "../core/errors.ts";
+import { Totals } from "../core/totals.ts";
+import type {
+  Executor,
+  ExecutorInput,
+  Host,
+  ReadyService,
+  StartExecutor,
+  Takeover,
+} from "./contract.ts";
+import { Sockets } from "./sockets.ts";
+import type { ServiceStatus } from "./status.ts";
+
+/** See the head of this file. */
+export type ServiceState = ServiceStatus["state"] | "starting" | "stopping";
+
+/** How long HTTP peers that have connected may take to ask, and be answered, when a successor goes on, in ms. */
+const LAST_REQUESTS = 1500;
+
+export class RunningService {
+  /** What a successor counts on with. */
+  readonly admission: Admission;
+  readonly totals: Totals;
+  readonly #ready: ReadyService;
+  readonly #sockets: Sockets;
+  readonly #executor: Executor;
+  #state: ServiceState = "starting";
+  #stopped: Promise<void> | undefined = undefined;
+  /** The change that was asked for last. */
+  #last: Promise<unknown> = Promise.resolve();
+  /** The drain that is under way. */
+  #drain: AbortController | undefined = undefined;
+
+  private constructor(
+    { ready, host, admission, totals }: ExecutorInput,
+    executor: Executor,
+  ) {
+    const { plan, log } = ready;
+    this.admission = admission;
+    this.totals = totals;
+    this.#ready = ready;
+    this.#executor = executor;
+    this.#sockets = new Sockets(host, executor, (address) => {
+      log.emit("info", "listening", { service: plan.name, endpoint: String(address) });
+    });
+  }
+
+  /**
+   * Starts the plugin and opens the endpoints; all or nothing.
+   *
+   * @throws PorticoError when the plugin does not start, or an endpoint cannot be opened.
+   */
+  static async start(
+    ready: ReadyService,
+    host: Host,
+    takeover: Takeover,
+    startExecutor: StartExecutor,
+  ): Promise<RunningService> {
+    const { adapter } = host;
+    const { plan } = ready;
+    let service: RunningService | undefined;
+    const input: ExecutorInput = {
+      ready,
+      host,
+      admission: new Admission(plan, (later) => adapter.defer(later), takeover.admission),
+      totals: takeover.totals ?? new Totals(),
+      failed: (reason) => {
+        if (service !== undefined) void service.#fail(reason);
+      },
+    };
+    service = new RunningService(input, await startExecutor(input));
+    try {
+      for (const listen of plan.listen) await service.#sockets.open(listen, takeover);
+      service.#executor.opened(service.addresses);
+    } catch (error) {
+      await service.stop(0);
+      throw error;
+    }
+    service.#become("running");
+    return service;
+  }
+
+  /** What is really bound, in the order of the manifest. */
+  get addresses(): readonly Address[] {
+    return this.#sockets.addresses;
+  }
+
+  status(): ServiceStatus {
+    const { plan } = this.#ready;
+    this.#executor.settle();
+    return {
+      service: plan.name,
+      state: this.#shownState(),
+      strategy: plan.concurrency.strategy,
+      endpoints: this.addresses.map(String),
+      workers: this.#executor.workers,
+      live: this.admission.live,
+      held: this.admission.waiting,
+      restarts: this.totals.restarts,
+      ...this.totals.counters,
+      tally: this.totals.statistics,
+    };
+  }
+
+  #shownState(): ServiceStatus["state"] {
+    if (this.#state === "starting") return "running";
+    return this.#state === "stopping" ? "draining" : this.#state;
+  }
+
+  /** See {@link Executor.measure}. */
+  measure(): void {
+    this.#executor.measure();
+  }
+
+  /** Duplicates of its sockets, by the text of their endpoint; whoever asks has to close them. */
+  duplicates(): Promise<Map<string, Inherited[]>> {
+    return this.#inTurn(() => this.#sockets.duplicates());
+  }
+
+  /**
+   * Nobody goes on with these endpoints, by their texts: their listeners are closed for good now,
+   * datagram sockets by {@link stop}, whatever it keeps.
+   */
+  abandon(texts: readonly string[]): Promise<void> {
+    return this.#inTurn(() => this.#sockets.abandon(texts));
+  }
+
+  /** A successor accepts from here on, and we do no more; {@link stop} follows, which keeps the sockets. */
+  yieldSockets(): Promise<void> {
+    return this.#inTurn(() => this.#sockets.shut(true));
+  }
+
+  /** Accepts no more; newcomers wait in the kernel's queues. Sessions go on. */
+  suspend(): Promise<void> {
+    return this.#inTurn(async () => {
+      await this.#sockets.suspend();
+      if (this.#state === "running") this.#become("suspended");
+    });
+  }
+
+  /** Accepts again. A drain that is under way is over, and leaves the sessions alone. */
+  resume(): Promise<void> {
+    this.#endDrain();
+    return this.#inTurn(async () => {
+      // One that was asked for before this, and had to wait for its turn.
+      this.#endDrain();
+      this.#executor.revive();
+      await this.#sockets.resume();
+      this.#become("running");
+    });
+  }
+
+  /** {@link suspend}, then waits up to `limit` ms for the sessions to end, and ends the rest. */
+  async drain(limit: number): Promise<void> {
+    const { drain, over } = await this.#inTurn(async () => {
+      await this.#sockets.suspend();
+      if (this.#stopped !== undefined) return { over: this.#stopped.then(() => true) };
+      if (this.#state !== "failed") this.#become("draining");
+      this.#drain ??= new AbortController();
+      return { drain: this.#drain, over: this.#wait(limit) };
+    });
+    const ended = await over;
+    if (drain === undefined || drain.signal.aborted) return;
+    if (!ended) {
+      this.admission.refuseWaiting();
+      await this.#executor.cut();
+    }
+    if (drain.signal.aborted) return;
+    this.#sockets.abortRequests();
+    this.#drain = undefined;
+    if (this.#state === "draining") this.#become("suspended");
+  }
+
+  /** Whoever drains need not go on. */
+  #endDrain(): void {
+    this.#drain?.abort();
+    this.#drain = undefined;
+    this.admission.reopen();
+  }
+
+  /**
+   * Lets the sessions end, for up to `limit` ms. @returns whether they have.
+   *
+   * @param keep a successor goes on with the sockets: who had connected before it is served.
+   */
+  #wait(limitMs: number, keep = false): Promise<boolean> {
+    const { plan, log } = this.#ready;
+    const { live } = this.admission;
+    if (live > 0) log.emit("info", "drain", { service: plan.name, live, limitMs });
+    if (!keep) this.admission.close();
+    this.#executor.drainBegins();
+    return this.admission.empty(limitMs);
+  }
+
+  /** The workers come to nothing: newcomers wait in the kernel's queues until somebody resumes it. */
+  #fail(reason: string): Promise<void> {
+    const { plan, log } = this.#ready;
+    this.#become("failed");
+    log.emit("error", "suspend", { service: plan.name, reason });
+    return this.#inTurn(() => this.#sockets.suspend()).catch(() => {
+      // It stops.
+    });
+  }
+
+  /**
+   * Stops accepting, waits up to `limit` ms for the sessions to end, ends the rest, then runs the
+   * plugin's `stop`. A second call shortens the wait. Never rejects.
+   *
+   * @param keep somebody else goes on with the sockets: their files stay.
+   */
+  stop(limit: number, keep = false): Promise<void> {
+    if (this.#stopped === undefined) this.#stopped = this.#stop(limit, keep);
+    else {
+      void this.admission.empty(limit);
+      this.#executor.hurry();
+    }
+    return this.#stopped;
+  }
+
+  async #stop(limit: number, keep: boolean): Promise<void> {
+    this.#state = "stopping";
+    this.#endDrain();
+    await this.#last;
+    await this.#sockets.shut(keep);
+    let over = await this.#wait(limit, keep);
+    if (keep && limit > 0) {
+      // Some have only connected by now.
+      await this.#sockets.settled(LAST_REQUESTS);
+      over = await this.admission.empty(over ? limit : 0);
+    }
+    if (!over) this.admission.refuseWaiting();
+    await this.#executor.cut();
+    await this.#sockets.close(keep);
+    await this.#executor.end();
+    this.#state = "stopped";
+  }
+
+  /** What it is from here on; a service that stops becomes nothing else. */
+  #become(state: ServiceState): void {
+    if (this.#stopped === undefined) this.#state = state;
+  }
+
+  /** One change at a time. @throws PorticoError NOT_SUPPORTED when it stops, or has. */
+  #inTurn<Result>(change: () => Promise<Result>): Promise<Result> {
+    if (this.#stopped !== undefined) {
+      const { name } = this.#ready.plan;
+      const text = `the service ${JSON.stringify(name)} is stopping`;
+      return Promise.reject(new PorticoError("NOT_SUPPORTED", text));
+    }
+    const result = this.#last.then(change);
+    this.#last = result.catch(() => {});
+    return result;
+  }
+}

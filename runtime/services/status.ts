@@ -1,0 +1,33 @@
+/** What can be told of a service that runs. */
+import type { StrategyName } from "../core/plan.ts";
+import type { Statistics } from "../core/statistics.ts";
+import type { Counters } from "../core/totals.ts";
+
+/** One worker of a service. */
+export interface WorkerStatus {
+  /** Of the worker's process; of threads the supervisor's own. */
+  readonly pid: number;
+  readonly state: "starting" | "ready" | "draining";
+  /** Sessions that it serves now, and has served. */
+  readonly live: number;
+  readonly served: number;
+  /** Seconds since it was started. */
+  readonly uptime: number;
+}
+
+/** One service, as sums over all its workers. */
+export interface ServiceStatus extends Readonly<Counters> {
+  readonly service: string;
+  readonly state: "running" | "suspended" | "draining" | "stopped" | "failed";
+  readonly strategy: StrategyName;
+  /** What is really bound. */
+  readonly endpoints: readonly string[];
+  readonly workers: readonly WorkerStatus[];
+  /** Sessions that wait or are served now; those of them that wait for their turn, or for room. */
+  readonly live: number;
+  readonly held: number;
+  /** Workers that died and were replaced. */
+  readonly restarts: number;
+  /** Why sessions were refused and have ended, which errors there were, how long sessions took. */
+  readonly tally: Statistics;
+}

@@ -1,0 +1,126 @@
+/** `threads`, `processes`, `spawn`: the sockets of a service are here, its sessions are served by workers. */
+import { lstatSync } from "node:fs";
+import type { BindableEndpoint, DatagramSocket, Listener } from "../core/contract.ts";
+import type { Descriptors, Origin } from "../core/descriptors.ts";
+import type { Address } from "../core/endpoint.ts";
+import { PorticoError } from "../core/errors.ts";
+import type { ListenPlan } from "../core/plan.ts";
+import { Service } from "../core/service.ts";
+import type { Executor, ExecutorInput, StartExecutor } from "../services/contract.ts";
+import { checkKind } from "../services/kind.ts";
+import type { WorkerStatus } from "../services/status.ts";
+import { Dispatcher } from "./dispatcher.ts";
+import type { WorkerUse } from "./launch.ts";
+import type { OwnedFile } from "./messages.ts";
+import { WorkerPool } from "./pool.ts";
+
+/** Makes the start of an executor whose workers are used in this way. */
+export function startPool(use: WorkerUse): StartExecutor {
+  return async (input) => {
+    const { ready, host, admission, totals, failed } = input;
+    const { plan, log } = ready;
+    const { gather, nextId, adapter } = host;
+    const { lends } = adapter.features;
+    const descriptors = await adapter.descriptors();
+    const service = new Service({ plan, hooks: {}, log, gather, lends, nextId, totals });
+    const pool = new WorkerPool({ ready, host, descriptors, use, failed });
+    const dispatcher = new Dispatcher(
+      service,
+      admission,
+      descriptors,
+      (session) => pool.dispatch(session),
+    );
+    await pool.start(dispatcher);
+    return new PoolExecutor(input, descriptors, pool, dispatcher);
+  };
+}
+
+class PoolExecutor implements Executor {
+  readonly #input: ExecutorInput;
+  readonly #descriptors: Descriptors;
+  readonly #pool: WorkerPool;
+  readonly #dispatcher: Dispatcher;
+  /** Duplicates of the datagram sockets, for workers to answer from; by the index that sockets carry. */
+  readonly #datagrams: { readonly fd: number; readonly address: Address }[] = [];
+
+  constructor(
+    input: ExecutorInput,
+    descriptors: Descriptors,
+    pool: WorkerPool,
+    dispatcher: Dispatcher,
+  ) {
+    this.#input = input;
+    this.#descriptors = descriptors;
+    this.#pool = pool;
+    this.#dispatcher = dispatcher;
+  }
+
+  get workers(): readonly WorkerStatus[] {
+    return this.#pool.status();
+  }
+
+  listen(endpoint: BindableEndpoint, { options, text }: ListenPlan): Promise<Listener> {
+    checkKind(this.#input.ready.plugin, "stream", text);
+    return this.#descriptors.admit(endpoint, this.#dispatcher.streams, options);
+  }
+
+  async bind(endpoint: BindableEndpoint, { options, text }: ListenPlan): Promise<DatagramSocket> {
+    const { ready, host } = this.#input;
+    checkKind(ready.plugin, "datagram", text);
+    const socket = await host.adapter.bind(endpoint, this.#dispatcher.datagrams, options);
+    const { address } = socket;
+    // One that is opened again, after a suspension, is the same for the workers.
+    const index = this.#datagrams.findIndex((known) => String(known.address) === String(address));
+    socket.data = index >= 0 ? index : this.#datagrams.length;
+    if (index < 0) this.#datagrams.push({ fd: await socket.duplicate(), address });
+    return socket;
+  }
+
+  /** Strategies with workers have refused it before: {@link Strategy.check}. */
+  serve(_endpoint: BindableEndpoint, { text }: ListenPlan): Promise<never> {
+    return Promise.reject(new PorticoError("NOT_SUPPORTED", text));
+  }
+
+  adopt(fd: number, origin: Origin): Promise<void> {
+    this.#dispatcher.streams.arrive(fd, origin);
+    return Promise.resolve();
+  }
+
+  opened(addresses: readonly Address[]): void {
+    const files = addresses.flatMap(({ path }) => fileOf(path));
+    this.#pool.open({ datagrams: this.#datagrams, files });
+  }
+
+  /** Workers tell by themselves. */
+  settle(): void {}
+
+  measure(): void {
+    this.#pool.measure();
+  }
+
+  drainBegins(): void {}
+
+  cut(): Promise<void> {
+    return this.#pool.cut();
+  }
+
+  revive(): void {
+    this.#pool.revive();
+  }
+
+  hurry(): void {
+    this.#pool.hurry();
+  }
+
+  async end(): Promise<void> {
+    await this.#pool.stop();
+    for (const { fd } of this.#datagrams.splice(0)) this.#descriptors.close(fd);
+  }
+}
+
+/** A socket file as it is now: whoever removes it later must not remove another one of its name. */
+function fileOf(path: string): OwnedFile[] {
+  if (path === "" || path.startsWith("@")) return [];
+  const stat = lstatSync(path, { throwIfNoEntry: false });
+  return stat === undefined ? [] : [{ path, dev: stat.dev, ino: stat.ino }];
+}
