@@ -23,12 +23,20 @@ async function row(
 ): Promise<Result | Failure> {
   try {
     const rounds = await MEASURES[of.kind](runtime, of, settings, client);
-    const target = settings.self ? undefined : of.target(runtime.name);
+    const target = settings.self || settings.against !== undefined
+      ? undefined
+      : of.target(runtime.name);
     return conclude(runtime.name, of, rounds, target);
   } catch (error) {
     const { name, title } = of;
     return { runtime: runtime.name, name, title, error: String(error) };
   }
+}
+
+/** What stands in the columns, the first of which are called "bare". */
+function titleOf({ self, against }: Settings): string {
+  if (self) return "the same again";
+  return against === undefined ? "Portico" : "this checkout";
 }
 
 async function measure({ runtimes, cases, settings, json }: Options): Promise<void> {
@@ -43,7 +51,7 @@ async function measure({ runtimes, cases, settings, json }: Options): Promise<vo
       say(brief(made));
     }
   }
-  process.stdout.write(markdown(where, rows, settings.self ? "bare again" : "Portico"));
+  process.stdout.write(markdown(where, rows, titleOf(settings)));
   if (json !== undefined) {
     writeFileSync(json, `${JSON.stringify({ machine: where, settings, rows }, null, 2)}\n`);
   }

@@ -45,7 +45,7 @@ export async function memory(
 ): Promise<Round[]> {
   const rounds: Round[] = [];
   for (let i = 0; i < settings.memories; i++) {
-    await Pair.with(runtime, of, settings.self, { collect: true }, client, async (pair) => {
+    await Pair.with(runtime, of, settings, { collect: true }, client, async (pair) => {
       const samples: Partial<Record<Side, Sample>> = {};
       for (const side of order(i)) samples[side] = await weigh(pair, side, of);
       rounds.push({ bare: samples.bare!, portico: samples.portico! });

@@ -1,4 +1,5 @@
 /** The command line. */
+import { resolve } from "node:path";
 import process from "node:process";
 import { type Case, CASES, type RuntimeName, RUNTIMES } from "./cases.ts";
 import { QUICK, type Settings, THOROUGH } from "./settings.ts";
@@ -15,6 +16,7 @@ Measures Portico against the bare API of each runtime, in turn, in one run.
   --seconds S       seconds of a lap (default ${THOROUGH.lap / 1_000})
   --quick           one pair and short laps: a look, not a measurement
   --self            bare against bare: the noise of the harness
+  --against FOLDER  another checkout of Portico in the place of the bare server: after ÷ before
   --json FILE       everything that was measured, too
 
 Cases: ${CASES.map(({ name }) => name).join(" ")}
@@ -44,6 +46,7 @@ export function options(words: string[]): Options | undefined {
       json: { type: "string" },
       quick: { type: "boolean" },
       self: { type: "boolean" },
+      against: { type: "string" },
       help: { type: "boolean", short: "h" },
     },
   });
@@ -66,6 +69,7 @@ export function options(words: string[]): Options | undefined {
       rounds: whole("rounds", values.rounds) ?? basis.rounds,
       lap: (positive("seconds", values.seconds) ?? basis.lap / 1_000) * 1_000,
       self: values.self ?? false,
+      against: values.against === undefined ? undefined : resolve(values.against),
     },
     json: values.json,
   };

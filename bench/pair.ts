@@ -5,6 +5,7 @@ import type { Lap } from "./load.ts";
 import type { Shape } from "./load/traffic.ts";
 import type { Runtime } from "./runtimes.ts";
 import { Server, type Side, type Wishes } from "./server.ts";
+import type { Settings } from "./settings.ts";
 
 export const SIDES = ["bare", "portico"] as const;
 
@@ -26,13 +27,13 @@ export class Pair {
   static async with(
     runtime: Runtime,
     of: Case,
-    self: boolean,
+    settings: Settings,
     wishes: Wishes,
     client: Runtime,
     use: (pair: Pair) => Promise<void>,
   ): Promise<void> {
-    const bare = await Server.start(runtime, "bare", of, wishes);
-    const portico = await Server.start(runtime, self ? "bare" : "portico", of, wishes);
+    const bare = await Server.side(runtime, "bare", of, settings, wishes);
+    const portico = await Server.side(runtime, "portico", of, settings, wishes);
     const pair = new Pair({ bare, portico }, new Client(client));
     try {
       for (const side of SIDES) await pair.servers[side].answers(of.shape.size * of.shape.depth);

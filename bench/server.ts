@@ -8,6 +8,7 @@ import type { Target } from "./load/traffic.ts";
 import { probe } from "./probe.ts";
 import { folder, start, stop } from "./processes.ts";
 import { ROOT, type Runtime } from "./runtimes.ts";
+import type { Settings } from "./settings.ts";
 
 export type Side = "bare" | "portico";
 
@@ -17,6 +18,8 @@ export interface Wishes {
   readonly collect?: boolean;
   /** The least level of Portico's records; `info` says when it is ready. */
   readonly level?: "info" | "warn";
+  /** Another checkout of Portico than this one. */
+  readonly checkout?: string | undefined;
   /** Where Portico's records go, in place of that. */
   readonly log?: unknown;
 }
@@ -67,13 +70,31 @@ export class Server {
         of.handler,
         of.transport === "unix" ? path : String(port),
       ]
-      : [join(ROOT, "runtime/main.ts"), "run", manifest(id, of, target, wishes)];
+      : [
+        join(wishes.checkout ?? ROOT, "runtime/main.ts"),
+        "run",
+        manifest(id, of, target, wishes),
+      ];
     const flags = [...runtime.flags, ...(wishes.collect ? runtime.collect : [])];
     return new Server([runtime.program, ...flags, ...script], target);
   }
 
   get pid(): number {
     return this.child.pid ?? 0;
+  }
+
+  /** What stands on one side of a comparison; see {@link Settings}. */
+  static side(
+    runtime: Runtime,
+    side: Side,
+    of: Case,
+    { self, against }: Pick<Settings, "self" | "against">,
+    wishes: Wishes = {},
+  ): Promise<Server> {
+    if (side === "portico" && !self) return Server.start(runtime, "portico", of, wishes);
+    return against === undefined
+      ? Server.start(runtime, "bare", of, wishes)
+      : Server.start(runtime, "portico", of, { ...wishes, checkout: against });
   }
 
   /** Waits until it answers, with the bytes that it was sent. */
@@ -113,7 +134,7 @@ function manifest(id: number, of: Case, target: Target, wishes: Wishes): string 
       control: false,
       services: {
         bench: {
-          plugin: join(ROOT, `bench/portico/${of.plugin}.ts`),
+          plugin: join(wishes.checkout ?? ROOT, `bench/portico/${of.plugin}.ts`),
           listen,
           log: wishes.log ?? { type: "json", level: wishes.level ?? "warn" },
         },

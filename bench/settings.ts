@@ -12,6 +12,8 @@ export interface Settings {
   readonly starts: number;
   /** Bare against bare: the ratios should be 1, and show how much the harness itself wavers. */
   readonly self: boolean;
+  /** Another checkout of Portico, which stands where the bare server does: what has a change cost? */
+  readonly against?: string | undefined;
 }
 
 export const THOROUGH: Settings = {

@@ -24,7 +24,7 @@ export async function speed(
 ): Promise<Round[]> {
   const rounds: Round[] = [];
   for (let i = 0; i < settings.pairs; i++) {
-    await Pair.with(runtime, of, settings.self, {}, client, async (pair) => {
+    await Pair.with(runtime, of, settings, {}, client, async (pair) => {
       for (const side of SIDES) await pair.open(side, of.shape);
       // In halves: the client's code, too, has then seen both before the first lap that counts.
       for (const side of [...SIDES, ...SIDES]) await pair.run(side, settings.warmUp / 2);

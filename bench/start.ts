@@ -7,17 +7,25 @@ import { Server, type Side } from "./server.ts";
 import type { Settings } from "./settings.ts";
 
 /** Portico says `listening` for each endpoint, and then `ready`. */
-const READY = { bare: '"event":"listening"', portico: '"event":"ready"' };
+const LISTENS = '"event":"listening"';
+const READY = '"event":"ready"';
 const PATIENCE = 20_000;
 
-async function once(runtime: Runtime, side: Side, of: Case): Promise<Sample> {
+async function once(
+  runtime: Runtime,
+  side: Side,
+  of: Case,
+  settings: Settings,
+): Promise<Sample> {
+  const { self, against } = settings;
+  const line = against === undefined && (side === "bare" || self) ? LISTENS : READY;
   const { promise, resolve, reject } = Promise.withResolvers<number>();
-  const server = await Server.start(runtime, side, of, { level: "info" });
+  const server = await Server.side(runtime, side, of, settings, { level: "info" });
   const timer = setTimeout(() => reject(new Error("it is not ready in time")), PATIENCE);
   let text = "";
   server.child.stdout?.on("data", (chunk: string) => {
     text += chunk;
-    if (text.includes(READY[side])) resolve(performance.now() - server.began);
+    if (text.includes(line)) resolve(performance.now() - server.began);
   });
   server.child.once("close", () => reject(new Error(`it has ended\n${server.errors}`.trim())));
   try {
@@ -34,7 +42,7 @@ export async function start(runtime: Runtime, of: Case, settings: Settings): Pro
   for (let i = -1; i < settings.starts; i++) {
     const samples: Partial<Record<Side, Sample>> = {};
     for (const side of order(i + 1)) {
-      samples[side] = await once(runtime, settings.self ? "bare" : side, of);
+      samples[side] = await once(runtime, side, of, settings);
     }
     if (i >= 0) rounds.push({ bare: samples.bare!, portico: samples.portico! });
   }

@@ -4,6 +4,7 @@ import { definePlugin } from "../../runtime/mod.ts";
 export default definePlugin({
   name: "push",
   transports: ["stream", "datagram"],
+  keepsDatagrams: false,
   start: () => ({
     data(session, chunk) {
       session.write(chunk);

@@ -1,5 +1,5 @@
 /** A service of a server that runs, and what can be said of it. */
-import type { ServiceStatus } from "../control/control.ts";
+import type { Reloaded, ServiceStatus } from "../control/control.ts";
 import { PorticoError } from "../core/errors.ts";
 import type { ReadyService } from "../services/contract.ts";
 import type { RunningService } from "../services/running.ts";
@@ -20,6 +20,44 @@ export function nameOf({ plan }: ReadyService): string {
 /** What makes a service what it is, as text: its plan, and the code of its plugin. */
 export function fingerprintOf({ plan, stamp }: ReadyService): string {
   return JSON.stringify([plan, stamp?.()], (_key, value) => value === Infinity ? "none" : value);
+}
+
+/** What has to be done for the services that run to become others. */
+export interface Difference {
+  /** To be started; some of them in the place of one of their name. */
+  readonly changed: readonly ReadyService[];
+  /** To be ended: replaced or removed. */
+  readonly leave: readonly (readonly [string, ServiceEntry])[];
+  /** Of all that shall run. */
+  readonly names: ReadonlySet<string>;
+  readonly result: Reloaded;
+}
+
+/** @param stopped by an operator: one that has not changed stays so. */
+export function compare(
+  services: readonly ReadyService[],
+  entries: ReadonlyMap<string, ServiceEntry>,
+  stopped: ReadonlyMap<string, ServiceEntry>,
+): Difference {
+  const changed = services.filter((ready) => {
+    const { name } = ready.plan;
+    const before = entries.get(name) ?? stopped.get(name);
+    return before === undefined || fingerprintOf(ready) !== fingerprintOf(before.ready);
+  });
+  const stay = new Set(services.filter((ready) => !changed.includes(ready)).map(nameOf));
+  const leave = [...entries].filter(([name]) => !stay.has(name));
+  const names = new Set(services.map(nameOf));
+  return {
+    changed,
+    leave,
+    names,
+    result: {
+      added: changed.map(nameOf).filter((name) => !entries.has(name)),
+      changed: changed.map(nameOf).filter((name) => entries.has(name)),
+      removed: leave.map(([name]) => name).filter((name) => !names.has(name)),
+      unchanged: [...stay],
+    },
+  };
 }
 
 /** Says in which service something has failed. */

@@ -9,7 +9,7 @@ import { describeLack, lacking } from "../strategies/lacking.ts";
 import { STRATEGIES } from "../strategies/mod.ts";
 import type { Host, ReadyService } from "../services/contract.ts";
 import { RunningService } from "../services/running.ts";
-import { fingerprintOf, inService, nameOf, type ServiceEntry, statusOf, textsOf } from "./entry.ts";
+import { compare, inService, type ServiceEntry, statusOf, textsOf } from "./entry.ts";
 
 export { describeLack, lacking } from "../strategies/lacking.ts";
 export type { ReadyService } from "../services/contract.ts";
@@ -73,20 +73,7 @@ export class Server {
 
   async #reload(services: readonly ReadyService[]): Promise<Reloaded> {
     this.#check(services);
-    const changed = services.filter((ready) => {
-      const { name } = ready.plan;
-      const before = this.#entries.get(name) ?? this.#stopped.get(name);
-      return before === undefined || fingerprintOf(ready) !== fingerprintOf(before.ready);
-    });
-    const stay = new Set(services.filter((ready) => !changed.includes(ready)).map(nameOf));
-    const leave = [...this.#entries].filter(([name]) => !stay.has(name));
-    const names = new Set(services.map(nameOf));
-    const result: Reloaded = {
-      added: changed.map(nameOf).filter((name) => !this.#entries.has(name)),
-      changed: changed.map(nameOf).filter((name) => this.#entries.has(name)),
-      removed: leave.map(([name]) => name).filter((name) => !names.has(name)),
-      unchanged: [...stay],
-    };
+    const { changed, leave, names, result } = compare(services, this.#entries, this.#stopped);
     const estate: Estate = new Map();
     const handing = changed.length > 0 ? leave : [];
     for (const [name, { running }] of handing) estate.set(name, await running.duplicates());

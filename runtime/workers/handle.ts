@@ -10,6 +10,7 @@ import { newStatistics, type Statistics } from "../core/statistics.ts";
 import type { WorkerStatus } from "../services/status.ts";
 import type { PendingSession } from "./pending.ts";
 import { Channel } from "./channel.ts";
+import { Heartbeat } from "./heartbeat.ts";
 import type { Exit, Launched } from "./launch.ts";
 import {
   type Command,
@@ -72,10 +73,7 @@ export class WorkerHandle {
   #datagrams: DatagramMessage[] = [];
   /** Streams that were given to it, and that it has not taken yet. */
   readonly #given: PendingSession[] = [];
-  /** When the ping was sent that was not answered. */
-  #asked: number | undefined = undefined;
-  /** It has left a ping unanswered for a while: others come first. */
-  slow = false;
+  readonly heartbeat: Heartbeat = new Heartbeat(() => this.#channel.send({ type: "ping" }));
   #timer: ReturnType<typeof setTimeout> | undefined = undefined;
   /** Milliseconds that its plugin's start may take. */
   #patience: number = 0;
@@ -182,26 +180,9 @@ export class WorkerHandle {
     this.#channel.send({ type: "datagrams", datagrams });
   }
 
-  /** Asks whether its event loop turns; kills it when it has not answered for `limit` ms. */
-  ping(limit: number): void {
-    const now = performance.now();
-    if (this.#asked !== undefined) {
-      this.slow = true;
-      if (now - this.#asked >= limit) this.kill("stalled");
-      return;
-    }
-    this.#asked = now;
-    this.#channel.send({ type: "ping" });
-  }
-
   /** Has it tell how late its event loop is. */
   measure(): void {
     this.#channel.send({ type: "measure" });
-  }
-
-  /** The time that we were stopped ourselves is not its fault. */
-  excuse(): void {
-    if (this.#asked !== undefined) this.#asked = performance.now();
   }
 
   /** Ends it when it has no session any more, within `patience` ms and a little, whatever its plugin does. */
@@ -271,8 +252,7 @@ export class WorkerHandle {
         return this.#events.gone(this, session);
       }
       case "pong":
-        this.#asked = undefined;
-        this.slow = false;
+        this.heartbeat.answered();
         return this.#count(report);
       case "counted":
       case "stopped":

@@ -1,6 +1,7 @@
 /** The workers of one service: started, given sessions, watched, replaced. */
 import { setTimeout } from "node:timers";
 import type { WorkerStatus } from "../services/status.ts";
+import { WEIGHT_MAX } from "../core/admission/places.ts";
 import type { Descriptors } from "../core/descriptors.ts";
 import type { Address } from "../core/endpoint.ts";
 import { messageOf } from "../core/errors.ts";
@@ -40,8 +41,9 @@ const TRIES = 3;
 export class WorkerPool {
   readonly #input: PoolInput;
   readonly #handles: Set<WorkerHandle> = new Set();
-  /** Sessions that have their turn, and no worker yet. */
+  /** Sessions that have their turn, and no worker yet; what they weigh together. */
   #queue: PendingSession[] = [];
+  #weight = 0;
   readonly #restarts: RestartPolicy;
   readonly #events: HandleEvents;
   #dispatcher: Dispatcher | undefined = undefined;
@@ -106,6 +108,10 @@ export class WorkerPool {
   }
 
   dispatch(session: PendingSession): void {
+    if (this.#weight + session.weight > WEIGHT_MAX) {
+      return session.dispatcher.refuse(session, { limit: "hold" });
+    }
+    this.#weight += session.weight;
     this.#queue.push(session);
     if (this.#hopeless) queueMicrotask(() => this.#giveUp());
     else this.#pump();
@@ -118,6 +124,7 @@ export class WorkerPool {
 
   /** To abandon one may give its turn to another: those come in a turn of their own. */
   #giveUp(): void {
+    this.#weight = 0;
     for (const session of this.#queue.splice(0)) session.dispatcher.abandon(session);
   }
 
@@ -179,7 +186,7 @@ export class WorkerPool {
       }
       session.dispatcher.given(session);
     }
-    this.#queue.splice(0, at);
+    for (const { weight } of this.#queue.splice(0, at)) this.#weight -= weight;
     if (this.#input.use.once) this.#fill();
   }
 
@@ -192,7 +199,8 @@ export class WorkerPool {
       if (this.#input.use.once && handle.served > 0) continue;
       const less = best === undefined
         ? -1
-        : Number(handle.slow) - Number(best.slow) || handle.live.size - best.live.size;
+        : Number(handle.heartbeat.slow) - Number(best.heartbeat.slow) ||
+          handle.live.size - best.live.size;
       if (less < 0 || (less === 0 && handle.served < best!.served)) best = handle;
     }
     return best;

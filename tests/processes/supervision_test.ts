@@ -360,7 +360,7 @@ for (const strategy of PROCESSES) {
   });
 }
 
-test("processes: ten deaths in a row suspend one service, until it is resumed", skip, async (t) => {
+test("processes: 10 deaths in a row suspend one service, until it is resumed", skip, async (t) => {
   const home = folder(t, {});
   const broken = join(home, "broken");
   const services = {
@@ -377,7 +377,7 @@ test("processes: ten deaths in a row suspend one service, until it is resumed", 
   for (const record of started) process.kill(record["pid"] as number, "SIGKILL");
   const suspend = await server.record({ event: "suspend", service: "bad" });
   assert.equal(suspend.level, "error");
-  assert.match(String(suspend["reason"]), /ten workers in a row/);
+  assert.match(String(suspend["reason"]), /10 workers in a row/);
   const status = async (): Promise<{ service: string; state: string }[]> =>
     JSON.parse((await call("ctl", "status", "--manifest", home, "--json")).out).services;
   assert.deepEqual((await status()).map(({ state }) => state), ["failed", "running"]);

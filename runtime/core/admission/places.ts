@@ -10,7 +10,7 @@ import { Rate } from "./rate.ts";
 import { STAGE, Ticket } from "./ticket.ts";
 
 /** Memory of those that wait, in bytes as {@link Candidate.weight} says them; beyond it newcomers are refused. */
-const WEIGHT_MAX = 32 * 1024 * 1024;
+export const WEIGHT_MAX = 32 * 1024 * 1024;
 /** So many are let in one after the other; then whatever else happens has its turn. */
 const BATCH = 64;
 /** The longest delay of a timer, in ms. */

@@ -1,0 +1,31 @@
+/** How large the core is, bundled and minified: it has to stay small. */
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
+import { commandOn } from "./support/command.ts";
+
+/** Bytes of a module of these tests with all that it imports; as they are, and with gzip. */
+function weigh(name: string): { readonly plain: number; readonly gzip: number } {
+  const entry = fileURLToPath(new URL(`./support/${name}.ts`, import.meta.url).href);
+  const [program, words] = commandOn("bun", "build", "--minify", "--target=bun", entry);
+  const code = execFileSync(program, words, { maxBuffer: 1024 * 1024 });
+  return { plain: code.length, gzip: gzipSync(code, { level: 9 }).length };
+}
+
+/** What it may weigh at most: on 2026-11-27 it was 22.8 KB, 8.1 with gzip; with admission 29.1 and 10.4. */
+const MOST = [
+  ["stream-core", 26_800, 9_600],
+  ["admitting-core", 30_000, 10_700],
+] as const;
+
+for (const [name, plain, gzip] of MOST) {
+  test(`the ${name} stays small`, (t) => {
+    const size = weigh(name);
+    t.diagnostic?.(`${name}: ${size.plain} bytes, ${size.gzip} with gzip`);
+    assert.ok(size.plain < plain, `${size.plain} bytes, at most ${plain}`);
+    assert.ok(size.gzip < gzip, `${size.gzip} bytes with gzip, at most ${gzip}`);
+    assert.ok(size.plain > 10_000, "something was bundled");
+  });
+}
