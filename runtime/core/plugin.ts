@@ -35,7 +35,7 @@ export interface Logger {
   error(text: string, fields?: Fields): void;
 }
 
-/** Who asks to be served, before any work has been done for them. */
+/** Who asks to be served: allowed by the rules, within the limits, its turn has come; nothing is read yet. */
 export interface Peer {
   readonly kind: "stream" | "datagram" | "http";
   readonly remote: Address;
@@ -120,7 +120,10 @@ export interface RequestInfo {
  * rejects ends its own session only.
  */
 export interface Hooks<State = unknown> {
-  /** Before any work: `false` refuses the peer. On datagrams, for each datagram. */
+  /**
+   * After the manifest's rules, limits and turn, before anything is read: `false` refuses the peer, with
+   * a `refuse` record. On datagrams and requests, for each of them. `limits.lifetime` is its deadline.
+   */
   verify?(peer: Peer): boolean | Promise<boolean>;
   /** Makes `session.state`. */
   setup?(session: Session<undefined>): State | Promise<State>;

@@ -50,6 +50,8 @@ export class Service {
   readonly outgoing: boolean;
   /** Bytes of a datagram may be looked at after `data` has returned: it needs a copy of its own. */
   readonly keepsDatagrams: boolean;
+  /** A session with a backlog is not read from: its plugin does not look after that itself. */
+  readonly restsOnBacklog: boolean;
   readonly #counted: (() => void) | undefined;
 
   constructor(input: ServiceInput) {
@@ -64,6 +66,7 @@ export class Service {
     this.counters = this.totals.counters;
     this.outgoing = outgoing ?? false;
     this.keepsDatagrams = hooks.data === undefined || (input.keepsDatagrams ?? true);
+    this.restsOnBacklog = hooks.drain === undefined;
     this.#counted = counted;
   }
 

@@ -74,7 +74,7 @@ export class RunningService {
   ): Promise<RunningService> {
     const { adapter } = host;
     const { plan } = ready;
-    let service: RunningService | undefined;
+    let service = undefined as RunningService | undefined;
     const input: ExecutorInput = {
       ready,
       host,

@@ -14,7 +14,8 @@ import type { StreamPipeline } from "./pipeline.ts";
 export type Phase = "waiting" | "verify" | "setup" | "served" | "ending" | "closed";
 
 /** Who wants the reading to stop; it goes on when nobody does. */
-export const PAUSE = { phase: 1, hook: 2, plugin: 4, reader: 8 } as const;
+export const PAUSE = { phase: 1, hook: 2, plugin: 4, reader: 8, backlog: 16 } as const;
+const ALL = 31;
 
 /** Memory of one that waits, in bytes: with its connection, its objects and what the runtime has of it. */
 const WEIGHT = 2048;
@@ -55,6 +56,8 @@ export class StreamSession extends BaseSession implements Flushable, Candidate {
   /** The adapter has a backlog; the share of this turn is used up. */
   #busy = false;
   #resting = false;
+  /** Bytes that a handler waits to be rid of: `writeBuffer` is not about them. */
+  #awaited = 0;
   #pauses = 0;
   #out: Uint8Array | undefined = undefined;
   #more: Uint8Array[] | undefined = undefined;
@@ -143,7 +146,8 @@ export class StreamSession extends BaseSession implements Flushable, Candidate {
     if (this.phase === "closed") return;
     if (this.connection.write(more === undefined ? first : join(first, more, length))) return;
     this.#busy = true;
-    if (this.connection.pending > this.service.plan.limits.writeBuffer) {
+    if (this.service.restsOnBacklog) this.pauseFor(PAUSE.backlog);
+    if (this.connection.pending - this.#awaited > this.service.plan.limits.writeBuffer) {
       this.pipeline.killWithError(this, "writeBuffer", new PorticoError("WRITE_LIMIT"));
     }
   }
@@ -151,6 +155,8 @@ export class StreamSession extends BaseSession implements Flushable, Candidate {
   /** The adapter's backlog has gone out. */
   drained(): void {
     this.#busy = false;
+    this.#awaited = 0;
+    this.resumeFor(PAUSE.backlog);
     if (!this.#resting) this.#goOn();
   }
 
@@ -168,7 +174,10 @@ export class StreamSession extends BaseSession implements Flushable, Candidate {
 
   send(data: Uint8Array | string): Promise<void> {
     if (this.#sealed) return Promise.reject(this.closedError());
-    if (this.write(data)) return Promise.resolve();
+    const bytes = toBytes(data);
+    // What somebody waits for does not pile up behind anybody's back.
+    if (this.#waiters === undefined && !this.#busy) this.#awaited = bytes.length;
+    if (this.write(bytes)) return Promise.resolve();
     return new Promise((resolve, reject) => {
       (this.#waiters ??= []).push({ resolve, reject });
     });
@@ -213,7 +222,7 @@ export class StreamSession extends BaseSession implements Flushable, Candidate {
     this.end();
     this.stopWriting(this.reason);
     this.active = now;
-    this.resumeFor(PAUSE.phase | PAUSE.hook | PAUSE.plugin | PAUSE.reader);
+    this.resumeFor(ALL);
   }
 
   /** Nothing can be written any more; what is gathered is dropped. */
