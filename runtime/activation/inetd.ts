@@ -1,6 +1,6 @@
 /** When a server that inetd has started is done: with the one connection, or when nobody comes any more. */
 import { setInterval } from "node:timers";
-import type { ServiceStatus } from "../control/control.ts";
+import type { ServiceStatus } from "../services/status.ts";
 import type { ServicePlan } from "../core/plan.ts";
 import { STDIO_IDLE } from "./inherited.ts";
 

@@ -1,7 +1,8 @@
 import { statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { ask } from "../control/client.ts";
-import type { Reloaded, ServerStatus } from "../control/control.ts";
+import type { Reloaded } from "../control/control.ts";
+import type { ServerStatus } from "../services/status.ts";
 import { checkFolder, defaultPlaces } from "../control/place.ts";
 import type { Adapter } from "../core/contract.ts";
 import { PorticoError } from "../core/errors.ts";

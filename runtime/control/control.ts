@@ -1,69 +1,8 @@
 /** What an operator can ask of a server that runs. `portico ctl` asks it over the control socket. */
-import type { StrategyName } from "../core/plan.ts";
-import type { Tally } from "../core/admission/tally.ts";
+import type { ServerStatus } from "../services/status.ts";
 
 /** The runtimes that a successor can be started on. */
 export type RuntimeName = "node" | "bun" | "deno";
-
-/** One worker of a service. */
-export interface WorkerStatus {
-  /** Of the worker's process; of threads the supervisor's own. */
-  readonly pid: number;
-  readonly state: "starting" | "ready" | "draining" | "waiting";
-  /** Sessions that it serves now, and has served. */
-  readonly live: number;
-  readonly served: number;
-  /** Seconds since it was started. */
-  readonly uptime: number;
-}
-
-/** One service, as sums over all its workers. */
-export interface ServiceStatus {
-  readonly service: string;
-  readonly state: "running" | "suspended" | "draining" | "stopped" | "failed";
-  readonly strategy: StrategyName;
-  /** What is really bound. */
-  readonly endpoints: readonly string[];
-  readonly workers: readonly WorkerStatus[];
-  /** Sessions held or served now; those of them that wait for their turn. */
-  readonly live: number;
-  readonly held: number;
-  /** Since the start of the service: sessions that came as far as setup, that were refused; errors. */
-  readonly served: number;
-  readonly refused: number;
-  readonly errors: number;
-  /** Workers that died and were replaced. */
-  readonly restarts: number;
-  readonly bytesIn: number;
-  readonly bytesOut: number;
-  readonly datagramsIn: number;
-  readonly datagramsOut: number;
-  /** Why sessions were refused and have ended, which errors there were, how long sessions took. */
-  readonly tally: Tally;
-}
-
-/** The whole server. */
-export interface ServerStatus {
-  readonly pid: number;
-  readonly version: string;
-  /** "node 26.10.0". */
-  readonly runtime: string;
-  /** The manifest's file. */
-  readonly manifest: string;
-  /** Seconds since the start. */
-  readonly uptime: number;
-  readonly services: readonly ServiceStatus[];
-  readonly sinks: readonly SinkStatus[];
-}
-
-/** One sink that is open. */
-export interface SinkStatus {
-  /** In `sinks`, or its type. */
-  readonly name: string;
-  readonly type: string;
-  /** Records that it, and those of its name before it, have had to give up. */
-  readonly dropped: number;
-}
 
 /** What a reload has come to: names of services. */
 export interface Reloaded {

@@ -11,7 +11,8 @@ import type { ServicePlan } from "../core/plan.ts";
 import type { Hooks, Session } from "../core/plugin.ts";
 import { Service } from "../core/service.ts";
 import { ask } from "./client.ts";
-import type { Control, ServerStatus } from "./control.ts";
+import type { ServerStatus } from "../services/status.ts";
+import type { Control } from "./control.ts";
 import { answer, LINE_MAX, refusal } from "./request.ts";
 
 /** A control socket that is open. */

@@ -1,5 +1,5 @@
 /** A service of a server that runs, and what can be said of it. */
-import type { ServiceStatus } from "../control/control.ts";
+import type { ServiceStatus } from "../services/status.ts";
 import { PorticoError } from "../core/errors.ts";
 import type { ReadyService, RunningService } from "../services/contract.ts";
 

@@ -3,7 +3,7 @@ import type { Adapter } from "../core/contract.ts";
 import { messageOf } from "../core/errors.ts";
 import { Log } from "../core/log.ts";
 import type { ServicePlan } from "../core/plan.ts";
-import type { SinkStatus } from "../control/control.ts";
+import type { SinkStatus } from "../services/status.ts";
 import { standard } from "../sinks/standard.ts";
 import {
   findAbsent,

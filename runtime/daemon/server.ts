@@ -1,5 +1,6 @@
 /** The services of a manifest, running: started, replaced, suspended, stopped. */
-import type { Reloaded, ServiceStatus } from "../control/control.ts";
+import type { Reloaded } from "../control/control.ts";
+import type { ServiceStatus } from "../services/status.ts";
 import type { Address } from "../core/endpoint.ts";
 import { PorticoError } from "../core/errors.ts";
 import { Gather } from "../core/stream/gather.ts";

@@ -1,6 +1,6 @@
 import process from "node:process";
 import { clearInterval, setInterval } from "node:timers";
-import type { ServiceStatus } from "../control/control.ts";
+import type { ServiceStatus } from "../services/status.ts";
 import { cover, ERASE } from "../sinks/standard.ts";
 import { bytes } from "../terminal/status.ts";
 

@@ -2,7 +2,8 @@
 import process from "node:process";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import type { Notifier } from "../activation/mod.ts";
-import type { Control, Reloaded, RuntimeName, ServerStatus } from "../control/control.ts";
+import type { Control, Reloaded, RuntimeName } from "../control/control.ts";
+import type { ServerStatus } from "../services/status.ts";
 import type { ControlSocket } from "../control/socket.ts";
 import type { Adapter } from "../core/contract.ts";
 import { messageOf, PorticoError } from "../core/errors.ts";

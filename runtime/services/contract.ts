@@ -2,8 +2,7 @@
  * The interface of a strategy. It decides in how many places a service lives, and when a session
  * gets its turn; what a place does is always the same: `place.ts`.
  */
-import type { ServiceStatus } from "../control/control.ts";
-import type { Operator } from "../control/operator.ts";
+import type { ServiceStatus } from "./status.ts";
 import type { Adapter, Support } from "../core/contract.ts";
 import type { Inherited, Inspected } from "../core/descriptors.ts";
 import type { Address } from "../core/endpoint.ts";
@@ -34,8 +33,8 @@ export interface Host {
   readonly nextId: () => number;
   /** The module that a worker runs, absolute. */
   readonly worker: string;
-  /** For the plugin `admin`. */
-  readonly operator?: Operator;
+  /** The server itself, for the plugin `admin`, which knows its type. */
+  readonly operator?: unknown;
   /** The sockets of an endpoint that somebody else has opened: `fd:`, `systemd:`, `stdio:`. */
   readonly inherit: (listen: ListenPlan) => Promise<readonly Found[]>;
 }

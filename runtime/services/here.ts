@@ -1,6 +1,6 @@
 /** `serial` and `async`: a service in this thread, with its sockets. */
 import type { AdmitTable, Origin } from "../core/descriptors.ts";
-import type { ServiceStatus } from "../control/control.ts";
+import type { ServiceStatus } from "./status.ts";
 import type { BindableEndpoint, DatagramSocket, Listener } from "../core/contract.ts";
 import type { HttpListener } from "../core/exchange.ts";
 import type { Inherited } from "../core/descriptors.ts";

@@ -1,6 +1,6 @@
 /** `threads`, `processes`, `spawn`: a service whose sockets are here, and whose sessions are served by workers. */
 import { lstatSync } from "node:fs";
-import type { ServiceStatus } from "../control/control.ts";
+import type { ServiceStatus } from "../services/status.ts";
 import type { BindableEndpoint, DatagramSocket, Listener, Support } from "../core/contract.ts";
 import type { Descriptors, Inherited, Origin } from "../core/descriptors.ts";
 import { type Address, kindOf } from "../core/endpoint.ts";

@@ -7,7 +7,7 @@ import type { ServicePlan } from "../core/plan.ts";
 import type { LogRecord } from "../core/record.ts";
 import { type Counters, growthOf, newCounters } from "../core/admission/room.ts";
 import { newTally, type Tally } from "../core/admission/tally.ts";
-import type { WorkerStatus } from "../control/control.ts";
+import type { WorkerStatus } from "../services/status.ts";
 import type { Arrival } from "./pending.ts";
 import { Channel } from "./channel.ts";
 import type { Exit, Launched } from "./launch.ts";

@@ -1,6 +1,6 @@
 /** The workers of one service: started, given sessions, watched, replaced. */
 import { setTimeout } from "node:timers";
-import type { WorkerStatus } from "../control/control.ts";
+import type { WorkerStatus } from "../services/status.ts";
 import type { Descriptors } from "../core/descriptors.ts";
 import type { Address } from "../core/endpoint.ts";
 import { messageOf } from "../core/errors.ts";
