@@ -2,10 +2,11 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import { defineManifest } from "../runtime/manifest/define.ts";
-import { expand } from "../runtime/manifest/expand.ts";
-import { FILE, jsonSchema } from "../runtime/manifest/json-schema.ts";
+import { jsonSchema } from "../runtime/manifest/json-schema.ts";
 import { LIMITS } from "../runtime/manifest/limits.ts";
 import { SOCKET_ENTRIES } from "../runtime/manifest/socket.ts";
+import { sinkCatalog } from "../runtime/sinks/mod.ts";
+import { expand } from "./support/manifest.ts";
 
 interface Schema {
   readonly type?: string;
@@ -19,7 +20,7 @@ interface Schema {
   readonly required?: readonly string[];
 }
 
-const schema = JSON.parse(jsonSchema()) as Schema;
+const schema = JSON.parse(jsonSchema(sinkCatalog)) as Schema;
 const service = schema.properties!["services"]!.additionalProperties as Schema;
 const limits = service.properties!["limits"]!;
 
@@ -30,7 +31,10 @@ function pattern(of: Schema | undefined): RegExp {
 
 describe("jsonSchema", () => {
   test("runtime/portico.schema.json is fresh (npm run schema)", () => {
-    assert.equal(readFileSync(FILE, "utf8"), jsonSchema());
+    assert.equal(
+      readFileSync(new URL("../runtime/portico.schema.json", import.meta.url), "utf8"),
+      jsonSchema(sinkCatalog),
+    );
   });
   test("jsonSchema describes every key of a service, its limits and its socket options", () => {
     const listener = service.properties!["listen"]!.anyOf!.find(({ type }) => type === "object")!;

@@ -8,6 +8,7 @@ import type { Adapter } from "../core/contract.ts";
 import { PorticoError } from "../core/errors.ts";
 import { expand } from "../manifest/expand.ts";
 import { find, load } from "../manifest/load.ts";
+import { sinkCatalog } from "../sinks/mod.ts";
 import { didYouMean } from "../values/nearest.ts";
 import { ManifestError, renderRows, show } from "../values/problem.ts";
 import { loadAdapter } from "../adapter.ts";
@@ -56,7 +57,7 @@ async function placesOf(manifest: string): Promise<readonly string[]> {
   const places = defaultPlaces(file);
   let control: string | false | undefined;
   try {
-    ({ control } = expand(await load(file)));
+    ({ control } = expand(await load(file), sinkCatalog));
   } catch (error) {
     // The server that runs may have been started before the manifest was broken.
     if (error instanceof ManifestError && places.some(isSocket)) return places;

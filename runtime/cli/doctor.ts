@@ -4,6 +4,7 @@ import type { Adapter, OptionName, Support } from "../core/contract.ts";
 import type { Transport } from "../core/endpoint.ts";
 import { PorticoError } from "../core/errors.ts";
 import { expand } from "../manifest/expand.ts";
+import { sinkCatalog } from "../sinks/mod.ts";
 import { STRATEGIES } from "../strategies/mod.ts";
 import { loadAdapter } from "../adapter.ts";
 import { columns, print, printJson } from "../terminal/output.ts";
@@ -61,11 +62,8 @@ function strategies(adapter: Adapter): Record<string, Answer> {
       { plugin: "echo", listen: "tcp://127.0.0.1:0", concurrency: name },
     ]),
   );
-  const plan = expand({
-    file: resolve("portico.json"),
-    value: { services },
-    locate: () => undefined,
-  });
+  const source = { file: resolve("portico.json"), value: { services }, locate: () => undefined };
+  const plan = expand(source, sinkCatalog);
   return Object.fromEntries(plan.services.map((service) => {
     const { strategy } = service.concurrency;
     return [strategy, answer(STRATEGIES[strategy].check(service, adapter))];

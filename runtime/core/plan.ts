@@ -88,7 +88,7 @@ export interface SinkPlan {
   readonly level: Level;
   /** Only these events. */
   readonly events?: readonly EventName[];
-  /** Only these fields of `open`, `close` and `refuse`; `sinks/policies.ts` knows xinetd's words. */
+  /** Only these fields of `open`, `close` and `refuse`; `values/field-words.ts` has xinetd's words. */
   readonly fields?: readonly string[];
   /** The share of sessions whose records it gets, 0 to 1. */
   readonly sample?: number;

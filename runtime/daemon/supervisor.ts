@@ -14,6 +14,7 @@ import { expand } from "../manifest/expand.ts";
 import { load } from "../manifest/load.ts";
 import { prepare, type PreparedService } from "../manifest/prepare.ts";
 import type { Source } from "../manifest/source.ts";
+import { sinkCatalog } from "../sinks/mod.ts";
 import { stampOf } from "../modules/stamp.ts";
 import type { ReadyService, Server } from "./server.ts";
 import { commandOn } from "../adapter.ts";
@@ -47,9 +48,9 @@ export interface SupervisorInput {
 /** Reads a manifest, with its plugins. @throws ManifestError with everything that is wrong. */
 export async function read(path: string, json: boolean, versions?: Versions): Promise<Reading> {
   const source = await load(path, process.env, versions?.of);
-  const whole = expand(source);
+  const whole = expand(source, sinkCatalog);
   const given = { ...whole, services: whole.services.map((service) => logged(service, json)) };
-  const services = await prepare(given, source, versions?.of);
+  const services = await prepare(given, source, sinkCatalog, versions?.of);
   return { source, plan: { ...given, services: services.map(({ plan }) => plan) }, services };
 }
 

@@ -6,9 +6,9 @@ import { addIssues } from "./issues.ts";
 import { checkHttpLimits, mergeAccess, mergeConcurrency, mergeLimits } from "./limits.ts";
 import { Endpoints, expectation } from "./listen.ts";
 import { checkStdio, namesStdio } from "./inherited.ts";
-import { Outlets } from "./outlets.ts";
 import { checkProcess, identityOf, processOf } from "./process.ts";
 import { type Path, show } from "../values/problem.ts";
+import type { SinkCatalog } from "../values/sink-catalog.ts";
 import { isAdmin, resolvePlugin } from "../modules/resolve.ts";
 import {
   type CheckedDefaults,
@@ -16,16 +16,18 @@ import {
   type CheckedService,
   manifest,
 } from "./schema.ts";
+import { SinkPlans } from "./sinks.ts";
 import { Report, type Source } from "./source.ts";
 
 /**
  * Makes a plan of a manifest: checks it, merges its defaults, resolves its names and paths. Nothing
  * is opened and no plugin is imported.
  *
+ * @param sinks the types of sinks that a manifest can name.
  * @throws ManifestError with everything that is wrong. What the schema accepts is looked through to
  * the end even where it refuses another part.
  */
-export function expand(source: Source): Plan {
+export function expand(source: Source, sinks: SinkCatalog): Plan {
   const report = new Report(source);
   const result = v.safeParse(manifest, source.value, { abortPipeEarly: true });
   addIssues(report, result.issues ?? []);
@@ -33,7 +35,7 @@ export function expand(source: Source): Plan {
     result.issues?.some((issue) => path.every((key, index) => issue.path?.[index]?.key === key)) ??
       false;
   const plan = isObject(result.output)
-    ? new Expander(sound(result.output, refused), report, refused).plan()
+    ? new Expander(sound(result.output, refused), sinks, report, refused).plan()
     : undefined;
   report.throwIfAny();
   return plan!;
@@ -42,7 +44,7 @@ export function expand(source: Source): Plan {
 /** What is left of a manifest without the parts that the schema has refused. */
 interface Sound {
   readonly plugins: Readonly<Record<string, string>>;
-  readonly sinks: ConstructorParameters<typeof Outlets>[1];
+  readonly sinks: ConstructorParameters<typeof SinkPlans>[2];
   readonly defaults: CheckedDefaults;
   readonly services: readonly (readonly [string, Partial<CheckedService>])[];
   readonly top: Partial<Pick<CheckedManifest, "control" | "user" | "group" | "umask">>;
@@ -79,17 +81,22 @@ class Expander {
   readonly #report: Report;
   readonly #refused: (path: Path) => boolean;
   readonly #endpoints: Endpoints;
-  readonly #outlets: Outlets;
+  readonly #sinks: SinkPlans;
   readonly #log: readonly SinkPlan[];
 
-  constructor(manifest: Sound, report: Report, refused: (path: Path) => boolean) {
+  constructor(
+    manifest: Sound,
+    catalog: SinkCatalog,
+    report: Report,
+    refused: (path: Path) => boolean,
+  ) {
     this.#manifest = manifest;
     this.#report = report;
     this.#refused = refused;
     this.#endpoints = new Endpoints(report);
     const stdio = manifest.services.some(([, { listen }]) => namesStdio(listen));
-    this.#outlets = new Outlets(report, manifest.sinks, manifest.plugins, stdio);
-    this.#log = this.#outlets.read(manifest.defaults.log ?? "console", ["defaults", "log"]);
+    this.#sinks = new SinkPlans(report, catalog, manifest.sinks, manifest.plugins, stdio);
+    this.#log = this.#sinks.read(manifest.defaults.log ?? "console", ["defaults", "log"]);
     this.#checkRules(manifest.defaults.access, ["defaults", "access"]);
   }
 
@@ -126,9 +133,7 @@ class Expander {
       plugin,
       listen,
       concurrency,
-      log: service.log === undefined
-        ? this.#log
-        : this.#outlets.read(service.log, [...path, "log"]),
+      log: service.log === undefined ? this.#log : this.#sinks.read(service.log, [...path, "log"]),
       options: service.options ?? {},
       limits: mergeLimits([defaults.limits, service.limits], strategy),
       access: mergeAccess([defaults.access, service.access]),

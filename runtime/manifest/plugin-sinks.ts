@@ -1,10 +1,10 @@
 import { type Code, codeOf, PorticoError } from "../core/errors.ts";
 import type { ServicePlan, SinkPlan } from "../core/plan.ts";
-import { loadSink } from "../sinks/module.ts";
 import type { VersionOf } from "../modules/import.ts";
-import { placeOf } from "./outlets.ts";
+import { pathOf } from "./sinks.ts";
 import { checkOptions } from "../modules/plugin.ts";
 import { dig, formatPath, show } from "../values/problem.ts";
+import type { SinkCatalog } from "../values/sink-catalog.ts";
 import type { Report } from "./source.ts";
 
 type Module = NonNullable<SinkPlan["module"]>;
@@ -18,6 +18,7 @@ export type PreparedSinks = ReadonlyMap<SinkPlan, SinkPlan>;
  */
 export async function prepareSinks(
   services: readonly ServicePlan[],
+  catalog: Pick<SinkCatalog, "load">,
   report: Report,
   versionOf: VersionOf,
 ): Promise<PreparedSinks> {
@@ -32,23 +33,24 @@ export async function prepareSinks(
   // A declared sink is checked once, whoever uses it.
   const checks = new Map<string, Promise<SinkPlan["options"] | undefined>>();
   const ready = await Promise.all([...plans].map(async (plan) => {
-    const place = formatPath(placeOf(plan));
+    const place = formatPath(pathOf(plan));
     const module = moduleOf(plan);
-    const check = checks.get(place) ?? checkSink(plan, module, report);
+    const check = checks.get(place) ?? checkOptionsOf(plan, module, catalog, report);
     checks.set(place, check);
     return [plan, { ...plan, module, options: await check ?? {} }] as const;
   }));
   return new Map(ready);
 }
 
-async function checkSink(
+async function checkOptionsOf(
   plan: SinkPlan,
   module: Module,
+  catalog: Pick<SinkCatalog, "load">,
   report: Report,
 ): Promise<SinkPlan["options"] | undefined> {
-  const path = placeOf(plan);
+  const path = pathOf(plan);
   try {
-    const definition = await loadSink(module);
+    const definition = await catalog.load(module);
     const check = await checkOptions(definition, plan.options);
     if ("options" in check) return check.options as SinkPlan["options"];
     for (const { path: inner, message } of check.issues) {

@@ -7,6 +7,7 @@ import type { VersionOf } from "../modules/import.ts";
 import { checkOptions, loadPlugin } from "../modules/plugin.ts";
 import { prepareSinks } from "./plugin-sinks.ts";
 import { dig, type Path, show } from "../values/problem.ts";
+import type { SinkCatalog } from "../values/sink-catalog.ts";
 import { Report, type Source } from "./source.ts";
 
 /** A service whose plugin is there and has taken its options. */
@@ -20,23 +21,25 @@ export interface PreparedService {
 /**
  * Imports the plugins of a plan, all at once, and has them check their options and endpoints.
  *
+ * @param sinks imports the types of sinks that plugins provide.
  * @throws ManifestError with everything that is wrong: PLUGIN_NOT_FOUND, PLUGIN_INVALID, PLUGIN_OPTIONS,
  * MANIFEST_INVALID for an endpoint that the plugin does not serve.
  */
 export async function prepare(
   plan: Plan,
   source: Source,
+  sinks: Pick<SinkCatalog, "load">,
   versionOf: VersionOf = () => undefined,
 ): Promise<PreparedService[]> {
   const report = new Report(source);
-  const [sinks, ...services] = await Promise.all([
-    prepareSinks(plan.services, report, versionOf),
+  const [prepared, ...services] = await Promise.all([
+    prepareSinks(plan.services, sinks, report, versionOf),
     ...plan.services.map((service) => one(service, report, versionOf)),
   ]);
   report.throwIfAny();
   return services.filter((service) => service !== undefined).map(({ plan, ...rest }) => ({
     ...rest,
-    plan: { ...plan, log: plan.log.map((sink) => sinks.get(sink) ?? sink) },
+    plan: { ...plan, log: plan.log.map((sink) => prepared.get(sink) ?? sink) },
   }));
 }
 

@@ -1,13 +1,13 @@
-/** The joint between a plan's sinks and the log: checks them, opens them, shares them. */
-import * as v from "valibot";
-import type { Support } from "../core/contract.ts";
+/** The joint between a plan's sinks and the log: opens them, shares them. */
 import type { SinkPlan } from "../core/plan.ts";
 import type { Sink } from "../core/record.ts";
+import { asksUser } from "../values/field-words.ts";
 import { Absent, failureOf } from "./absent.ts";
 import { openModule } from "./module.ts";
-import { asksUser, levelsOf, type OpenOutlet, selectFields } from "./policies.ts";
-import { SINK_TYPES, type SinkHost, type SinkType } from "./types.ts";
+import { levelsOf, type OpenOutlet, selectFields } from "./policies.ts";
+import { SINK_TYPES, type SinkHost } from "./types.ts";
 
+export { checkSink, probeSink, sinkCatalog, sinkTypes } from "./catalog.ts";
 export { type OpenOutlet, unite } from "./policies.ts";
 export type { SinkHost } from "./types.ts";
 
@@ -16,45 +16,6 @@ export interface OpenSink {
   readonly name: string;
   readonly type: string;
   readonly sink: Sink;
-}
-
-/** The types of sinks that can be opened. */
-export const sinkTypes: readonly string[] = Object.keys(SINK_TYPES);
-
-/** What {@link checkSink} found. */
-export type SinkCheck =
-  | {
-    readonly options: Readonly<Record<string, unknown>>;
-    readonly paths: readonly string[];
-    readonly locate?: SinkType["locate"];
-  }
-  | { readonly issues: readonly v.BaseIssue<unknown>[] }
-  | { readonly unknownType: string };
-
-/**
- * Checks a sink by its type's own schema and completes its options.
- *
- * @returns the options, with the names of those that are paths; or what is wrong: `issues` by
- * option, or `unknownType`, which says what types there are.
- */
-export function checkSink({ type, options }: Pick<SinkPlan, "type" | "options">): SinkCheck {
-  const found = Object.hasOwn(SINK_TYPES, type) ? SINK_TYPES[type] : undefined;
-  if (found === undefined) {
-    return { unknownType: `a type of sink: ${sinkTypes.join(", ")}` };
-  }
-  const result = v.safeParse(found.schema, options, { abortPipeEarly: true });
-  return result.success
-    ? {
-      options: result.output,
-      paths: found.paths,
-      ...(found.locate !== undefined && { locate: found.locate }),
-    }
-    : { issues: result.issues };
-}
-
-/** Whether a sink of a plan could be opened here; nothing is opened. */
-export function probeSink({ type, options }: Pick<SinkPlan, "type" | "options">): Support {
-  return SINK_TYPES[type]?.probe?.(options) ?? true;
 }
 
 /**

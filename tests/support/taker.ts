@@ -6,7 +6,7 @@ import type { Hooks } from "../../runtime/core/plugin.ts";
 import type { LogRecord } from "../../runtime/core/record.ts";
 import { Service } from "../../runtime/core/service.ts";
 import { Takings } from "../../runtime/core/handoff/pipeline.ts";
-import { expand } from "../../runtime/manifest/expand.ts";
+import { expand } from "./manifest.ts";
 
 /** Takings of a service, with descriptors that are numbers and nothing else. */
 export function takings(hooks: Hooks<never>, service: object = {}) {

@@ -1,11 +1,11 @@
 import { dirname, resolve } from "node:path";
 import type { BaseIssue } from "valibot";
 import type { SinkPlan } from "../core/plan.ts";
-import { checkSink, sinkTypes } from "../sinks/mod.ts";
 import { addIssues } from "./issues.ts";
 import { didYouMean } from "../values/nearest.ts";
 import { partSink, POLICIES } from "./policies.ts";
 import { type Path, show } from "../values/problem.ts";
+import type { SinkCatalog } from "../values/sink-catalog.ts";
 import { BUILT_IN, resolvePlugin } from "../modules/resolve.ts";
 import type { CheckedService, CheckedSink } from "./schema.ts";
 import type { Report } from "./source.ts";
@@ -28,16 +28,19 @@ function widened(issue: BaseIssue<unknown>): BaseIssue<unknown> {
 }
 
 /** Where the options of sinks of plugins stand, which are checked later. */
-const PLACES: WeakMap<SinkPlan, Path> = new WeakMap();
+const PATHS: WeakMap<SinkPlan, Path> = new WeakMap();
 
 /** Where a manifest says what a sink of a plugin is. */
-export function placeOf(plan: SinkPlan): Path {
-  return PLACES.get(plan) ?? ["sinks"];
+export function pathOf(plan: SinkPlan): Path {
+  return PATHS.get(plan) ?? ["sinks"];
 }
 
 /** Reads the sinks that a manifest declares, and those that its services use. */
-export class Outlets {
+export class SinkPlans {
   readonly #report: Report;
+  readonly #catalog: SinkCatalog;
+  /** The names of the types that come along. */
+  readonly #types: readonly string[];
   readonly #plugins: Readonly<Record<string, string>>;
   readonly #declared = new Map<string, SinkPlan>();
   readonly #stdio: boolean;
@@ -45,17 +48,21 @@ export class Outlets {
   readonly #files = new Map<string, string>();
 
   /**
+   * @param catalog the types of sinks.
    * @param sinks the manifest's `sinks`; undefined in the place of one that the schema has refused.
    * @param plugins the manifest's `plugins`.
    * @param stdio an endpoint is `stdio:`: standard output is a peer, and nothing for records.
    */
   constructor(
     report: Report,
+    catalog: SinkCatalog,
     sinks: Readonly<Record<string, CheckedSink | undefined>>,
     plugins: Readonly<Record<string, string>>,
     stdio: boolean,
   ) {
     this.#report = report;
+    this.#catalog = catalog;
+    this.#types = Object.keys(catalog.schemas);
     this.#plugins = plugins;
     this.#stdio = stdio;
     for (const [name, sink] of Object.entries(sinks)) {
@@ -76,9 +83,9 @@ export class Outlets {
   #named(name: string, path: Path): SinkPlan {
     const declared = this.#declared.get(name);
     if (declared !== undefined) return declared;
-    const known = sinkTypes.includes(name) || this.#moduleOf(name) !== undefined;
+    const known = this.#types.includes(name) || this.#moduleOf(name) !== undefined;
     if (known) return this.#inline(name, { type: name }, path, path);
-    this.#unknown(name, `a sink: ${sinkTypes.join(", ")}`, path);
+    this.#unknown(name, `a sink: ${this.#types.join(", ")}`, path);
     return nothing(name);
   }
 
@@ -90,7 +97,7 @@ export class Outlets {
     const { policies, options } = partSink(sink);
     const own = Object.keys(options);
     // A name may be the one of a type, too: options are the type's.
-    if (own.length > 0 && sinkTypes.includes(type)) return this.#inline(type, sink, path);
+    if (own.length > 0 && this.#types.includes(type)) return this.#inline(type, sink, path);
     for (const key of own) {
       this.#report.add(
         [...path, key],
@@ -99,7 +106,7 @@ export class Outlets {
         { part: "key", hint: didYouMean(key, KEYS) },
       );
     }
-    return this.#keep({ ...declared, ...policies }, placeOf(declared));
+    return this.#keep({ ...declared, ...policies }, pathOf(declared));
   }
 
   #inline(
@@ -109,26 +116,28 @@ export class Outlets {
     typePath: Path = [...path, "type"],
   ): SinkPlan {
     const { policies: { level = "info", ...policies }, options } = partSink(said);
-    const url = sinkTypes.includes(type) ? undefined : this.#moduleOf(type);
+    const url = this.#types.includes(type) ? undefined : this.#moduleOf(type);
     if (url !== undefined) {
       const module = { url, folder: this.#folder };
       return this.#keep({ name, type, module, level, ...policies, options }, path);
     }
-    const check = checkSink({ type, options });
-    if ("options" in check) {
-      const absolute = this.#absolute(check.options, check.paths);
-      const located = check.locate?.(absolute, (path) => resolve(this.#folder, path)) ?? absolute;
-      const plan = { name, type, level, ...policies, options: located };
-      if (type === "file") this.#checkFile(plan, path);
-      return this.#stdio && STANDARD.includes(type) ? this.#aside(plan, path) : plan;
+    if (!this.#types.includes(type)) {
+      this.#unknown(type, `a type of sink: ${this.#types.join(", ")}`, typePath);
+      return nothing(name);
     }
-    if ("issues" in check) addIssues(this.#report, check.issues.map(widened), path);
-    else this.#unknown(type, check.unknownType, typePath);
-    return nothing(name);
+    const absolute = (inner: string): string => resolve(this.#folder, inner);
+    const check = this.#catalog.check({ type, options }, absolute);
+    if ("issues" in check) {
+      addIssues(this.#report, check.issues.map(widened), path);
+      return nothing(name);
+    }
+    const plan = { name, type, level, ...policies, options: check.options };
+    if (type === "file") this.#checkFile(plan, path);
+    return this.#stdio && STANDARD.includes(type) ? this.#aside(plan, path) : plan;
   }
 
   #keep(plan: SinkPlan, path: Path): SinkPlan {
-    PLACES.set(plan, path);
+    PATHS.set(plan, path);
     return plan;
   }
 
@@ -145,7 +154,7 @@ export class Outlets {
       path,
       show(name),
       `${types}, or a name of "sinks"${list}`,
-      { hint: didYouMean(name, [...sinkTypes, ...names, ...shorts]) },
+      { hint: didYouMean(name, [...this.#types, ...names, ...shorts]) },
     );
   }
 
@@ -184,17 +193,5 @@ export class Outlets {
 
   get #folder(): string {
     return dirname(this.#report.source.file);
-  }
-
-  #absolute(
-    options: SinkPlan["options"],
-    paths: readonly string[],
-  ): SinkPlan["options"] {
-    return Object.fromEntries(
-      Object.entries(options).map(([key, value]) => [
-        key,
-        paths.includes(key) && typeof value === "string" ? resolve(this.#folder, value) : value,
-      ]),
-    );
   }
 }
