@@ -146,6 +146,7 @@ function makeService(hooks: Hooks<unknown>, adapter: Adapter): Service {
 const PLAN: ServicePlan = {
   name: "control",
   plugin: { specifier: "control", url: import.meta.url },
+  admin: false,
   listen: [],
   concurrency: { strategy: "async", max: Infinity, workers: 1 },
   log: [],

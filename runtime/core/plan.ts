@@ -41,6 +41,8 @@ export interface ServicePlan {
   readonly name: string;
   /** The plugin as the manifest says it, and where its module is: a file: URL, or `npm:`, `jsr:`, `https:`. */
   readonly plugin: { readonly specifier: string; readonly url: string };
+  /** The plugin is this package's own `admin`, which is given the server itself and its records. */
+  readonly admin: boolean;
   readonly listen: readonly ListenPlan[];
   readonly concurrency: Concurrency;
   readonly log: readonly SinkPlan[];

@@ -15,7 +15,6 @@ import {
   unite,
 } from "../sinks/mod.ts";
 import type { Sink } from "../core/record.ts";
-import { isAdmin } from "../modules/resolve.ts";
 
 /** How long the last records may take to arrive, in ms: a reader that has stopped does not hold the end up. */
 const LAST_RECORDS = 2000;
@@ -77,7 +76,7 @@ export class Journal {
   async change(plans: readonly ServicePlan[]): Promise<void> {
     const opened = new Map(this.#opened);
     const outlets = new Map<string, OpenOutlet[]>();
-    const tapped = plans.some(({ plugin }) => isAdmin(plugin));
+    const tapped = plans.some(({ admin }) => admin);
     const tap = { name: "admin", sink: this.#tap, base: this.#tap, level: "info" as const };
     try {
       for (const { name, log } of plans) {

@@ -119,7 +119,8 @@ class Expander {
     const path = ["services", name];
     this.#checkRules(service.access, [...path, "access"]);
     const plugin = this.#plugin(service.plugin, [...path, "plugin"]);
-    const listen = this.#listen(service.listen, plugin, path);
+    const admin = isAdmin(plugin);
+    const listen = this.#listen(service.listen, admin, path);
     checkHttpLimits(this.#report, service, listen, path);
     const concurrency = mergeConcurrency([defaults.concurrency, service.concurrency]);
     const { strategy } = concurrency;
@@ -131,6 +132,7 @@ class Expander {
     return {
       name,
       plugin,
+      admin,
       listen,
       concurrency,
       log: service.log === undefined ? this.#log : this.#sinks.read(service.log, [...path, "log"]),
@@ -144,12 +146,12 @@ class Expander {
 
   #listen(
     listen: CheckedService["listen"],
-    plugin: ServicePlan["plugin"],
+    admin: boolean,
     path: Path,
   ): ListenPlan[] {
     const place = [...path, "listen"];
     if (listen !== undefined) return this.#endpoints.read(listen, place);
-    if (isAdmin(plugin)) return this.#endpoints.read(OWN, place);
+    if (admin) return this.#endpoints.read(OWN, place);
     if (!this.#refused(place)) {
       this.#report.add(path, 'no "listen"', '"listen": where it listens');
     }

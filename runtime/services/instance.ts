@@ -12,7 +12,6 @@ import { Requests } from "../core/http/pipeline.ts";
 import type { Room } from "../core/admission/room.ts";
 import { type Observer, Service } from "../core/service.ts";
 import { Takings } from "../core/handoff/pipeline.ts";
-import { isAdmin } from "../modules/resolve.ts";
 import { scopeOf } from "./scope.ts";
 import type { Host, ReadyService } from "./contract.ts";
 
@@ -70,7 +69,7 @@ export class Place {
       signal: ending.signal,
       scope: scopeOf(plan.concurrency.strategy),
       connect: outgoing.connect,
-      ...(host.operator !== undefined && isAdmin(plan.plugin) && { server: host.operator }),
+      ...(host.operator !== undefined && plan.admin && { server: host.operator }),
     };
     let hooks: Hooks<unknown>;
     try {

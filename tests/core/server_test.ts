@@ -45,6 +45,7 @@ function ready(
     plan: {
       name,
       plugin: { specifier: name, url: "memory:" },
+      admin: false,
       listen: [{ text: listen, endpoint: parseEndpoint(listen), options }],
       concurrency: { strategy: "async", max: Infinity, workers: 1 },
       log: [],
