@@ -3,7 +3,7 @@ import { dirname, resolve } from "node:path";
 import { ask } from "../control/client.ts";
 import type { Reloaded } from "../control/control.ts";
 import type { ServerStatus } from "../services/status.ts";
-import { checkFolder, defaultPlaces } from "../control/place.ts";
+import { checkFolder, defaultPaths } from "../control/path.ts";
 import type { Adapter } from "../core/contract.ts";
 import { PorticoError } from "../core/errors.ts";
 import { expand } from "../manifest/expand.ts";
@@ -54,7 +54,7 @@ export async function ctl({ verb, service, manifest, socket, to, json }: CtlCall
 /** Where the control socket may be, the likeliest first. */
 async function placesOf(manifest: string): Promise<readonly string[]> {
   const file = find(resolve(manifest));
-  const places = defaultPlaces(file);
+  const places = defaultPaths(file);
   let control: string | false | undefined;
   try {
     ({ control } = expand(await load(file), sinkCatalog));

@@ -37,20 +37,20 @@ const INTRODUCTION = 2000;
 /**
  * Opens a control socket, which only its user may connect to (mode 0600).
  *
- * @param place its path, whose folder is there; or the listener of a predecessor.
+ * @param at its path, whose folder is there; or the listener of a predecessor.
  * @throws PorticoError EADDRINUSE that names the server which has it already; NOT_SUPPORTED for a
  * path in the abstract namespace, where there are no permissions; what `listen` throws.
  */
 export async function openControl(
   control: Control,
-  place: string | Inherited,
+  at: string | Inherited,
   adapter: Adapter,
 ): Promise<ControlSocket> {
   const closing = Promise.withResolvers<undefined>();
   const pipeline = new Pipeline(makeService(makeHooks(control, closing.promise), adapter));
-  const listener = typeof place === "string"
-    ? await listen(control, place, adapter, pipeline)
-    : await adapter.listen(place, pipeline.table, {});
+  const listener = typeof at === "string"
+    ? await listen(control, at, adapter, pipeline)
+    : await adapter.listen(at, pipeline.table, {});
   return {
     address: listener.address,
     duplicate: () => listener.duplicate(),

@@ -35,11 +35,11 @@ export class Journal {
   /** A sink may serve many logs, each of which finds it broken; it is reported once. */
   readonly #told: Set<string> = new Set();
 
-  readonly #tap: Sink;
+  readonly #adminSink: Sink;
 
-  private constructor(adapter: Adapter, tap: Sink) {
+  private constructor(adapter: Adapter, adminSink: Sink) {
     this.#host = { adapter, warn };
-    this.#tap = tap;
+    this.#adminSink = adminSink;
   }
 
   /** By service. */
@@ -53,15 +53,15 @@ export class Journal {
   }
 
   /**
-   * @param tap is given the records of level info and above where a service is an `admin`.
+   * @param adminSink is given the records of level info and above where a service is an `admin`.
    * @throws PorticoError when a sink cannot be opened.
    */
   static async open(
     plans: readonly ServicePlan[],
     adapter: Adapter,
-    tap: Sink,
+    adminSink: Sink,
   ): Promise<Journal> {
-    const journal = new Journal(adapter, tap);
+    const journal = new Journal(adapter, adminSink);
     await journal.change(plans);
     return journal;
   }
@@ -76,13 +76,18 @@ export class Journal {
   async change(plans: readonly ServicePlan[]): Promise<void> {
     const opened = new Map(this.#opened);
     const outlets = new Map<string, OpenOutlet[]>();
-    const tapped = plans.some(({ admin }) => admin);
-    const tap = { name: "admin", sink: this.#tap, base: this.#tap, level: "info" as const };
+    const hasAdmin = plans.some(({ admin }) => admin);
+    const admin = {
+      name: "admin",
+      sink: this.#adminSink,
+      base: this.#adminSink,
+      level: "info" as const,
+    };
     try {
       for (const { name, log } of plans) {
         outlets.set(name, [
           ...await openSinks(log, this.#host, opened),
-          ...(tapped ? [tap] : []),
+          ...(hasAdmin ? [admin] : []),
         ]);
       }
     } catch (error) {

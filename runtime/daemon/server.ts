@@ -11,7 +11,6 @@ import { STRATEGIES } from "../strategies/mod.ts";
 import type { Host, ReadyService } from "../services/contract.ts";
 import { inService, nameOf, printOf, statusOf, type Tenant, textsOf } from "./entry.ts";
 
-export { describeLack, lacking } from "../strategies/lacking.ts";
 export type { ReadyService } from "../services/contract.ts";
 
 /** Numbers the sessions of this process. */

@@ -1,6 +1,6 @@
 /** A server with its manifest: what signals, the control socket and file watchers ask for is done here. */
 import process from "node:process";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { fileURLToPath } from "node:url";
 import type { Notifier } from "../activation/mod.ts";
 import type { Control, Reloaded, RuntimeName } from "../control/control.ts";
 import type { ServerStatus } from "../services/status.ts";
@@ -9,26 +9,15 @@ import type { Adapter } from "../core/contract.ts";
 import { messageOf, PorticoError } from "../core/errors.ts";
 import { hookError } from "../core/hooks.ts";
 import { errorFields } from "../core/log.ts";
-import type { Plan, ServicePlan } from "../core/plan.ts";
-import { expand } from "../manifest/expand.ts";
-import { load } from "../manifest/load.ts";
-import { prepare, type PreparedService } from "../manifest/prepare.ts";
-import type { Source } from "../manifest/source.ts";
-import { sinkCatalog } from "../sinks/mod.ts";
+import type { Plan } from "../core/plan.ts";
 import { stampOf } from "../modules/stamp.ts";
 import type { ReadyService, Server } from "./server.ts";
 import { commandOn } from "../adapter.ts";
 import type { Journal } from "./journal.ts";
-import { succeed } from "./upgrade.ts";
+import { ModuleVersions } from "./module-versions.ts";
+import { moduleUrls, read, type Reading } from "./reading.ts";
+import { startSuccessor } from "./upgrade.ts";
 import { runtime, version } from "./version.ts";
-import { Versions } from "./versions.ts";
-
-/** What a manifest came to when it was read. */
-export interface Reading {
-  readonly source: Source;
-  readonly plan: Plan;
-  readonly services: readonly PreparedService[];
-}
 
 /** What a supervisor is made of. */
 export interface SupervisorInput {
@@ -45,26 +34,9 @@ export interface SupervisorInput {
   readonly end: (reason: string, handed: boolean) => void;
 }
 
-/** Reads a manifest, with its plugins. @throws ManifestError with everything that is wrong. */
-export async function read(path: string, json: boolean, versions?: Versions): Promise<Reading> {
-  const source = await load(path, process.env, versions?.of);
-  const whole = expand(source, sinkCatalog);
-  const given = { ...whole, services: whole.services.map((service) => logged(service, json)) };
-  const services = await prepare(given, source, sinkCatalog, versions?.of);
-  return { source, plan: { ...given, services: services.map(({ plan }) => plan) }, services };
-}
-
-function logged(plan: ServicePlan, json: boolean): ServicePlan {
-  if (!json) return plan;
-  return {
-    ...plan,
-    log: plan.log.map((sink) => sink.type === "console" ? { ...sink, type: "json" } : sink),
-  };
-}
-
 export class Supervisor implements Control {
   readonly #input: SupervisorInput;
-  readonly #versions: Versions = new Versions();
+  readonly #versions: ModuleVersions = new ModuleVersions();
   #reading: Reading;
   #control: ControlSocket | undefined = undefined;
   readonly #serving = Promise.withResolvers<void>();
@@ -93,7 +65,7 @@ export class Supervisor implements Control {
   /** It serves: what its code was is remembered, to be compared. */
   began(services: readonly ReadyService[], control: ControlSocket | undefined): void {
     this.#control = control;
-    this.#versions.note(this.#urls());
+    this.#versions.note(moduleUrls(this.#reading));
     for (const { stamp } of services) stamp?.();
     this.#serving.resolve();
   }
@@ -105,15 +77,10 @@ export class Supervisor implements Control {
 
   /** The files of the manifest and of the plugins: a change of any of them may be one of the server. */
   files(): string[] {
-    return [this.#reading.source.file, ...this.#urls().flatMap((url) => stampOf(url).files)];
-  }
-
-  #urls(): string[] {
-    const { source, services } = this.#reading;
-    const manifest = /\.[cm]?[jt]s$/.test(source.file) ? [pathToFileURL(source.file).href] : [];
-    const plans = services.map(({ plan }) => plan);
-    const sinks = plans.flatMap(({ log }) => log).flatMap(({ module }) => module?.url ?? []);
-    return [...new Set([...manifest, ...plans.map(({ plugin }) => plugin.url), ...sinks])];
+    return [
+      this.#reading.source.file,
+      ...moduleUrls(this.#reading).flatMap((url) => stampOf(url).files),
+    ];
   }
 
   status(): ServerStatus {
@@ -157,7 +124,7 @@ export class Supervisor implements Control {
     try {
       const result = await server.reload(this.ready(reading));
       this.#reading = reading;
-      this.#versions.note(this.#urls());
+      this.#versions.note(moduleUrls(this.#reading));
       return result;
     } catch (error) {
       await journal.change(this.#reading.plan.services);
@@ -213,7 +180,7 @@ export class Supervisor implements Control {
       const command = to === undefined ? adapter.command(main, args) : commandOn(to, main, args);
       await notifier.reloading();
       try {
-        const pid = await succeed(
+        const pid = await startSuccessor(
           { estate: await server.estate(), control: await this.#controlDuplicate() },
           command,
           notifier.variables,
