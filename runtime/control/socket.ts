@@ -13,7 +13,7 @@ import { Service } from "../core/service.ts";
 import { ask } from "./client.ts";
 import type { ServerStatus } from "../services/status.ts";
 import type { Control } from "./control.ts";
-import { answer, LINE_MAX, refusal } from "./request.ts";
+import { LINE_MAX, refusal, respond } from "./request.ts";
 
 /** A control socket that is open. */
 export interface ControlSocket {
@@ -115,7 +115,7 @@ function makeHooks(control: Control, closing: Promise<undefined>): Hooks<unknown
       next.catch(() => {});
       const line = await Promise.race([next, closing]);
       if (line === undefined || line.done) return;
-      await session.send(`${JSON.stringify(await answer(control, line.value))}\n`);
+      await session.send(`${JSON.stringify(await respond(control, line.value))}\n`);
     }
   }
   return {

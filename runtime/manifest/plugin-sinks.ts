@@ -5,7 +5,7 @@ import { pathOf } from "./sinks.ts";
 import { checkOptions } from "../modules/plugin.ts";
 import { dig, formatPath, show } from "../values/problem.ts";
 import type { SinkCatalog } from "../values/sink-catalog.ts";
-import type { Report } from "./source.ts";
+import type { Problems } from "./source.ts";
 
 type Module = NonNullable<SinkPlan["module"]>;
 
@@ -19,7 +19,7 @@ export type PreparedSinks = ReadonlyMap<SinkPlan, SinkPlan>;
 export async function prepareSinks(
   services: readonly ServicePlan[],
   catalog: Pick<SinkCatalog, "load">,
-  report: Report,
+  problems: Problems,
   versionOf: VersionOf,
 ): Promise<PreparedSinks> {
   const versions = new Map<string, string | undefined>();
@@ -35,7 +35,7 @@ export async function prepareSinks(
   const ready = await Promise.all([...plans].map(async (plan) => {
     const place = formatPath(pathOf(plan));
     const module = moduleOf(plan);
-    const check = checks.get(place) ?? checkOptionsOf(plan, module, catalog, report);
+    const check = checks.get(place) ?? checkOptionsOf(plan, module, catalog, problems);
     checks.set(place, check);
     return [plan, { ...plan, module, options: await check ?? {} }] as const;
   }));
@@ -46,7 +46,7 @@ async function checkOptionsOf(
   plan: SinkPlan,
   module: Module,
   catalog: Pick<SinkCatalog, "load">,
-  report: Report,
+  problems: Problems,
 ): Promise<SinkPlan["options"] | undefined> {
   const path = pathOf(plan);
   try {
@@ -55,14 +55,14 @@ async function checkOptionsOf(
     if ("options" in check) return check.options as SinkPlan["options"];
     for (const { path: inner, message } of check.issues) {
       const place = [...path, ...inner];
-      const value = dig(report.source.value, place);
-      report.add(place, show(value), message, { code: "PLUGIN_OPTIONS" });
+      const value = dig(problems.source.value, place);
+      problems.add(place, show(value), message, { code: "PLUGIN_OPTIONS" });
     }
   } catch (error) {
     if (!(error instanceof PorticoError)) throw error;
     const code: Code = codeOf(error)!;
-    const named = typeof dig(report.source.value, path) === "string";
-    report.add(named ? path : [...path, "type"], show(plan.type), error.message, { code });
+    const named = typeof dig(problems.source.value, path) === "string";
+    problems.add(named ? path : [...path, "type"], show(plan.type), error.message, { code });
   }
   return undefined;
 }

@@ -8,7 +8,7 @@ import { type Path, show } from "../values/problem.ts";
 import type { SinkCatalog } from "../values/sink-catalog.ts";
 import { BUILT_IN, resolvePlugin } from "../modules/resolve.ts";
 import type { CheckedService, CheckedSink } from "./schema.ts";
-import type { Report } from "./source.ts";
+import type { Problems } from "./source.ts";
 
 /** The types that write to standard output when nothing else is said. */
 const STANDARD: readonly string[] = ["console", "json"];
@@ -37,7 +37,7 @@ export function pathOf(plan: SinkPlan): Path {
 
 /** Reads the sinks that a manifest declares, and those that its services use. */
 export class SinkPlans {
-  readonly #report: Report;
+  readonly #problems: Problems;
   readonly #catalog: SinkCatalog;
   /** The names of the types that come along. */
   readonly #types: readonly string[];
@@ -54,13 +54,13 @@ export class SinkPlans {
    * @param stdio an endpoint is `stdio:`: standard output is a peer, and nothing for records.
    */
   constructor(
-    report: Report,
+    problems: Problems,
     catalog: SinkCatalog,
     sinks: Readonly<Record<string, CheckedSink | undefined>>,
     plugins: Readonly<Record<string, string>>,
     stdio: boolean,
   ) {
-    this.#report = report;
+    this.#problems = problems;
     this.#catalog = catalog;
     this.#types = Object.keys(catalog.schemas);
     this.#plugins = plugins;
@@ -99,7 +99,7 @@ export class SinkPlans {
     // A name may be the one of a type, too: options are the type's.
     if (own.length > 0 && this.#types.includes(type)) return this.#inline(type, sink, path);
     for (const key of own) {
-      this.#report.add(
+      this.#problems.add(
         [...path, key],
         `the unknown key ${show(key)}`,
         `only ${KEYS.join(", ")}: the sink ${show(type)} is declared, with its options`,
@@ -128,7 +128,7 @@ export class SinkPlans {
     const absolute = (inner: string): string => resolve(this.#folder, inner);
     const check = this.#catalog.check({ type, options }, absolute);
     if ("issues" in check) {
-      addIssues(this.#report, check.issues.map(widened), path);
+      addIssues(this.#problems, check.issues.map(widened), path);
       return nothing(name);
     }
     const plan = { name, type, level, ...policies, options: check.options };
@@ -142,15 +142,15 @@ export class SinkPlans {
   }
 
   #unknown(name: string, types: string, path: Path): void {
-    const found = resolvePlugin(name, this.#plugins, this.#report.source.file);
+    const found = resolvePlugin(name, this.#plugins, this.#problems.source.file);
     // What is meant is plain: a module.
     if ("received" in found && (/^\.{0,2}\//.test(name) || Object.hasOwn(this.#plugins, name))) {
-      return this.#report.add(path, found.received, found.expected, { hint: found.hint });
+      return this.#problems.add(path, found.received, found.expected, { hint: found.hint });
     }
     const names = [...this.#declared.keys()];
     const shorts = Object.keys(this.#plugins);
     const list = names.length === 0 ? " (it has none)" : `: ${names.join(", ")}`;
-    this.#report.add(
+    this.#problems.add(
       path,
       show(name),
       `${types}, or a name of "sinks"${list}`,
@@ -161,7 +161,7 @@ export class SinkPlans {
   /** The module of a plugin that provides a type of sink; undefined where there is none of this name. */
   #moduleOf(type: string): string | undefined {
     if (BUILT_IN.includes(type) && !Object.hasOwn(this.#plugins, type)) return undefined;
-    const found = resolvePlugin(type, this.#plugins, this.#report.source.file);
+    const found = resolvePlugin(type, this.#plugins, this.#problems.source.file);
     return "url" in found ? found.url : undefined;
   }
 
@@ -172,7 +172,7 @@ export class SinkPlans {
     const other = this.#files.get(file) ?? print;
     this.#files.set(file, other);
     if (other === print) return;
-    this.#report.add(
+    this.#problems.add(
       [...path, "path"],
       `${show(file)}, which another sink writes with other options`,
       'the same options, or a file of its own; declare it in "sinks" and name it where it is used',
@@ -182,7 +182,7 @@ export class SinkPlans {
   /** A sink of a standard stream, on the one that is not the peer's. */
   #aside(plan: SinkPlan, path: Path): SinkPlan {
     if (plan.options["stream"] === "stdout") {
-      this.#report.add(
+      this.#problems.add(
         [...path, "stream"],
         '"stdout", and an endpoint is stdio:',
         '"stderr": standard output is the peer there',
@@ -192,6 +192,6 @@ export class SinkPlans {
   }
 
   get #folder(): string {
-    return dirname(this.#report.source.file);
+    return dirname(this.#problems.source.file);
   }
 }
