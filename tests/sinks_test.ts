@@ -12,7 +12,7 @@ import { checkSink, type OpenSink, openSinks, probeSink } from "../runtime/sinks
 import { terminalLines, textLine } from "../runtime/sinks/text.ts";
 import { describe as words } from "../runtime/sinks/words.ts";
 import { TextBuffer } from "../runtime/sinks/text-buffer.ts";
-import { type Target, Writer } from "../runtime/sinks/writer.ts";
+import { type Destination, Writer } from "../runtime/sinks/writer.ts";
 import { command } from "./support/command.ts";
 import { folder } from "./support/folder.ts";
 import { json, lineOf, record, TIME } from "./sinks/record.ts";
@@ -136,7 +136,7 @@ describe("text", () => {
 });
 
 /** A file, whose writes have to succeed. */
-function target(file: string): Target {
+function target(file: string): Destination {
   return { descriptor: openSync(file, "a"), troubled: (reason) => assert.fail(reason) };
 }
 

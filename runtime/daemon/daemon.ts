@@ -47,7 +47,7 @@ interface DaemonInput {
 }
 
 /** Why it ends. */
-export interface Ending {
+export interface DaemonEnd {
   /** For the `stop` record: a signal, `control`, `upgrade`, `idle`. */
   readonly reason: string;
   /** A successor has the sockets. */
@@ -60,7 +60,7 @@ export class Daemon implements AsyncDisposable {
   readonly #notifier: Notifier;
   readonly #server: Server;
   readonly #supervisor: Supervisor;
-  readonly #ended = Promise.withResolvers<Ending>();
+  readonly #ended = Promise.withResolvers<DaemonEnd>();
   /** All that has to be closed in the end, the last first. */
   readonly #open = new AsyncDisposableStack();
   /** Of these, what ends as soon as the server begins to: file watchers and the status line. */
@@ -114,7 +114,7 @@ export class Daemon implements AsyncDisposable {
   }
 
   /** Resolves when a signal, an operator or inetd's peer wants the server to end. */
-  get ended(): Promise<Ending> {
+  get ended(): Promise<DaemonEnd> {
     return this.#ended.promise;
   }
 
@@ -146,7 +146,7 @@ export class Daemon implements AsyncDisposable {
   }
 
   /** Stops accepting, lets the sessions end, closes. */
-  async stop({ reason, handed }: Ending): Promise<void> {
+  async stop({ reason, handed }: DaemonEnd): Promise<void> {
     if (handed) this.#nextOwner = "successor";
     this.#watchers.dispose();
     await this.#notifier.stopping();

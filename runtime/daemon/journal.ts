@@ -6,11 +6,11 @@ import type { ServicePlan } from "../core/plan.ts";
 import type { SinkStatus } from "../services/status.ts";
 import { standard } from "../sinks/standard.ts";
 import {
-  findAbsent,
   isMissing,
   type OpenOutlet,
   type OpenSink,
   openSinks,
+  retryOptional,
   type SinkHost,
   unite,
 } from "../sinks/mod.ts";
@@ -27,13 +27,13 @@ export class Journal {
   /** Sinks that are not used any more, until what they have is delivered. */
   readonly #closing: Set<OpenSink> = new Set();
   /** Records that sinks have had to give up which are closed, by their name. */
-  readonly #past: Map<string, number> = new Map();
+  readonly #droppedBefore: Map<string, number> = new Map();
   /** By service. */
   #outlets: ReadonlyMap<string, readonly OpenOutlet[]> = new Map();
   #logs: ReadonlyMap<string, Log> = new Map();
   #server: Log = new Log([], () => {});
   /** A sink may serve many logs, each of which finds it broken; it is reported once. */
-  readonly #told: Set<string> = new Set();
+  readonly #reported: Set<string> = new Set();
 
   readonly #adminSink: Sink;
 
@@ -98,7 +98,7 @@ export class Journal {
     const before = [...this.#opened.values()].filter(({ sink }) => used.has(sink));
     this.#opened = opened;
     this.#outlets = outlets;
-    await findAbsent(before, this.#host);
+    await retryOptional(before, this.#host);
     const broken = (name: string, error: unknown): void => this.#broken(name, error);
     this.#logs = new Map([...outlets].map(([name, list]) => [name, new Log(list, broken)]));
     this.#server = new Log(unite([...outlets.values()].flat()), broken);
@@ -114,7 +114,7 @@ export class Journal {
     await finish(closing);
     for (const open of closing) {
       this.#closing.delete(open);
-      addDropped(this.#past, open);
+      addDropped(this.#droppedBefore, open);
     }
   }
 
@@ -131,7 +131,7 @@ export class Journal {
 
   /** How many records each sink has had to give up, with those that it has replaced. */
   status(): SinkStatus[] {
-    const past = new Map(this.#past);
+    const past = new Map(this.#droppedBefore);
     for (const open of this.#closing) addDropped(past, open);
     return [...this.#opened.values()].map(({ name, type, sink }) => {
       const before = past.get(name) ?? 0;
@@ -146,8 +146,8 @@ export class Journal {
   }
 
   #broken(name: string, error: unknown): void {
-    if (this.#told.has(name)) return;
-    this.#told.add(name);
+    if (this.#reported.has(name)) return;
+    this.#reported.add(name);
     this.#report(`the sink ${name} is switched off: ${messageOf(error)}`);
   }
 

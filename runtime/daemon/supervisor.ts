@@ -188,7 +188,7 @@ export class Supervisor implements Control {
           this.#ending.signal,
         );
         this.close();
-        // Whoever hears that it is done, and asks for more, asks the successor.
+        // Who asks for more after the answer to this reaches the successor.
         await server.cede();
         await this.#control?.retire();
         journal.server.emit("info", "reload", { successor: pid, ...(to && { runtime: to }) });

@@ -13,7 +13,7 @@ import type { Problems } from "./source.ts";
 /** The types that write to standard output when nothing else is said. */
 const STANDARD: readonly string[] = ["console", "json"];
 
-/** In the place of a sink that is wrong: the report keeps the plan from being used. */
+/** Stands for a sink that is wrong: the problem that was told keeps the plan from being used. */
 const nothing = (name: string): SinkPlan => ({ name, type: "none", level: "info", options: {} });
 
 /** The keys that every reference may have. */

@@ -2,7 +2,7 @@
 import type { SinkPlan } from "../core/plan.ts";
 import type { Sink } from "../core/record.ts";
 import { asksUser } from "../values/field-words.ts";
-import { Absent, failureOf } from "./absent.ts";
+import { failureOf, OptionalSink } from "./optional.ts";
 import { openModule } from "./module.ts";
 import { levelsOf, type OpenOutlet, selectFields } from "./policies.ts";
 import { SINK_TYPES, type SinkHost } from "./types.ts";
@@ -21,7 +21,7 @@ export interface OpenSink {
 /**
  * Opens the sinks of one service. Sinks of the same type and options are one instance, which all
  * its services share through `opened`; policies may differ. One that is optional, and cannot be
- * opened, counts what it misses until {@link findAbsent} finds it.
+ * opened, counts what it misses until {@link retryOptional} opens it.
  *
  * @throws PorticoError when one cannot be opened that is not optional: a log file without its folder,
  * or without permission.
@@ -34,14 +34,14 @@ export async function openSinks(
   const outlets: OpenOutlet[] = [];
   for (const plan of plans) {
     const { name, type, fields, sample } = plan;
-    // What goes nowhere is not even made.
+    // Without a sink the log does not even make the records.
     if (type === "none") continue;
     const key = keyOf(plan);
-    const open = opened.get(key) ?? { name, type, sink: await openAnyhow(plan, host) };
+    const open = opened.get(key) ?? { name, type, sink: await openOrLeaveOut(plan, host) };
     opened.set(key, open);
     const base = open.sink;
-    // Another service may have been content without it.
-    if (base instanceof Absent && plan.optional !== true) await base.find();
+    // Another service has it as an optional one; this one cannot do without.
+    if (base instanceof OptionalSink && plan.optional !== true) await base.open();
     const sink = fields === undefined ? base : selectFields(base, fields);
     outlets.push({ name, sink, base, level: levelsOf(plan), sample, user: asksUser(fields) });
   }
@@ -59,28 +59,28 @@ function keyOf({ name, type, module, options }: SinkPlan): string {
   ]);
 }
 
-async function openAnyhow(plan: SinkPlan, host: SinkHost): Promise<Sink> {
+async function openOrLeaveOut(plan: SinkPlan, host: SinkHost): Promise<Sink> {
   try {
     return await openSink(plan, host);
   } catch (error) {
     const failure = failureOf(error);
     if (plan.optional !== true) throw failure;
     host.warn(`the sink ${plan.name} is left out: ${failure.message}`);
-    return new Absent(() => openSink(plan, host));
+    return new OptionalSink(() => openSink(plan, host));
   }
 }
 
-/** Whether it is one that could not be opened. */
+/** Whether it is an optional sink that could not be opened. */
 export function isMissing(sink: Sink): boolean {
-  return sink instanceof Absent && sink.missing;
+  return sink instanceof OptionalSink && sink.missing;
 }
 
-/** Looks again for the optional sinks that could not be opened before. */
-export async function findAbsent(sinks: Iterable<OpenSink>, host: SinkHost): Promise<void> {
+/** Tries again to open the optional sinks that could not be opened before. */
+export async function retryOptional(sinks: Iterable<OpenSink>, host: SinkHost): Promise<void> {
   for (const { name, sink } of sinks) {
-    if (!(sink instanceof Absent) || !sink.missing) continue;
+    if (!(sink instanceof OptionalSink) || !sink.missing) continue;
     try {
-      await sink.find();
+      await sink.open();
       host.warn(`the sink ${name} is there now; records that it has missed: ${sink.dropped()}`);
     } catch (error) {
       host.warn(`the sink ${name} is left out: ${failureOf(error).message}`);
