@@ -143,6 +143,7 @@ describe("expand", () => {
         specifier: "echo",
         url: new URL("../plugins/echo.ts", import.meta.url).href,
       },
+      admin: false,
       folder: "/srv",
       listen: [{
         text: "tcp://127.0.0.1:0",
