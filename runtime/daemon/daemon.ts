@@ -14,7 +14,7 @@ import type { Adapter } from "../core/contract.ts";
 import { openControlSocket } from "./control-socket.ts";
 import { releaseHeap } from "./heap.ts";
 import { Journal } from "./journal.ts";
-import type { Reading } from "./reading.ts";
+import type { LoadedManifest } from "./loaded-manifest.ts";
 import { ServerOperator } from "./server-operator.ts";
 import { Server } from "./server.ts";
 import { onSignals, type SignalHandlers } from "./signals.ts";
@@ -39,7 +39,7 @@ export interface DaemonOptions {
 /** What it is made of. */
 interface DaemonInput {
   readonly options: DaemonOptions;
-  readonly reading: Reading;
+  readonly manifest: LoadedManifest;
   readonly adapter: Adapter;
   readonly predecessor: Predecessor | undefined;
   readonly journal: Journal;
@@ -73,19 +73,19 @@ export class Daemon implements AsyncDisposable {
   /** Opens the sinks, and puts together what does not need the sockets. @throws PorticoError. */
   static async assemble(
     options: DaemonOptions,
-    reading: Reading,
+    manifest: LoadedManifest,
     adapter: Adapter,
     predecessor: Predecessor | undefined,
   ): Promise<Daemon> {
-    const { umask, services } = reading.plan;
+    const { umask, services } = manifest.plan;
     if (umask !== undefined) process.umask(umask);
     const operator = new ServerOperator();
     const journal = await Journal.open(services, adapter, operator.sink);
-    return new Daemon({ options, reading, adapter, predecessor, journal, operator });
+    return new Daemon({ options, manifest, adapter, predecessor, journal, operator });
   }
 
   private constructor(input: DaemonInput) {
-    const { options, reading, adapter, predecessor, journal, operator } = input;
+    const { options, manifest, adapter, predecessor, journal, operator } = input;
     this.#input = input;
     this.#nextOwner = predecessor === undefined ? "nobody" : "predecessor";
     this.#open.defer(() => journal.close());
@@ -108,7 +108,7 @@ export class Daemon implements AsyncDisposable {
     const end = (reason: string, handed: boolean): void => this.#end(reason, handed);
     this.#supervisor = new Supervisor(
       { ...options, pid: process.pid, adapter, server, journal, notifier, end },
-      reading,
+      manifest,
     );
     operator.attach(this.#supervisor, () => server.measure());
   }
@@ -120,8 +120,8 @@ export class Daemon implements AsyncDisposable {
 
   /** Opens the sockets and starts the services. @throws PorticoError. */
   async start(): Promise<void> {
-    const { reading, adapter, predecessor, journal, options } = this.#input;
-    const { plan } = reading;
+    const { manifest, adapter, predecessor, journal, options } = this.#input;
+    const { plan } = manifest;
     const inetd = plan.services.some(isInetd);
     journal.server.emit("info", "start", {
       runtime: runtime(),
@@ -130,7 +130,7 @@ export class Daemon implements AsyncDisposable {
     });
     // First of all: a second server of this manifest shall hear of the first one, not of a port in use.
     if (!inetd) await this.#openControl();
-    const services = this.#supervisor.ready(reading);
+    const services = this.#supervisor.ready(manifest);
     await this.#server.start(services, predecessor?.estate);
     this.#started = true;
     await becomeUser(plan.identity, adapter);
@@ -193,10 +193,10 @@ export class Daemon implements AsyncDisposable {
   }
 
   async #openControl(): Promise<void> {
-    const { reading, adapter, predecessor, journal } = this.#input;
+    const { manifest, adapter, predecessor, journal } = this.#input;
     this.#control = await openControlSocket(
       this.#supervisor,
-      reading.plan,
+      manifest.plan,
       adapter,
       predecessor?.control,
       journal.server,
@@ -222,7 +222,7 @@ export class Daemon implements AsyncDisposable {
   }
 
   async #endWhenIdle(): Promise<void> {
-    await untilDone(this.#input.reading.plan.services, () => this.#server.status());
+    await untilDone(this.#input.manifest.plan.services, () => this.#server.status());
     this.#end("idle", false);
   }
 

@@ -2,7 +2,7 @@ import { loadAdapter } from "../adapter.ts";
 import { passedSockets } from "../activation/mod.ts";
 import { messageOf } from "../core/errors.ts";
 import { Daemon, type DaemonOptions } from "./daemon.ts";
-import { read } from "./reading.ts";
+import { loadManifest } from "./loaded-manifest.ts";
 import { isSuccessor, receiveHandover } from "./upgrade.ts";
 
 /**
@@ -18,8 +18,8 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
   passedSockets();
   const predecessor = isSuccessor() ? await receiveHandover(await loading) : undefined;
   try {
-    const reading = await read(options.path, options.json);
-    await using daemon = await Daemon.assemble(options, reading, await loading, predecessor);
+    const manifest = await loadManifest(options.path, options.json);
+    await using daemon = await Daemon.assemble(options, manifest, await loading, predecessor);
     await daemon.start();
     await daemon.stop(await daemon.ended);
   } catch (thrown) {

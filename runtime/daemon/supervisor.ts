@@ -15,7 +15,7 @@ import type { ReadyService, Server } from "./server.ts";
 import { commandOn } from "../adapter.ts";
 import type { Journal } from "./journal.ts";
 import { ModuleVersions } from "./module-versions.ts";
-import { moduleUrls, read, type Reading } from "./reading.ts";
+import { type LoadedManifest, loadManifest, moduleUrls } from "./loaded-manifest.ts";
 import { startSuccessor } from "./upgrade.ts";
 import { runtime, version } from "./version.ts";
 
@@ -37,20 +37,20 @@ export interface SupervisorInput {
 export class Supervisor implements Control {
   readonly #input: SupervisorInput;
   readonly #versions: ModuleVersions = new ModuleVersions();
-  #reading: Reading;
+  #manifest: LoadedManifest;
   #control: ControlSocket | undefined = undefined;
   readonly #serving = Promise.withResolvers<void>();
   /** One change at a time, in the order in which they were asked for; none before it serves. */
   #last: Promise<unknown> = this.#serving.promise;
   readonly #ending = new AbortController();
 
-  constructor(input: SupervisorInput, reading: Reading) {
+  constructor(input: SupervisorInput, manifest: LoadedManifest) {
     this.#input = input;
-    this.#reading = reading;
+    this.#manifest = manifest;
   }
 
-  /** The services of a reading, with their logs. */
-  ready({ services }: Reading): ReadyService[] {
+  /** The services of a manifest, with their logs. */
+  ready({ services }: LoadedManifest): ReadyService[] {
     const { logs } = this.#input.journal;
     return services.map((service) => {
       let stamp: string | undefined;
@@ -65,7 +65,7 @@ export class Supervisor implements Control {
   /** It serves: what its code was is remembered, to be compared. */
   began(services: readonly ReadyService[], control: ControlSocket | undefined): void {
     this.#control = control;
-    this.#versions.note(moduleUrls(this.#reading));
+    this.#versions.note(moduleUrls(this.#manifest));
     for (const { stamp } of services) stamp?.();
     this.#serving.resolve();
   }
@@ -78,8 +78,8 @@ export class Supervisor implements Control {
   /** The files of the manifest and of the plugins: a change of any of them may be one of the server. */
   files(): string[] {
     return [
-      this.#reading.source.file,
-      ...moduleUrls(this.#reading).flatMap((url) => stampOf(url).files),
+      this.#manifest.source.file,
+      ...moduleUrls(this.#manifest).flatMap((url) => stampOf(url).files),
     ];
   }
 
@@ -88,7 +88,7 @@ export class Supervisor implements Control {
       pid: this.#input.pid,
       version: version(),
       runtime: runtime(),
-      manifest: this.#reading.source.file,
+      manifest: this.#manifest.source.file,
       uptime: Math.floor(process.uptime()),
       services: this.#input.server.status(),
       sinks: this.#input.journal.status(),
@@ -118,23 +118,23 @@ export class Supervisor implements Control {
 
   async #reload(): Promise<Reloaded> {
     const { path, json, journal, server } = this.#input;
-    const reading = await read(path, json, this.#versions);
-    this.#checkFixed(reading.plan);
-    await journal.change(reading.plan.services);
+    const manifest = await loadManifest(path, json, this.#versions);
+    this.#checkFixed(manifest.plan);
+    await journal.change(manifest.plan.services);
     try {
-      const result = await server.reload(this.ready(reading));
-      this.#reading = reading;
-      this.#versions.note(moduleUrls(this.#reading));
+      const result = await server.reload(this.ready(manifest));
+      this.#manifest = manifest;
+      this.#versions.note(moduleUrls(this.#manifest));
       return result;
     } catch (error) {
-      await journal.change(this.#reading.plan.services);
+      await journal.change(this.#manifest.plan.services);
       throw error;
     }
   }
 
   /** What the process is cannot be changed while it runs. */
   #checkFixed(plan: Plan): void {
-    const before = this.#reading.plan;
+    const before = this.#manifest.plan;
     const fixed = ["control", "identity", "umask"] as const;
     const changed = fixed.filter((key) =>
       JSON.stringify(plan[key]) !== JSON.stringify(before[key])

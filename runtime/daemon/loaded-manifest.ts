@@ -10,7 +10,7 @@ import { sinkCatalog } from "../sinks/mod.ts";
 import type { ModuleVersions } from "./module-versions.ts";
 
 /** What a manifest came to when it was read. */
-export interface Reading {
+export interface LoadedManifest {
   readonly source: Source;
   readonly plan: Plan;
   readonly services: readonly PreparedService[];
@@ -23,11 +23,11 @@ export interface Reading {
  * @param versions of modules that were imported before.
  * @throws ManifestError with everything that is wrong.
  */
-export async function read(
+export async function loadManifest(
   path: string,
   json: boolean,
   versions?: ModuleVersions,
-): Promise<Reading> {
+): Promise<LoadedManifest> {
   const source = await load(path, process.env, versions?.of);
   const whole = expand(source, sinkCatalog);
   const given = json ? { ...whole, services: whole.services.map(printingJson) } : whole;
@@ -42,8 +42,8 @@ function printingJson(plan: ServicePlan): ServicePlan {
   };
 }
 
-/** The modules of a reading: the manifest where it is one, the plugins, their sinks. Each once. */
-export function moduleUrls({ source, services }: Reading): string[] {
+/** The modules of a manifest: itself where it is one, the plugins, their sinks. Each once. */
+export function moduleUrls({ source, services }: LoadedManifest): string[] {
   const manifest = /\.[cm]?[jt]s$/.test(source.file) ? [pathToFileURL(source.file).href] : [];
   const plans = services.map(({ plan }) => plan);
   const sinks = plans.flatMap(({ log }) => log).flatMap(({ module }) => module?.url ?? []);
