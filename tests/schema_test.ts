@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { defineManifest } from "../runtime/manifest/define.ts";
 import { jsonSchema } from "../runtime/manifest/json-schema.ts";
 import { LIMITS } from "../runtime/manifest/limits.ts";
@@ -20,6 +21,7 @@ interface Schema {
   readonly required?: readonly string[];
 }
 
+const FILE = fileURLToPath(new URL("../runtime/portico.schema.json", import.meta.url).href);
 const schema = JSON.parse(jsonSchema(sinkCatalog)) as Schema;
 const service = schema.properties!["services"]!.additionalProperties as Schema;
 const limits = service.properties!["limits"]!;
@@ -32,7 +34,7 @@ function pattern(of: Schema | undefined): RegExp {
 describe("jsonSchema", () => {
   test("runtime/portico.schema.json is fresh (npm run schema)", () => {
     assert.equal(
-      readFileSync(new URL("../runtime/portico.schema.json", import.meta.url), "utf8"),
+      readFileSync(FILE, "utf8"),
       jsonSchema(sinkCatalog),
     );
   });

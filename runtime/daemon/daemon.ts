@@ -62,7 +62,7 @@ export class Daemon implements AsyncDisposable {
   readonly #supervisor: Supervisor;
   readonly #ended = Promise.withResolvers<DaemonEnd>();
   /** All that has to be closed in the end, the last first. */
-  readonly #open = new AsyncDisposableStack();
+  readonly #toClose = new AsyncDisposableStack();
   /** Of these, what ends as soon as the server begins to: file watchers and the status line. */
   readonly #watchers = new DisposableStack();
   #control: ControlSocket | undefined = undefined;
@@ -88,13 +88,13 @@ export class Daemon implements AsyncDisposable {
     const { options, manifest, adapter, predecessor, journal, operator } = input;
     this.#input = input;
     this.#nextOwner = predecessor === undefined ? "nobody" : "predecessor";
-    this.#open.defer(() => journal.close());
-    this.#open.defer(recordUncaught(() => journal.server));
-    this.#open.defer(onSignals(this.#signalHandlers()));
-    this.#open.defer(() => operator.close());
-    this.#open.defer(keepAlive());
-    this.#open.defer(() => this.#closeSockets());
-    this.#open.use(this.#watchers);
+    this.#toClose.defer(() => journal.close());
+    this.#toClose.defer(recordUncaught(() => journal.server));
+    this.#toClose.defer(onSignals(this.#signalHandlers()));
+    this.#toClose.defer(() => operator.close());
+    this.#toClose.defer(keepAlive());
+    this.#toClose.defer(() => this.#closeSockets());
+    this.#toClose.use(this.#watchers);
     this.#notifier = makeNotifier(adapter, process.env, (reason) => {
       journal.server.emit("warn", "error", { code: "SEND_FAILED", message: reason, side: "host" });
     });
@@ -159,7 +159,7 @@ export class Daemon implements AsyncDisposable {
 
   /** Closes at once what is left, in whatever state the start or the stop has left it. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#open.disposeAsync();
+    await this.#toClose.disposeAsync();
   }
 
   #end(reason: string, handed: boolean): void {
