@@ -1,6 +1,6 @@
 import type { Session } from "../runtime/mod.ts";
 import { definePlugin } from "../runtime/mod.ts";
-import { Peers } from "./proxy/datagrams.ts";
+import { Associations } from "./proxy/datagrams.ts";
 import { options } from "./proxy/options.ts";
 import { clientEnds, clientGone, type Pair, Streams } from "./proxy/streams.ts";
 import { Targets } from "./proxy/targets.ts";
@@ -24,13 +24,16 @@ export default definePlugin({
   start: ({ options: { to, connectTimeout, health, idle, maxPeers }, connect, log }) => {
     const targets = { fails: health.fails, retry: health.retry, log };
     const streams = new Streams(new Targets(to, "stream", targets), connect, connectTimeout);
-    const peers = new Peers(new Targets(to, "datagram", targets), connect, { idle, maxPeers });
+    const associations = new Associations(new Targets(to, "datagram", targets), connect, {
+      idle,
+      maxPeers,
+    });
     return {
       setup: (session: Session): undefined | Promise<Pair> =>
         session.kind === "stream" ? streams.open(session) : undefined,
       data(session: Session<Pair | undefined>, chunk): void | Promise<void> {
         const pair = session.state;
-        if (pair === undefined) return peers.forward(session, chunk);
+        if (pair === undefined) return associations.forward(session, chunk);
         if (!pair.upstream.write(chunk)) session.pause();
       },
       drain: ({ state }) => state!.upstream.resume(),
@@ -38,7 +41,7 @@ export default definePlugin({
       finish: ({ state }) => {
         if (state !== undefined) clientGone(state);
       },
-      stop: () => peers.close(),
+      stop: () => associations.close(),
     };
   },
 });

@@ -22,8 +22,9 @@ export type { EventName, Fields, Level, LogRecord, Sink } from "./core/record.ts
 export { clearMemory, memoryRecords } from "./sinks/memory.ts";
 export { defineSink } from "./sinks/define.ts";
 export type { SinkContext, SinkDefinition } from "./sinks/define.ts";
-export type { Control, ServerStatus, ServiceStatus } from "./control/control.ts";
+export type { Control } from "./control/control.ts";
 export type { Operator } from "./control/operator.ts";
 export { defineManifest } from "./manifest/define.ts";
 export type { Manifest } from "./manifest/schema.ts";
+export type { ServerStatus, ServiceStatus } from "./services/status.ts";
 export { parseDuration, parseSize } from "./values/units.ts";

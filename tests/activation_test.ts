@@ -4,7 +4,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { describe, test, type TestContext } from "node:test";
 import { loadAdapter } from "../adapters/mod.ts";
-import { type Found, inheritedFor, listenFds, makeNotifier } from "../runtime/activation/mod.ts";
+import { inheritedFor, listenFds, makeNotifier } from "../runtime/activation/mod.ts";
 import type { DatagramSocket } from "../runtime/core/contract.ts";
 import type { Inspected } from "../runtime/core/descriptors.ts";
 import { Address, parseEndpoint } from "../runtime/core/endpoint.ts";
@@ -64,7 +64,10 @@ describe("inheritedFor", () => {
     kind: "listener",
     socket: { transport: "tcp", fd, address: new Address("tcp", "::", fd, ""), owned: false },
   });
-  const find = (text: string, sockets: typeof passed | undefined = passed): Found[] =>
+  const find = (
+    text: string,
+    sockets: typeof passed | undefined = passed,
+  ): ReturnType<typeof inheritedFor> =>
     inheritedFor(parseEndpoint(text), { inspect: listener }, sockets);
 
   test("inheritedFor finds all sockets of a name, one of a number, and descriptor 0", () => {

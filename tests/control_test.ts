@@ -17,8 +17,9 @@ import { after, describe, test, type TestContext } from "node:test";
 import { loadAdapter } from "../adapters/mod.ts";
 import { bytes, span } from "../runtime/terminal/status.ts";
 import { ask } from "../runtime/control/client.ts";
-import type { Control, ServerStatus, ServiceStatus } from "../runtime/control/control.ts";
-import { checkFolder, controlPlace, defaultPlaces } from "../runtime/control/place.ts";
+import type { Control } from "../runtime/control/control.ts";
+import type { ServerStatus, ServiceStatus } from "../runtime/services/status.ts";
+import { checkFolder, controlPath, defaultPaths } from "../runtime/control/path.ts";
 import { Refusal } from "../runtime/control/refusal.ts";
 import { LINE_MAX } from "../runtime/control/request.ts";
 import { type ControlSocket, openControl } from "../runtime/control/socket.ts";
@@ -408,31 +409,31 @@ describe("place of the control socket", () => {
     const run = join(home, "run");
     withRuntimeFolder(run, () => {
       const of = (file: string): string =>
-        controlPlace({ file: join(home, file), control: undefined })!;
+        controlPath({ file: join(home, file), control: undefined })!;
       const place = of("shop/portico.json");
       assert.match(place.slice(run.length), /^\/portico\/shop-[0-9a-f]{13}\.ctl$/);
       assert.equal(statSync(dirname(place)).mode & 0o777, 0o700);
       assert.equal(of("link/portico.json"), place);
       assert.match(of("shop/b.json"), /\/b-[0-9a-f]{13}\.ctl$/);
-      assert.equal(defaultPlaces(join(home, "shop/portico.json"))[0], place);
+      assert.equal(defaultPaths(join(home, "shop/portico.json"))[0], place);
     });
   });
 
   test("is what the manifest says, or none", () => {
-    assert.equal(controlPlace({ file: "/m", control: "/c" }), "/c");
-    assert.equal(controlPlace({ file: "/m", control: false }), undefined);
+    assert.equal(controlPath({ file: "/m", control: "/c" }), "/c");
+    assert.equal(controlPath({ file: "/m", control: false }), undefined);
   });
 
   test("fits an address, however long the manifest's name is", (t) => {
     const home = folder(t, { "run/x": "" });
     withRuntimeFolder(join(home, "run"), () => {
-      const [place] = defaultPlaces(join(home, `${"é ".repeat(100)}.json`));
+      const [place] = defaultPaths(join(home, `${"é ".repeat(100)}.json`));
       assert.ok(Buffer.byteLength(place!) < 108);
     });
     const deep = join(home, "d".repeat(100));
     mkdirSync(deep);
     withRuntimeFolder(deep, () => {
-      const places = defaultPlaces(join(home, "a.json"));
+      const places = defaultPaths(join(home, "a.json"));
       assert.ok(places.length > 0 && places.every((place) => Buffer.byteLength(place) < 108));
     });
   });
@@ -443,7 +444,7 @@ describe("place of the control socket", () => {
     withRuntimeFolder(
       run,
       () =>
-        assert.throws(() => controlPlace({ file: "/m", control: undefined }), {
+        assert.throws(() => controlPath({ file: "/m", control: undefined }), {
           code: "EACCES",
           message: /others may write to it/,
         }),
@@ -457,7 +458,7 @@ describe("place of the control socket", () => {
     withRuntimeFolder(
       run,
       () =>
-        assert.throws(() => controlPlace({ file: "/m", control: undefined }), {
+        assert.throws(() => controlPath({ file: "/m", control: undefined }), {
           code: "EACCES",
           message: /it is no folder/,
         }),
@@ -475,7 +476,7 @@ describe("place of the control socket", () => {
     });
     chownSync(run, 4321, 4321);
     withRuntimeFolder(run, () => {
-      assert.ok(defaultPlaces("/m").every((place) => !place.startsWith(run)));
+      assert.ok(defaultPaths("/m").every((place) => !place.startsWith(run)));
     });
   });
 });
@@ -606,7 +607,7 @@ describe("portico ctl", () => {
     });
     const run = join(home, "run");
     const file = join(home, "portico.json");
-    const path = withRuntimeFolder(run, () => controlPlace({ file, control: undefined })!);
+    const path = withRuntimeFolder(run, () => controlPath({ file, control: undefined })!);
     const own = await serve(t, fake(), join(home, "own.ctl"));
     const status = (...words: string[]): Promise<Called> =>
       callWith({ XDG_RUNTIME_DIR: run, PORTICO_MANIFEST: home }, "ctl", "status", ...words);

@@ -4,11 +4,10 @@ import { describe, test, type TestContext } from "node:test";
 import { renderError } from "../runtime/terminal/failure.ts";
 import { PorticoError } from "../runtime/core/errors.ts";
 import { EVENTS } from "../runtime/core/record.ts";
-import { expand } from "../runtime/manifest/expand.ts";
 import { load } from "../runtime/manifest/load.ts";
-import { prepare } from "../runtime/manifest/prepare.ts";
 import { sinkTypes } from "../runtime/sinks/mod.ts";
 import { folder } from "./support/folder.ts";
+import { expand, prepare } from "./support/manifest.ts";
 
 /** The block that a user reads for a folder of files; the folder itself is written as HOME. */
 async function blockOf(t: TestContext, files: Record<string, string>, at = "."): Promise<string> {

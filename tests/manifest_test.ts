@@ -4,15 +4,14 @@ import { describe, test } from "node:test";
 import { pathToFileURL } from "node:url";
 import type { Plan } from "../runtime/core/plan.ts";
 import { substitute } from "../runtime/manifest/environment.ts";
-import { expand } from "../runtime/manifest/expand.ts";
 import { parseJsonc } from "../runtime/manifest/jsonc.ts";
 import { load } from "../runtime/manifest/load.ts";
 import { nearest } from "../runtime/values/nearest.ts";
 import { resolveExports } from "../runtime/modules/package.ts";
-import { prepare } from "../runtime/manifest/prepare.ts";
 import { parseServices, portOf } from "../runtime/values/ports.ts";
 import { parseCount, parseDuration, parseRate, parseSize } from "../runtime/values/units.ts";
 import { folder } from "./support/folder.ts";
+import { expand, prepare } from "./support/manifest.ts";
 
 /** The plan of a manifest's value, as if it lay in /srv. */
 function plan(value: unknown): Plan {
@@ -144,6 +143,7 @@ describe("expand", () => {
         specifier: "echo",
         url: new URL("../plugins/echo.ts", import.meta.url).href,
       },
+      admin: false,
       folder: "/srv",
       listen: [{
         text: "tcp://127.0.0.1:0",

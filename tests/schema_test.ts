@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { defineManifest } from "../runtime/manifest/define.ts";
-import { expand } from "../runtime/manifest/expand.ts";
-import { FILE, jsonSchema } from "../runtime/manifest/json-schema.ts";
+import { jsonSchema } from "../runtime/manifest/json-schema.ts";
 import { LIMITS } from "../runtime/manifest/limits.ts";
 import { SOCKET_ENTRIES } from "../runtime/manifest/socket.ts";
+import { sinkCatalog } from "../runtime/sinks/mod.ts";
+import { expand } from "./support/manifest.ts";
 
 interface Schema {
   readonly type?: string;
@@ -19,7 +21,8 @@ interface Schema {
   readonly required?: readonly string[];
 }
 
-const schema = JSON.parse(jsonSchema()) as Schema;
+const FILE = fileURLToPath(new URL("../runtime/portico.schema.json", import.meta.url).href);
+const schema = JSON.parse(jsonSchema(sinkCatalog)) as Schema;
 const service = schema.properties!["services"]!.additionalProperties as Schema;
 const limits = service.properties!["limits"]!;
 
@@ -30,7 +33,10 @@ function pattern(of: Schema | undefined): RegExp {
 
 describe("jsonSchema", () => {
   test("runtime/portico.schema.json is fresh (npm run schema)", () => {
-    assert.equal(readFileSync(FILE, "utf8"), jsonSchema());
+    assert.equal(
+      readFileSync(FILE, "utf8"),
+      jsonSchema(sinkCatalog),
+    );
   });
   test("jsonSchema describes every key of a service, its limits and its socket options", () => {
     const listener = service.properties!["listen"]!.anyOf!.find(({ type }) => type === "object")!;

@@ -2,7 +2,7 @@ import { Hono } from "hono";
 import { type Logger, type Operator, PorticoError, type ServerStatus } from "../../runtime/mod.ts";
 import { authorize, type Env, sameOrigin, secure } from "./guard.ts";
 import { asset } from "./assets.ts";
-import { Peers } from "./peers.ts";
+import { PeerStatistics } from "./peers.ts";
 import { streamRecords } from "./records.ts";
 
 /** What the app is made of. */
@@ -39,8 +39,8 @@ export function makeApp({ operator, token, service, log }: AppInput): {
   readonly close: () => void;
 } {
   const app = new Hono<Env>();
-  const peers = new Peers();
-  const untap = operator.records((record) => peers.note(record));
+  const peers = new PeerStatistics();
+  const unsubscribe = operator.records((record) => peers.note(record));
   app.use(secure);
   app.get("/health", () => new Response("alive\n", { headers: TEXT }));
   // The page holds nothing; what it shows it asks for with the token.
@@ -99,7 +99,7 @@ export function makeApp({ operator, token, service, log }: AppInput): {
   app.all("/control/*", (c) => c.json({ error: "POST it" }, 405, { allow: "POST" }));
   return {
     app,
-    close: untap,
+    close: unsubscribe,
   };
 }
 

@@ -6,7 +6,7 @@ const PEERS_MAX = 500;
 const TOP = 10;
 
 /** One host that a service has served. */
-export interface Peer {
+export interface PeerTotals {
   readonly host: string;
   readonly service: string;
   sessions: number;
@@ -16,10 +16,10 @@ export interface Peer {
 }
 
 /** Who was busiest and who was slowest, by the records of streams. */
-export class Peers {
+export class PeerStatistics {
   /** The host of an open session, by its number. */
   readonly #open: Map<number, string> = new Map();
-  readonly #peers: Map<string, Peer> = new Map();
+  readonly #peers: Map<string, PeerTotals> = new Map();
 
   note({ event, service, session, ...fields }: LogRecord): void {
     if (session === undefined || service === undefined) return;
@@ -42,7 +42,7 @@ export class Peers {
     if (this.#peers.size > PEERS_MAX) forgetFirst(this.#peers);
   }
 
-  top(): { readonly busiest: Peer[]; readonly slowest: Peer[] } {
+  top(): { readonly busiest: PeerTotals[]; readonly slowest: PeerTotals[] } {
     const all = [...this.#peers.values()];
     return {
       busiest: all.toSorted((a, b) => b.bytes - a.bytes || b.sessions - a.sessions).slice(0, TOP),

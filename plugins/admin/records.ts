@@ -11,13 +11,13 @@ const HEADERS = { "content-type": "text/event-stream" };
 export function streamRecords(operator: Operator | undefined): Response {
   if (operator === undefined) return new Response(null, { headers: HEADERS });
   const encoder = new TextEncoder();
-  let untap: (() => void) | undefined;
+  let unsubscribe: (() => void) | undefined;
   let timer: ReturnType<typeof setInterval> | undefined;
   let skipped = 0;
   const body = new ReadableStream<Uint8Array>({
     start(controller) {
       const send = (text: string): void => controller.enqueue(encoder.encode(text));
-      untap = operator.records((record) => {
+      unsubscribe = operator.records((record) => {
         if ((controller.desiredSize ?? 0) <= 0) {
           skipped++;
           return;
@@ -31,7 +31,7 @@ export function streamRecords(operator: Operator | undefined): Response {
       }, SILENCE);
     },
     cancel() {
-      untap?.();
+      unsubscribe?.();
       clearInterval(timer);
     },
   }, new ByteLengthQueuingStrategy({ highWaterMark: BACKLOG }));

@@ -2,7 +2,7 @@
 import process from "node:process";
 import type { Session } from "../../runtime/mod.ts";
 
-type Environment = Readonly<Record<string, string>>;
+type Variables = Readonly<Record<string, string>>;
 
 /** What is passed on when the manifest does not say. */
 export const PASSED: readonly string[] = [
@@ -38,9 +38,9 @@ export function passed(names: true | readonly string[]): Record<string, string> 
  * `UNIXLOCALPATH` and, if the peer has a name, `UNIXREMOTEPATH`.
  */
 export function environmentOf(
-  base: Environment,
+  base: Variables,
   { remote, local }: Pick<Session<unknown>, "remote" | "local">,
-): Environment {
+): Variables {
   if (local.transport === "unix" || local.transport === "unixgram") {
     return {
       ...base,

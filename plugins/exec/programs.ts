@@ -9,7 +9,7 @@ import { Lines } from "./lines.ts";
 const SETTLE = 1000;
 
 /** What is run, and how. */
-export interface Recipe {
+export interface ProgramSettings {
   /** As the manifest has it, for records. */
   readonly name: string;
   readonly path: string;
@@ -27,24 +27,24 @@ export type Ending = { readonly exit: number; readonly signal?: undefined } | {
   readonly signal: string;
 };
 
-type Streams = readonly [stdin: number | "pipe", stdout: number | "pipe"];
+type Stdio = readonly [stdin: number | "pipe", stdout: number | "pipe"];
 
 export class Programs {
-  readonly recipe: Recipe;
+  readonly settings: ProgramSettings;
   readonly #running: Set<Run> = new Set();
   /** Whatever ends this process, even `process.exit`, leaves no program behind. */
   readonly #exit = (): void => this.#running.forEach((run) => run.kill());
 
-  constructor(recipe: Recipe) {
-    this.recipe = recipe;
+  constructor(settings: ProgramSettings) {
+    this.settings = settings;
   }
 
   /**
    * Runs the program for `session`, whose end is its end. What it prints to standard error is logged,
    * if the manifest wants that.
    */
-  start(session: Session<unknown>, env: Readonly<Record<string, string>>, streams: Streams): Run {
-    const run = new Run(this.recipe, session, env, streams);
+  start(session: Session<unknown>, env: Readonly<Record<string, string>>, streams: Stdio): Run {
+    const run = new Run(this.settings, session, env, streams);
     if (this.#running.size === 0) process.on("exit", this.#exit);
     this.#running.add(run);
     const gone = (): void => {
@@ -69,19 +69,19 @@ export class Run {
   readonly child: ChildProcess;
   /** How it ended; what it printed has been read by then. @throws PorticoError when it cannot be started. */
   readonly ended: Promise<Ending>;
-  readonly #recipe: Recipe;
+  readonly #settings: ProgramSettings;
   #alive = true;
   #terminated = false;
   #timer: ReturnType<typeof setTimeout> | undefined = undefined;
 
   constructor(
-    recipe: Recipe,
+    settings: ProgramSettings,
     session: Session<unknown>,
     env: Readonly<Record<string, string>>,
-    [stdin, stdout]: Streams,
+    [stdin, stdout]: Stdio,
   ) {
-    const { name, path, args, cwd, stderr, timeout } = recipe;
-    this.#recipe = recipe;
+    const { name, path, args, cwd, stderr, timeout } = settings;
+    this.#settings = settings;
     const errors = stderr === "discard"
       ? "ignore"
       : stderr === "peer" && typeof stdout === "number"
@@ -127,7 +127,7 @@ export class Run {
     if (!this.#alive || this.#terminated) return;
     this.#terminated = true;
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.kill(), this.#recipe.killAfter);
+    this.#timer = setTimeout(() => this.kill(), this.#settings.killAfter);
     this.#signal("SIGTERM");
   }
 

@@ -5,19 +5,20 @@ import type { Targets } from "./targets.ts";
 /** Datagrams that wait for the socket of a new sender; more are lost, as they may be. */
 const WAITING_MAX = 16;
 
-interface Peer {
+/** A sender with its socket towards a target, as RFC 1928 calls it: until neither has sent anything for a while. */
+interface Association {
   readonly key: string;
   /** The first datagram of this sender, and with it the right to answer; it is held until the end. */
   readonly client: Session<unknown>;
   readonly done: (error?: unknown) => void;
-  readonly table: Peers;
-  upstream: Session<Peer> | undefined;
+  readonly table: Associations;
+  upstream: Session<Association> | undefined;
   waiting: Uint8Array[];
   /** When one of both was heard last, on the clock of the table. */
   seen: number;
 }
 
-const UPSTREAM: Hooks<Peer> = {
+const UPSTREAM: Hooks<Association> = {
   data({ state }, bytes) {
     state.seen = state.table.now;
     state.client.write(bytes);
@@ -25,15 +26,15 @@ const UPSTREAM: Hooks<Peer> = {
   finish: ({ state }) => state.table.forget(state),
 };
 
-/** The senders of one service, the one that was silent for longest first. */
-export class Peers {
+/** The associations of one service, the one that was silent for longest first. */
+export class Associations {
   /** Milliseconds, as of the last look. */
   now = 0;
   readonly #targets: Targets;
   readonly #connect: StartContext<unknown>["connect"];
   readonly #idle: number;
   readonly #max: number;
-  readonly #peers: Map<string, Peer> = new Map();
+  readonly #associations: Map<string, Association> = new Map();
   #timer: ReturnType<typeof setInterval> | undefined = undefined;
 
   constructor(
@@ -53,25 +54,27 @@ export class Peers {
    */
   forward(client: Session<unknown>, bytes: Uint8Array): void | Promise<void> {
     const key = String(client.remote);
-    const peer = this.#peers.get(key);
-    if (peer === undefined) return this.#welcome(client, key, bytes);
-    peer.seen = this.now;
-    this.#peers.delete(key);
-    this.#peers.set(key, peer);
-    if (peer.upstream !== undefined) peer.upstream.write(bytes);
-    else if (peer.waiting.length < WAITING_MAX) peer.waiting.push(new Uint8Array(bytes));
+    const association = this.#associations.get(key);
+    if (association === undefined) return this.#add(client, key, bytes);
+    association.seen = this.now;
+    this.#associations.delete(key);
+    this.#associations.set(key, association);
+    if (association.upstream !== undefined) association.upstream.write(bytes);
+    else if (association.waiting.length < WAITING_MAX) {
+      association.waiting.push(new Uint8Array(bytes));
+    }
   }
 
-  #welcome(client: Session<unknown>, key: string, bytes: Uint8Array): Promise<void> {
-    if (this.#peers.size >= this.#max) {
-      for (const oldest of this.#peers.values()) {
+  #add(client: Session<unknown>, key: string, bytes: Uint8Array): Promise<void> {
+    if (this.#associations.size >= this.#max) {
+      for (const oldest of this.#associations.values()) {
         this.#close(oldest);
         break;
       }
     }
     this.now = performance.now();
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const peer: Peer = {
+    const association: Association = {
       key,
       client,
       done: (error) => error === undefined ? resolve() : reject(error),
@@ -80,50 +83,54 @@ export class Peers {
       waiting: [new Uint8Array(bytes)],
       seen: this.now,
     };
-    this.#peers.set(key, peer);
+    this.#associations.set(key, association);
     this.#timer ??= setInterval(() => this.#look(), Math.min(1000, Math.max(10, this.#idle / 8)));
-    void this.#dial(peer);
+    void this.#dial(association);
     return promise;
   }
 
-  async #dial(peer: Peer): Promise<void> {
+  async #dial(association: Association): Promise<void> {
     try {
-      peer.upstream = await this.#targets.reach(
-        peer.client,
-        (endpoint) => this.#connect(endpoint, UPSTREAM, { state: peer }),
+      association.upstream = await this.#targets.reach(
+        association.client,
+        (endpoint) => this.#connect(endpoint, UPSTREAM, { state: association }),
       );
     } catch (error) {
-      this.forget(peer, error);
+      this.forget(association, error);
       return;
     }
     // It may have been forgotten meanwhile.
-    if (this.#peers.get(peer.key) !== peer) return peer.upstream.end();
-    for (const bytes of peer.waiting) peer.upstream.write(bytes);
-    peer.waiting = [];
+    if (this.#associations.get(association.key) !== association) return association.upstream.end();
+    for (const bytes of association.waiting) association.upstream.write(bytes);
+    association.waiting = [];
   }
 
   #look(): void {
     this.now = performance.now();
     const since = this.now - this.#idle;
-    for (const peer of [...this.#peers.values()]) if (peer.seen < since) this.#close(peer);
+    for (const association of [...this.#associations.values()]) {
+      if (association.seen < since) this.#close(association);
+    }
   }
 
-  #close(peer: Peer): void {
-    this.forget(peer);
-    peer.upstream?.end();
+  #close(association: Association): void {
+    this.forget(association);
+    association.upstream?.end();
   }
 
   /** Nothing is passed on to it any more, in either direction. */
-  forget(peer: Peer, error?: unknown): void {
-    if (this.#peers.get(peer.key) === peer) this.#peers.delete(peer.key);
-    if (this.#peers.size === 0) {
+  forget(association: Association, error?: unknown): void {
+    if (this.#associations.get(association.key) === association) {
+      this.#associations.delete(association.key);
+    }
+    if (this.#associations.size === 0) {
       clearInterval(this.#timer);
       this.#timer = undefined;
     }
-    peer.done(error);
+    association.done(error);
   }
 
   close(): void {
-    for (const peer of [...this.#peers.values()]) this.#close(peer);
+    for (const association of [...this.#associations.values()]) this.#close(association);
   }
 }

@@ -1,10 +1,10 @@
 /** When a server that inetd has started is done: with the one connection, or when nobody comes any more. */
 import { setInterval } from "node:timers";
-import type { ServiceStatus } from "../control/control.ts";
+import type { ServiceStatus } from "../services/status.ts";
 import type { ServicePlan } from "../core/plan.ts";
 import { STDIO_IDLE } from "./inherited.ts";
 
-/** How often it is looked at, in ms: at most, and at least. */
+/** Between two looks at the status, in ms: at least, and at most. */
 const LOOK = [50, 250] as const;
 
 /** Whether a service is the one that inetd has started us for. */

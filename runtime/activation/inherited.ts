@@ -1,20 +1,18 @@
 /** The sockets behind `fd:N`, `systemd:NAME` and `stdio:`, as they are found when the server starts. */
-import type { Descriptors, Inspected } from "../core/descriptors.ts";
+import type { Descriptors } from "../core/descriptors.ts";
 import { type Endpoint, formatEndpoint, type InheritedEndpoint } from "../core/endpoint.ts";
 import { type Code, PorticoError, toPorticoError } from "../core/errors.ts";
-import { listenFds, type Passed } from "./passed.ts";
-
-/** A socket that somebody else has opened, and its descriptor. */
-export type Found = Inspected & { readonly fd: number };
+import type { FoundSocket } from "../services/contract.ts";
+import { listenFds, type PassedSocket } from "./passed.ts";
 
 /** How long a `stdio:` of inetd's `wait` serves nobody before it ends, in ms, where `limits.idle` is silent. */
 export const STDIO_IDLE = 60_000;
 
-let passed: Passed[] | undefined;
+let passed: PassedSocket[] | undefined;
 let read = false;
 
 /** What systemd has passed to this process; the environment is read once, at the first call. */
-export function passedSockets(): readonly Passed[] | undefined {
+export function passedSockets(): readonly PassedSocket[] | undefined {
   if (!read) {
     read = true;
     passed = listenFds();
@@ -32,8 +30,8 @@ export function passedSockets(): readonly Passed[] | undefined {
 export function inheritedFor(
   endpoint: Endpoint,
   descriptors: Pick<Descriptors, "inspect">,
-  sockets: readonly Passed[] | undefined = passedSockets(),
-): Found[] {
+  sockets: readonly PassedSocket[] | undefined = passedSockets(),
+): FoundSocket[] {
   if (!("name" in endpoint)) {
     throw new PorticoError("NOT_SUPPORTED", `${formatEndpoint(endpoint)}: nobody passes it on`);
   }
@@ -49,7 +47,7 @@ export function inheritedFor(
 
 function numbersOf(
   endpoint: InheritedEndpoint,
-  sockets: readonly Passed[] | undefined,
+  sockets: readonly PassedSocket[] | undefined,
 ): number[] {
   if (endpoint.transport === "stdio") return [0];
   if (endpoint.transport === "fd") return [Number(endpoint.name)];

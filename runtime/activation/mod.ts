@@ -1,5 +1,5 @@
 /** Being started by systemd or inetd: their sockets, and what systemd wants to hear. */
-export { type Found, inheritedFor, passedSockets, STDIO_IDLE } from "./inherited.ts";
+export { inheritedFor, passedSockets, STDIO_IDLE } from "./inherited.ts";
 export { isInetd, untilDone } from "./inetd.ts";
 export { makeNotifier, type Notifier } from "./notify.ts";
-export { type Environment, listenFds, type Passed } from "./passed.ts";
+export { type Environment, listenFds, type PassedSocket } from "./passed.ts";

@@ -29,8 +29,8 @@ export interface Notifier {
   close(): Promise<void>;
 }
 
-/** Where nobody listens. */
-const SILENT: Notifier = {
+/** Where there is no NOTIFY_SOCKET. */
+const SILENT_NOTIFIER: Notifier = {
   watchdog: undefined,
   variables: {},
   ready: () => Promise.resolve(),
@@ -54,11 +54,11 @@ export function makeNotifier(
 ): Notifier {
   const { NOTIFY_SOCKET: path, WATCHDOG_USEC: period, WATCHDOG_PID: pid } = env;
   for (const name of ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"]) delete env[name];
-  if (path === undefined || path === "") return SILENT;
+  if (path === undefined || path === "") return SILENT_NOTIFIER;
   // vsock: is for virtual machines, whose init is somebody else.
   if (!/^[/@]/.test(path)) {
     failed(`NOTIFY_SOCKET is ${JSON.stringify(path)}: neither a path nor an abstract name`);
-    return SILENT;
+    return SILENT_NOTIFIER;
   }
   const mine = pid === undefined || pid === String(process.pid);
   const usec = mine && /^[1-9]\d*$/.test(period ?? "") ? Number(period) : undefined;
@@ -66,14 +66,15 @@ export function makeNotifier(
   const watchdog = usec === undefined ? undefined : Math.max(1, Math.floor(usec / 2000));
   // The signs of life are expected of whoever is the main process.
   const variables = { NOTIFY_SOCKET: path, ...(mine && period && { WATCHDOG_USEC: period }) };
-  const dial = (): Promise<DialedSocket> => adapter.dial({ transport: "unixgram", path }, DEAF);
-  return new Speaker(dial, watchdog, variables, failed);
+  const dial = (): Promise<DialedSocket> =>
+    adapter.dial({ transport: "unixgram", path }, IGNORE_ANSWERS);
+  return new SystemdNotifier(dial, watchdog, variables, failed);
 }
 
 /** systemd does not answer; what could not be sent shows in the next send. */
-const DEAF: DatagramTable = { datagram() {}, failure() {} };
+const IGNORE_ANSWERS: DatagramTable = { datagram() {}, failure() {} };
 
-class Speaker implements Notifier {
+class SystemdNotifier implements Notifier {
   readonly watchdog: number | undefined;
   readonly #dial: () => Promise<DialedSocket>;
   readonly #failed: (reason: string) => void;

@@ -6,7 +6,7 @@ import { PorticoError } from "../core/errors.ts";
 export type Environment = Record<string, string | undefined>;
 
 /** One socket. */
-export interface Passed {
+export interface PassedSocket {
   readonly fd: number;
   /** `FileDescriptorName=` of its unit, which is the unit's own name when silent; several may share it. */
   readonly name: string;
@@ -27,7 +27,7 @@ const MOST = 2 ** 31 - 1 - START;
 export function listenFds(
   env: Environment = process.env,
   pid: number = process.pid,
-): Passed[] | undefined {
+): PassedSocket[] | undefined {
   const { LISTEN_PID: owner, LISTEN_FDS: text, LISTEN_FDNAMES: list } = env;
   for (const name of ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "LISTEN_PIDFDID"]) {
     delete env[name];

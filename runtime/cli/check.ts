@@ -6,7 +6,7 @@ import type { ListenPlan, ServicePlan, SinkPlan } from "../core/plan.ts";
 import { expand } from "../manifest/expand.ts";
 import { load } from "../manifest/load.ts";
 import { prepare } from "../manifest/prepare.ts";
-import { probeSink } from "../sinks/mod.ts";
+import { probeSink, sinkCatalog } from "../sinks/mod.ts";
 import { STRATEGIES } from "../strategies/mod.ts";
 import { describeScope } from "../services/scope.ts";
 import { loadAdapter } from "../adapter.ts";
@@ -28,8 +28,8 @@ interface Finding {
  */
 export async function check(path: string, json: boolean): Promise<number> {
   const source = await load(path);
-  const plan = expand(source);
-  const [adapter] = await Promise.all([loadAdapter(), prepare(plan, source)]);
+  const plan = expand(source, sinkCatalog);
+  const [adapter] = await Promise.all([loadAdapter(), prepare(plan, source, sinkCatalog)]);
   const services = plan.services.map((service) => ({
     service: service.name,
     plugin: service.plugin.specifier,

@@ -1,12 +1,13 @@
 import { statSync } from "node:fs";
-import { dirname, resolve } from "node:path";
-import { ask } from "../control/client.ts";
-import type { Reloaded, ServerStatus } from "../control/control.ts";
-import { checkFolder, defaultPlaces } from "../control/place.ts";
-import type { Adapter } from "../core/contract.ts";
+import { resolve } from "node:path";
+import { ControlClient } from "../control/client.ts";
+import type { Reloaded } from "../control/control.ts";
+import type { ServerStatus } from "../services/status.ts";
+import { defaultPaths } from "../control/path.ts";
 import { PorticoError } from "../core/errors.ts";
 import { expand } from "../manifest/expand.ts";
 import { find, load } from "../manifest/load.ts";
+import { sinkCatalog } from "../sinks/mod.ts";
 import { didYouMean } from "../values/nearest.ts";
 import { ManifestError, renderRows, show } from "../values/problem.ts";
 import { loadAdapter } from "../adapter.ts";
@@ -15,7 +16,7 @@ import { print, printJson } from "../terminal/output.ts";
 import { renderStatus } from "../terminal/status.ts";
 
 /** How long a server may take to say what it is doing, in ms. What it is to do takes its time. */
-const STATUS = 10_000;
+const STATUS_LIMIT = 10_000;
 
 /**
  * Asks a server that runs, and tells what it answered.
@@ -25,13 +26,14 @@ const STATUS = 10_000;
  * it does not have; ManifestError when there is no manifest to find it by.
  */
 export async function ctl({ verb, service, manifest, socket, to, json }: CtlCall): Promise<number> {
-  const [adapter, places] = await Promise.all([
+  const [adapter, paths] = await Promise.all([
     loadAdapter(),
-    socket === undefined ? placesOf(manifest) : [resolve(socket)],
+    socket === undefined ? pathsOf(manifest) : [resolve(socket)],
   ]);
-  const server = new Server(adapter, places, socket === undefined ? manifest : undefined);
+  const client = new ControlClient(adapter, paths, socket === undefined ? manifest : undefined);
   if (verb === "status" || service !== undefined) {
-    const status = await server.ask({ command: "status" }, { patience: STATUS }) as ServerStatus;
+    const limit = { patience: STATUS_LIMIT };
+    const status = await client.ask({ command: "status" }, limit) as ServerStatus;
     if (service !== undefined) checkService(service, status);
     if (verb === "status") {
       const services = status.services.filter((one) =>
@@ -44,24 +46,24 @@ export async function ctl({ verb, service, manifest, socket, to, json }: CtlCall
   }
   // The server that stops closes its control socket last: then a new one can be started.
   const toTheEnd = verb === "stop" && service === undefined;
-  const result = await server.ask({ command: verb, service, to }, { toTheEnd });
-  await (json ? printJson(result) : print(`${verb}: ${told(result)}\n`));
+  const result = await client.ask({ command: verb, service, to }, { toTheEnd });
+  await (json ? printJson(result) : print(`${verb}: ${describeResult(result)}\n`));
   return 0;
 }
 
-/** Where the control socket may be, the likeliest first. */
-async function placesOf(manifest: string): Promise<readonly string[]> {
+/** Where the control socket of a manifest's server may be, the likeliest first. */
+async function pathsOf(manifest: string): Promise<readonly string[]> {
   const file = find(resolve(manifest));
-  const places = defaultPlaces(file);
+  const paths = defaultPaths(file);
   let control: string | false | undefined;
   try {
-    ({ control } = expand(await load(file)));
+    ({ control } = expand(await load(file), sinkCatalog));
   } catch (error) {
     // The server that runs may have been started before the manifest was broken.
-    if (error instanceof ManifestError && places.some(isSocket)) return places;
+    if (error instanceof ManifestError && paths.some(isSocket)) return paths;
     throw error;
   }
-  if (control === undefined) return places;
+  if (control === undefined) return paths;
   if (control !== false) return [control];
   const text = `${file} says "control": false: its server takes signals only`;
   throw new PorticoError("NOT_RUNNING", text);
@@ -69,49 +71,6 @@ async function placesOf(manifest: string): Promise<readonly string[]> {
 
 function isSocket(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isSocket() ?? false;
-}
-
-type Asked = Parameters<typeof ask> extends [unknown, unknown, ...infer Rest] ? Rest : never;
-
-/** The server that listens on one of a few places. */
-class Server {
-  readonly #adapter: Adapter;
-  readonly #places: readonly string[];
-  readonly #manifest: string | undefined;
-
-  constructor(adapter: Adapter, places: readonly string[], manifest: string | undefined) {
-    this.#adapter = adapter;
-    this.#places = places;
-    this.#manifest = manifest;
-  }
-
-  /** @throws PorticoError NOT_RUNNING when nobody listens on any; otherwise as {@link ask}. */
-  async ask(...asked: Asked): Promise<unknown> {
-    for (const place of this.#places) {
-      try {
-        // In a folder that others can write to, anybody could play the server.
-        if (this.#places.length > 1) checkFolder(dirname(place));
-        return await ask(this.#adapter, place, ...asked);
-      } catch (error) {
-        if (!(error instanceof PorticoError) || !isNobody(error)) throw error;
-      }
-    }
-    throw this.#nobody();
-  }
-
-  #nobody(): PorticoError {
-    const [place] = this.#places;
-    const path = this.#manifest === undefined || this.#manifest === "." ? "" : ` ${this.#manifest}`;
-    const text = renderRows({
-      received: `nobody listens on unix:${place}`,
-      expected: `a server, as started by: portico run${path}`,
-    });
-    return new PorticoError("NOT_RUNNING", text);
-  }
-}
-
-function isNobody({ code }: PorticoError): boolean {
-  return code === "ENOENT" || code === "ECONNREFUSED";
 }
 
 function checkService(service: string, { services }: ServerStatus): void {
@@ -124,7 +83,7 @@ function checkService(service: string, { services }: ServerStatus): void {
 }
 
 /** What a verb has come to, as a clause. */
-function told(result: unknown): string {
+function describeResult(result: unknown): string {
   if (typeof result === "number") return `process ${result} has taken over`;
   if (Array.isArray(result)) return result.length === 0 ? "nothing to do" : result.join(", ");
   const { added, changed, removed, unchanged } = result as Reloaded;

@@ -4,20 +4,21 @@ import type { Adapter, OptionName, Support } from "../core/contract.ts";
 import type { Transport } from "../core/endpoint.ts";
 import { PorticoError } from "../core/errors.ts";
 import { expand } from "../manifest/expand.ts";
+import { sinkCatalog } from "../sinks/mod.ts";
 import { STRATEGIES } from "../strategies/mod.ts";
 import { loadAdapter } from "../adapter.ts";
 import { columns, print, printJson } from "../terminal/output.ts";
 import { runtime, version } from "../daemon/version.ts";
 
 /** Whether something can be had, and why not. */
-interface Answer {
+interface Availability {
   readonly can: boolean;
   readonly reason?: string;
   readonly remedy?: string;
 }
 
 /** What a socket option is worth for one transport. */
-interface OptionAnswer extends Answer {
+interface OptionAvailability extends Availability {
   readonly option: string;
   readonly transport: string;
   /** What the system has it at, as text; absent when it cannot be asked. */
@@ -34,8 +35,8 @@ export async function doctor(json: boolean): Promise<number> {
     version: version(),
     runtime: runtime(),
     platform: `${process.platform} ${process.arch}`,
-    transports: answers(transports),
-    "streams and datagrams": answers({ abstract, descriptors, endsThreads, resets }),
+    transports: availabilities(transports),
+    "streams and datagrams": availabilities({ abstract, descriptors, endsThreads, resets }),
     strategies: strategies(adapter),
     options: await options(adapter),
   };
@@ -44,7 +45,7 @@ export async function doctor(json: boolean): Promise<number> {
     const { version, runtime, platform, options, ...tables } = report;
     let text = `Portico ${version} on ${runtime}, ${platform}\n`;
     for (const [title, table] of Object.entries(tables)) {
-      const rows = Object.entries(table).map(([name, answer]) => [name, ...words(answer)]);
+      const rows = Object.entries(table).map(([name, found]) => [name, ...words(found)]);
       text += `\n${title}\n${columns(rows, "  ")}`;
     }
     text += `\nsocket options\n${columns([["", "on", "default"], ...optionRows(options)], "  ")}`;
@@ -53,7 +54,7 @@ export async function doctor(json: boolean): Promise<number> {
   return 0;
 }
 
-function strategies(adapter: Adapter): Record<string, Answer> {
+function strategies(adapter: Adapter): Record<string, Availability> {
   // A strategy is asked about a service: the plainest there is, under each of them.
   const services = Object.fromEntries(
     Object.keys(STRATEGIES).map((name) => [
@@ -61,18 +62,15 @@ function strategies(adapter: Adapter): Record<string, Answer> {
       { plugin: "echo", listen: "tcp://127.0.0.1:0", concurrency: name },
     ]),
   );
-  const plan = expand({
-    file: resolve("portico.json"),
-    value: { services },
-    locate: () => undefined,
-  });
+  const source = { file: resolve("portico.json"), value: { services }, locate: () => undefined };
+  const plan = expand(source, sinkCatalog);
   return Object.fromEntries(plan.services.map((service) => {
     const { strategy } = service.concurrency;
-    return [strategy, answer(STRATEGIES[strategy].check(service, adapter))];
+    return [strategy, availabilityOf(STRATEGIES[strategy].check(service, adapter))];
   }));
 }
 
-async function options(adapter: Adapter): Promise<OptionAnswer[]> {
+async function options(adapter: Adapter): Promise<OptionAvailability[]> {
   const { features } = adapter;
   const known = await askDefaults(adapter);
   return (Object.keys(features.options) as OptionName[]).flatMap((option) =>
@@ -83,7 +81,7 @@ async function options(adapter: Adapter): Promise<OptionAnswer[]> {
       return {
         option,
         transport,
-        ...answer(support),
+        ...availabilityOf(support),
         ...(value !== undefined && { default: value }),
       };
     })
@@ -100,18 +98,18 @@ async function askDefaults(adapter: Adapter): Promise<Defaults> {
   }
 }
 
-function answers(table: Readonly<Record<string, Support>>): Record<string, Answer> {
+function availabilities(table: Readonly<Record<string, Support>>): Record<string, Availability> {
   return Object.fromEntries(
-    Object.entries(table).map(([name, support]) => [name, answer(support)]),
+    Object.entries(table).map(([name, support]) => [name, availabilityOf(support)]),
   );
 }
 
-function answer(support: Support): Answer {
+function availabilityOf(support: Support): Availability {
   return support === true ? { can: true } : { can: false, ...support };
 }
 
 /** One row for the transports of an option that have the same to say. */
-function optionRows(options: readonly OptionAnswer[]): string[][] {
+function optionRows(options: readonly OptionAvailability[]): string[][] {
   const rows = new Map<string, string[]>();
   for (const row of options) {
     const cells = [row.can ? row.default ?? "-" : "", ...words(row)];
@@ -123,6 +121,6 @@ function optionRows(options: readonly OptionAnswer[]): string[][] {
   return [...rows.values()];
 }
 
-function words({ can, reason = "", remedy }: Answer): string[] {
+function words({ can, reason = "", remedy }: Availability): string[] {
   return [can ? "yes" : "no", remedy === undefined ? reason : `${reason}; ${remedy}`];
 }

@@ -1,5 +1,6 @@
-/** What `--help` prints. */
-export const HELP = `Portico runs a manifest: protocol handlers, and where they listen.
+import { print } from "../terminal/output.ts";
+
+const HELP = `Portico runs a manifest: protocol handlers, and where they listen.
 
   portico [run] [PATH]   runs it until SIGINT or SIGTERM
   portico check [PATH]   checks it, and whether this machine can do it; binds nothing
@@ -34,3 +35,9 @@ Signals: SIGINT and SIGTERM stop accepting, drain and end; a second one closes a
 SIGHUP reloads, and opens log files anew. SIGUSR2 writes a status record.
 Exit codes: 0 clean stop, 1 it could not be done, 2 the manifest or the call is wrong.
 `;
+
+/** Tells how `portico` is called. @returns 0. */
+export async function printHelp(): Promise<number> {
+  await print(HELP);
+  return 0;
+}

@@ -1,7 +1,6 @@
 /** The command: reads the call, loads what it needs and no more. */
 import { parseCall } from "../terminal/args.ts";
 import { fail } from "../terminal/failure.ts";
-import { print, printJson } from "../terminal/output.ts";
 
 /**
  * Runs one call of `portico`.
@@ -22,16 +21,9 @@ export async function main(argv: readonly string[]): Promise<number> {
       case "ctl":
         return await (await import("./ctl.ts")).ctl(call);
       case "help":
-        await print((await import("./help.ts")).HELP);
-        return 0;
-      case "version": {
-        const { runtime, version } = await import("../daemon/version.ts");
-        const versions = { version: version(), runtime: runtime() };
-        await (call.json
-          ? printJson(versions)
-          : print(`portico ${versions.version} (${versions.runtime})\n`));
-        return 0;
-      }
+        return await (await import("./help.ts")).printHelp();
+      case "version":
+        return await (await import("./version.ts")).printVersion(call.json);
     }
   } catch (error) {
     return await fail(error, argv.includes("--json"));

@@ -1,14 +1,18 @@
+/** The client's side of a control socket. */
+import { dirname } from "node:path";
 import { clearTimeout, setTimeout } from "node:timers";
 import type { Adapter, Connection, StreamTable } from "../core/contract.ts";
 import { PorticoError } from "../core/errors.ts";
+import { renderRows } from "../values/problem.ts";
+import { checkFolder } from "./path.ts";
 import { Refusal } from "./refusal.ts";
-import type { Answer, Request } from "./request.ts";
+import type { ControlRequest, ControlResponse } from "./request.ts";
 
 /** How long a server may take to accept, in ms. */
 const ACCEPT = 5000;
 
 /** How a server is asked. */
-export interface Asking {
+export interface AskOptions {
   /** Milliseconds that the answer may take; as long as it wants when silent. */
   readonly patience?: number;
   /** Waits for the server to close the connection too, as it does when it ends. */
@@ -26,31 +30,31 @@ export interface Asking {
 export async function ask(
   adapter: Adapter,
   path: string,
-  request: Request,
-  { patience = Infinity, toTheEnd = false }: Asking = {},
+  request: ControlRequest,
+  { patience = Infinity, toTheEnd = false }: AskOptions = {},
 ): Promise<unknown> {
-  const exchange = new Exchange(path, request, toTheEnd);
-  await adapter.connect({ transport: "unix", path }, exchange.table, undefined, ACCEPT);
-  const answer = await exchange.answer(patience);
-  if (answer.ok) return answer.result;
-  throw new Refusal(answer.code, answer.message);
+  const pending = new PendingRequest(path, request, toTheEnd);
+  await adapter.connect({ transport: "unix", path }, pending.table, undefined, ACCEPT);
+  const response = await pending.response(patience);
+  if (response.ok) return response.result;
+  throw new Refusal(response.code, response.message);
 }
 
-/** One request over one connection. */
-class Exchange {
+/** One request over one connection, until it is answered. */
+class PendingRequest {
   readonly table: StreamTable;
   readonly #path: string;
   readonly #toTheEnd: boolean;
-  readonly #answered = Promise.withResolvers<Answer>();
+  readonly #responded = Promise.withResolvers<ControlResponse>();
   readonly #chunks: Uint8Array[] = [];
   #connection: Connection | undefined = undefined;
-  #found: Answer | undefined = undefined;
+  #response: ControlResponse | undefined = undefined;
 
-  constructor(path: string, request: Request, toTheEnd: boolean) {
+  constructor(path: string, request: ControlRequest, toTheEnd: boolean) {
     this.#path = path;
     this.#toTheEnd = toTheEnd;
     // The connection may be lost before anybody waits for the answer.
-    this.#answered.promise.catch(() => {});
+    this.#responded.promise.catch(() => {});
     this.table = {
       open: (connection) => {
         this.#connection = connection;
@@ -67,13 +71,13 @@ class Exchange {
     };
   }
 
-  async answer(patience: number): Promise<Answer> {
+  async response(patience: number): Promise<ControlResponse> {
     let timer: ReturnType<typeof setTimeout> | undefined;
     if (patience !== Infinity) {
       timer = setTimeout(() => this.#fail(`it has not answered for ${patience} ms`), patience);
     }
     try {
-      return await this.#answered.promise;
+      return await this.#responded.promise;
     } finally {
       clearTimeout(timer);
       this.#connection?.abort(true);
@@ -81,33 +85,79 @@ class Exchange {
   }
 
   #data(chunk: Uint8Array): void {
-    if (this.#found !== undefined) return;
+    if (this.#response !== undefined) return;
     const end = chunk.indexOf(10);
     // A copy: the chunk is only lent.
     this.#chunks.push(chunk.slice(0, end < 0 ? chunk.length : end));
     if (end < 0) return;
     try {
-      this.#found = JSON.parse(decode(this.#chunks)) as Answer;
+      this.#response = JSON.parse(decode(this.#chunks)) as ControlResponse;
     } catch {
       return this.#fail("what it answers is no JSON");
     }
-    if (!this.#toTheEnd || !this.#found.ok) this.#answered.resolve(this.#found);
+    if (!this.#toTheEnd || !this.#response.ok) this.#responded.resolve(this.#response);
   }
 
   #over(error?: PorticoError): void {
-    if (this.#found !== undefined) this.#answered.resolve(this.#found);
-    else {this.#fail(
-        `it ended before it answered${error === undefined ? "" : `: ${error.message}`}`,
-      );}
+    if (this.#response !== undefined) return this.#responded.resolve(this.#response);
+    const why = error === undefined ? "" : `: ${error.message}`;
+    this.#fail(`it ended before it answered${why}`);
   }
 
   #fail(why: string): void {
     const text = `the server at unix:${this.#path}: ${why}`;
-    this.#answered.reject(new PorticoError("CONTROL_FAILED", text));
+    this.#responded.reject(new PorticoError("CONTROL_FAILED", text));
   }
 }
 
 function decode(chunks: readonly Uint8Array[]): string {
   const decoder = new TextDecoder();
   return chunks.map((chunk) => decoder.decode(chunk, { stream: true })).join("") + decoder.decode();
+}
+
+/** Asks a server whose control socket is on one of several paths. */
+export class ControlClient {
+  readonly #adapter: Adapter;
+  readonly #paths: readonly string[];
+  readonly #manifest: string | undefined;
+
+  /**
+   * @param paths the likeliest first.
+   * @param manifest that they are derived from, for messages; undefined where the path was given.
+   */
+  constructor(adapter: Adapter, paths: readonly string[], manifest: string | undefined) {
+    this.#adapter = adapter;
+    this.#paths = paths;
+    this.#manifest = manifest;
+  }
+
+  /** @throws PorticoError NOT_RUNNING when nobody listens on any; otherwise as {@link ask}. */
+  async ask(request: ControlRequest, options?: AskOptions): Promise<unknown> {
+    for (const path of this.#paths) {
+      try {
+        // In a folder that others can write to, anybody could play the server.
+        if (this.#paths.length > 1) checkFolder(dirname(path));
+        return await ask(this.#adapter, path, request, options);
+      } catch (error) {
+        if (!(error instanceof PorticoError) || !isNobody(error)) throw error;
+      }
+    }
+    throw this.#notRunning();
+  }
+
+  #notRunning(): PorticoError {
+    const [path] = this.#paths;
+    const target = this.#manifest === undefined || this.#manifest === "."
+      ? ""
+      : ` ${this.#manifest}`;
+    const text = renderRows({
+      received: `nobody listens on unix:${path}`,
+      expected: `a server, as started by: portico run${target}`,
+    });
+    return new PorticoError("NOT_RUNNING", text);
+  }
+}
+
+function isNobody({ code }: PorticoError): boolean {
+  return code === "ENOENT" || code === "ECONNREFUSED";
 }

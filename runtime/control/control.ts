@@ -1,34 +1,8 @@
 /** What an operator can ask of a server that runs. `portico ctl` asks it over the control socket. */
-
-import type { ServiceStatus } from "../services/status.ts";
-
-export type { ServiceStatus, WorkerStatus } from "../services/status.ts";
+import type { ServerStatus } from "../services/status.ts";
 
 /** The runtimes that a successor can be started on. */
 export type RuntimeName = "node" | "bun" | "deno";
-
-/** The whole server. */
-export interface ServerStatus {
-  readonly pid: number;
-  readonly version: string;
-  /** "node 26.10.0". */
-  readonly runtime: string;
-  /** The manifest's file. */
-  readonly manifest: string;
-  /** Seconds since the start. */
-  readonly uptime: number;
-  readonly services: readonly ServiceStatus[];
-  readonly sinks: readonly SinkStatus[];
-}
-
-/** One sink that is open. */
-export interface SinkStatus {
-  /** In `sinks`, or its type. */
-  readonly name: string;
-  readonly type: string;
-  /** Records that it, and those of its name before it, have had to give up. */
-  readonly dropped: number;
-}
 
 /** What a reload has come to: names of services. */
 export interface Reloaded {

@@ -28,7 +28,7 @@ export const OF_SERVICE: readonly Verb[] = ["status", "suspend", "resume", "drai
 export const RUNTIMES: readonly RuntimeName[] = ["node", "bun", "deno"];
 
 /** One thing asked of a server. */
-export interface Request {
+export interface ControlRequest {
   readonly command: Verb;
   readonly service?: string | undefined;
   /** Of `upgrade`. */
@@ -36,7 +36,7 @@ export interface Request {
 }
 
 /** What the server says to it. */
-export type Answer =
+export type ControlResponse =
   | { readonly ok: true; readonly result: unknown }
   | { readonly ok: false; readonly code: string; readonly message: string };
 
@@ -44,7 +44,7 @@ export type Answer =
 export const LINE_MAX: number = 4096;
 
 /** Does what a line asks. Never rejects: what goes wrong is the answer. */
-export async function answer(control: Control, line: string): Promise<Answer> {
+export async function respond(control: Control, line: string): Promise<ControlResponse> {
   try {
     return { ok: true, result: await perform(control, parseRequest(line)) };
   } catch (error) {
@@ -53,13 +53,13 @@ export async function answer(control: Control, line: string): Promise<Answer> {
 }
 
 /** The answer for what was thrown. */
-export function refusal(thrown: unknown): Answer {
+export function refusal(thrown: unknown): ControlResponse {
   const { code, message } = toPorticoError(thrown, "CONTROL_FAILED");
   return { ok: false, code, message };
 }
 
 /** @throws PorticoError USAGE. */
-function parseRequest(line: string): Request {
+function parseRequest(line: string): ControlRequest {
   let value: unknown;
   try {
     value = JSON.parse(line);
@@ -88,7 +88,10 @@ function parseRequest(line: string): Request {
 }
 
 /** Which services there are, the server's status says: no verb has to check it again. */
-async function perform(control: Control, { command, service, to }: Request): Promise<unknown> {
+async function perform(
+  control: Control,
+  { command, service, to }: ControlRequest,
+): Promise<unknown> {
   if (command === "reload") return await control.reload();
   if (command === "upgrade") return await control.upgrade(to);
   const status = control.status();

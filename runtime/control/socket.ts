@@ -12,8 +12,9 @@ import type { ServicePlan } from "../core/plan.ts";
 import type { Hooks, Session } from "../core/plugin.ts";
 import { Service } from "../core/service.ts";
 import { ask } from "./client.ts";
-import type { Control, ServerStatus } from "./control.ts";
-import { answer, LINE_MAX, refusal } from "./request.ts";
+import type { ServerStatus } from "../services/status.ts";
+import type { Control } from "./control.ts";
+import { LINE_MAX, refusal, respond } from "./request.ts";
 
 /** A control socket that is open. */
 export interface ControlSocket {
@@ -37,22 +38,22 @@ const INTRODUCTION = 2000;
 /**
  * Opens a control socket, which only its user may connect to (mode 0600).
  *
- * @param place its path, whose folder is there; or the listener of a predecessor.
+ * @param at its path, whose folder is there; or the listener of a predecessor.
  * @throws PorticoError EADDRINUSE that names the server which has it already; NOT_SUPPORTED for a
  * path in the abstract namespace, where there are no permissions; what `listen` throws.
  */
 export async function openControl(
   control: Control,
-  place: string | Inherited,
+  at: string | Inherited,
   adapter: Adapter,
 ): Promise<ControlSocket> {
   const closing = Promise.withResolvers<undefined>();
   const admission = new Admission(PLAN, (later) => adapter.defer(later));
   const service = makeService(makeHooks(control, closing.promise), adapter);
   const pipeline = new StreamPipeline(service, admission);
-  const listener = typeof place === "string"
-    ? await listen(control, place, adapter, pipeline)
-    : await adapter.listen(place, pipeline.table, {});
+  const listener = typeof at === "string"
+    ? await listen(control, at, adapter, pipeline)
+    : await adapter.listen(at, pipeline.table, {});
   return {
     address: listener.address,
     duplicate: () => listener.duplicate(),
@@ -118,7 +119,7 @@ function makeHooks(control: Control, closing: Promise<undefined>): Hooks<unknown
       next.catch(() => {});
       const line = await Promise.race([next, closing]);
       if (line === undefined || line.done) return;
-      await session.send(`${JSON.stringify(await answer(control, line.value))}\n`);
+      await session.send(`${JSON.stringify(await respond(control, line.value))}\n`);
     }
   }
   return {
@@ -149,6 +150,7 @@ function makeService(hooks: Hooks<unknown>, adapter: Adapter): Service {
 const PLAN: ServicePlan = {
   name: "control",
   plugin: { specifier: "control", url: import.meta.url },
+  admin: false,
   listen: [],
   concurrency: { strategy: "async", max: Infinity, workers: 1 },
   log: [],

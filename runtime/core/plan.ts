@@ -41,6 +41,8 @@ export interface ServicePlan {
   readonly name: string;
   /** The plugin as the manifest says it, and where its module is: a file: URL, or `npm:`, `jsr:`, `https:`. */
   readonly plugin: { readonly specifier: string; readonly url: string };
+  /** The plugin is this package's own `admin`, which is given the server itself and its records. */
+  readonly admin: boolean;
   readonly listen: readonly ListenPlan[];
   readonly concurrency: Concurrency;
   readonly log: readonly SinkPlan[];
@@ -88,7 +90,7 @@ export interface SinkPlan {
   readonly level: Level;
   /** Only these events. */
   readonly events?: readonly EventName[];
-  /** Only these fields of `open`, `close` and `refuse`; `sinks/policies.ts` knows xinetd's words. */
+  /** Only these fields of `open`, `close` and `refuse`; `values/field-words.ts` has xinetd's words. */
   readonly fields?: readonly string[];
   /** The share of sessions whose records it gets, 0 to 1. */
   readonly sample?: number;

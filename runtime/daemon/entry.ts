@@ -1,5 +1,6 @@
 /** A service of a server that runs, and what can be said of it. */
-import type { Reloaded, ServiceStatus } from "../control/control.ts";
+import type { Reloaded } from "../control/control.ts";
+import type { ServiceStatus } from "../services/status.ts";
 import { PorticoError } from "../core/errors.ts";
 import type { ReadyService } from "../services/contract.ts";
 import type { RunningService } from "../services/running.ts";

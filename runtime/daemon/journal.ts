@@ -3,19 +3,18 @@ import type { Adapter } from "../core/contract.ts";
 import { messageOf } from "../core/errors.ts";
 import { Log } from "../core/log.ts";
 import type { ServicePlan } from "../core/plan.ts";
-import type { SinkStatus } from "../control/control.ts";
+import type { SinkStatus } from "../services/status.ts";
 import { standard } from "../sinks/standard.ts";
 import {
-  findAbsent,
   isMissing,
   type OpenOutlet,
   type OpenSink,
   openSinks,
+  retryOptional,
   type SinkHost,
   unite,
 } from "../sinks/mod.ts";
 import type { Sink } from "../core/record.ts";
-import { isAdmin } from "../modules/resolve.ts";
 
 /** How long the last records may take to arrive, in ms: a reader that has stopped does not hold the end up. */
 const LAST_RECORDS = 2000;
@@ -28,19 +27,19 @@ export class Journal {
   /** Sinks that are not used any more, until what they have is delivered. */
   readonly #closing: Set<OpenSink> = new Set();
   /** Records that sinks have had to give up which are closed, by their name. */
-  readonly #past: Map<string, number> = new Map();
+  readonly #droppedBefore: Map<string, number> = new Map();
   /** By service. */
   #outlets: ReadonlyMap<string, readonly OpenOutlet[]> = new Map();
   #logs: ReadonlyMap<string, Log> = new Map();
   #server: Log = new Log([], () => {});
   /** A sink may serve many logs, each of which finds it broken; it is reported once. */
-  readonly #told: Set<string> = new Set();
+  readonly #reported: Set<string> = new Set();
 
-  readonly #tap: Sink;
+  readonly #adminSink: Sink;
 
-  private constructor(adapter: Adapter, tap: Sink) {
+  private constructor(adapter: Adapter, adminSink: Sink) {
     this.#host = { adapter, warn };
-    this.#tap = tap;
+    this.#adminSink = adminSink;
   }
 
   /** By service. */
@@ -54,15 +53,15 @@ export class Journal {
   }
 
   /**
-   * @param tap is given the records of level info and above where a service is an `admin`.
+   * @param adminSink is given the records of level info and above where a service is an `admin`.
    * @throws PorticoError when a sink cannot be opened.
    */
   static async open(
     plans: readonly ServicePlan[],
     adapter: Adapter,
-    tap: Sink,
+    adminSink: Sink,
   ): Promise<Journal> {
-    const journal = new Journal(adapter, tap);
+    const journal = new Journal(adapter, adminSink);
     await journal.change(plans);
     return journal;
   }
@@ -77,13 +76,18 @@ export class Journal {
   async change(plans: readonly ServicePlan[]): Promise<void> {
     const opened = new Map(this.#opened);
     const outlets = new Map<string, OpenOutlet[]>();
-    const tapped = plans.some(({ plugin }) => isAdmin(plugin));
-    const tap = { name: "admin", sink: this.#tap, base: this.#tap, level: "info" as const };
+    const hasAdmin = plans.some(({ admin }) => admin);
+    const admin = {
+      name: "admin",
+      sink: this.#adminSink,
+      base: this.#adminSink,
+      level: "info" as const,
+    };
     try {
       for (const { name, log } of plans) {
         outlets.set(name, [
           ...await openSinks(log, this.#host, opened),
-          ...(tapped ? [tap] : []),
+          ...(hasAdmin ? [admin] : []),
         ]);
       }
     } catch (error) {
@@ -94,7 +98,7 @@ export class Journal {
     const before = [...this.#opened.values()].filter(({ sink }) => used.has(sink));
     this.#opened = opened;
     this.#outlets = outlets;
-    await findAbsent(before, this.#host);
+    await retryOptional(before, this.#host);
     const broken = (name: string, error: unknown): void => this.#broken(name, error);
     this.#logs = new Map([...outlets].map(([name, list]) => [name, new Log(list, broken)]));
     this.#server = new Log(unite([...outlets.values()].flat()), broken);
@@ -110,7 +114,7 @@ export class Journal {
     await finish(closing);
     for (const open of closing) {
       this.#closing.delete(open);
-      addDropped(this.#past, open);
+      addDropped(this.#droppedBefore, open);
     }
   }
 
@@ -127,7 +131,7 @@ export class Journal {
 
   /** How many records each sink has had to give up, with those that it has replaced. */
   status(): SinkStatus[] {
-    const past = new Map(this.#past);
+    const past = new Map(this.#droppedBefore);
     for (const open of this.#closing) addDropped(past, open);
     return [...this.#opened.values()].map(({ name, type, sink }) => {
       const before = past.get(name) ?? 0;
@@ -142,8 +146,8 @@ export class Journal {
   }
 
   #broken(name: string, error: unknown): void {
-    if (this.#told.has(name)) return;
-    this.#told.add(name);
+    if (this.#reported.has(name)) return;
+    this.#reported.add(name);
     this.#report(`the sink ${name} is switched off: ${messageOf(error)}`);
   }
 

@@ -1,5 +1,6 @@
 /** The services of a manifest, running: started, replaced, suspended, stopped. */
-import type { Reloaded, ServiceStatus } from "../control/control.ts";
+import type { Reloaded } from "../control/control.ts";
+import type { ServiceStatus } from "../services/status.ts";
 import type { Address } from "../core/endpoint.ts";
 import { PorticoError } from "../core/errors.ts";
 import { Gather } from "../core/stream/gather.ts";
@@ -11,7 +12,6 @@ import type { Host, ReadyService } from "../services/contract.ts";
 import { RunningService } from "../services/running.ts";
 import { compare, inService, type ServiceEntry, statusOf, textsOf } from "./entry.ts";
 
-export { describeLack, lacking } from "../strategies/lacking.ts";
 export type { ReadyService } from "../services/contract.ts";
 
 /** Numbers the sessions of this process. */

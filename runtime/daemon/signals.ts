@@ -1,7 +1,7 @@
 import process from "node:process";
 
-/** What signals ask of a server. */
-export interface Asked {
+/** What a server does when a signal comes. */
+export interface SignalHandlers {
   /** The first SIGINT or SIGTERM. */
   stop(signal: string): void;
   /** Every further one. */
@@ -13,20 +13,20 @@ export interface Asked {
 }
 
 /** Listens for signals; the function that it returns ends that. */
-export function onSignals(asked: Asked): () => void {
+export function onSignals(handlers: SignalHandlers): () => void {
   let stopping = false;
   const stop = (signal: string): void => {
-    if (stopping) return asked.kill();
+    if (stopping) return handlers.kill();
     stopping = true;
-    asked.stop(signal);
+    handlers.stop(signal);
   };
   const table: Partial<Record<NodeJS.Signals, (signal: string) => void>> = {
     SIGINT: stop,
     SIGTERM: stop,
     // Windows has no such signals to send, and a runtime may refuse to listen for them.
     ...(process.platform !== "win32" && {
-      SIGHUP: () => asked.reload(),
-      SIGUSR2: () => asked.status(),
+      SIGHUP: () => handlers.reload(),
+      SIGUSR2: () => handlers.status(),
     }),
   };
   const entries = Object.entries(table) as [NodeJS.Signals, (signal: string) => void][];

@@ -1,7 +1,7 @@
 import process from "node:process";
 import { clearInterval, setInterval } from "node:timers";
-import type { ServiceStatus } from "../control/control.ts";
-import { cover, ERASE } from "../sinks/standard.ts";
+import type { ServiceStatus } from "../services/status.ts";
+import { ERASE, noteStatusLine } from "../sinks/standard.ts";
 import { bytes } from "../terminal/status.ts";
 
 /** Milliseconds between two lines. */
@@ -23,7 +23,7 @@ export function showStats(status: () => readonly ServiceStatus[]): () => void {
     const line = describe(services, (now - served) * 1000 / PERIOD);
     served = now;
     stderr.write(`${ERASE}${line.slice(0, (stderr.columns || 80) - 1)}\r`);
-    cover();
+    noteStatusLine();
   }, PERIOD);
   timer.unref();
   return () => {

@@ -1,32 +1,23 @@
 /** A server with its manifest: what signals, the control socket and file watchers ask for is done here. */
 import process from "node:process";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { fileURLToPath } from "node:url";
 import type { Notifier } from "../activation/mod.ts";
-import type { Control, Reloaded, RuntimeName, ServerStatus } from "../control/control.ts";
+import type { Control, Reloaded, RuntimeName } from "../control/control.ts";
+import type { ServerStatus } from "../services/status.ts";
 import type { ControlSocket } from "../control/socket.ts";
 import type { Adapter } from "../core/contract.ts";
 import { messageOf, PorticoError } from "../core/errors.ts";
 import { hookError } from "../core/hooks.ts";
 import { errorFields } from "../core/log.ts";
-import type { Plan, ServicePlan } from "../core/plan.ts";
-import { expand } from "../manifest/expand.ts";
-import { load } from "../manifest/load.ts";
-import { prepare, type PreparedService } from "../manifest/prepare.ts";
-import type { Source } from "../manifest/source.ts";
+import type { Plan } from "../core/plan.ts";
 import { stampOf } from "../modules/stamp.ts";
 import type { ReadyService, Server } from "./server.ts";
 import { commandOn } from "../adapter.ts";
 import type { Journal } from "./journal.ts";
-import { succeed } from "./upgrade.ts";
+import { ModuleVersions } from "./module-versions.ts";
+import { type LoadedManifest, loadManifest, moduleUrls } from "./loaded-manifest.ts";
+import { startSuccessor } from "./upgrade.ts";
 import { runtime, version } from "./version.ts";
-import { Versions } from "./versions.ts";
-
-/** What a manifest came to when it was read. */
-export interface Reading {
-  readonly source: Source;
-  readonly plan: Plan;
-  readonly services: readonly PreparedService[];
-}
 
 /** What a supervisor is made of. */
 export interface SupervisorInput {
@@ -43,40 +34,23 @@ export interface SupervisorInput {
   readonly end: (reason: string, handed: boolean) => void;
 }
 
-/** Reads a manifest, with its plugins. @throws ManifestError with everything that is wrong. */
-export async function read(path: string, json: boolean, versions?: Versions): Promise<Reading> {
-  const source = await load(path, process.env, versions?.of);
-  const whole = expand(source);
-  const given = { ...whole, services: whole.services.map((service) => logged(service, json)) };
-  const services = await prepare(given, source, versions?.of);
-  return { source, plan: { ...given, services: services.map(({ plan }) => plan) }, services };
-}
-
-function logged(plan: ServicePlan, json: boolean): ServicePlan {
-  if (!json) return plan;
-  return {
-    ...plan,
-    log: plan.log.map((sink) => sink.type === "console" ? { ...sink, type: "json" } : sink),
-  };
-}
-
 export class Supervisor implements Control {
   readonly #input: SupervisorInput;
-  readonly #versions: Versions = new Versions();
-  #reading: Reading;
+  readonly #versions: ModuleVersions = new ModuleVersions();
+  #manifest: LoadedManifest;
   #control: ControlSocket | undefined = undefined;
   readonly #serving = Promise.withResolvers<void>();
   /** One change at a time, in the order in which they were asked for; none before it serves. */
   #last: Promise<unknown> = this.#serving.promise;
   readonly #ending = new AbortController();
 
-  constructor(input: SupervisorInput, reading: Reading) {
+  constructor(input: SupervisorInput, manifest: LoadedManifest) {
     this.#input = input;
-    this.#reading = reading;
+    this.#manifest = manifest;
   }
 
-  /** The services of a reading, with their logs. */
-  ready({ services }: Reading): ReadyService[] {
+  /** The services of a manifest, with their logs. */
+  ready({ services }: LoadedManifest): ReadyService[] {
     const { logs } = this.#input.journal;
     return services.map((service) => {
       let stamp: string | undefined;
@@ -91,7 +65,7 @@ export class Supervisor implements Control {
   /** It serves: what its code was is remembered, to be compared. */
   began(services: readonly ReadyService[], control: ControlSocket | undefined): void {
     this.#control = control;
-    this.#versions.note(this.#urls());
+    this.#versions.note(moduleUrls(this.#manifest));
     for (const { stamp } of services) stamp?.();
     this.#serving.resolve();
   }
@@ -103,15 +77,10 @@ export class Supervisor implements Control {
 
   /** The files of the manifest and of the plugins: a change of any of them may be one of the server. */
   files(): string[] {
-    return [this.#reading.source.file, ...this.#urls().flatMap((url) => stampOf(url).files)];
-  }
-
-  #urls(): string[] {
-    const { source, services } = this.#reading;
-    const manifest = /\.[cm]?[jt]s$/.test(source.file) ? [pathToFileURL(source.file).href] : [];
-    const plans = services.map(({ plan }) => plan);
-    const sinks = plans.flatMap(({ log }) => log).flatMap(({ module }) => module?.url ?? []);
-    return [...new Set([...manifest, ...plans.map(({ plugin }) => plugin.url), ...sinks])];
+    return [
+      this.#manifest.source.file,
+      ...moduleUrls(this.#manifest).flatMap((url) => stampOf(url).files),
+    ];
   }
 
   status(): ServerStatus {
@@ -119,7 +88,7 @@ export class Supervisor implements Control {
       pid: this.#input.pid,
       version: version(),
       runtime: runtime(),
-      manifest: this.#reading.source.file,
+      manifest: this.#manifest.source.file,
       uptime: Math.floor(process.uptime()),
       services: this.#input.server.status(),
       sinks: this.#input.journal.status(),
@@ -149,23 +118,23 @@ export class Supervisor implements Control {
 
   async #reload(): Promise<Reloaded> {
     const { path, json, journal, server } = this.#input;
-    const reading = await read(path, json, this.#versions);
-    this.#checkFixed(reading.plan);
-    await journal.change(reading.plan.services);
+    const manifest = await loadManifest(path, json, this.#versions);
+    this.#checkFixed(manifest.plan);
+    await journal.change(manifest.plan.services);
     try {
-      const result = await server.reload(this.ready(reading));
-      this.#reading = reading;
-      this.#versions.note(this.#urls());
+      const result = await server.reload(this.ready(manifest));
+      this.#manifest = manifest;
+      this.#versions.note(moduleUrls(this.#manifest));
       return result;
     } catch (error) {
-      await journal.change(this.#reading.plan.services);
+      await journal.change(this.#manifest.plan.services);
       throw error;
     }
   }
 
   /** What the process is cannot be changed while it runs. */
   #checkFixed(plan: Plan): void {
-    const before = this.#reading.plan;
+    const before = this.#manifest.plan;
     const fixed = ["control", "identity", "umask"] as const;
     const changed = fixed.filter((key) =>
       JSON.stringify(plan[key]) !== JSON.stringify(before[key])
@@ -211,7 +180,7 @@ export class Supervisor implements Control {
       const command = to === undefined ? adapter.command(main, args) : commandOn(to, main, args);
       await notifier.reloading();
       try {
-        const pid = await succeed(
+        const pid = await startSuccessor(
           { estate: await server.estate(), control: await this.#controlDuplicate() },
           command,
           notifier.variables,
@@ -219,7 +188,7 @@ export class Supervisor implements Control {
           this.#ending.signal,
         );
         this.close();
-        // Whoever hears that it is done, and asks for more, asks the successor.
+        // Who asks for more after the answer to this reaches the successor.
         await server.cede();
         await this.#control?.retire();
         journal.server.emit("info", "reload", { successor: pid, ...(to && { runtime: to }) });

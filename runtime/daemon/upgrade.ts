@@ -10,7 +10,8 @@ import type { Adapter } from "../core/contract.ts";
 import type { Descriptors, Inherited } from "../core/descriptors.ts";
 import { Address } from "../core/endpoint.ts";
 import { PorticoError } from "../core/errors.ts";
-import type { Estate } from "../services/handover.ts";
+import type { ControlSocket } from "../control/socket.ts";
+import { type Estate, removeFiles } from "../services/handover.ts";
 import { Channel, type Format } from "../workers/channel.ts";
 import { takeEnds } from "../workers/channel-ends.ts";
 import { type AddressParts, partsOf } from "../workers/messages.ts";
@@ -24,36 +25,40 @@ const JSON_LINES: Format = {
   decode: (bytes) => JSON.parse(new TextDecoder().decode(bytes)),
 };
 
-interface Deed {
+/** A socket that is handed over, without its descriptor. */
+interface SocketInfo {
   readonly transport: Inherited["transport"];
   readonly address: AddressParts;
   readonly owned: boolean;
 }
 
-/** Old to new. Descriptors follow in the order of the deeds, the control socket's last. */
-interface Will {
-  readonly services: readonly (readonly [string, readonly (readonly [string, Deed[]])[]])[];
-  readonly control: Deed | undefined;
+/**
+ * From the old server to the new one: the sockets by service and text of the endpoint. Their
+ * descriptors come beside it, in the same order, the control socket's last.
+ */
+interface HandoverMessage {
+  readonly services: readonly (readonly [string, readonly (readonly [string, SocketInfo[]])[]])[];
+  readonly control: SocketInfo | undefined;
 }
 
-/** New to old. */
-type Answer = { readonly ready: number } | { readonly failed: string };
+/** From the new server to the old one. */
+type SuccessorReply = { readonly ready: number } | { readonly failed: string };
 
-/** What a server hands on; its descriptors are closed by {@link succeed}. */
+/** What a server hands over; its descriptors are closed by {@link startSuccessor}. */
 export interface Handover {
   readonly estate: Estate;
   readonly control: Inherited | undefined;
 }
 
 /**
- * Starts a successor and hands it everything; resolves with its pid when it serves.
+ * Starts a successor and hands it everything over; resolves with its pid when it serves.
  *
  * @param command that starts it.
- * @param environment added to ours.
- * @param ending we end ourselves, before it is ready: it is not wanted any more.
- * @throws PorticoError START_FAILED with what it says, when it does not come to that.
+ * @param environment added to that of this process.
+ * @param ending aborts when this server ends before the successor is ready, which is ended then too.
+ * @throws PorticoError START_FAILED with the successor's reason when it does not get ready.
  */
-export async function succeed(
+export async function startSuccessor(
   { estate, control }: Handover,
   [program, ...args]: readonly [string, ...string[]],
   environment: Readonly<Record<string, string>>,
@@ -63,64 +68,64 @@ export async function succeed(
   const sockets = [...estate.values()].flatMap((service) => [...service.values()].flat());
   if (control !== undefined) sockets.push(control);
   const [ours, theirs] = descriptors.pair();
-  const [lane, laneTheirs] = descriptors.pair();
-  const given = [theirs, laneTheirs];
-  const answered = Promise.withResolvers<Answer>();
-  const channel = new Channel<Will, Answer>(
-    answered.resolve,
-    () => answered.resolve({ failed: "it ended before it was ready" }),
+  const [descriptorChannel, descriptorChannelTheirs] = descriptors.pair();
+  const given = [theirs, descriptorChannelTheirs];
+  const replied = Promise.withResolvers<SuccessorReply>();
+  const channel = new Channel<HandoverMessage, SuccessorReply>(
+    replied.resolve,
+    () => replied.resolve({ failed: "it ended before it was ready" }),
     JSON_LINES,
   );
   let stop: (() => void) | undefined;
   try {
-    descriptors.pass(ours, laneTheirs);
+    descriptors.pass(ours, descriptorChannelTheirs);
     const child = spawn(program, args, {
       stdio: [theirs, "inherit", "inherit"],
       env: { ...process.env, ...environment, [SUCCESSOR]: String(process.pid) },
     });
     // As long as we had them too, its end would not be noticed.
     for (const fd of given.splice(0)) descriptors.close(fd);
-    child.once("error", (error) => answered.resolve({ failed: error.message }));
+    child.once("error", (error) => replied.resolve({ failed: error.message }));
     stop = () => {
-      answered.resolve({ failed: "this server is ending" });
+      replied.resolve({ failed: "this server is ending" });
       child.kill("SIGKILL");
     };
     ending.addEventListener("abort", stop);
     for (const { fd } of sockets) {
-      if (descriptors.pass(lane, fd)) continue;
+      if (descriptors.pass(descriptorChannel, fd)) continue;
       child.kill("SIGKILL");
       throw new PorticoError("START_FAILED", `there are too many sockets to hand over at once`);
     }
     await channel.open(descriptors, ours);
-    channel.send(willOf(estate, control));
-    const answer = await answered.promise;
+    channel.send(describeSockets(estate, control));
+    const reply = await replied.promise;
     channel.abort();
-    if ("ready" in answer) return answer.ready;
-    throw new PorticoError("START_FAILED", `the successor did not start: ${answer.failed}`);
+    if ("ready" in reply) return reply.ready;
+    throw new PorticoError("START_FAILED", `the successor did not start: ${reply.failed}`);
   } finally {
     if (stop !== undefined) ending.removeEventListener("abort", stop);
     for (const fd of given) descriptors.close(fd);
-    descriptors.close(lane);
+    descriptors.close(descriptorChannel);
     for (const { fd } of sockets) descriptors.close(fd);
   }
 }
 
-function willOf(estate: Estate, control: Inherited | undefined): Will {
+function describeSockets(estate: Estate, control: Inherited | undefined): HandoverMessage {
   const services = [...estate].map(([name, sockets]) =>
-    [name, [...sockets].map(([text, list]) => [text, list.map(deedOf)] as const)] as const
+    [name, [...sockets].map(([text, list]) => [text, list.map(infoOf)] as const)] as const
   );
-  return { services, control: control === undefined ? undefined : deedOf(control) };
+  return { services, control: control === undefined ? undefined : infoOf(control) };
 }
 
-function deedOf({ transport, address, owned }: Inherited): Deed {
+function infoOf({ transport, address, owned }: Inherited): SocketInfo {
   return { transport, address: partsOf(address), owned };
 }
 
-/** What a successor has of the server before it. */
+/** The server before a successor, with what it has handed over. */
 export interface Predecessor extends Handover {
-  /** Tells it that its time has come. */
+  /** Tells it that the successor serves, and that it can end. */
   ready(): void;
-  /** Tells it that it has to go on. */
+  /** Tells it that the successor gives up, and why: it goes on serving. */
   failed(reason: string): Promise<void>;
 }
 
@@ -130,32 +135,32 @@ export function isSuccessor(): boolean {
 }
 
 /** Receives what the predecessor hands over. @throws PorticoError when it has gone. */
-export async function inherit(adapter: Adapter): Promise<Predecessor> {
+export async function receiveHandover(adapter: Adapter): Promise<Predecessor> {
   delete process.env[SUCCESSOR];
   const descriptors = await adapter.descriptors();
-  const { channel: fd, descriptorChannel: lane } = takeEnds(descriptors);
-  const will = Promise.withResolvers<Will>();
+  const { channel: fd, descriptorChannel } = takeEnds(descriptors);
+  const received = Promise.withResolvers<HandoverMessage>();
   const closed = Promise.withResolvers<void>();
-  const channel = new Channel<Answer, Will>(will.resolve, () => {
+  const channel = new Channel<SuccessorReply, HandoverMessage>(received.resolve, () => {
     closed.resolve();
-    will.reject(new PorticoError("START_FAILED", "the server to be succeeded has gone"));
+    received.reject(new PorticoError("START_FAILED", "the server to be succeeded has gone"));
   }, JSON_LINES);
-  will.promise.catch(() => {});
+  received.promise.catch(() => {});
   await channel.open(descriptors, fd);
-  const { services, control } = await will.promise;
-  const receive = ({ transport, address, owned }: Deed): Inherited => {
+  const { services, control } = await received.promise;
+  const receive = ({ transport, address, owned }: SocketInfo): Inherited => {
     const [, host, port, path] = address;
     const at = new Address(transport, host, port, path);
-    return { transport, fd: descriptors.take(lane, true), address: at, owned };
+    return { transport, fd: descriptors.take(descriptorChannel, true), address: at, owned };
   };
   const estate: Estate = new Map(
     services.map(([name, list]) => [
       name,
-      new Map(list.map(([text, deeds]) => [text, deeds.map(receive)])),
+      new Map(list.map(([text, sockets]) => [text, sockets.map(receive)])),
     ]),
   );
   const controlSocket = control === undefined ? undefined : receive(control);
-  descriptors.close(lane);
+  descriptors.close(descriptorChannel);
   return {
     estate,
     control: controlSocket,
@@ -169,4 +174,23 @@ export async function inherit(adapter: Adapter): Promise<Predecessor> {
       await closed.promise;
     },
   };
+}
+
+/**
+ * Ends a hand-over when the successor serves: the predecessor is told, and the files of those of its
+ * sockets are removed that the manifest does not name any more.
+ *
+ * @param control the successor's own control socket.
+ */
+export async function finishHandover(
+  { ready, control: handed, estate }: Predecessor,
+  control: ControlSocket | undefined,
+  adapter: Adapter,
+): Promise<void> {
+  ready();
+  if (handed !== undefined && control?.address.path !== handed.address.path) {
+    (await adapter.descriptors()).close(handed.fd);
+    estate.set("", new Map([["", [handed]]]));
+  }
+  removeFiles(estate);
 }

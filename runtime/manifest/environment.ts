@@ -1,7 +1,7 @@
 import type { Path } from "../values/problem.ts";
 
-/** Tells of a variable that cannot be put in, as {@link Report.add} takes it. */
-export type Complain = (path: Path, received: string, expected: string) => void;
+/** Tells of a variable that cannot be put in, as {@link Problems.add} takes it. */
+export type AddProblem = (path: Path, received: string, expected: string) => void;
 
 const REFERENCE = /\$\$\{|\$\{([^}]*)(\}?)/g;
 const NAME = /^([A-Za-z_]\w*)(?::-(.*))?$/s;
@@ -13,21 +13,21 @@ const NAME = /^([A-Za-z_]\w*)(?::-(.*))?$/s;
 export function substitute(
   value: unknown,
   variables: Readonly<Record<string, string | undefined>>,
-  complain: Complain,
+  addProblem: AddProblem,
   path: Path = [],
 ): unknown {
   if (typeof value === "string") {
-    return value.includes("${") ? expandText(value, variables, complain, path) : value;
+    return value.includes("${") ? expandText(value, variables, addProblem, path) : value;
   }
   if (Array.isArray(value)) {
-    return value.map((item, index) => substitute(item, variables, complain, [...path, index]));
+    return value.map((item, index) => substitute(item, variables, addProblem, [...path, index]));
   }
   // Only plain objects: a module's manifest may hold instances, which are left as they are.
   if (value !== null && typeof value === "object" && isPlain(value)) {
     return Object.fromEntries(
       Object.entries(value).map((
         [key, item],
-      ) => [key, substitute(item, variables, complain, [...path, key])]),
+      ) => [key, substitute(item, variables, addProblem, [...path, key])]),
     );
   }
   return value;
@@ -41,14 +41,14 @@ function isPlain(value: object): boolean {
 function expandText(
   text: string,
   variables: Readonly<Record<string, string | undefined>>,
-  complain: Complain,
+  addProblem: AddProblem,
   path: Path,
 ): string {
   return text.replace(REFERENCE, (whole: string, inside?: string, end?: string) => {
     if (whole === "$${") return "${";
     const found = end === "}" ? NAME.exec(inside ?? "") : null;
     if (found === null) {
-      complain(path, whole, "${NAME} or ${NAME:-default}; $${ for the characters themselves");
+      addProblem(path, whole, "${NAME} or ${NAME:-default}; $${ for the characters themselves");
       return whole;
     }
     const name = found[1]!;
@@ -56,7 +56,7 @@ function expandText(
     const fallback = found[2];
     if (fallback !== undefined) return value === undefined || value === "" ? fallback : value;
     if (value !== undefined) return value;
-    complain(
+    addProblem(
       path,
       `${whole}, and ${name} is not set`,
       `the variable ${name} in the environment, or a default: \${${name}:-…}`,

@@ -6,9 +6,9 @@ import { addIssues } from "./issues.ts";
 import { checkHttpLimits, mergeAccess, mergeConcurrency, mergeLimits } from "./limits.ts";
 import { Endpoints, expectation } from "./listen.ts";
 import { checkStdio, namesStdio } from "./inherited.ts";
-import { Outlets } from "./outlets.ts";
 import { checkProcess, identityOf, processOf } from "./process.ts";
 import { type Path, show } from "../values/problem.ts";
+import type { SinkCatalog } from "../values/sink-catalog.ts";
 import { isAdmin, resolvePlugin } from "../modules/resolve.ts";
 import {
   type CheckedDefaults,
@@ -16,39 +16,44 @@ import {
   type CheckedService,
   manifest,
 } from "./schema.ts";
-import { Report, type Source } from "./source.ts";
+import { SinkPlans } from "./sinks.ts";
+import { Problems, type Source } from "./source.ts";
 
 /**
  * Makes a plan of a manifest: checks it, merges its defaults, resolves its names and paths. Nothing
  * is opened and no plugin is imported.
  *
+ * @param sinks the types of sinks that a manifest can name.
  * @throws ManifestError with everything that is wrong. What the schema accepts is looked through to
  * the end even where it refuses another part.
  */
-export function expand(source: Source): Plan {
-  const report = new Report(source);
+export function expand(source: Source, sinks: SinkCatalog): Plan {
+  const problems = new Problems(source);
   const result = v.safeParse(manifest, source.value, { abortPipeEarly: true });
-  addIssues(report, result.issues ?? []);
+  addIssues(problems, result.issues ?? []);
   const refused = (path: Path): boolean =>
     result.issues?.some((issue) => path.every((key, index) => issue.path?.[index]?.key === key)) ??
       false;
   const plan = isObject(result.output)
-    ? new Expander(sound(result.output, refused), report, refused).plan()
+    ? new Expander(acceptedParts(result.output, refused), sinks, problems, refused).plan()
     : undefined;
-  report.throwIfAny();
+  problems.throwIfAny();
   return plan!;
 }
 
 /** What is left of a manifest without the parts that the schema has refused. */
-interface Sound {
+interface AcceptedParts {
   readonly plugins: Readonly<Record<string, string>>;
-  readonly sinks: ConstructorParameters<typeof Outlets>[1];
+  readonly sinks: ConstructorParameters<typeof SinkPlans>[2];
   readonly defaults: CheckedDefaults;
   readonly services: readonly (readonly [string, Partial<CheckedService>])[];
   readonly top: Partial<Pick<CheckedManifest, "control" | "user" | "group" | "umask">>;
 }
 
-function sound(output: Partial<CheckedManifest>, refused: (path: Path) => boolean): Sound {
+function acceptedParts(
+  output: Partial<CheckedManifest>,
+  refused: (path: Path) => boolean,
+): AcceptedParts {
   const keep = <T>(block: Record<string, T> | undefined, path: Path): [string, T][] =>
     isObject(block) ? Object.entries(block).filter(([name]) => !refused([...path, name])) : [];
   return {
@@ -69,34 +74,39 @@ function sound(output: Partial<CheckedManifest>, refused: (path: Path) => boolea
 }
 
 /** Where an admin is reached that is silent about it: by nobody but its own user. */
-const OWN: NonNullable<CheckedService["listen"]> = {
+const ADMIN_LISTEN: NonNullable<CheckedService["listen"]> = {
   endpoint: "http+unix:./admin.sock",
   mode: 0o600,
 };
 
 class Expander {
-  readonly #manifest: Sound;
-  readonly #report: Report;
+  readonly #manifest: AcceptedParts;
+  readonly #problems: Problems;
   readonly #refused: (path: Path) => boolean;
   readonly #endpoints: Endpoints;
-  readonly #outlets: Outlets;
+  readonly #sinks: SinkPlans;
   readonly #log: readonly SinkPlan[];
 
-  constructor(manifest: Sound, report: Report, refused: (path: Path) => boolean) {
+  constructor(
+    manifest: AcceptedParts,
+    catalog: SinkCatalog,
+    problems: Problems,
+    refused: (path: Path) => boolean,
+  ) {
     this.#manifest = manifest;
-    this.#report = report;
+    this.#problems = problems;
     this.#refused = refused;
-    this.#endpoints = new Endpoints(report);
+    this.#endpoints = new Endpoints(problems);
     const stdio = manifest.services.some(([, { listen }]) => namesStdio(listen));
-    this.#outlets = new Outlets(report, manifest.sinks, manifest.plugins, stdio);
-    this.#log = this.#outlets.read(manifest.defaults.log ?? "console", ["defaults", "log"]);
+    this.#sinks = new SinkPlans(problems, catalog, manifest.sinks, manifest.plugins, stdio);
+    this.#log = this.#sinks.read(manifest.defaults.log ?? "console", ["defaults", "log"]);
     this.#checkRules(manifest.defaults.access, ["defaults", "access"]);
   }
 
   plan(): Plan {
     const { services, top } = this.#manifest;
     return {
-      file: this.#report.source.file,
+      file: this.#problems.source.file,
       services: services.map(([name, service]) => this.#service(name, service)),
       control: typeof top.control === "string"
         ? this.#endpoints.control(top.control, ["control"])
@@ -112,51 +122,51 @@ class Expander {
     const path = ["services", name];
     this.#checkRules(service.access, [...path, "access"]);
     const plugin = this.#plugin(service.plugin, [...path, "plugin"]);
-    const listen = this.#listen(service.listen, plugin, path);
-    checkHttpLimits(this.#report, service, listen, path);
+    const admin = isAdmin(plugin);
+    const listen = this.#listen(service.listen, admin, path);
+    checkHttpLimits(this.#problems, service, listen, path);
     const concurrency = mergeConcurrency([defaults.concurrency, service.concurrency]);
     const { strategy } = concurrency;
     // What is said of a strategy that is not known cannot be judged.
     if (![["defaults"], path].some((block) => this.#refused([...block, "concurrency"]))) {
-      checkProcess(this.#report, service, strategy, path, identityOf(this.#manifest.top));
-      checkStdio(this.#report, listen, strategy, path);
+      checkProcess(this.#problems, service, strategy, path, identityOf(this.#manifest.top));
+      checkStdio(this.#problems, listen, strategy, path);
     }
     return {
       name,
       plugin,
+      admin,
       listen,
       concurrency,
-      log: service.log === undefined
-        ? this.#log
-        : this.#outlets.read(service.log, [...path, "log"]),
+      log: service.log === undefined ? this.#log : this.#sinks.read(service.log, [...path, "log"]),
       options: service.options ?? {},
       limits: mergeLimits([defaults.limits, service.limits], strategy),
       access: mergeAccess([defaults.access, service.access]),
       processes: processOf(service, identityOf(this.#manifest.top), strategy),
-      folder: dirname(this.#report.source.file),
+      folder: dirname(this.#problems.source.file),
     };
   }
 
   #listen(
     listen: CheckedService["listen"],
-    plugin: ServicePlan["plugin"],
+    admin: boolean,
     path: Path,
   ): ListenPlan[] {
     const place = [...path, "listen"];
     if (listen !== undefined) return this.#endpoints.read(listen, place);
-    if (isAdmin(plugin)) return this.#endpoints.read(OWN, place);
+    if (admin) return this.#endpoints.read(ADMIN_LISTEN, place);
     if (!this.#refused(place)) {
-      this.#report.add(path, 'no "listen"', '"listen": where it listens');
+      this.#problems.add(path, 'no "listen"', '"listen": where it listens');
     }
     return [];
   }
 
   #plugin(specifier: string | undefined, path: Path): ServicePlan["plugin"] {
     if (specifier === undefined) return { specifier: "", url: "" };
-    const found = resolvePlugin(specifier, this.#manifest.plugins, this.#report.source.file);
+    const found = resolvePlugin(specifier, this.#manifest.plugins, this.#problems.source.file);
     if ("url" in found) return { specifier, url: found.url };
     const { received, expected, hint } = found;
-    this.#report.add(path, received, expected, { code: "PLUGIN_NOT_FOUND", hint });
+    this.#problems.add(path, received, expected, { code: "PLUGIN_NOT_FOUND", hint });
     return { specifier, url: "" };
   }
 
@@ -166,7 +176,7 @@ class Expander {
         try {
           checkRule(rule);
         } catch (error) {
-          this.#report.add([...path, list, index], show(rule), expectation(error));
+          this.#problems.add([...path, list, index], show(rule), expectation(error));
         }
       }
     }

@@ -5,7 +5,7 @@ import type { ListenPlan, StrategyName } from "../core/plan.ts";
 import { type Path, show } from "../values/problem.ts";
 import type { CheckedService } from "./schema.ts";
 import { SOCKET_ENTRIES } from "./socket.ts";
-import type { Report } from "./source.ts";
+import type { Problems } from "./source.ts";
 
 /** What has to be said before bind(2), or makes a file that is somebody else's; and who says it then. */
 const TOO_LATE: readonly OptionName[] = ["reusePort", "ipv6Only", "mode"];
@@ -20,18 +20,18 @@ export function isInherited(endpoint: Endpoint): boolean {
 
 /** Tells of what cannot be asked of a socket that is open already. */
 export function checkInherited(
-  report: Report,
+  problems: Problems,
   { text, endpoint, options }: ListenPlan,
   path: Path,
 ): void {
   if (!("name" in endpoint)) return;
   if (endpoint.transport === "fd" && Number(endpoint.name) > FD_MAX) {
-    report.add(path, show(text), `a descriptor from 0 to ${FD_MAX}`);
+    problems.add(path, show(text), `a descriptor from 0 to ${FD_MAX}`);
   }
   const rest = Object.keys(SOCKET_ENTRIES).filter((name) => !TOO_LATE.includes(name as OptionName));
   for (const name of TOO_LATE) {
     if (options[name] === undefined) continue;
-    report.add(
+    problems.add(
       [...path.slice(0, -1), name],
       `${show(name)} for ${text}, a socket that is open already`,
       `whoever opened the socket to set it; here ${rest.join(", ")} can be set`,
@@ -48,21 +48,21 @@ export function namesStdio(listen: CheckedService["listen"] | undefined): boolea
 
 /** inetd's descriptor 0 is one socket for one process: nothing else belongs to its service. */
 export function checkStdio(
-  report: Report,
+  problems: Problems,
   listen: readonly ListenPlan[],
   strategy: StrategyName,
   path: Path,
 ): void {
   if (!listen.some(({ endpoint }) => endpoint.transport === "stdio")) return;
   if (listen.length > 1) {
-    report.add(
+    problems.add(
       [...path, "listen"],
       `stdio: among ${listen.length} endpoints`,
       "stdio: alone: the service is over when what came by it is; give the others a service of their own",
     );
   }
   if (strategy === "serial" || strategy === "async") return;
-  report.add(
+  problems.add(
     [...path, "concurrency"],
     `the strategy ${show(strategy)} with stdio:`,
     "serial or async: what comes by stdio: is served by the process that inetd has started",

@@ -1,7 +1,7 @@
 import type { BaseIssue } from "valibot";
 import { didYouMean } from "../values/nearest.ts";
 import { dig, type Path, show } from "../values/problem.ts";
-import type { Report } from "./source.ts";
+import type { Problems } from "./source.ts";
 
 type Issue = BaseIssue<unknown>;
 
@@ -11,27 +11,29 @@ type Issue = BaseIssue<unknown>;
  *
  * @param base where the value stands that was checked.
  */
-export function addIssues(report: Report, issues: readonly Issue[], base: Path = []): void {
+export function addIssues(problems: Problems, issues: readonly Issue[], base: Path = []): void {
   for (const issue of issues) {
     const items = issue.path ?? [];
     const path = [...base, ...items.map((item) => item.key as string | number)];
     const last = items.at(-1);
     if (issue.type === "strict_object" && issue.expected === "never") {
-      addUnknownKeys(report, path.slice(0, -1), last?.input, issue.message.split(", "));
+      addUnknownKeys(problems, path.slice(0, -1), last?.input, issue.message.split(", "));
     } else if (last?.origin === "key" && issue.input === undefined) {
-      report.add(path.slice(0, -1), `no ${show(last.key)}`, issue.message);
+      problems.add(path.slice(0, -1), `no ${show(last.key)}`, issue.message);
     } else if (last?.origin === "key") {
-      report.add(path, `the name ${show(issue.input)}`, issue.message, { part: "key" });
+      problems.add(path, `the name ${show(issue.input)}`, issue.message, { part: "key" });
     } else {
       // The issue's own input may be what a transformation has made of it.
-      report.add(path, show(dig(report.source.value, path)), issue.message, { hint: slip(issue) });
+      problems.add(path, show(dig(problems.source.value, path)), issue.message, {
+        hint: slip(issue),
+      });
     }
   }
 }
 
 /** Valibot tells of the first unknown key of an object; a user wants to hear of all. */
 function addUnknownKeys(
-  report: Report,
+  problems: Problems,
   path: Path,
   object: unknown,
   known: readonly string[],
@@ -43,7 +45,7 @@ function addUnknownKeys(
       : known.length === 1
       ? `only ${known[0]}`
       : `one of ${known.join(", ")}`;
-    report.add([...path, key], `the unknown key ${show(key)}`, list, {
+    problems.add([...path, key], `the unknown key ${show(key)}`, list, {
       part: "key",
       hint: didYouMean(key, known),
     });

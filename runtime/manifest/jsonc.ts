@@ -84,11 +84,13 @@ function syntaxProblem(
   };
 }
 
-type Complain = (node: Node, path: Path, received: string, expected: string) => void;
+type AddProblemAt = (node: Node, path: Path, received: string, expected: string) => void;
 
-function valueOf(node: Node, complain: Complain, path: Path = []): unknown {
+function valueOf(node: Node, addProblem: AddProblemAt, path: Path = []): unknown {
   if (node.type === "array") {
-    return (node.children ?? []).map((child, index) => valueOf(child, complain, [...path, index]));
+    return (node.children ?? []).map((child, index) =>
+      valueOf(child, addProblem, [...path, index])
+    );
   }
   if (node.type !== "object") return node.value;
   const object: Record<string, unknown> = {};
@@ -97,10 +99,15 @@ function valueOf(node: Node, complain: Complain, path: Path = []): unknown {
     if (keyNode === undefined || child === undefined) continue;
     const key = String(keyNode.value);
     const inner = [...path, key];
-    if (FORBIDDEN.has(key)) complain(keyNode, inner, `the key ${show(key)}`, "another name");
+    if (FORBIDDEN.has(key)) addProblem(keyNode, inner, `the key ${show(key)}`, "another name");
     else if (Object.hasOwn(object, key)) {
-      complain(keyNode, inner, `the key ${show(key)} a second time`, "each key once in an object");
-    } else object[key] = valueOf(child, complain, inner);
+      addProblem(
+        keyNode,
+        inner,
+        `the key ${show(key)} a second time`,
+        "each key once in an object",
+      );
+    } else object[key] = valueOf(child, addProblem, inner);
   }
   return object;
 }

@@ -3,7 +3,7 @@ import type { Access, Concurrency, Limits, ListenPlan, StrategyName } from "../c
 import { isInherited } from "./inherited.ts";
 import { type Path, show } from "../values/problem.ts";
 import type { CheckedDefaults, CheckedService } from "./schema.ts";
-import type { Report } from "./source.ts";
+import type { Problems } from "./source.ts";
 
 /** What holds where a manifest says nothing. */
 export const LIMITS: Limits = {
@@ -65,7 +65,7 @@ const OF_STREAMS = {
  * "defaults" are for those services that it means something to.
  */
 export function checkHttpLimits(
-  report: Report,
+  problems: Problems,
   service: Partial<CheckedService>,
   listen: readonly ListenPlan[],
   path: Path,
@@ -77,7 +77,7 @@ export function checkHttpLimits(
   for (const key of Object.keys(OF_STREAMS) as (keyof typeof OF_STREAMS)[]) {
     const value = service.limits?.[key];
     if (value === undefined || value === Infinity) continue;
-    report.add(
+    problems.add(
       [...path, "limits", key],
       `${show(key)} where only HTTP is listened for`,
       `${OF_STREAMS[key]}; connections are the HTTP server's own affair`,

@@ -10,7 +10,7 @@ import { didYouMean } from "../values/nearest.ts";
 import { formatPath, type Path, show } from "../values/problem.ts";
 import type { CheckedService } from "./schema.ts";
 import { portOf } from "../values/ports.ts";
-import type { Report } from "./source.ts";
+import type { Problems } from "./source.ts";
 
 const TRANSPORTS = [
   "tcp",
@@ -28,11 +28,11 @@ const TRANSPORTS = [
 
 /** Reads the endpoints of services, and remembers them to find the same one twice. */
 export class Endpoints {
-  readonly #report: Report;
+  readonly #problems: Problems;
   readonly #taken = new Map<string, Path>();
 
-  constructor(report: Report) {
-    this.#report = report;
+  constructor(problems: Problems) {
+    this.#problems = problems;
   }
 
   /** @param path of the service's `listen`. */
@@ -53,10 +53,10 @@ export class Endpoints {
       const why = place.startsWith("@")
         ? ", in a folder: an abstract one is open to everybody"
         : "";
-      this.#report.add(path, show(text), `a Unix socket, as "unix:./control.sock"${why}`);
+      this.#problems.add(path, show(text), `a Unix socket, as "unix:./control.sock"${why}`);
       return undefined;
     }
-    const absolute = resolve(dirname(this.#report.source.file), place);
+    const absolute = resolve(dirname(this.#problems.source.file), place);
     const endpoint: Endpoint = { transport: "unix", path: absolute };
     this.#claim(this.#absolute(endpoint, path), text, path);
     return absolute;
@@ -68,14 +68,14 @@ export class Endpoints {
       endpoint = parseEndpoint(text, portOf);
     } catch (error) {
       const scheme = /^([a-z+]+):/i.exec(text)?.[1] ?? text;
-      this.#report.add(path, show(text), expectation(error), {
+      this.#problems.add(path, show(text), expectation(error), {
         hint: TRANSPORTS.includes(scheme) ? undefined : didYouMean(scheme, TRANSPORTS),
       });
       return [];
     }
     endpoint = this.#absolute(endpoint, path);
     this.#claim(endpoint, text, path);
-    checkInherited(this.#report, { text, endpoint, options }, path);
+    checkInherited(this.#problems, { text, endpoint, options }, path);
     return [{ text, endpoint, options }];
   }
 
@@ -85,11 +85,11 @@ export class Endpoints {
     const abstract = endpoint.path.startsWith("@");
     const bound = abstract
       ? endpoint.path
-      : shorten(endpoint.path, dirname(this.#report.source.file));
+      : shorten(endpoint.path, dirname(this.#problems.source.file));
     const length = Buffer.byteLength(bound);
     if (length > UNIX_PATH_MAX) {
       const what = abstract ? "the name" : `the path ${bound}`;
-      this.#report.add(
+      this.#problems.add(
         path,
         `${what} has ${length} bytes`,
         `at most ${UNIX_PATH_MAX} bytes, more does not fit the kernel's sun_path`,
@@ -113,10 +113,10 @@ export class Endpoints {
       return;
     }
     const other = formatPath(earlier.slice(0, 2));
-    this.#report.add(
+    this.#problems.add(
       path,
       `${show(text)} a second time`,
-      `each endpoint once: ${other} has it already${this.#report.place(earlier)}`,
+      `each endpoint once: ${other} has it already${this.#problems.place(earlier)}`,
     );
   }
 }

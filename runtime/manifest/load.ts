@@ -7,7 +7,7 @@ import { substitute } from "./environment.ts";
 import { importModule, type VersionOf } from "../modules/import.ts";
 import { ManifestError, type Problem, show } from "../values/problem.ts";
 import { parseJsonc } from "./jsonc.ts";
-import { Report, type Source } from "./source.ts";
+import { Problems, type Source } from "./source.ts";
 
 /** What a manifest is called in a folder. */
 export const NAMES: readonly string[] = ["portico.json", "portico.jsonc", "portico.ts"];
@@ -29,9 +29,9 @@ export async function load(
   const raw = /^\.[cm]?[jt]s$/.test(extname(file))
     ? await loadModule(file, versionOf)
     : parseJsonc(readText(file), file);
-  const report = new Report(raw);
-  const value = substitute(raw.value, variables, (...problem) => report.add(...problem));
-  report.throwIfAny();
+  const problems = new Problems(raw);
+  const value = substitute(raw.value, variables, (...problem) => problems.add(...problem));
+  problems.throwIfAny();
   return { ...raw, value };
 }
 

@@ -1,11 +1,11 @@
 import { type Code, codeOf, PorticoError } from "../core/errors.ts";
 import type { ServicePlan, SinkPlan } from "../core/plan.ts";
-import { loadSink } from "../sinks/module.ts";
 import type { VersionOf } from "../modules/import.ts";
-import { placeOf } from "./outlets.ts";
+import { pathOf } from "./sinks.ts";
 import { checkOptions } from "../modules/plugin.ts";
 import { dig, formatPath, show } from "../values/problem.ts";
-import type { Report } from "./source.ts";
+import type { SinkCatalog } from "../values/sink-catalog.ts";
+import type { Problems } from "./source.ts";
 
 type Module = NonNullable<SinkPlan["module"]>;
 
@@ -18,7 +18,8 @@ export type PreparedSinks = ReadonlyMap<SinkPlan, SinkPlan>;
  */
 export async function prepareSinks(
   services: readonly ServicePlan[],
-  report: Report,
+  catalog: Pick<SinkCatalog, "load">,
+  problems: Problems,
   versionOf: VersionOf,
 ): Promise<PreparedSinks> {
   const versions = new Map<string, string | undefined>();
@@ -32,35 +33,36 @@ export async function prepareSinks(
   // A declared sink is checked once, whoever uses it.
   const checks = new Map<string, Promise<SinkPlan["options"] | undefined>>();
   const ready = await Promise.all([...plans].map(async (plan) => {
-    const place = formatPath(placeOf(plan));
+    const place = formatPath(pathOf(plan));
     const module = moduleOf(plan);
-    const check = checks.get(place) ?? checkSink(plan, module, report);
+    const check = checks.get(place) ?? checkOptionsOf(plan, module, catalog, problems);
     checks.set(place, check);
     return [plan, { ...plan, module, options: await check ?? {} }] as const;
   }));
   return new Map(ready);
 }
 
-async function checkSink(
+async function checkOptionsOf(
   plan: SinkPlan,
   module: Module,
-  report: Report,
+  catalog: Pick<SinkCatalog, "load">,
+  problems: Problems,
 ): Promise<SinkPlan["options"] | undefined> {
-  const path = placeOf(plan);
+  const path = pathOf(plan);
   try {
-    const definition = await loadSink(module);
+    const definition = await catalog.load(module);
     const check = await checkOptions(definition, plan.options);
     if ("options" in check) return check.options as SinkPlan["options"];
     for (const { path: inner, message } of check.issues) {
       const place = [...path, ...inner];
-      const value = dig(report.source.value, place);
-      report.add(place, show(value), message, { code: "PLUGIN_OPTIONS" });
+      const value = dig(problems.source.value, place);
+      problems.add(place, show(value), message, { code: "PLUGIN_OPTIONS" });
     }
   } catch (error) {
     if (!(error instanceof PorticoError)) throw error;
     const code: Code = codeOf(error)!;
-    const named = typeof dig(report.source.value, path) === "string";
-    report.add(named ? path : [...path, "type"], show(plan.type), error.message, { code });
+    const named = typeof dig(problems.source.value, path) === "string";
+    problems.add(named ? path : [...path, "type"], show(plan.type), error.message, { code });
   }
   return undefined;
 }

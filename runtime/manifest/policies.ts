@@ -2,7 +2,7 @@
 import * as v from "valibot";
 import type { SinkPlan } from "../core/plan.ts";
 import { EVENTS, LEVELS } from "../core/record.ts";
-import { FIELD_WORDS } from "../sinks/policies.ts";
+import { FIELD_WORDS } from "../values/field-words.ts";
 import { entry, flag } from "../values/fields.ts";
 
 const EVENT = `an event: ${EVENTS.join(", ")}`;

@@ -7,7 +7,8 @@ import type { VersionOf } from "../modules/import.ts";
 import { checkOptions, loadPlugin } from "../modules/plugin.ts";
 import { prepareSinks } from "./plugin-sinks.ts";
 import { dig, type Path, show } from "../values/problem.ts";
-import { Report, type Source } from "./source.ts";
+import type { SinkCatalog } from "../values/sink-catalog.ts";
+import { Problems, type Source } from "./source.ts";
 
 /** A service whose plugin is there and has taken its options. */
 export interface PreparedService {
@@ -20,49 +21,51 @@ export interface PreparedService {
 /**
  * Imports the plugins of a plan, all at once, and has them check their options and endpoints.
  *
+ * @param sinks imports the types of sinks that plugins provide.
  * @throws ManifestError with everything that is wrong: PLUGIN_NOT_FOUND, PLUGIN_INVALID, PLUGIN_OPTIONS,
  * MANIFEST_INVALID for an endpoint that the plugin does not serve.
  */
 export async function prepare(
   plan: Plan,
   source: Source,
+  sinks: Pick<SinkCatalog, "load">,
   versionOf: VersionOf = () => undefined,
 ): Promise<PreparedService[]> {
-  const report = new Report(source);
-  const [sinks, ...services] = await Promise.all([
-    prepareSinks(plan.services, report, versionOf),
-    ...plan.services.map((service) => one(service, report, versionOf)),
+  const problems = new Problems(source);
+  const [prepared, ...services] = await Promise.all([
+    prepareSinks(plan.services, sinks, problems, versionOf),
+    ...plan.services.map((service) => one(service, problems, versionOf)),
   ]);
-  report.throwIfAny();
+  problems.throwIfAny();
   return services.filter((service) => service !== undefined).map(({ plan, ...rest }) => ({
     ...rest,
-    plan: { ...plan, log: plan.log.map((sink) => sinks.get(sink) ?? sink) },
+    plan: { ...plan, log: plan.log.map((sink) => prepared.get(sink) ?? sink) },
   }));
 }
 
 async function one(
   plan: ServicePlan,
-  report: Report,
+  problems: Problems,
   versionOf: VersionOf,
 ): Promise<PreparedService | undefined> {
   const path = ["services", plan.name];
   try {
     const plugin = await loadPlugin(plan.plugin, versionOf(plan.plugin.url));
-    checkTransports(plugin, plan, [...path, "listen"], report);
+    checkTransports(plugin, plan, [...path, "listen"], problems);
     const check = await checkOptions(plugin, plan.options);
     if ("options" in check) {
-      checkFit(plugin, plan, check.options, path, report);
+      checkFit(plugin, plan, check.options, path, problems);
       return { plan, plugin, options: check.options };
     }
     for (const { path: inner, message } of check.issues) {
-      report.add([...path, "options", ...inner], show(dig(plan.options, inner)), message, {
+      problems.add([...path, "options", ...inner], show(dig(plan.options, inner)), message, {
         code: "PLUGIN_OPTIONS",
       });
     }
   } catch (error) {
     if (!(error instanceof PorticoError)) throw error;
     const code: Code = codeOf(error)!;
-    report.add([...path, "plugin"], show(plan.plugin.specifier), error.message, { code });
+    problems.add([...path, "plugin"], show(plan.plugin.specifier), error.message, { code });
   }
   return undefined;
 }
@@ -73,25 +76,25 @@ function checkFit(
   plan: ServicePlan,
   options: unknown,
   path: Path,
-  report: Report,
+  problems: Problems,
 ): void {
   const wrong = plugin.fits?.(options, plan.listen.map(({ endpoint }) => endpoint));
   if (wrong === undefined) return;
   const texts = plan.listen.map(({ text }) => text).join(", ");
-  report.add([...path, "listen"], show(texts), wrong);
+  problems.add([...path, "listen"], show(texts), wrong);
 }
 
 /**
  * A plugin says whether it serves streams, datagrams or HTTP; its endpoints have to be of these. What
  * an inherited socket is can be seen when the server starts: `activation/inherited.ts`.
  */
-function checkTransports(plugin: Plugin, plan: ServicePlan, path: Path, report: Report): void {
-  const array = Array.isArray(dig(report.source.value, path));
+function checkTransports(plugin: Plugin, plan: ServicePlan, path: Path, problems: Problems): void {
+  const array = Array.isArray(dig(problems.source.value, path));
   for (const [index, { endpoint, text }] of plan.listen.entries()) {
     if (isInherited(endpoint)) continue;
     const kind = kindOf(endpoint.transport);
     if (plugin.transports.includes(kind)) continue;
-    report.add(
+    problems.add(
       array ? [...path, index] : path,
       `${show(text)}, a ${kind} endpoint`,
       `a ${plugin.transports.join(" or ")} endpoint: the plugin ${plugin.name} serves no other`,

@@ -5,7 +5,7 @@ import { choice, entry, integer, noList } from "../values/fields.ts";
 import { hasProcesses } from "./limits.ts";
 import { type Path, show } from "../values/problem.ts";
 import type { CheckedService } from "./schema.ts";
-import type { Report } from "./source.ts";
+import type { Problems } from "./source.ts";
 
 /** The largest user or group id; what is above it, (uid_t) -1, means "leave it" to the kernel. */
 const ID_MAX = 2 ** 32 - 2;
@@ -86,13 +86,13 @@ const SHARED: readonly string[] = Object.keys(IDENTITY_ENTRIES);
 
 /** Tells of what a service says of its processes, or of watching them, when it has none. */
 export function checkProcess(
-  report: Report,
+  problems: Problems,
   service: Partial<CheckedService>,
   strategy: StrategyName,
   path: Path,
   top: Identity,
 ): void {
-  if (hasProcesses(strategy)) return checkRights(report, service, path, top);
+  if (hasProcesses(strategy)) return checkRights(problems, service, path, top);
   const who = strategy === "threads"
     ? "a thread"
     : `a service of the strategy ${strategy}, which runs inside the server,`;
@@ -100,7 +100,7 @@ export function checkProcess(
     const value = service[key];
     if (value === undefined) continue;
     const top = SHARED.includes(key) ? `, or ${key} at the top of the manifest` : "";
-    report.add(
+    problems.add(
       [...path, key],
       `${show(key)} with the strategy ${show(strategy)}`,
       `${who} cannot have ${OWN[key]} of its own: use processes or spawn${top}`,
@@ -109,7 +109,7 @@ export function checkProcess(
   }
   const stall = service.limits?.stall;
   if (strategy === "threads" || stall === undefined || stall === Infinity) return;
-  report.add(
+  problems.add(
     [...path, "limits", "stall"],
     `"stall" with the strategy ${show(strategy)}`,
     "threads, processes or spawn: nobody watches a service that runs inside the server",
@@ -122,7 +122,7 @@ export function checkProcess(
  * somebody else is not root any more.
  */
 function checkRights(
-  report: Report,
+  problems: Problems,
   { user, group, nice }: Partial<CheckedService>,
   path: Path,
   top: Identity,
@@ -135,7 +135,7 @@ function checkRights(
   };
   for (const [key, value] of Object.entries(wanted)) {
     if (value === undefined) continue;
-    report.add(
+    problems.add(
       [...path, key],
       `${show(value)} beside ${show(top.user)} as the user of the whole server`,
       `no ${key} here, or no user at the top of the manifest: whoever is not root can start nobody else`,

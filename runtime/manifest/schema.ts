@@ -1,6 +1,6 @@
 /**
- * What a manifest may say: DESIGN's section 3 as a Valibot schema. Values come out of it with their
- * units converted; defaults are put in by `expand.ts`, since they have to be merged first.
+ * What a manifest may say, as a Valibot schema. Values come out of it with their units converted;
+ * defaults are put in by `expand.ts`, since they have to be merged first.
  */
 import * as v from "valibot";
 import {

@@ -1,11 +1,11 @@
 import type { Code } from "../core/errors.ts";
 import { ManifestError, type Path, type Position, type Problem } from "../values/problem.ts";
 
-/** Whether a key or its value is meant. */
+/** Whether a key or its value is meant, in a place of a manifest. */
 export type Part = "key" | "value";
 
-/** What may be said of a problem beside the rest. */
-export interface Remarks {
+/** What may be said of a problem beside its place, what stands there and what would be right. */
+export interface ProblemDetails {
   /** MANIFEST_INVALID when silent. */
   readonly code?: Code;
   /** The value when silent. */
@@ -22,10 +22,10 @@ export interface Source {
   locate(path: Path, part: Part): Position | undefined;
 }
 
-/** Gathers the problems of one manifest, so that all of them are told at once. */
-export class Report {
+/** Collects the problems of one manifest, so that all of them are told at once. */
+export class Problems {
   readonly source: Source;
-  readonly problems: Problem[] = [];
+  readonly #list: Problem[] = [];
 
   constructor(source: Source) {
     this.source = source;
@@ -35,9 +35,9 @@ export class Report {
     path: Path,
     received: string,
     expected: string,
-    { code = "MANIFEST_INVALID", part = "value", hint }: Remarks = {},
+    { code = "MANIFEST_INVALID", part = "value", hint }: ProblemDetails = {},
   ): void {
-    this.problems.push({
+    this.#list.push({
       code,
       file: this.source.file,
       ...this.source.locate(path, part),
@@ -48,7 +48,7 @@ export class Report {
     });
   }
 
-  /** `portico.json:5:17` without the folder, for one problem that points at another place. */
+  /** ` (5:17)`, for a problem that points at another place; empty where values have no place in a text. */
   place(path: Path): string {
     const position = this.source.locate(path, "value");
     return position === undefined ? "" : ` (${position.line}:${position.column})`;
@@ -56,9 +56,9 @@ export class Report {
 
   /** @throws ManifestError when there are problems, in the order of their places. */
   throwIfAny(): void {
-    if (this.problems.length === 0) return;
+    if (this.#list.length === 0) return;
     const order = (a: Problem, b: Problem): number =>
       (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0);
-    throw new ManifestError(this.problems.toSorted(order));
+    throw new ManifestError(this.#list.toSorted(order));
   }
 }

@@ -3,7 +3,7 @@
  * their status is read when somebody asks, so that a server that nobody scrapes pays nothing.
  */
 import { Registry } from "prom-client";
-import type { ServerStatus, ServiceStatus, SinkStatus } from "../control/control.ts";
+import type { ServerStatus, ServiceStatus, SinkStatus } from "../services/status.ts";
 import { BUCKETS, DELAY_BUCKETS, type Delays, newDelays } from "../core/statistics.ts";
 import { Lag } from "./lag.ts";
 

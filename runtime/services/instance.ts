@@ -12,7 +12,6 @@ import type { Hooks } from "../core/plugin.ts";
 import { Service } from "../core/service.ts";
 import { StreamPipeline } from "../core/stream/pipeline.ts";
 import type { Totals } from "../core/totals.ts";
-import { isAdmin } from "../modules/resolve.ts";
 import type { Host, ReadyService } from "./contract.ts";
 import { scopeOf } from "./scope.ts";
 
@@ -70,7 +69,7 @@ export class ServiceInstance {
       signal: ending.signal,
       scope: scopeOf(plan.concurrency.strategy),
       connect: outgoing.connect,
-      ...(host.operator !== undefined && isAdmin(plan.plugin) && { server: host.operator }),
+      ...(host.operator !== undefined && plan.admin && { server: host.operator }),
     };
     let hooks: Hooks<unknown>;
     try {

@@ -31,3 +31,26 @@ export interface ServiceStatus extends Readonly<Counters> {
   /** Why sessions were refused and have ended, which errors there were, how long sessions took. */
   readonly tally: Statistics;
 }
+
+/** The whole server. */
+export interface ServerStatus {
+  readonly pid: number;
+  readonly version: string;
+  /** "node 26.10.0". */
+  readonly runtime: string;
+  /** The manifest's file. */
+  readonly manifest: string;
+  /** Seconds since the start. */
+  readonly uptime: number;
+  readonly services: readonly ServiceStatus[];
+  readonly sinks: readonly SinkStatus[];
+}
+
+/** One sink that is open. */
+export interface SinkStatus {
+  /** In `sinks`, or its type. */
+  readonly name: string;
+  readonly type: string;
+  /** Records that it, and those of its name before it, have had to give up. */
+  readonly dropped: number;
+}

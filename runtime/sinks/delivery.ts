@@ -5,7 +5,7 @@
 import { setImmediate, setTimeout } from "node:timers";
 import { messageOf, PorticoError, toPorticoError } from "../core/errors.ts";
 import type { LogRecord, Sink } from "../core/record.ts";
-import type { Link, LinkEvents, OpenLink, Supply } from "./link/link.ts";
+import type { FrameSource, Link, LinkEvents, OpenLink } from "./link/link.ts";
 import { type Bounds, Queue } from "./queue.ts";
 
 /** Pauses between two attempts to reach the server, in ms: each is double the one before, less up to half of it. */
@@ -16,8 +16,8 @@ const STEADY = 5000;
 /** How long a close may take, in ms: less than the server gives its sinks. */
 const CLOSE = 1500;
 
-/** What a courier has to know. */
-export interface Errand {
+/** What a delivery is made of. */
+export interface DeliveryInput {
   /** For messages: "the syslog server tcp://…". */
   readonly name: string;
   readonly bounds: Bounds;
@@ -28,8 +28,8 @@ export interface Errand {
 }
 
 /** A sink that delivers records, each as one frame. Its first attempt begins with {@link start}. */
-export class Courier implements Sink {
-  readonly #errand: Errand;
+export class Delivery implements Sink {
+  readonly #input: DeliveryInput;
   readonly #queue: Queue;
   #link: Link | undefined = undefined;
   #opening = false;
@@ -38,23 +38,23 @@ export class Courier implements Sink {
   #tries = 0;
   #retry: NodeJS.Timeout | undefined = undefined;
   #scheduled = false;
-  #told = false;
+  #warned = false;
   /** Nothing is taken any more; nothing is sent any more. */
   #closed = false;
   #over = false;
   #dropped = 0;
   /** Of these, what the server has not been told of. */
-  #untold = 0;
+  #unreported = 0;
   /** The report of what was dropped that comes next; how many each report that was made tells of. */
-  #report: Uint8Array | undefined = undefined;
-  readonly #reports: WeakMap<Uint8Array, number> = new WeakMap();
+  #lossReport: Uint8Array | undefined = undefined;
+  readonly #lossReports: WeakMap<Uint8Array, number> = new WeakMap();
   /** The link has taken nothing yet. */
   #fresh = false;
-  #waiting: (() => void)[] = [];
+  #flushes: (() => void)[] = [];
 
-  constructor(errand: Errand) {
-    this.#errand = errand;
-    this.#queue = new Queue(errand.bounds);
+  constructor(input: DeliveryInput) {
+    this.#input = input;
+    this.#queue = new Queue(input.bounds);
   }
 
   /** Looks for the server. */
@@ -67,7 +67,7 @@ export class Courier implements Sink {
     if (this.#closed) return;
     let frame;
     try {
-      frame = this.#errand.encode(record);
+      frame = this.#input.encode(record);
     } catch {
       // A plugin has logged what nobody can put into words.
       return this.#drop(1);
@@ -90,8 +90,8 @@ export class Courier implements Sink {
 
   flush(): Promise<void> {
     return new Promise((resolve) => {
-      this.#waiting.push(resolve);
-      this.#look();
+      this.#flushes.push(resolve);
+      this.#settleFlushes();
     });
   }
 
@@ -112,12 +112,12 @@ export class Courier implements Sink {
     const left = this.#queue.length + unsent;
     if (left === 0) return;
     this.#dropped += left;
-    this.#errand.warn(`${this.#errand.name} was not there for the last ${count(left)}`);
+    this.#input.warn(`${this.#input.name} was not there for the last ${count(left)}`);
   }
 
   #drop(lost: number): void {
     this.#dropped += lost;
-    this.#untold += lost;
+    this.#unreported += lost;
   }
 
   async #open(): Promise<void> {
@@ -135,7 +135,7 @@ export class Courier implements Sink {
       },
     };
     try {
-      link = await this.#errand.open(events);
+      link = await this.#input.open(events);
     } catch (thrown) {
       this.#opening = false;
       return this.#lose(toPorticoError(thrown, "SINK_FAILED"), []);
@@ -155,19 +155,19 @@ export class Courier implements Sink {
     this.#link = undefined;
     if (held) {
       this.#tries = 0;
-      this.#told = false;
+      this.#warned = false;
     }
-    if (this.#report !== undefined) this.#isReport(this.#report);
-    this.#report = undefined;
-    this.#drop(this.#queue.unshift(unsent.filter((frame) => !this.#isReport(frame))));
-    if (!this.#told) {
-      this.#told = true;
-      const { name, bounds } = this.#errand;
-      this.#errand.warn(
+    if (this.#lossReport !== undefined) this.#isLossReport(this.#lossReport);
+    this.#lossReport = undefined;
+    this.#drop(this.#queue.unshift(unsent.filter((frame) => !this.#isLossReport(frame))));
+    if (!this.#warned) {
+      this.#warned = true;
+      const { name, bounds } = this.#input;
+      this.#input.warn(
         `${name} is out of reach: ${messageOf(error)}; up to ${count(bounds.records)} wait for it`,
       );
     }
-    this.#look();
+    this.#settleFlushes();
     if (this.#closed) return;
     const time = Math.min(PAUSE_MAX, PAUSE * 2 ** Math.min(this.#tries++, 16));
     this.#retry = setTimeout(() => {
@@ -177,10 +177,10 @@ export class Courier implements Sink {
   }
 
   /** Whether it is a report, which has not arrived: what it says has still to be said. */
-  #isReport(frame: Uint8Array): boolean {
-    const lost = this.#reports.get(frame);
+  #isLossReport(frame: Uint8Array): boolean {
+    const lost = this.#lossReports.get(frame);
     if (lost === undefined) return false;
-    this.#untold += lost;
+    this.#unreported += lost;
     return true;
   }
 
@@ -200,11 +200,11 @@ export class Courier implements Sink {
     const link = this.#link;
     if (link === undefined) return;
     try {
-      if (link.pump(this.#supply)) this.#schedule();
+      if (link.pump(this.#source)) this.#schedule();
     } catch (thrown) {
       const error = toPorticoError(thrown, "SINK_FAILED");
       if (error.code === "EMSGSIZE") {
-        this.#supply.shift();
+        this.#source.shift();
         this.#drop(1);
         this.#schedule();
       } else {
@@ -212,37 +212,37 @@ export class Courier implements Sink {
         this.#lose(error, []);
       }
     }
-    this.#look();
+    this.#settleFlushes();
   }
 
   /** The queue, with the report of what was dropped where it belongs: before what is left, or after it. */
-  readonly #supply: Supply = {
+  readonly #source: FrameSource = {
     peek: () => {
-      if (this.#report !== undefined) return this.#report;
+      if (this.#lossReport !== undefined) return this.#lossReport;
       const next = this.#queue.peek();
-      if (this.#untold === 0) return next;
-      const first = this.#fresh && this.#errand.bounds.overflow === "oldest";
+      if (this.#unreported === 0) return next;
+      const first = this.#fresh && this.#input.bounds.overflow === "oldest";
       if (next !== undefined && !first) return next;
-      this.#report = this.#errand.encode(lossOf(this.#untold));
-      this.#reports.set(this.#report, this.#untold);
-      this.#untold = 0;
-      return this.#report;
+      this.#lossReport = this.#input.encode(lossOf(this.#unreported));
+      this.#lossReports.set(this.#lossReport, this.#unreported);
+      this.#unreported = 0;
+      return this.#lossReport;
     },
     shift: () => {
       this.#fresh = false;
-      if (this.#report === undefined) this.#queue.shift();
-      else this.#report = undefined;
+      if (this.#lossReport === undefined) this.#queue.shift();
+      else this.#lossReport = undefined;
     },
   };
 
   /** Tells those who wait that all is done, or that nothing can be done. */
-  #look(): void {
-    if (this.#waiting.length === 0 || this.#opening) return;
+  #settleFlushes(): void {
+    if (this.#flushes.length === 0 || this.#opening) return;
     if (this.#link !== undefined) {
-      const done = this.#supply.peek() === undefined && this.#link.idle;
+      const done = this.#source.peek() === undefined && this.#link.idle;
       if (!done) return;
     }
-    for (const resolve of this.#waiting.splice(0)) resolve();
+    for (const resolve of this.#flushes.splice(0)) resolve();
   }
 }
 

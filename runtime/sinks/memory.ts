@@ -1,7 +1,7 @@
 import type { LogRecord, Sink } from "../core/record.ts";
 
 /** The last records of one sink. */
-class Ring implements Sink {
+class RingBuffer implements Sink {
   readonly #limit: number;
   #records: LogRecord[] = [];
   /** Where the oldest is, once it is full. */
@@ -33,11 +33,11 @@ class Ring implements Sink {
   }
 }
 
-const rings = new Map<string, Ring>();
+const rings = new Map<string, RingBuffer>();
 
 /** Keeps the last `limit` records in this process; {@link memoryRecords} has them. */
 export function openMemory(name: string, limit: number): Sink {
-  const ring = new Ring(limit);
+  const ring = new RingBuffer(limit);
   rings.set(name, ring);
   return ring;
 }

@@ -1,13 +1,13 @@
-/** The joint between a plan's sinks and the log: checks them, opens them, shares them. */
-import * as v from "valibot";
-import type { Support } from "../core/contract.ts";
+/** The joint between a plan's sinks and the log: opens them, shares them. */
 import type { SinkPlan } from "../core/plan.ts";
 import type { Sink } from "../core/record.ts";
-import { Absent, failureOf } from "./absent.ts";
+import { asksUser } from "../values/field-words.ts";
+import { failureOf, OptionalSink } from "./optional.ts";
 import { openModule } from "./module.ts";
-import { asksUser, levelsOf, type OpenOutlet, selectFields } from "./policies.ts";
-import { SINK_TYPES, type SinkHost, type SinkType } from "./types.ts";
+import { levelsOf, type OpenOutlet, selectFields } from "./policies.ts";
+import { SINK_TYPES, type SinkHost } from "./types.ts";
 
+export { checkSink, probeSink, sinkCatalog, sinkTypes } from "./catalog.ts";
 export { type OpenOutlet, unite } from "./policies.ts";
 export type { SinkHost } from "./types.ts";
 
@@ -18,49 +18,10 @@ export interface OpenSink {
   readonly sink: Sink;
 }
 
-/** The types of sinks that can be opened. */
-export const sinkTypes: readonly string[] = Object.keys(SINK_TYPES);
-
-/** What {@link checkSink} found. */
-export type SinkCheck =
-  | {
-    readonly options: Readonly<Record<string, unknown>>;
-    readonly paths: readonly string[];
-    readonly locate?: SinkType["locate"];
-  }
-  | { readonly issues: readonly v.BaseIssue<unknown>[] }
-  | { readonly unknownType: string };
-
-/**
- * Checks a sink by its type's own schema and completes its options.
- *
- * @returns the options, with the names of those that are paths; or what is wrong: `issues` by
- * option, or `unknownType`, which says what types there are.
- */
-export function checkSink({ type, options }: Pick<SinkPlan, "type" | "options">): SinkCheck {
-  const found = Object.hasOwn(SINK_TYPES, type) ? SINK_TYPES[type] : undefined;
-  if (found === undefined) {
-    return { unknownType: `a type of sink: ${sinkTypes.join(", ")}` };
-  }
-  const result = v.safeParse(found.schema, options, { abortPipeEarly: true });
-  return result.success
-    ? {
-      options: result.output,
-      paths: found.paths,
-      ...(found.locate !== undefined && { locate: found.locate }),
-    }
-    : { issues: result.issues };
-}
-
-/** Whether a sink of a plan could be opened here; nothing is opened. */
-export function probeSink({ type, options }: Pick<SinkPlan, "type" | "options">): Support {
-  return SINK_TYPES[type]?.probe?.(options) ?? true;
-}
-
 /**
  * Opens the sinks of one service. Sinks of the same type and options are one instance, which all
  * its services share through `opened`; policies may differ. One that is optional, and cannot be
- * opened, counts what it misses until {@link findAbsent} finds it.
+ * opened, counts what it misses until {@link retryOptional} opens it.
  *
  * @throws PorticoError when one cannot be opened that is not optional: a log file without its folder,
  * or without permission.
@@ -73,14 +34,14 @@ export async function openSinks(
   const outlets: OpenOutlet[] = [];
   for (const plan of plans) {
     const { name, type, fields, sample } = plan;
-    // What goes nowhere is not even made.
+    // Without a sink the log does not even make the records.
     if (type === "none") continue;
     const key = keyOf(plan);
-    const open = opened.get(key) ?? { name, type, sink: await openAnyhow(plan, host) };
+    const open = opened.get(key) ?? { name, type, sink: await openOrLeaveOut(plan, host) };
     opened.set(key, open);
     const base = open.sink;
-    // Another service may have been content without it.
-    if (base instanceof Absent && plan.optional !== true) await base.find();
+    // Another service has it as an optional one; this one cannot do without.
+    if (base instanceof OptionalSink && plan.optional !== true) await base.open();
     const sink = fields === undefined ? base : selectFields(base, fields);
     outlets.push({ name, sink, base, level: levelsOf(plan), sample, user: asksUser(fields) });
   }
@@ -98,28 +59,28 @@ function keyOf({ name, type, module, options }: SinkPlan): string {
   ]);
 }
 
-async function openAnyhow(plan: SinkPlan, host: SinkHost): Promise<Sink> {
+async function openOrLeaveOut(plan: SinkPlan, host: SinkHost): Promise<Sink> {
   try {
     return await openSink(plan, host);
   } catch (error) {
     const failure = failureOf(error);
     if (plan.optional !== true) throw failure;
     host.warn(`the sink ${plan.name} is left out: ${failure.message}`);
-    return new Absent(() => openSink(plan, host));
+    return new OptionalSink(() => openSink(plan, host));
   }
 }
 
-/** Whether it is one that could not be opened. */
+/** Whether it is an optional sink that could not be opened. */
 export function isMissing(sink: Sink): boolean {
-  return sink instanceof Absent && sink.missing;
+  return sink instanceof OptionalSink && sink.missing;
 }
 
-/** Looks again for the optional sinks that could not be opened before. */
-export async function findAbsent(sinks: Iterable<OpenSink>, host: SinkHost): Promise<void> {
+/** Tries again to open the optional sinks that could not be opened before. */
+export async function retryOptional(sinks: Iterable<OpenSink>, host: SinkHost): Promise<void> {
   for (const { name, sink } of sinks) {
-    if (!(sink instanceof Absent) || !sink.missing) continue;
+    if (!(sink instanceof OptionalSink) || !sink.missing) continue;
     try {
-      await sink.find();
+      await sink.open();
       host.warn(`the sink ${name} is there now; records that it has missed: ${sink.dropped()}`);
     } catch (error) {
       host.warn(`the sink ${name} is left out: ${failureOf(error).message}`);

@@ -3,17 +3,7 @@ import type { Level, LogRecord, Sink } from "../core/record.ts";
 import { type EventName, EVENTS, LEVELS } from "../core/record.ts";
 import type { Levels, Outlet } from "../core/log.ts";
 import type { SinkPlan } from "../core/plan.ts";
-
-const USER: readonly string[] = ["uid", "gid", "pid"];
-
-/** Words of xinetd.conf(5) for `log_on_success` and `log_on_failure`, and the fields that they stand for. */
-export const FIELD_WORDS: Readonly<Record<string, readonly string[]>> = {
-  host: ["remote"],
-  duration: ["durationMs"],
-  traffic: ["bytesIn", "bytesOut"],
-  user: USER,
-  exit: ["reason", "exit", "signal"],
-};
+import { FIELD_WORDS } from "../values/field-words.ts";
 
 /** The records that say who came and went. The others are whole, whatever `fields` says. */
 const SELECTED: readonly EventName[] = ["open", "close", "refuse"];
@@ -37,11 +27,6 @@ function select(record: LogRecord, kept: ReadonlySet<string>): LogRecord {
   const result: Record<string, unknown> = {};
   for (const name in record) if (kept.has(name)) result[name] = record[name];
   return result as unknown as LogRecord;
-}
-
-/** Whether one of them says who the peer of a Unix stream is. */
-export function asksUser(fields: readonly string[] | undefined): boolean {
-  return fields?.some((name) => name === "user" || USER.includes(name)) ?? false;
 }
 
 /** The levels that a reference wants: of all events, or of some. */

@@ -1,7 +1,7 @@
 import { constants, fstatSync, openSync, readlinkSync } from "node:fs";
 import { isatty } from "node:tty";
-import { piece } from "./pipe.ts";
-import { type Target, Writer } from "./writer.ts";
+import { nextPipeWrite } from "./pipe.ts";
+import { type Destination, Writer } from "./writer.ts";
 
 /** The standard streams that records can go to. */
 export type Stream = "stdout" | "stderr";
@@ -28,7 +28,7 @@ export function standard(
     const troubled = (reason: string): void => {
       if (stream === "stdout") warn?.(`cannot write to standard output: ${reason}`);
     };
-    shared.set(stream, peers ? undefined : new Writer({ ...targetOf(descriptor), troubled }));
+    shared.set(stream, peers ? undefined : new Writer({ ...destinationOf(descriptor), troubled }));
   }
   return shared.get(stream);
 }
@@ -36,17 +36,17 @@ export function standard(
 /** Erases the line that a terminal's cursor is in. */
 export const ERASE = "\r\x1b[2K";
 const ERASED: Uint8Array = new TextEncoder().encode(ERASE);
-let covered = false;
+let statusLine = false;
 
 /** Something stands in the line where the next record is printed: it is erased first. */
-export function cover(): void {
-  covered = true;
+export function noteStatusLine(): void {
+  statusLine = true;
 }
 
-function uncover(bytes: Uint8Array): { bytes: Uint8Array; taken: number } {
+function withoutStatusLine(bytes: Uint8Array): { bytes: Uint8Array; taken: number } {
   const taken = bytes.length;
-  if (!covered) return { bytes, taken };
-  covered = false;
+  if (!statusLine) return { bytes, taken };
+  statusLine = false;
   const whole = new Uint8Array(ERASED.length + taken);
   whole.set(ERASED);
   whole.set(bytes, ERASED.length);
@@ -57,13 +57,13 @@ function uncover(bytes: Uint8Array): { bytes: Uint8Array; taken: number } {
  * A reader that has stopped must stop nobody: Deno writes to a pipe on its event loop. So a pipe is
  * opened once more, for ourselves alone, as one that never waits.
  */
-function targetOf(descriptor: 1 | 2): Target {
-  if (isatty(descriptor)) return { descriptor, admit: uncover };
+function destinationOf(descriptor: 1 | 2): Destination {
+  if (isatty(descriptor)) return { descriptor, admit: withoutStatusLine };
   try {
     if (!fstatSync(descriptor).isFIFO()) return { descriptor };
     const { O_WRONLY, O_NONBLOCK } = constants;
     const own = openSync(`/proc/self/fd/${descriptor}`, O_WRONLY | O_NONBLOCK);
-    return { descriptor: own, admit: piece };
+    return { descriptor: own, admit: nextPipeWrite };
   } catch {
     // Nobody reads, there is no /proc, or the pipe is somebody else's.
     return { descriptor };

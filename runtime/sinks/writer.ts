@@ -14,13 +14,13 @@ const RETRY = 5;
 const RETRY_FAILED = 500;
 /** How long a descriptor that takes nothing may hold up a close, in milliseconds. */
 const CLOSE = 1500;
-/** Failures that no time heals: the reader has gone, there is no such descriptor. */
+/** Failures after which no attempt can succeed: the reader has gone, there is no such descriptor. */
 const GONE: readonly (string | undefined)[] = ["EPIPE", "EBADF", "ECONNRESET"];
 
 const NOTHING = new Uint8Array();
 
 /** Where a writer's lines go. */
-export interface Target {
+export interface Destination {
   /** What write(2) is called with; it may be another one after `admit`. */
   readonly descriptor: number;
   /**
@@ -50,7 +50,7 @@ export interface Target {
  * next one begins, however long that takes, so no line is torn.
  */
 export class Writer {
-  readonly #target: Target;
+  readonly #destination: Destination;
   /** Text of this turn; and the buffer that takes turns with it: one is filled while the other is written. */
   #held: TextBuffer = new TextBuffer();
   #other: TextBuffer = new TextBuffer();
@@ -77,8 +77,8 @@ export class Writer {
   #deadline = Infinity;
   #over = false;
 
-  constructor(target: Target) {
-    this.#target = target;
+  constructor(destination: Destination) {
+    this.#destination = destination;
     // What the last turn said still gets out, unless the reader has stopped already.
     process.once("exit", this.#atExit);
   }
@@ -92,7 +92,10 @@ export class Writer {
     return true;
   }
 
-  /** As {@link push}, for who puts the lines together himself: at once, and says then that he {@link wrote}. */
+  /**
+   * As {@link push}, for lines that are put together in the buffer itself: in this turn, and with a call
+   * of {@link wrote} behind it. Undefined when they are dropped.
+   */
   room(): TextBuffer | undefined {
     const most = this.#failure === undefined ? HELD_MAX : HELD_FAILING;
     if (!this.#over && this.#held.length <= most) return this.#held;
@@ -101,7 +104,8 @@ export class Writer {
   }
 
   wrote(urgent: boolean): void {
-    this.#pressing ||= urgent || this.#held.length > ENOUGH || this.#target.patience === undefined;
+    this.#pressing ||= urgent || this.#held.length > ENOUGH ||
+      this.#destination.patience === undefined;
     if (!this.#scheduled && !this.#busy) this.#schedule();
   }
 
@@ -110,7 +114,7 @@ export class Writer {
       this.#scheduled = true;
       setImmediate(this.#begin);
     } else if (this.#waits === undefined) {
-      this.#waits = setTimeout(this.#begin, this.#target.patience);
+      this.#waits = setTimeout(this.#begin, this.#destination.patience);
       // What is held when the process ends is written then.
       this.#waits.unref();
     }
@@ -179,7 +183,7 @@ export class Writer {
           this.#bytes = full.bytes;
           this.#pressing = false;
         }
-        const { bytes, taken } = this.#target.admit?.(this.#bytes) ??
+        const { bytes, taken } = this.#destination.admit?.(this.#bytes) ??
           { bytes: this.#bytes, taken: this.#bytes.length };
         this.#out = bytes;
         this.#bytes = this.#bytes.subarray(taken);
@@ -188,12 +192,12 @@ export class Writer {
       return this.#fail(error as Error);
     }
     this.#busy = true;
-    write(this.#target.descriptor, this.#out, 0, this.#out.length, null, this.#written);
+    write(this.#destination.descriptor, this.#out, 0, this.#out.length, null, this.#written);
   };
 
   readonly #written = (error: NodeJS.ErrnoException | null, count: number): void => {
     if (error !== null && error !== undefined) {
-      this.#out = this.#out.subarray(this.#target.taken?.(this.#out.length) ?? 0);
+      this.#out = this.#out.subarray(this.#destination.taken?.(this.#out.length) ?? 0);
       const late = performance.now() > this.#deadline;
       if (error.code === "EAGAIN" && !late) setTimeout(this.#next, RETRY);
       else if (GONE.includes(error.code)) this.#end();
@@ -219,7 +223,7 @@ export class Writer {
     this.#busy = true;
     const before = this.#failure;
     this.#failure = reasonOf(error);
-    if (before === undefined) this.#target.troubled?.(this.#failure);
+    if (before === undefined) this.#destination.troubled?.(this.#failure);
     this.#retrial = setTimeout(this.#again, RETRY_FAILED);
     this.#retrial.unref();
     this.#settle();
@@ -250,7 +254,7 @@ export class Writer {
   readonly #atExit = (): void => {
     if (this.#over || this.#busy || this.#held.length === 0) return;
     try {
-      writeSync(this.#target.descriptor, this.#held.bytes);
+      writeSync(this.#destination.descriptor, this.#held.bytes);
     } catch {
       // The process ends; there is nobody left to tell.
     }

@@ -1,5 +1,5 @@
 /** The table of `portico ctl status`. */
-import type { ServerStatus, ServiceStatus } from "../control/control.ts";
+import type { ServerStatus, ServiceStatus } from "../services/status.ts";
 import { columns } from "./output.ts";
 
 const HEAD = [

@@ -1,5 +1,5 @@
 /**
- * The parts that the schema is built of. Each carries the text that says what would be right: it is
+ * The parts that the schemas of manifests and sinks are built of. Each carries the text that says what would be right: it is
  * the `expected` line of an error as it stands.
  */
 import * as v from "valibot";
@@ -42,7 +42,7 @@ export function choice<const O extends Options>(
   return schema;
 }
 
-/** Says which keys an object takes; {@link toProblems} reads the list out of the message. */
+/** Says which keys an object takes; `manifest/issues.ts` reads the list out of the message. */
 export function strict<const E extends v.ObjectEntries>(
   expected: string,
   entries: E,

@@ -1,7 +1,6 @@
 /** The workers of one service: started, given sessions, watched, replaced. */
 import { setTimeout } from "node:timers";
 import type { WorkerStatus } from "../services/status.ts";
-import { WEIGHT_MAX } from "../core/admission/places.ts";
 import type { Descriptors } from "../core/descriptors.ts";
 import type { Address } from "../core/endpoint.ts";
 import { messageOf } from "../core/errors.ts";
@@ -9,6 +8,7 @@ import { addCounters } from "../core/totals.ts";
 import { addGrowth } from "../core/statistics.ts";
 import type { Host, ReadyService } from "../services/contract.ts";
 import type { PendingSession } from "./pending.ts";
+import { DispatchQueue } from "./dispatch-queue.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { Exit, WorkerUse } from "./launch.ts";
 import { type HandleEvents, WorkerHandle } from "./handle.ts";
@@ -41,9 +41,7 @@ const TRIES = 3;
 export class WorkerPool {
   readonly #input: PoolInput;
   readonly #handles: Set<WorkerHandle> = new Set();
-  /** Sessions that have their turn, and no worker yet; what they weigh together. */
-  #queue: PendingSession[] = [];
-  #weight = 0;
+  readonly #queue: DispatchQueue = new DispatchQueue();
   readonly #restarts: RestartPolicy;
   readonly #events: HandleEvents;
   #dispatcher: Dispatcher | undefined = undefined;
@@ -108,11 +106,7 @@ export class WorkerPool {
   }
 
   dispatch(session: PendingSession): void {
-    if (this.#weight + session.weight > WEIGHT_MAX) {
-      return session.dispatcher.refuse(session, { limit: "hold" });
-    }
-    this.#weight += session.weight;
-    this.#queue.push(session);
+    if (!this.#queue.add(session)) return session.dispatcher.refuse(session, { limit: "hold" });
     if (this.#hopeless) queueMicrotask(() => this.#giveUp());
     else this.#pump();
   }
@@ -124,8 +118,7 @@ export class WorkerPool {
 
   /** To abandon one may give its turn to another: those come in a turn of their own. */
   #giveUp(): void {
-    this.#weight = 0;
-    for (const session of this.#queue.splice(0)) session.dispatcher.abandon(session);
+    for (const session of this.#queue.clear()) session.dispatcher.abandon(session);
   }
 
   /** Starts anew after it has failed. */
@@ -173,21 +166,21 @@ export class WorkerPool {
 
   /** Gives queued sessions to workers, in their order. */
   #pump(): void {
-    let at = 0;
-    for (; at < this.#queue.length; at++) {
-      const session = this.#queue[at]!;
-      if (session.phase !== "queued") continue;
-      const handle = this.#choose();
-      if (handle === undefined) break;
-      if (!handle.give(session)) {
-        // Its descriptor channel is full for a moment, or it has died.
-        this.#later(1, () => this.#pump());
-        break;
-      }
-      session.dispatcher.given(session);
-    }
-    for (const { weight } of this.#queue.splice(0, at)) this.#weight -= weight;
+    this.#queue.drain((session) => session.phase !== "queued" || this.#send(session));
     if (this.#input.use.once) this.#fill();
+  }
+
+  /** @returns false when no worker can take it at this moment. */
+  #send(session: PendingSession): boolean {
+    const handle = this.#choose();
+    if (handle === undefined) return false;
+    if (handle.give(session)) {
+      session.dispatcher.given(session);
+      return true;
+    }
+    // Its descriptor channel is full for a moment, or it has died.
+    this.#later(1, () => this.#pump());
+    return false;
   }
 
   /** The one with the least to do that answers; of equals, the one that has served least. */

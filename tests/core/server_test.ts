@@ -12,7 +12,7 @@ import type { Hooks } from "../../runtime/core/plugin.ts";
 import type { LogRecord } from "../../runtime/core/record.ts";
 import { Service } from "../../runtime/core/service.ts";
 import type { ReadyService } from "../../runtime/daemon/server.ts";
-import { lacking } from "../../runtime/daemon/server.ts";
+import { lacking } from "../../runtime/strategies/lacking.ts";
 import { startServer } from "../support/start.ts";
 import { until } from "../support/until.ts";
 import { pluginOf, UNLIMITED } from "../support/stage.ts";
@@ -45,6 +45,7 @@ function ready(
     plan: {
       name,
       plugin: { specifier: name, url: "memory:" },
+      admin: false,
       listen: [{ text: listen, endpoint: parseEndpoint(listen), options }],
       concurrency: { strategy: "async", max: Infinity, workers: 1 },
       log: [],

@@ -242,8 +242,8 @@ test("a runtime that is not there is named; process 1 has no successor", async (
   chmodSync(join(site.home, "bun"), 0o755);
   assert.equal(copied.commandOn("bun", "/m.ts", ["run"])[0], join(site.home, "bun"));
 
-  const reading = { source: { file: "" }, services: [] };
-  const supervisor = new Supervisor({ pid: 1 } as never, reading as never);
+  const manifest = { source: { file: "" }, services: [] };
+  const supervisor = new Supervisor({ pid: 1 } as never, manifest as never);
   supervisor.began([], undefined);
   await assert.rejects(supervisor.upgrade("bun"), { code: "NOT_SUPPORTED", message: /process 1/ });
 });

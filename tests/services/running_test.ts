@@ -38,6 +38,7 @@ async function start(t: Pick<TestContext, "after">, hooks: Hooks<never> = echo) 
         access: { allow: [], deny: [] },
         processes: { env: {} },
         folder: ".",
+        admin: false,
       },
       plugin: pluginOf(hooks),
       options: {},

@@ -5,14 +5,13 @@ import { pathToFileURL } from "node:url";
 import { MemoryAdapter } from "../../adapters/memory/mod.ts";
 import type { Plan } from "../../runtime/core/plan.ts";
 import type { LogRecord } from "../../runtime/core/record.ts";
-import { expand } from "../../runtime/manifest/expand.ts";
 import { load } from "../../runtime/manifest/load.ts";
-import { prepare } from "../../runtime/manifest/prepare.ts";
 import { renderProblems } from "../../runtime/values/problem.ts";
 import { ManifestError } from "../../runtime/values/problem.ts";
 import { type OpenOutlet, openSinks, probeSink } from "../../runtime/sinks/mod.ts";
 import { openModule } from "../../runtime/sinks/module.ts";
 import { folder } from "../support/folder.ts";
+import { expand, prepare } from "../support/manifest.ts";
 import { turns } from "../support/until.ts";
 import { record } from "./record.ts";
 

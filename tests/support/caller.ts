@@ -7,8 +7,8 @@ import { Gather } from "../../runtime/core/stream/gather.ts";
 import { Log } from "../../runtime/core/log.ts";
 import { Outgoing } from "../../runtime/core/outgoing.ts";
 import type { LogRecord } from "../../runtime/core/record.ts";
-import { expand } from "../../runtime/manifest/expand.ts";
 import { adapter } from "./room.ts";
+import { expand } from "./manifest.ts";
 
 /** What a service has to connect with, and all that is said of it. */
 export function outgoingOf(

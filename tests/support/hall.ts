@@ -3,13 +3,12 @@ import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { Log } from "../../runtime/core/log.ts";
 import type { LogRecord } from "../../runtime/core/record.ts";
-import { expand } from "../../runtime/manifest/expand.ts";
-import { prepare } from "../../runtime/manifest/prepare.ts";
 import type { Server } from "../../runtime/daemon/server.ts";
 import { folder } from "./folder.ts";
 import { adapter } from "./room.ts";
 import { Watched } from "./watched.ts";
 import { startServer } from "./start.ts";
+import { expand, prepare } from "./manifest.ts";
 
 /** What a record has to have: equal values, or text that fits a pattern. */
 export type Wanted = Readonly<Record<string, unknown>>;

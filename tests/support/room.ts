@@ -15,12 +15,12 @@ import { Address, parseEndpoint } from "../../runtime/core/endpoint.ts";
 import { Log } from "../../runtime/core/log.ts";
 import type { Hooks } from "../../runtime/core/plugin.ts";
 import type { LogRecord } from "../../runtime/core/record.ts";
-import { expand } from "../../runtime/manifest/expand.ts";
 import type { Server } from "../../runtime/daemon/server.ts";
 import { startServer } from "./start.ts";
 import { folder } from "./folder.ts";
 import { Correspondent, join } from "./peers.ts";
 import { Watched } from "./watched.ts";
+import { expand } from "./manifest.ts";
 
 export type Transport = "tcp" | "unix" | "udp" | "unixgram";
 

@@ -4,9 +4,10 @@ import { spawn } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
-import { ask, type Asking } from "../../runtime/control/client.ts";
-import type { Reloaded, ServerStatus, ServiceStatus } from "../../runtime/control/control.ts";
-import type { Request } from "../../runtime/control/request.ts";
+import { ask, type AskOptions } from "../../runtime/control/client.ts";
+import type { Reloaded } from "../../runtime/control/control.ts";
+import type { ServerStatus, ServiceStatus } from "../../runtime/services/status.ts";
+import type { ControlRequest } from "../../runtime/control/request.ts";
 import { command, MAIN } from "./command.ts";
 import { folder } from "./folder.ts";
 import { until, within } from "./until.ts";
@@ -103,7 +104,11 @@ export class Site {
   }
 
   /** Asks over the control socket. */
-  async ask(command: Request["command"], more: Partial<Request> = {}, asking?: Asking) {
+  async ask(
+    command: ControlRequest["command"],
+    more: Partial<ControlRequest> = {},
+    asking?: AskOptions,
+  ) {
     const answer = ask(adapter, this.control, { command, ...more }, asking);
     return await within(`an answer to ${command}`, answer, 20_000);
   }

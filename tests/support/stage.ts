@@ -121,6 +121,7 @@ export async function stage(
       plan: {
         name: "tested",
         plugin: { specifier: "tested", url: "memory:" },
+        admin: false,
         listen: listen.map((text) => ({ text, endpoint: parseEndpoint(text), options: {} })),
         concurrency: { strategy: "async", max: Infinity, workers: 1, ...settings.concurrency },
         log: [],

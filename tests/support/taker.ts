@@ -7,7 +7,7 @@ import type { LogRecord } from "../../runtime/core/record.ts";
 import { Service } from "../../runtime/core/service.ts";
 import { Admission } from "../../runtime/core/admission/admission.ts";
 import { HandoffPipeline } from "../../runtime/core/handoff/pipeline.ts";
-import { expand } from "../../runtime/manifest/expand.ts";
+import { expand } from "./manifest.ts";
 
 /** The handoff pipeline of a service, with descriptors that are numbers and nothing else. */
 export function takings(hooks: Hooks<never>, service: object = {}) {

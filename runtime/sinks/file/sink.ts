@@ -4,7 +4,7 @@ import { lineSink, notice } from "../lines.ts";
 import { textLine } from "../text.ts";
 import { TextBuffer } from "../text-buffer.ts";
 import { Writer } from "../writer.ts";
-import { LogFile, type LogFileInput } from "./target.ts";
+import { LogFile, type LogFileInput } from "./log-file.ts";
 
 /** The options of a `file` sink. */
 export interface FileOptions extends Omit<LogFileInput, "say" | "warn"> {
@@ -12,7 +12,7 @@ export interface FileOptions extends Omit<LogFileInput, "say" | "warn"> {
 }
 
 /** A file with those who write to it, until it is put away. */
-interface Opened {
+interface OpenLogFile {
   readonly file: LogFile;
   readonly writer: Writer;
   readonly sink: Sink;
@@ -33,7 +33,7 @@ export function openFile(options: FileOptions, warn: (message: string) => void):
     line(notice(Date.now(), message), out);
     return out.bytes;
   };
-  const open = (): Opened => {
+  const open = (): OpenLogFile => {
     const file = new LogFile({ ...options, say, warn });
     const writer = new Writer(file);
     return { file, writer, sink: lineSink(writer, line) };
@@ -43,10 +43,10 @@ export function openFile(options: FileOptions, warn: (message: string) => void):
   /** By files that are not ours any more. */
   let dropped = 0;
   /** Files of before a `reopen`, until the last byte for them is out. */
-  const leaving = new Map<Opened, Promise<void>>();
-  const droppedBy = ({ file, sink }: Opened): number => file.dropped + sink.dropped!();
+  const leaving = new Map<OpenLogFile, Promise<void>>();
+  const droppedBy = ({ file, sink }: OpenLogFile): number => file.dropped + sink.dropped!();
 
-  const leave = (opened: Opened): void => {
+  const leave = (opened: OpenLogFile): void => {
     const { file, writer } = opened;
     const done = writer.close().then(async () => {
       file.close();

@@ -15,7 +15,7 @@ const FIELD_COST = 10;
 const CUT_COST = 256;
 
 /** Who speaks, and how much may be said. */
-export interface JournalOrigin {
+export interface JournalOriginator {
   readonly facility: Facility;
   readonly appName: string;
   /** Bytes of an entry. */
@@ -30,7 +30,7 @@ type Field = [name: string, value: string];
  * mark; PORTICO_CUT names them.
  */
 export function journalEntry(
-  { facility, appName, maxSize }: JournalOrigin,
+  { facility, appName, maxSize }: JournalOriginator,
 ): (record: LogRecord) => Uint8Array {
   const common: Field[] = [
     ["SYSLOG_IDENTIFIER", appName],

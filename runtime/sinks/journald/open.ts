@@ -1,7 +1,7 @@
 import type { Adapter, DialedSocket } from "../../core/contract.ts";
 import { codeOf, PorticoError } from "../../core/errors.ts";
 import type { Sink } from "../../core/record.ts";
-import { Courier } from "../delivery.ts";
+import { Delivery } from "../delivery.ts";
 import { checkLength, openDatagrams } from "../link/datagram.ts";
 import type { SinkHost } from "../types.ts";
 import { journalEntry } from "./native.ts";
@@ -27,7 +27,7 @@ export function openJournald(options: JournaldOptions, { adapter, warn }: SinkHo
   // Where descriptors can be passed, what is larger than a datagram is passed as one.
   const whole = adapter.features.descriptors === true;
   const dial: Adapter["dial"] = async (to, table) => sealing(await adapter.dial(to, table));
-  return new Courier({
+  return new Delivery({
     name: `journald at ${path}`,
     bounds: { records: queue, bytes: queueBytes, overflow },
     encode: journalEntry({

@@ -4,7 +4,7 @@ import { messageOf } from "../../core/errors.ts";
 import { size, strict } from "../../values/fields.ts";
 import { FACILITIES } from "../syslog/priority.ts";
 import type { SinkType } from "../types.ts";
-import { WAITING } from "../waiting.ts";
+import { QUEUE_OPTIONS } from "../queue-options.ts";
 
 const facilities = Object.keys(FACILITIES) as (keyof typeof FACILITIES)[];
 const FACILITY = `a facility: ${facilities.join(", ")}`;
@@ -46,7 +46,7 @@ export const OPTIONS = strict('{ "type": "journald" }', {
     ),
     SIZE,
   ),
-  ...WAITING,
+  ...QUEUE_OPTIONS,
 });
 
 /** The options, checked and completed. */

@@ -2,7 +2,7 @@ import { setTimeout } from "node:timers";
 import type { Adapter, DialedSocket, NamedEndpoint } from "../../core/contract.ts";
 import { UNIX_PATH_MAX } from "../../core/endpoint.ts";
 import { PorticoError } from "../../core/errors.ts";
-import type { Link, LinkEvents, Supply } from "./link.ts";
+import type { FrameSource, Link, LinkEvents } from "./link.ts";
 
 /** Datagrams that one turn of the event loop sends: that is well below a millisecond. */
 const TURN = 64;
@@ -10,8 +10,8 @@ const TURN = 64;
 const RETRY = 1;
 const RETRY_MAX = 32;
 /**
- * How long nobody's absence may take to be told (ICMP), in ms: so long the first datagram of a new
- * UDP link is alone, and is not lost if nobody is there.
+ * How long ICMP may take to tell that nobody is there, in ms. For as long the first datagram of a new
+ * UDP link stays the only one, and is kept: it goes out again then.
  */
 const TRIAL = 100;
 
@@ -56,17 +56,17 @@ class DatagramLink implements Link {
     return this.#trial === undefined && this.#timer === undefined;
   }
 
-  pump(supply: Supply): boolean {
+  pump(source: FrameSource): boolean {
     for (let count = 0; count < TURN; count++) {
       if (this.#over || this.#timer !== undefined) return false;
-      const frame = supply.peek();
+      const frame = source.peek();
       if (frame === undefined) return false;
       if (!this.socket.offer(frame)) {
         this.#wait(this.#pause);
         this.#pause = Math.min(RETRY_MAX, this.#pause * 2);
         return false;
       }
-      supply.shift();
+      source.shift();
       this.#pause = RETRY;
       if (this.#untried) {
         this.#untried = false;

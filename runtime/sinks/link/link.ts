@@ -1,8 +1,8 @@
-/** What a {@link Courier} hands its frames to. */
+/** What a {@link Delivery} hands its frames to. */
 import type { PorticoError } from "../../core/errors.ts";
 
 /** Where a link takes its frames from. */
-export interface Supply {
+export interface FrameSource {
   /** The next one, which stays where it is. */
   peek(): Uint8Array | undefined;
   /** Takes it out. */
@@ -29,9 +29,9 @@ export interface Link {
    * Takes what it can take now, in bounds that delay nobody.
    *
    * @returns true when it would have taken more.
-   * @throws PorticoError when it is over: the frame stays in the supply. EMSGSIZE is about that frame alone.
+   * @throws PorticoError when it is over: the frame stays in the source. EMSGSIZE is about that frame alone.
    */
-  pump(supply: Supply): boolean;
+  pump(source: FrameSource): boolean;
   /**
    * Ends it; what was taken goes out, if it does so within `limit` ms.
    *

@@ -2,7 +2,7 @@ import { setTimeout } from "node:timers";
 import type { Adapter, Connection, NamedEndpoint, StreamTable } from "../../core/contract.ts";
 import type { TlsClient } from "../../core/endpoint.ts";
 import { PorticoError } from "../../core/errors.ts";
-import type { Link, LinkEvents, Supply } from "./link.ts";
+import type { FrameSource, Link, LinkEvents } from "./link.ts";
 
 /** Bytes that may be with the connection and not with the kernel, but for the last frame. */
 const WINDOW: number = 64 * 1024;
@@ -18,7 +18,7 @@ const LOOK_MAX = 50;
 export type Framing = (frame: Uint8Array) => Uint8Array;
 
 /** What a stream needs beside its endpoint. */
-export interface StreamWay {
+export interface StreamLinkInput {
   readonly endpoint: NamedEndpoint;
   readonly framing: Framing;
   readonly tls?: TlsClient;
@@ -27,7 +27,7 @@ export interface StreamWay {
 /** A link over a stream. Between two connections nothing is written twice that the kernel has taken whole. */
 export async function openStream(
   adapter: Pick<Adapter, "connect" | "defer">,
-  { endpoint, framing, tls }: StreamWay,
+  { endpoint, framing, tls }: StreamLinkInput,
   events: LinkEvents,
 ): Promise<Link> {
   const link = new StreamLink(adapter, framing, events);
@@ -42,13 +42,13 @@ class StreamLink implements Link {
     },
     data() {},
     drain: () => this.#look(),
-    // What it does not read any more it shall not get: it may be there again in a moment.
+    // It reads no more: what it has not got is kept for the next connection.
     end: () => {
       if (this.#over) return;
       this.#settle();
       this.#lose(new PorticoError("ECONNRESET", "the log server has ended the connection"));
     },
-    // Nothing is pending now, whatever has become of it: what was known before is what counts.
+    // From here on nothing counts as pending, sent or not: what was settled before is what was sent.
     close: (_, error) => {
       this.#closed = true;
       this.#end.resolve();
@@ -82,13 +82,13 @@ class StreamLink implements Link {
     return this.#flight.length === 0;
   }
 
-  pump(supply: Supply): boolean {
+  pump(source: FrameSource): boolean {
     if (this.#over || this.#written - this.#taken >= WINDOW) return false;
     const chunks: Uint8Array[] = [];
     let size = 0;
     let frame: Uint8Array | undefined;
-    while (size < WINDOW && (frame = supply.peek()) !== undefined) {
-      supply.shift();
+    while (size < WINDOW && (frame = source.peek()) !== undefined) {
+      source.shift();
       const chunk = this.#framing(frame);
       chunks.push(chunk);
       size += chunk.length;

@@ -7,7 +7,7 @@ import { INSTALL, type LogTapeOptions, PACKAGE } from "./type.ts";
 
 /** What is used of LogTape. */
 type LogTape = Pick<typeof import("@logtape/logtape"), "getConfig" | "getLogger" | "reset">;
-type Logger = ReturnType<LogTape["getLogger"]>;
+type LogTapeLogger = ReturnType<LogTape["getLogger"]>;
 
 const LEVEL = {
   debug: "debug",
@@ -38,8 +38,8 @@ export async function openLogTape(
       'LogTape is not configured, and drops what it is given: call its configure, in a module that "configure" names',
     );
   }
-  const loggers = new Map<string | undefined, Logger>();
-  const loggerOf = (service: string | undefined): Logger => {
+  const loggers = new Map<string | undefined, LogTapeLogger>();
+  const loggerOf = (service: string | undefined): LogTapeLogger => {
     let logger = loggers.get(service);
     if (logger === undefined) {
       logger = getLogger(service === undefined ? category : [...category, service]);

@@ -2,7 +2,7 @@
 import { FACILITIES, type Facility } from "./priority.ts";
 
 /** Who speaks, and how much may be said. */
-export interface Origin {
+export interface Originator {
   readonly facility: Facility;
   readonly hostname: string;
   readonly appName: string;
@@ -12,7 +12,7 @@ export interface Origin {
 }
 
 /** The upper part of PRI. */
-export function facilityOf({ facility }: Origin): number {
+export function facilityOf({ facility }: Originator): number {
   return FACILITIES[facility] * 8;
 }
 

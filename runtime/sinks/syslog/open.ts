@@ -5,7 +5,7 @@ import type { NamedEndpoint } from "../../core/contract.ts";
 import { formatEndpoint, type TlsClient, type UnixEndpoint } from "../../core/endpoint.ts";
 import { codeOf, messageOf, PorticoError } from "../../core/errors.ts";
 import type { LogRecord, Sink } from "../../core/record.ts";
-import { Courier } from "../delivery.ts";
+import { Delivery } from "../delivery.ts";
 import { checkLength, openDatagrams } from "../link/datagram.ts";
 import type { OpenLink } from "../link/link.ts";
 import { openStream } from "../link/stream.ts";
@@ -30,11 +30,11 @@ const STREAM_SIZE: number = 8 * 1024;
 export function openSyslog(options: SyslogOptions, host: SinkHost): Sink {
   const endpoint = parseTarget(options.to);
   if ("path" in endpoint) checkLength(endpoint.path);
-  return new Courier({
+  return new Delivery({
     name: `the syslog server ${formatEndpoint(endpoint)}`,
     bounds: { records: options.queue, bytes: options.queueBytes, overflow: options.overflow },
     encode: encoderOf(options, endpoint),
-    open: wayTo(endpoint, options, host),
+    open: linkTo(endpoint, options, host),
     warn: host.warn,
   }).start();
 }
@@ -46,40 +46,40 @@ function encoderOf(
   const local = transport === "unix";
   const { facility, appName, sdId, hostname = ownName() } = options;
   const maxSize = options.maxSize ?? (transport === "udp" ? UDP_SIZE : STREAM_SIZE);
-  const origin = { facility, appName, sdId, hostname, maxSize, pid: process.pid };
+  const originator = { facility, appName, sdId, hostname, maxSize, pid: process.pid };
   const format = options.format ?? (local ? "rfc3164" : "rfc5424");
-  return format === "rfc5424" ? rfc5424(origin) : rfc3164(origin, local);
+  return format === "rfc5424" ? rfc5424(originator) : rfc3164(originator, local);
 }
 
-function wayTo(
+function linkTo(
   endpoint: NamedEndpoint,
   { framing, tls }: SyslogOptions,
   { adapter }: SinkHost,
 ): OpenLink {
   if (endpoint.transport === "udp") return (events) => openDatagrams(adapter, endpoint, events);
   if ("path" in endpoint) {
-    const way = { endpoint, framing: FRAMINGS[framing ?? "nul"] };
+    const input = { endpoint, framing: FRAMINGS[framing ?? "nul"] };
     return async (events) => {
       try {
-        return await openDatagrams(adapter, gram(endpoint), events);
+        return await openDatagrams(adapter, asDatagrams(endpoint), events);
       } catch (error) {
         // A socket of streams (EPROTOTYPE), or no way to make one of datagrams.
         if (codeOf(error) !== "NOT_SUPPORTED") throw error;
-        return await openStream(adapter, way, events).catch(() => {
+        return await openStream(adapter, input, events).catch(() => {
           throw error;
         });
       }
     };
   }
-  const way = {
+  const input = {
     endpoint,
     framing: FRAMINGS[framing ?? "octet-counting"],
     ...(endpoint.transport === "tls" && { tls: readTls(tls) }),
   };
-  return (events) => openStream(adapter, way, events);
+  return (events) => openStream(adapter, input, events);
 }
 
-function gram({ path }: UnixEndpoint): UnixEndpoint {
+function asDatagrams({ path }: UnixEndpoint): UnixEndpoint {
   return { transport: "unixgram", path };
 }
 

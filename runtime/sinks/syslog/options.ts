@@ -1,7 +1,7 @@
 /** The options of a `syslog` sink. */
 import * as v from "valibot";
 import { entry, flag, size, strict } from "../../values/fields.ts";
-import { WAITING } from "../waiting.ts";
+import { QUEUE_OPTIONS } from "../queue-options.ts";
 import { FRAMINGS } from "./framing.ts";
 import { FACILITIES } from "./priority.ts";
 import { parseTarget, wrongTarget } from "./target.ts";
@@ -91,7 +91,7 @@ const ENTRIES = {
     MAX_SIZE,
     v.pipe(size(false), v.check((bytes) => bytes >= LEAST, MAX_SIZE)),
   ),
-  ...WAITING,
+  ...QUEUE_OPTIONS,
   tls: entry("whom to trust, and who we are, over tls://", tls),
 };
 

@@ -2,7 +2,7 @@
 import type { LogRecord } from "../../core/record.ts";
 import { describe, escape } from "../words.ts";
 import { cut } from "./cut.ts";
-import { facilityOf, type Origin, printable } from "./header.ts";
+import { facilityOf, type Originator, printable } from "./header.ts";
 import { SEVERITIES } from "./priority.ts";
 
 const MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
@@ -16,9 +16,9 @@ const TAG_MAX = 32;
  *
  * @param local on this machine, to `/dev/log`: without a host, as syslog(3) has it.
  */
-export function rfc3164(origin: Origin, local: boolean): (record: LogRecord) => Uint8Array {
-  const { hostname, appName, pid, maxSize } = origin;
-  const facility = facilityOf(origin);
+export function rfc3164(originator: Originator, local: boolean): (record: LogRecord) => Uint8Array {
+  const { hostname, appName, pid, maxSize } = originator;
+  const facility = facilityOf(originator);
   const tag = printable(appName, TAG_MAX).replace(/[^\w./-]/g, "_");
   const from = local ? "" : `${hostOf(hostname)} `;
   const encoder = new TextEncoder();

@@ -3,7 +3,7 @@ import type { LogRecord } from "../../core/record.ts";
 import { timestamp } from "../line.ts";
 import { describe, escape, toText } from "../words.ts";
 import { ASCII, cut, sizeOf } from "./cut.ts";
-import { facilityOf, type Origin, printable } from "./header.ts";
+import { facilityOf, type Originator, printable } from "./header.ts";
 import { SEVERITIES } from "./priority.ts";
 
 /** What the structured data does not repeat: the header has it. */
@@ -16,7 +16,7 @@ const BOM = "\uFEFF";
 const TIME_MAX = 253_402_300_799_999;
 
 /** How a record is written; its fields are in an element with this SD-ID. */
-export interface Rfc5424Origin extends Origin {
+export interface Rfc5424Originator extends Originator {
   readonly sdId: string;
 }
 
@@ -27,9 +27,9 @@ export interface Rfc5424Origin extends Origin {
  * What is larger than `maxSize` loses whole parameters first, those that leave too little room for
  * the text, and says how many (`omitted`); then the text is cut.
  */
-export function rfc5424(origin: Rfc5424Origin): (record: LogRecord) => Uint8Array {
-  const { hostname, appName, pid, maxSize, sdId } = origin;
-  const facility = facilityOf(origin);
+export function rfc5424(originator: Rfc5424Originator): (record: LogRecord) => Uint8Array {
+  const { hostname, appName, pid, maxSize, sdId } = originator;
+  const facility = facilityOf(originator);
   const from = `${printable(hostname, 255)} ${printable(appName, 48)} ${
     printable(String(pid), 128)
   }`;

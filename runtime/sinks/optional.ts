@@ -1,14 +1,14 @@
 import { type PorticoError, toPorticoError } from "../core/errors.ts";
 import type { LogRecord, Sink } from "../core/record.ts";
 
-/** In the place of an optional sink that could not be opened: from when it can be, it is that one. */
-export class Absent implements Sink {
+/** An optional sink that could not be opened: it counts what it misses until {@link open} succeeds. */
+export class OptionalSink implements Sink {
   readonly #open: () => Promise<Sink>;
   #sink: Sink | undefined = undefined;
-  /** Records that there was nobody for. */
+  /** Records that came while it was not open. */
   #missed = 0;
 
-  /** @param open tries it. */
+  /** @param open opens the sink itself. */
   constructor(open: () => Promise<Sink>) {
     this.#open = open;
   }
@@ -17,8 +17,8 @@ export class Absent implements Sink {
     return this.#sink === undefined;
   }
 
-  /** Tries it again. @throws PorticoError that says why it is not there. */
-  async find(): Promise<void> {
+  /** Tries to open it again; does nothing when it is open. @throws PorticoError that says why it cannot be. */
+  async open(): Promise<void> {
     try {
       this.#sink ??= await this.#open();
     } catch (error) {

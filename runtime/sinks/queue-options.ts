@@ -5,8 +5,8 @@ import { integer, size } from "../values/fields.ts";
 const RECORDS = "a whole number from 1 to 10000000";
 const OVERFLOW = '"oldest" or "newest"';
 
-/** As entries of a schema. */
-export const WAITING = {
+/** Entries of their schemas. */
+export const QUEUE_OPTIONS = {
   queue: v.optional(
     v.pipe(
       integer(1, 10_000_000, RECORDS),
@@ -28,10 +28,3 @@ export const WAITING = {
     "oldest",
   ),
 };
-
-/** These options, completed. */
-export interface Waiting {
-  readonly queue: number;
-  readonly queueBytes: number;
-  readonly overflow: "oldest" | "newest";
-}

@@ -15,9 +15,9 @@ const NAME_MAX = 32;
  * The control sockets that a manifest may have by itself, the best first. Which of them it has
  * depends on how the server was started: a login has XDG_RUNTIME_DIR, a service of systemd has not.
  *
- * @param manifest its file. The same file has the same places, whatever path leads to it.
+ * @param manifest its file. The same file has the same paths, whatever path leads to it.
  */
-export function defaultPlaces(manifest: string): string[] {
+export function defaultPaths(manifest: string): string[] {
   const name = nameOf(realOf(manifest));
   return folders().map((folder) => join(folder, name)).filter(fits);
 }
@@ -27,7 +27,7 @@ export function defaultPlaces(manifest: string): string[] {
  *
  * @throws PorticoError as {@link prepareDefault}.
  */
-export function controlPlace(
+export function controlPath(
   { file, control }: Pick<Plan, "file" | "control">,
 ): string | undefined {
   if (control === false) return undefined;
@@ -35,16 +35,16 @@ export function controlPlace(
 }
 
 /**
- * The first of {@link defaultPlaces} whose folder is there, or can be made: with mode 0700.
+ * The first of {@link defaultPaths} whose folder is there, or can be made: with mode 0700.
  *
  * @throws PorticoError EACCES when nobody could trust a socket in it: the folder belongs to another
  * user, or others may write to it; or when none can be made.
  */
 export function prepareDefault(manifest: string): string {
-  const places = defaultPlaces(manifest);
+  const paths = defaultPaths(manifest);
   let cause: unknown;
-  for (const place of places) {
-    const folder = dirname(place);
+  for (const path of paths) {
+    const folder = dirname(path);
     try {
       mkdirSync(folder, { mode: 0o700, recursive: true });
     } catch (error) {
@@ -52,9 +52,9 @@ export function prepareDefault(manifest: string): string {
       continue;
     }
     checkFolder(folder);
-    return place;
+    return path;
   }
-  const tried = places.map((place) => dirname(place)).join(", ");
+  const tried = paths.map((path) => dirname(path)).join(", ");
   throw new PorticoError(
     "EACCES",
     `no folder for the control socket can be made (${tried}): ${

@@ -11,8 +11,8 @@ import {
   statSync,
 } from "node:fs";
 import { type Code, codeOf, messageOf, PorticoError } from "../../core/errors.ts";
-import { piece } from "../pipe.ts";
-import type { Target } from "../writer.ts";
+import { nextPipeWrite } from "../pipe.ts";
+import type { Destination } from "../writer.ts";
 import { follow } from "./link.ts";
 import { Archive, periodOf, type Rotation } from "./rotation.ts";
 
@@ -39,7 +39,7 @@ const LOOK = 100;
 /** Milliseconds until a rotation that failed is tried again. */
 const RETRY = 60_000;
 
-export class LogFile implements Target {
+export class LogFile implements Destination {
   readonly patience = PATIENCE;
   readonly #input: LogFileInput;
   readonly #archive: Archive | undefined;
@@ -48,16 +48,16 @@ export class LogFile implements Target {
   /** A pipe, which has no size. */
   #pipe = false;
   #size = 0;
-  /** Others write to it as well. */
+  /** Other processes write to it as well. */
   #shared = false;
   #period = 0;
   #looked = 0;
-  /** No rotation before: the last one has failed. */
-  #rest = 0;
+  /** No rotation is tried before this time: the last one has failed. */
+  #retryAt = 0;
   #warned = false;
   /** `maxSize` is reached. */
   #full = false;
-  /** Its last line has no end: somebody has died while he wrote it. */
+  /** Its last line has no end: a process has died in the middle of it. */
   #torn = false;
   /** Records that `maxSize` has kept out. */
   dropped = 0;
@@ -82,7 +82,7 @@ export class LogFile implements Target {
   }
 
   admit(bytes: Uint8Array): { readonly bytes: Uint8Array; readonly taken: number } {
-    if (this.#pipe) return piece(bytes);
+    if (this.#pipe) return nextPipeWrite(bytes);
     const now = Date.now();
     if (this.#regular && now - this.#looked >= LOOK) this.#look(now);
     if (this.#due(now, lineAt(bytes))) this.#rotate(now);
@@ -197,12 +197,12 @@ export class LogFile implements Target {
   }
 
   #limit(now: number): number {
-    return now < this.#rest || !this.#regular ? Infinity : this.#input.rotate?.size ?? Infinity;
+    return now < this.#retryAt || !this.#regular ? Infinity : this.#input.rotate?.size ?? Infinity;
   }
 
   #due(now: number, next: number): boolean {
     const { rotate } = this.#input;
-    if (rotate === undefined || this.#size === 0 || now < this.#rest || !this.#regular) {
+    if (rotate === undefined || this.#size === 0 || now < this.#retryAt || !this.#regular) {
       return false;
     }
     const { size = Infinity, every } = rotate;
@@ -214,7 +214,7 @@ export class LogFile implements Target {
     try {
       if (this.#isHere()) this.#archive?.putAside(now);
     } catch (error) {
-      this.#rest = now + RETRY;
+      this.#retryAt = now + RETRY;
       return warn(`cannot rotate ${path}: ${messageOf(error)}; it grows`);
     }
     this.#shared ||= fstatSync(this.#descriptor).size > this.#size;

@@ -6,14 +6,14 @@ import type { LogRecord, Sink } from "../core/record.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 
 /** How many records are kept for those who come later. */
-const RING = 500;
+const RECENT_MAX = 500;
 
-/** Taps the log and hands the supervisor on. What costs anything begins when the first one asks. */
-export class Tap implements Operator {
+/** Hands on the supervisor, its metrics and the records. What costs anything begins when the first one asks. */
+export class ServerOperator implements Operator {
   #control: Control | undefined = undefined;
   #measure: () => void = () => {};
   #metrics: Promise<Metrics> | undefined = undefined;
-  readonly #ring: LogRecord[] = [];
+  readonly #recent: LogRecord[] = [];
   readonly #listeners: Set<RecordListener> = new Set();
   /** Takes the records of all services, where one of them is an `admin`. */
   readonly sink: Sink = { write: (record) => this.#write(record) };
@@ -43,14 +43,14 @@ export class Tap implements Operator {
   }
 
   records(listener: RecordListener): () => void {
-    for (const record of this.#ring) listener(record);
+    for (const record of this.#recent) listener(record);
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
   }
 
   #write(record: LogRecord): void {
-    this.#ring.push(record);
-    if (this.#ring.length > RING) this.#ring.shift();
+    this.#recent.push(record);
+    if (this.#recent.length > RECENT_MAX) this.#recent.shift();
     for (const listener of this.#listeners) listener(record);
   }
 

@@ -1,19 +1,19 @@
 import { dirname, resolve } from "node:path";
 import type { BaseIssue } from "valibot";
 import type { SinkPlan } from "../core/plan.ts";
-import { checkSink, sinkTypes } from "../sinks/mod.ts";
 import { addIssues } from "./issues.ts";
 import { didYouMean } from "../values/nearest.ts";
 import { partSink, POLICIES } from "./policies.ts";
 import { type Path, show } from "../values/problem.ts";
+import type { SinkCatalog } from "../values/sink-catalog.ts";
 import { BUILT_IN, resolvePlugin } from "../modules/resolve.ts";
 import type { CheckedService, CheckedSink } from "./schema.ts";
-import type { Report } from "./source.ts";
+import type { Problems } from "./source.ts";
 
 /** The types that write to standard output when nothing else is said. */
 const STANDARD: readonly string[] = ["console", "json"];
 
-/** In the place of a sink that is wrong: the report keeps the plan from being used. */
+/** Stands for a sink that is wrong: the problem that was told keeps the plan from being used. */
 const nothing = (name: string): SinkPlan => ({ name, type: "none", level: "info", options: {} });
 
 /** The keys that every reference may have. */
@@ -28,16 +28,19 @@ function widened(issue: BaseIssue<unknown>): BaseIssue<unknown> {
 }
 
 /** Where the options of sinks of plugins stand, which are checked later. */
-const PLACES: WeakMap<SinkPlan, Path> = new WeakMap();
+const PATHS: WeakMap<SinkPlan, Path> = new WeakMap();
 
 /** Where a manifest says what a sink of a plugin is. */
-export function placeOf(plan: SinkPlan): Path {
-  return PLACES.get(plan) ?? ["sinks"];
+export function pathOf(plan: SinkPlan): Path {
+  return PATHS.get(plan) ?? ["sinks"];
 }
 
 /** Reads the sinks that a manifest declares, and those that its services use. */
-export class Outlets {
-  readonly #report: Report;
+export class SinkPlans {
+  readonly #problems: Problems;
+  readonly #catalog: SinkCatalog;
+  /** The names of the types that come along. */
+  readonly #types: readonly string[];
   readonly #plugins: Readonly<Record<string, string>>;
   readonly #declared = new Map<string, SinkPlan>();
   readonly #stdio: boolean;
@@ -45,17 +48,21 @@ export class Outlets {
   readonly #files = new Map<string, string>();
 
   /**
+   * @param catalog the types of sinks.
    * @param sinks the manifest's `sinks`; undefined in the place of one that the schema has refused.
    * @param plugins the manifest's `plugins`.
    * @param stdio an endpoint is `stdio:`: standard output is a peer, and nothing for records.
    */
   constructor(
-    report: Report,
+    problems: Problems,
+    catalog: SinkCatalog,
     sinks: Readonly<Record<string, CheckedSink | undefined>>,
     plugins: Readonly<Record<string, string>>,
     stdio: boolean,
   ) {
-    this.#report = report;
+    this.#problems = problems;
+    this.#catalog = catalog;
+    this.#types = Object.keys(catalog.schemas);
     this.#plugins = plugins;
     this.#stdio = stdio;
     for (const [name, sink] of Object.entries(sinks)) {
@@ -76,9 +83,9 @@ export class Outlets {
   #named(name: string, path: Path): SinkPlan {
     const declared = this.#declared.get(name);
     if (declared !== undefined) return declared;
-    const known = sinkTypes.includes(name) || this.#moduleOf(name) !== undefined;
+    const known = this.#types.includes(name) || this.#moduleOf(name) !== undefined;
     if (known) return this.#inline(name, { type: name }, path, path);
-    this.#unknown(name, `a sink: ${sinkTypes.join(", ")}`, path);
+    this.#unknown(name, `a sink: ${this.#types.join(", ")}`, path);
     return nothing(name);
   }
 
@@ -90,16 +97,16 @@ export class Outlets {
     const { policies, options } = partSink(sink);
     const own = Object.keys(options);
     // A name may be the one of a type, too: options are the type's.
-    if (own.length > 0 && sinkTypes.includes(type)) return this.#inline(type, sink, path);
+    if (own.length > 0 && this.#types.includes(type)) return this.#inline(type, sink, path);
     for (const key of own) {
-      this.#report.add(
+      this.#problems.add(
         [...path, key],
         `the unknown key ${show(key)}`,
         `only ${KEYS.join(", ")}: the sink ${show(type)} is declared, with its options`,
         { part: "key", hint: didYouMean(key, KEYS) },
       );
     }
-    return this.#keep({ ...declared, ...policies }, placeOf(declared));
+    return this.#keep({ ...declared, ...policies }, pathOf(declared));
   }
 
   #inline(
@@ -109,50 +116,52 @@ export class Outlets {
     typePath: Path = [...path, "type"],
   ): SinkPlan {
     const { policies: { level = "info", ...policies }, options } = partSink(said);
-    const url = sinkTypes.includes(type) ? undefined : this.#moduleOf(type);
+    const url = this.#types.includes(type) ? undefined : this.#moduleOf(type);
     if (url !== undefined) {
       const module = { url, folder: this.#folder };
       return this.#keep({ name, type, module, level, ...policies, options }, path);
     }
-    const check = checkSink({ type, options });
-    if ("options" in check) {
-      const absolute = this.#absolute(check.options, check.paths);
-      const located = check.locate?.(absolute, (path) => resolve(this.#folder, path)) ?? absolute;
-      const plan = { name, type, level, ...policies, options: located };
-      if (type === "file") this.#checkFile(plan, path);
-      return this.#stdio && STANDARD.includes(type) ? this.#aside(plan, path) : plan;
+    if (!this.#types.includes(type)) {
+      this.#unknown(type, `a type of sink: ${this.#types.join(", ")}`, typePath);
+      return nothing(name);
     }
-    if ("issues" in check) addIssues(this.#report, check.issues.map(widened), path);
-    else this.#unknown(type, check.unknownType, typePath);
-    return nothing(name);
+    const absolute = (inner: string): string => resolve(this.#folder, inner);
+    const check = this.#catalog.check({ type, options }, absolute);
+    if ("issues" in check) {
+      addIssues(this.#problems, check.issues.map(widened), path);
+      return nothing(name);
+    }
+    const plan = { name, type, level, ...policies, options: check.options };
+    if (type === "file") this.#checkFile(plan, path);
+    return this.#stdio && STANDARD.includes(type) ? this.#aside(plan, path) : plan;
   }
 
   #keep(plan: SinkPlan, path: Path): SinkPlan {
-    PLACES.set(plan, path);
+    PATHS.set(plan, path);
     return plan;
   }
 
   #unknown(name: string, types: string, path: Path): void {
-    const found = resolvePlugin(name, this.#plugins, this.#report.source.file);
+    const found = resolvePlugin(name, this.#plugins, this.#problems.source.file);
     // What is meant is plain: a module.
     if ("received" in found && (/^\.{0,2}\//.test(name) || Object.hasOwn(this.#plugins, name))) {
-      return this.#report.add(path, found.received, found.expected, { hint: found.hint });
+      return this.#problems.add(path, found.received, found.expected, { hint: found.hint });
     }
     const names = [...this.#declared.keys()];
     const shorts = Object.keys(this.#plugins);
     const list = names.length === 0 ? " (it has none)" : `: ${names.join(", ")}`;
-    this.#report.add(
+    this.#problems.add(
       path,
       show(name),
       `${types}, or a name of "sinks"${list}`,
-      { hint: didYouMean(name, [...sinkTypes, ...names, ...shorts]) },
+      { hint: didYouMean(name, [...this.#types, ...names, ...shorts]) },
     );
   }
 
   /** The module of a plugin that provides a type of sink; undefined where there is none of this name. */
   #moduleOf(type: string): string | undefined {
     if (BUILT_IN.includes(type) && !Object.hasOwn(this.#plugins, type)) return undefined;
-    const found = resolvePlugin(type, this.#plugins, this.#report.source.file);
+    const found = resolvePlugin(type, this.#plugins, this.#problems.source.file);
     return "url" in found ? found.url : undefined;
   }
 
@@ -163,7 +172,7 @@ export class Outlets {
     const other = this.#files.get(file) ?? print;
     this.#files.set(file, other);
     if (other === print) return;
-    this.#report.add(
+    this.#problems.add(
       [...path, "path"],
       `${show(file)}, which another sink writes with other options`,
       'the same options, or a file of its own; declare it in "sinks" and name it where it is used',
@@ -173,7 +182,7 @@ export class Outlets {
   /** A sink of a standard stream, on the one that is not the peer's. */
   #aside(plan: SinkPlan, path: Path): SinkPlan {
     if (plan.options["stream"] === "stdout") {
-      this.#report.add(
+      this.#problems.add(
         [...path, "stream"],
         '"stdout", and an endpoint is stdio:',
         '"stderr": standard output is the peer there',
@@ -183,18 +192,6 @@ export class Outlets {
   }
 
   get #folder(): string {
-    return dirname(this.#report.source.file);
-  }
-
-  #absolute(
-    options: SinkPlan["options"],
-    paths: readonly string[],
-  ): SinkPlan["options"] {
-    return Object.fromEntries(
-      Object.entries(options).map(([key, value]) => [
-        key,
-        paths.includes(key) && typeof value === "string" ? resolve(this.#folder, value) : value,
-      ]),
-    );
+    return dirname(this.#problems.source.file);
   }
 }

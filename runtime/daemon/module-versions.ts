@@ -1,12 +1,12 @@
-/** Which code was imported first, and what it is now. */
 import type { VersionOf } from "../modules/import.ts";
 import { stampOf } from "../modules/stamp.ts";
 
-export class Versions {
+/** Tells code that has changed since it was imported from code that has not. */
+export class ModuleVersions {
   /** The stamps of modules as they were imported first, by URL. */
   readonly #first: Map<string, string> = new Map();
 
-  /** Remembers what was imported. To be called soon after it was; then nothing has changed meanwhile. */
+  /** Remembers what was imported. To be called soon after it was: then nothing has changed meanwhile. */
   note(urls: readonly string[]): void {
     for (const url of urls) {
       if (!this.#first.has(url)) this.#first.set(url, stampOf(url).stamp);

@@ -1,0 +1,39 @@
+import type { Control } from "../control/control.ts";
+import type { ControlSocket } from "../control/socket.ts";
+import type { Adapter } from "../core/contract.ts";
+import type { Inherited } from "../core/descriptors.ts";
+import { hookError } from "../core/hooks.ts";
+import { errorFields, type Log } from "../core/log.ts";
+import type { Plan } from "../core/plan.ts";
+
+/**
+ * Opens the control socket of a manifest.
+ *
+ * @param handed the predecessor's, which is listened on where the manifest means the same path.
+ * @param log where it is said that there is none.
+ * @returns undefined where the manifest wants none, or where it does not ask for one and none can be had.
+ * @throws PorticoError when another server has it, or it cannot be had where the manifest says.
+ */
+export async function openControlSocket(
+  control: Control,
+  plan: Plan,
+  adapter: Adapter,
+  handed: Inherited | undefined,
+  log: Log,
+): Promise<ControlSocket | undefined> {
+  const [{ controlPath }, { openControl }] = await Promise.all([
+    import("../control/path.ts"),
+    import("../control/socket.ts"),
+  ]);
+  let path: string | undefined;
+  try {
+    path = controlPath(plan);
+  } catch (error) {
+    // Where nobody has asked for one, a server is not refused for the want of it.
+    if (handed === undefined) log.emit("warn", "error", errorFields(hookError(error)));
+    path = handed?.address.path;
+  }
+  if (path === undefined) return undefined;
+  const same = handed?.address.path === path;
+  return await openControl(control, same ? handed : path, adapter);
+}

@@ -1,0 +1,242 @@
+/** What `portico run` keeps alive: a server with its manifest, its records, and those who steer it. */
+import process from "node:process";
+import { clearInterval, setInterval } from "node:timers";
+import { fileURLToPath } from "node:url";
+import {
+  inheritedFor,
+  isInetd,
+  makeNotifier,
+  type Notifier,
+  untilDone,
+} from "../activation/mod.ts";
+import type { ControlSocket } from "../control/socket.ts";
+import type { Adapter } from "../core/contract.ts";
+import { openControlSocket } from "./control-socket.ts";
+import { releaseHeap } from "./heap.ts";
+import { Journal } from "./journal.ts";
+import type { LoadedManifest } from "./loaded-manifest.ts";
+import { ServerOperator } from "./server-operator.ts";
+import { Server } from "./server.ts";
+import { onSignals, type SignalHandlers } from "./signals.ts";
+import { Supervisor } from "./supervisor.ts";
+import { recordUncaught } from "./uncaught.ts";
+import { finishHandover, type Predecessor } from "./upgrade.ts";
+import { becomeUser } from "./user.ts";
+import { runtime, version } from "./version.ts";
+
+/** How `portico run` was called. */
+export interface DaemonOptions {
+  /** A manifest, or a folder with one. */
+  readonly path: string;
+  /** What would print lines for people prints JSON. */
+  readonly json: boolean;
+  /** Reloads when a file of the manifest or of a plugin changes. */
+  readonly watch: boolean;
+  /** Keeps a status line on the terminal. */
+  readonly stats: boolean;
+}
+
+/** What it is made of. */
+interface DaemonInput {
+  readonly options: DaemonOptions;
+  readonly manifest: LoadedManifest;
+  readonly adapter: Adapter;
+  readonly predecessor: Predecessor | undefined;
+  readonly journal: Journal;
+  readonly operator: ServerOperator;
+}
+
+/** Why it ends. */
+export interface DaemonEnd {
+  /** For the `stop` record: a signal, `control`, `upgrade`, `idle`. */
+  readonly reason: string;
+  /** A successor has the sockets. */
+  readonly handed: boolean;
+}
+
+/** A server that runs in this process; disposing of it closes whatever is still open. */
+export class Daemon implements AsyncDisposable {
+  readonly #input: DaemonInput;
+  readonly #notifier: Notifier;
+  readonly #server: Server;
+  readonly #supervisor: Supervisor;
+  readonly #ended = Promise.withResolvers<DaemonEnd>();
+  /** All that has to be closed in the end, the last first. */
+  readonly #toClose = new AsyncDisposableStack();
+  /** Of these, what ends as soon as the server begins to: file watchers and the status line. */
+  readonly #watchers = new DisposableStack();
+  #control: ControlSocket | undefined = undefined;
+  /** Who goes on with the sockets when this process closes its own. */
+  #nextOwner: "predecessor" | "nobody" | "successor";
+  #started = false;
+
+  /** Opens the sinks, and puts together what does not need the sockets. @throws PorticoError. */
+  static async assemble(
+    options: DaemonOptions,
+    manifest: LoadedManifest,
+    adapter: Adapter,
+    predecessor: Predecessor | undefined,
+  ): Promise<Daemon> {
+    const { umask, services } = manifest.plan;
+    if (umask !== undefined) process.umask(umask);
+    const operator = new ServerOperator();
+    const journal = await Journal.open(services, adapter, operator.sink);
+    return new Daemon({ options, manifest, adapter, predecessor, journal, operator });
+  }
+
+  private constructor(input: DaemonInput) {
+    const { options, manifest, adapter, predecessor, journal, operator } = input;
+    this.#input = input;
+    this.#nextOwner = predecessor === undefined ? "nobody" : "predecessor";
+    this.#toClose.defer(() => journal.close());
+    this.#toClose.defer(recordUncaught(() => journal.server));
+    this.#toClose.defer(onSignals(this.#signalHandlers()));
+    this.#toClose.defer(() => operator.close());
+    this.#toClose.defer(keepAlive());
+    this.#toClose.defer(() => this.#closeSockets());
+    this.#toClose.use(this.#watchers);
+    this.#notifier = makeNotifier(adapter, process.env, (reason) => {
+      journal.server.emit("warn", "error", { code: "SEND_FAILED", message: reason, side: "host" });
+    });
+    this.#server = new Server({
+      adapter,
+      operator,
+      worker: fileURLToPath(new URL("../worker.ts", import.meta.url).href),
+      inherit: async ({ endpoint }) => inheritedFor(endpoint, await adapter.descriptors()),
+    });
+    const [server, notifier] = [this.#server, this.#notifier];
+    const end = (reason: string, handed: boolean): void => this.#end(reason, handed);
+    this.#supervisor = new Supervisor(
+      { ...options, pid: process.pid, adapter, server, journal, notifier, end },
+      manifest,
+    );
+    operator.attach(this.#supervisor, () => server.measure());
+  }
+
+  /** Resolves when a signal, an operator or inetd's peer wants the server to end. */
+  get ended(): Promise<DaemonEnd> {
+    return this.#ended.promise;
+  }
+
+  /** Opens the sockets and starts the services. @throws PorticoError. */
+  async start(): Promise<void> {
+    const { manifest, adapter, predecessor, journal, options } = this.#input;
+    const { plan } = manifest;
+    const inetd = plan.services.some(isInetd);
+    journal.server.emit("info", "start", {
+      runtime: runtime(),
+      version: version(),
+      pid: process.pid,
+    });
+    // First of all: a second server of this manifest shall hear of the first one, not of a port in use.
+    if (!inetd) await this.#openControl();
+    const services = this.#supervisor.ready(manifest);
+    await this.#server.start(services, predecessor?.estate);
+    this.#started = true;
+    await becomeUser(plan.identity, adapter);
+    // Whoever waits for "ready" may change a file at once.
+    if (options.watch) await this.#watchFiles();
+    journal.server.emit("info", "ready", {});
+    this.#supervisor.began(services, this.#control);
+    await this.#succeed();
+    await this.#notifier.ready();
+    releaseHeap();
+    if (options.stats) await this.#showStats();
+    if (inetd) void this.#endWhenIdle();
+  }
+
+  /** Stops accepting, lets the sessions end, closes. */
+  async stop({ reason, handed }: DaemonEnd): Promise<void> {
+    if (handed) this.#nextOwner = "successor";
+    this.#watchers.dispose();
+    await this.#notifier.stopping();
+    // A successor has the control socket already; else whoever looks on hears when it is over.
+    if (handed) await this.#control?.close(true);
+    await this.#server.stop(handed);
+    await this.#control?.close(handed);
+    this.#input.journal.server.emit("info", "stop", { reason });
+  }
+
+  /** Closes at once what is left, in whatever state the start or the stop has left it. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#toClose.disposeAsync();
+  }
+
+  #end(reason: string, handed: boolean): void {
+    this.#ended.resolve({ reason, handed });
+  }
+
+  #signalHandlers(): SignalHandlers {
+    return {
+      stop: (signal) => {
+        this.#supervisor.close();
+        this.#end(signal, false);
+      },
+      kill: () => this.#started ? void this.#server.kill() : process.exit(1),
+      reload: () => {
+        this.#input.journal.reopen();
+        void this.#reload();
+      },
+      status: () => this.#recordStatus(),
+    };
+  }
+
+  #recordStatus(): void {
+    for (const { service, ...status } of this.#server.status()) {
+      this.#input.journal.logs.get(service)?.emit("info", "status", { service, ...status });
+    }
+  }
+
+  /** Never rejects: a reload that fails has left a record. */
+  #reload(): Promise<void> {
+    return this.#supervisor.reload().then(() => {}, () => {});
+  }
+
+  async #openControl(): Promise<void> {
+    const { manifest, adapter, predecessor, journal } = this.#input;
+    this.#control = await openControlSocket(
+      this.#supervisor,
+      manifest.plan,
+      adapter,
+      predecessor?.control,
+      journal.server,
+    );
+  }
+
+  async #watchFiles(): Promise<void> {
+    const { watchFiles } = await import("./watch.ts");
+    this.#watchers.defer(watchFiles(() => this.#supervisor.files(), () => this.#reload()));
+  }
+
+  /** The predecessor hears that it can end; from here on its sockets are ours. */
+  async #succeed(): Promise<void> {
+    const { predecessor, adapter } = this.#input;
+    if (predecessor === undefined) return;
+    this.#nextOwner = "nobody";
+    await finishHandover(predecessor, this.#control, adapter);
+  }
+
+  async #showStats(): Promise<void> {
+    const { showStats } = await import("./stats.ts");
+    this.#watchers.defer(showStats(() => this.#server.status()));
+  }
+
+  async #endWhenIdle(): Promise<void> {
+    await untilDone(this.#input.manifest.plan.services, () => this.#server.status());
+    this.#end("idle", false);
+  }
+
+  async #closeSockets(): Promise<void> {
+    await Promise.all([
+      this.#nextOwner === "predecessor" ? this.#server.undo() : this.#server.kill(),
+      this.#control?.close(this.#nextOwner !== "nobody"),
+      this.#notifier.close(),
+    ]);
+  }
+}
+
+/** A server of which nothing keeps the event loop alive (FFI sockets) is a server all the same. */
+function keepAlive(): () => void {
+  const timer = setInterval(() => {}, 2 ** 30);
+  return () => clearInterval(timer);
+}
