@@ -168,7 +168,10 @@ export class Sockets {
       const { kept, listen, kind } = entry;
       if (kept === undefined) continue;
       entry.kept = undefined;
+      const before = entry.socket;
       entry.socket = await this.#openSocket(kept, listen, kind);
+      // Answers that are still owed go out by the new one.
+      if ("send" in before) before.data = entry.socket;
     }
     await this.#closeAnswering();
   }

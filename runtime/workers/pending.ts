@@ -1,11 +1,8 @@
 /** A session on the supervisor's side: from its arrival until a worker has told that nothing is left of it. */
-import type { Candidate, Refusal } from "../core/admission/candidate.ts";
+import { type Candidate, type Refusal, WEIGHT } from "../core/admission/candidate.ts";
 import { type Permit, UNLIMITED } from "../core/admission/permit.ts";
 import type { Address } from "../core/endpoint.ts";
 import type { Dispatcher } from "./dispatcher.ts";
-
-/** Memory of one that waits, in bytes, beside what it carries. */
-const WEIGHT = 512;
 
 /** Its turn has not come; it needs a worker; one has it, or it is on its way there; nothing is left of it. */
 export type PendingPhase = "waiting" | "queued" | "given" | "over";
@@ -50,7 +47,7 @@ export class PendingSession implements Candidate {
   }
 
   get weight(): number {
-    return WEIGHT + (this.bytes?.length ?? 0);
+    return WEIGHT[this.kind] + (this.bytes?.length ?? 0);
   }
 
   admitted(): void {

@@ -17,6 +17,16 @@ export type LimitName =
   /** No worker can be had. */
   | "workers";
 
+/**
+ * Memory of one that waits, in bytes, by its kind: with its connection, its objects and what the runtime
+ * has of it. What a datagram carries comes to that.
+ */
+export const WEIGHT: Readonly<Record<Candidate["kind"], number>> = {
+  stream: 2048,
+  datagram: 512,
+  http: 2048,
+};
+
 /** Why somebody is turned away. */
 export type Refusal =
   /** The rule of `access`, or `verify`. */
@@ -28,7 +38,7 @@ export interface Candidate {
   readonly kind: "stream" | "datagram" | "http";
   /** Looked at only where a rule or a limit is about addresses: to make it may cost a system call. */
   readonly remote: Address;
-  /** Bytes of memory that it takes while it waits, about. */
+  /** Bytes of memory that it takes while it waits, about: {@link WEIGHT}, and what it carries. */
   readonly weight: number;
   /** Its turn has come, after it had to wait. */
   admitted(): void;

@@ -1,5 +1,5 @@
 /** The session of one datagram: the right to answer it. What happens to it is `pipeline.ts`. */
-import type { Candidate, Refusal } from "../admission/candidate.ts";
+import { type Candidate, type Refusal, WEIGHT } from "../admission/candidate.ts";
 import type { Permit } from "../admission/permit.ts";
 import type { DatagramSocket } from "../contract.ts";
 import type { Address } from "../endpoint.ts";
@@ -7,9 +7,6 @@ import { PorticoError } from "../errors.ts";
 import type { Service } from "../service.ts";
 import { BaseSession, toBytes } from "../session.ts";
 import type { DatagramPipeline } from "./pipeline.ts";
-
-/** Memory of one that waits, in bytes, beside what it carries. */
-const WEIGHT = 512;
 
 export class DatagramSession extends BaseSession implements Candidate {
   readonly pipeline: DatagramPipeline;
@@ -51,7 +48,7 @@ export class DatagramSession extends BaseSession implements Candidate {
   }
 
   get weight(): number {
-    return WEIGHT + this.bytesIn;
+    return WEIGHT.datagram + this.bytesIn;
   }
 
   /** Milliseconds since it came; 0 when nobody wants to know. */
@@ -88,7 +85,14 @@ export class DatagramSession extends BaseSession implements Candidate {
     const { counters } = this.service;
     counters.bytesOut += bytes.length;
     counters.datagramsOut++;
-    return this.#socket.send(bytes, this.remote);
+    return this.#way().send(bytes, this.remote);
+  }
+
+  /** Its socket, or the one in the place of that, as after a suspension: the core's slot says so. */
+  #way(): DatagramSocket {
+    let socket = this.#socket;
+    while (socket.data !== undefined) socket = socket.data as DatagramSocket;
+    return socket;
   }
 
   send(data: Uint8Array | string): Promise<void> {

@@ -1,5 +1,5 @@
 /** The session of a stream whose socket is its plugin's. What happens to it is `pipeline.ts`. */
-import type { Candidate, Refusal } from "../admission/candidate.ts";
+import { type Candidate, type Refusal, WEIGHT } from "../admission/candidate.ts";
 import { type Permit, UNLIMITED } from "../admission/permit.ts";
 import type { Origin } from "../descriptors.ts";
 import type { Address } from "../endpoint.ts";
@@ -11,8 +11,6 @@ import type { HandoffPipeline } from "./pipeline.ts";
 
 /** The longest delay of a timer, in ms. */
 const TIMER_MAX = 2 ** 31 - 1;
-/** Memory of one that waits, in bytes. */
-const WEIGHT = 1024;
 
 export class HandoffSession extends BaseSession implements Candidate {
   readonly pipeline: HandoffPipeline;
@@ -48,7 +46,7 @@ export class HandoffSession extends BaseSession implements Candidate {
   }
 
   get weight(): number {
-    return WEIGHT;
+    return WEIGHT.stream;
   }
 
   /** Milliseconds since it arrived. */

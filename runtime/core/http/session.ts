@@ -1,13 +1,10 @@
 /** The session of one HTTP request. What happens to it, and when, is `pipeline.ts`. */
-import type { Candidate, Refusal } from "../admission/candidate.ts";
+import { type Candidate, type Refusal, WEIGHT } from "../admission/candidate.ts";
 import { type Permit, UNLIMITED } from "../admission/permit.ts";
 import type { Address } from "../endpoint.ts";
 import type { Exchange } from "../exchange.ts";
 import type { Logger, RequestSession } from "../plugin.ts";
 import type { HttpPipeline } from "./pipeline.ts";
-
-/** Memory of one that waits, in bytes: with its connection, its objects and what the runtime has of it. */
-const WEIGHT = 2048;
 
 export class HttpSession implements RequestSession, Candidate {
   readonly id: number;
@@ -84,7 +81,7 @@ export class HttpSession implements RequestSession, Candidate {
   }
 
   get weight(): number {
-    return WEIGHT;
+    return WEIGHT.http;
   }
 
   admitted(): void {

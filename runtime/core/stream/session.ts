@@ -1,5 +1,5 @@
 /** The session of one stream connection. What happens to it, and when, is `pipeline.ts`. */
-import type { Candidate, Refusal } from "../admission/candidate.ts";
+import { type Candidate, type Refusal, WEIGHT } from "../admission/candidate.ts";
 import { type Permit, UNLIMITED } from "../admission/permit.ts";
 import type { Connection } from "../contract.ts";
 import type { Address } from "../endpoint.ts";
@@ -16,9 +16,6 @@ export type Phase = "waiting" | "verify" | "setup" | "served" | "ending" | "clos
 /** Who wants the reading to stop; it goes on when nobody does. */
 export const PAUSE = { phase: 1, hook: 2, plugin: 4, reader: 8, backlog: 16 } as const;
 const ALL = 31;
-
-/** Memory of one that waits, in bytes: with its connection, its objects and what the runtime has of it. */
-const WEIGHT = 2048;
 
 /**
  * A session's share of one turn, in bytes. When it is gathered it leaves at once, and `write` says
@@ -100,7 +97,7 @@ export class StreamSession extends BaseSession implements Flushable, Candidate {
   }
 
   get weight(): number {
-    return WEIGHT;
+    return WEIGHT.stream;
   }
 
   admitted(): void {
