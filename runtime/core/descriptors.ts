@@ -63,19 +63,21 @@ export interface Descriptors {
   /** socketpair(2): two connected Unix stream sockets. */
   pair(): readonly [number, number];
   /**
-   * Sends a duplicate of `fd` along a pair, SCM_RIGHTS of unix(7), with one byte. Ours stays open.
+   * Sends a duplicate of `fd` along a pair, SCM_RIGHTS of unix(7). Ours stays open.
    *
+   * @param tag goes along with it, 0 to 2³² − 1: {@link take} has to name the same. 0 when silent.
    * @returns false when the queue is full; nothing was sent then.
    * @throws PorticoError EPIPE when nobody can receive it.
    */
-  pass(along: number, fd: number): boolean;
+  pass(along: number, fd: number, tag?: number): boolean;
   /**
    * The next descriptor that has come along a pair; -1 when there is none yet.
    *
    * @param wait blocks the thread until there is one: for the first moments of a process.
-   * @throws PorticoError EPIPE when the other end is closed.
+   * @throws PorticoError EPIPE when the other end is closed; EMFILE when there is no number left for it,
+   * and it stays where it is; CONTROL_FAILED when it is not the one of this `tag`, or was lost.
    */
-  take(from: number, wait?: boolean): number;
+  take(from: number, wait?: boolean, tag?: number): number;
   /** Who has connected to a Unix stream; undefined where the kernel does not say. */
   credentials(fd: number): Credentials | undefined;
   /** @throws PorticoError NOT_SUPPORTED for what is no socket, or one of another family or type. */

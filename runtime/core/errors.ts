@@ -76,6 +76,12 @@ export class PorticoError extends Error {
   }
 }
 
+/** Whether it is a shortage of this machine, which passes. */
+export function isShortage(error: unknown): boolean {
+  const code = codeOf(error);
+  return code === "EMFILE" || code === "ENFILE" || code === "ENOBUFS" || code === "ENOMEM";
+}
+
 /** The `code` of whatever was thrown, when the table knows it. */
 export function codeOf(error: unknown): Code | undefined {
   const code = (error as { code?: unknown } | null | undefined)?.code;

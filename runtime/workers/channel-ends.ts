@@ -10,6 +10,30 @@ export interface ChannelEnds {
   readonly descriptorChannel: number;
 }
 
+/**
+ * Two pairs, one end of each for the other side. @throws PorticoError EMFILE, with nothing left open.
+ */
+export function openEnds(
+  descriptors: Descriptors,
+): readonly [ours: ChannelEnds, theirs: ChannelEnds] {
+  const [channel, channelTheirs] = descriptors.pair();
+  try {
+    const [descriptorChannel, descriptorChannelTheirs] = descriptors.pair();
+    return [
+      { channel, descriptorChannel },
+      { channel: channelTheirs, descriptorChannel: descriptorChannelTheirs },
+    ];
+  } catch (error) {
+    closeEnds(descriptors, { channel, descriptorChannel: channelTheirs });
+    throw error;
+  }
+}
+
+export function closeEnds(descriptors: Descriptors, ends: ChannelEnds): void {
+  descriptors.close(ends.channel);
+  descriptors.close(ends.descriptorChannel);
+}
+
 /** Takes the channel that is descriptor 0, and the descriptor channel, which is the first thing on it. There is no stdin any more. */
 export function takeEnds(descriptors: Descriptors): ChannelEnds {
   const descriptorChannel = descriptors.take(0, true);

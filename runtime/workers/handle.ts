@@ -160,7 +160,7 @@ export class WorkerHandle {
       if (this.#datagrams.length === 1) queueMicrotask(() => this.#sendDatagrams());
     } else {
       try {
-        if (!this.#descriptors.pass(this.#launched.descriptorChannel, fd)) return false;
+        if (!this.#descriptors.pass(this.#launched.descriptorChannel, fd, id)) return false;
       } catch {
         // It has died, and its end is on the way.
         return false;

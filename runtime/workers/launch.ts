@@ -1,12 +1,12 @@
 /** Starting a worker, as a thread or as a process: both are given one end of a channel and of a descriptor channel. */
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import process from "node:process";
 import { pathToFileURL } from "node:url";
 import { Worker } from "node:worker_threads";
 import type { Descriptors } from "../core/descriptors.ts";
-import { messageOf } from "../core/errors.ts";
+import { isShortage, messageOf } from "../core/errors.ts";
 import type { ServicePlan } from "../core/plan.ts";
-import type { ChannelEnds } from "./channel-ends.ts";
+import { closeEnds, openEnds } from "./channel-ends.ts";
 import type { Host } from "../services/contract.ts";
 
 /** How a worker has ended. */
@@ -15,6 +15,8 @@ export interface Exit {
   readonly signal: string | undefined;
   /** What an exception that nobody caught said. */
   readonly message?: string;
+  /** It could not begin: this machine had not enough of something. */
+  readonly shortage?: boolean;
   /** Nobody knows whether it has really ended: its ends stay open. */
   readonly lingers?: boolean;
 }
@@ -48,44 +50,44 @@ export const WORKER = "PORTICO_WORKER";
  * But one that may run on keeps them: their numbers would be those of somebody else's sockets.
  */
 export const launchThread: Launch = (host, descriptors) => {
-  const [channel, theirs] = descriptors.pair();
-  const [descriptorChannel, descriptorChannelTheirs] = descriptors.pair();
-  const data: ChannelEnds = { channel: theirs, descriptorChannel: descriptorChannelTheirs };
-  const worker = new Worker(pathToFileURL(host.worker), { workerData: data, stdin: false });
-  let message: string | undefined;
+  const [ours, theirs] = openEnds(descriptors);
+  const worker = new Worker(pathToFileURL(host.worker), { workerData: theirs, stdin: false });
+  let failure: Partial<Exit> = {};
   let lingers = false;
   const exited = new Promise<Exit>((resolve) => {
-    worker.once("error", (error) => message = messageOf(error));
+    worker.once("error", (error) => failure = failureOf(error));
     worker.once("exit", (code) => {
-      if (!lingers) {
-        descriptors.close(theirs);
-        descriptors.close(descriptorChannelTheirs);
-      }
-      resolve({ code, signal: undefined, lingers, ...(message !== undefined && { message }) });
+      if (!lingers) closeEnds(descriptors, theirs);
+      resolve({ code, signal: undefined, lingers, ...failure });
     });
   });
   function kill(): void {
     lingers ||= host.adapter.features.endsThreads !== true;
     void worker.terminate();
   }
-  return { pid: process.pid, channel, descriptorChannel, kill, exited };
+  return { pid: process.pid, ...ours, kill, exited };
 };
 
-/** A process finds the channel as its stdin, and and the end of the descriptor channel as the first thing on it. */
+/** A process finds the channel as its stdin, and the end of the descriptor channel as the first thing on it. */
 export const launchProcess: Launch = (host, descriptors, plan) => {
-  const [channel, theirs] = descriptors.pair();
-  const [descriptorChannel, descriptorChannelTheirs] = descriptors.pair();
-  const [program, ...args] = host.adapter.command(host.worker, []);
-  descriptors.pass(channel, descriptorChannelTheirs);
-  const child = spawn(program, args, {
-    stdio: [theirs, "inherit", "inherit"],
-    env: environment(plan),
-  });
-  descriptors.close(theirs);
-  descriptors.close(descriptorChannelTheirs);
+  const [ours, theirs] = openEnds(descriptors);
+  let child: ChildProcess;
+  try {
+    const [program, ...args] = host.adapter.command(host.worker, []);
+    descriptors.pass(ours.channel, theirs.descriptorChannel);
+    child = spawn(program, args, {
+      stdio: [theirs.channel, "inherit", "inherit"],
+      env: environment(plan),
+    });
+  } catch (error) {
+    closeEnds(descriptors, ours);
+    throw error;
+  } finally {
+    closeEnds(descriptors, theirs);
+  }
   const exited = new Promise<Exit>((resolve) => {
     child.once("error", (error) => {
-      resolve({ code: undefined, signal: undefined, message: messageOf(error) });
+      resolve({ code: undefined, signal: undefined, ...failureOf(error) });
     });
     child.once("exit", (code, signal) => {
       resolve({ code: code ?? undefined, signal: signal ?? undefined });
@@ -94,8 +96,7 @@ export const launchProcess: Launch = (host, descriptors, plan) => {
   const { pid } = child;
   return {
     pid: pid ?? 0,
-    channel,
-    descriptorChannel,
+    ...ours,
     kill() {
       if (pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
       try {
@@ -107,6 +108,12 @@ export const launchProcess: Launch = (host, descriptors, plan) => {
     exited,
   };
 };
+
+/** What an exception says of an end. Runtimes wrap a shortage, and keep its name in the text. */
+function failureOf(error: unknown): Partial<Exit> {
+  const message = messageOf(error);
+  return { message, shortage: isShortage(error) || /\b(?:EMFILE|ENFILE|ENOMEM)\b/.test(message) };
+}
 
 function environment(plan: ServicePlan): Record<string, string> {
   const env: Record<string, string> = { [WORKER]: plan.name };

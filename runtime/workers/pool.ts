@@ -3,11 +3,13 @@ import { setTimeout } from "node:timers";
 import type { WorkerStatus } from "../services/status.ts";
 import type { Descriptors } from "../core/descriptors.ts";
 import type { Address } from "../core/endpoint.ts";
-import { messageOf } from "../core/errors.ts";
+import { messageOf, PorticoError } from "../core/errors.ts";
+import { hookError } from "../core/hooks.ts";
 import { addCounters } from "../core/totals.ts";
 import { addGrowth } from "../core/statistics.ts";
 import type { Host, ReadyService } from "../services/contract.ts";
 import type { PendingSession } from "./pending.ts";
+import { leastBusy } from "./least-busy.ts";
 import { DispatchQueue } from "./dispatch-queue.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { Exit, WorkerUse } from "./launch.ts";
@@ -35,6 +37,8 @@ export interface PoolInput {
 
 /** Milliseconds that killed workers may take to be gone. */
 const GONE = 5000;
+/** Milliseconds after which it is tried again to start a worker, when this machine had not enough of something. */
+const SHORT = 200;
 /** To how many workers a session is given that die before they have taken it. */
 const TRIES = 3;
 
@@ -50,6 +54,8 @@ export class WorkerPool {
   #measures = false;
   #stopping = false;
   #failed = false;
+  /** There was no way to start a worker when that was tried last. */
+  #short = false;
   #unwatch: () => void = () => {};
   readonly #timers: Set<ReturnType<typeof setTimeout>> = new Set();
 
@@ -80,8 +86,8 @@ export class WorkerPool {
   /** Starts the workers. @throws PorticoError that says what the first one of them failed of; none is left. */
   async start(dispatcher: Dispatcher): Promise<void> {
     this.#dispatcher = dispatcher;
-    const started = Array.from({ length: this.#wanted() }, () => this.#launch());
     try {
+      const started = Array.from({ length: this.#wanted() }, () => this.#launch());
       await Promise.all(started.map((handle) => handle.ready));
     } catch (error) {
       await this.stop();
@@ -139,12 +145,24 @@ export class WorkerPool {
 
   #fill(): void {
     if (this.#stopping || this.#failed) return;
-    while (this.#handles.size < this.#wanted()) this.#follow(this.#launch());
+    try {
+      while (this.#handles.size < this.#wanted()) this.#follow(this.#launch());
+    } catch (error) {
+      this.#waitForMore(error);
+    }
+  }
+
+  /** No worker can be started at the moment: those who need one wait, and it is tried again. */
+  #waitForMore(error: unknown): void {
+    if (!this.#short) this.#dispatcher!.service.report(hookError(error));
+    this.#short = true;
+    this.#later(SHORT, () => this.#fill());
   }
 
   /** A replacement says by itself when it is ready; when it is not, its end is told. */
   #follow(handle: WorkerHandle): void {
     handle.ready.then(() => {
+      this.#short = false;
       const shared = this.#shared;
       if (shared !== undefined) handle.open(shared.datagrams, shared.files);
       this.#pump();
@@ -172,7 +190,9 @@ export class WorkerPool {
 
   /** @returns false when no worker can take it at this moment. */
   #send(session: PendingSession): boolean {
-    const handle = this.#choose();
+    const handle = this.#shared === undefined
+      ? undefined
+      : leastBusy(this.#handles, this.#input.use.once);
     if (handle === undefined) return false;
     if (handle.give(session)) {
       session.dispatcher.given(session);
@@ -181,22 +201,6 @@ export class WorkerPool {
     // Its descriptor channel is full for a moment, or it has died.
     this.#later(1, () => this.#pump());
     return false;
-  }
-
-  /** The one with the least to do that answers; of equals, the one that has served least. */
-  #choose(): WorkerHandle | undefined {
-    if (this.#shared === undefined) return undefined;
-    let best: WorkerHandle | undefined;
-    for (const handle of this.#handles) {
-      if (handle.state !== "ready" || handle.full) continue;
-      if (this.#input.use.once && handle.served > 0) continue;
-      const less = best === undefined
-        ? -1
-        : Number(handle.heartbeat.slow) - Number(best.heartbeat.slow) ||
-          handle.live.size - best.live.size;
-      if (less < 0 || (less === 0 && handle.served < best!.served)) best = handle;
-    }
-    return best;
   }
 
   /** It has done what it was for. */
@@ -224,6 +228,9 @@ export class WorkerPool {
       ...(reason !== undefined && { reason }),
       ...(lost.length > 0 && { lost: lost.length }),
     });
+    if (exit.shortage === true && !this.#failed) {
+      return this.#waitForMore(new PorticoError("EMFILE"));
+    }
     if (!this.#failed) return this.#replace(handle);
     if (this.#hopeless) this.#giveUp();
   }

@@ -4,7 +4,7 @@ import type { Permit } from "../core/admission/permit.ts";
 import type { Adapter, DatagramSocket, StreamTable } from "../core/contract.ts";
 import type { Descriptors } from "../core/descriptors.ts";
 import { Address } from "../core/endpoint.ts";
-import { codeOf, messageOf, PorticoError } from "../core/errors.ts";
+import { codeOf, isShortage, messageOf, PorticoError } from "../core/errors.ts";
 import { Gather } from "../core/stream/gather.ts";
 import { hookError } from "../core/hooks.ts";
 import { errorFields, Log } from "../core/log.ts";
@@ -19,7 +19,11 @@ import { Lag } from "../metrics/lag.ts";
 import { CountReporter } from "./count-reporter.ts";
 import { Channel } from "./channel.ts";
 import type { CpuLimit } from "./cpu-limit.ts";
+import { IncomingStreams } from "./incoming.ts";
+import { RemotePermit } from "./remote-permit.ts";
 import type { AddressParts, Command, DatagramMessage, OwnedFile, WorkerEvent } from "./messages.ts";
+
+type TakeCommand = Extract<Command, { type: "take" }>;
 
 /** What a worker is given by its thread or process. */
 export interface WorkerInput {
@@ -51,11 +55,23 @@ export class ServiceWorker {
   #lag: Lag | undefined = undefined;
   #stopping = false;
   #service = "";
+  readonly #incoming: IncomingStreams<TakeCommand>;
   /** Streams that were taken in this turn. */
   #taken = 0;
 
   constructor(input: WorkerInput) {
     this.#input = input;
+    this.#incoming = new IncomingStreams(
+      input.descriptors,
+      input.descriptorChannel,
+      (command, fd) => this.#take(command, fd),
+      (error, fatal) => {
+        this.report(error);
+        // No session may be served under another one's name: this worker ends, and what it had not
+        // taken is another one's.
+        if (fatal) this.#over.resolve(1);
+      },
+    );
     this.#channel = new Channel<WorkerEvent, Command>(
       (command) => this.#execute(command),
       () => this.#left(),
@@ -88,7 +104,7 @@ export class ServiceWorker {
       case "sockets":
         return this.#open(command.datagrams, command.files);
       case "take":
-        return this.#take(command.id, command.remote, command.local);
+        return this.#incoming.add(command);
       case "datagrams":
         return command.datagrams.forEach((datagram) => this.#deliver(datagram));
       case "stop":
@@ -168,10 +184,9 @@ export class ServiceWorker {
     }
   }
 
-  #take(id: number, remote: AddressParts, local: AddressParts): void {
-    const { descriptors, descriptorChannel } = this.#input;
-    const fd = descriptors.take(descriptorChannel, true);
-    const { handoffs } = this.#instance!;
+  #take({ id, remote, local }: TakeCommand, fd: number): void {
+    const { descriptors } = this.#input;
+    const { handoffs, service } = this.#instance!;
     const permit = this.#permit(id);
     if (this.#taken++ === 0) queueMicrotask(() => this.#tellTaken());
     const plain = { remote: toAddress(remote), local: toAddress(local) };
@@ -183,8 +198,9 @@ export class ServiceWorker {
       this.#channel.flush();
       return handoffs.accept(fd, origin, { id, permit });
     }
-    descriptors.adopt(fd, origin, this.#streams!, { id, permit }).catch(() => {
-      // It has gone on the way; nobody has seen it.
+    descriptors.adopt(fd, origin, this.#streams!, { id, permit }).catch((error) => {
+      // It has gone on the way, and nobody has seen it; or there is no room for it here.
+      if (isShortage(error)) service.report(hookError(error), id);
       permit.release();
     });
   }
@@ -231,6 +247,7 @@ export class ServiceWorker {
     const instance = this.#instance;
     if (this.#stopping) return instance?.hurry();
     this.#stopping = true;
+    this.#incoming.close();
     if (instance !== undefined) {
       await instance.cut();
       await Promise.all(this.#senders.map((sender) => sender.close(true)));
@@ -245,30 +262,6 @@ export class ServiceWorker {
   #left(): void {
     if (!this.#stopping) { for (const file of this.#files) remove(file); }
     this.#over.resolve(this.#stopping ? 0 : 1);
-  }
-}
-
-/** The permit of a session whose place and turn are the supervisor's. */
-class RemotePermit implements Permit {
-  readonly granted = true;
-  readonly #tell: (type: "turned" | "gone") => void;
-  #turned = false;
-  #released = false;
-
-  constructor(tell: (type: "turned" | "gone") => void) {
-    this.#tell = tell;
-  }
-
-  returnTurn(): void {
-    if (this.#turned || this.#released) return;
-    this.#turned = true;
-    this.#tell("turned");
-  }
-
-  release(): void {
-    if (this.#released) return;
-    this.#released = true;
-    this.#tell("gone");
   }
 }
 
