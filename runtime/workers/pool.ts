@@ -69,7 +69,10 @@ export class WorkerPool {
       turned: (session) => session.permit.returnTurn(),
       gone: (handle, session) => {
         session.dispatcher.over(session);
-        if (input.use.once) this.#retire(handle);
+        // It has done what it was for.
+        if (input.use.once && handle.state === "ready") {
+          handle.retire(input.ready.plan.limits.drain);
+        }
         this.#pump();
       },
       count: (growth) => addCounters(this.#dispatcher!.service.counters, growth),
@@ -201,11 +204,6 @@ export class WorkerPool {
     // Its descriptor channel is full for a moment, or it has died.
     this.#later(1, () => this.#pump());
     return false;
-  }
-
-  /** It has done what it was for. */
-  #retire(handle: WorkerHandle): void {
-    if (handle.state === "ready") handle.retire(this.#input.ready.plan.limits.drain);
   }
 
   #ended(handle: WorkerHandle, exit: Exit): void {
