@@ -128,7 +128,7 @@ if (unknown !== undefined) {
   process.exit(2);
 }
 const files = positionals.length > 0 ? positionals : globSync("tests/**/*_test.ts", { cwd: root })
-  .filter((file) => !quick || !file.includes("/processes/")).sort();
+  .filter((file) => !quick || !/\/(?:processes|parity)\//.test(file)).sort();
 const sum = { passed: 0, failed: 0, skipped: 0 };
 for (const name of names) {
   const all = positionals.length > 0 || name !== "node24";

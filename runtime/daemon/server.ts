@@ -10,7 +10,7 @@ import { describeLack, lacking } from "../strategies/lacking.ts";
 import { STRATEGIES } from "../strategies/mod.ts";
 import type { Host, ReadyService } from "../services/contract.ts";
 import { RunningService } from "../services/running.ts";
-import { compare, inService, type ServiceEntry, statusOf, textsOf } from "./entry.ts";
+import { compare, inService, nameOf, type ServiceEntry, statusOf, textsOf } from "./entry.ts";
 
 export type { ReadyService } from "../services/contract.ts";
 
@@ -248,6 +248,11 @@ export class Server {
     this.#entries.delete(name);
     this.#stopped.set(name, entry!);
     await this.#leave(entry!, false);
+    // What it has replaced may still have the last requests on its sockets.
+    await Promise.all(
+      [...this.#leaving].filter(([{ ready }]) => nameOf(ready) === name)
+        .map(([, left]) => left),
+    );
     entry!.ready.log.emit("info", "stop", { service: name, reason: "control" });
     return [name];
   }

@@ -158,7 +158,11 @@ export class Supervisor implements Control {
 
   async stop(service?: string): Promise<readonly string[]> {
     const { server, end } = this.#input;
-    if (service !== undefined) return await server.stopService(service);
+    if (service !== undefined) {
+      // It begins in its turn; nobody else has to wait for its sessions.
+      const begin = () => Promise.resolve({ stopped: server.stopService(service) });
+      return await (await this.#inTurn(begin)).stopped;
+    }
     const names = server.status().map((status) => status.service);
     this.close();
     // The answer goes out first.

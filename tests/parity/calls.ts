@@ -1,0 +1,250 @@
+/** Clients: one that says one line and is answered with one, over any transport. */
+import assert from "node:assert/strict";
+import { createSocket } from "node:dgram";
+import { once } from "node:events";
+import { type ClientRequest, request } from "node:http";
+import { connect } from "node:net";
+import type { TestContext } from "node:test";
+import { PATIENCE, type Transport } from "./case.ts";
+import {
+  Correspondent,
+  correspondent,
+  parseEndpoint,
+  Peer,
+  type Scope,
+  until,
+  within,
+} from "./support.ts";
+
+/** One client, that has said its line. */
+export interface Call {
+  /** Its own address as records have it, or what that looks like. */
+  readonly name: string | RegExp;
+  /** Whether there is an answer by now. */
+  readonly answered: boolean;
+  /** Waits for the answer. */
+  answer(): Promise<string>;
+  /** Waits for the answer, and ends the conversation in order. */
+  done(): Promise<string>;
+  /**
+   * Waits for the end that the server has put to it, without an answer: streams see that they are
+   * closed, requests see `status`, and datagrams see nothing.
+   */
+  refused(status: number): Promise<void>;
+  /** Goes away without a word. With `reset`, a stream says that by a reset. */
+  leave(reset?: boolean): void;
+}
+
+/** How a client calls. */
+export interface Calling {
+  /** Its own address, where the transport has such. */
+  readonly from?: string;
+  /** Bytes beside the line, which the server does not look at. */
+  readonly padding?: number;
+}
+
+/** Calls; the client is gone when `scope` is over. An empty line is none: nothing is said. */
+export async function call(
+  scope: Scope,
+  transport: Transport,
+  endpoint: string,
+  line: string,
+  calling: Calling = {},
+): Promise<Call> {
+  if (transport === "http") return await Asker.call(scope, endpoint, line, calling);
+  const text = line === "" ? "" : `${line}\n`;
+  if (transport === "tcp" || transport === "unix") {
+    return await Talker.call(scope, endpoint, text, calling);
+  }
+  const whole = `${text}${" ".repeat(calling.padding ?? 0)}`;
+  return await Sender.call(scope, transport, endpoint, whole, calling);
+}
+
+/** A stream. */
+class Talker implements Call {
+  readonly name: string;
+  readonly #peer: Peer;
+
+  private constructor(peer: Peer, name: string) {
+    this.#peer = peer;
+    this.name = name;
+  }
+
+  static async call(scope: Scope, endpoint: string, text: string, { from }: Calling) {
+    const place = parseEndpoint(endpoint) as { host: string; port: number; path?: string };
+    const { host, port, path } = place;
+    const local = { ...(from !== undefined && { localAddress: from }) };
+    const where = path === undefined ? { host, port, ...local } : { path };
+    const socket = connect({ ...where, allowHalfOpen: true });
+    scope.after(() => void socket.destroy());
+    const peer = new Peer(socket);
+    try {
+      await within(`a connection to ${endpoint}`, once(socket, "connect"));
+    } catch (error) {
+      // The server was quicker to reset it than we to hear that it had been there.
+      if (peer.code !== "ECONNRESET") throw error;
+    }
+    const { localAddress, localPort } = socket;
+    if (text !== "") peer.send(text);
+    return new Talker(peer, path === undefined ? `tcp://${localAddress}:${localPort}` : "unix:");
+  }
+
+  get answered(): boolean {
+    return this.#peer.text.endsWith("\n");
+  }
+
+  async answer(): Promise<string> {
+    const peer = this.#peer;
+    await peer.when("an answer", () => this.answered || peer.ended || peer.gone, PATIENCE);
+    assert.ok(this.answered, `it was closed without an answer: ${peer.code}`);
+    return peer.text.slice(0, -1);
+  }
+
+  async done(): Promise<string> {
+    const answer = await this.answer();
+    this.#peer.end();
+    await this.#peer.when("the close", () => this.#peer.gone, PATIENCE);
+    return answer;
+  }
+
+  async refused(): Promise<void> {
+    await this.#peer.over(PATIENCE);
+    assert.equal(this.#peer.text, "", "it is not answered");
+    this.#peer.end();
+    await this.#peer.when("the close", () => this.#peer.gone, PATIENCE);
+  }
+
+  leave(reset = false): void {
+    if (reset) this.#peer.reset();
+    else this.#peer.leave();
+  }
+}
+
+/** A socket of UDP with an address that was chosen. */
+class Gram extends Correspondent {
+  readonly #socket = createSocket("udp4");
+  name = "";
+
+  async open(scope: Scope, from: string): Promise<void> {
+    const socket = this.#socket;
+    socket.on("message", (bytes: Uint8Array) => this.take(bytes));
+    scope.after(() => new Promise<void>((resolve) => socket.close(() => resolve())));
+    socket.bind(0, from);
+    await within("a port", once(socket, "listening"));
+    const { address, port } = socket.address();
+    this.name = `udp://${address}:${port}`;
+  }
+
+  send(bytes: Uint8Array | string, endpoint: string): void {
+    const { port, host } = parseEndpoint(endpoint) as { port: number; host: string };
+    this.#socket.send(bytes, port, host);
+  }
+}
+
+/** A datagram. */
+class Sender implements Call {
+  readonly name: string | RegExp;
+  readonly #socket: Correspondent;
+
+  private constructor(socket: Correspondent, name: string | RegExp) {
+    this.#socket = socket;
+    this.name = name;
+  }
+
+  static async call(
+    scope: Scope,
+    transport: "udp" | "unixgram",
+    endpoint: string,
+    text: string,
+    { from = "127.0.0.1" }: Calling,
+  ) {
+    if (transport === "unixgram") {
+      const socket = await correspondent(scope as TestContext, transport);
+      socket.send(text, endpoint);
+      return new Sender(socket, /^unixgram:\/./);
+    }
+    const gram = new Gram();
+    await gram.open(scope, from);
+    gram.send(text, endpoint);
+    return new Sender(gram, gram.name);
+  }
+
+  get answered(): boolean {
+    return this.#socket.received.length > 0;
+  }
+
+  async answer(): Promise<string> {
+    await this.#socket.when("an answer", () => this.answered, PATIENCE);
+    return new TextDecoder().decode(this.#socket.received[0]).slice(0, -1);
+  }
+
+  done(): Promise<string> {
+    return this.answer();
+  }
+
+  refused(): Promise<void> {
+    assert.ok(!this.answered, "it is not answered");
+    return Promise.resolve();
+  }
+
+  leave(): void {}
+}
+
+/** A request, over a connection of its own. */
+class Asker implements Call {
+  name = "";
+  readonly #sent: ClientRequest;
+  #status = 0;
+  #text = "";
+  #over = false;
+
+  private constructor(sent: ClientRequest) {
+    this.#sent = sent;
+    sent.on("error", () => this.#over = true);
+    sent.on("response", (response) => {
+      response.setEncoding("utf8").on("data", (text: string) => this.#text += text);
+      response.on("close", () => {
+        this.#status = response.statusCode!;
+        this.#over = true;
+      });
+    });
+  }
+
+  static async call(scope: Scope, endpoint: string, line: string, { from }: Calling) {
+    const { host, port } = parseEndpoint(endpoint) as { host: string; port: number };
+    const path = `/${encodeURIComponent(line)}`;
+    const local = from === undefined ? {} : { localAddress: from };
+    const sent = request({ host, port, path, ...local, agent: false });
+    const asker = new Asker(sent);
+    scope.after(() => void sent.destroy());
+    sent.end();
+    const [socket] = await within("a socket", once(sent, "socket"));
+    if (socket.connecting) await within(`a connection to ${endpoint}`, once(socket, "connect"));
+    asker.name = `tcp://${socket.localAddress}:${socket.localPort}`;
+    return asker;
+  }
+
+  get answered(): boolean {
+    return this.#status === 200;
+  }
+
+  async answer(): Promise<string> {
+    await until("an answer", () => this.#over, PATIENCE);
+    assert.equal(this.#status, 200, "it is answered");
+    return this.#text;
+  }
+
+  done(): Promise<string> {
+    return this.answer();
+  }
+
+  async refused(status: number): Promise<void> {
+    await until("an answer", () => this.#over, PATIENCE);
+    assert.equal(this.#status, status);
+    assert.equal(this.#text, "");
+  }
+
+  leave(): void {
+    this.#sent.destroy();
+  }
+}

@@ -1,0 +1,57 @@
+/** What a case is, and where it is run. */
+import process from "node:process";
+import type { Stage } from "./stage.ts";
+import { lacking, lackingStrategy, type StrategyName } from "./support.ts";
+
+export const TRANSPORTS = ["tcp", "unix", "udp", "unixgram", "http"] as const;
+export type Transport = typeof TRANSPORTS[number];
+
+export const STREAMS: readonly Transport[] = ["tcp", "unix"];
+export const DATAGRAMS: readonly Transport[] = ["udp", "unixgram"];
+/** Those that have sessions with hooks around them: a request has neither `setup` nor `finish`. */
+export const SESSIONS: readonly Transport[] = [...STREAMS, ...DATAGRAMS];
+/** Those whose peers have addresses to tell them apart by. */
+export const ADDRESSED: readonly Transport[] = ["tcp", "udp", "http"];
+
+/** How long anything may take that a case waits for, in ms: less makes a run quick in which much fails. */
+export const PATIENCE: number = Number(process.env["PARITY_PATIENCE"] ?? 6000);
+
+/** One rule that holds under every strategy, over every transport that is named. */
+export interface Case {
+  readonly name: string;
+  /** All when silent. */
+  readonly transports?: readonly Transport[];
+  /** What the manifest says of the service; at most one session is served at once, whatever it says. */
+  readonly limits?: Readonly<Record<string, unknown>>;
+  readonly access?: Readonly<Record<string, unknown>>;
+  /** It ends the server: it has one of its own, with one service for each transport. */
+  readonly alone?: boolean;
+  readonly needs?: keyof typeof NEEDS;
+  /** Knows nothing of the strategy. */
+  readonly run: (stage: Stage) => Promise<void>;
+}
+
+const PROCESSES: readonly StrategyName[] = ["processes", "spawn"];
+
+/** What a case may ask for beside sockets; why it is not there, or false. */
+const NEEDS = {
+  /** Several addresses of one machine. */
+  addresses: () => process.platform !== "linux" && "only Linux has all of 127.0.0.0/8",
+  /** Workers that can be killed from outside. */
+  processes: (strategy: StrategyName) =>
+    !PROCESSES.includes(strategy) && `${strategy} has no processes of its own`,
+} as const;
+
+/** HTTP is served where the sockets are, as yet. */
+const HTTP: readonly StrategyName[] = ["serial", "async"];
+
+/** Why a case cannot be run here; false when it can. */
+export function skips(
+  { needs }: Case,
+  strategy: StrategyName,
+  transport: Transport,
+): string | false {
+  if (transport === "http" && !HTTP.includes(strategy)) return `${strategy} does not serve http`;
+  return lackingStrategy(strategy) || (transport !== "http" && lacking(transport)) ||
+    (needs !== undefined && NEEDS[needs](strategy));
+}

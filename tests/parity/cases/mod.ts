@@ -1,0 +1,31 @@
+/** The table: every case there is. */
+import type { Case } from "../case.ts";
+import { BOUNDS } from "./bounds.ts";
+import { COUNTERS } from "./counters.ts";
+import { CRASHES } from "./crashes.ts";
+import { DRAINS } from "./drains.ts";
+import { ENDS } from "./ends.ts";
+import { HOLDS } from "./holds.ts";
+import { ORDER } from "./order.ts";
+import { REFUSALS } from "./refusals.ts";
+import { RELOADS } from "./reloads.ts";
+import { RESUMES } from "./resumes.ts";
+import { SIGHTS } from "./sights.ts";
+import { STOPS } from "./stops.ts";
+import { VERBS } from "./verbs.ts";
+
+export const CASES: readonly Case[] = [
+  ...SIGHTS,
+  ...ORDER,
+  ...HOLDS,
+  ...REFUSALS,
+  ...BOUNDS,
+  ...ENDS,
+  ...COUNTERS,
+  ...CRASHES,
+  ...DRAINS,
+  ...RESUMES,
+  ...VERBS,
+  ...RELOADS,
+  ...STOPS,
+];
