@@ -2,9 +2,9 @@
 import type { BindableEndpoint, OptionName, SocketOptions } from "../runtime/core/contract.ts";
 import type { Address } from "../runtime/core/endpoint.ts";
 import type { HttpListener, HttpTable } from "../runtime/core/exchange.ts";
-import { PorticoError, toPorticoError } from "../runtime/core/errors.ts";
+import { PorticoError } from "../runtime/core/errors.ts";
 import { Exchanges, GRACE, type Site, siteOf } from "./exchanges.ts";
-import { bindFailure } from "./posix/failure.ts";
+import { acceptFailure, bindFailure } from "./errno.ts";
 import { guard, type Valve } from "./posix/guard.ts";
 import { duplicateOf } from "./posix/inherited.ts";
 import { findDescriptor, setRemaining } from "./posix/listen.ts";
@@ -139,7 +139,7 @@ export abstract class NativeHttp implements Opening, Valve {
     try {
       this.#poller!.add(this.#registration);
     } catch (error) {
-      this.failure(toPorticoError(error, "ACCEPT_FAILED", "host"));
+      this.failure(acceptFailure(error));
     }
   }
 

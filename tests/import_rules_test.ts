@@ -148,9 +148,9 @@ describe("import rules", () => {
       (specifier, file) => {
         const own = file.split("/").slice(0, 2).join("/");
         return !isInside(specifier, "adapters") || isInside(specifier, own) ||
-          isInside(specifier, "adapters/posix") || specifier === "adapters/features.ts" ||
-          specifier === "adapters/exchanges.ts" || specifier === "adapters/http.ts" ||
-          specifier === "adapters/program.ts" ||
+          isInside(specifier, "adapters/posix") ||
+          // What all runtimes share lies beside their folders, but for the choice between these.
+          (dirname(specifier) === "adapters" && specifier !== "adapters/mod.ts") ||
           (own !== "adapters/posix" && isInside(specifier, "adapters/node"));
       },
     );

@@ -1,7 +1,7 @@
 /** Connections of our own making, on `Bun.connect`. */
 import type { NamedEndpoint, StreamTable } from "../../runtime/core/contract.ts";
 import { Address, normalizeHost } from "../../runtime/core/endpoint.ts";
-import { connectFailure } from "../node/refusal.ts";
+import { connectFailure } from "../errno.ts";
 import { BunConnection, EVENTS } from "./connection.ts";
 
 /** What a socket has in `data` until it is open. */

@@ -12,11 +12,12 @@ import type {
 } from "../../runtime/core/contract.ts";
 import type { Inherited } from "../../runtime/core/descriptors.ts";
 import type { InternetEndpoint } from "../../runtime/core/endpoint.ts";
-import { bindFailure } from "../posix/failure.ts";
+import { callOptions } from "../datagram.ts";
+import { bindFailure } from "../errno.ts";
 import { ffiSupport, openLibc } from "../posix/libc.ts";
 import { AF_INET6 } from "../posix/linux.ts";
 import { openDatagram } from "../posix/open.ts";
-import { hasIPv6, resolveHost } from "../posix/resolve.ts";
+import { resolveUdp } from "../posix/resolve.ts";
 import { bindWatched } from "../posix/watched.ts";
 import { DATAGRAM } from "./options.ts";
 import { UdpSocket } from "./udp.ts";
@@ -58,30 +59,14 @@ async function bindUdp(
     }
     return socket;
   }
-  const resolved = await resolveHost(endpoint);
-  const plain = resolved.any && !hasIPv6();
-  const hostname = plain ? "0.0.0.0" : resolved.host;
-  const socket = new UdpSocket(table, hostname.includes(":"));
-  const bun = await socket.open({ hostname, port: endpoint.port });
+  const { host, family } = await resolveUdp(endpoint);
+  const socket = new UdpSocket(table, family === 6);
+  const bun = await socket.open({ hostname: host, port: endpoint.port });
   try {
-    apply(bun, options);
+    callOptions(bun, options);
   } catch (error) {
     await socket.close();
     throw error;
   }
   return socket;
-}
-
-function apply(socket: Bun.udp.Socket<"uint8array">, options: SocketOptions): void {
-  if (options.ttl !== undefined) socket.setTTL(options.ttl);
-  if (options.broadcast !== undefined) socket.setBroadcast(options.broadcast);
-  if (options.multicastTtl !== undefined) socket.setMulticastTTL(options.multicastTtl);
-  if (options.multicastLoopback !== undefined) {
-    socket.setMulticastLoopback(options.multicastLoopback);
-  }
-  for (const membership of options.multicast ?? []) {
-    const [group, zone] = membership.split("%") as [string, string?];
-    if (zone === undefined) socket.addMembership(group);
-    else socket.addMembership(group, zone);
-  }
 }

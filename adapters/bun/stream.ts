@@ -14,7 +14,7 @@ import type { InternetEndpoint } from "../../runtime/core/endpoint.ts";
 import { Address } from "../../runtime/core/endpoint.ts";
 import type { Inherited } from "../../runtime/core/descriptors.ts";
 import { PorticoError } from "../../runtime/core/errors.ts";
-import { bindFailure } from "../posix/failure.ts";
+import { bindFailure } from "../errno.ts";
 import { guard } from "../posix/guard.ts";
 import type { Valve } from "../posix/guard.ts";
 import { duplicateOf, isInherited, readyListener } from "../posix/inherited.ts";

@@ -3,14 +3,14 @@
  * `sendMany` for each turn of the event loop. When little is sent that turn would cost more than it
  * saves, so each datagram leaves at once; which of the two is right is tried now and then.
  */
-import { isIP } from "node:net";
 import type { DatagramSocket, DatagramTable } from "../../runtime/core/contract.ts";
 import { Address, normalizeHost } from "../../runtime/core/endpoint.ts";
-import { PorticoError } from "../../runtime/core/errors.ts";
+import { codeOf, PorticoError } from "../../runtime/core/errors.ts";
 import { Backlog } from "../posix/backlog.ts";
 import { AddressBook } from "../posix/book.ts";
 import { BatchSocket, exchangeOf } from "../posix/datagram.ts";
-import { dropped, receiveFailure, sendFailure } from "../posix/failure.ts";
+import { dropped, fitsUdp, reaches, wrongAddress } from "../datagram.ts";
+import { receiveFailure, sendFailure } from "../errno.ts";
 import { type Libc, openLibc } from "../posix/libc.ts";
 import { partsOf } from "../posix/open.ts";
 import { duplicate } from "../posix/socket.ts";
@@ -18,8 +18,6 @@ import { duplicate } from "../posix/socket.ts";
 /** The descriptor is part of it, and not of its types. */
 type BunSocket = Bun.udp.Socket<"uint8array"> & { readonly fd: number };
 
-const UDP_LIMIT = 65507;
-const UDP6_LIMIT = 65527;
 /** Datagrams that one turn gathers before they leave, so that memory stays bounded. */
 const GATHER = 1024;
 
@@ -96,22 +94,20 @@ export class UdpSocket implements DatagramSocket {
 
   #receiveFailed(error: unknown): void {
     if (this.#closed !== undefined) return;
-    const code = (error as { code?: string } | undefined)?.code ?? "RECEIVE_FAILED";
     // The kernel repeats here what a send has reported already.
-    if (code === "EMSGSIZE") return;
-    this.#table.failure(this, receiveFailure(code, error));
+    if (codeOf(error) === "EMSGSIZE") return;
+    this.#table.failure(this, receiveFailure(error ?? "RECEIVE_FAILED"));
   }
 
   send(bytes: Uint8Array, to: Address): boolean {
     if (this.#closed !== undefined) return true;
     if (this.#sender !== undefined) return this.#sender.send(bytes, to);
     const { host, port } = to;
-    if (!(to instanceof Sender) && !this.#reaches(host)) {
-      const text = `${to} is no address that this UDP socket can send to`;
-      this.#fail(new PorticoError("SEND_FAILED", text, { side: "plugin" }));
+    if (!(to instanceof Sender) && !reaches(host, this.#six)) {
+      this.#fail(wrongAddress(to, "this UDP"));
       return false;
     }
-    if (bytes.length > UDP_LIMIT && (bytes.length > UDP6_LIMIT || !host.includes(":"))) {
+    if (!fitsUdp(bytes.length, host)) {
       this.#fail(sendFailure("EMSGSIZE", to));
       return false;
     }
@@ -130,11 +126,6 @@ export class UdpSocket implements DatagramSocket {
     if (this.#targets.length === GATHER) this.#flush();
     else this.#schedule();
     return true;
-  }
-
-  #reaches(host: string): boolean {
-    const kind = isIP(host);
-    return kind === 4 || (kind === 6 && this.#six);
   }
 
   #schedule(): void {
@@ -195,8 +186,7 @@ export class UdpSocket implements DatagramSocket {
     try {
       return this.#socket!.send(bytes, to.port, to.host);
     } catch (error) {
-      const { code, message } = error as NodeJS.ErrnoException;
-      this.#fail(sendFailure(code ?? message, to, error));
+      this.#fail(sendFailure(error, to));
       return true;
     }
   };

@@ -1,7 +1,7 @@
 /** Connections of our own making, on `Deno.connect`. */
 import type { NamedEndpoint, StreamTable } from "../../runtime/core/contract.ts";
 import { Address } from "../../runtime/core/endpoint.ts";
-import { connectFailure } from "../node/refusal.ts";
+import { connectFailure } from "../errno.ts";
 import { DenoConnection, setNoDelay, toAddress } from "./connection.ts";
 
 /** As {@link Adapter.connect}. */

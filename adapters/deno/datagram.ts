@@ -22,14 +22,14 @@ import { PorticoError } from "../../runtime/core/errors.ts";
 import { bindDgram } from "../node/dgram.ts";
 import { BatchSocket, exchangeOf } from "../posix/datagram.ts";
 import { descriptorOf, descriptorsOf } from "../posix/descriptor.ts";
-import { bindFailure } from "../posix/failure.ts";
+import { bindFailure } from "../errno.ts";
 import { LARGEST } from "../posix/inbox.ts";
 import { ffiSupport, type Libc, openLibc } from "../posix/libc.ts";
 import { AF_UNIX } from "../posix/linux.ts";
 import { partsOf } from "../posix/open.ts";
 import { applyByDescriptor } from "../posix/options.ts";
 import { claim, own, type SocketFile } from "../posix/path.ts";
-import { hasIPv6, resolveHost } from "../posix/resolve.ts";
+import { resolveUdp } from "../posix/resolve.ts";
 import { duplicate } from "../posix/socket.ts";
 import { bindWatched } from "../posix/watched.ts";
 import { NativeSocket } from "./native.ts";
@@ -71,9 +71,8 @@ async function bindAlone(
 }
 
 async function listenUdp(endpoint: InternetEndpoint): Promise<Deno.DatagramConn> {
-  const { host, any } = await resolveHost(endpoint);
-  const hostname = any && !hasIPv6() ? "0.0.0.0" : host;
-  return Deno.listenDatagram({ transport: "udp", hostname, port: endpoint.port });
+  const { host } = await resolveUdp(endpoint);
+  return Deno.listenDatagram({ transport: "udp", hostname: host, port: endpoint.port });
 }
 
 async function bindNative(

@@ -6,7 +6,8 @@
 import type { BindableEndpoint, SocketOptions } from "../../runtime/core/contract.ts";
 import type { HttpListener, HttpTable } from "../../runtime/core/exchange.ts";
 import { Address } from "../../runtime/core/endpoint.ts";
-import { PorticoError, toPorticoError } from "../../runtime/core/errors.ts";
+import { PorticoError } from "../../runtime/core/errors.ts";
+import { acceptFailure, isExhausted } from "../errno.ts";
 import type { Site } from "../exchanges.ts";
 import { NativeHttp, serveOn } from "../http.ts";
 import { guard } from "../posix/guard.ts";
@@ -16,9 +17,6 @@ import { STREAM } from "./options.ts";
 
 /** What `Deno.serve` sets by itself; noDelay it always does. */
 const OWN = STREAM.filter((name) => name !== "noDelay");
-
-/** EMFILE, as Deno has it in messages alone. */
-const EXHAUSTED = /\(os error 2[34]\)/;
 
 /** As {@link Adapter.serve}. */
 export function serve(
@@ -103,8 +101,7 @@ class DenoHttp extends NativeHttp {
   #fail(error: unknown): void {
     if (this.closed) return;
     this.#deaf = true;
-    const text = String(error);
-    if (!EXHAUSTED.test(text)) this.failure(toPorticoError(error, "ACCEPT_FAILED", "host"));
+    if (!isExhausted(error)) this.failure(acceptFailure(error));
     guard.exhausted(this);
   }
 
@@ -142,7 +139,7 @@ class DenoHttp extends NativeHttp {
       this.#spare = -1;
       this.#deaf = false;
     } catch (error) {
-      this.failure(toPorticoError(error, "ACCEPT_FAILED", "host"));
+      this.failure(acceptFailure(error));
       for (const server of this.#servers.splice(count)) void server.shutdown();
       setTimeout(() => this.closed || guard.exhausted(this), RETRY);
       return;

@@ -2,18 +2,17 @@
  * UDP through `Deno.listenDatagram` alone, where the ffi permission is not given: one datagram at a
  * time, in order, each with a promise of the runtime's.
  */
-import { isIP } from "node:net";
 import type { DatagramSocket, DatagramTable } from "../../runtime/core/contract.ts";
 import type { Address } from "../../runtime/core/endpoint.ts";
-import { PorticoError } from "../../runtime/core/errors.ts";
-import { dropped, sendFailure } from "../posix/failure.ts";
+import type { PorticoError } from "../../runtime/core/errors.ts";
+import { dropped, refusalOf } from "../datagram.ts";
+import { sendFailure } from "../errno.ts";
 import { noDescriptor } from "../posix/libc.ts";
 import { UNNAMED } from "../posix/peer.ts";
 import { names, pump } from "./receive.ts";
 
 /** Datagrams that may wait to be sent. */
 const QUEUE_LIMIT = 1024;
-const UDP_LIMIT = 65507;
 
 /** See {@link DatagramSocket}. */
 export class NativeSocket implements DatagramSocket {
@@ -42,12 +41,8 @@ export class NativeSocket implements DatagramSocket {
 
   send(bytes: Uint8Array, to: Address): boolean {
     if (this.#closed !== undefined) return true;
-    const kind = isIP(to.host);
-    if (kind === 0 || (kind === 6 && !this.address.host.includes(":"))) {
-      const text = `${to} is no address that this UDP socket can send to`;
-      return this.#refuse(new PorticoError("SEND_FAILED", text, { side: "plugin" }));
-    }
-    if (bytes.length > UDP_LIMIT) return this.#refuse(sendFailure("EMSGSIZE", to));
+    const refusal = refusalOf(bytes, to, this.address.host.includes(":"));
+    if (refusal !== undefined) return this.#refuse(refusal);
     if (this.#queue.length >= QUEUE_LIMIT) {
       this.#refuse(dropped(1, to, false));
       return true;
@@ -66,8 +61,7 @@ export class NativeSocket implements DatagramSocket {
           const { host: hostname, port } = to;
           await this.#connection.send(bytes, { transport: "udp", hostname, port });
         } catch (error) {
-          const code = (error as { code?: string }).code ?? "SEND_FAILED";
-          this.#fail(sendFailure(code, to, error));
+          this.#fail(sendFailure(error, to));
         }
       }
     }

@@ -2,7 +2,8 @@
 import { Address, normalizeHost } from "../../runtime/core/endpoint.ts";
 import type { PorticoError } from "../../runtime/core/errors.ts";
 import { AddressBook } from "../posix/book.ts";
-import { receiveFailure, truncated } from "../posix/failure.ts";
+import { truncated } from "../datagram.ts";
+import { receiveFailure } from "../errno.ts";
 import { encode, type Interner, type Peer, UNNAMED } from "../posix/peer.ts";
 
 /** What the loop tells. */
@@ -51,7 +52,7 @@ export async function pump(connection: Deno.DatagramConn, receiver: Receiver): P
         spare.get(buffer.length)?.push(buffer);
         return;
       }
-      receiver.fail(receiveFailure((error as { code?: string }).code ?? String(error), error));
+      receiver.fail(receiveFailure(error));
     }
   }
 }

@@ -12,8 +12,8 @@ import type {
 import type { Inherited } from "../../runtime/core/descriptors.ts";
 import type { InternetEndpoint } from "../../runtime/core/endpoint.ts";
 import { Address } from "../../runtime/core/endpoint.ts";
-import { PorticoError, toPorticoError } from "../../runtime/core/errors.ts";
-import { bindFailure } from "../posix/failure.ts";
+import { PorticoError } from "../../runtime/core/errors.ts";
+import { acceptFailure, bindFailure, concernsOnePeer } from "../errno.ts";
 import { duplicateOf, isInherited, readyListener } from "../posix/inherited.ts";
 import { findDescriptor, setRemaining, stageFile } from "../posix/listen.ts";
 import type { SocketFile } from "../posix/path.ts";
@@ -137,9 +137,8 @@ class AcceptLoop implements Listener {
         new DenoConnection(conn, this.#table, this.address).start();
       } catch (thrown) {
         if (this.#closed) return;
-        const error = toPorticoError(thrown, "ACCEPT_FAILED");
-        if (error.side === "peer") continue;
-        this.#table.failure(error);
+        if (concernsOnePeer(thrown)) continue;
+        this.#table.failure(acceptFailure(thrown, `: accepting on ${this.address} pauses`));
         await new Promise<void>((resolve) => {
           this.#wake = resolve;
           this.#timer = setTimeout(resolve, pause);

@@ -3,7 +3,7 @@ import { connect as open, type Socket } from "node:net";
 import type { NamedEndpoint, StreamTable } from "../../runtime/core/contract.ts";
 import { Address, normalizeHost } from "../../runtime/core/endpoint.ts";
 import { attach } from "./connection.ts";
-import { connectFailure } from "./refusal.ts";
+import { connectFailure } from "../errno.ts";
 
 /** As {@link Adapter.connect}. */
 export async function connect(

@@ -14,23 +14,17 @@ import type {
   SocketOptions,
 } from "../../runtime/core/contract.ts";
 import { Address, type InternetEndpoint, normalizeHost } from "../../runtime/core/endpoint.ts";
-import { PorticoError } from "../../runtime/core/errors.ts";
+import type { PorticoError } from "../../runtime/core/errors.ts";
 import { AddressBook } from "../posix/book.ts";
-import {
-  bindFailure,
-  dialFailure,
-  dropped,
-  receiveFailure,
-  sendFailure,
-} from "../posix/failure.ts";
+import { callOptions, dropped, fitsUdp, refusalOf, wrongAddress } from "../datagram.ts";
+import { bindFailure, connectFailure, receiveFailure, sendFailure } from "../errno.ts";
 import { noDescriptor } from "../posix/libc.ts";
-import { hasIPv6, resolveHost } from "../posix/resolve.ts";
+import { resolveHost, resolveUdp } from "../posix/resolve.ts";
 
 /** Bytes that may wait to be sent; libuv itself knows no bound. */
 const QUEUE_LIMIT: number = 4 * 1024 * 1024;
 /** The same, of datagrams that can wait with who offers them. */
 const OFFER_LIMIT: number = 64 * 1024;
-const UDP_LIMIT = 65507;
 
 /**
  * Binds a UDP endpoint.
@@ -44,9 +38,8 @@ export async function bindDgram(
   options: SocketOptions,
   serial = false,
 ): Promise<DatagramSocket> {
-  const resolved = await resolveHost(endpoint);
-  const plain = resolved.any && !hasIPv6();
-  const six = resolved.family === 6 && !plain;
+  const { host, family } = await resolveUdp(endpoint);
+  const six = family === 6;
   const socket = createSocket({
     type: six ? "udp6" : "udp4",
     ...(options.reusePort !== undefined && { reusePort: options.reusePort }),
@@ -60,12 +53,12 @@ export async function bindDgram(
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     socket.once("error", reject);
     socket.bind(
-      { port: endpoint.port, address: plain ? "0.0.0.0" : resolved.host, exclusive: true },
+      { port: endpoint.port, address: host, exclusive: true },
       resolve,
     );
     await promise;
     socket.off("error", reject);
-    apply(socket, options);
+    callOptions(socket, options);
     const bound = socket.address();
     const address = new Address("udp", normalizeHost(bound.address), bound.port, "");
     return new DgramSocket(socket, address, six, serial, table);
@@ -80,7 +73,7 @@ export async function dialDgram(
   endpoint: InternetEndpoint,
   table: DatagramTable,
 ): Promise<DialedSocket> {
-  const { host, family } = await resolveHost(endpoint, dialFailure);
+  const { host, family } = await resolveHost(endpoint, connectFailure);
   const target = new Address("udp", host, endpoint.port, "");
   const six = family === 6;
   const socket = createSocket({
@@ -103,20 +96,7 @@ export async function dialDgram(
     });
   } catch (error) {
     socket.close();
-    throw dialFailure(endpoint, error);
-  }
-}
-
-function apply(socket: Socket, options: SocketOptions): void {
-  if (options.ttl !== undefined) socket.setTTL(options.ttl);
-  if (options.broadcast !== undefined) socket.setBroadcast(options.broadcast);
-  if (options.multicastTtl !== undefined) socket.setMulticastTTL(options.multicastTtl);
-  if (options.multicastLoopback !== undefined) {
-    socket.setMulticastLoopback(options.multicastLoopback);
-  }
-  for (const membership of options.multicast ?? []) {
-    const [group, zone] = membership.split("%") as [string, string?];
-    socket.addMembership(group, zone);
+    throw connectFailure(endpoint, error);
   }
 }
 
@@ -162,21 +142,15 @@ class DgramSocket implements DatagramSocket {
         table.datagram(this, bytes, sender);
       }
     });
-    socket.on("error", (error: NodeJS.ErrnoException) => {
-      table.failure(this, receiveFailure(error.code ?? error.message, error));
-    });
+    socket.on("error", (error) => table.failure(this, receiveFailure(error)));
   }
 
   send(bytes: Uint8Array, to: Address): boolean {
     if (this.#closed !== undefined) return true;
-    const kind = isIP(to.host);
     const peer = this.#peer;
     const other = peer !== undefined && (to.host !== peer.host || to.port !== peer.port);
-    if (kind === 0 || (kind === 6 && !this.#six) || other) {
-      const text = `${to} is no address that this UDP socket can send to`;
-      return this.#refuse(new PorticoError("SEND_FAILED", text, { side: "plugin" }));
-    }
-    if (bytes.length > UDP_LIMIT) return this.#refuse(sendFailure("EMSGSIZE", to));
+    const refusal = other ? wrongAddress(to, "this UDP") : refusalOf(bytes, to, this.#six);
+    if (refusal !== undefined) return this.#refuse(refusal);
     if (this.#waiting + bytes.length > QUEUE_LIMIT) {
       this.#refuse(dropped(1, to, false));
       return true;
@@ -190,7 +164,7 @@ class DgramSocket implements DatagramSocket {
 
   /** See {@link DialedSocket.offer}: libuv tells later what the kernel said. */
   offerTo(bytes: Uint8Array, to: Address): boolean {
-    if (bytes.length > UDP_LIMIT) throw sendFailure("EMSGSIZE", to);
+    if (!fitsUdp(bytes.length, to.host)) throw sendFailure("EMSGSIZE", to);
     if (this.#waiting > 0 && this.#waiting + bytes.length > OFFER_LIMIT) return false;
     return this.send(bytes, to);
   }
@@ -204,9 +178,7 @@ class DgramSocket implements DatagramSocket {
       if (this.#closed !== undefined) return;
       const next = this.#queue.shift();
       if (next !== undefined) this.#transmit(next.bytes, next.to);
-      if (error === null) return;
-      const { code } = error as NodeJS.ErrnoException;
-      this.#table.failure(this, sendFailure(code ?? error.message, to, error));
+      if (error !== null) this.#table.failure(this, sendFailure(error, to));
     };
     if (this.#peer === undefined) this.#socket.send(bytes, to.port, host, sent);
     else this.#socket.send(bytes, sent);

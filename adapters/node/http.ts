@@ -9,7 +9,8 @@ import { type AddressInfo, type ListenOptions, Server as NetServer, type Socket 
 import type { BindableEndpoint, SocketOptions } from "../../runtime/core/contract.ts";
 import type { Exchange, HttpListener, HttpTable } from "../../runtime/core/exchange.ts";
 import type { Address } from "../../runtime/core/endpoint.ts";
-import { PorticoError, toPorticoError } from "../../runtime/core/errors.ts";
+import { PorticoError } from "../../runtime/core/errors.ts";
+import { acceptFailure } from "../errno.ts";
 import { Exchanges, GRACE, NAMELESS, type Site } from "../exchanges.ts";
 import { type Opening, serveOn } from "../http.ts";
 import { guard, type Valve } from "../posix/guard.ts";
@@ -98,7 +99,7 @@ class NodeHttp implements Opening, Valve {
     await this.#listen({ ...where, ...(backlog !== undefined && { backlog }) });
     this.#started = true;
     this.#server.on("error", (error) => {
-      this.failure(toPorticoError(error, "ACCEPT_FAILED", "host"));
+      this.failure(acceptFailure(error));
     });
     guard.add(this);
     const bound = fd < 0 && path === undefined ? this.#server.address() as AddressInfo : undefined;
@@ -134,9 +135,7 @@ class NodeHttp implements Opening, Valve {
   open(): void {
     const fd = this.#kept;
     this.#kept = -1;
-    this.#listen({ fd } as ListenOptions).catch((error) =>
-      this.failure(toPorticoError(error, "ACCEPT_FAILED", "host"))
-    );
+    this.#listen({ fd } as ListenOptions).catch((error) => this.failure(acceptFailure(error)));
   }
 
   failure(error: PorticoError): void {

@@ -1,5 +1,6 @@
 /** The options that `node:net` and `node:dgram` can set by themselves; the rest is set by descriptor. */
 import type { OptionName } from "../../runtime/core/contract.ts";
+import { CALLED_OPTIONS } from "../datagram.ts";
 
 export const STREAM: readonly OptionName[] = [
   "noDelay",
@@ -15,9 +16,5 @@ export const DATAGRAM: readonly OptionName[] = [
   "sendBuffer",
   "reusePort",
   "ipv6Only",
-  "ttl",
-  "broadcast",
-  "multicast",
-  "multicastTtl",
-  "multicastLoopback",
+  ...CALLED_OPTIONS,
 ];

@@ -14,8 +14,8 @@ import type {
 } from "../../runtime/core/contract.ts";
 import type { InternetEndpoint } from "../../runtime/core/endpoint.ts";
 import { Address } from "../../runtime/core/endpoint.ts";
-import { PorticoError, toPorticoError } from "../../runtime/core/errors.ts";
-import { bindFailure } from "../posix/failure.ts";
+import { PorticoError } from "../../runtime/core/errors.ts";
+import { acceptFailure, bindFailure } from "../errno.ts";
 import { guard } from "../posix/guard.ts";
 import type { Valve } from "../posix/guard.ts";
 import { duplicateOf, isInherited, readyListener } from "../posix/inherited.ts";
@@ -108,9 +108,7 @@ class NodeListener implements Listener, Valve {
     const fd = this.#kept;
     this.#kept = -1;
     this.#server = this.#makeServer();
-    this.#listen({ fd } as ListenOptions).catch((error) =>
-      this.failure(toPorticoError(error, "ACCEPT_FAILED"))
-    );
+    this.#listen({ fd } as ListenOptions).catch((error) => this.failure(acceptFailure(error)));
   }
 
   failure(error: PorticoError): void {
@@ -159,7 +157,7 @@ class NodeListener implements Listener, Valve {
       });
     });
     // From here on an error is an accept that failed.
-    server.on("error", (error) => this.failure(toPorticoError(error, "ACCEPT_FAILED", "host")));
+    server.on("error", (error) => this.failure(acceptFailure(error)));
   }
 }
 

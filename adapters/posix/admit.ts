@@ -6,10 +6,10 @@
 import type { BindableEndpoint, Listener, SocketOptions } from "../../runtime/core/contract.ts";
 import type { AdmitTable, Origin } from "../../runtime/core/descriptors.ts";
 import type { Address } from "../../runtime/core/endpoint.ts";
-import { type Code, CODES, PorticoError } from "../../runtime/core/errors.ts";
-import { bindFailure } from "./failure.ts";
+import { PorticoError } from "../../runtime/core/errors.ts";
+import { acceptFailure, bindFailure, concernsOnePeer } from "../errno.ts";
 import type { Libc, Watch } from "./libc.ts";
-import { EAGAIN, errnoName } from "./linux.ts";
+import { EAGAIN } from "./linux.ts";
 import { type Listening, openListening } from "./listening.ts";
 import { NAME_BYTES, readStreamName } from "./peer.ts";
 import { duplicate, nameOf } from "./socket.ts";
@@ -21,20 +21,6 @@ const PAUSE_FIRST = 10;
 const PAUSE_LAST = 1000;
 /** Milliseconds between two reports of a failure that goes on. */
 const SILENCE = 1000;
-/** Errors of one newcomer, who is gone: accept(2) hands on what happened to its connection. */
-const GONE: ReadonlySet<string> = new Set([
-  "EINTR",
-  "ECONNABORTED",
-  "EPERM",
-  "EPROTO",
-  "ENETDOWN",
-  "ENETUNREACH",
-  "ENOPROTOOPT",
-  "EHOSTDOWN",
-  "EHOSTUNREACH",
-  "ENONET",
-]);
-
 const name = new Uint8Array(new ArrayBuffer(NAME_BYTES));
 const size = new Uint32Array(new ArrayBuffer(4));
 
@@ -104,8 +90,7 @@ class Gate implements Listener {
         if (i === 0 || !this.#watch!.threaded) return this.#watch!.rearm();
         break;
       }
-      const errno = errnoName(-fd);
-      if (!GONE.has(errno)) return this.#rest(errno);
+      if (!concernsOnePeer(-fd)) return this.#rest(-fd);
     }
     this.#readable();
   };
@@ -123,7 +108,7 @@ class Gate implements Listener {
   }
 
   /** Lets newcomers wait in the kernel's queue for a while. */
-  #rest(errno: string): void {
+  #rest(errno: number): void {
     const pause = this.#pause;
     this.#pause = Math.min(2 * pause, PAUSE_LAST);
     this.#watch!.hold();
@@ -134,9 +119,7 @@ class Gate implements Listener {
     const now = performance.now();
     if (now < this.#silentUntil) return;
     this.#silentUntil = now + SILENCE;
-    const code = Object.hasOwn(CODES, errno) ? errno as Code : "ACCEPT_FAILED";
-    const text = `${CODES[code][1]} (${errno}): accepting on ${this.address} pauses`;
-    this.#table.failure(new PorticoError(code, text, { side: "host" }));
+    this.#table.failure(acceptFailure(errno, `: accepting on ${this.address} pauses`));
   }
 
   duplicate(): Promise<number> {

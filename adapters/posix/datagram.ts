@@ -7,19 +7,17 @@ import type { DatagramSocket, DatagramTable } from "../../runtime/core/contract.
 import type { Address } from "../../runtime/core/endpoint.ts";
 import { PorticoError } from "../../runtime/core/errors.ts";
 import { Backlog } from "./backlog.ts";
-import { dropped, receiveFailure, sendFailure, truncated } from "./failure.ts";
+import { dropped, fitsUdp, truncated, UDP_MAX, wrongAddress } from "../datagram.ts";
+import { receiveFailure, sendFailure } from "../errno.ts";
 import { BATCH, FLAGS, HEADER_WORDS, Inbox, LARGEST, LENGTH } from "./inbox.ts";
 import type { Libc } from "./libc.ts";
-import { AF_INET6, AF_UNIX, EAGAIN, EINTR, errnoName, MSG_DONTWAIT, MSG_TRUNC } from "./linux.ts";
+import { AF_INET6, AF_UNIX, EAGAIN, EINTR, MSG_DONTWAIT, MSG_TRUNC } from "./linux.ts";
 import { Outbox, type Sender } from "./outbox.ts";
 import { encode, Interner, NAME_WORDS, Peer, UNNAMED } from "./peer.ts";
 import { duplicate } from "./socket.ts";
 
 /** Datagrams delivered in one turn of the event loop; timers and other sockets have theirs after it. */
 const TURN = 256;
-/** The most that UDP carries; over IPv6 the header of IP is not part of the 65,535. */
-const UDP_LIMIT = 65507;
-const UDP6_LIMIT = 65527;
 /** Looks for more that may find nothing before some are left out, and the datagrams left out at most. */
 const PATIENCE = 4;
 const SKIP = 16;
@@ -129,13 +127,13 @@ export class BatchSocket implements DatagramSocket, Sender {
     if (this.#backlog.holds(to)) return false;
     const sent = this.#exchange.outbox.sendNow(this, bytes, to);
     if (sent === -EAGAIN || sent === -EINTR) return false;
-    if (sent < 0) throw sendFailure(errnoName(-sent), to);
+    if (sent < 0) throw sendFailure(-sent, to);
     return true;
   }
 
   /** IPv6 carries a little more than IPv4, also from a socket that speaks both. */
   #fits(size: number, peer: Peer): boolean {
-    return this.#family === AF_INET6 && size <= UDP6_LIMIT && peer.host.includes(":");
+    return this.#family === AF_INET6 && fitsUdp(size, peer.host);
   }
 
   #resolve(to: Address): Peer | undefined {
@@ -152,8 +150,7 @@ export class BatchSocket implements DatagramSocket, Sender {
     if (unix && to.host === "" && to.path === "") this.#fail(new PorticoError("PEER_UNNAMED"));
     else {
       const kind = unix ? "a Unix datagram" : this.#family === AF_INET6 ? "a UDP" : "an IPv4";
-      const text = `${to} is no address that ${kind} socket can send to`;
-      this.#fail(new PorticoError("SEND_FAILED", text, { side: "plugin" }));
+      this.#fail(wrongAddress(to, kind));
     }
     return false;
   }
@@ -188,7 +185,7 @@ export class BatchSocket implements DatagramSocket, Sender {
         outbox.flush();
       } else if (count < 0 && count !== -EAGAIN && count !== -EINTR) {
         // An ICMP answer, most often. It is taken from the socket by being told.
-        this.#table.failure(this, receiveFailure(errnoName(-count)));
+        this.#table.failure(this, receiveFailure(-count));
         more = true;
       }
       if (!more) break;
@@ -229,7 +226,7 @@ export class BatchSocket implements DatagramSocket, Sender {
   }
 
   failed(errno: number, to: Peer): void {
-    this.#fail(sendFailure(errnoName(errno), to));
+    this.#fail(sendFailure(errno, to));
   }
 
   #fail(error: PorticoError): void {
@@ -292,5 +289,5 @@ export class BatchSocket implements DatagramSocket, Sender {
 /** The limit of {@link Parts} for a socket of this family, whose send buffer has this size. */
 export function limitOf(family: number, sendBuffer: number): number {
   // unix(7) keeps 32 bytes of the send buffer for itself.
-  return family === AF_UNIX ? sendBuffer - 32 : UDP_LIMIT;
+  return family === AF_UNIX ? sendBuffer - 32 : UDP_MAX;
 }

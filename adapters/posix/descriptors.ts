@@ -5,7 +5,7 @@ import type { Address } from "../../runtime/core/endpoint.ts";
 import { PorticoError } from "../../runtime/core/errors.ts";
 import { admit } from "./admit.ts";
 import { BatchSocket, exchangeOf } from "./datagram.ts";
-import { callFailure } from "./failure.ts";
+import { callFailure } from "../errno.ts";
 import { credentials, inspect } from "./inspect.ts";
 import type { Libc } from "./libc.ts";
 import { F_GETFL, F_SETFL, SOCK_NONBLOCK } from "./linux.ts";

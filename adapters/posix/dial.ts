@@ -1,7 +1,7 @@
 /** Datagram sockets with one peer in mind: connect(2) for UDP, a name to be answered at for Unix. */
 import type { DatagramTable, DialedSocket, NamedEndpoint } from "../../runtime/core/contract.ts";
 import { Address, type InternetEndpoint, type UnixEndpoint } from "../../runtime/core/endpoint.ts";
-import { dialFailure } from "./failure.ts";
+import { connectFailure } from "../errno.ts";
 import { type Libc, openLibc } from "./libc.ts";
 import { AF_INET, AF_INET6, AF_UNIX, NEWBORN, SOCK_DGRAM } from "./linux.ts";
 import { partsOf } from "./open.ts";
@@ -27,7 +27,7 @@ async function dialUdp(
   endpoint: InternetEndpoint,
   table: DatagramTable,
 ): Promise<DialedSocket> {
-  const { host, family } = await resolveHost(endpoint, dialFailure);
+  const { host, family } = await resolveHost(endpoint, connectFailure);
   const target = new Address("udp", host, endpoint.port, "");
   const domain = family === 6 ? AF_INET6 : AF_INET;
   return open(libc, endpoint, domain, table, target, (fd, peer) => {
@@ -61,12 +61,13 @@ function open(
   join: (fd: number, peer: Peer) => number,
 ): DialedSocket {
   const peer = encode(target, family);
-  if (peer === undefined) throw dialFailure(endpoint, ENAMETOOLONG);
+  // The only address without a kernel's form here is a path that is too long.
+  if (peer === undefined) throw connectFailure(endpoint, "ENAMETOOLONG");
   const fd = libc.socket(family, SOCK_DGRAM | NEWBORN, 0);
-  if (fd < 0) throw dialFailure(endpoint, -fd);
+  if (fd < 0) throw connectFailure(endpoint, -fd);
   try {
     const code = join(fd, peer);
-    if (code < 0) throw dialFailure(endpoint, -code);
+    if (code < 0) throw connectFailure(endpoint, -code);
     const address = nameOf(libc, fd, "datagram");
     const opened = { ...partsOf(libc, fd), address, file: undefined };
     const socket = watch(libc, opened, table);
@@ -81,6 +82,3 @@ function open(
     throw error;
   }
 }
-
-/** The only address that has no kernel's form here: a path that is too long. */
-const ENAMETOOLONG = 36;

@@ -2,7 +2,7 @@
 import type { BindableEndpoint, SocketOptions } from "../../runtime/core/contract.ts";
 import type { Inherited } from "../../runtime/core/descriptors.ts";
 import { Address, type InternetEndpoint, type UnixEndpoint } from "../../runtime/core/endpoint.ts";
-import { bindFailure } from "./failure.ts";
+import { bindFailure } from "../errno.ts";
 import type { Libc } from "./libc.ts";
 import { stageFile } from "./listen.ts";
 import { AF_UNIX } from "./linux.ts";

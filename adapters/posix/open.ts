@@ -3,7 +3,7 @@ import type { BindableEndpoint, SocketOptions } from "../../runtime/core/contrac
 import type { Inherited } from "../../runtime/core/descriptors.ts";
 import { Address, type InternetEndpoint, type UnixEndpoint } from "../../runtime/core/endpoint.ts";
 import { limitOf } from "./datagram.ts";
-import { bindFailure } from "./failure.ts";
+import { bindFailure } from "../errno.ts";
 import type { Libc } from "./libc.ts";
 import { AF_UNIX, SO_SNDBUF, SOL_SOCKET } from "./linux.ts";
 import { familyOf } from "./options.ts";

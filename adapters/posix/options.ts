@@ -4,7 +4,7 @@
  */
 import type { Lack, OptionName, SocketOptions, Support } from "../../runtime/core/contract.ts";
 import type { Transport } from "../../runtime/core/endpoint.ts";
-import { PorticoError } from "../../runtime/core/errors.ts";
+import { optionFailure } from "../errno.ts";
 import { ffiSupport, type Libc, openLibc } from "./libc.ts";
 import * as linux from "./linux.ts";
 import { join } from "./multicast.ts";
@@ -183,24 +183,6 @@ export function setOption(
   } else if (option.v4 !== undefined) {
     check(set(option.v4, to));
   }
-}
-
-/** `name`, `value` and why the kernel does not take it. */
-export function optionFailure(name: OptionName, wanted: unknown, errno: number): PorticoError {
-  const text = linux.errnoName(errno);
-  const code = text === "EACCES" || text === "EPERM"
-    ? text
-    : text === "ENODEV" || text === "EADDRNOTAVAIL"
-    ? "EADDRNOTAVAIL"
-    : "NOT_SUPPORTED";
-  const why = text === "EPERM"
-    ? "it needs a capability"
-    : name === "device"
-    ? "there is no such device"
-    : "the kernel refuses it";
-  return new PorticoError(code, `${name} ${JSON.stringify(wanted)}: ${why} (${text})`, {
-    side: "config",
-  });
 }
 
 /** What the kernel has for an option, as the manifest would say it; undefined where it has nothing. */

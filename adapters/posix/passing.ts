@@ -3,7 +3,7 @@
  * together with the next one, so what comes with it is always that byte's.
  */
 import { PorticoError } from "../../runtime/core/errors.ts";
-import { callFailure } from "./failure.ts";
+import { callFailure, isEnded, isFull } from "../errno.ts";
 import {
   CONTROL,
   CONTROL_SIZE,
@@ -17,7 +17,6 @@ import type { Libc } from "./libc.ts";
 import {
   EAGAIN,
   EINTR,
-  errnoName,
   F_GETFL,
   F_SETFL,
   MSG_CMSG_CLOEXEC,
@@ -36,11 +35,6 @@ export const SPACE_BYTES = 24;
 const LEVEL = 2;
 const TYPE = 3;
 const DATA = 4;
-
-/** The other end is gone. */
-const GONE: ReadonlySet<string> = new Set(["EPIPE", "ECONNRESET", "ENOTCONN"]);
-/** The queue is full; the second one: too many descriptors of this user are under way. */
-const FULL: ReadonlySet<string> = new Set(["EAGAIN", "ETOOMANYREFS", "ENOBUFS"]);
 
 /** One message with room for one descriptor, and one for bytes alone. */
 export class Passage {
@@ -72,9 +66,8 @@ export class Passage {
       const count = this.#libc.sendMany(fd, pointers[0]!, 1, MSG_DONTWAIT | MSG_NOSIGNAL);
       if (count === 1) return headers[LENGTH]!;
       if (count === -EINTR) continue;
-      const name = errnoName(-count);
-      if (FULL.has(name)) return 0;
-      if (GONE.has(name)) throw ended("nobody is left to read");
+      if (isFull(-count)) return 0;
+      if (isEnded(-count)) throw ended("nobody is left to read");
       throw callFailure(`nothing can be sent along ${fd}`, -count);
     }
   }
@@ -87,9 +80,8 @@ export class Passage {
       const sent = this.#libc.sendMany(along, this.#at, 1, MSG_DONTWAIT | MSG_NOSIGNAL);
       if (sent === 1) return true;
       if (sent === -EINTR) continue;
-      const name = errnoName(-sent);
-      if (FULL.has(name)) return false;
-      if (GONE.has(name)) throw ended("nobody is left to take a descriptor");
+      if (isFull(-sent)) return false;
+      if (isEnded(-sent)) throw ended("nobody is left to take a descriptor");
       throw callFailure(`descriptor ${fd} cannot be passed along ${along}`, -sent);
     }
   }
@@ -105,7 +97,7 @@ export class Passage {
       if (count === -EAGAIN && wait) this.#libc.wait(from);
       else if (count === -EAGAIN) return -1;
       else if (count < 0 && count !== -EINTR) {
-        if (GONE.has(errnoName(-count))) throw ended("nobody is left to pass a descriptor");
+        if (isEnded(-count)) throw ended("nobody is left to pass a descriptor");
         throw callFailure(`no descriptor can be taken from ${from}`, -count);
       } else if (count > 0) {
         if (headers[LENGTH] === 0) throw ended("nobody is left to pass a descriptor");

@@ -16,7 +16,7 @@ import type { Inherited } from "../../runtime/core/descriptors.ts";
 import type { UnixEndpoint } from "../../runtime/core/endpoint.ts";
 import { UNIX_PATH_MAX } from "../../runtime/core/endpoint.ts";
 import { PorticoError } from "../../runtime/core/errors.ts";
-import { bindFailure } from "./failure.ts";
+import { bindFailure } from "../errno.ts";
 
 /** A socket file that this process has made. */
 export interface SocketFile {

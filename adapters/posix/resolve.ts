@@ -4,7 +4,7 @@ import { isIP } from "node:net";
 import { networkInterfaces } from "node:os";
 import type { InternetEndpoint } from "../../runtime/core/endpoint.ts";
 import type { PorticoError } from "../../runtime/core/errors.ts";
-import { bindFailure } from "./failure.ts";
+import { bindFailure } from "../errno.ts";
 
 /** An IP address, and whether it stands for every address of the machine. */
 export interface Host {
@@ -34,8 +34,14 @@ export async function resolveHost(
   }
 }
 
+/** As {@link resolveHost}, for runtimes whose UDP sockets do not take IPv4 for `*` by themselves. */
+export async function resolveUdp(endpoint: InternetEndpoint): Promise<Host> {
+  const found = await resolveHost(endpoint);
+  return found.any && !hasIPv6() ? { host: "0.0.0.0", family: 4, any: true } : found;
+}
+
 /** Whether this machine has any IPv6 address, the loopback one included. */
-export function hasIPv6(): boolean {
+function hasIPv6(): boolean {
   return Object.values(networkInterfaces()).some((each) =>
     each?.some((address) => address.family === "IPv6")
   );

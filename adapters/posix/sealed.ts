@@ -2,23 +2,15 @@
  * What is too large for a Unix datagram, as the descriptor of a file in memory that nobody can change
  * any more: memfd_create(2), and SCM_RIGHTS of unix(7) with an empty datagram.
  */
-import { sendFailure } from "./failure.ts";
+import { isFull, sendFailure } from "../errno.ts";
 import { CONTROL, CONTROL_SIZE, Headers, IOVEC_SIZE, NAME_SIZE, writeAddress } from "./inbox.ts";
 import type { Libc } from "./libc.ts";
 import { errnoName, F_ADD_SEALS, F_SEAL_ALL, MSG_DONTWAIT, MSG_NOSIGNAL } from "./linux.ts";
 import { SPACE_BYTES, writeRights } from "./passing.ts";
 import type { Peer } from "./peer.ts";
 
-/** The kernel has no room for it now: the peer's queue is full, or there are too many descriptors. */
-const FULL: ReadonlySet<string> = new Set([
-  "EAGAIN",
-  "EINTR",
-  "ENOBUFS",
-  "ETOOMANYREFS",
-  "EMFILE",
-  "ENFILE",
-  "ENOMEM",
-]);
+/** There is no descriptor or memory for a file now. */
+const NO_FILE: ReadonlySet<string> = new Set(["EINTR", "EMFILE", "ENFILE", "ENOMEM"]);
 
 /** Sends such files to one peer. */
 export class Sealed {
@@ -43,9 +35,8 @@ export class Sealed {
   offer(socket: number, bytes: Uint8Array): boolean {
     const code = this.#send(socket, bytes);
     if (code >= 0) return true;
-    const name = errnoName(-code);
-    if (FULL.has(name)) return false;
-    throw sendFailure(name, this.#peer);
+    if (isFull(-code) || NO_FILE.has(errnoName(-code))) return false;
+    throw sendFailure(-code, this.#peer);
   }
 
   /** Not negative when it has gone out; else an errno, negated. */

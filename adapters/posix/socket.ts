@@ -3,7 +3,7 @@ import type { BindableEndpoint, SocketOptions } from "../../runtime/core/contrac
 import type { Inherited } from "../../runtime/core/descriptors.ts";
 import { Address, type InternetEndpoint } from "../../runtime/core/endpoint.ts";
 import { PorticoError } from "../../runtime/core/errors.ts";
-import { bindFailure, callFailure } from "./failure.ts";
+import { bindFailure, callFailure } from "../errno.ts";
 import { inspect } from "./inspect.ts";
 import type { Libc } from "./libc.ts";
 import {

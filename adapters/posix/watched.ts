@@ -9,7 +9,7 @@ import type {
   SocketOptions,
 } from "../../runtime/core/contract.ts";
 import { BatchSocket, exchangeOf } from "./datagram.ts";
-import { bindFailure } from "./failure.ts";
+import { bindFailure } from "../errno.ts";
 import { type Libc, openLibc, type Watch } from "./libc.ts";
 import { openDatagram, type Opened } from "./open.ts";
 

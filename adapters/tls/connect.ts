@@ -15,7 +15,7 @@ import {
 } from "../../runtime/core/endpoint.ts";
 import { codeOf, messageOf, PorticoError } from "../../runtime/core/errors.ts";
 import { attach } from "../node/connection.ts";
-import { connectFailure } from "../node/refusal.ts";
+import { connectFailure } from "../errno.ts";
 
 /** As {@link Adapter.connect}, to a `tls` endpoint. Resolves when the handshake is done and the server is who it has to be. */
 export async function connectTls(

@@ -1,7 +1,7 @@
 /** Connections of our own making. */
 import assert from "node:assert/strict";
 import { openLibc } from "../../adapters/posix/libc.ts";
-import { AF_INET, NEWBORN, SOCK_STREAM } from "../../adapters/posix/linux.ts";
+import { AF_INET, AF_UNIX, NEWBORN, SOCK_DGRAM, SOCK_STREAM } from "../../adapters/posix/linux.ts";
 import { encode as sockaddr } from "../../adapters/posix/peer.ts";
 import { bytesOf, nameOf } from "../../adapters/posix/socket.ts";
 import type { Connection, NamedEndpoint } from "../../runtime/core/contract.ts";
@@ -186,6 +186,36 @@ export const connecting: readonly Case[] = [
       await refused(stage, unix(`@${path}`), "ECONNREFUSED", /connection refused/);
       await refused(stage, unix("/dev/null"), "ECONNREFUSED", /connection refused/);
       await refused(stage, unix(`${path}${"x".repeat(108)}`), "ENAMETOOLONG", /too long/);
+    },
+  },
+  {
+    name: "connect: a listener whose queue is full, and a datagram socket, refuse",
+    only: "unix",
+    needs,
+    async run(stage) {
+      const libc = await openLibc();
+      const sockets: number[] = [];
+      const bound = (type: number): NamedEndpoint => {
+        const { path } = stage.harness.place("unix") as { path: string };
+        const name = sockaddr(new Address("unix", "", 0, path), AF_UNIX)!;
+        const fd = libc.socket(AF_UNIX, type | NEWBORN, 0);
+        sockets.push(fd);
+        assert.equal(libc.bind(fd, bytesOf(name), name.size), 0);
+        if (type === SOCK_DGRAM) return { transport: "unix", path };
+        assert.equal(libc.listen(fd, 0), 0);
+        for (let code = 0; code === 0;) {
+          sockets.push(libc.socket(AF_UNIX, SOCK_STREAM | NEWBORN, 0));
+          code = libc.connect(sockets.at(-1)!, bytesOf(name), name.size);
+        }
+        return { transport: "unix", path };
+      };
+      try {
+        const why = /: connection refused \(\w+\)$/;
+        await refused(stage, bound(SOCK_STREAM), "ECONNREFUSED", why, 200);
+        await refused(stage, bound(SOCK_DGRAM), "ECONNREFUSED", why);
+      } finally {
+        for (const fd of sockets) libc.close(fd);
+      }
     },
   },
   {

@@ -246,6 +246,24 @@ export const dialing: readonly Case[] = [
     },
   },
   {
+    name: "a stream listener is there: ECONNREFUSED, as for streams",
+    only: "unixgram",
+    needs,
+    async run(stage) {
+      const { path } = stage.harness.place("unixgram") as { path: string };
+      const silent = { open() {}, data() {}, drain() {}, end() {}, close() {}, failure() {} };
+      const listener = await stage.adapter.listen({ transport: "unix", path }, silent, {});
+      const table = { datagram() {}, failure() {} };
+      const attempt = stage.adapter.dial({ transport: "unixgram", path }, table);
+      await assert.rejects(attempt, {
+        code: "ECONNREFUSED",
+        side: "peer",
+        message: `cannot connect to unixgram:${path}: connection refused (EPROTOTYPE)`,
+      });
+      await listener.close();
+    },
+  },
+  {
     name: "a dialed socket offers datagrams: taken in order, or refused with the reason",
     needs: sockets,
     async run(stage) {
