@@ -88,6 +88,7 @@ const KNOWN_TO_ADAPTERS: ReadonlySet<string> = new Set([
   "runtime/core/endpoint.ts",
   "runtime/core/errors.ts",
   "runtime/core/exchange.ts",
+  "runtime/core/process.ts",
 ]);
 
 describe("import rules", () => {

@@ -17,7 +17,7 @@ import { bindFailure } from "../errno.ts";
 import { ffiSupport, openLibc } from "../posix/libc.ts";
 import { AF_INET6 } from "../posix/linux.ts";
 import { openDatagram } from "../posix/open.ts";
-import { resolveUdp } from "../posix/resolve.ts";
+import { resolveLocal } from "../posix/resolve.ts";
 import { bindWatched } from "../posix/watched.ts";
 import { DATAGRAM } from "./options.ts";
 import { UdpSocket } from "./udp.ts";
@@ -59,7 +59,7 @@ async function bindUdp(
     }
     return socket;
   }
-  const { host, family } = await resolveUdp(endpoint);
+  const { host, family } = await resolveLocal(endpoint);
   const socket = new UdpSocket(table, family === 6);
   const bun = await socket.open({ hostname: host, port: endpoint.port });
   try {

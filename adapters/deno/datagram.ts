@@ -21,15 +21,15 @@ import { Address, type InternetEndpoint, normalizeHost } from "../../runtime/cor
 import { PorticoError } from "../../runtime/core/errors.ts";
 import { bindDgram } from "../node/dgram.ts";
 import { BatchSocket, exchangeOf } from "../posix/datagram.ts";
-import { descriptorOf, descriptorsOf } from "../posix/descriptor.ts";
+import { descriptorOf, descriptorsOf } from "../posix/find-descriptor.ts";
 import { bindFailure } from "../errno.ts";
 import { LARGEST } from "../posix/inbox.ts";
 import { ffiSupport, type Libc, openLibc } from "../posix/libc.ts";
 import { AF_UNIX } from "../posix/linux.ts";
 import { partsOf } from "../posix/open.ts";
 import { applyByDescriptor } from "../posix/options.ts";
-import { claim, own, type SocketFile } from "../posix/path.ts";
-import { resolveUdp } from "../posix/resolve.ts";
+import { claim, own, type SocketFile } from "../posix/socket-file.ts";
+import { resolveLocal } from "../posix/resolve.ts";
 import { duplicate } from "../posix/socket.ts";
 import { bindWatched } from "../posix/watched.ts";
 import { NativeSocket } from "./native.ts";
@@ -71,7 +71,7 @@ async function bindAlone(
 }
 
 async function listenUdp(endpoint: InternetEndpoint): Promise<Deno.DatagramConn> {
-  const { host } = await resolveUdp(endpoint);
+  const { host } = await resolveLocal(endpoint);
   return Deno.listenDatagram({ transport: "udp", hostname: host, port: endpoint.port });
 }
 

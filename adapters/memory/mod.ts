@@ -23,6 +23,7 @@ export { MemoryDatagrams, MemoryListener, MemoryPeer };
 
 const LATER: Lack = { reason: "it is not part of the memory adapter" };
 const NO_SOCKET: Lack = { reason: "there is no socket to set it on" };
+const NO_PROCESS: Lack = { reason: "the process is that of the test" };
 const NO_DESCRIPTOR: Lack = { reason: "there are no descriptors in memory" };
 
 /** The adapter, with what a test needs to play the peers. */
@@ -41,6 +42,7 @@ export class MemoryAdapter implements Adapter {
     },
     abstract: true,
     descriptors: NO_DESCRIPTOR,
+    processCalls: NO_PROCESS,
     endsThreads: true,
     resets: true,
     lends: false,
@@ -89,6 +91,10 @@ export class MemoryAdapter implements Adapter {
 
   descriptors(): Promise<never> {
     return Promise.reject(new PorticoError("NOT_SUPPORTED", NO_DESCRIPTOR.reason));
+  }
+
+  processCalls(): Promise<never> {
+    return Promise.reject(new PorticoError("NOT_SUPPORTED", NO_PROCESS.reason));
   }
 
   command(): never {

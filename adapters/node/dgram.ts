@@ -19,7 +19,7 @@ import { AddressBook } from "../posix/book.ts";
 import { callOptions, dropped, fitsUdp, refusalOf, wrongAddress } from "../datagram.ts";
 import { bindFailure, connectFailure, receiveFailure, sendFailure } from "../errno.ts";
 import { noDescriptor } from "../posix/libc.ts";
-import { resolveHost, resolveUdp } from "../posix/resolve.ts";
+import { resolveHost, resolveLocal } from "../posix/resolve.ts";
 
 /** Bytes that may wait to be sent; libuv itself knows no bound. */
 const QUEUE_LIMIT: number = 4 * 1024 * 1024;
@@ -38,7 +38,7 @@ export async function bindDgram(
   options: SocketOptions,
   serial = false,
 ): Promise<DatagramSocket> {
-  const { host, family } = await resolveUdp(endpoint);
+  const { host, family } = await resolveLocal(endpoint);
   const six = family === 6;
   const socket = createSocket({
     type: six ? "udp6" : "udp4",

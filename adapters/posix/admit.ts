@@ -8,7 +8,7 @@ import type { AdmitTable, Origin } from "../../runtime/core/descriptors.ts";
 import type { Address } from "../../runtime/core/endpoint.ts";
 import { PorticoError } from "../../runtime/core/errors.ts";
 import { acceptFailure, bindFailure, concernsOnePeer } from "../errno.ts";
-import type { Libc, Watch } from "./libc.ts";
+import type { Libc, ReadWatch } from "./libc.ts";
 import { EAGAIN } from "./linux.ts";
 import { type Listening, openListening } from "./listening.ts";
 import { NAME_BYTES, readStreamName } from "./peer.ts";
@@ -49,7 +49,7 @@ class Gate implements Listener {
   readonly #listening: Listening;
   /** Each connection has to be asked where it arrived. */
   readonly #everywhere: boolean;
-  #watch: Watch | undefined = undefined;
+  #watch: ReadWatch | undefined = undefined;
   #scheduled = false;
   #pause = PAUSE_FIRST;
   #timer: NodeJS.Timeout | undefined = undefined;
@@ -65,7 +65,7 @@ class Gate implements Listener {
   }
 
   start(): void {
-    this.#watch = this.#libc.watch!(this.#listening.fd, this.#readable);
+    this.#watch = this.#libc.watch(this.#listening.fd, this.#readable);
   }
 
   // Callbacks run in a turn of their own: an exception in the FFI's would end the process.
@@ -111,7 +111,7 @@ class Gate implements Listener {
   #rest(errno: number): void {
     const pause = this.#pause;
     this.#pause = Math.min(2 * pause, PAUSE_LAST);
-    this.#watch!.hold();
+    this.#watch!.suspend();
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
       this.#readable();

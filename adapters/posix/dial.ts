@@ -3,7 +3,7 @@ import type { DatagramTable, DialedSocket, NamedEndpoint } from "../../runtime/c
 import { Address, type InternetEndpoint, type UnixEndpoint } from "../../runtime/core/endpoint.ts";
 import { connectFailure } from "../errno.ts";
 import { type Libc, openLibc } from "./libc.ts";
-import { AF_INET, AF_INET6, AF_UNIX, NEWBORN, SOCK_DGRAM } from "./linux.ts";
+import { AF_INET, AF_INET6, AF_UNIX, SOCK_DGRAM, SOCK_NONBLOCK_CLOEXEC } from "./linux.ts";
 import { partsOf } from "./open.ts";
 import { encode, type Peer } from "./peer.ts";
 import { resolveHost } from "./resolve.ts";
@@ -63,7 +63,7 @@ function open(
   const peer = encode(target, family);
   // The only address without a kernel's form here is a path that is too long.
   if (peer === undefined) throw connectFailure(endpoint, "ENAMETOOLONG");
-  const fd = libc.socket(family, SOCK_DGRAM | NEWBORN, 0);
+  const fd = libc.socket(family, SOCK_DGRAM | SOCK_NONBLOCK_CLOEXEC, 0);
   if (fd < 0) throw connectFailure(endpoint, -fd);
   try {
     const code = join(fd, peer);

@@ -95,7 +95,7 @@ export class Inbox {
 
   /** Fills up to {@link BATCH} slots; their number, or an errno, negated. */
   receive(fd: number, flags: number): number {
-    return this.#libc.receiveMany(fd, this.headers.pointers[0]!, BATCH, flags);
+    return this.#libc.recvmmsg(fd, this.headers.pointers[0]!, BATCH, flags);
   }
 
   /** Makes `count` slots ready for the next call: the kernel has written the length of names into them. */

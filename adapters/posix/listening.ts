@@ -4,9 +4,8 @@ import type { Inherited } from "../../runtime/core/descriptors.ts";
 import { Address, type InternetEndpoint, type UnixEndpoint } from "../../runtime/core/endpoint.ts";
 import { bindFailure } from "../errno.ts";
 import type { Libc } from "./libc.ts";
-import { stageFile } from "./listen.ts";
 import { AF_UNIX } from "./linux.ts";
-import { inherit, type SocketFile } from "./path.ts";
+import { claim, inherit, type SocketFile, stage } from "./socket-file.ts";
 import { encode } from "./peer.ts";
 import { apply, bindInternet, bindTo, newSocket, takeOver } from "./socket.ts";
 
@@ -64,17 +63,18 @@ async function openUnix(
   endpoint: UnixEndpoint,
   options: SocketOptions,
 ): Promise<Listening> {
-  const file = (await stageFile(endpoint))!;
+  await claim(endpoint);
+  const file = stage(endpoint);
   let fd = -1;
   try {
     fd = newSocket(libc, endpoint, AF_UNIX, "stream");
-    if (options.mode !== undefined) libc.permit(fd, options.mode);
-    const name = new Address("unix", "", 0, file.path.replace(/^\0/, "@"));
+    if (options.mode !== undefined) libc.fchmod(fd, options.mode);
+    const name = new Address("unix", "", 0, file.path);
     bindTo(libc, fd, endpoint, encode(name, AF_UNIX)!);
     apply(libc, fd, AF_UNIX, "unix", options, false);
     listen(libc, fd, endpoint, options);
     file.publish(options.mode);
-    return { fd, address: file.address, file };
+    return { fd, address: new Address("unix", "", 0, endpoint.path), file };
   } catch (error) {
     if (fd >= 0) libc.close(fd);
     file.release();

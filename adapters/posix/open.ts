@@ -7,7 +7,7 @@ import { bindFailure } from "../errno.ts";
 import type { Libc } from "./libc.ts";
 import { AF_UNIX, SO_SNDBUF, SOL_SOCKET } from "./linux.ts";
 import { familyOf } from "./options.ts";
-import { claim, inherit, own, type SocketFile } from "./path.ts";
+import { claim, inherit, own, type SocketFile } from "./socket-file.ts";
 import { encode } from "./peer.ts";
 import { apply, bindInternet, bindTo, newSocket, takeOver } from "./socket.ts";
 
@@ -54,7 +54,7 @@ async function openUnix(
     apply(libc, fd, AF_UNIX, "unixgram", options, true);
     // bind(2) gives the file the permissions of the descriptor, less the umask: so it is never open
     // to more than `mode` says, not even for a moment.
-    if (options.mode !== undefined) libc.permit(fd, options.mode);
+    if (options.mode !== undefined) libc.fchmod(fd, options.mode);
     bindTo(libc, fd, endpoint, encode(address, AF_UNIX)!);
     const file = own(endpoint.path, options.mode);
     try {
@@ -83,6 +83,6 @@ async function openInternet(
 export function partsOf(libc: Libc, fd: number): Pick<Opened, "fd" | "family" | "limit"> {
   const family = familyOf(libc, fd);
   const value = new Uint8Array(new ArrayBuffer(4));
-  libc.getOption(fd, SOL_SOCKET, SO_SNDBUF, value);
+  libc.getsockopt(fd, SOL_SOCKET, SO_SNDBUF, value);
   return { fd, family, limit: limitOf(family, new Int32Array(value.buffer)[0]!) };
 }

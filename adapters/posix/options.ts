@@ -165,11 +165,11 @@ export function setOption(
     if (bytes.length > 16) throw optionFailure(name, wanted, 19);
     value.set(bytes);
     const [level, code] = option.v4!;
-    return check(libc.setOption(fd, level, code, value.subarray(0, bytes.length)));
+    return check(libc.setsockopt(fd, level, code, value.subarray(0, bytes.length)));
   }
   const set = ([level, code]: readonly [number, number], to: number): number => {
     number[0] = to;
-    return libc.setOption(fd, level, code, value.subarray(0, 4));
+    return libc.setsockopt(fd, level, code, value.subarray(0, 4));
   };
   if (name === "keepAlive") check(set([SOL_SOCKET, linux.SO_KEEPALIVE], wanted === 0 ? 0 : 1));
   if (name === "keepAlive" && wanted === 0) return;
@@ -197,11 +197,11 @@ export function getOption(
   if (place === undefined) return undefined;
   value.fill(0);
   if (name === "keepAlive") {
-    const on = libc.getOption(fd, SOL_SOCKET, linux.SO_KEEPALIVE, value.subarray(0, 4));
+    const on = libc.getsockopt(fd, SOL_SOCKET, linux.SO_KEEPALIVE, value.subarray(0, 4));
     if (on < 0) return undefined;
     if (number[0] === 0) return "0";
   }
-  const size = libc.getOption(
+  const size = libc.getsockopt(
     fd,
     place[0],
     place[1],
@@ -218,7 +218,7 @@ export function getOption(
 /** The address family of a socket. */
 export function familyOf(libc: Libc, fd: number): number {
   const name = new Uint8Array(new ArrayBuffer(128));
-  const size = libc.name(fd, name);
+  const size = libc.getsockname(fd, name);
   return size < 2 ? -1 : name[0]! | name[1]! << 8;
 }
 

@@ -132,7 +132,7 @@ export class Outbox {
     this.#used = 0;
     let done = 0;
     while (done < count) {
-      const sent = this.#libc.sendMany(owner.fd, this.#vector.pointers[done]!, count - done, FLAGS);
+      const sent = this.#libc.sendmmsg(owner.fd, this.#vector.pointers[done]!, count - done, FLAGS);
       if (sent > 0) done += sent;
       else if (sent === -EAGAIN) return this.#wait(owner, done, count);
       else if (sent !== -EINTR) owner.failed(-sent, this.#targets[done++]!);
@@ -150,7 +150,7 @@ export class Outbox {
       if (i === from || owner.holds(to)) {
         owner.full(this.#arena.subarray(at, at + size), to);
       } else {
-        const sent = this.#libc.sendMany(owner.fd, this.#vector.pointers[i]!, 1, FLAGS);
+        const sent = this.#libc.sendmmsg(owner.fd, this.#vector.pointers[i]!, 1, FLAGS);
         if (sent === -EAGAIN) owner.full(this.#arena.subarray(at, at + size), to);
         else if (sent < 0) owner.failed(-sent, to);
       }
@@ -166,6 +166,6 @@ export class Outbox {
     this.put(sender, bytes, to);
     this.#delivering = delivering;
     this.#count = this.#used = 0;
-    return this.#libc.sendMany(sender.fd, this.#vector.pointers[0]!, 1, FLAGS);
+    return this.#libc.sendmmsg(sender.fd, this.#vector.pointers[0]!, 1, FLAGS);
   }
 }

@@ -63,7 +63,7 @@ export class Passage {
     writeAddress(iovecs, 0, this.#libc.address(bytes));
     iovecs[IOVEC_SIZE] = bytes.length;
     for (;;) {
-      const count = this.#libc.sendMany(fd, pointers[0]!, 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+      const count = this.#libc.sendmmsg(fd, pointers[0]!, 1, MSG_DONTWAIT | MSG_NOSIGNAL);
       if (count === 1) return headers[LENGTH]!;
       if (count === -EINTR) continue;
       if (isFull(-count)) return 0;
@@ -77,7 +77,7 @@ export class Passage {
     writeRights(this.#control, fd);
     this.#vector.headers[CONTROL_SIZE] = SPACE_BYTES;
     for (;;) {
-      const sent = this.#libc.sendMany(along, this.#at, 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+      const sent = this.#libc.sendmmsg(along, this.#at, 1, MSG_DONTWAIT | MSG_NOSIGNAL);
       if (sent === 1) return true;
       if (sent === -EINTR) continue;
       if (isFull(-sent)) return false;
@@ -93,8 +93,8 @@ export class Passage {
       const { headers } = this.#vector;
       headers[CONTROL_SIZE] = SPACE_BYTES;
       this.#control.fill(0);
-      const count = this.#libc.receiveMany(from, this.#at, 1, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-      if (count === -EAGAIN && wait) this.#libc.wait(from);
+      const count = this.#libc.recvmmsg(from, this.#at, 1, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+      if (count === -EAGAIN && wait) this.#libc.waitReadable(from);
       else if (count === -EAGAIN) return -1;
       else if (count < 0 && count !== -EINTR) {
         if (isEnded(-count)) throw ended("nobody is left to pass a descriptor");
@@ -114,8 +114,8 @@ export class Passage {
 
   #received(): number {
     const fd = this.#control[DATA]!;
-    const flags = this.#libc.control(fd, F_GETFL, 0);
-    if ((flags & O_NONBLOCK) === 0) this.#libc.control(fd, F_SETFL, flags | O_NONBLOCK);
+    const flags = this.#libc.fcntl(fd, F_GETFL, 0);
+    if ((flags & O_NONBLOCK) === 0) this.#libc.fcntl(fd, F_SETFL, flags | O_NONBLOCK);
     return fd;
   }
 

@@ -41,7 +41,7 @@ export class Sealed {
 
   /** Not negative when it has gone out; else an errno, negated. */
   #send(socket: number, bytes: Uint8Array): number {
-    const file = this.#libc.memory();
+    const file = this.#libc.memfdCreate();
     if (file < 0) return file;
     try {
       for (let at = 0; at < bytes.length;) {
@@ -49,11 +49,11 @@ export class Sealed {
         if (count < 0) return count;
         at += count;
       }
-      const code = this.#libc.control(file, F_ADD_SEALS, F_SEAL_ALL);
+      const code = this.#libc.fcntl(file, F_ADD_SEALS, F_SEAL_ALL);
       if (code < 0) return code;
       writeRights(this.#control, file);
       const flags = MSG_DONTWAIT | MSG_NOSIGNAL;
-      return this.#libc.sendMany(socket, this.#message.pointers[0]!, 1, flags);
+      return this.#libc.sendmmsg(socket, this.#message.pointers[0]!, 1, flags);
     } finally {
       this.#libc.close(file);
     }

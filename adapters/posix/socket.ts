@@ -14,10 +14,10 @@ import {
   F_SETFD,
   F_SETFL,
   FD_CLOEXEC,
-  NEWBORN,
   O_NONBLOCK,
   SO_REUSEADDR,
   SOCK_DGRAM,
+  SOCK_NONBLOCK_CLOEXEC,
   SOCK_STREAM,
   SOL_SOCKET,
 } from "./linux.ts";
@@ -26,7 +26,7 @@ import { encode, NAME_BYTES, type Peer, readName, readStreamName } from "./peer.
 import { resolveHost } from "./resolve.ts";
 
 /** What is opened as tcp and unix, or as udp and unixgram. */
-export type Kind = "stream" | "datagram";
+export type SocketKind = "stream" | "datagram";
 
 /** A bound Internet socket. */
 export interface Bound {
@@ -43,9 +43,13 @@ export function newSocket(
   libc: Libc,
   endpoint: BindableEndpoint,
   family: number,
-  kind: Kind,
+  kind: SocketKind,
 ): number {
-  const fd = libc.socket(family, (kind === "stream" ? SOCK_STREAM : SOCK_DGRAM) | NEWBORN, 0);
+  const fd = libc.socket(
+    family,
+    (kind === "stream" ? SOCK_STREAM : SOCK_DGRAM) | SOCK_NONBLOCK_CLOEXEC,
+    0,
+  );
   if (fd < 0) throw bindFailure(endpoint, -fd);
   return fd;
 }
@@ -87,7 +91,7 @@ export async function bindInternet(
   libc: Libc,
   endpoint: InternetEndpoint,
   options: SocketOptions,
-  kind: Kind,
+  kind: SocketKind,
 ): Promise<Bound> {
   let { host, family, any } = await resolveHost(endpoint);
   const transport = kind === "stream" ? "tcp" : "udp";
@@ -98,7 +102,7 @@ export async function bindInternet(
       fd = newSocket(libc, endpoint, domain, kind);
       // The port of a listener is free again while connections to it are still in TIME_WAIT.
       if (kind === "stream") {
-        libc.setOption(fd, SOL_SOCKET, SO_REUSEADDR, ON);
+        libc.setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, ON);
       }
       // Both families, whatever net.ipv6.bindv6only says.
       const all = domain === AF_INET6 ? { ipv6Only: false, ...options } : options;
@@ -119,18 +123,18 @@ export async function bindInternet(
 }
 
 /** What is really bound. */
-export function nameOf(libc: Libc, fd: number, kind: Kind): Address {
+export function nameOf(libc: Libc, fd: number, kind: SocketKind): Address {
   const name = new Uint8Array(new ArrayBuffer(NAME_BYTES));
-  const size = libc.name(fd, name);
+  const size = libc.getsockname(fd, name);
   if (size < 0) throw new Error(`getsockname: ${errnoName(-size)}`);
   return kind === "stream" ? readStreamName(name, size) : readName(name, size);
 }
 
 /** Makes a descriptor what ours are from the start: non-blocking and close-on-exec. */
-export function settle(libc: Libc, fd: number): void {
-  const flags = libc.control(fd, F_GETFL, 0);
-  if ((flags & O_NONBLOCK) === 0) libc.control(fd, F_SETFL, flags | O_NONBLOCK);
-  libc.control(fd, F_SETFD, FD_CLOEXEC);
+export function makeNonBlocking(libc: Libc, fd: number): void {
+  const flags = libc.fcntl(fd, F_GETFL, 0);
+  if ((flags & O_NONBLOCK) === 0) libc.fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+  libc.fcntl(fd, F_SETFD, FD_CLOEXEC);
 }
 
 /**
@@ -152,7 +156,7 @@ export async function takeOver(
     // Only what is a socket is closed: another number may be anything.
     throw bindFailure(endpoint, error);
   }
-  const own = libc.entrust(fd);
+  const own = libc.tieToThread(fd);
   try {
     if (found.kind === "connection" || found.socket.transport !== transport) {
       const is = found.kind === "connection" ? "a connection" : `one of ${found.socket.transport}`;
@@ -161,7 +165,7 @@ export async function takeOver(
         `descriptor ${fd} is ${is}, not a ${transport} socket`,
       );
     }
-    settle(libc, own);
+    makeNonBlocking(libc, own);
     await applyByDescriptor(own, transport, options);
     return own;
   } catch (error) {

@@ -10,7 +10,7 @@ import type {
 } from "../../runtime/core/contract.ts";
 import { BatchSocket, exchangeOf } from "./datagram.ts";
 import { bindFailure } from "../errno.ts";
-import { type Libc, openLibc, type Watch } from "./libc.ts";
+import { type Libc, openLibc, type ReadWatch } from "./libc.ts";
 import { openDatagram, type Opened } from "./open.ts";
 
 /**
@@ -37,7 +37,7 @@ export async function bindWatched(
 /** A datagram socket that is drained whenever there is something to read. It owns what was opened. */
 export function watch(libc: Libc, opened: Opened, table: DatagramTable): BatchSocket {
   const { fd, file } = opened;
-  let watching: Watch | undefined;
+  let watching: ReadWatch | undefined;
   let scheduled = false;
 
   /** No turn of the event loop is lost where there is nothing to wait for. */
@@ -70,6 +70,6 @@ export function watch(libc: Libc, opened: Opened, table: DatagramTable): BatchSo
     setImmediate(drain);
   };
 
-  watching = libc.watch!(fd, readable);
+  watching = libc.watch(fd, readable);
   return socket;
 }

@@ -203,9 +203,8 @@ async function become({ plan }: Reading, adapter: Adapter): Promise<void> {
   if (plan.identity.user === undefined && plan.identity.group === undefined) return;
   const { dropPrivileges, resolveIdentity } = await import("../identity/mod.ts");
   const identity = resolveIdentity(plan.identity);
-  const { descriptors } = adapter.features;
-  const passing = descriptors === true ? await adapter.descriptors() : undefined;
-  if (identity !== undefined) dropPrivileges(identity, passing);
+  const calls = adapter.features.processCalls === true ? await adapter.processCalls() : undefined;
+  if (identity !== undefined) dropPrivileges(identity, calls);
 }
 
 async function untilIdle(reading: Reading, server: Server): Promise<void> {

@@ -9,9 +9,10 @@ import { loadAdapter } from "../adapter.ts";
 
 const adapter = await loadAdapter();
 const descriptors = await adapter.descriptors();
+const calls = await adapter.processCalls();
 const ends = isMainThread ? takeEnds(descriptors) : workerData as Ends;
 // The CPU time of a thread is its process's.
-const leash = new Leash(isMainThread ? descriptors.limitCpu : () => {});
+const leash = new Leash(isMainThread ? calls.limitCpu : () => {});
 const seat = new Seat({ adapter, descriptors, ...ends, become, leash });
 
 process.on("uncaughtException", (error) => seat.report(error));
@@ -28,5 +29,5 @@ process.exit(await seat.run());
 async function become({ processes: { env: _, ...wanted } }: ServicePlan): Promise<void> {
   if (Object.keys(wanted).length === 0) return;
   const { applyProcess } = await import("../identity/mod.ts");
-  await applyProcess(wanted, descriptors);
+  await applyProcess(wanted, calls);
 }

@@ -1,7 +1,13 @@
 /** Connections of our own making. */
 import assert from "node:assert/strict";
 import { openLibc } from "../../adapters/posix/libc.ts";
-import { AF_INET, AF_UNIX, NEWBORN, SOCK_DGRAM, SOCK_STREAM } from "../../adapters/posix/linux.ts";
+import {
+  AF_INET,
+  AF_UNIX,
+  SOCK_DGRAM,
+  SOCK_NONBLOCK_CLOEXEC,
+  SOCK_STREAM,
+} from "../../adapters/posix/linux.ts";
 import { encode as sockaddr } from "../../adapters/posix/peer.ts";
 import { bytesOf, nameOf } from "../../adapters/posix/socket.ts";
 import type { Connection, NamedEndpoint } from "../../runtime/core/contract.ts";
@@ -198,13 +204,13 @@ export const connecting: readonly Case[] = [
       const bound = (type: number): NamedEndpoint => {
         const { path } = stage.harness.place("unix") as { path: string };
         const name = sockaddr(new Address("unix", "", 0, path), AF_UNIX)!;
-        const fd = libc.socket(AF_UNIX, type | NEWBORN, 0);
+        const fd = libc.socket(AF_UNIX, type | SOCK_NONBLOCK_CLOEXEC, 0);
         sockets.push(fd);
         assert.equal(libc.bind(fd, bytesOf(name), name.size), 0);
         if (type === SOCK_DGRAM) return { transport: "unix", path };
         assert.equal(libc.listen(fd, 0), 0);
         for (let code = 0; code === 0;) {
-          sockets.push(libc.socket(AF_UNIX, SOCK_STREAM | NEWBORN, 0));
+          sockets.push(libc.socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK_CLOEXEC, 0));
           code = libc.connect(sockets.at(-1)!, bytesOf(name), name.size);
         }
         return { transport: "unix", path };
@@ -269,7 +275,7 @@ export const connecting: readonly Case[] = [
       const libc = await openLibc();
       const sockets: number[] = [];
       const made = (): number => {
-        sockets.push(libc.socket(AF_INET, SOCK_STREAM | NEWBORN, 0));
+        sockets.push(libc.socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK_CLOEXEC, 0));
         return sockets.at(-1)!;
       };
       const first = made();

@@ -137,8 +137,8 @@ export function inherit({ address, owned }: Inherited): SocketFile {
   return owned && address.path !== "" ? own(address.path) : NOTHING;
 }
 
-/** A name to bind a stream socket to, before it appears at its path. */
-export interface Stage {
+/** A stream socket on its way to its path. */
+export interface StagedFile extends SocketFile {
   /** What to bind. The path itself where there is no room for another name, or no file at all. */
   readonly path: string;
   /**
@@ -146,26 +146,28 @@ export interface Stage {
    *
    * @throws PorticoError EADDRINUSE when somebody else has come first.
    */
-  publish(mode?: number): SocketFile;
-  /** Forgets it: the bind failed. */
-  discard(): void;
+  publish(mode?: number): void;
 }
 
 let counter = 0;
 
 /** Prepares to bind the endpoint of a stream, whose path has been claimed. */
-export function stage(endpoint: UnixEndpoint): Stage {
+export function stage(endpoint: UnixEndpoint): StagedFile {
   const { path } = endpoint;
   counter++;
   const suffix = (process.pid * 4096 + counter % 4096).toString(36);
   const beside = join(dirname(path), `.${suffix}`);
-  const room = Math.max(UNIX_PATH_MAX, 0) - new TextEncoder().encode(beside).length;
-  if (isAbstract(path) || room < 0 || basename(path) === `.${suffix}`) {
-    return { path, publish: (mode) => own(path, mode), discard() {} };
-  }
+  const tooLong = new TextEncoder().encode(beside).length > UNIX_PATH_MAX;
+  const direct = isAbstract(path) || tooLong || basename(path) === `.${suffix}`;
+  const bound = direct ? path : beside;
+  let file: SocketFile | undefined;
   return {
-    path: beside,
+    path: bound,
     publish(mode) {
+      if (direct) {
+        file = own(path, mode);
+        return;
+      }
       if (mode !== undefined) chmodSync(beside, mode);
       try {
         move(beside, path);
@@ -175,9 +177,12 @@ export function stage(endpoint: UnixEndpoint): Stage {
         }
         throw bindFailure(endpoint, error);
       }
-      return own(path);
+      file = own(path);
     },
-    discard: () => own(beside).release(),
+    release() {
+      if (file !== undefined) file.release();
+      else if (!direct) own(beside).release();
+    },
   };
 }
 

@@ -1,17 +1,17 @@
 /**
- * Blank connections: `Deno.UnixConn` objects without a peer, each waiting to be given a socket. They
- * are made in batches, and some are kept ready while there is demand.
+ * Placeholders for connections: `Deno.UnixConn` objects without a peer, each waiting to be given a
+ * socket. They are made in batches, and some are kept ready while there is demand.
  */
 import { setTimeout } from "node:timers";
 import { Address } from "../../runtime/core/endpoint.ts";
 import type { Libc } from "../posix/libc.ts";
-import { AF_UNIX, NEWBORN, SOCK_STREAM } from "../posix/linux.ts";
+import { AF_UNIX, SOCK_NONBLOCK_CLOEXEC, SOCK_STREAM } from "../posix/linux.ts";
 import { encode, NAME_BYTES, readStreamName } from "../posix/peer.ts";
 import { bytesOf } from "../posix/socket.ts";
-import type { Poller, Registration } from "../posix/poller.ts";
+import type { Registration, RuntimeEpoll } from "../posix/runtime-epoll.ts";
 
 /** A connection of the runtime's, its descriptor, and how that was registered; it is not at present. */
-export interface Blank {
+export interface Placeholder {
   readonly conn: Deno.UnixConn;
   readonly registration: Registration;
 }
@@ -27,10 +27,10 @@ const IDLE = 1000;
 
 const name = new Uint8Array(new ArrayBuffer(NAME_BYTES));
 
-export class Blanks {
+export class Placeholders {
   readonly #libc: Libc;
-  readonly #poller: Poller;
-  #ready: Blank[] = [];
+  readonly #epoll: RuntimeEpoll;
+  #ready: Placeholder[] = [];
   #size = FEW;
   #waiting = 0;
   /** When the last batch was begun. */
@@ -39,9 +39,9 @@ export class Blanks {
   #demand = false;
   #ticking = false;
 
-  constructor(libc: Libc, poller: Poller) {
+  constructor(libc: Libc, epoll: RuntimeEpoll) {
     this.#libc = libc;
-    this.#poller = poller;
+    this.#epoll = epoll;
   }
 
   /**
@@ -49,12 +49,12 @@ export class Blanks {
    *
    * @throws Error when none can be made: descriptors have run out, or the kernel is not as expected.
    */
-  async take(): Promise<Blank> {
+  async take(): Promise<Placeholder> {
     this.#demand = true;
     if (!this.#ticking) this.#tick();
     for (;;) {
-      const blank = this.#ready.pop();
-      if (blank === undefined) {
+      const placeholder = this.#ready.pop();
+      if (placeholder === undefined) {
         this.#waiting++;
         try {
           await this.#fill();
@@ -65,14 +65,14 @@ export class Blanks {
       }
       // Failing to make more concerns those who will need them.
       if (this.#ready.length < this.#size / 2) this.#fill().catch(() => {});
-      return blank;
+      return placeholder;
     }
   }
 
   /** Closes one that was not used. */
-  drop({ conn, registration }: Blank): void {
+  drop({ conn, registration }: Placeholder): void {
     // The event loop forgets only what it finds registered.
-    this.#poller.add(registration);
+    this.#epoll.add(registration);
     conn.close();
   }
 
@@ -82,7 +82,7 @@ export class Blanks {
     this.#demand = false;
     if (this.#ticking) return void setTimeout(() => this.#tick(), IDLE).unref();
     this.#size = FEW;
-    for (const blank of this.#ready.splice(0)) this.drop(blank);
+    for (const placeholder of this.#ready.splice(0)) this.drop(placeholder);
   }
 
   #fill(): Promise<void> {
@@ -99,7 +99,7 @@ export class Blanks {
     this.#ready.push(...await this.#batch(Math.max(count, 1)));
   }
 
-  async #batch(count: number): Promise<Blank[]> {
+  async #batch(count: number): Promise<Placeholder[]> {
     const place = `portico-${crypto.randomUUID()}`;
     const raw: number[] = [];
     const conns = new Map<string, Deno.UnixConn>();
@@ -107,7 +107,7 @@ export class Blanks {
       using listener = Deno.listen({ transport: "unix", path: `\0${place}` });
       const target = encode(new Address("unix", "", 0, `@${place}`), AF_UNIX)!;
       for (let i = 0; i < count; i++) {
-        const fd = this.#libc.socket(AF_UNIX, SOCK_STREAM | NEWBORN, 0);
+        const fd = this.#libc.socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK_CLOEXEC, 0);
         if (fd < 0) break;
         raw.push(fd);
         const own = encode(new Address("unix", "", 0, `@${place}-${i}`), AF_UNIX)!;
@@ -129,11 +129,11 @@ export class Blanks {
   }
 
   /** Finds their descriptors, and takes these out of the event loop. */
-  async #register(conns: Map<string, Deno.UnixConn>, prefix: string): Promise<Blank[]> {
-    const blanks: Blank[] = [];
+  async #register(conns: Map<string, Deno.UnixConn>, prefix: string): Promise<Placeholder[]> {
+    const placeholders: Placeholder[] = [];
     const found = new Map<number, string>();
-    const listed = await this.#poller.list((fd) => {
-      const size = this.#libc.peerName(fd, name);
+    const listed = await this.#epoll.list((fd) => {
+      const size = this.#libc.getpeername(fd, name);
       if (size < prefix.length || name[0] !== AF_UNIX || name[1] !== 0) return false;
       const { path } = readStreamName(name, size);
       if (!path.startsWith(prefix)) return false;
@@ -142,11 +142,13 @@ export class Blanks {
     });
     for (const registration of listed) {
       const conn = conns.get(found.get(registration.fd)!);
-      if (conn !== undefined) blanks.push({ conn, registration });
+      if (conn !== undefined) placeholders.push({ conn, registration });
     }
     // With one that is not among them, a stranger's or none at all, nothing here is as expected.
-    if (blanks.length === 0 || blanks.length < conns.size) throw new Error("unknown connections");
-    for (const { registration } of blanks) this.#poller.remove(registration);
-    return blanks;
+    if (placeholders.length === 0 || placeholders.length < conns.size) {
+      throw new Error("unknown connections");
+    }
+    for (const { registration } of placeholders) this.#epoll.remove(registration);
+    return placeholders;
   }
 }

@@ -11,67 +11,67 @@
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { clearInterval, clearTimeout, setInterval, setTimeout } from "node:timers";
 import { PorticoError } from "../../runtime/core/errors.ts";
+import { BackOff } from "./back-off.ts";
 import type { Libc } from "./libc.ts";
 import { ffiSupport, openLibc } from "./libc.ts";
 import { SOCK_CLOEXEC } from "./linux.ts";
 
 /** Descriptors that are left to everything else: files, timers, the next listener. */
 const RESERVE = 16;
-/** Accepting pauses this long, in ms, and twice as long each further time there is no room. */
-const PAUSE_FIRST = 10;
-const PAUSE_LAST = 1000;
-/** Milliseconds between two reports of a shortage that comes and goes. */
-const SILENCE = 1000;
 /** Milliseconds between two looks, where accepted sockets are not shown. */
 const PERIOD = 250;
 
 /** A listener that can stop accepting, and begin again. */
-export interface Valve {
-  /** Stops accepting; the socket stays open as the descriptor `kept`. */
-  shut(kept: number): void;
-  /** Accepts again. */
-  open(): void;
-  /** The descriptor of the listening socket; undefined when it stays open by itself, `kept` is -1 then. */
-  readonly descriptor?: number;
-  /** Loads what the others need. Where it is, connections are not told of by {@link Guard.accepted}. */
-  ready?(): Promise<void>;
+export interface PausableListener {
+  /** It closes its descriptor to stop accepting, and needs another one to begin again. */
+  readonly closesToPause: boolean;
+  /** The descriptor of the listening socket. */
+  readonly descriptor: number;
+  /** Stops accepting. `kept` is another descriptor for the socket where it {@link closesToPause}, else -1. */
+  pauseAccepting(kept: number): void;
+  resumeAccepting(): void;
+  /**
+   * Loads what the others need. Only where the runtime shows no connection: those listeners never call
+   * {@link DescriptorLimit.accepted}.
+   */
+  prepareToPause?(): Promise<void>;
   failure(error: PorticoError): void;
 }
 
-export class Guard {
-  readonly #valves: Set<Valve> = new Set();
-  /** Those that are shut. */
-  readonly #pausing: Set<Valve> = new Set();
+export class DescriptorLimit {
+  readonly #listeners: Set<PausableListener> = new Set();
+  /** Those that do not accept at present. */
+  readonly #paused: Set<PausableListener> = new Set();
   #limit: number = readLimit();
   #libc: Libc | "opening" | undefined = undefined;
-  #shut = false;
-  #silentUntil = 0;
+  #full = false;
+  readonly #backOff = new BackOff();
   #timer: ReturnType<typeof setTimeout> | undefined = undefined;
   #watch: ReturnType<typeof setInterval> | undefined = undefined;
 
-  add(valve: Valve): void {
-    this.#valves.add(valve);
-    if (valve.ready === undefined) return;
+  add(listener: PausableListener): void {
+    this.#listeners.add(listener);
+    if (listener.prepareToPause === undefined) return;
     // At once: without descriptors nothing can be loaded any more.
-    valve.ready().catch(() => {});
+    listener.prepareToPause().catch(() => {});
     if (this.#libc === undefined) void this.#prepare();
     this.#watch ??= setInterval(() => this.accepted(lowestFree()), PERIOD).unref();
   }
 
-  remove(valve: Valve): void {
-    this.#valves.delete(valve);
-    this.#pausing.delete(valve);
-    if (this.#valves.size > 0) return;
+  remove(listener: PausableListener): void {
+    this.#listeners.delete(listener);
+    this.#paused.delete(listener);
+    if (this.#listeners.size > 0) return;
     clearTimeout(this.#timer);
     clearInterval(this.#watch);
     this.#watch = undefined;
-    this.#shut = false;
+    this.#full = false;
   }
 
-  /** Descriptors have run out for a listener, which is shut by that: it is opened when there is room. */
-  exhausted(valve: Valve): void {
+  /** Descriptors have run out for a listener, which has stopped by that: it goes on when there is room. */
+  exhausted(listener: PausableListener): void {
     this.#pause();
-    this.#pausing.add(valve);
+    this.#paused.add(listener);
   }
 
   /** A connection has the descriptor `fd`. */
@@ -92,29 +92,28 @@ export class Guard {
   }
 
   #pause(): void {
-    if (this.#shut) return;
-    this.#shut = true;
+    if (this.#full) return;
+    this.#full = true;
     const count = this.#limit === Infinity ? "all" : `${this.#limit - RESERVE} of ${this.#limit}`;
     const text = `${count} file descriptors are in use: accepting pauses`;
     const error = new PorticoError("EMFILE", text);
-    const silent = performance.now() < this.#silentUntil;
-    if (!silent) this.#silentUntil = performance.now() + SILENCE;
-    for (const valve of this.#valves) {
-      const kept = this.#keep(valve.descriptor);
-      if (kept < 0 && valve.descriptor !== undefined) continue;
-      valve.shut(kept);
-      this.#pausing.add(valve);
-      if (!silent) valve.failure(error);
+    const reports = this.#backOff.reports();
+    for (const listener of this.#listeners) {
+      const kept = listener.closesToPause ? this.#keep(listener.descriptor) : -1;
+      if (kept < 0 && listener.closesToPause) continue;
+      listener.pauseAccepting(kept);
+      this.#paused.add(listener);
+      if (reports) listener.failure(error);
     }
-    this.#wait(PAUSE_FIRST);
+    this.#wait();
   }
 
   /** Another descriptor for the same socket: dup3(2) onto one that was free a moment ago; -1 when none is. */
-  #keep(fd: number | undefined): number {
-    if (fd === undefined || typeof this.#libc !== "object") return -1;
+  #keep(fd: number): number {
+    if (fd < 0 || typeof this.#libc !== "object") return -1;
     try {
       const free = openSync("/dev/null", "r");
-      const made = this.#libc.duplicate(fd, free, SOCK_CLOEXEC);
+      const made = this.#libc.dup3(fd, free, SOCK_CLOEXEC);
       if (made < 0) closeSync(free);
       return made;
     } catch {
@@ -122,14 +121,15 @@ export class Guard {
     }
   }
 
-  #wait(pause: number): void {
+  #wait(): void {
     this.#timer = setTimeout(() => {
-      if (!this.#hasRoom()) return this.#wait(Math.min(2 * pause, PAUSE_LAST));
-      this.#shut = false;
-      const pausing = [...this.#pausing];
-      this.#pausing.clear();
-      for (const valve of pausing) valve.open();
-    }, pause);
+      if (!this.#hasRoom()) return this.#wait();
+      this.#backOff.reset();
+      this.#full = false;
+      const paused = [...this.#paused];
+      this.#paused.clear();
+      for (const listener of paused) listener.resumeAccepting();
+    }, this.#backOff.next());
   }
 
   /**
@@ -160,7 +160,7 @@ function lowestFree(): number {
   }
 }
 
-/** The soft limit of open files, RLIMIT_NOFILE; infinite where it cannot be read: nothing is guarded then. */
+/** The soft limit of open files, RLIMIT_NOFILE; infinite where it cannot be read: nothing is done then. */
 function readLimit(): number {
   try {
     const found = /^Max open files +(\d+)/m.exec(readFileSync("/proc/self/limits", "utf8"));
@@ -170,5 +170,5 @@ function readLimit(): number {
   }
 }
 
-/** The guard of this process; Linux only. */
-export const guard: Guard = new Guard();
+/** That of this thread; Linux only. */
+export const descriptorLimit: DescriptorLimit = new DescriptorLimit();

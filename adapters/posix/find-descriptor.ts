@@ -3,8 +3,8 @@
  * is asked for its name, getsockname(2). That needs no access to /proc, which Deno guards.
  */
 import type { Address } from "../../runtime/core/endpoint.ts";
-import type { Libc } from "./libc.ts";
-import { SO_ACCEPTCONN, SO_TYPE, SOCK_DGRAM, SOCK_STREAM, SOL_SOCKET } from "./linux.ts";
+import { type Libc, openLibc } from "./libc.ts";
+import { EBADF, SO_ACCEPTCONN, SO_TYPE, SOCK_DGRAM, SOCK_STREAM, SOL_SOCKET } from "./linux.ts";
 import { NAME_BYTES, readName } from "./peer.ts";
 
 /** How far descriptors are looked through: a new one is the lowest that is free. */
@@ -41,18 +41,23 @@ export function descriptorOf(
 ): number {
   const type = kind === "datagram" ? SOCK_DGRAM : SOCK_STREAM;
   for (let fd = 0, gap = 0; fd < HIGHEST && gap < GAP; fd++) {
-    const found = libc.getOption(fd, SOL_SOCKET, SO_TYPE, bytes);
-    gap = found === -9 ? gap + 1 : 0;
+    const found = libc.getsockopt(fd, SOL_SOCKET, SO_TYPE, bytes);
+    gap = found === -EBADF ? gap + 1 : 0;
     if (found < 0 || word[0] !== type || except?.has(fd) === true) continue;
     if (kind === "listener") {
-      libc.getOption(fd, SOL_SOCKET, SO_ACCEPTCONN, bytes);
+      libc.getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, bytes);
       if ((word[0] as number) === 0) continue;
     }
-    const size = libc.name(fd, name);
+    const size = libc.getsockname(fd, name);
     if (size < 0) continue;
     const bound = readName(name, size);
     if (bound.host !== address.host || bound.port !== address.port) continue;
     if (bound.path === address.path) return fd;
   }
   return -1;
+}
+
+/** The descriptor of a listener whose runtime does not tell it; -1 when there is none. */
+export async function findDescriptor(address: Address): Promise<number> {
+  return descriptorOf(await openLibc(), "listener", address);
 }

@@ -9,34 +9,33 @@ import process from "node:process";
 import { setTimeout } from "node:timers";
 import type { Inherited } from "../../runtime/core/descriptors.ts";
 import { Address } from "../../runtime/core/endpoint.ts";
-import { type Libc, LIBC_FILES, openLibc } from "../posix/libc.ts";
-import { Poller } from "../posix/poller.ts";
-import { Blanks } from "./blanks.ts";
+import { type Libc, openLibc } from "../posix/libc.ts";
+import { RuntimeEpoll } from "../posix/runtime-epoll.ts";
+import { Placeholders } from "./placeholders.ts";
 
 /** How long the trial may take, in ms. */
 const PATIENCE = 2000;
 
 /** A listener of Deno's with another socket. */
-export interface GraftedListener {
+export interface SwappedListener {
   readonly listener: Deno.TcpListener | Deno.UnixListener;
   readonly fd: number;
 }
 
-export class Graft {
-  readonly poller: Poller;
+export class DescriptorSwap {
+  readonly epoll: RuntimeEpoll;
   readonly #libc: Libc;
-  readonly #blanks: Blanks;
+  readonly #placeholders: Placeholders;
 
   constructor(libc: Libc) {
     this.#libc = libc;
-    const { epoll_ctl } = openFirst();
-    this.poller = new Poller(libc, epoll_ctl);
-    this.#blanks = new Blanks(libc, this.poller);
+    this.epoll = new RuntimeEpoll(libc);
+    this.#placeholders = new Placeholders(libc, this.epoll);
   }
 
   /** @throws Error when it cannot work here. */
   async try(): Promise<void> {
-    const pair = this.#libc.pair();
+    const pair = this.#libc.socketpair();
     const conns: Deno.UnixConn[] = [];
     try {
       for (const fd of pair) conns.push(await this.connection(fd));
@@ -64,20 +63,20 @@ export class Graft {
    * @throws Error when none can be made at present. The descriptor is the caller's still.
    */
   async connection(fd: number): Promise<Deno.UnixConn> {
-    const blank = await this.#blanks.take();
+    const placeholder = await this.#placeholders.take();
     try {
-      this.poller.replace(blank.registration.fd, fd);
+      this.epoll.swap(placeholder.registration.fd, fd);
     } catch (error) {
-      this.#blanks.drop(blank);
+      this.#placeholders.drop(placeholder);
       throw error;
     }
-    this.poller.add(blank.registration);
+    this.epoll.add(placeholder.registration);
     this.#libc.close(fd);
-    return blank.conn;
+    return placeholder.conn;
   }
 
   /** As {@link connection}, for a listening socket. */
-  async listener({ fd, transport }: Inherited): Promise<GraftedListener> {
+  async listener({ fd, transport }: Inherited): Promise<SwappedListener> {
     const path = `portico-${crypto.randomUUID()}`;
     const unix = transport === "unix";
     const listener = unix
@@ -87,7 +86,7 @@ export class Graft {
       const address = unix
         ? new Address("unix", "", 0, `@${path}`)
         : new Address("tcp", "127.0.0.1", (listener.addr as Deno.NetAddr).port, "");
-      return { listener, fd: await this.poller.graft(address, fd) };
+      return { listener, fd: await this.epoll.swapListener(address, fd) };
     } catch (error) {
       listener.close();
       throw error;
@@ -96,43 +95,26 @@ export class Graft {
 
   /** The descriptor of a listener of this thread, by the kernel's name for it; -1 when there is none. */
   async find(address: Address): Promise<number> {
-    return (await this.poller.listener(address))?.fd ?? -1;
+    return (await this.epoll.findListener(address))?.fd ?? -1;
   }
 }
 
-let opened: Promise<Graft | undefined> | undefined;
+let opened: Promise<DescriptorSwap | undefined> | undefined;
 
-/** The graft of this thread; undefined where there is none. */
-export function openGraft(): Promise<Graft | undefined> {
+/** That of this thread; undefined where it does not work. */
+export function openDescriptorSwap(): Promise<DescriptorSwap | undefined> {
   return opened ??= open();
 }
 
-async function open(): Promise<Graft | undefined> {
+async function open(): Promise<DescriptorSwap | undefined> {
   if (process.platform !== "linux") return undefined;
   // Without it a person at the terminal would be asked for it.
   if (Deno.permissions.querySync({ name: "read" }).state !== "granted") return undefined;
   try {
-    const graft = new Graft(await openLibc());
-    await graft.try();
-    return graft;
+    const swap = new DescriptorSwap(await openLibc());
+    await swap.try();
+    return swap;
   } catch {
     return undefined;
   }
-}
-
-const SYMBOLS = {
-  epoll_ctl: { parameters: ["i32", "i32", "i32", "buffer"], result: "i32" },
-} as const;
-
-/** @throws Error when libc cannot be opened. */
-function openFirst(): Deno.DynamicLibrary<typeof SYMBOLS>["symbols"] {
-  let failure: unknown;
-  for (const file of LIBC_FILES) {
-    try {
-      return Deno.dlopen(file, SYMBOLS).symbols;
-    } catch (error) {
-      failure ??= error;
-    }
-  }
-  throw failure;
 }

@@ -5,25 +5,11 @@
  */
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { readFile } from "node:fs/promises";
-import process from "node:process";
 import type { Address } from "../../runtime/core/endpoint.ts";
 import type { Libc } from "./libc.ts";
-import { SOCK_CLOEXEC } from "./linux.ts";
+import { EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_EVENT_DATA, SOCK_CLOEXEC } from "./linux.ts";
 import { NAME_BYTES, readStreamName } from "./peer.ts";
-import { settle } from "./socket.ts";
-
-/** epoll_ctl(2); less than 0 when the kernel refuses. */
-export type EpollControl = (
-  epoll: number,
-  operation: number,
-  fd: number,
-  event: Uint8Array<ArrayBuffer>,
-) => number;
-
-const ADD = 1;
-const DELETE = 2;
-/** `struct epoll_event` is packed on x86-64 alone. */
-const DATA_OFFSET = process.arch === "x64" ? 4 : 8;
+import { makeNonBlocking } from "./socket.ts";
 
 /** How a descriptor is registered. */
 export interface Registration {
@@ -34,16 +20,15 @@ export interface Registration {
 
 const name = new Uint8Array(new ArrayBuffer(NAME_BYTES));
 
-export class Poller {
+export class RuntimeEpoll {
   readonly #libc: Libc;
-  readonly #control: EpollControl;
   readonly #bytes = new Uint8Array(new ArrayBuffer(16));
   readonly #event = new DataView(this.#bytes.buffer);
   #fd = -1;
 
-  constructor(libc: Libc, control: EpollControl) {
+  /** @param libc of Bun or Deno, which have {@link Libc.epollCtl}. */
+  constructor(libc: Libc) {
     this.#libc = libc;
-    this.#control = control;
   }
 
   /**
@@ -56,7 +41,7 @@ export class Poller {
       return registrations(await readFile(`/proc/self/fdinfo/${this.#fd}`, "utf8"), wanted);
     }
     for (const fd of readdirSync("/proc/self/fd")) {
-      if (!isPoller(fd)) continue;
+      if (!isEpoll(fd)) continue;
       const found = registrations(readFileSync(`/proc/self/fdinfo/${fd}`, "utf8"), wanted);
       if (found.length === 0) continue;
       this.#fd = Number(fd);
@@ -66,13 +51,13 @@ export class Poller {
   }
 
   /** The listener of this thread that is bound to an address, by the kernel's name for it. */
-  async listener(address: Address): Promise<Registration | undefined> {
+  async findListener(address: Address): Promise<Registration | undefined> {
     const [found] = await this.list((fd) => {
-      const size = this.#libc.name(fd, name);
+      const size = this.#libc.getsockname(fd, name);
       if (size <= 2) return false;
       const { host, path, port } = readStreamName(name, size);
       return host === address.host && port === address.port && path === address.path &&
-        this.#libc.peerName(fd, name) < 0;
+        this.#libc.getpeername(fd, name) < 0;
     });
     return found;
   }
@@ -83,10 +68,10 @@ export class Poller {
    * @returns its descriptor.
    * @throws Error when that cannot be done. `fd` is the caller's still.
    */
-  async graft(address: Address, fd: number): Promise<number> {
-    const registration = await this.listener(address);
+  async swapListener(address: Address, fd: number): Promise<number> {
+    const registration = await this.findListener(address);
     if (registration === undefined) throw new Error("the listener cannot be found");
-    this.replace(registration.fd, fd);
+    this.swap(registration.fd, fd);
     this.add(registration);
     this.#libc.close(fd);
     return registration.fd;
@@ -98,31 +83,31 @@ export class Poller {
     return found;
   }
 
-  /** Has this thread not wait for a descriptor any more. False when it never has. */
-  async forget(fd: number): Promise<boolean> {
+  /** This thread waits for a descriptor no more. False when it never has. */
+  async unregister(fd: number): Promise<boolean> {
     const found = await this.find(fd);
     if (found !== undefined) this.remove(found);
     return found !== undefined;
   }
 
   /** Puts another socket under a descriptor that is registered. @throws Error. */
-  replace(target: number, fd: number): void {
-    settle(this.#libc, fd);
-    const code = this.#libc.duplicate(fd, target, SOCK_CLOEXEC);
+  swap(target: number, fd: number): void {
+    makeNonBlocking(this.#libc, fd);
+    const code = this.#libc.dup3(fd, target, SOCK_CLOEXEC);
     if (code < 0) throw new Error(`descriptor ${fd} cannot be duplicated`);
   }
 
   /** @throws Error when the kernel refuses. */
   add({ fd, events, data }: Registration): void {
     this.#event.setUint32(0, events, true);
-    this.#event.setBigUint64(DATA_OFFSET, data, true);
-    if (this.#control(this.#fd, ADD, fd, this.#bytes) < 0) {
+    this.#event.setBigUint64(4 * EPOLL_EVENT_DATA, data, true);
+    if (this.#libc.epollCtl!(this.#fd, EPOLL_CTL_ADD, fd, this.#bytes) < 0) {
       throw new Error(`descriptor ${fd} cannot be registered`);
     }
   }
 
   remove({ fd }: Registration): void {
-    this.#control(this.#fd, DELETE, fd, this.#bytes);
+    this.#libc.epollCtl!(this.#fd, EPOLL_CTL_DEL, fd, this.#bytes);
   }
 }
 
@@ -137,7 +122,7 @@ function registrations(listed: string, wanted: (fd: number) => boolean): Registr
   return found;
 }
 
-function isPoller(fd: string): boolean {
+function isEpoll(fd: string): boolean {
   try {
     return readlinkSync(`/proc/self/fd/${fd}`) === "anon_inode:[eventpoll]";
   } catch {

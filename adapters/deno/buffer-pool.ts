@@ -6,7 +6,7 @@ export const LARGE = 64 * 1024;
 const KEPT = 64;
 
 /** Read buffers for reuse. Who takes one owns it, until it is given back or forgotten. */
-export class Pool {
+export class BufferPool {
   readonly #small: Uint8Array<ArrayBuffer>[] = [];
   readonly #large: Uint8Array<ArrayBuffer>[] = [];
 

@@ -5,26 +5,24 @@
  * The thread starts with the first descriptor and ends a moment after the last; it is the
  * descriptors that keep the process alive, not the thread.
  */
-import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 import { ptr } from "bun:ffi";
-import type { Symbols } from "./ffi-bun.ts";
-import type { Watch } from "./libc.ts";
+import type { BunCalls } from "./ffi-bun.ts";
+import type { ReadWatch } from "./libc.ts";
+import {
+  EFD_CLOEXEC,
+  EPOLL_CLOEXEC,
+  EPOLL_CTL_ADD,
+  EPOLL_CTL_DEL,
+  EPOLL_CTL_MOD,
+  EPOLL_EVENT_DATA,
+  EPOLL_EVENT_WORDS,
+  EPOLLIN,
+  EPOLLONESHOT,
+} from "./linux.ts";
 
 const WORKER = fileURLToPath(new URL("./epoll-worker.ts", import.meta.url).href);
-
-export const EPOLLIN = 1;
-const EPOLLONESHOT = 0x4000_0000;
-const EPOLL_CLOEXEC = 0o2000000;
-const EFD_CLOEXEC = 0o2000000;
-const EPOLL_CTL_ADD = 1;
-const EPOLL_CTL_DEL = 2;
-const EPOLL_CTL_MOD = 3;
-/** struct epoll_event is packed to 12 bytes on x86-64; elsewhere its data is aligned to 8. */
-export const EVENT_WORDS: number = process.arch === "x64" ? 3 : 4;
-/** Where the data begins in it, in words. */
-export const EVENT_DATA: number = EVENT_WORDS - 2;
 
 /** Milliseconds that the thread waits for another descriptor: starting one costs more than keeping it. */
 const LINGER = 500;
@@ -36,25 +34,25 @@ export interface EpollData {
   readonly stop: number;
 }
 
-interface Poller extends EpollData {
+interface EpollThread extends EpollData {
   readonly worker: Worker;
   readonly readers: Map<number, () => void>;
   ending: NodeJS.Timeout | undefined;
 }
 
-/** Makes {@link Libc.watch} of the symbols. */
-export function watchWith(c: Symbols): (fd: number, readable: () => void) => Watch {
-  const event = new Uint32Array(new ArrayBuffer(EVENT_WORDS * 4));
+/** Makes {@link Libc.watch} of the calls. */
+export function watchWith(c: BunCalls): (fd: number, readable: () => void) => ReadWatch {
+  const event = new Uint32Array(new ArrayBuffer(EPOLL_EVENT_WORDS * 4));
   const eventAt = ptr(event);
-  let poller: Poller | undefined;
+  let thread: EpollThread | undefined;
 
   function control(epoll: number, operation: number, fd: number, events: number): void {
     event[0] = events;
-    event[EVENT_DATA] = fd;
+    event[EPOLL_EVENT_DATA] = fd;
     c.epoll_ctl(epoll, operation, fd, eventAt);
   }
 
-  function start(): Poller {
+  function start(): EpollThread {
     const data: EpollData = {
       epoll: c.epoll_create1(EPOLL_CLOEXEC),
       stop: c.eventfd(0, EFD_CLOEXEC),
@@ -74,13 +72,13 @@ export function watchWith(c: Symbols): (fd: number, readable: () => void) => Wat
     return { ...data, worker, readers, ending: undefined };
   }
 
-  function end(ended: Poller): void {
-    poller = undefined;
+  function end(ended: EpollThread): void {
+    thread = undefined;
     c.eventfd_write(ended.stop, 1n);
   }
 
   return (fd, readable) => {
-    const current = poller ??= start();
+    const current = thread ??= start();
     const { epoll, readers, worker } = current;
     clearTimeout(current.ending);
     if (readers.size === 0) worker.ref();
@@ -89,7 +87,7 @@ export function watchWith(c: Symbols): (fd: number, readable: () => void) => Wat
     return {
       threaded: true,
       rearm: () => control(epoll, EPOLL_CTL_MOD, fd, EPOLLIN | EPOLLONESHOT),
-      hold: () => control(epoll, EPOLL_CTL_MOD, fd, EPOLLONESHOT),
+      suspend: () => control(epoll, EPOLL_CTL_MOD, fd, EPOLLONESHOT),
       close() {
         control(epoll, EPOLL_CTL_DEL, fd, 0);
         readers.delete(fd);
