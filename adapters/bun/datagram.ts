@@ -16,9 +16,10 @@ import { callOptions } from "../datagram.ts";
 import { bindFailure } from "../errno.ts";
 import { ffiSupport, openLibc } from "../posix/libc.ts";
 import { AF_INET6 } from "../posix/linux.ts";
-import { openDatagram } from "../posix/open.ts";
+import { openSocket } from "../posix/open-socket.ts";
+import { familyOf } from "../posix/options.ts";
 import { resolveLocal } from "../posix/resolve.ts";
-import { bindWatched } from "../posix/watched.ts";
+import { bindThroughFfi } from "../posix/ffi-datagram.ts";
 import { DATAGRAM } from "./options.ts";
 import { UdpSocket } from "./udp.ts";
 
@@ -30,7 +31,7 @@ export async function bind(
 ): Promise<DatagramSocket> {
   // Bun would be given a Unix socket in vain.
   if ("path" in endpoint || endpoint.transport === "unixgram") {
-    return await bindWatched(endpoint, table, options);
+    return await bindThroughFfi(endpoint, table, options);
   }
   try {
     return await bindUdp(endpoint, table, options);
@@ -49,8 +50,8 @@ async function bindUdp(
   if ("fd" in endpoint || (special && ffiSupport() === true)) {
     // Some options belong before bind(2): the socket is ours, and Bun is given its descriptor.
     const libc = await openLibc();
-    const { fd, address, family } = await openDatagram(libc, endpoint, options);
-    const socket = new UdpSocket(table, family === AF_INET6);
+    const { fd, address } = await openSocket(libc, endpoint, options, "datagram");
+    const socket = new UdpSocket(table, familyOf(libc, fd) === AF_INET6);
     try {
       await socket.open({ fd } as { hostname?: string }, address);
     } catch (error) {

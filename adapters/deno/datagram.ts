@@ -5,7 +5,7 @@
  *    It needs --unstable-net and the ffi permission.
  * 2. A socket of our own, with a thread that waits: without the flag, and for options that belong
  *    before bind(2). It needs the ffi permission.
- * 3. For UDP `Deno.listenDatagram` alone, see native.ts; it needs the flag. For Unix sockets it will
+ * 3. For UDP `Deno.listenDatagram` alone, see udp.ts; it needs the flag. For Unix sockets it will
  *    not do: while one peer's queue is full it sends to nobody.
  * 4. For UDP node:dgram.
  */
@@ -17,23 +17,23 @@ import type {
   NamedEndpoint,
   SocketOptions,
 } from "../../runtime/core/contract.ts";
-import { Address, type InternetEndpoint, normalizeHost } from "../../runtime/core/endpoint.ts";
+import { Address, type InternetEndpoint } from "../../runtime/core/endpoint.ts";
 import { PorticoError } from "../../runtime/core/errors.ts";
+import { udpAddress } from "../addresses.ts";
 import { bindDgram } from "../node/dgram.ts";
-import { BatchSocket, exchangeOf } from "../posix/datagram.ts";
+import { BatchSocket, buffersOf } from "../posix/batch-socket.ts";
 import { descriptorOf, descriptorsOf } from "../posix/find-descriptor.ts";
 import { bindFailure } from "../errno.ts";
-import { LARGEST } from "../posix/inbox.ts";
+import { DATAGRAM_MAX } from "../posix/receive-batch.ts";
 import { ffiSupport, type Libc, openLibc } from "../posix/libc.ts";
 import { AF_UNIX } from "../posix/linux.ts";
-import { partsOf } from "../posix/open.ts";
 import { applyByDescriptor } from "../posix/options.ts";
 import { claim, own, type SocketFile } from "../posix/socket-file.ts";
 import { resolveLocal } from "../posix/resolve.ts";
 import { duplicate } from "../posix/socket.ts";
-import { bindWatched } from "../posix/watched.ts";
-import { NativeSocket } from "./native.ts";
+import { bindThroughFfi } from "../posix/ffi-datagram.ts";
 import { pump, type Receiver, senders } from "./receive.ts";
+import { DenoUdpSocket } from "./udp.ts";
 
 function hasNative(): boolean {
   return typeof Deno.listenDatagram === "function";
@@ -45,14 +45,14 @@ export async function bind(
   table: DatagramTable,
   options: SocketOptions,
 ): Promise<DatagramSocket> {
-  if ("fd" in endpoint) return await bindWatched(endpoint, table, options);
+  if ("fd" in endpoint) return await bindThroughFfi(endpoint, table, options);
   if (ffiSupport() === true) {
     // What Deno's own sockets do without saying is not set again: `ipv6Only: false`.
     const early = options.reusePort === true || options.ipv6Only === true;
-    if (early || !hasNative()) return await bindWatched(endpoint, table, options);
+    if (early || !hasNative()) return await bindThroughFfi(endpoint, table, options);
     return await bindNative(endpoint, table, options, await openLibc());
   }
-  if ("path" in endpoint) return await bindWatched(endpoint, table, options);
+  if ("path" in endpoint) return await bindThroughFfi(endpoint, table, options);
   const plain = Object.values(options).every((value) => value === undefined);
   if (plain && hasNative()) return await bindAlone(endpoint, table);
   return await bindDgram(endpoint, table, options, true);
@@ -64,7 +64,7 @@ async function bindAlone(
 ): Promise<DatagramSocket> {
   try {
     const connection = await listenUdp(endpoint);
-    return new NativeSocket(connection, addressOf(connection, endpoint), table);
+    return new DenoUdpSocket(connection, addressOf(connection, endpoint), table);
   } catch (error) {
     throw bindFailure(endpoint, error);
   }
@@ -120,9 +120,6 @@ function batched(
   file: SocketFile | undefined,
   table: DatagramTable,
 ): DatagramSocket {
-  const parts = partsOf(libc, fd);
-  const { family } = parts;
-  const exchange = exchangeOf(libc);
   taken.add(fd);
   /** What it goes on sending with, when Deno's own is closed. */
   let spare = -1;
@@ -134,13 +131,13 @@ function batched(
     taken.delete(fd);
   }
 
-  const socket = new BatchSocket(exchange, table, {
-    ...parts,
+  const socket = new BatchSocket(libc, table, {
+    fd,
     address,
-    halt() {
+    stopWaiting() {
       // A receive that waits would take the next datagram: there is no other way to call it back.
       spare = duplicate(libc, fd);
-      socket.move(spare);
+      socket.changeDescriptor(spare);
       return end();
     },
     release(keep) {
@@ -150,9 +147,9 @@ function batched(
     },
   });
   const receiver: Receiver = {
-    size: family === AF_UNIX ? LARGEST : 65536,
-    sender: senders(family, exchange.peers),
-    drain: (bytes, from) => void socket.drain(bytes, from),
+    size: socket.family === AF_UNIX ? DATAGRAM_MAX : 65536,
+    sender: senders(socket.family, buffersOf(libc).peers),
+    drain: (bytes, from) => void socket.receive(bytes, from),
     fail: (error) => table.failure(socket, error),
   };
   // It ends when the connection is closed.
@@ -174,5 +171,5 @@ function listenUnix(path: string, mode: number | undefined): Deno.DatagramConn {
 function addressOf(connection: Deno.DatagramConn, endpoint: NamedEndpoint): Address {
   if ("path" in endpoint) return new Address("unixgram", "", 0, endpoint.path);
   const { hostname, port } = connection.addr as Deno.NetAddr;
-  return new Address("udp", normalizeHost(hostname), port, "");
+  return udpAddress(hostname, port);
 }

@@ -6,7 +6,7 @@ import { setTimeout } from "node:timers";
 import { Address } from "../../runtime/core/endpoint.ts";
 import type { Libc } from "../posix/libc.ts";
 import { AF_UNIX, SOCK_NONBLOCK_CLOEXEC, SOCK_STREAM } from "../posix/linux.ts";
-import { encode, NAME_BYTES, readStreamName } from "../posix/peer.ts";
+import { encode, NAME_BYTES, readStreamName } from "../posix/sockaddr.ts";
 import { bytesOf } from "../posix/socket.ts";
 import type { Registration, RuntimeEpoll } from "../posix/runtime-epoll.ts";
 

@@ -1,10 +1,11 @@
 /** The receiving half of Deno's datagram sockets: one loop for each, over `receive()`. */
-import { Address, normalizeHost } from "../../runtime/core/endpoint.ts";
+import { Address } from "../../runtime/core/endpoint.ts";
 import type { PorticoError } from "../../runtime/core/errors.ts";
-import { AddressBook } from "../posix/book.ts";
+import { AddressCache } from "../posix/address-cache.ts";
+import { fromKernelPath, udpAddress } from "../addresses.ts";
 import { truncated } from "../datagram.ts";
 import { receiveFailure } from "../errno.ts";
-import { encode, type Interner, type Peer, UNNAMED } from "../posix/peer.ts";
+import { type AddressInterner, encode, type EncodedAddress, UNNAMED } from "../posix/sockaddr.ts";
 
 /** What the loop tells. */
 export interface Receiver {
@@ -58,7 +59,10 @@ export async function pump(connection: Deno.DatagramConn, receiver: Receiver): P
 }
 
 /** From Deno's addresses to interned ones with their sockaddr. */
-export function senders(family: number, peers: Interner): (from: Deno.Addr) => Peer {
+export function senders(
+  family: number,
+  peers: AddressInterner,
+): (from: Deno.Addr) => EncodedAddress {
   return names((address) => {
     const made = encode(address, family);
     if (made === undefined) return UNNAMED;
@@ -72,11 +76,9 @@ export function names<A extends Address>(
   make: (address: Address) => A,
   unnamed: A,
 ): (from: Deno.Addr) => A {
-  const internet = new AddressBook((host, port) =>
-    make(new Address("udp", normalizeHost(host), port, ""))
-  );
-  const unix = new AddressBook((path) =>
-    make(new Address("unixgram", "", 0, path.startsWith("\0") ? `@${path.slice(1)}` : path))
+  const internet = new AddressCache((host, port) => make(udpAddress(host, port)));
+  const unix = new AddressCache((path) =>
+    make(new Address("unixgram", "", 0, fromKernelPath(path)))
   );
   return (from) => {
     if ("hostname" in from) return internet.find(from.hostname, from.port);

@@ -3,14 +3,13 @@ import type { DatagramTable, StreamTable } from "../../runtime/core/contract.ts"
 import type { Descriptors, Origin } from "../../runtime/core/descriptors.ts";
 import type { Address } from "../../runtime/core/endpoint.ts";
 import { PorticoError } from "../../runtime/core/errors.ts";
-import { admit } from "./admit.ts";
-import { BatchSocket, exchangeOf } from "./datagram.ts";
+import { admit } from "./accepting-listener.ts";
+import { BatchSocket } from "./batch-socket.ts";
 import { callFailure } from "../errno.ts";
 import { credentials, inspect } from "./inspect.ts";
 import type { Libc } from "./libc.ts";
 import { F_GETFL, F_SETFL, O_NONBLOCK, SO_TYPE, SOCK_STREAM, SOL_SOCKET } from "./linux.ts";
-import { partsOf } from "./open.ts";
-import { Passage } from "./passing.ts";
+import { DescriptorPassing } from "./passing.ts";
 import { duplicate } from "./socket.ts";
 
 /**
@@ -32,7 +31,7 @@ const wordBytes = new Uint8Array(word.buffer);
 
 /** Puts them together. */
 export function makeDescriptors(libc: Libc, adopt: Adopt): Descriptors {
-  const passage = new Passage(libc);
+  const passing = new DescriptorPassing(libc);
   return {
     admit: (endpoint, table, options) => admit(libc, endpoint, table, options),
     async adopt(fd, origin, table, data) {
@@ -55,9 +54,9 @@ export function makeDescriptors(libc: Libc, adopt: Adopt): Descriptors {
       if (made[0] < 0) throw callFailure("no pair of sockets can be made", -made[0]);
       return made;
     },
-    pass: (along, fd) => passage.pass(along, fd),
-    take: (from, wait) => passage.take(from, wait),
-    send: (fd, bytes) => passage.send(fd, bytes),
+    pass: (along, fd) => passing.pass(along, fd),
+    take: (from, wait) => passing.take(from, wait),
+    send: (fd, bytes) => passing.send(fd, bytes),
     replace(target, fd) {
       const code = libc.dup3(fd, target, 0);
       if (code < 0) throw callFailure(`descriptor ${fd} cannot become ${target}`, -code);
@@ -82,10 +81,10 @@ export function senderOf(
   table: DatagramTable,
 ): BatchSocket {
   const own = libc.tieToThread(fd);
-  return new BatchSocket(exchangeOf(libc), table, {
-    ...partsOf(libc, own),
+  return new BatchSocket(libc, table, {
+    fd: own,
     address,
-    halt() {},
+    stopWaiting() {},
     release: () => void libc.close(own),
   });
 }

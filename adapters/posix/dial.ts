@@ -4,12 +4,11 @@ import { Address, type InternetEndpoint, type UnixEndpoint } from "../../runtime
 import { connectFailure } from "../errno.ts";
 import { type Libc, openLibc } from "./libc.ts";
 import { AF_INET, AF_INET6, AF_UNIX, SOCK_DGRAM, SOCK_NONBLOCK_CLOEXEC } from "./linux.ts";
-import { partsOf } from "./open.ts";
-import { encode, type Peer } from "./peer.ts";
+import { encode, type EncodedAddress } from "./sockaddr.ts";
 import { resolveHost } from "./resolve.ts";
-import { Sealed } from "./sealed.ts";
+import { MemfdSender } from "./memfd.ts";
 import { bytesOf, nameOf } from "./socket.ts";
-import { watch } from "./watched.ts";
+import { watchedSocket } from "./ffi-datagram.ts";
 
 /** See {@link Adapter.dial}; the same on every runtime with FFI. @throws PorticoError NOT_SUPPORTED without. */
 export async function dial(
@@ -58,7 +57,7 @@ function open(
   family: number,
   table: DatagramTable,
   target: Address,
-  join: (fd: number, peer: Peer) => number,
+  join: (fd: number, peer: EncodedAddress) => number,
 ): DialedSocket {
   const peer = encode(target, family);
   // The only address without a kernel's form here is a path that is too long.
@@ -69,13 +68,12 @@ function open(
     const code = join(fd, peer);
     if (code < 0) throw connectFailure(endpoint, -code);
     const address = nameOf(libc, fd, "datagram");
-    const opened = { ...partsOf(libc, fd), address, file: undefined };
-    const socket = watch(libc, opened, table);
+    const socket = watchedSocket(libc, { fd, address, file: undefined }, table);
     const offer = (bytes: Uint8Array): boolean => socket.offerTo(bytes, peer);
     if (family !== AF_UNIX) return Object.assign(socket, { target, offer });
-    const sealed = new Sealed(libc, peer);
+    const memfds = new MemfdSender(libc, peer);
     const offerSealed = (bytes: Uint8Array): boolean =>
-      !socket.receiving || sealed.offer(socket.fd, bytes);
+      !socket.receiving || memfds.offer(socket.fd, bytes);
     return Object.assign(socket, { target, offer, offerSealed });
   } catch (error) {
     libc.close(fd);

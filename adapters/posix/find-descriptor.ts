@@ -5,7 +5,7 @@
 import type { Address } from "../../runtime/core/endpoint.ts";
 import { type Libc, openLibc } from "./libc.ts";
 import { EBADF, SO_ACCEPTCONN, SO_TYPE, SOCK_DGRAM, SOCK_STREAM, SOL_SOCKET } from "./linux.ts";
-import { NAME_BYTES, readName } from "./peer.ts";
+import { NAME_BYTES, readName } from "./sockaddr.ts";
 
 /** How far descriptors are looked through: a new one is the lowest that is free. */
 const HIGHEST = 65536;

@@ -16,7 +16,7 @@ import {
   SOCK_STREAM,
   SOL_SOCKET,
 } from "./linux.ts";
-import { NAME_BYTES, readName, readStreamName } from "./peer.ts";
+import { NAME_BYTES, readName, readStreamName } from "./sockaddr.ts";
 
 /** Types of sockets that nothing here can serve; socket(2). */
 const TYPES: Readonly<Record<number, string>> = {

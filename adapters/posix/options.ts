@@ -136,9 +136,6 @@ export function descriptorSupport(name: OptionName): Support {
   return isEarly(name) ? BOUND : ffiSupport();
 }
 
-/** IPv6 sockets that take IPv4 as well have both sets of numbers. */
-type Family = typeof linux.AF_INET | typeof linux.AF_INET6 | typeof linux.AF_UNIX | number;
-
 const value = new Uint8Array(new ArrayBuffer(64));
 const number = new Int32Array(value.buffer, 0, 1);
 
@@ -146,7 +143,7 @@ const number = new Int32Array(value.buffer, 0, 1);
 export function setOption(
   libc: Libc,
   fd: number,
-  family: Family,
+  family: number,
   name: OptionName,
   wanted: NonNullable<SocketOptions[OptionName]>,
 ): void {
@@ -189,7 +186,7 @@ export function setOption(
 export function getOption(
   libc: Libc,
   fd: number,
-  family: Family,
+  family: number,
   name: OptionName,
 ): string | undefined {
   const option = TABLE[name];

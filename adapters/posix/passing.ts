@@ -8,11 +8,11 @@ import {
   CONTROL,
   CONTROL_SIZE,
   FLAGS,
-  Headers,
   IOVEC_SIZE,
   LENGTH,
+  MessageHeaders,
   writeAddress,
-} from "./inbox.ts";
+} from "./message-headers.ts";
 import type { Libc } from "./libc.ts";
 import {
   EAGAIN,
@@ -37,18 +37,18 @@ const TYPE = 3;
 const DATA = 4;
 
 /** One message with room for one descriptor, and one for bytes alone. */
-export class Passage {
+export class DescriptorPassing {
   readonly #libc: Libc;
-  readonly #plain: Headers;
-  readonly #vector: Headers;
+  readonly #plain: MessageHeaders;
+  readonly #vector: MessageHeaders;
   readonly #control = new Int32Array(new ArrayBuffer(SPACE_BYTES));
   readonly #byte = new Uint8Array(new ArrayBuffer(8));
 
   constructor(libc: Libc) {
     this.#libc = libc;
-    this.#plain = new Headers(libc, 1);
+    this.#plain = new MessageHeaders(libc, 1);
     this.#plain.headers.fill(0, 0, 3);
-    this.#vector = new Headers(libc, 1);
+    this.#vector = new MessageHeaders(libc, 1);
     const { headers, iovecs } = this.#vector;
     // A connected socket has no use for names.
     headers.fill(0, 0, 3);

@@ -8,7 +8,7 @@ import { readFile } from "node:fs/promises";
 import type { Address } from "../../runtime/core/endpoint.ts";
 import type { Libc } from "./libc.ts";
 import { EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_EVENT_DATA, SOCK_CLOEXEC } from "./linux.ts";
-import { NAME_BYTES, readStreamName } from "./peer.ts";
+import { NAME_BYTES, readStreamName } from "./sockaddr.ts";
 import { makeNonBlocking } from "./socket.ts";
 
 /** How a descriptor is registered. */

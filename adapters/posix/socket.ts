@@ -22,7 +22,7 @@ import {
   SOL_SOCKET,
 } from "./linux.ts";
 import { applyByDescriptor, concerns, isEarly, OPTION_NAMES, setOption } from "./options.ts";
-import { encode, NAME_BYTES, type Peer, readName, readStreamName } from "./peer.ts";
+import { encode, type EncodedAddress, NAME_BYTES, readName, readStreamName } from "./sockaddr.ts";
 import { resolveHost } from "./resolve.ts";
 
 /** What is opened as tcp and unix, or as udp and unixgram. */
@@ -55,13 +55,18 @@ export function newSocket(
 }
 
 /** @throws PorticoError of side `config`. */
-export function bindTo(libc: Libc, fd: number, endpoint: BindableEndpoint, to: Peer): void {
+export function bindTo(
+  libc: Libc,
+  fd: number,
+  endpoint: BindableEndpoint,
+  to: EncodedAddress,
+): void {
   const code = libc.bind(fd, bytesOf(to), to.size);
   if (code < 0) throw bindFailure(endpoint, -code);
 }
 
 /** The sockaddr of an address. */
-export function bytesOf(peer: Peer): Uint8Array {
+export function bytesOf(peer: EncodedAddress): Uint8Array {
   return new Uint8Array(peer.words.buffer as ArrayBuffer);
 }
 

@@ -8,7 +8,7 @@ import {
   SOCK_NONBLOCK_CLOEXEC,
   SOCK_STREAM,
 } from "../../adapters/posix/linux.ts";
-import { encode as sockaddr } from "../../adapters/posix/peer.ts";
+import { encode as sockaddr } from "../../adapters/posix/sockaddr.ts";
 import { bytesOf, nameOf } from "../../adapters/posix/socket.ts";
 import type { Connection, NamedEndpoint } from "../../runtime/core/contract.ts";
 import { Address, formatEndpoint } from "../../runtime/core/endpoint.ts";

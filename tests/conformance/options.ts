@@ -7,7 +7,7 @@ import { descriptorOf } from "../../adapters/posix/find-descriptor.ts";
 import { ffiSupport, openLibc } from "../../adapters/posix/libc.ts";
 import type { Libc } from "../../adapters/posix/libc.ts";
 import { familyOf, getOption } from "../../adapters/posix/options.ts";
-import { NAME_BYTES, readName } from "../../adapters/posix/peer.ts";
+import { NAME_BYTES, readName } from "../../adapters/posix/sockaddr.ts";
 import { until } from "../support/until.ts";
 import type { Harness, Tested } from "./harness.ts";
 import type { Case } from "./stage.ts";

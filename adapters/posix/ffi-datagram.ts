@@ -8,58 +8,62 @@ import type {
   DatagramTable,
   SocketOptions,
 } from "../../runtime/core/contract.ts";
-import { BatchSocket, exchangeOf } from "./datagram.ts";
+import { BatchSocket } from "./batch-socket.ts";
 import { bindFailure } from "../errno.ts";
 import { type Libc, openLibc, type ReadWatch } from "./libc.ts";
-import { openDatagram, type Opened } from "./open.ts";
+import { type BoundSocket, openSocket } from "./open-socket.ts";
 
 /**
  * Binds as {@link Adapter.bind} says.
  *
  * @throws PorticoError of side `config`; NOT_SUPPORTED without FFI.
  */
-export async function bindWatched(
+export async function bindThroughFfi(
   endpoint: BindableEndpoint,
   table: DatagramTable,
   options: SocketOptions,
 ): Promise<DatagramSocket> {
   const libc = await openLibc();
-  const opened = await openDatagram(libc, endpoint, options);
+  const bound = await openSocket(libc, endpoint, options, "datagram");
   try {
-    return watch(libc, opened, table);
+    return watchedSocket(libc, bound, table);
   } catch (error) {
-    libc.close(opened.fd);
-    opened.file?.release();
+    libc.close(bound.fd);
+    bound.file?.release();
     throw bindFailure(endpoint, error);
   }
 }
 
-/** A datagram socket that is drained whenever there is something to read. It owns what was opened. */
-export function watch(libc: Libc, opened: Opened, table: DatagramTable): BatchSocket {
-  const { fd, file } = opened;
+/** A datagram socket that receives whenever there is something to read. It owns the descriptor and the file. */
+export function watchedSocket(
+  libc: Libc,
+  { fd, address, file }: BoundSocket,
+  table: DatagramTable,
+): BatchSocket {
   let watching: ReadWatch | undefined;
   let scheduled = false;
 
   /** No turn of the event loop is lost where there is nothing to wait for. */
-  const halt = (): Promise<void> | undefined => {
+  const stopWaiting = (): Promise<void> | undefined => {
     const ending = watching?.close();
     watching = undefined;
     return ending;
   };
-  const socket = new BatchSocket(exchangeOf(libc), table, {
-    ...opened,
-    halt,
+  const socket = new BatchSocket(libc, table, {
+    fd,
+    address,
+    stopWaiting,
     async release(keep) {
-      const ending = halt();
+      const ending = stopWaiting();
       if (ending !== undefined) await ending;
       libc.close(fd);
       if (!keep) file?.release();
     },
   });
 
-  const drain = (): void => {
+  const receive = (): void => {
     scheduled = false;
-    if (socket.drain()) readable();
+    if (socket.receive()) readable();
     else if (socket.receiving) watching!.rearm();
   };
   // Handlers run in a turn of their own: in the FFI's callback promises would wait for another
@@ -67,7 +71,7 @@ export function watch(libc: Libc, opened: Opened, table: DatagramTable): BatchSo
   const readable = (): void => {
     if (scheduled) return;
     scheduled = true;
-    setImmediate(drain);
+    setImmediate(receive);
   };
 
   watching = libc.watch(fd, readable);

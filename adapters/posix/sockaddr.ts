@@ -11,7 +11,7 @@ export const NAME_BYTES = 128;
 export const NAME_WORDS: number = NAME_BYTES / 4;
 
 /** An {@link Address} with its sockaddr, as 32-bit words of which `size` bytes count. */
-export class Peer extends Address {
+export class EncodedAddress extends Address {
   readonly family: number;
   readonly words: Int32Array;
   /** In bytes; 0 for a sender without a name. */
@@ -26,7 +26,7 @@ export class Peer extends Address {
 }
 
 /** A Unix socket that never was bound: nobody can answer it. */
-export const UNNAMED: Peer = new Peer(
+export const UNNAMED: EncodedAddress = new EncodedAddress(
   new Address("unixgram", "", 0, ""),
   AF_UNIX,
   new Int32Array(0),
@@ -68,7 +68,7 @@ function decode(bytes: Uint8Array, offset: number, size: number): Address {
  * The sockaddr of an address for a socket of this family. Undefined when a socket of this family
  * cannot name it: an IPv6 address for an IPv4 socket, a host name, a path that is too long.
  */
-export function encode(address: Address, family: number): Peer | undefined {
+export function encode(address: Address, family: number): EncodedAddress | undefined {
   const bytes = new Uint8Array(new ArrayBuffer(NAME_BYTES));
   const words = new Int32Array(bytes.buffer);
   words[0] = family;
@@ -79,7 +79,7 @@ export function encode(address: Address, family: number): Peer | undefined {
     bytes.set(path, 2);
     const abstract = address.path.startsWith("@");
     if (abstract) bytes[2] = 0;
-    return new Peer(address, family, words, 2 + path.length + (abstract ? 0 : 1));
+    return new EncodedAddress(address, family, words, 2 + path.length + (abstract ? 0 : 1));
   }
   bytes[2] = address.port >> 8;
   bytes[3] = address.port & 255;
@@ -88,15 +88,15 @@ export function encode(address: Address, family: number): Peer | undefined {
     const at = family === AF_INET ? 4 : 20;
     const parts = host.split(".");
     for (let i = 0; i < 4; i++) bytes[at + i] = Number(parts[i]);
-    if (family === AF_INET) return new Peer(address, family, words, 16);
+    if (family === AF_INET) return new EncodedAddress(address, family, words, 16);
     bytes[18] = bytes[19] = 255;
-    return new Peer(address, family, words, 28);
+    return new EncodedAddress(address, family, words, 28);
   }
   if (family !== AF_INET6) return undefined;
   const [plain, zone] = host.split("%") as [string, string?];
   if (!writeIPv6(plain, bytes, 8)) return undefined;
   if (zone !== undefined) words[6] = zoneIndex(zone);
-  return new Peer(address, family, words, 28);
+  return new EncodedAddress(address, family, words, 28);
 }
 
 const SLOTS = 4096;
@@ -105,11 +105,11 @@ const SLOTS = 4096;
  * A direct-mapped cache: a peer has one place, and the one that is there gives way. So it is bounded
  * without counting or ageing, and a look-up compares a few words.
  */
-export class Interner {
-  readonly #slots: (Peer | undefined)[] = new Array(SLOTS).fill(undefined);
+export class AddressInterner {
+  readonly #slots: (EncodedAddress | undefined)[] = new Array(SLOTS).fill(undefined);
 
   /** The peer whose sockaddr of `size` bytes begins at word `at`; `bytes` is the same memory. */
-  find(words: Int32Array, bytes: Uint8Array, at: number, size: number): Peer {
+  find(words: Int32Array, bytes: Uint8Array, at: number, size: number): EncodedAddress {
     if (size <= 2) return UNNAMED;
     const whole = size >> 2;
     const rest = size & 3;
@@ -127,7 +127,7 @@ export class Interner {
       if (i === count) return known;
     }
     const copy = words.slice(at, at + count);
-    const made = new Peer(decode(bytes, at * 4, size), words[at]! & 0xffff, copy, size);
+    const made = new EncodedAddress(decode(bytes, at * 4, size), words[at]! & 0xffff, copy, size);
     this.#slots[slot] = made;
     return made;
   }

@@ -3,26 +3,33 @@
  * any more: memfd_create(2), and SCM_RIGHTS of unix(7) with an empty datagram.
  */
 import { isFull, sendFailure } from "../errno.ts";
-import { CONTROL, CONTROL_SIZE, Headers, IOVEC_SIZE, NAME_SIZE, writeAddress } from "./inbox.ts";
+import {
+  CONTROL,
+  CONTROL_SIZE,
+  IOVEC_SIZE,
+  MessageHeaders,
+  NAME_SIZE,
+  writeAddress,
+} from "./message-headers.ts";
 import type { Libc } from "./libc.ts";
 import { errnoName, F_ADD_SEALS, F_SEAL_ALL, MSG_DONTWAIT, MSG_NOSIGNAL } from "./linux.ts";
 import { SPACE_BYTES, writeRights } from "./passing.ts";
-import type { Peer } from "./peer.ts";
+import type { EncodedAddress } from "./sockaddr.ts";
 
 /** There is no descriptor or memory for a file now. */
 const NO_FILE: ReadonlySet<string> = new Set(["EINTR", "EMFILE", "ENFILE", "ENOMEM"]);
 
 /** Sends such files to one peer. */
-export class Sealed {
+export class MemfdSender {
   readonly #libc: Libc;
-  readonly #peer: Peer;
-  readonly #message: Headers;
+  readonly #peer: EncodedAddress;
+  readonly #message: MessageHeaders;
   readonly #control = new Int32Array(new ArrayBuffer(SPACE_BYTES));
 
-  constructor(libc: Libc, peer: Peer) {
+  constructor(libc: Libc, peer: EncodedAddress) {
     this.#libc = libc;
     this.#peer = peer;
-    this.#message = new Headers(libc, 1);
+    this.#message = new MessageHeaders(libc, 1);
     const { headers, names, iovecs } = this.#message;
     names.set(peer.words.subarray(0, (peer.size + 3) >> 2));
     headers[NAME_SIZE] = peer.size;

@@ -5,59 +5,59 @@
  */
 import {
   HEADER_WORDS,
-  Headers,
   IOVEC_SIZE,
   IOVEC_WORDS,
+  MessageHeaders,
   NAME_SIZE,
   writeAddress,
-} from "./inbox.ts";
+} from "./message-headers.ts";
 import type { Libc } from "./libc.ts";
 import { EAGAIN, EINTR, MSG_DONTWAIT, MSG_NOSIGNAL } from "./linux.ts";
-import { NAME_WORDS, type Peer } from "./peer.ts";
+import { type EncodedAddress, NAME_WORDS } from "./sockaddr.ts";
 
 /** Datagrams sent by one call. */
 const BATCH = 64;
 const ARENA_BYTES: number = 256 * 1024;
 const FLAGS = MSG_DONTWAIT | MSG_NOSIGNAL;
 
-/** What the outbox has to know of a socket. */
-export interface Sender {
+/** A socket that sends. */
+export interface BatchSender {
   readonly fd: number;
-  /** Whether a datagram has to wait behind others to this peer. */
-  holds(to: Peer): boolean;
+  /** Whether datagrams wait already that go to this peer, or through the same full buffer. */
+  hasWaiting(to: EncodedAddress): boolean;
   /** The kernel cannot take it now. The bytes are lent. */
-  full(bytes: Uint8Array, to: Peer): void;
+  wait(bytes: Uint8Array, to: EncodedAddress): void;
   /** The kernel refused it for good. To be reported later: this runs inside `send`. */
-  failed(errno: number, to: Peer): void;
+  failed(errno: number, to: EncodedAddress): void;
   /** Reports what has failed. It runs where callbacks may. */
   report(): void;
 }
 
 /** The send buffers of a thread. */
-export class Outbox {
+export class SendBatch {
   readonly #libc: Libc;
-  readonly #vector: Headers;
-  readonly #targets: (Peer | undefined)[] = new Array(BATCH).fill(undefined);
+  readonly #vector: MessageHeaders;
+  readonly #targets: (EncodedAddress | undefined)[] = new Array(BATCH).fill(undefined);
   #arena: Uint8Array;
   #arenaAt: number;
   #used = 0;
   #count = 0;
-  #owner: Sender | undefined;
+  #owner: BatchSender | undefined;
   /** A batch is being delivered: what is gathered goes out at its end. */
   #delivering = false;
   #scheduled = false;
   /** Sockets with something to report. */
-  readonly #reporting = new Set<Sender>();
+  readonly #reporting = new Set<BatchSender>();
 
   constructor(libc: Libc) {
     this.#libc = libc;
-    this.#vector = new Headers(libc, BATCH);
+    this.#vector = new MessageHeaders(libc, BATCH);
     this.#arena = new Uint8Array(new ArrayBuffer(ARENA_BYTES));
     this.#arenaAt = libc.address(this.#arena);
   }
 
   /** Takes a copy of a datagram. */
-  put(owner: Sender, bytes: Uint8Array, to: Peer): void {
+  add(owner: BatchSender, bytes: Uint8Array, to: EncodedAddress): void {
     const size = bytes.length;
     if (this.#owner !== owner) {
       this.flush();
@@ -67,7 +67,7 @@ export class Outbox {
     ) {
       this.flush();
       // It may have met a full queue: then this one has its place behind those that wait.
-      if (owner.holds(to)) return owner.full(bytes, to);
+      if (owner.hasWaiting(to)) return owner.wait(bytes, to);
     }
     if (size > this.#arena.length) this.#grow(size);
     const i = this.#count++;
@@ -90,7 +90,7 @@ export class Outbox {
     this.#arenaAt = this.#libc.address(this.#arena);
   }
 
-  /** Lets {@link end} run once in the next turn of the event loop. */
+  /** Lets {@link endBatch} run once in the next turn of the event loop. */
   schedule(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
@@ -99,16 +99,16 @@ export class Outbox {
 
   readonly #turn = (): void => {
     this.#scheduled = false;
-    this.end();
+    this.endBatch();
   };
 
   /** A batch is about to be delivered. */
-  begin(): void {
+  beginBatch(): void {
     this.#delivering = true;
   }
 
   /** A batch has been delivered: sends what is gathered, and reports what failed. */
-  end(): void {
+  endBatch(): void {
     this.#delivering = false;
     this.flush();
     if (this.#reporting.size === 0) return;
@@ -117,8 +117,8 @@ export class Outbox {
     for (const sender of reporting) sender.report();
   }
 
-  /** Has {@link Sender.report} called soon, where callbacks may run. */
-  reportSoon(sender: Sender): void {
+  /** Has {@link BatchSender.report} called soon, where callbacks may run. */
+  reportSoon(sender: BatchSender): void {
     this.#reporting.add(sender);
     if (!this.#delivering) this.schedule();
   }
@@ -134,24 +134,24 @@ export class Outbox {
     while (done < count) {
       const sent = this.#libc.sendmmsg(owner.fd, this.#vector.pointers[done]!, count - done, FLAGS);
       if (sent > 0) done += sent;
-      else if (sent === -EAGAIN) return this.#wait(owner, done, count);
+      else if (sent === -EAGAIN) return this.#waitFrom(owner, done, count);
       else if (sent !== -EINTR) owner.failed(-sent, this.#targets[done++]!);
     }
   }
 
   /** Datagram `from` met a full queue: it waits, the others are tried one by one, in order for each peer. */
-  #wait(owner: Sender, from: number, count: number): void {
+  #waitFrom(owner: BatchSender, from: number, count: number): void {
     const { iovecs } = this.#vector;
     let at = 0;
     for (let i = 0; i < from; i++) at += iovecs[i * IOVEC_WORDS + IOVEC_SIZE]!;
     for (let i = from; i < count; i++) {
       const size = iovecs[i * IOVEC_WORDS + IOVEC_SIZE]!;
       const to = this.#targets[i]!;
-      if (i === from || owner.holds(to)) {
-        owner.full(this.#arena.subarray(at, at + size), to);
+      if (i === from || owner.hasWaiting(to)) {
+        owner.wait(this.#arena.subarray(at, at + size), to);
       } else {
         const sent = this.#libc.sendmmsg(owner.fd, this.#vector.pointers[i]!, 1, FLAGS);
-        if (sent === -EAGAIN) owner.full(this.#arena.subarray(at, at + size), to);
+        if (sent === -EAGAIN) owner.wait(this.#arena.subarray(at, at + size), to);
         else if (sent < 0) owner.failed(-sent, to);
       }
       at += size;
@@ -159,11 +159,11 @@ export class Outbox {
   }
 
   /** Sends one datagram at once; 1, or an errno, negated. What is gathered goes first. */
-  sendNow(sender: Sender, bytes: Uint8Array, to: Peer): number {
+  sendNow(sender: BatchSender, bytes: Uint8Array, to: EncodedAddress): number {
     this.flush();
     const delivering = this.#delivering;
     this.#delivering = true;
-    this.put(sender, bytes, to);
+    this.add(sender, bytes, to);
     this.#delivering = delivering;
     this.#count = this.#used = 0;
     return this.#libc.sendmmsg(sender.fd, this.#vector.pointers[0]!, 1, FLAGS);

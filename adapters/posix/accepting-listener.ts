@@ -10,8 +10,8 @@ import { PorticoError } from "../../runtime/core/errors.ts";
 import { acceptFailure, bindFailure, concernsOnePeer } from "../errno.ts";
 import type { Libc, ReadWatch } from "./libc.ts";
 import { EAGAIN } from "./linux.ts";
-import { type Listening, openListening } from "./listening.ts";
-import { NAME_BYTES, readStreamName } from "./peer.ts";
+import { type BoundSocket, openSocket } from "./open-socket.ts";
+import { NAME_BYTES, readStreamName } from "./sockaddr.ts";
 import { duplicate, nameOf } from "./socket.ts";
 
 /** Connections accepted in one turn of the event loop. */
@@ -31,22 +31,22 @@ export async function admit(
   table: AdmitTable,
   options: SocketOptions,
 ): Promise<Listener> {
-  const listening = await openListening(libc, endpoint, options);
-  const gate = new Gate(libc, listening, table);
+  const bound = await openSocket(libc, endpoint, options, "stream");
+  const listener = new AcceptingListener(libc, bound, table);
   try {
-    gate.start();
+    listener.start();
   } catch (error) {
-    await gate.close();
+    await listener.close();
     throw bindFailure(endpoint, error);
   }
-  return gate;
+  return listener;
 }
 
-class Gate implements Listener {
+class AcceptingListener implements Listener {
   readonly address: Address;
   readonly #libc: Libc;
   readonly #table: AdmitTable;
-  readonly #listening: Listening;
+  readonly #bound: BoundSocket;
   /** Each connection has to be asked where it arrived. */
   readonly #everywhere: boolean;
   #watch: ReadWatch | undefined = undefined;
@@ -56,16 +56,16 @@ class Gate implements Listener {
   #silentUntil = 0;
   #closed: Promise<void> | undefined = undefined;
 
-  constructor(libc: Libc, listening: Listening, table: AdmitTable) {
+  constructor(libc: Libc, bound: BoundSocket, table: AdmitTable) {
     this.#libc = libc;
     this.#table = table;
-    this.#listening = listening;
-    this.address = listening.address;
+    this.#bound = bound;
+    this.address = bound.address;
     this.#everywhere = this.address.host === "::" || this.address.host === "0.0.0.0";
   }
 
   start(): void {
-    this.#watch = this.#libc.watch(this.#listening.fd, this.#readable);
+    this.#watch = this.#libc.watch(this.#bound.fd, this.#readable);
   }
 
   // Callbacks run in a turn of their own: an exception in the FFI's would end the process.
@@ -79,7 +79,7 @@ class Gate implements Listener {
     this.#scheduled = false;
     for (let i = 0; i < TURN; i++) {
       if (this.#closed !== undefined) return;
-      const fd = this.#libc.accept(this.#listening.fd, name, size);
+      const fd = this.#libc.accept(this.#bound.fd, name, size);
       if (fd >= 0) {
         this.#pause = PAUSE_FIRST;
         this.#table.arrive(fd, this.#originOf(fd));
@@ -124,7 +124,7 @@ class Gate implements Listener {
 
   duplicate(): Promise<number> {
     return Promise.try(() => {
-      if (this.#closed === undefined) return duplicate(this.#libc, this.#listening.fd);
+      if (this.#closed === undefined) return duplicate(this.#libc, this.#bound.fd);
       throw new PorticoError("NOT_SUPPORTED", `${this.address} is closed`);
     });
   }
@@ -138,7 +138,7 @@ class Gate implements Listener {
     // A thread that still waits for the descriptor would keep the address in use.
     const ending = this.#watch?.close();
     if (ending !== undefined && !keep) await ending;
-    this.#libc.close(this.#listening.fd);
-    if (!keep) this.#listening.file?.release();
+    this.#libc.close(this.#bound.fd);
+    if (!keep) this.#bound.file?.release();
   }
 }

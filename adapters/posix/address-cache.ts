@@ -5,7 +5,7 @@ import type { Address } from "../../runtime/core/endpoint.ts";
 const LIMIT = 4096;
 
 /** The same host and port give the same object. `host` is the runtime's text for it. */
-export class AddressBook<A extends Address> {
+export class AddressCache<A extends Address> {
   readonly #make: (host: string, port: number) => A;
   readonly #hosts = new Map<string, Map<number, A>>();
   #count = 0;

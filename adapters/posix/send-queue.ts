@@ -2,7 +2,7 @@
  * Datagrams that the kernel would not take yet, of one socket. A Unix socket's peer has a queue of
  * its own (net.unix.max_dgram_qlen), and poll(2) tells nothing about it, so each peer waits by
  * itself and sending is tried again by time; order is kept for each peer. For UDP it is the
- * socket's own send buffer that is full, and there is one line for all.
+ * socket's own send buffer that is full, and there is one queue for all.
  */
 import type { Address } from "../../runtime/core/endpoint.ts";
 
@@ -16,7 +16,7 @@ const PATIENCE = 2000;
 const EAGER = 8;
 const LONGEST_PAUSE = 32;
 
-interface Line<To> {
+interface PeerQueue<To> {
   readonly to: To;
   readonly waiting: { readonly bytes: Uint8Array; readonly to: To }[];
   dropped: number;
@@ -27,8 +27,8 @@ interface Line<To> {
 /** Sends one datagram: true when it is done with, sent or failed; false when the queue is full. */
 export type SendOne<To> = (bytes: Uint8Array, to: To) => boolean;
 
-export class Backlog<To extends Address> {
-  readonly #lines = new Map<string, Line<To>>();
+export class SendQueue<To extends Address> {
+  readonly #queues = new Map<string, PeerQueue<To>>();
   readonly #perPeer: boolean;
   readonly #send: SendOne<To>;
   readonly #drop: (count: number, to: Address) => void;
@@ -49,26 +49,26 @@ export class Backlog<To extends Address> {
   }
 
   /** Whether a datagram to this peer has to wait behind others. */
-  holds(to: Address): boolean {
-    return this.#lines.size > 0 && this.#lines.has(this.#perPeer ? to.path : "");
+  hasWaiting(to: Address): boolean {
+    return this.#queues.size > 0 && this.#queues.has(this.#perPeer ? to.path : "");
   }
 
   /** Lets a copy of a datagram wait, or counts it as dropped. */
   push(bytes: Uint8Array, to: To): void {
     const key = this.#perPeer ? to.path : "";
-    let line = this.#lines.get(key);
-    if (line === undefined) {
-      line = { to, waiting: [], dropped: 0, since: performance.now() };
-      this.#lines.set(key, line);
+    let queue = this.#queues.get(key);
+    if (queue === undefined) {
+      queue = { to, waiting: [], dropped: 0, since: performance.now() };
+      this.#queues.set(key, queue);
     }
     if (
-      line.waiting.length >= (this.#perPeer ? PEER_LIMIT : TOTAL_LIMIT) ||
+      queue.waiting.length >= (this.#perPeer ? PEER_LIMIT : TOTAL_LIMIT) ||
       this.#count >= TOTAL_LIMIT || this.#bytes + bytes.length > BYTES_LIMIT
     ) {
-      line.dropped++;
+      queue.dropped++;
     } else {
       // Not `slice`, which gives a view of a Buffer.
-      line.waiting.push({ bytes: new Uint8Array(bytes), to });
+      queue.waiting.push({ bytes: new Uint8Array(bytes), to });
       this.#count++;
       this.#bytes += bytes.length;
     }
@@ -77,10 +77,10 @@ export class Backlog<To extends Address> {
 
   /** Tries once more and forgets the rest. */
   close(): void {
-    if (this.#lines.size > 0) this.#retry();
+    if (this.#queues.size > 0) this.#retry();
     clearTimeout(this.#timer);
     clearImmediate(this.#immediate);
-    this.#lines.clear();
+    this.#queues.clear();
   }
 
   #schedule(): void {
@@ -96,7 +96,7 @@ export class Backlog<To extends Address> {
   readonly #again = (): void => {
     this.#timer = this.#immediate = undefined;
     this.#tries = this.#retry() ? 0 : this.#tries + 1;
-    if (this.#lines.size > 0) this.#schedule();
+    if (this.#queues.size > 0) this.#schedule();
     else this.#tries = 0;
   };
 
@@ -104,24 +104,24 @@ export class Backlog<To extends Address> {
   #retry(): boolean {
     const now = performance.now();
     let progress = false;
-    for (const [key, line] of this.#lines) {
-      const { waiting } = line;
+    for (const [key, queue] of this.#queues) {
+      const { waiting } = queue;
       let sent = 0;
       while (sent < waiting.length && this.#send(waiting[sent]!.bytes, waiting[sent]!.to)) sent++;
       if (sent > 0) {
-        line.since = now;
+        queue.since = now;
         progress = true;
-      } else if (now - line.since > PATIENCE) {
+      } else if (now - queue.since > PATIENCE) {
         sent = waiting.length;
-        line.dropped += sent;
+        queue.dropped += sent;
       }
       for (const { bytes } of waiting.splice(0, sent)) {
         this.#count--;
         this.#bytes -= bytes.length;
       }
-      if (line.dropped > 0) this.#drop(line.dropped, line.to);
-      line.dropped = 0;
-      if (waiting.length === 0) this.#lines.delete(key);
+      if (queue.dropped > 0) this.#drop(queue.dropped, queue.to);
+      queue.dropped = 0;
+      if (waiting.length === 0) this.#queues.delete(key);
     }
     return progress;
   }

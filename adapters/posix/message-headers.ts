@@ -1,0 +1,55 @@
+/** The structures that recvmmsg(2) and sendmmsg(2) read and write, on LP64. */
+import type { Libc, Pointer } from "./libc.ts";
+import { NAME_BYTES, NAME_WORDS } from "./sockaddr.ts";
+
+// struct mmsghdr on LP64, in 32-bit words: msg_name 0, msg_namelen 2, msg_iov 4, msg_iovlen 6,
+// msg_control 8, msg_controllen 10, msg_flags 12, msg_len 14; 64 bytes.
+export const HEADER_WORDS = 16;
+const NAME = 0;
+export const NAME_SIZE = 2;
+const IOV = 4;
+const IOV_COUNT = 6;
+export const CONTROL = 8;
+export const CONTROL_SIZE = 10;
+export const FLAGS = 12;
+export const LENGTH = 14;
+// struct iovec: iov_base 0, iov_len 2; 16 bytes.
+export const IOVEC_WORDS = 4;
+export const IOVEC_SIZE = 2;
+
+/** Writes a 64-bit address as two words, the lower one first. */
+export function writeAddress(words: Int32Array, at: number, address: number): void {
+  words[at] = address | 0;
+  words[at + 1] = address / 0x1_0000_0000 | 0;
+}
+
+/** MessageHeaders, names and vectors of `count` messages in one piece of memory. */
+export class MessageHeaders {
+  readonly headers: Int32Array;
+  readonly names: Int32Array;
+  readonly nameBytes: Uint8Array;
+  readonly iovecs: Int32Array;
+  /** Where each header is. */
+  readonly pointers: readonly Pointer[];
+
+  constructor(libc: Libc, count: number) {
+    const namesAt = count * HEADER_WORDS * 4;
+    const iovecsAt = namesAt + count * NAME_BYTES;
+    const memory = new ArrayBuffer(iovecsAt + count * IOVEC_WORDS * 4);
+    this.headers = new Int32Array(memory, 0, count * HEADER_WORDS);
+    this.names = new Int32Array(memory, namesAt, count * NAME_WORDS);
+    this.nameBytes = new Uint8Array(memory, namesAt, count * NAME_BYTES);
+    this.iovecs = new Int32Array(memory, iovecsAt, count * IOVEC_WORDS);
+    const base = libc.address(new Uint8Array(memory));
+    const pointers: Pointer[] = [];
+    for (let i = 0; i < count; i++) {
+      const header = i * HEADER_WORDS;
+      pointers.push(libc.pointer(base + header * 4));
+      writeAddress(this.headers, header + NAME, base + namesAt + i * NAME_BYTES);
+      this.headers[header + NAME_SIZE] = NAME_BYTES;
+      writeAddress(this.headers, header + IOV, base + iovecsAt + i * IOVEC_WORDS * 4);
+      this.headers[header + IOV_COUNT] = 1;
+    }
+    this.pointers = pointers;
+  }
+}
