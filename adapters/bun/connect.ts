@@ -48,11 +48,14 @@ const NOBODY: StreamTable = {
 const IN_TIME = { late: false };
 
 /** `fd` is not in Bun's types. */
-type Where = { readonly unix: string } | { readonly hostname: string; readonly port: number } | {
+type ConnectTarget = { readonly unix: string } | {
+  readonly hostname: string;
+  readonly port: number;
+} | {
   readonly fd: number;
 };
 
-function open(where: Where, data: Expected): Promise<unknown> {
+function open(where: ConnectTarget, data: Expected): Promise<unknown> {
   const options = { ...where, allowHalfOpen: true, data, socket: HANDLERS };
   return Bun.connect(options as unknown as Parameters<typeof Bun.connect>[0]);
 }

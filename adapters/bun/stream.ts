@@ -35,7 +35,7 @@ interface Handle {
 }
 
 /** Where `Bun.listen` is to listen. Its types do not know `fd` nor `reusePort`. */
-type Where = { readonly fd: number } | { readonly unix: string } | {
+type ListenOptions = { readonly fd: number } | { readonly unix: string } | {
   readonly hostname: string;
   readonly port: number;
   readonly reusePort?: boolean;
@@ -84,7 +84,7 @@ class BunListener extends ReopenedListener {
     descriptorLimit.add(this);
   }
 
-  #listen(where: Where): void {
+  #listen(where: ListenOptions): void {
     const options = { ...where, allowHalfOpen: true, socket: this.#handlers };
     this.#handle = Bun.listen(
       options as unknown as Parameters<typeof Bun.listen>[0],

@@ -152,7 +152,7 @@ export class UdpSocket implements DatagramSocket {
     const targets = this.#targets;
     const packets = this.#packets;
     if (targets.length === 0) return;
-    this.#weigh(targets.length);
+    this.#judgeGathering(targets.length);
     let sent = 0;
     try {
       sent = this.#socket!.sendMany(packets);
@@ -170,7 +170,7 @@ export class UdpSocket implements DatagramSocket {
   }
 
   /** Whether gathering pays, by what one turn has gathered. */
-  #weigh(count: number): void {
+  #judgeGathering(count: number): void {
     if (count >= BUSY) {
       this.#quiet = 0;
       this.#sample = SAMPLE;

@@ -19,7 +19,7 @@ import type {
 } from "../../runtime/core/contract.ts";
 import { Address, type InternetEndpoint } from "../../runtime/core/endpoint.ts";
 import { PorticoError } from "../../runtime/core/errors.ts";
-import { udpAddress } from "../addresses.ts";
+import { toKernelPath, udpAddress } from "../addresses.ts";
 import { bindDgram } from "../node/dgram.ts";
 import { BatchSocket, buffersOf } from "../posix/batch-socket.ts";
 import { descriptorOf, descriptorsOf } from "../posix/find-descriptor.ts";
@@ -28,14 +28,14 @@ import { DATAGRAM_MAX } from "../posix/receive-batch.ts";
 import { ffiSupport, type Libc, openLibc } from "../posix/libc.ts";
 import { AF_UNIX } from "../posix/linux.ts";
 import { applyByDescriptor } from "../posix/options.ts";
-import { claim, own, type SocketFile } from "../posix/socket-file.ts";
+import { claim, ownFile, type SocketFile } from "../posix/socket-file.ts";
 import { resolveLocal } from "../posix/resolve.ts";
 import { duplicate } from "../posix/socket.ts";
 import { bindThroughFfi } from "../posix/ffi-datagram.ts";
-import { pump, type Receiver, senders } from "./receive.ts";
+import { encodedAddressReader, receiveLoop, type Receiver } from "./receive.ts";
 import { DenoUdpSocket } from "./udp.ts";
 
-function hasNative(): boolean {
+function hasListenDatagram(): boolean {
   return typeof Deno.listenDatagram === "function";
 }
 
@@ -49,16 +49,16 @@ export async function bind(
   if (ffiSupport() === true) {
     // What Deno's own sockets do without saying is not set again: `ipv6Only: false`.
     const early = options.reusePort === true || options.ipv6Only === true;
-    if (early || !hasNative()) return await bindThroughFfi(endpoint, table, options);
-    return await bindNative(endpoint, table, options, await openLibc());
+    if (early || !hasListenDatagram()) return await bindThroughFfi(endpoint, table, options);
+    return await bindBatched(endpoint, table, options, await openLibc());
   }
   if ("path" in endpoint) return await bindThroughFfi(endpoint, table, options);
   const plain = Object.values(options).every((value) => value === undefined);
-  if (plain && hasNative()) return await bindAlone(endpoint, table);
+  if (plain && hasListenDatagram()) return await bindUnbatched(endpoint, table);
   return await bindDgram(endpoint, table, options, true);
 }
 
-async function bindAlone(
+async function bindUnbatched(
   endpoint: InternetEndpoint,
   table: DatagramTable,
 ): Promise<DatagramSocket> {
@@ -75,7 +75,7 @@ async function listenUdp(endpoint: InternetEndpoint): Promise<Deno.DatagramConn>
   return Deno.listenDatagram({ transport: "udp", hostname: host, port: endpoint.port });
 }
 
-async function bindNative(
+async function bindBatched(
   endpoint: NamedEndpoint,
   table: DatagramTable,
   options: SocketOptions,
@@ -83,7 +83,7 @@ async function bindNative(
 ): Promise<DatagramSocket> {
   let file: SocketFile | undefined;
   let connection: Deno.DatagramConn | undefined;
-  let others: ReadonlySet<number> = taken;
+  let others: ReadonlySet<number> = ownDescriptors;
   try {
     if ("path" in endpoint) {
       await claim(endpoint);
@@ -91,7 +91,7 @@ async function bindNative(
       others = descriptorsOf(libc, new Address("unixgram", "", 0, endpoint.path));
       connection = listenUnix(endpoint.path, options.mode);
       // Deno leaves the file behind when it closes.
-      file = own(endpoint.path, options.mode);
+      file = ownFile(endpoint.path, options.mode);
     } else {
       connection = await listenUdp(endpoint);
     }
@@ -110,7 +110,7 @@ async function bindNative(
 }
 
 /** Descriptors of our sockets: another one of the same name cannot be one of them. */
-const taken = new Set<number>();
+const ownDescriptors = new Set<number>();
 
 function batched(
   libc: Libc,
@@ -120,15 +120,15 @@ function batched(
   file: SocketFile | undefined,
   table: DatagramTable,
 ): DatagramSocket {
-  taken.add(fd);
+  ownDescriptors.add(fd);
   /** What it goes on sending with, when Deno's own is closed. */
   let spare = -1;
 
   async function end(): Promise<void> {
     connection.close();
     // Deno keeps the descriptor until the receive that is under way has come back.
-    await pumping;
-    taken.delete(fd);
+    await looping;
+    ownDescriptors.delete(fd);
   }
 
   const socket = new BatchSocket(libc, table, {
@@ -148,21 +148,20 @@ function batched(
   });
   const receiver: Receiver = {
     size: socket.family === AF_UNIX ? DATAGRAM_MAX : 65536,
-    sender: senders(socket.family, buffersOf(libc).peers),
-    drain: (bytes, from) => void socket.receive(bytes, from),
+    sender: encodedAddressReader(socket.family, buffersOf(libc).peers),
+    deliver: (bytes, from) => void socket.receive(bytes, from),
     fail: (error) => table.failure(socket, error),
   };
   // It ends when the connection is closed.
-  const pumping = pump(connection, receiver);
+  const looping = receiveLoop(connection, receiver);
   return socket;
 }
 
 /** `mode` limits the umask while the file is made, so that it is never open to more. */
 function listenUnix(path: string, mode: number | undefined): Deno.DatagramConn {
-  const name = path.startsWith("@") ? `\0${path.slice(1)}` : path;
   const before = mode === undefined ? undefined : process.umask(0o777 & ~mode);
   try {
-    return Deno.listenDatagram({ transport: "unixpacket", path: name });
+    return Deno.listenDatagram({ transport: "unixpacket", path: toKernelPath(path) });
   } finally {
     if (before !== undefined) process.umask(before);
   }

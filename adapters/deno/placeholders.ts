@@ -7,7 +7,7 @@ import { Address } from "../../runtime/core/endpoint.ts";
 import type { Libc } from "../posix/libc.ts";
 import { AF_UNIX, SOCK_NONBLOCK_CLOEXEC, SOCK_STREAM } from "../posix/linux.ts";
 import { encode, NAME_BYTES, readStreamName } from "../posix/sockaddr.ts";
-import { bytesOf } from "../posix/socket.ts";
+import { sockaddrOf } from "../posix/socket.ts";
 import type { Registration, RuntimeEpoll } from "../posix/runtime-epoll.ts";
 
 /** A connection of the runtime's, its descriptor, and how that was registered; it is not at present. */
@@ -111,8 +111,8 @@ export class Placeholders {
         if (fd < 0) break;
         raw.push(fd);
         const own = encode(new Address("unix", "", 0, `@${place}-${i}`), AF_UNIX)!;
-        if (this.#libc.bind(fd, bytesOf(own), own.size) < 0) throw new Error("bind");
-        if (this.#libc.connect(fd, bytesOf(target), target.size) < 0) throw new Error("connect");
+        if (this.#libc.bind(fd, sockaddrOf(own), own.size) < 0) throw new Error("bind");
+        if (this.#libc.connect(fd, sockaddrOf(target), target.size) < 0) throw new Error("connect");
         const conn = await listener.accept();
         // A stranger's may have no name at all; it is found out below.
         const { path } = conn.remoteAddr as { path: string | null };

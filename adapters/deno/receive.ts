@@ -14,7 +14,7 @@ export interface Receiver {
   /** The address of a sender. */
   sender(from: Deno.Addr): Address;
   /** Delivers a datagram. `bytes` is lent until it returns. */
-  drain(bytes: Uint8Array, from: Address): void;
+  deliver(bytes: Uint8Array, from: Address): void;
   fail(error: PorticoError): void;
 }
 
@@ -38,7 +38,10 @@ function take(size: number): Uint8Array<ArrayBuffer> {
 }
 
 /** Receives until the connection is closed. */
-export async function pump(connection: Deno.DatagramConn, receiver: Receiver): Promise<void> {
+export async function receiveLoop(
+  connection: Deno.DatagramConn,
+  receiver: Receiver,
+): Promise<void> {
   // One byte more than the largest datagram: Deno cuts what does not fit without a sign.
   let buffer = take(receiver.size + 1);
   for (;;) {
@@ -46,7 +49,7 @@ export async function pump(connection: Deno.DatagramConn, receiver: Receiver): P
       const [bytes, addr] = await connection.receive(buffer);
       const from = receiver.sender(addr);
       if (bytes.length > receiver.size) receiver.fail(truncated(from, receiver.size));
-      else receiver.drain(bytes, from);
+      else receiver.deliver(bytes, from);
       if (buffer.length === 0) buffer = take(receiver.size + 1);
     } catch (error) {
       if (error instanceof Deno.errors.BadResource || error instanceof Deno.errors.Interrupted) {
@@ -59,11 +62,11 @@ export async function pump(connection: Deno.DatagramConn, receiver: Receiver): P
 }
 
 /** From Deno's addresses to interned ones with their sockaddr. */
-export function senders(
+export function encodedAddressReader(
   family: number,
   peers: AddressInterner,
 ): (from: Deno.Addr) => EncodedAddress {
-  return names((address) => {
+  return addressReader((address) => {
     const made = encode(address, family);
     if (made === undefined) return UNNAMED;
     const bytes = new Uint8Array(made.words.buffer);
@@ -72,7 +75,7 @@ export function senders(
 }
 
 /** From Deno's addresses to interned ones of ours. */
-export function names<A extends Address>(
+export function addressReader<A extends Address>(
   make: (address: Address) => A,
   unnamed: A,
 ): (from: Deno.Addr) => A {

@@ -3,7 +3,7 @@ import type { DatagramTable } from "../../runtime/core/contract.ts";
 import type { Address } from "../../runtime/core/endpoint.ts";
 import { UnbatchedSocket } from "../node/unbatched.ts";
 import { UNNAMED } from "../posix/sockaddr.ts";
-import { names, pump } from "./receive.ts";
+import { addressReader, receiveLoop } from "./receive.ts";
 
 /** The largest datagram that is received, in bytes. */
 const LARGEST = 65536;
@@ -15,10 +15,10 @@ export class DenoUdpSocket extends UnbatchedSocket {
   constructor(connection: Deno.DatagramConn, address: Address, table: DatagramTable) {
     super(address, address.host.includes(":"), true, table);
     this.#connection = connection;
-    void pump(connection, {
+    void receiveLoop(connection, {
       size: LARGEST,
-      sender: names<Address>((each) => each, UNNAMED),
-      drain: (bytes, from) => {
+      sender: addressReader<Address>((each) => each, UNNAMED),
+      deliver: (bytes, from) => {
         if (this.receiving) table.datagram(this, bytes, from);
       },
       fail: (error) => this.fail(error),

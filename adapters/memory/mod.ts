@@ -16,7 +16,7 @@ import type {
 import type { Transport } from "../../runtime/core/endpoint.ts";
 import { Address, formatEndpoint } from "../../runtime/core/endpoint.ts";
 import { PorticoError } from "../../runtime/core/errors.ts";
-import { MemoryDatagrams, type Place } from "./datagram.ts";
+import { type Binding, MemoryDatagrams } from "./datagram.ts";
 import { MemoryListener, MemoryPeer } from "./stream.ts";
 
 export { MemoryDatagrams, MemoryListener, MemoryPeer };
@@ -60,7 +60,7 @@ export class MemoryAdapter implements Adapter {
   bind(endpoint: BindableEndpoint, table: DatagramTable): Promise<MemoryDatagrams> {
     return this.#bind(
       endpoint,
-      (address, closed) => new MemoryDatagrams(this.#placeOf(address, closed), table),
+      (address, closed) => new MemoryDatagrams(this.#bindingOf(address, closed), table),
     );
   }
 
@@ -85,7 +85,7 @@ export class MemoryAdapter implements Adapter {
     const address = this.#addressOf(endpoint);
     return this.#bind(
       address,
-      (address, closed) => new MemoryDatagrams(this.#placeOf(address, closed), table, target),
+      (address, closed) => new MemoryDatagrams(this.#bindingOf(address, closed), table, target),
     );
   }
 
@@ -131,7 +131,7 @@ export class MemoryAdapter implements Adapter {
     return new Promise((resolve) => setTimeout(resolve, 0));
   }
 
-  #placeOf(address: Address, closed: () => void): Place {
+  #bindingOf(address: Address, closed: () => void): Binding {
     const find = (at: Address): MemoryDatagrams | undefined => {
       const socket = this.#bound.get(String(at));
       return socket instanceof MemoryDatagrams ? socket : undefined;

@@ -23,7 +23,7 @@ class NodeConnection implements Connection {
   #remote: Address | undefined;
   #pending = 0;
   /** Nothing is written any more. */
-  #ended = false;
+  #writeEnded = false;
   /** The peer's end came while reading was paused: Node tells it all the same. */
   #endHeld = false;
 
@@ -60,7 +60,7 @@ class NodeConnection implements Connection {
   }
 
   write(bytes: Uint8Array): boolean {
-    if (this.#ended) return true;
+    if (this.#writeEnded) return true;
     const { socket } = this;
     const room = socket.write(bytes);
     if (socket.errored !== null) this.#pending += bytes.length;
@@ -80,7 +80,7 @@ class NodeConnection implements Connection {
 
   /** From the runtime: nothing is left. */
   closed(): void {
-    this.#ended = true;
+    this.#writeEnded = true;
     this.#pending = 0;
     this.table.close(this, this.error);
   }
@@ -93,12 +93,12 @@ class NodeConnection implements Connection {
   }
 
   end(): void {
-    this.#ended = true;
+    this.#writeEnded = true;
     this.socket.end();
   }
 
   abort(quiet = false): void {
-    this.#ended = true;
+    this.#writeEnded = true;
     this.#pending = 0;
     const { socket } = this;
     // Node never closes what is reset while its shutdown(2) is under way; then all has gone out anyway.

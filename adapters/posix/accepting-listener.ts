@@ -1,26 +1,24 @@
 /**
  * Listeners of our own, which give away what they accept by descriptor: accept4(2) through FFI, and
- * no object of the runtime for a connection. A shortage of descriptors leaves newcomers in the
+ * no object of the runtime for a connection. When descriptors run out, whoever connects waits in the
  * kernel's queue.
  */
 import type { BindableEndpoint, Listener, SocketOptions } from "../../runtime/core/contract.ts";
 import type { AdmitTable, Origin } from "../../runtime/core/descriptors.ts";
 import type { Address } from "../../runtime/core/endpoint.ts";
 import { PorticoError } from "../../runtime/core/errors.ts";
+import { isWildcard } from "../addresses.ts";
 import { acceptFailure, bindFailure, concernsOnePeer } from "../errno.ts";
+import { BackOff } from "./back-off.ts";
 import type { Libc, ReadWatch } from "./libc.ts";
 import { EAGAIN } from "./linux.ts";
 import { type BoundSocket, openSocket } from "./open-socket.ts";
 import { NAME_BYTES, readStreamName } from "./sockaddr.ts";
-import { duplicate, nameOf } from "./socket.ts";
+import { boundName, duplicate } from "./socket.ts";
 
 /** Connections accepted in one turn of the event loop. */
 const TURN = 64;
-/** Accepting pauses this long, in ms, and twice as long each further time it fails. */
-const PAUSE_FIRST = 10;
-const PAUSE_LAST = 1000;
-/** Milliseconds between two reports of a failure that goes on. */
-const SILENCE = 1000;
+
 const name = new Uint8Array(new ArrayBuffer(NAME_BYTES));
 const size = new Uint32Array(new ArrayBuffer(4));
 
@@ -48,12 +46,11 @@ class AcceptingListener implements Listener {
   readonly #table: AdmitTable;
   readonly #bound: BoundSocket;
   /** Each connection has to be asked where it arrived. */
-  readonly #everywhere: boolean;
+  readonly #wildcard: boolean;
   #watch: ReadWatch | undefined = undefined;
   #scheduled = false;
-  #pause = PAUSE_FIRST;
+  readonly #backOff = new BackOff();
   #timer: NodeJS.Timeout | undefined = undefined;
-  #silentUntil = 0;
   #closed: Promise<void> | undefined = undefined;
 
   constructor(libc: Libc, bound: BoundSocket, table: AdmitTable) {
@@ -61,7 +58,7 @@ class AcceptingListener implements Listener {
     this.#table = table;
     this.#bound = bound;
     this.address = bound.address;
-    this.#everywhere = this.address.host === "::" || this.address.host === "0.0.0.0";
+    this.#wildcard = isWildcard(this.address);
   }
 
   start(): void {
@@ -81,7 +78,7 @@ class AcceptingListener implements Listener {
       if (this.#closed !== undefined) return;
       const fd = this.#libc.accept(this.#bound.fd, name, size);
       if (fd >= 0) {
-        this.#pause = PAUSE_FIRST;
+        this.#backOff.reset();
         this.#table.arrive(fd, this.#originOf(fd));
         continue;
       }
@@ -90,7 +87,7 @@ class AcceptingListener implements Listener {
         if (i === 0 || !this.#watch!.threaded) return this.#watch!.rearm();
         break;
       }
-      if (!concernsOnePeer(-fd)) return this.#rest(-fd);
+      if (!concernsOnePeer(-fd)) return this.#pause(-fd);
     }
     this.#readable();
   };
@@ -98,9 +95,9 @@ class AcceptingListener implements Listener {
   #originOf(fd: number): Origin {
     // The name is read before the next call writes over it.
     const remote = readStreamName(name, size[0]!);
-    if (!this.#everywhere) return { remote, local: this.address };
+    if (!this.#wildcard) return { remote, local: this.address };
     try {
-      return { remote, local: nameOf(this.#libc, fd, "stream") };
+      return { remote, local: boundName(this.#libc, fd, "stream") };
     } catch {
       // The peer has reset it; whoever reads will hear that.
       return { remote, local: this.address };
@@ -108,17 +105,13 @@ class AcceptingListener implements Listener {
   }
 
   /** Lets newcomers wait in the kernel's queue for a while. */
-  #rest(errno: number): void {
-    const pause = this.#pause;
-    this.#pause = Math.min(2 * pause, PAUSE_LAST);
+  #pause(errno: number): void {
     this.#watch!.suspend();
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
       this.#readable();
-    }, pause);
-    const now = performance.now();
-    if (now < this.#silentUntil) return;
-    this.#silentUntil = now + SILENCE;
+    }, this.#backOff.next());
+    if (!this.#backOff.reports()) return;
     this.#table.failure(acceptFailure(errno, `: accepting on ${this.address} pauses`));
   }
 
@@ -135,9 +128,10 @@ class AcceptingListener implements Listener {
 
   async #release(keep: boolean): Promise<void> {
     clearTimeout(this.#timer);
-    // A thread that still waits for the descriptor would keep the address in use.
+    // A thread that still waits for the descriptor would keep the address in use, after the successor's
+    // close too.
     const ending = this.#watch?.close();
-    if (ending !== undefined && !keep) await ending;
+    if (ending !== undefined) await ending;
     this.#libc.close(this.#bound.fd);
     if (!keep) this.#bound.file?.release();
   }

@@ -65,6 +65,7 @@ export class DescriptorLimit {
     clearTimeout(this.#timer);
     clearInterval(this.#watch);
     this.#watch = undefined;
+    this.#backOff.reset();
     this.#full = false;
   }
 

@@ -7,7 +7,7 @@ import { AF_INET, AF_INET6, AF_UNIX, SOCK_DGRAM, SOCK_NONBLOCK_CLOEXEC } from ".
 import { encode, type EncodedAddress } from "./sockaddr.ts";
 import { resolveHost } from "./resolve.ts";
 import { MemfdSender } from "./memfd.ts";
-import { bytesOf, nameOf } from "./socket.ts";
+import { boundName, sockaddrOf } from "./socket.ts";
 import { watchedSocket } from "./ffi-datagram.ts";
 
 /** See {@link Adapter.dial}; the same on every runtime with FFI. @throws PorticoError NOT_SUPPORTED without. */
@@ -30,7 +30,7 @@ async function dialUdp(
   const target = new Address("udp", host, endpoint.port, "");
   const domain = family === 6 ? AF_INET6 : AF_INET;
   return open(libc, endpoint, domain, table, target, (fd, peer) => {
-    return libc.connect(fd, bytesOf(peer), peer.size);
+    return libc.connect(fd, sockaddrOf(peer), peer.size);
   });
 }
 
@@ -40,7 +40,7 @@ function dialUnix(libc: Libc, endpoint: UnixEndpoint, table: DatagramTable): Dia
   return open(libc, endpoint, AF_UNIX, table, target, (fd, peer) => {
     // It is connected only to see that somebody is there, and then, with AF_UNSPEC, to nobody again:
     // a successor at that path is to be reached too.
-    const code = libc.connect(fd, bytesOf(peer), peer.size);
+    const code = libc.connect(fd, sockaddrOf(peer), peer.size);
     if (code < 0) return code;
     libc.connect(fd, none, none.length);
     // A family and no name: the kernel finds one in the abstract namespace.
@@ -67,7 +67,7 @@ function open(
   try {
     const code = join(fd, peer);
     if (code < 0) throw connectFailure(endpoint, -code);
-    const address = nameOf(libc, fd, "datagram");
+    const address = boundName(libc, fd, "datagram");
     const socket = watchedSocket(libc, { fd, address, file: undefined }, table);
     const offer = (bytes: Uint8Array): boolean => socket.offerTo(bytes, peer);
     if (family !== AF_UNIX) return Object.assign(socket, { target, offer });

@@ -6,10 +6,10 @@ import { dlopen, type FFIFunction, ptr, read } from "bun:ffi";
 import { watchWith } from "./epoll-thread.ts";
 import { type Libc, LIBC_FILES } from "./libc.ts";
 import {
+  type ArgumentKind,
   type Calls,
   declare,
   EVENT_SIGNATURES,
-  type Kind,
   makeLibc,
   openFirst,
   SIGNATURES,
@@ -39,7 +39,7 @@ export function open(): Libc {
 
 /** Opens the library; a thread has to do it for itself. */
 export function openCalls(): BunCalls {
-  const translate = (kinds: readonly Kind[]): FFIFunction => ({
+  const translate = (kinds: readonly ArgumentKind[]): FFIFunction => ({
     args: kinds.map((kind) => kind === "memory" || kind === "pointer" ? "ptr" : kind),
     returns: "i32",
   });

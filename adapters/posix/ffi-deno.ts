@@ -6,10 +6,10 @@
 import { type Libc, LIBC_FILES, type ReadWatch } from "./libc.ts";
 import { EFD_CLOEXEC, POLLIN } from "./linux.ts";
 import {
+  type ArgumentKind,
   type Calls,
   declare,
   EVENT_SIGNATURES,
-  type Kind,
   makeLibc,
   openFirst,
   SIGNATURES,
@@ -46,7 +46,7 @@ export function open(): Libc {
 }
 
 function openCalls(): DenoCalls {
-  const translate = (kinds: readonly Kind[]): Deno.ForeignFunction => ({
+  const translate = (kinds: readonly ArgumentKind[]): Deno.ForeignFunction => ({
     parameters: kinds.map((kind) => kind === "memory" ? "buffer" : kind),
     result: "i32",
   });

@@ -5,11 +5,11 @@
 import { createRequire } from "node:module";
 import type { Libc } from "./libc.ts";
 import { tyingToThread } from "./node-descriptors.ts";
-import { type Calls, declare, type Kind, makeLibc, SIGNATURES } from "./syscalls.ts";
+import { type ArgumentKind, type Calls, declare, makeLibc, SIGNATURES } from "./syscalls.ts";
 
 type Koffi = typeof import("koffi");
 
-const TYPES: Readonly<Record<Kind, string>> = {
+const TYPES: Readonly<Record<ArgumentKind, string>> = {
   i32: "int",
   u32: "uint32_t",
   u64: "uint64_t",

@@ -7,7 +7,7 @@ import { isMainThread } from "node:worker_threads";
 import type { Libc, ReadWatch } from "./libc.ts";
 import { tyingToThread } from "./node-descriptors.ts";
 import type { ForeignFunction, Library, NodeFfi, Signature, Type } from "./node-ffi-types.ts";
-import { type Calls, declare, type Kind, makeLibc, SIGNATURES } from "./syscalls.ts";
+import { type ArgumentKind, type Calls, declare, makeLibc, SIGNATURES } from "./syscalls.ts";
 
 const UV_READABLE = 1;
 /** `uv_poll_t` takes 160 bytes in libuv 1.x; the rest is room for later versions. */
@@ -17,7 +17,7 @@ const FLAGS_OFFSET = 88;
 const UV_HANDLE_REF = 0x8;
 const UV_HANDLE_INTERNAL = 0x10;
 
-const TYPES: Readonly<Record<Kind, Type>> = {
+const TYPES: Readonly<Record<ArgumentKind, Type>> = {
   i32: "int32",
   u32: "uint32",
   u64: "uint64",
@@ -44,7 +44,7 @@ type OtherCalls = {
 /** Opens libc and libuv, which are in the process already. @throws Error. */
 export function open(): Libc {
   const ffi = loadQuietly();
-  const translate = (kinds: readonly Kind[]): Signature => ({
+  const translate = (kinds: readonly ArgumentKind[]): Signature => ({
     arguments: kinds.map((kind) => TYPES[kind]),
     return: "int32",
   });

@@ -4,7 +4,7 @@ import type { Inherited } from "../../runtime/core/descriptors.ts";
 import { PorticoError } from "../../runtime/core/errors.ts";
 import { inspect } from "./inspect.ts";
 import { openLibc } from "./libc.ts";
-import { inherit, type SocketFile } from "./socket-file.ts";
+import { inheritedFile, type SocketFile } from "./socket-file.ts";
 import { duplicate, makeNonBlocking } from "./socket.ts";
 
 /** Whether an endpoint is a socket, and not a name for one. */
@@ -29,7 +29,7 @@ export async function checkListener(endpoint: Inherited): Promise<SocketFile> {
     throw new PorticoError("NOT_SUPPORTED", text);
   }
   makeNonBlocking(libc, fd);
-  return inherit(endpoint);
+  return inheritedFile(endpoint);
 }
 
 /** As {@link Listener.duplicate}, of a listener whose descriptor is known. */

@@ -6,14 +6,15 @@ import { isFull, sendFailure } from "../errno.ts";
 import {
   CONTROL,
   CONTROL_SIZE,
+  CONTROL_SPACE,
   IOVEC_SIZE,
   MessageHeaders,
   NAME_SIZE,
   writeAddress,
+  writeRights,
 } from "./message-headers.ts";
 import type { Libc } from "./libc.ts";
 import { errnoName, F_ADD_SEALS, F_SEAL_ALL, MSG_DONTWAIT, MSG_NOSIGNAL } from "./linux.ts";
-import { SPACE_BYTES, writeRights } from "./passing.ts";
 import type { EncodedAddress } from "./sockaddr.ts";
 
 /** There is no descriptor or memory for a file now. */
@@ -24,7 +25,7 @@ export class MemfdSender {
   readonly #libc: Libc;
   readonly #peer: EncodedAddress;
   readonly #message: MessageHeaders;
-  readonly #control = new Int32Array(new ArrayBuffer(SPACE_BYTES));
+  readonly #control = new Int32Array(new ArrayBuffer(CONTROL_SPACE));
 
   constructor(libc: Libc, peer: EncodedAddress) {
     this.#libc = libc;
@@ -35,7 +36,7 @@ export class MemfdSender {
     headers[NAME_SIZE] = peer.size;
     iovecs[IOVEC_SIZE] = 0;
     writeAddress(headers, CONTROL, libc.address(new Uint8Array(this.#control.buffer)));
-    headers[CONTROL_SIZE] = SPACE_BYTES;
+    headers[CONTROL_SIZE] = CONTROL_SPACE;
   }
 
   /** See {@link DialedSocket.offerSealed}. */

@@ -1,5 +1,6 @@
 /** The structures that recvmmsg(2) and sendmmsg(2) read and write, on LP64. */
 import type { Libc, Pointer } from "./libc.ts";
+import { SCM_RIGHTS, SOL_SOCKET } from "./linux.ts";
 import { NAME_BYTES, NAME_WORDS } from "./sockaddr.ts";
 
 // struct mmsghdr on LP64, in 32-bit words: msg_name 0, msg_namelen 2, msg_iov 4, msg_iovlen 6,
@@ -17,13 +18,30 @@ export const LENGTH = 14;
 export const IOVEC_WORDS = 4;
 export const IOVEC_SIZE = 2;
 
+// struct cmsghdr on LP64, in words: cmsg_len 0 (64 bits), cmsg_level 2, cmsg_type 3, the data 4.
+/** A control message with one descriptor, and the room that it takes. */
+export const RIGHTS_BYTES = 20;
+export const CONTROL_SPACE = 24;
+const LEVEL = 2;
+const TYPE = 3;
+export const RIGHTS_FD = 4;
+
+/** Makes a control message that takes a descriptor along: SCM_RIGHTS of unix(7). */
+export function writeRights(control: Int32Array, fd: number): void {
+  control[0] = RIGHTS_BYTES;
+  control[1] = 0;
+  control[LEVEL] = SOL_SOCKET;
+  control[TYPE] = SCM_RIGHTS;
+  control[RIGHTS_FD] = fd;
+}
+
 /** Writes a 64-bit address as two words, the lower one first. */
 export function writeAddress(words: Int32Array, at: number, address: number): void {
   words[at] = address | 0;
   words[at + 1] = address / 0x1_0000_0000 | 0;
 }
 
-/** MessageHeaders, names and vectors of `count` messages in one piece of memory. */
+/** Headers, names and vectors of `count` messages in one piece of memory. */
 export class MessageHeaders {
   readonly headers: Int32Array;
   readonly names: Int32Array;

@@ -19,7 +19,7 @@ const ENODEV = 19;
  *
  * @returns 0, or an errno, negated.
  */
-export function join(libc: Libc, fd: number, family: number, membership: string): number {
+export function joinGroup(libc: Libc, fd: number, family: number, membership: string): number {
   const [group, zone] = membership.split("%") as [string, string?];
   if (isIPv4(group)) {
     if (family !== AF_INET && family !== AF_INET6) return -EINVAL;

@@ -11,10 +11,10 @@ type Value<T extends Type> = T extends "int32" | "uint32" ? number
   : T extends "void" ? void
   : bigint;
 
-type Values<T extends readonly Type[]> = { [I in keyof T]: Value<T[I]> };
+type Arguments<T extends readonly Type[]> = { [I in keyof T]: Value<T[I]> };
 
 export type ForeignFunction<S extends Signature> = (
-  ...values: Values<S["arguments"]>
+  ...values: Arguments<S["arguments"]>
 ) => Value<S["return"]>;
 
 /** A loaded library. */

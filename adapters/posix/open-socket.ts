@@ -5,8 +5,15 @@ import { bindFailure } from "../errno.ts";
 import type { Libc } from "./libc.ts";
 import { AF_UNIX } from "./linux.ts";
 import { encode } from "./sockaddr.ts";
-import { apply, bindInternet, bindTo, newSocket, type SocketKind, takeOver } from "./socket.ts";
-import { claim, inherit, own, type SocketFile, stage } from "./socket-file.ts";
+import {
+  applyOptions,
+  bindInternet,
+  bindTo,
+  newSocket,
+  type SocketKind,
+  takeOver,
+} from "./socket.ts";
+import { claim, inheritedFile, ownFile, type SocketFile, stageFile } from "./socket-file.ts";
 
 /** What Node asks for as well; the kernel caps it at net.core.somaxconn. */
 const BACKLOG = 511;
@@ -31,7 +38,7 @@ export async function openSocket(
     : options;
   if ("fd" in endpoint) {
     const fd = await takeOver(libc, endpoint, all);
-    return { fd, address: endpoint.address, file: inherit(endpoint) };
+    return { fd, address: endpoint.address, file: inheritedFile(endpoint) };
   }
   return "path" in endpoint
     ? await openUnix(libc, endpoint, all, kind)
@@ -62,7 +69,7 @@ async function openUnix(
 ): Promise<BoundSocket> {
   await claim(endpoint);
   const { transport, path } = endpoint;
-  const staged = kind === "stream" ? stage(endpoint) : undefined;
+  const staged = kind === "stream" ? stageFile(endpoint) : undefined;
   let file: SocketFile | undefined = staged;
   let fd = -1;
   try {
@@ -72,8 +79,8 @@ async function openUnix(
     if (options.mode !== undefined) libc.fchmod(fd, options.mode);
     const name = new Address(transport, "", 0, staged?.path ?? path);
     bindTo(libc, fd, endpoint, encode(name, AF_UNIX)!);
-    if (staged === undefined) file = own(path, options.mode);
-    apply(libc, fd, AF_UNIX, transport as "unix" | "unixgram", options, false);
+    if (staged === undefined) file = ownFile(path, options.mode);
+    applyOptions(libc, fd, AF_UNIX, transport as "unix" | "unixgram", options, false);
     if (kind === "stream") listen(libc, fd, endpoint, options);
     staged?.publish(options.mode);
     return { fd, address: new Address(transport, "", 0, path), file };

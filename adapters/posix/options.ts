@@ -7,7 +7,7 @@ import type { Transport } from "../../runtime/core/endpoint.ts";
 import { optionFailure } from "../errno.ts";
 import { ffiSupport, type Libc, openLibc } from "./libc.ts";
 import * as linux from "./linux.ts";
-import { join } from "./multicast.ts";
+import { joinGroup } from "./multicast.ts";
 
 const { SOL_IP, SOL_IPV6, SOL_SOCKET, SOL_TCP } = linux;
 
@@ -154,7 +154,7 @@ export function setOption(
   if (name === "mode") return;
   if (name === "backlog") return check(libc.listen(fd, Number(wanted)));
   if (name === "multicast") {
-    for (const group of wanted as readonly string[]) check(join(libc, fd, family, group));
+    for (const group of wanted as readonly string[]) check(joinGroup(libc, fd, family, group));
     return;
   }
   if (name === "device") {

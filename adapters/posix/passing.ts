@@ -7,11 +7,15 @@ import { callFailure, isEnded, isFull } from "../errno.ts";
 import {
   CONTROL,
   CONTROL_SIZE,
+  CONTROL_SPACE,
   FLAGS,
   IOVEC_SIZE,
   LENGTH,
   MessageHeaders,
+  RIGHTS_BYTES,
+  RIGHTS_FD,
   writeAddress,
+  writeRights,
 } from "./message-headers.ts";
 import type { Libc } from "./libc.ts";
 import {
@@ -24,24 +28,14 @@ import {
   MSG_DONTWAIT,
   MSG_NOSIGNAL,
   O_NONBLOCK,
-  SCM_RIGHTS,
-  SOL_SOCKET,
 } from "./linux.ts";
-
-// struct cmsghdr on LP64, in words: cmsg_len 0 (64 bits), cmsg_level 2, cmsg_type 3, the data 4.
-const MESSAGE_BYTES = 20;
-/** The room that the control part of a message takes, for one descriptor. */
-export const SPACE_BYTES = 24;
-const LEVEL = 2;
-const TYPE = 3;
-const DATA = 4;
 
 /** One message with room for one descriptor, and one for bytes alone. */
 export class DescriptorPassing {
   readonly #libc: Libc;
   readonly #plain: MessageHeaders;
   readonly #vector: MessageHeaders;
-  readonly #control = new Int32Array(new ArrayBuffer(SPACE_BYTES));
+  readonly #control = new Int32Array(new ArrayBuffer(CONTROL_SPACE));
   readonly #byte = new Uint8Array(new ArrayBuffer(8));
 
   constructor(libc: Libc) {
@@ -75,7 +69,7 @@ export class DescriptorPassing {
   /** See {@link Descriptors.pass}. */
   pass(along: number, fd: number): boolean {
     writeRights(this.#control, fd);
-    this.#vector.headers[CONTROL_SIZE] = SPACE_BYTES;
+    this.#vector.headers[CONTROL_SIZE] = CONTROL_SPACE;
     for (;;) {
       const sent = this.#libc.sendmmsg(along, this.#at, 1, MSG_DONTWAIT | MSG_NOSIGNAL);
       if (sent === 1) return true;
@@ -89,9 +83,9 @@ export class DescriptorPassing {
   /** See {@link Descriptors.take}. @throws PorticoError EMFILE: there is no room for it; it waits. */
   take(from: number, wait = false): number {
     for (;;) {
-      this.#makeSure(from);
+      this.#requireFree(from);
       const { headers } = this.#vector;
-      headers[CONTROL_SIZE] = SPACE_BYTES;
+      headers[CONTROL_SIZE] = CONTROL_SPACE;
       this.#control.fill(0);
       const count = this.#libc.recvmmsg(from, this.#at, 1, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
       if (count === -EAGAIN && wait) this.#libc.waitReadable(from);
@@ -102,7 +96,7 @@ export class DescriptorPassing {
       } else if (count > 0) {
         if (headers[LENGTH] === 0) throw ended("nobody is left to pass a descriptor");
         // A byte without a descriptor is nobody's of ours.
-        if (headers[CONTROL_SIZE]! >= MESSAGE_BYTES) return this.#received();
+        if (headers[CONTROL_SIZE]! >= RIGHTS_BYTES) return this.#received();
         if ((headers[FLAGS]! & MSG_CTRUNC) !== 0) throw new PorticoError("EMFILE");
       }
     }
@@ -113,27 +107,18 @@ export class DescriptorPassing {
   }
 
   #received(): number {
-    const fd = this.#control[DATA]!;
+    const fd = this.#control[RIGHTS_FD]!;
     const flags = this.#libc.fcntl(fd, F_GETFL, 0);
     if ((flags & O_NONBLOCK) === 0) this.#libc.fcntl(fd, F_SETFL, flags | O_NONBLOCK);
     return fd;
   }
 
-  /** The kernel drops the descriptor of a message when there is no number for it: better not to ask. */
-  #makeSure(from: number): void {
+  /** The kernel drops the descriptor of a message when there is no number for it: so there has to be one before it is read. */
+  #requireFree(from: number): void {
     const free = this.#libc.dup(from);
     if (free < 0) throw callFailure("a descriptor that was passed cannot be taken", -free);
     this.#libc.close(free);
   }
-}
-
-/** Makes a control part that takes a descriptor along. */
-export function writeRights(control: Int32Array, fd: number): void {
-  control[0] = MESSAGE_BYTES;
-  control[1] = 0;
-  control[LEVEL] = SOL_SOCKET;
-  control[TYPE] = SCM_RIGHTS;
-  control[DATA] = fd;
 }
 
 function ended(text: string): PorticoError {

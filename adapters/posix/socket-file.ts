@@ -3,7 +3,7 @@
  * only when it is still ours. The runtimes remove what is at the path when they close, even if it
  * is another one's by then, and none of them takes over a stale file.
  *
- * {@link stage} keeps them from it for stream sockets: a socket bound to a name beside the path and
+ * {@link stageFile} keeps them from it for stream sockets: a socket bound to a name beside the path and
  * linked to the path afterwards appears there at once and with its permissions, and what the runtime
  * removes at the end is the name that is gone already. The price: getsockname(2), and with it `ss`,
  * go on showing that name. A datagram socket cannot do it, as its peers answer to that name.
@@ -56,12 +56,12 @@ export async function claim(endpoint: UnixEndpoint): Promise<void> {
   }
   const before = inode(path);
   if (before === undefined) return;
-  if (before === "file") throw taken(endpoint, "a file that is no socket is there");
-  if (await isLive(path)) throw taken(endpoint, "another process listens there");
+  if (before === "file") throw inUse(endpoint, "a file that is no socket is there");
+  if (await isLive(path)) throw inUse(endpoint, "another process listens there");
   // Somebody else may have taken it over in the meantime.
   const now = inode(path);
   if (now === undefined) return;
-  if (now !== before) throw taken(endpoint, "another process listens there");
+  if (now !== before) throw inUse(endpoint, "another process listens there");
   try {
     unlinkSync(path);
   } catch (error) {
@@ -69,7 +69,7 @@ export async function claim(endpoint: UnixEndpoint): Promise<void> {
   }
 }
 
-function taken(endpoint: UnixEndpoint, why: string): PorticoError {
+function inUse(endpoint: UnixEndpoint, why: string): PorticoError {
   const text = `cannot bind ${endpoint.transport}:${endpoint.path}: ${why} (EADDRINUSE)`;
   return new PorticoError("EADDRINUSE", text);
 }
@@ -114,7 +114,7 @@ function isListed(path: string): boolean {
  *
  * @param mode as chmod(2) takes it; the process's umask decides when undefined.
  */
-export function own(path: string, mode?: number): SocketFile {
+export function ownFile(path: string, mode?: number): SocketFile {
   if (isAbstract(path)) return NOTHING;
   if (mode !== undefined) chmodSync(path, mode);
   const made = inode(path);
@@ -133,8 +133,8 @@ export function own(path: string, mode?: number): SocketFile {
 }
 
 /** The file of a socket that somebody else made: ours to remove where it is said so. */
-export function inherit({ address, owned }: Inherited): SocketFile {
-  return owned && address.path !== "" ? own(address.path) : NOTHING;
+export function inheritedFile({ address, owned }: Inherited): SocketFile {
+  return owned && address.path !== "" ? ownFile(address.path) : NOTHING;
 }
 
 /** A stream socket on its way to its path. */
@@ -152,7 +152,7 @@ export interface StagedFile extends SocketFile {
 let counter = 0;
 
 /** Prepares to bind the endpoint of a stream, whose path has been claimed. */
-export function stage(endpoint: UnixEndpoint): StagedFile {
+export function stageFile(endpoint: UnixEndpoint): StagedFile {
   const { path } = endpoint;
   counter++;
   const suffix = (process.pid * 4096 + counter % 4096).toString(36);
@@ -165,7 +165,7 @@ export function stage(endpoint: UnixEndpoint): StagedFile {
     path: bound,
     publish(mode) {
       if (direct) {
-        file = own(path, mode);
+        file = ownFile(path, mode);
         return;
       }
       if (mode !== undefined) chmodSync(beside, mode);
@@ -173,15 +173,15 @@ export function stage(endpoint: UnixEndpoint): StagedFile {
         move(beside, path);
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code === "EEXIST") {
-          throw taken(endpoint, "another process listens there");
+          throw inUse(endpoint, "another process listens there");
         }
         throw bindFailure(endpoint, error);
       }
-      file = own(path);
+      file = ownFile(path);
     },
     release() {
       if (file !== undefined) file.release();
-      else if (!direct) own(beside).release();
+      else if (!direct) ownFile(beside).release();
     },
   };
 }

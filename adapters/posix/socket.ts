@@ -9,7 +9,6 @@ import type { Libc } from "./libc.ts";
 import {
   AF_INET,
   AF_INET6,
-  errnoName,
   F_GETFL,
   F_SETFD,
   F_SETFL,
@@ -27,13 +26,6 @@ import { resolveHost } from "./resolve.ts";
 
 /** What is opened as tcp and unix, or as udp and unixgram. */
 export type SocketKind = "stream" | "datagram";
-
-/** A bound Internet socket. */
-export interface Bound {
-  readonly fd: number;
-  readonly family: number;
-  readonly address: Address;
-}
 
 const ON = new Uint8Array(new ArrayBuffer(4));
 ON[0] = 1;
@@ -61,17 +53,17 @@ export function bindTo(
   endpoint: BindableEndpoint,
   to: EncodedAddress,
 ): void {
-  const code = libc.bind(fd, bytesOf(to), to.size);
+  const code = libc.bind(fd, sockaddrOf(to), to.size);
   if (code < 0) throw bindFailure(endpoint, -code);
 }
 
 /** The sockaddr of an address. */
-export function bytesOf(peer: EncodedAddress): Uint8Array {
+export function sockaddrOf(peer: EncodedAddress): Uint8Array {
   return new Uint8Array(peer.words.buffer as ArrayBuffer);
 }
 
 /** Sets the options that belong before bind(2), or those after it; the backlog is listen(2)'s. */
-export function apply(
+export function applyOptions(
   libc: Libc,
   fd: number,
   family: number,
@@ -97,7 +89,7 @@ export async function bindInternet(
   endpoint: InternetEndpoint,
   options: SocketOptions,
   kind: SocketKind,
-): Promise<Bound> {
+): Promise<{ readonly fd: number; readonly address: Address }> {
   let { host, family, any } = await resolveHost(endpoint);
   const transport = kind === "stream" ? "tcp" : "udp";
   for (;;) {
@@ -106,15 +98,13 @@ export async function bindInternet(
     try {
       fd = newSocket(libc, endpoint, domain, kind);
       // The port of a listener is free again while connections to it are still in TIME_WAIT.
-      if (kind === "stream") {
-        libc.setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, ON);
-      }
+      if (kind === "stream") libc.setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, ON);
       // Both families, whatever net.ipv6.bindv6only says.
       const all = domain === AF_INET6 ? { ipv6Only: false, ...options } : options;
-      apply(libc, fd, domain, transport, all, true);
+      applyOptions(libc, fd, domain, transport, all, true);
       bindTo(libc, fd, endpoint, encode(new Address("udp", host, endpoint.port, ""), domain)!);
-      apply(libc, fd, domain, transport, options, false);
-      return { fd, family: domain, address: nameOf(libc, fd, kind) };
+      applyOptions(libc, fd, domain, transport, options, false);
+      return { fd, address: boundName(libc, fd, kind) };
     } catch (error) {
       if (fd >= 0) libc.close(fd);
       // `*` on a machine without IPv6: EAFNOSUPPORT at socket(2), or EADDRNOTAVAIL at bind(2).
@@ -128,10 +118,10 @@ export async function bindInternet(
 }
 
 /** What is really bound. */
-export function nameOf(libc: Libc, fd: number, kind: SocketKind): Address {
+export function boundName(libc: Libc, fd: number, kind: SocketKind): Address {
   const name = new Uint8Array(new ArrayBuffer(NAME_BYTES));
   const size = libc.getsockname(fd, name);
-  if (size < 0) throw new Error(`getsockname: ${errnoName(-size)}`);
+  if (size < 0) throw callFailure(`descriptor ${fd} has no name`, -size);
   return kind === "stream" ? readStreamName(name, size) : readName(name, size);
 }
 

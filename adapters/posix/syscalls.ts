@@ -18,7 +18,7 @@ import {
  * What a call takes: `int`, `unsigned`, a 64-bit number, memory of ours (a typed array, passed as
  * {@link Ffi.pass} says), or an address.
  */
-export type Kind = "i32" | "u32" | "u64" | "memory" | "pointer";
+export type ArgumentKind = "i32" | "u32" | "u64" | "memory" | "pointer";
 
 /** Every call here returns an `int`. */
 export const SIGNATURES = {
@@ -43,7 +43,7 @@ export const SIGNATURES = {
   close: ["i32"],
   recvmmsg: ["i32", "pointer", "u32", "i32", "pointer"],
   sendmmsg: ["i32", "pointer", "u32", "i32"],
-} as const satisfies Readonly<Record<string, readonly Kind[]>>;
+} as const satisfies Readonly<Record<string, readonly ArgumentKind[]>>;
 
 /** For FFIs that wait with threads of their own. */
 export const EVENT_SIGNATURES = {
@@ -52,7 +52,7 @@ export const EVENT_SIGNATURES = {
   epoll_create1: ["i32"],
   epoll_ctl: ["i32", "i32", "i32", "memory"],
   epoll_wait: ["i32", "pointer", "i32", "i32"],
-} as const satisfies Readonly<Record<string, readonly Kind[]>>;
+} as const satisfies Readonly<Record<string, readonly ArgumentKind[]>>;
 
 interface Values {
   readonly i32: number;
@@ -62,17 +62,21 @@ interface Values {
   readonly pointer: Pointer;
 }
 
-type ValuesOf<Kinds extends readonly Kind[]> = { -readonly [I in keyof Kinds]: Values[Kinds[I]] };
+type ValuesOf<Kinds extends readonly ArgumentKind[]> = {
+  -readonly [I in keyof Kinds]: Values[Kinds[I]];
+};
 
 /** Signatures as functions. */
-export type Calls<Table extends Readonly<Record<string, readonly Kind[]>> = typeof SIGNATURES> = {
+export type Calls<
+  Table extends Readonly<Record<string, readonly ArgumentKind[]>> = typeof SIGNATURES,
+> = {
   readonly [Name in keyof Table]: (...values: ValuesOf<Table[Name]>) => number;
 };
 
 /** Translates each signature of a table. */
 export function declare<Declared>(
-  table: Readonly<Record<string, readonly Kind[]>>,
-  translate: (kinds: readonly Kind[], name: string) => Declared,
+  table: Readonly<Record<string, readonly ArgumentKind[]>>,
+  translate: (kinds: readonly ArgumentKind[], name: string) => Declared,
 ): Record<string, Declared> {
   return Object.fromEntries(
     Object.entries(table).map(([name, kinds]) => [name, translate(kinds, name)]),

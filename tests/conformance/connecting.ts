@@ -9,7 +9,7 @@ import {
   SOCK_STREAM,
 } from "../../adapters/posix/linux.ts";
 import { encode as sockaddr } from "../../adapters/posix/sockaddr.ts";
-import { bytesOf, nameOf } from "../../adapters/posix/socket.ts";
+import { boundName, sockaddrOf } from "../../adapters/posix/socket.ts";
 import type { Connection, NamedEndpoint } from "../../runtime/core/contract.ts";
 import { Address, formatEndpoint } from "../../runtime/core/endpoint.ts";
 import type { PorticoError } from "../../runtime/core/errors.ts";
@@ -206,12 +206,12 @@ export const connecting: readonly Case[] = [
         const name = sockaddr(new Address("unix", "", 0, path), AF_UNIX)!;
         const fd = libc.socket(AF_UNIX, type | SOCK_NONBLOCK_CLOEXEC, 0);
         sockets.push(fd);
-        assert.equal(libc.bind(fd, bytesOf(name), name.size), 0);
+        assert.equal(libc.bind(fd, sockaddrOf(name), name.size), 0);
         if (type === SOCK_DGRAM) return { transport: "unix", path };
         assert.equal(libc.listen(fd, 0), 0);
         for (let code = 0; code === 0;) {
           sockets.push(libc.socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK_CLOEXEC, 0));
-          code = libc.connect(sockets.at(-1)!, bytesOf(name), name.size);
+          code = libc.connect(sockets.at(-1)!, sockaddrOf(name), name.size);
         }
         return { transport: "unix", path };
       };
@@ -280,11 +280,11 @@ export const connecting: readonly Case[] = [
       };
       const first = made();
       const any = sockaddr(new Address("tcp", "127.0.0.1", 0, ""), AF_INET)!;
-      assert.equal(libc.bind(first, bytesOf(any), any.size), 0);
+      assert.equal(libc.bind(first, sockaddrOf(any), any.size), 0);
       assert.equal(libc.listen(first, 0), 0);
-      const address = nameOf(libc, first, "stream");
+      const address = boundName(libc, first, "stream");
       const there = sockaddr(address, AF_INET)!;
-      for (let i = 0; i < 4; i++) libc.connect(made(), bytesOf(there), there.size);
+      for (let i = 0; i < 4; i++) libc.connect(made(), sockaddrOf(there), there.size);
       try {
         await stage.settle();
         const began = performance.now();
