@@ -1,4 +1,4 @@
-/** What the datagram sockets of all runtimes have in common: limits, refusals, and options set by call. */
+/** What the datagram sockets of all runtimes have in common: limits, refusals, and options set by method. */
 import { isIP } from "node:net";
 import type { OptionName, SocketOptions } from "../runtime/core/contract.ts";
 import type { Address } from "../runtime/core/endpoint.ts";
@@ -52,8 +52,8 @@ export function dropped(count: number, to: Address, unix: boolean): PorticoError
     : new PorticoError("ENOBUFS", `${many} dropped, the send buffer is full`);
 }
 
-/** The options that every runtime's UDP sockets have calls for; the rest is set by descriptor. */
-export const CALLED_OPTIONS: readonly OptionName[] = [
+/** The options that every runtime's UDP sockets have methods for; the rest is set by descriptor. */
+export const METHOD_OPTIONS: readonly OptionName[] = [
   "ttl",
   "broadcast",
   "multicast",
@@ -61,8 +61,8 @@ export const CALLED_OPTIONS: readonly OptionName[] = [
   "multicastLoopback",
 ];
 
-/** These calls, of node:dgram and of `Bun.udpSocket`. */
-interface OptionCalls {
+/** These methods, of node:dgram and of `Bun.udpSocket`. */
+interface OptionMethods {
   setTTL(ttl: number): unknown;
   setBroadcast(on: boolean): unknown;
   setMulticastTTL(ttl: number): unknown;
@@ -70,9 +70,9 @@ interface OptionCalls {
   addMembership(group: string, networkInterface?: string): unknown;
 }
 
-/** Sets those of {@link CALLED_OPTIONS} that are wanted. @throws what the runtime throws. */
-export function callOptions(
-  socket: OptionCalls,
+/** Sets those of {@link METHOD_OPTIONS} that are wanted. @throws what the runtime throws. */
+export function setMethodOptions(
+  socket: OptionMethods,
   { ttl, broadcast, multicast = [], multicastTtl, multicastLoopback }: SocketOptions,
 ): void {
   if (ttl !== undefined) socket.setTTL(ttl);

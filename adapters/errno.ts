@@ -44,8 +44,8 @@ const CLASSES: Readonly<Record<string, Code>> = {
 interface Rules {
   /** The code of what neither knows. */
   readonly fallback: Code;
-  readonly codes: Readonly<Record<string, Code>>;
-  readonly texts: Readonly<Partial<Record<Code, string>>>;
+  readonly codes?: Readonly<Record<string, Code>>;
+  readonly texts?: Readonly<Partial<Record<Code, string>>>;
   /** Whether a code means anything here; all do when silent. */
   knows?(code: Code): boolean;
   /** Who is at fault; undefined: as {@link CODES} says. */
@@ -57,7 +57,6 @@ const BIND: Rules = {
   fallback: "NOT_SUPPORTED",
   // ip(7), ipv6(7): an address that cannot be bound, as a link-local one without its zone.
   codes: { EINVAL: "EADDRNOTAVAIL" },
-  texts: {},
   side: () => "config",
 };
 
@@ -78,56 +77,49 @@ const CONNECT: Rules = {
     // Every port is in use, or there is no address of the peer's family.
     EADDRNOTAVAIL: "this machine has no address to reach it from",
   },
-  side: outwards,
+  side: reachingSide,
 };
 
 const CONNECT_UNIX: Rules = {
   ...CONNECT,
   // The only thing about a path that can be invalid is its length.
   codes: { ...CONNECT.codes, EINVAL: "ENAMETOOLONG" },
-  side: outwardsUnix,
+  side: reachingUnixSide,
 };
 
 /** sendmmsg(2) of datagrams. */
-const SEND: Rules = { fallback: "SEND_FAILED", codes: {}, texts: {}, side: outwards };
+const SEND: Rules = { fallback: "SEND_FAILED", side: reachingSide };
 
-const SEND_UNIX: Rules = { ...SEND, side: outwardsUnix };
+const SEND_UNIX: Rules = { ...SEND, side: reachingUnixSide };
 
 /** recvmmsg(2): an ICMP answer to an earlier datagram, or the kernel. */
 const RECEIVE: Rules = {
   fallback: "RECEIVE_FAILED",
-  codes: {},
-  texts: {},
   // What stops a start is none of a peer's answers.
   knows: (code) => CODES[code][0] !== "config",
   side: () => undefined,
 };
 
-const ACCEPT: Rules = { fallback: "ACCEPT_FAILED", codes: {}, texts: {}, side: () => "host" };
+const ACCEPT: Rules = { fallback: "ACCEPT_FAILED", side: () => "host" };
 
 /** Calls about a descriptor that is there already. */
-const CALL: Rules = { fallback: "NOT_SUPPORTED", codes: {}, texts: {}, side: () => "host" };
+const CALL: Rules = { fallback: "NOT_SUPPORTED", side: () => "host" };
 
 /** setsockopt(2) before a socket is served. */
-const OPTION: Rules = {
-  fallback: "NOT_SUPPORTED",
-  codes: {},
-  texts: { EPERM: "it needs a capability" },
-  side: () => "config",
-};
+const OPTION: Rules = { fallback: "NOT_SUPPORTED", side: () => "config" };
 
 /**
  * Who is at fault for what did not reach a peer. Nothing of the start is wrong any more: what the peer
  * does not have is its own affair, the rest is this machine's.
  */
-function outwards(code: Code): Side | undefined {
+function reachingSide(code: Code): Side | undefined {
   if (code === "ENOENT" || code === "ENOTFOUND") return "peer";
   return CODES[code][0] === "config" ? "host" : undefined;
 }
 
 /** unix(7): who may write to the file is for those to say who listens there, not for our firewall. */
-function outwardsUnix(code: Code): Side | undefined {
-  return code === "EACCES" ? "peer" : outwards(code);
+function reachingUnixSide(code: Code): Side | undefined {
+  return code === "EACCES" ? "peer" : reachingSide(code);
 }
 
 /** accept(2) hands on what happened to one connection, which is gone; the next one is not affected. */
@@ -149,7 +141,7 @@ const ONE_PEER: ReadonlySet<string> = new Set([
 const FULL: ReadonlySet<string> = new Set(["EAGAIN", "ENOBUFS", "ETOOMANYREFS"]);
 
 /** The other end of a pair of sockets is closed. */
-const ENDED: ReadonlySet<string> = new Set(["EPIPE", "ECONNRESET", "ENOTCONN"]);
+const DISCONNECTED: ReadonlySet<string> = new Set(["EPIPE", "ECONNRESET", "ENOTCONN"]);
 
 /** Why an endpoint cannot be bound or listened on: an error of side `config` that names it. */
 export function bindFailure(endpoint: BindableEndpoint, reason: Reason): PorticoError {
@@ -199,8 +191,11 @@ export function callFailure(what: string, errno: number): PorticoError {
 /** Why the kernel does not take the value of an option. */
 export function optionFailure(name: OptionName, wanted: unknown, errno: number): PorticoError {
   const { code, side } = explain(OPTION, "", errno);
-  const text = OPTION.texts[code] ??
-    (name === "device" ? "there is no such device" : "the kernel refuses it");
+  const text = code === "EPERM"
+    ? "it needs a capability"
+    : name === "device"
+    ? "there is no such device"
+    : "the kernel refuses it";
   const message = `${name} ${JSON.stringify(wanted)}: ${text} (${errnoName(errno)})`;
   return new PorticoError(code, message, { side });
 }
@@ -216,8 +211,8 @@ export function isFull(errno: number): boolean {
 }
 
 /** Whether nobody is left at the other end of a pair of sockets. */
-export function isEnded(errno: number): boolean {
-  return ENDED.has(errnoName(errno));
+export function isDisconnected(errno: number): boolean {
+  return DISCONNECTED.has(errnoName(errno));
 }
 
 /** The name of an errno(3), or of an error of getaddrinfo(3); empty for what has none. */
@@ -234,7 +229,7 @@ function errnoOf(reason: Reason): string {
 }
 
 function explain(
-  { codes, texts, fallback, knows, side }: Rules,
+  { codes = {}, texts = {}, fallback, knows, side }: Rules,
   prefix: string,
   reason: Reason,
 ): PorticoError {

@@ -1,11 +1,11 @@
 /** The requests of one HTTP listener that are under way: what the servers of all runtimes have in common. */
-import type { Exchange, HttpTable } from "../runtime/core/exchange.ts";
 import type { Address } from "../runtime/core/endpoint.ts";
+import type { Exchange, HttpTable } from "../runtime/core/exchange.ts";
 import { tcpAddress, UNNAMED_UNIX } from "./addresses.ts";
 
 /**
- * Milliseconds that a peer which has connected already has for its request, when its listener is
- * closed and somebody else goes on with the socket: it need not come to grief.
+ * Milliseconds that a connection without a request so far is still served, when its listener is closed
+ * and somebody else goes on with the socket: nobody has done wrong who has connected in time.
  */
 export const GRACE = 1000;
 

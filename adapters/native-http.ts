@@ -1,8 +1,8 @@
 /** HTTP listeners on the servers of Bun and Deno: what they share. */
 import type { SocketOptions } from "../runtime/core/contract.ts";
 import type { Address } from "../runtime/core/endpoint.ts";
-import type { HttpListener, HttpTable } from "../runtime/core/exchange.ts";
 import type { PorticoError } from "../runtime/core/errors.ts";
+import type { HttpListener, HttpTable } from "../runtime/core/exchange.ts";
 import { acceptFailure } from "./errno.ts";
 import { Exchanges, GRACE } from "./exchanges.ts";
 import type { ListenTarget } from "./listen-target.ts";

@@ -12,14 +12,14 @@ import type {
 } from "../../runtime/core/contract.ts";
 import type { Inherited } from "../../runtime/core/descriptors.ts";
 import type { InternetEndpoint } from "../../runtime/core/endpoint.ts";
-import { callOptions } from "../datagram.ts";
+import { setMethodOptions } from "../datagram.ts";
 import { bindFailure } from "../errno.ts";
+import { bindThroughFfi } from "../posix/ffi-datagram.ts";
 import { ffiSupport, openLibc } from "../posix/libc.ts";
 import { AF_INET6 } from "../posix/linux.ts";
 import { openSocket } from "../posix/open-socket.ts";
 import { familyOf } from "../posix/options.ts";
 import { resolveLocal } from "../posix/resolve.ts";
-import { bindThroughFfi } from "../posix/ffi-datagram.ts";
 import { DATAGRAM } from "./options.ts";
 import { UdpSocket } from "./udp.ts";
 
@@ -64,7 +64,7 @@ async function bindUdp(
   const socket = new UdpSocket(table, family === 6);
   const bun = await socket.open({ hostname: host, port: endpoint.port });
   try {
-    callOptions(bun, options);
+    setMethodOptions(bun, options);
   } catch (error) {
     await socket.close();
     throw error;

@@ -1,7 +1,7 @@
 /** HTTP on `Bun.serve`. */
 import type { BindableEndpoint, SocketOptions } from "../../runtime/core/contract.ts";
-import type { Exchange, HttpListener, HttpTable } from "../../runtime/core/exchange.ts";
 import { Address } from "../../runtime/core/endpoint.ts";
+import type { Exchange, HttpListener, HttpTable } from "../../runtime/core/exchange.ts";
 import { DEFAULT_HOST } from "../exchanges.ts";
 import { openListener } from "../listener.ts";
 import { NativeHttp } from "../native-http.ts";

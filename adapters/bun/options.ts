@@ -3,4 +3,4 @@ import type { OptionName } from "../../runtime/core/contract.ts";
 
 export const STREAM: readonly OptionName[] = ["noDelay", "reusePort", "ipv6Only", "mode"];
 
-export { CALLED_OPTIONS as DATAGRAM } from "../datagram.ts";
+export { METHOD_OPTIONS as DATAGRAM } from "../datagram.ts";

@@ -1,7 +1,8 @@
 /**
  * Stream listeners on `Bun.listen`, which costs 10 % less CPU for a message than `node:net` under Bun
  * and less than half the memory for an idle connection. It ignores `backlog`, which is set by
- * descriptor, and it spins when it runs out of descriptors: `posix/descriptor-limit.ts` pauses before.
+ * descriptor, and it spins when it runs out of descriptors: `posix/descriptor-limit.ts`
+ * pauses accepting before that.
  */
 import type {
   BindableEndpoint,

@@ -6,14 +6,14 @@
 import type { DatagramSocket, DatagramTable } from "../../runtime/core/contract.ts";
 import { Address, normalizeHost } from "../../runtime/core/endpoint.ts";
 import { codeOf, PorticoError } from "../../runtime/core/errors.ts";
-import { SendQueue } from "../posix/send-queue.ts";
-import { AddressCache } from "../posix/address-cache.ts";
-import type { BatchSocket } from "../posix/batch-socket.ts";
-import { senderOf } from "../posix/descriptors.ts";
 import { udpAddress } from "../addresses.ts";
 import { dropped, fitsUdp, reaches, wrongAddress } from "../datagram.ts";
 import { receiveFailure, sendFailure } from "../errno.ts";
+import { AddressCache } from "../posix/address-cache.ts";
+import type { BatchSocket } from "../posix/batch-socket.ts";
+import { senderOf } from "../posix/descriptors.ts";
 import { type Libc, openLibc } from "../posix/libc.ts";
+import { SendQueue } from "../posix/send-queue.ts";
 import { duplicate } from "../posix/socket.ts";
 
 /** The descriptor is part of it, and not of its types. */

@@ -20,18 +20,19 @@ import type {
 import { Address, type InternetEndpoint } from "../../runtime/core/endpoint.ts";
 import { PorticoError } from "../../runtime/core/errors.ts";
 import { toKernelPath, udpAddress } from "../addresses.ts";
-import { bindDgram } from "../node/dgram.ts";
-import { BatchSocket, buffersOf } from "../posix/batch-socket.ts";
-import { descriptorOf, descriptorsOf } from "../posix/find-descriptor.ts";
 import { bindFailure } from "../errno.ts";
-import { DATAGRAM_MAX } from "../posix/receive-batch.ts";
+import { bindDgram } from "../node/dgram.ts";
+import { BatchSocket } from "../posix/batch-socket.ts";
+import { buffersOf } from "../posix/batch-buffers.ts";
+import { bindThroughFfi } from "../posix/ffi-datagram.ts";
+import { descriptorOf, descriptorsOf } from "../posix/find-descriptor.ts";
 import { ffiSupport, type Libc, openLibc } from "../posix/libc.ts";
 import { AF_UNIX } from "../posix/linux.ts";
 import { applyByDescriptor } from "../posix/options.ts";
-import { claim, ownFile, type SocketFile } from "../posix/socket-file.ts";
+import { DATAGRAM_MAX } from "../posix/receive-batch.ts";
 import { resolveLocal } from "../posix/resolve.ts";
+import { claim, ownFile, type SocketFile } from "../posix/socket-file.ts";
 import { duplicate } from "../posix/socket.ts";
-import { bindThroughFfi } from "../posix/ffi-datagram.ts";
 import { encodedAddressReader, receiveLoop, type Receiver } from "./receive.ts";
 import { DenoUdpSocket } from "./udp.ts";
 

@@ -4,11 +4,11 @@
  * a new server goes on.
  */
 import type { BindableEndpoint, SocketOptions } from "../../runtime/core/contract.ts";
-import type { HttpListener, HttpTable } from "../../runtime/core/exchange.ts";
 import { Address } from "../../runtime/core/endpoint.ts";
 import { PorticoError } from "../../runtime/core/errors.ts";
-import { acceptFailure, isExhausted } from "../errno.ts";
+import type { HttpListener, HttpTable } from "../../runtime/core/exchange.ts";
 import { fromKernelPath } from "../addresses.ts";
+import { acceptFailure, isExhausted } from "../errno.ts";
 import type { ListenTarget } from "../listen-target.ts";
 import { openListener } from "../listener.ts";
 import { NativeHttp } from "../native-http.ts";

@@ -6,9 +6,9 @@ import { setTimeout } from "node:timers";
 import { Address } from "../../runtime/core/endpoint.ts";
 import type { Libc } from "../posix/libc.ts";
 import { AF_UNIX, SOCK_NONBLOCK_CLOEXEC, SOCK_STREAM } from "../posix/linux.ts";
+import type { Registration, RuntimeEpoll } from "../posix/runtime-epoll.ts";
 import { encode, NAME_BYTES, readStreamName } from "../posix/sockaddr.ts";
 import { sockaddrOf } from "../posix/socket.ts";
-import type { Registration, RuntimeEpoll } from "../posix/runtime-epoll.ts";
 
 /** A connection of the runtime's, its descriptor, and how that was registered; it is not at present. */
 export interface Placeholder {
@@ -16,11 +16,12 @@ export interface Placeholder {
   readonly registration: Registration;
 }
 
-/** How many are kept ready at first, and when they go quickly; the largest batch. */
-const FEW = 4;
-const MANY = 128;
+/** How many are kept ready at first, and at most. */
+const READY_FIRST = 4;
+const READY_MAX = 128;
+/** The largest batch. */
 const BATCH = 256;
-/** They go quickly when the next batch is due after so many milliseconds. */
+/** Twice as many are kept ready when the next batch is due within so many milliseconds. */
 const SOON = 50;
 /** Milliseconds without demand after which none is kept. */
 const IDLE = 1000;
@@ -31,13 +32,13 @@ export class Placeholders {
   readonly #libc: Libc;
   readonly #epoll: RuntimeEpoll;
   #ready: Placeholder[] = [];
-  #size = FEW;
+  #size = READY_FIRST;
   #waiting = 0;
   /** When the last batch was begun. */
   #since = -Infinity;
   #filling: Promise<void> | undefined = undefined;
   #demand = false;
-  #ticking = false;
+  #checking = false;
 
   constructor(libc: Libc, epoll: RuntimeEpoll) {
     this.#libc = libc;
@@ -51,7 +52,7 @@ export class Placeholders {
    */
   async take(): Promise<Placeholder> {
     this.#demand = true;
-    if (!this.#ticking) this.#tick();
+    if (!this.#checking) this.#checkDemand();
     for (;;) {
       const placeholder = this.#ready.pop();
       if (placeholder === undefined) {
@@ -77,11 +78,11 @@ export class Placeholders {
   }
 
   /** While they are asked for they are kept, then no more. */
-  #tick(): void {
-    this.#ticking = this.#demand;
+  #checkDemand(): void {
+    this.#checking = this.#demand;
     this.#demand = false;
-    if (this.#ticking) return void setTimeout(() => this.#tick(), IDLE).unref();
-    this.#size = FEW;
+    if (this.#checking) return void setTimeout(() => this.#checkDemand(), IDLE).unref();
+    this.#size = READY_FIRST;
     for (const placeholder of this.#ready.splice(0)) this.drop(placeholder);
   }
 
@@ -93,7 +94,9 @@ export class Placeholders {
     // Those who ask in this turn are counted in.
     await undefined;
     const now = performance.now();
-    if (this.#waiting > 0 || now < this.#since + SOON) this.#size = Math.min(2 * this.#size, MANY);
+    if (this.#waiting > 0 || now < this.#since + SOON) {
+      this.#size = Math.min(2 * this.#size, READY_MAX);
+    }
     this.#since = now;
     const count = Math.min(this.#size + this.#waiting - this.#ready.length, BATCH);
     this.#ready.push(...await this.#batch(Math.max(count, 1)));

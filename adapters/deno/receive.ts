@@ -1,10 +1,10 @@
 /** The receiving half of Deno's datagram sockets: one loop for each, over `receive()`. */
 import { Address } from "../../runtime/core/endpoint.ts";
 import type { PorticoError } from "../../runtime/core/errors.ts";
-import { AddressCache } from "../posix/address-cache.ts";
 import { fromKernelPath, udpAddress } from "../addresses.ts";
 import { truncated } from "../datagram.ts";
 import { receiveFailure } from "../errno.ts";
+import { AddressCache } from "../posix/address-cache.ts";
 import { type AddressInterner, encode, type EncodedAddress, UNNAMED } from "../posix/sockaddr.ts";
 
 /** What the loop tells. */

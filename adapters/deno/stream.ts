@@ -1,7 +1,7 @@
 /**
  * Stream listeners on `Deno.listen`, which costs 10 to 40 % less CPU for a message than `node:net`
  * under Deno. Accepting is a loop of promises: when it fails (EMFILE) it pauses, with back-off, and
- * goes on; what it costs one newcomer (ECONNABORTED) it does not pause for.
+ * goes on; for an error of one connection alone (ECONNABORTED) it does not pause.
  */
 import { setTimeout } from "node:timers";
 import type {

@@ -9,8 +9,8 @@ import type {
   DatagramTable,
   SocketOptions,
 } from "../../runtime/core/contract.ts";
-import { ffiSupport } from "../posix/libc.ts";
 import { bindThroughFfi } from "../posix/ffi-datagram.ts";
+import { ffiSupport } from "../posix/libc.ts";
 
 /** See {@link Adapter.bind}. */
 export async function bind(

@@ -14,10 +14,10 @@ import type {
 } from "../../runtime/core/contract.ts";
 import { Address, type InternetEndpoint } from "../../runtime/core/endpoint.ts";
 import type { PorticoError } from "../../runtime/core/errors.ts";
-import { AddressCache } from "../posix/address-cache.ts";
 import { udpAddress } from "../addresses.ts";
-import { callOptions, fitsUdp, wrongAddress } from "../datagram.ts";
+import { fitsUdp, setMethodOptions, wrongAddress } from "../datagram.ts";
 import { bindFailure, connectFailure, receiveFailure, sendFailure } from "../errno.ts";
+import { AddressCache } from "../posix/address-cache.ts";
 import { resolveHost, resolveLocal } from "../posix/resolve.ts";
 import { UnbatchedSocket } from "./unbatched.ts";
 
@@ -56,7 +56,7 @@ export async function bindDgram(
     );
     await promise;
     socket.off("error", reject);
-    callOptions(socket, options);
+    setMethodOptions(socket, options);
     const bound = socket.address();
     const address = udpAddress(bound.address, bound.port);
     return new DgramSocket(socket, address, six, inOrder, table);

@@ -1,7 +1,7 @@
 /** The options that `node:net` and `node:dgram` can set by themselves; the rest is set by descriptor. */
 import type { ListenOptions, Server } from "node:net";
 import type { OptionName, SocketOptions } from "../../runtime/core/contract.ts";
-import { CALLED_OPTIONS } from "../datagram.ts";
+import { METHOD_OPTIONS } from "../datagram.ts";
 import type { ListenTarget } from "../listen-target.ts";
 
 export const STREAM: readonly OptionName[] = [
@@ -18,7 +18,7 @@ export const DATAGRAM: readonly OptionName[] = [
   "sendBuffer",
   "reusePort",
   "ipv6Only",
-  ...CALLED_OPTIONS,
+  ...METHOD_OPTIONS,
 ];
 
 /** How `node:net` and `node:http` are told where to listen. */

@@ -1,7 +1,7 @@
 /**
  * Streams on `node:net`: Node's own, and what Deno and Bun fall back on for an option that their
- * native listeners lack. Node (libuv) answers EMFILE by closing the newcomer unheard:
- * `posix/descriptor-limit.ts` pauses before.
+ * native listeners lack. At EMFILE Node (libuv) closes a new connection without serving it:
+ * `posix/descriptor-limit.ts` pauses accepting before that.
  */
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import type {

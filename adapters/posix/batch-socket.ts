@@ -6,11 +6,9 @@
 import type { DatagramSocket, DatagramTable } from "../../runtime/core/contract.ts";
 import type { Address } from "../../runtime/core/endpoint.ts";
 import { PorticoError } from "../../runtime/core/errors.ts";
-import { SendQueue } from "./send-queue.ts";
 import { dropped, fitsUdp, truncated, UDP_MAX, wrongAddress } from "../datagram.ts";
 import { receiveFailure, sendFailure } from "../errno.ts";
-import { FLAGS, HEADER_WORDS, LENGTH } from "./message-headers.ts";
-import { BATCH, DATAGRAM_MAX, ReceiveBatch } from "./receive-batch.ts";
+import { type BatchBuffers, buffersOf } from "./batch-buffers.ts";
 import type { Libc } from "./libc.ts";
 import {
   AF_INET6,
@@ -22,9 +20,12 @@ import {
   SO_SNDBUF,
   SOL_SOCKET,
 } from "./linux.ts";
+import { FLAGS, HEADER_WORDS, LENGTH } from "./message-headers.ts";
 import { familyOf } from "./options.ts";
-import { type BatchSender, SendBatch } from "./send-batch.ts";
-import { AddressInterner, encode, EncodedAddress, NAME_WORDS, UNNAMED } from "./sockaddr.ts";
+import { BATCH, DATAGRAM_MAX } from "./receive-batch.ts";
+import type { BatchSender } from "./send-batch.ts";
+import { SendQueue } from "./send-queue.ts";
+import { encode, EncodedAddress, NAME_WORDS, UNNAMED } from "./sockaddr.ts";
 import { duplicate } from "./socket.ts";
 
 /** Datagrams delivered in one turn of the event loop; timers and other sockets have theirs after it. */
@@ -32,24 +33,6 @@ const TURN = 256;
 /** Looks for more that may find nothing before looks are left out, and after how many datagrams one is made at the latest. */
 const MISSES_MAX = 4;
 const SKIP_MAX = 16;
-
-/** The buffers and the addresses of one thread. */
-interface Buffers {
-  readonly received: ReceiveBatch;
-  readonly sending: SendBatch;
-  readonly peers: AddressInterner;
-}
-
-let shared: Buffers | undefined;
-
-/** Made at first need; afterwards the same ones. */
-export function buffersOf(libc: Libc): Buffers {
-  return shared ??= {
-    received: new ReceiveBatch(libc),
-    sending: new SendBatch(libc),
-    peers: new AddressInterner(),
-  };
-}
 
 /** A descriptor, and what becomes of it. */
 export interface OwnedDescriptor {
@@ -68,7 +51,7 @@ export class BatchSocket implements DatagramSocket, BatchSender {
   #fd: number;
   readonly #table: DatagramTable;
   readonly #libc: Libc;
-  readonly #buffers: Buffers;
+  readonly #buffers: BatchBuffers;
   readonly #owned: OwnedDescriptor;
   readonly family: number;
   /** The largest datagram that it surely sends, in bytes. */

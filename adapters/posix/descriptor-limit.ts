@@ -1,12 +1,12 @@
 /**
- * Keeps a process from running out of file descriptors. Node (libuv) answers EMFILE by closing the
- * newcomers unheard, Bun by spinning, `Deno.serve` by listening no more; here accepting stops a little
- * earlier, on all listeners. They keep their sockets, so newcomers wait in the kernel's queue, and go
- * on when there is room again. (Deno's own accept says EMFILE itself, and pauses by itself.)
+ * Keeps a process from running out of file descriptors. At EMFILE Node (libuv) closes new connections
+ * without serving them, Bun spins, and `Deno.serve` stops listening. So accepting pauses a little
+ * earlier, on all listeners. They keep their sockets: whoever connects waits in the kernel's queue, and
+ * is accepted when there is room again. (`Deno.listen` reports EMFILE: its accept loop pauses by itself.)
  *
  * A new descriptor is always the lowest free number, so the number of an accepted socket tells how
- * many are in use. The servers for HTTP of Bun and Deno do not show theirs: for them a number is asked
- * for now and then.
+ * many are in use. The HTTP servers of Bun and Deno do not show their sockets: for them the lowest free
+ * number is looked up four times a second.
  */
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { clearInterval, clearTimeout, setInterval, setTimeout } from "node:timers";

@@ -3,9 +3,9 @@ import type { DatagramTable, StreamTable } from "../../runtime/core/contract.ts"
 import type { Descriptors, Origin } from "../../runtime/core/descriptors.ts";
 import type { Address } from "../../runtime/core/endpoint.ts";
 import { PorticoError } from "../../runtime/core/errors.ts";
+import { callFailure } from "../errno.ts";
 import { admit } from "./accepting-listener.ts";
 import { BatchSocket } from "./batch-socket.ts";
-import { callFailure } from "../errno.ts";
 import { credentials, inspect } from "./inspect.ts";
 import type { Libc } from "./libc.ts";
 import { F_GETFL, F_SETFL, O_NONBLOCK, SO_TYPE, SOCK_STREAM, SOL_SOCKET } from "./linux.ts";

@@ -2,13 +2,13 @@
 import type { DatagramTable, DialedSocket, NamedEndpoint } from "../../runtime/core/contract.ts";
 import { Address, type InternetEndpoint, type UnixEndpoint } from "../../runtime/core/endpoint.ts";
 import { connectFailure } from "../errno.ts";
+import { watchedSocket } from "./ffi-datagram.ts";
 import { type Libc, openLibc } from "./libc.ts";
 import { AF_INET, AF_INET6, AF_UNIX, SOCK_DGRAM, SOCK_NONBLOCK_CLOEXEC } from "./linux.ts";
-import { encode, type EncodedAddress } from "./sockaddr.ts";
-import { resolveHost } from "./resolve.ts";
 import { MemfdSender } from "./memfd.ts";
+import { resolveHost } from "./resolve.ts";
+import { encode, type EncodedAddress } from "./sockaddr.ts";
 import { boundName, sockaddrOf } from "./socket.ts";
-import { watchedSocket } from "./ffi-datagram.ts";
 
 /** See {@link Adapter.dial}; the same on every runtime with FFI. @throws PorticoError NOT_SUPPORTED without. */
 export async function dial(

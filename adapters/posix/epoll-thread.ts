@@ -5,9 +5,9 @@
  * The thread starts with the first descriptor and ends a moment after the last; it is the
  * descriptors that keep the process alive, not the thread.
  */
+import { ptr } from "bun:ffi";
 import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
-import { ptr } from "bun:ffi";
 import type { BunCalls } from "./ffi-bun.ts";
 import type { ReadWatch } from "./libc.ts";
 import {

@@ -1,6 +1,6 @@
 /** The thread of epoll-thread.ts: waits, and posts the descriptors that are readable. */
-import { parentPort, workerData } from "node:worker_threads";
 import { ptr } from "bun:ffi";
+import { parentPort, workerData } from "node:worker_threads";
 import type { EpollData } from "./epoll-thread.ts";
 import { openCalls } from "./ffi-bun.ts";
 import { EPOLL_EVENT_DATA, EPOLL_EVENT_WORDS } from "./linux.ts";

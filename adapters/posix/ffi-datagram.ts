@@ -8,8 +8,8 @@ import type {
   DatagramTable,
   SocketOptions,
 } from "../../runtime/core/contract.ts";
-import { BatchSocket } from "./batch-socket.ts";
 import { bindFailure } from "../errno.ts";
+import { BatchSocket } from "./batch-socket.ts";
 import { type Libc, openLibc, type ReadWatch } from "./libc.ts";
 import { type BoundSocket, openSocket } from "./open-socket.ts";
 

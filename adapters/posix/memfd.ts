@@ -3,6 +3,8 @@
  * any more: memfd_create(2), and SCM_RIGHTS of unix(7) with an empty datagram.
  */
 import { isFull, sendFailure } from "../errno.ts";
+import type { Libc } from "./libc.ts";
+import { errnoName, F_ADD_SEALS, F_SEAL_ALL, MSG_DONTWAIT, MSG_NOSIGNAL } from "./linux.ts";
 import {
   CONTROL,
   CONTROL_SIZE,
@@ -13,8 +15,6 @@ import {
   writeAddress,
   writeRights,
 } from "./message-headers.ts";
-import type { Libc } from "./libc.ts";
-import { errnoName, F_ADD_SEALS, F_SEAL_ALL, MSG_DONTWAIT, MSG_NOSIGNAL } from "./linux.ts";
 import type { EncodedAddress } from "./sockaddr.ts";
 
 /** There is no descriptor or memory for a file now. */

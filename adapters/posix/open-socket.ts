@@ -5,6 +5,7 @@ import { bindFailure } from "../errno.ts";
 import type { Libc } from "./libc.ts";
 import { AF_UNIX } from "./linux.ts";
 import { encode } from "./sockaddr.ts";
+import { claim, inheritedFile, ownFile, type SocketFile, stageFile } from "./socket-file.ts";
 import {
   applyOptions,
   bindInternet,
@@ -13,7 +14,6 @@ import {
   type SocketKind,
   takeOver,
 } from "./socket.ts";
-import { claim, inheritedFile, ownFile, type SocketFile, stageFile } from "./socket-file.ts";
 
 /** What Node asks for as well; the kernel caps it at net.core.somaxconn. */
 const BACKLOG = 511;

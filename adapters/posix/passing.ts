@@ -3,7 +3,19 @@
  * together with the next one, so what comes with it is always that byte's.
  */
 import { PorticoError } from "../../runtime/core/errors.ts";
-import { callFailure, isEnded, isFull } from "../errno.ts";
+import { callFailure, isDisconnected, isFull } from "../errno.ts";
+import type { Libc } from "./libc.ts";
+import {
+  EAGAIN,
+  EINTR,
+  F_GETFL,
+  F_SETFL,
+  MSG_CMSG_CLOEXEC,
+  MSG_CTRUNC,
+  MSG_DONTWAIT,
+  MSG_NOSIGNAL,
+  O_NONBLOCK,
+} from "./linux.ts";
 import {
   CONTROL,
   CONTROL_SIZE,
@@ -17,18 +29,6 @@ import {
   writeAddress,
   writeRights,
 } from "./message-headers.ts";
-import type { Libc } from "./libc.ts";
-import {
-  EAGAIN,
-  EINTR,
-  F_GETFL,
-  F_SETFL,
-  MSG_CMSG_CLOEXEC,
-  MSG_CTRUNC,
-  MSG_DONTWAIT,
-  MSG_NOSIGNAL,
-  O_NONBLOCK,
-} from "./linux.ts";
 
 /** One message with room for one descriptor, and one for bytes alone. */
 export class DescriptorPassing {
@@ -61,7 +61,7 @@ export class DescriptorPassing {
       if (count === 1) return headers[LENGTH]!;
       if (count === -EINTR) continue;
       if (isFull(-count)) return 0;
-      if (isEnded(-count)) throw ended("nobody is left to read");
+      if (isDisconnected(-count)) throw ended("nobody is left to read");
       throw callFailure(`nothing can be sent along ${fd}`, -count);
     }
   }
@@ -75,7 +75,7 @@ export class DescriptorPassing {
       if (sent === 1) return true;
       if (sent === -EINTR) continue;
       if (isFull(-sent)) return false;
-      if (isEnded(-sent)) throw ended("nobody is left to take a descriptor");
+      if (isDisconnected(-sent)) throw ended("nobody is left to take a descriptor");
       throw callFailure(`descriptor ${fd} cannot be passed along ${along}`, -sent);
     }
   }
@@ -91,7 +91,7 @@ export class DescriptorPassing {
       if (count === -EAGAIN && wait) this.#libc.waitReadable(from);
       else if (count === -EAGAIN) return -1;
       else if (count < 0 && count !== -EINTR) {
-        if (isEnded(-count)) throw ended("nobody is left to pass a descriptor");
+        if (isDisconnected(-count)) throw ended("nobody is left to pass a descriptor");
         throw callFailure(`no descriptor can be taken from ${from}`, -count);
       } else if (count > 0) {
         if (headers[LENGTH] === 0) throw ended("nobody is left to pass a descriptor");

@@ -3,6 +3,8 @@
  * for each received batch, or once for each turn of the event loop outside of one. The arena holds
  * datagrams of one socket at a time; another socket's datagram sends them first.
  */
+import type { Libc } from "./libc.ts";
+import { EAGAIN, EINTR, MSG_DONTWAIT, MSG_NOSIGNAL } from "./linux.ts";
 import {
   HEADER_WORDS,
   IOVEC_SIZE,
@@ -11,8 +13,6 @@ import {
   NAME_SIZE,
   writeAddress,
 } from "./message-headers.ts";
-import type { Libc } from "./libc.ts";
-import { EAGAIN, EINTR, MSG_DONTWAIT, MSG_NOSIGNAL } from "./linux.ts";
 import { type EncodedAddress, NAME_WORDS } from "./sockaddr.ts";
 
 /** Datagrams sent by one call. */

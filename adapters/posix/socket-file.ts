@@ -10,8 +10,8 @@
  */
 import { chmodSync, linkSync, lstatSync, readFileSync, renameSync, unlinkSync } from "node:fs";
 import { connect } from "node:net";
-import process from "node:process";
 import { basename, dirname, join } from "node:path";
+import process from "node:process";
 import type { Inherited } from "../../runtime/core/descriptors.ts";
 import type { UnixEndpoint } from "../../runtime/core/endpoint.ts";
 import { UNIX_PATH_MAX } from "../../runtime/core/endpoint.ts";

@@ -21,8 +21,8 @@ import {
   SOL_SOCKET,
 } from "./linux.ts";
 import { applyByDescriptor, concerns, isEarly, OPTION_NAMES, setOption } from "./options.ts";
-import { encode, type EncodedAddress, NAME_BYTES, readName, readStreamName } from "./sockaddr.ts";
 import { resolveHost } from "./resolve.ts";
+import { encode, type EncodedAddress, NAME_BYTES, readName, readStreamName } from "./sockaddr.ts";
 
 /** What is opened as tcp and unix, or as udp and unixgram. */
 export type SocketKind = "stream" | "datagram";

@@ -15,8 +15,8 @@ import {
 } from "../../runtime/core/endpoint.ts";
 import { codeOf, messageOf, PorticoError } from "../../runtime/core/errors.ts";
 import type { Attempt } from "../connect.ts";
-import { attach } from "../node/connection.ts";
 import { connectFailure } from "../errno.ts";
+import { attach } from "../node/connection.ts";
 
 /** As {@link Adapter.connect}, to a `tls` endpoint. Resolves when the handshake is done and the server is who it has to be. */
 export async function connectTls(

@@ -1,9 +1,9 @@
 /** What the cases about descriptors share: who keeps what arrives, and counts what is open. */
 import { existsSync, readdirSync } from "node:fs";
 import { openLibc } from "../../adapters/posix/libc.ts";
+import { MSG_DONTWAIT } from "../../adapters/posix/linux.ts";
 import { HEADER_WORDS, LENGTH } from "../../adapters/posix/message-headers.ts";
 import { ReceiveBatch } from "../../adapters/posix/receive-batch.ts";
-import { MSG_DONTWAIT } from "../../adapters/posix/linux.ts";
 import type {
   BindableEndpoint,
   Listener,

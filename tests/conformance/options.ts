@@ -1,13 +1,13 @@
 /** Socket options: each is there and has its effect, or is refused with a reason. */
 import assert from "node:assert/strict";
-import type { OptionName, SocketOptions, Support } from "../../runtime/core/contract.ts";
-import { missing } from "../../runtime/core/contract.ts";
-import type { Address } from "../../runtime/core/endpoint.ts";
 import { descriptorOf } from "../../adapters/posix/find-descriptor.ts";
 import { ffiSupport, openLibc } from "../../adapters/posix/libc.ts";
 import type { Libc } from "../../adapters/posix/libc.ts";
 import { familyOf, getOption } from "../../adapters/posix/options.ts";
 import { NAME_BYTES, readName } from "../../adapters/posix/sockaddr.ts";
+import type { OptionName, SocketOptions, Support } from "../../runtime/core/contract.ts";
+import { missing } from "../../runtime/core/contract.ts";
+import type { Address } from "../../runtime/core/endpoint.ts";
 import { until } from "../support/until.ts";
 import type { Harness, Tested } from "./harness.ts";
 import type { Case } from "./stage.ts";
