@@ -27,7 +27,7 @@ const pool = new BufferPool();
 /** The buffer whose chunk is with the core at this moment. */
 let lent: ArrayBufferLike | undefined = undefined;
 
-/** What `Deno.listen` accepts. A grafted one is of the second kind, whatever its socket. */
+/** What `Deno.listen` accepts. One with a swapped descriptor is of the second kind, whatever its socket. */
 type Conn = Deno.TcpConn | Deno.UnixConn;
 
 export class DenoConnection implements Connection {

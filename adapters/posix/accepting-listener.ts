@@ -104,7 +104,7 @@ class AcceptingListener implements Listener {
     }
   }
 
-  /** Lets newcomers wait in the kernel's queue for a while. */
+  /** Accepts nobody for a while: whoever connects waits in the kernel's queue. */
   #pause(errno: number): void {
     this.#watch!.suspend();
     this.#timer = setTimeout(() => {

@@ -27,7 +27,7 @@ export interface SocketFile {
 const NOTHING: SocketFile = { release() {} };
 
 /** `@name`, which has no file. */
-export function isAbstract(path: string): boolean {
+function isAbstract(path: string): boolean {
   return path.startsWith("@");
 }
 
