@@ -1,22 +1,18 @@
 /** The requests of one HTTP listener that are under way: what the servers of all runtimes have in common. */
-import type { SocketOptions } from "../runtime/core/contract.ts";
+import type { Address } from "../runtime/core/endpoint.ts";
 import type { Exchange, HttpTable } from "../runtime/core/exchange.ts";
-import type { BindableEndpoint } from "../runtime/core/contract.ts";
-import { Address, type InternetEndpoint } from "../runtime/core/endpoint.ts";
-import { isInherited, readyListener } from "./posix/inherited.ts";
-import { stageFile } from "./posix/listen.ts";
-import { resolveHost } from "./posix/resolve.ts";
+import { tcpAddress, UNNAMED_UNIX } from "./addresses.ts";
 
 /**
- * Milliseconds that a peer which has connected already has for its request, when its listener is
- * closed and somebody else goes on with the socket: it need not come to grief.
+ * Milliseconds that a connection without a request so far is still served, when its listener is closed
+ * and somebody else goes on with the socket: nobody has done wrong who has connected in time.
  */
 export const GRACE = 1000;
 
 /** The host in the URL of a request that names none, as HTTP/1.0 allows. */
-export const NAMELESS = "localhost";
+export const DEFAULT_HOST = "localhost";
 
-class Underway implements Exchange {
+class OpenExchange implements Exchange {
   data: unknown = undefined;
   readonly remote: Address;
   readonly local: Address;
@@ -38,12 +34,13 @@ class Underway implements Exchange {
 
 export class Exchanges {
   readonly table: HttpTable;
-  /** Of the listener; set as soon as it is known. */
-  local: Address = new Address("http", "", 0, "");
+  /** Of the listener; set again as soon as its port is known. */
+  local: Address;
   readonly #over = Promise.withResolvers<void>();
 
-  constructor(table: HttpTable) {
+  constructor(table: HttpTable, local: Address) {
     this.table = table;
+    this.local = local;
   }
 
   /** The listener is closed, and nothing is under way any more; or nobody waits for what is. */
@@ -53,105 +50,20 @@ export class Exchanges {
 
   /** @param request whose signal tells of a peer that leaves, where nothing else does. */
   begin(host: string | undefined, port: number | undefined, request?: Request): Exchange {
-    const remote = host === undefined || this.local.path !== ""
-      ? new Address("unix", "", 0, "")
-      : new Address("tcp", host.startsWith("::ffff:") ? host.slice(7) : host, port ?? 0, "");
-    return new Underway(remote, this, request);
+    const unix = host === undefined || this.local.path !== "";
+    return new OpenExchange(unix ? UNNAMED_UNIX : tcpAddress(host, port), this, request);
   }
 
   /** The last that is heard of it; may be called twice. */
   end(exchange: Exchange, gone: boolean): void {
-    const underway = exchange as Underway;
-    if (underway.over) return;
-    underway.over = true;
-    this.table.close(underway, gone);
+    const open = exchange as OpenExchange;
+    if (open.over) return;
+    open.over = true;
+    this.table.close(open, gone);
   }
 
   /** See {@link over}. */
   finish(): void {
     this.#over.resolve();
   }
-}
-
-/** A socket file, published or inherited. */
-interface Kept {
-  release(): void;
-}
-
-/** Where an HTTP server is to listen. */
-export interface Site {
-  /** The socket that is there already; -1 for none. */
-  readonly fd: number;
-  readonly unix: boolean;
-  /** Of a Unix socket that is not there yet: what to bind. */
-  readonly path: string | undefined;
-  readonly host: string;
-  readonly port: number;
-  /** The kernel's name for what is bound, for a port that is known by now. */
-  bound(port?: number): Address;
-  /** What is told of it. */
-  address(port?: number): Address;
-  /** Lets a Unix socket appear at its path. */
-  publish(options: SocketOptions): void;
-  /** Removes the file that is ours. May be called twice. */
-  release(): void;
-}
-
-/**
- * Prepares to serve an endpoint: resolves the host, makes the path of a Unix socket free.
- *
- * @throws PorticoError ENOTFOUND, EADDRINUSE, ENAMETOOLONG, EACCES; NOT_SUPPORTED for a descriptor
- * that does not listen.
- */
-export async function siteOf(endpoint: BindableEndpoint): Promise<Site> {
-  if (isInherited(endpoint)) {
-    const file: Kept = await readyListener(endpoint);
-    const { fd, address, transport } = endpoint;
-    return {
-      fd,
-      unix: transport !== "http",
-      path: undefined,
-      host: address.host,
-      port: address.port,
-      bound: () =>
-        new Address(
-          transport === "http" ? "tcp" : "unix",
-          address.host,
-          address.port,
-          address.path,
-        ),
-      address: () => address,
-      publish() {},
-      release: () => file.release(),
-    };
-  }
-  const file = await stageFile(endpoint);
-  if (file !== undefined) {
-    const bound = new Address("unix", "", 0, file.path.replace(/^\0/, "@"));
-    const address = new Address("http+unix", "", 0, file.address.path);
-    return {
-      fd: -1,
-      unix: true,
-      path: file.path,
-      host: "",
-      port: 0,
-      bound: () => bound,
-      address: () => address,
-      publish: ({ mode }) => file.publish(mode),
-      release: () => file.release(),
-    };
-  }
-  const internet = endpoint as InternetEndpoint;
-  const { host } = await resolveHost(internet);
-  return {
-    fd: -1,
-    unix: false,
-    path: undefined,
-    host,
-    port: internet.port,
-    bound: (port = internet.port) => new Address("tcp", host, port, ""),
-    address: (port = internet.port) => new Address("http", host, port, ""),
-    publish() {},
-    release() {},
-  };
 }

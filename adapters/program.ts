@@ -9,13 +9,13 @@ import { PorticoError } from "../runtime/core/errors.ts";
 export type RuntimeName = "node" | "bun" | "deno";
 
 /** A program and its arguments. */
-export type Command = readonly [program: string, ...args: string[]];
+export type CommandLine = readonly [program: string, ...args: string[]];
 
 /** Flags of a test, a debugger or a watcher, which are this process's alone. */
 const OWN = /^--(?:test|inspect|watch|cpu-prof|heap-prof)/;
 
 /** The command that runs `module`, an absolute path, on this runtime with the same flags. */
-export function command(module: string, args: readonly string[]): Command {
+export function command(module: string, args: readonly string[]): CommandLine {
   if ("Deno" in globalThis) return [Deno.execPath(), ...denoFlags(), module, ...args];
   return [process.execPath, ...process.execArgv.filter((flag) => !OWN.test(flag)), module, ...args];
 }
@@ -30,7 +30,7 @@ export function commandOn(
   runtime: RuntimeName,
   module: string,
   args: readonly string[],
-): Command {
+): CommandLine {
   const program = find(runtime);
   if (runtime !== "deno") return [program, module, ...args];
   const bare = modulesOf(module) === undefined ? ["--node-modules-dir=none"] : [];

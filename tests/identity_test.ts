@@ -114,7 +114,7 @@ import process from "node:process";
 import { loadAdapter } from "${MODULES[0]}";
 import { applyProcess, dropPrivileges } from "${MODULES[1]}";
 const adapter = await loadAdapter();
-const descriptors = adapter.features.descriptors === true ? await adapter.descriptors() : undefined;
+const calls = adapter.features.processCalls === true ? await adapter.processCalls() : undefined;
 const tell = (value) => console.log(JSON.stringify(value));
 /** Of every thread, once: Uid, Gid, Groups. */
 const ids = () => [...new Set(readdirSync("/proc/self/task").map((thread) =>
@@ -149,8 +149,8 @@ ${body}
 const adapter = await loadAdapter();
 const skip = process.getuid?.() !== 0
   ? "only root can become somebody else"
-  : typeof process.setgroups !== "function" && adapter.features.descriptors !== true &&
-    `this runtime has no setgroups(2), and no FFI: ${adapter.features.descriptors.reason}`;
+  : typeof process.setgroups !== "function" && adapter.features.processCalls !== true &&
+    `this runtime has no setgroups(2), and no FFI: ${adapter.features.processCalls.reason}`;
 
 describe("dropPrivileges", () => {
   test("dropPrivileges makes every thread another user's, for good", { skip }, async (t) => {
@@ -158,7 +158,7 @@ describe("dropPrivileges", () => {
       t,
       `
 const done = attempt(() => dropPrivileges(
-  { uid: 4001, gid: 4002, groups: [4002, 4003, 4004], name: "them" }, descriptors));
+  { uid: 4001, gid: 4002, groups: [4002, 4003, 4004], name: "them" }, calls));
 tell({ done, now: ids(), back: attempt(() => process.setuid(0)) });`,
     );
     assert.equal(done, "done");
@@ -172,11 +172,11 @@ tell({ done, now: ids(), back: attempt(() => process.setuid(0)) });`,
       t,
       `
 const they = { uid: 4001, gid: 4002, groups: [4002], name: "them" };
-dropPrivileges(they, descriptors);
+dropPrivileges(they, calls);
 tell({
-  again: attempt(() => dropPrivileges({ ...they, groups: [4002, 4003] }, descriptors)),
-  other: attempt(() => dropPrivileges({ ...they, uid: 4005, name: "others" }, descriptors)),
-  root: attempt(() => dropPrivileges({ uid: 0, gid: 0, groups: [0], name: "root" }, descriptors)),
+  again: attempt(() => dropPrivileges({ ...they, groups: [4002, 4003] }, calls)),
+  other: attempt(() => dropPrivileges({ ...they, uid: 4005, name: "others" }, calls)),
+  root: attempt(() => dropPrivileges({ uid: 0, gid: 0, groups: [0], name: "root" }, calls)),
 });`,
     );
     assert.equal(again, "done");
@@ -206,7 +206,7 @@ describe("applyProcess", () => {
     const { done, now, nice, umask } = await inProcess(
       t,
       `
-const done = attempt(() => applyProcess({ user: 4001, group: 4002, umask: 0o27, nice: -3 }, descriptors));
+const done = attempt(() => applyProcess({ user: 4001, group: 4002, umask: 0o27, nice: -3 }, calls));
 tell({ done, now: ids(), nice: getPriority(), umask: process.umask() });`,
     );
     assert.deepEqual([done, nice, umask], ["done", -3, 0o27]);
@@ -216,7 +216,7 @@ tell({ done, now: ids(), nice: getPriority(), umask: process.umask() });`,
     const { refused } = await inProcess(
       t,
       `
-applyProcess({ user: 4001, group: 4002, nice: 4 }, descriptors);
+applyProcess({ user: 4001, group: 4002, nice: 4 }, calls);
 tell({ refused: attempt(() => applyProcess({ nice: 0 })) });`,
     );
     const { code, message } = refused as { code: string; message: string };

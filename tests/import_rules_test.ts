@@ -140,6 +140,7 @@ const KNOWN_TO_ADAPTERS: ReadonlySet<string> = new Set([
   "runtime/core/endpoint.ts",
   "runtime/core/errors.ts",
   "runtime/core/exchange.ts",
+  "runtime/core/process.ts",
 ]);
 
 describe("import rules", () => {
@@ -212,9 +213,9 @@ describe("import rules", () => {
       (specifier, file) => {
         const own = file.split("/").slice(0, 2).join("/");
         return !isInside(specifier, "adapters") || isInside(specifier, own) ||
-          isInside(specifier, "adapters/posix") || specifier === "adapters/features.ts" ||
-          specifier === "adapters/exchanges.ts" || specifier === "adapters/http.ts" ||
-          specifier === "adapters/program.ts" ||
+          isInside(specifier, "adapters/posix") ||
+          // What all runtimes share lies beside their folders, but for the choice between these.
+          (dirname(specifier) === "adapters" && specifier !== "adapters/mod.ts") ||
           (own !== "adapters/posix" && isInside(specifier, "adapters/node"));
       },
     );

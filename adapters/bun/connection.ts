@@ -9,9 +9,10 @@
  * - a reset pushes out what was held back by `pause()`.
  */
 import type { Connection, StreamTable } from "../../runtime/core/contract.ts";
-import { Address, normalizeHost } from "../../runtime/core/endpoint.ts";
+import type { Address } from "../../runtime/core/endpoint.ts";
 import type { PorticoError } from "../../runtime/core/errors.ts";
 import { toPorticoError } from "../../runtime/core/errors.ts";
+import { isWildcard, tcpAddress, UNNAMED_UNIX } from "../addresses.ts";
 
 /** A write that leaves more than this unsent returns false. */
 const HIGH_WATER = 64 * 1024;
@@ -73,22 +74,14 @@ export class BunConnection implements Connection {
   }
 
   get remote(): Address {
-    if (this.#remote === undefined) {
-      const { remoteAddress, remotePort } = this.socket;
-      this.#remote = this.context.bound.transport === "unix"
-        ? new Address("unix", "", 0, "")
-        : new Address("tcp", normalizeHost(remoteAddress ?? ""), remotePort ?? 0, "");
-    }
-    return this.#remote;
+    return this.#remote ??= this.context.bound.transport === "unix"
+      ? UNNAMED_UNIX
+      : tcpAddress(this.socket.remoteAddress, this.socket.remotePort);
   }
 
   get local(): Address {
     const { bound } = this.context;
-    // Only who listens on every address has to ask which one this is.
-    if (bound.transport === "unix" || (bound.host !== "::" && bound.host !== "0.0.0.0")) {
-      return bound;
-    }
-    return new Address("tcp", normalizeHost(this.socket.localAddress ?? ""), bound.port, "");
+    return isWildcard(bound) ? tcpAddress(this.socket.localAddress, bound.port) : bound;
   }
 
   write(bytes: Uint8Array): boolean {

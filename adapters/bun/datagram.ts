@@ -12,12 +12,14 @@ import type {
 } from "../../runtime/core/contract.ts";
 import type { Inherited } from "../../runtime/core/descriptors.ts";
 import type { InternetEndpoint } from "../../runtime/core/endpoint.ts";
-import { bindFailure } from "../posix/failure.ts";
+import { setMethodOptions } from "../datagram.ts";
+import { bindFailure } from "../errno.ts";
+import { bindThroughFfi } from "../posix/ffi-datagram.ts";
 import { ffiSupport, openLibc } from "../posix/libc.ts";
 import { AF_INET6 } from "../posix/linux.ts";
-import { openDatagram } from "../posix/open.ts";
-import { hasIPv6, resolveHost } from "../posix/resolve.ts";
-import { bindWatched } from "../posix/watched.ts";
+import { openSocket } from "../posix/open-socket.ts";
+import { familyOf } from "../posix/options.ts";
+import { resolveLocal } from "../posix/resolve.ts";
 import { DATAGRAM } from "./options.ts";
 import { UdpSocket } from "./udp.ts";
 
@@ -29,7 +31,7 @@ export async function bind(
 ): Promise<DatagramSocket> {
   // Bun would be given a Unix socket in vain.
   if ("path" in endpoint || endpoint.transport === "unixgram") {
-    return await bindWatched(endpoint, table, options);
+    return await bindThroughFfi(endpoint, table, options);
   }
   try {
     return await bindUdp(endpoint, table, options);
@@ -48,8 +50,8 @@ async function bindUdp(
   if ("fd" in endpoint || (special && ffiSupport() === true)) {
     // Some options belong before bind(2): the socket is ours, and Bun is given its descriptor.
     const libc = await openLibc();
-    const { fd, address, family } = await openDatagram(libc, endpoint, options);
-    const socket = new UdpSocket(table, family === AF_INET6);
+    const { fd, address } = await openSocket(libc, endpoint, options, "datagram");
+    const socket = new UdpSocket(table, familyOf(libc, fd) === AF_INET6);
     try {
       await socket.open({ fd } as { hostname?: string }, address);
     } catch (error) {
@@ -58,30 +60,14 @@ async function bindUdp(
     }
     return socket;
   }
-  const resolved = await resolveHost(endpoint);
-  const plain = resolved.any && !hasIPv6();
-  const hostname = plain ? "0.0.0.0" : resolved.host;
-  const socket = new UdpSocket(table, hostname.includes(":"));
-  const bun = await socket.open({ hostname, port: endpoint.port });
+  const { host, family } = await resolveLocal(endpoint);
+  const socket = new UdpSocket(table, family === 6);
+  const bun = await socket.open({ hostname: host, port: endpoint.port });
   try {
-    apply(bun, options);
+    setMethodOptions(bun, options);
   } catch (error) {
     await socket.close();
     throw error;
   }
   return socket;
-}
-
-function apply(socket: Bun.udp.Socket<"uint8array">, options: SocketOptions): void {
-  if (options.ttl !== undefined) socket.setTTL(options.ttl);
-  if (options.broadcast !== undefined) socket.setBroadcast(options.broadcast);
-  if (options.multicastTtl !== undefined) socket.setMulticastTTL(options.multicastTtl);
-  if (options.multicastLoopback !== undefined) {
-    socket.setMulticastLoopback(options.multicastLoopback);
-  }
-  for (const membership of options.multicast ?? []) {
-    const [group, zone] = membership.split("%") as [string, string?];
-    if (zone === undefined) socket.addMembership(group);
-    else socket.addMembership(group, zone);
-  }
 }

@@ -1,12 +1,12 @@
 /** HTTP on `Bun.serve`. */
-import { dlopen, ptr } from "bun:ffi";
 import type { BindableEndpoint, SocketOptions } from "../../runtime/core/contract.ts";
-import type { Exchange, HttpListener, HttpTable } from "../../runtime/core/exchange.ts";
 import { Address } from "../../runtime/core/endpoint.ts";
-import { NAMELESS } from "../exchanges.ts";
-import { NativeHttp, serveOn } from "../http.ts";
-import { LIBC_FILES, openLibc } from "../posix/libc.ts";
-import { Poller } from "../posix/poller.ts";
+import type { Exchange, HttpListener, HttpTable } from "../../runtime/core/exchange.ts";
+import { DEFAULT_HOST } from "../exchanges.ts";
+import { openListener } from "../listener.ts";
+import { NativeHttp } from "../native-http.ts";
+import { openLibc } from "../posix/libc.ts";
+import { RuntimeEpoll } from "../posix/runtime-epoll.ts";
 import { STREAM } from "./options.ts";
 
 /** Seconds without a request after which a connection is closed. */
@@ -21,35 +21,37 @@ export function serve(
   table: HttpTable,
   options: SocketOptions,
 ): Promise<HttpListener> {
-  return serveOn(endpoint, options, OWN, (site) => new BunHttp(site, table));
+  return openListener(endpoint, options, (target) => new BunHttp(target, table));
 }
 
 class BunHttp extends NativeHttp {
-  address: Address = new Address("http", "", 0, "");
-  #server!: Bun.Server<undefined>;
+  readonly ownOptions = OWN;
+  #server: Bun.Server<undefined> | undefined = undefined;
 
   protected listen({ reusePort, ipv6Only }: SocketOptions): Address {
-    const { site } = this;
+    const { inherited, path, host, port } = this.target;
+    // A socket that another one takes the place of: its family does not matter.
+    const swapped = inherited !== undefined;
     const common = {
       development: false,
       idleTimeout: IDLE,
       fetch: (request: Request, server: Bun.Server<undefined>) => this.#answer(request, server),
     } as const;
-    if (site.fd >= 0 || site.path === undefined) {
+    if (path === undefined) {
       this.#server = Bun.serve({
         ...common,
-        hostname: site.fd >= 0 ? "127.0.0.1" : site.host,
-        port: site.fd >= 0 ? 0 : site.port,
+        hostname: swapped ? "127.0.0.1" : host,
+        port: swapped ? 0 : port,
         // Silent, it is on where `development` is off.
         reusePort: reusePort === true,
         ...(ipv6Only === true && { ipv6Only }),
       });
     } else {
       // Its types have idleTimeout for TCP alone; it is heeded here, too.
-      const options = { ...common, unix: site.path };
+      const options = { ...common, unix: path };
       this.#server = Bun.serve(options as unknown as Parameters<typeof Bun.serve<undefined>>[0]);
     }
-    this.address = site.address(site.fd >= 0 ? undefined : this.#server.port);
+    if (!swapped) this.address = this.target.address(this.#server.port);
     return new Address("tcp", "127.0.0.1", this.#server.port ?? 0, "");
   }
 
@@ -71,29 +73,29 @@ class BunHttp extends NativeHttp {
   /** Nobody is told when a response has gone out: when it is Bun's, it is over. */
   #leave(exchange: Exchange, response: Response, request: Request): Response {
     // What streams may be silent for long.
-    if (streams(response)) this.#server.timeout(request, 0);
+    if (streams(response)) this.#server!.timeout(request, 0);
     queueMicrotask(() => this.exchanges.end(exchange, false));
     return response;
   }
 
-  protected shutdown(): Promise<unknown> {
-    return this.#server === undefined ? Promise.resolve() : this.#server.stop();
+  protected stop(): Promise<unknown> {
+    return this.#server?.stop() ?? Promise.resolve();
   }
 
   abort(): void {
-    void this.#server.stop(true);
+    void this.#server?.stop(true);
     this.exchanges.finish();
   }
 
-  protected openPoller(): Promise<Poller> {
-    return openPoller();
+  protected openEpoll(): Promise<RuntimeEpoll> {
+    return openEpoll();
   }
 }
 
 /** Without a Host, or with one that is none, Bun has a path for a URL. Undefined for what has to be refused. */
 function complete(request: Request): Request | undefined {
   if (!request.url.startsWith("/") || request.headers.has("host")) return undefined;
-  return new Request(`http://${NAMELESS}${request.url}`, request);
+  return new Request(`http://${DEFAULT_HOST}${request.url}`, request);
 }
 
 function streams({ headers }: Response): boolean {
@@ -101,23 +103,9 @@ function streams({ headers }: Response): boolean {
     headers.get("content-type")?.startsWith("text/event-stream") === true;
 }
 
-let poller: Poller | undefined;
+let epoll: RuntimeEpoll | undefined;
 
-/** @throws Error when libc cannot be opened. */
-async function openPoller(): Promise<Poller> {
-  return poller ??= new Poller(await openLibc(), openControl());
-}
-
-function openControl(): ConstructorParameters<typeof Poller>[1] {
-  for (const file of LIBC_FILES) {
-    try {
-      const { symbols } = dlopen(file, {
-        epoll_ctl: { args: ["i32", "i32", "i32", "ptr"], returns: "i32" },
-      });
-      return (epoll, operation, fd, event) => symbols.epoll_ctl(epoll, operation, fd, ptr(event));
-    } catch {
-      // Another libc has another name.
-    }
-  }
-  throw new Error("there is no libc to open");
+/** That of this thread. @throws PorticoError NOT_SUPPORTED when libc cannot be opened. */
+async function openEpoll(): Promise<RuntimeEpoll> {
+  return epoll ??= new RuntimeEpoll(await openLibc());
 }

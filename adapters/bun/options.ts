@@ -3,10 +3,4 @@ import type { OptionName } from "../../runtime/core/contract.ts";
 
 export const STREAM: readonly OptionName[] = ["noDelay", "reusePort", "ipv6Only", "mode"];
 
-export const DATAGRAM: readonly OptionName[] = [
-  "ttl",
-  "broadcast",
-  "multicast",
-  "multicastTtl",
-  "multicastLoopback",
-];
+export { METHOD_OPTIONS as DATAGRAM } from "../datagram.ts";

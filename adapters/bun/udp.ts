@@ -3,23 +3,22 @@
  * `sendMany` for each turn of the event loop. When little is sent that turn would cost more than it
  * saves, so each datagram leaves at once; which of the two is right is tried now and then.
  */
-import { isIP } from "node:net";
 import type { DatagramSocket, DatagramTable } from "../../runtime/core/contract.ts";
 import { Address, normalizeHost } from "../../runtime/core/endpoint.ts";
-import { PorticoError } from "../../runtime/core/errors.ts";
-import { Backlog } from "../posix/backlog.ts";
-import { AddressBook } from "../posix/book.ts";
-import { BatchSocket, exchangeOf } from "../posix/datagram.ts";
-import { dropped, receiveFailure, sendFailure } from "../posix/failure.ts";
+import { codeOf, PorticoError } from "../../runtime/core/errors.ts";
+import { udpAddress } from "../addresses.ts";
+import { dropped, fitsUdp, reaches, wrongAddress } from "../datagram.ts";
+import { receiveFailure, sendFailure } from "../errno.ts";
+import { AddressCache } from "../posix/address-cache.ts";
+import type { BatchSocket } from "../posix/batch-socket.ts";
+import { senderOf } from "../posix/descriptors.ts";
 import { type Libc, openLibc } from "../posix/libc.ts";
-import { partsOf } from "../posix/open.ts";
+import { SendQueue } from "../posix/send-queue.ts";
 import { duplicate } from "../posix/socket.ts";
 
 /** The descriptor is part of it, and not of its types. */
 type BunSocket = Bun.udp.Socket<"uint8array"> & { readonly fd: number };
 
-const UDP_LIMIT = 65507;
-const UDP6_LIMIT = 65527;
 /** Datagrams that one turn gathers before they leave, so that memory stays bounded. */
 const GATHER = 1024;
 
@@ -32,7 +31,7 @@ const SAMPLE = 64;
 const RARELY = 65536;
 
 /** An address whose host is known to be one that Bun takes. */
-class Sender extends Address {}
+class KnownAddress extends Address {}
 
 /** See {@link DatagramSocket}. */
 export class UdpSocket implements DatagramSocket {
@@ -40,8 +39,8 @@ export class UdpSocket implements DatagramSocket {
   #address: Address | undefined;
   readonly #table: DatagramTable;
   readonly #six: boolean;
-  readonly #book: AddressBook<Sender>;
-  readonly #backlog: Backlog<Address>;
+  readonly #known: AddressCache<KnownAddress>;
+  readonly #queue: SendQueue<Address>;
   #socket: BunSocket | undefined;
   /** What goes on sending when Bun's socket, which cannot pause, is closed. */
   #sender: BatchSocket | undefined;
@@ -62,8 +61,10 @@ export class UdpSocket implements DatagramSocket {
   constructor(table: DatagramTable, six: boolean) {
     this.#table = table;
     this.#six = six;
-    this.#book = new AddressBook((host, port) => new Sender("udp", normalizeHost(host), port, ""));
-    this.#backlog = new Backlog<Address>(false, this.#sendOne, (count, to) => {
+    this.#known = new AddressCache((host, port) =>
+      new KnownAddress("udp", normalizeHost(host), port, "")
+    );
+    this.#queue = new SendQueue<Address>(false, this.#sendOne, (count, to) => {
       this.#fail(dropped(count, to, false));
     });
   }
@@ -82,7 +83,7 @@ export class UdpSocket implements DatagramSocket {
       binaryType: "uint8array",
       socket: {
         data: (_socket, bytes, port, host) => {
-          this.#table.datagram(this, bytes, this.#book.find(host, port));
+          this.#table.datagram(this, bytes, this.#known.find(host, port));
         },
         // Bun passes the error alone, whatever its types say.
         error: (...values: unknown[]) => this.#receiveFailed(values.at(-1)),
@@ -90,38 +91,36 @@ export class UdpSocket implements DatagramSocket {
     });
     this.#socket = socket as BunSocket;
     this.#address = address ??
-      new Address("udp", normalizeHost(socket.address.address), socket.address.port, "");
+      udpAddress(socket.address.address, socket.address.port);
     return socket;
   }
 
   #receiveFailed(error: unknown): void {
     if (this.#closed !== undefined) return;
-    const code = (error as { code?: string } | undefined)?.code ?? "RECEIVE_FAILED";
     // The kernel repeats here what a send has reported already.
-    if (code === "EMSGSIZE") return;
-    this.#table.failure(this, receiveFailure(code, error));
+    if (codeOf(error) === "EMSGSIZE") return;
+    this.#table.failure(this, receiveFailure(error ?? "RECEIVE_FAILED"));
   }
 
   send(bytes: Uint8Array, to: Address): boolean {
     if (this.#closed !== undefined) return true;
     if (this.#sender !== undefined) return this.#sender.send(bytes, to);
     const { host, port } = to;
-    if (!(to instanceof Sender) && !this.#reaches(host)) {
-      const text = `${to} is no address that this UDP socket can send to`;
-      this.#fail(new PorticoError("SEND_FAILED", text, { side: "plugin" }));
+    if (!(to instanceof KnownAddress) && !reaches(host, this.#six)) {
+      this.#fail(wrongAddress(to, "this UDP"));
       return false;
     }
-    if (bytes.length > UDP_LIMIT && (bytes.length > UDP6_LIMIT || !host.includes(":"))) {
+    if (!fitsUdp(bytes.length, host)) {
       this.#fail(sendFailure("EMSGSIZE", to));
       return false;
     }
-    if (this.#backlog.holds(to)) {
-      this.#backlog.push(bytes, to);
+    if (this.#queue.hasWaiting(to)) {
+      this.#queue.push(bytes, to);
       return true;
     }
     if (!this.#gathering) {
       if (--this.#ahead === 0) this.#gathering = true;
-      if (!this.#sendOne(bytes, to)) this.#backlog.push(bytes, to);
+      if (!this.#sendOne(bytes, to)) this.#queue.push(bytes, to);
       return true;
     }
     // Not `slice`, which gives a view of a Buffer.
@@ -130,11 +129,6 @@ export class UdpSocket implements DatagramSocket {
     if (this.#targets.length === GATHER) this.#flush();
     else this.#schedule();
     return true;
-  }
-
-  #reaches(host: string): boolean {
-    const kind = isIP(host);
-    return kind === 4 || (kind === 6 && this.#six);
   }
 
   #schedule(): void {
@@ -158,7 +152,7 @@ export class UdpSocket implements DatagramSocket {
     const targets = this.#targets;
     const packets = this.#packets;
     if (targets.length === 0) return;
-    this.#weigh(targets.length);
+    this.#judgeGathering(targets.length);
     let sent = 0;
     try {
       sent = this.#socket!.sendMany(packets);
@@ -169,14 +163,14 @@ export class UdpSocket implements DatagramSocket {
     for (; sent < targets.length; sent++) {
       const to = targets[sent]!;
       const bytes = packets[sent * 3] as Uint8Array;
-      if (this.#backlog.holds(to) || !this.#sendOne(bytes, to)) this.#backlog.push(bytes, to);
+      if (this.#queue.hasWaiting(to) || !this.#sendOne(bytes, to)) this.#queue.push(bytes, to);
     }
     targets.length = 0;
     packets.length = 0;
   }
 
   /** Whether gathering pays, by what one turn has gathered. */
-  #weigh(count: number): void {
+  #judgeGathering(count: number): void {
     if (count >= BUSY) {
       this.#quiet = 0;
       this.#sample = SAMPLE;
@@ -195,8 +189,7 @@ export class UdpSocket implements DatagramSocket {
     try {
       return this.#socket!.send(bytes, to.port, to.host);
     } catch (error) {
-      const { code, message } = error as NodeJS.ErrnoException;
-      this.#fail(sendFailure(code ?? message, to, error));
+      this.#fail(sendFailure(error, to));
       return true;
     }
   };
@@ -241,18 +234,13 @@ export class UdpSocket implements DatagramSocket {
         if (this.#closed === undefined) this.#table.failure(this, error);
       },
     };
-    return new BatchSocket(exchangeOf(libc), table, {
-      ...partsOf(libc, fd),
-      address: this.address,
-      halt() {},
-      release: () => void libc.close(fd),
-    });
+    return senderOf(libc, fd, this.address, table);
   }
 
   close(): Promise<void> {
     if (this.#closed !== undefined) return this.#closed;
     this.#flush();
-    this.#backlog.close();
+    this.#queue.close();
     if (this.#sender === undefined) this.#socket!.close();
     this.#closed = this.#sender?.close() ?? Promise.resolve();
     return this.#closed;

@@ -8,10 +8,11 @@
  * - there is no reset: `abort` is a close.
  */
 import type { Connection, StreamTable } from "../../runtime/core/contract.ts";
-import { Address, normalizeHost } from "../../runtime/core/endpoint.ts";
+import type { Address } from "../../runtime/core/endpoint.ts";
 import type { PorticoError } from "../../runtime/core/errors.ts";
 import { toPorticoError } from "../../runtime/core/errors.ts";
-import { LARGE, Pool, SMALL } from "./pool.ts";
+import { isWildcard, tcpAddress, UNNAMED_UNIX } from "../addresses.ts";
+import { BufferPool, LARGE, SMALL } from "./buffer-pool.ts";
 
 /** A write that leaves more than this unsent returns false. */
 const HIGH_WATER = 64 * 1024;
@@ -21,12 +22,12 @@ const QUIET = 8;
 /** Microtasks within which a write comes back whose bytes the kernel has taken at once. */
 const HOPS = 3;
 
-const pool = new Pool();
+const pool = new BufferPool();
 
 /** The buffer whose chunk is with the core at this moment. */
 let lent: ArrayBufferLike | undefined = undefined;
 
-/** What `Deno.listen` accepts. A grafted one is of the second kind, whatever its socket. */
+/** What `Deno.listen` accepts. One with a swapped descriptor is of the second kind, whatever its socket. */
 type Conn = Deno.TcpConn | Deno.UnixConn;
 
 export class DenoConnection implements Connection {
@@ -73,12 +74,7 @@ export class DenoConnection implements Connection {
   }
 
   get local(): Address {
-    const bound = this.#bound;
-    // Only who listens on every address has to ask which one this is.
-    if (bound.transport === "unix" || (bound.host !== "::" && bound.host !== "0.0.0.0")) {
-      return bound;
-    }
-    return toAddress(this.#conn.localAddr);
+    return isWildcard(this.#bound) ? toAddress(this.#conn.localAddr) : this.#bound;
   }
 
   write(bytes: Uint8Array): boolean {
@@ -246,6 +242,5 @@ export function setNoDelay(conn: Deno.TcpConn): void {
 }
 
 export function toAddress(address: Deno.NetAddr | Deno.UnixAddr): Address {
-  if (!("hostname" in address)) return new Address("unix", "", 0, "");
-  return new Address("tcp", normalizeHost(address.hostname), address.port, "");
+  return "hostname" in address ? tcpAddress(address.hostname, address.port) : UNNAMED_UNIX;
 }

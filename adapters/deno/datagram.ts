@@ -5,7 +5,7 @@
  *    It needs --unstable-net and the ffi permission.
  * 2. A socket of our own, with a thread that waits: without the flag, and for options that belong
  *    before bind(2). It needs the ffi permission.
- * 3. For UDP `Deno.listenDatagram` alone, see native.ts; it needs the flag. For Unix sockets it will
+ * 3. For UDP `Deno.listenDatagram` alone, see udp.ts; it needs the flag. For Unix sockets it will
  *    not do: while one peer's queue is full it sends to nobody.
  * 4. For UDP node:dgram.
  */
@@ -17,25 +17,26 @@ import type {
   NamedEndpoint,
   SocketOptions,
 } from "../../runtime/core/contract.ts";
-import { Address, type InternetEndpoint, normalizeHost } from "../../runtime/core/endpoint.ts";
+import { Address, type InternetEndpoint } from "../../runtime/core/endpoint.ts";
 import { PorticoError } from "../../runtime/core/errors.ts";
+import { toKernelPath, udpAddress } from "../addresses.ts";
+import { bindFailure } from "../errno.ts";
 import { bindDgram } from "../node/dgram.ts";
-import { BatchSocket, exchangeOf } from "../posix/datagram.ts";
-import { descriptorOf, descriptorsOf } from "../posix/descriptor.ts";
-import { bindFailure } from "../posix/failure.ts";
-import { LARGEST } from "../posix/inbox.ts";
+import { BatchSocket } from "../posix/batch-socket.ts";
+import { buffersOf } from "../posix/batch-buffers.ts";
+import { bindThroughFfi } from "../posix/ffi-datagram.ts";
+import { descriptorOf, descriptorsOf } from "../posix/find-descriptor.ts";
 import { ffiSupport, type Libc, openLibc } from "../posix/libc.ts";
 import { AF_UNIX } from "../posix/linux.ts";
-import { partsOf } from "../posix/open.ts";
 import { applyByDescriptor } from "../posix/options.ts";
-import { claim, own, type SocketFile } from "../posix/path.ts";
-import { hasIPv6, resolveHost } from "../posix/resolve.ts";
+import { DATAGRAM_MAX } from "../posix/receive-batch.ts";
+import { resolveLocal } from "../posix/resolve.ts";
+import { claim, ownFile, type SocketFile } from "../posix/socket-file.ts";
 import { duplicate } from "../posix/socket.ts";
-import { bindWatched } from "../posix/watched.ts";
-import { NativeSocket } from "./native.ts";
-import { pump, type Receiver, senders } from "./receive.ts";
+import { encodedAddressReader, receiveLoop, type Receiver } from "./receive.ts";
+import { DenoUdpSocket } from "./udp.ts";
 
-function hasNative(): boolean {
+function hasListenDatagram(): boolean {
   return typeof Deno.listenDatagram === "function";
 }
 
@@ -45,38 +46,37 @@ export async function bind(
   table: DatagramTable,
   options: SocketOptions,
 ): Promise<DatagramSocket> {
-  if ("fd" in endpoint) return await bindWatched(endpoint, table, options);
+  if ("fd" in endpoint) return await bindThroughFfi(endpoint, table, options);
   if (ffiSupport() === true) {
     // What Deno's own sockets do without saying is not set again: `ipv6Only: false`.
     const early = options.reusePort === true || options.ipv6Only === true;
-    if (early || !hasNative()) return await bindWatched(endpoint, table, options);
-    return await bindNative(endpoint, table, options, await openLibc());
+    if (early || !hasListenDatagram()) return await bindThroughFfi(endpoint, table, options);
+    return await bindBatched(endpoint, table, options, await openLibc());
   }
-  if ("path" in endpoint) return await bindWatched(endpoint, table, options);
+  if ("path" in endpoint) return await bindThroughFfi(endpoint, table, options);
   const plain = Object.values(options).every((value) => value === undefined);
-  if (plain && hasNative()) return await bindAlone(endpoint, table);
+  if (plain && hasListenDatagram()) return await bindUnbatched(endpoint, table);
   return await bindDgram(endpoint, table, options, true);
 }
 
-async function bindAlone(
+async function bindUnbatched(
   endpoint: InternetEndpoint,
   table: DatagramTable,
 ): Promise<DatagramSocket> {
   try {
     const connection = await listenUdp(endpoint);
-    return new NativeSocket(connection, addressOf(connection, endpoint), table);
+    return new DenoUdpSocket(connection, addressOf(connection, endpoint), table);
   } catch (error) {
     throw bindFailure(endpoint, error);
   }
 }
 
 async function listenUdp(endpoint: InternetEndpoint): Promise<Deno.DatagramConn> {
-  const { host, any } = await resolveHost(endpoint);
-  const hostname = any && !hasIPv6() ? "0.0.0.0" : host;
-  return Deno.listenDatagram({ transport: "udp", hostname, port: endpoint.port });
+  const { host } = await resolveLocal(endpoint);
+  return Deno.listenDatagram({ transport: "udp", hostname: host, port: endpoint.port });
 }
 
-async function bindNative(
+async function bindBatched(
   endpoint: NamedEndpoint,
   table: DatagramTable,
   options: SocketOptions,
@@ -84,7 +84,7 @@ async function bindNative(
 ): Promise<DatagramSocket> {
   let file: SocketFile | undefined;
   let connection: Deno.DatagramConn | undefined;
-  let others: ReadonlySet<number> = taken;
+  let others: ReadonlySet<number> = ownDescriptors;
   try {
     if ("path" in endpoint) {
       await claim(endpoint);
@@ -92,7 +92,7 @@ async function bindNative(
       others = descriptorsOf(libc, new Address("unixgram", "", 0, endpoint.path));
       connection = listenUnix(endpoint.path, options.mode);
       // Deno leaves the file behind when it closes.
-      file = own(endpoint.path, options.mode);
+      file = ownFile(endpoint.path, options.mode);
     } else {
       connection = await listenUdp(endpoint);
     }
@@ -111,7 +111,7 @@ async function bindNative(
 }
 
 /** Descriptors of our sockets: another one of the same name cannot be one of them. */
-const taken = new Set<number>();
+const ownDescriptors = new Set<number>();
 
 function batched(
   libc: Libc,
@@ -121,27 +121,24 @@ function batched(
   file: SocketFile | undefined,
   table: DatagramTable,
 ): DatagramSocket {
-  const parts = partsOf(libc, fd);
-  const { family } = parts;
-  const exchange = exchangeOf(libc);
-  taken.add(fd);
+  ownDescriptors.add(fd);
   /** What it goes on sending with, when Deno's own is closed. */
   let spare = -1;
 
   async function end(): Promise<void> {
     connection.close();
     // Deno keeps the descriptor until the receive that is under way has come back.
-    await pumping;
-    taken.delete(fd);
+    await looping;
+    ownDescriptors.delete(fd);
   }
 
-  const socket = new BatchSocket(exchange, table, {
-    ...parts,
+  const socket = new BatchSocket(libc, table, {
+    fd,
     address,
-    halt() {
+    stopWaiting() {
       // A receive that waits would take the next datagram: there is no other way to call it back.
       spare = duplicate(libc, fd);
-      socket.move(spare);
+      socket.changeDescriptor(spare);
       return end();
     },
     release(keep) {
@@ -151,22 +148,21 @@ function batched(
     },
   });
   const receiver: Receiver = {
-    size: family === AF_UNIX ? LARGEST : 65536,
-    sender: senders(family, exchange.peers),
-    drain: (bytes, from) => void socket.drain(bytes, from),
+    size: socket.family === AF_UNIX ? DATAGRAM_MAX : 65536,
+    sender: encodedAddressReader(socket.family, buffersOf(libc).peers),
+    deliver: (bytes, from) => void socket.receive(bytes, from),
     fail: (error) => table.failure(socket, error),
   };
   // It ends when the connection is closed.
-  const pumping = pump(connection, receiver);
+  const looping = receiveLoop(connection, receiver);
   return socket;
 }
 
 /** `mode` limits the umask while the file is made, so that it is never open to more. */
 function listenUnix(path: string, mode: number | undefined): Deno.DatagramConn {
-  const name = path.startsWith("@") ? `\0${path.slice(1)}` : path;
   const before = mode === undefined ? undefined : process.umask(0o777 & ~mode);
   try {
-    return Deno.listenDatagram({ transport: "unixpacket", path: name });
+    return Deno.listenDatagram({ transport: "unixpacket", path: toKernelPath(path) });
   } finally {
     if (before !== undefined) process.umask(before);
   }
@@ -175,5 +171,5 @@ function listenUnix(path: string, mode: number | undefined): Deno.DatagramConn {
 function addressOf(connection: Deno.DatagramConn, endpoint: NamedEndpoint): Address {
   if ("path" in endpoint) return new Address("unixgram", "", 0, endpoint.path);
   const { hostname, port } = connection.addr as Deno.NetAddr;
-  return new Address("udp", normalizeHost(hostname), port, "");
+  return udpAddress(hostname, port);
 }

@@ -4,21 +4,21 @@
  * a new server goes on.
  */
 import type { BindableEndpoint, SocketOptions } from "../../runtime/core/contract.ts";
-import type { HttpListener, HttpTable } from "../../runtime/core/exchange.ts";
 import { Address } from "../../runtime/core/endpoint.ts";
-import { PorticoError, toPorticoError } from "../../runtime/core/errors.ts";
-import type { Site } from "../exchanges.ts";
-import { NativeHttp, serveOn } from "../http.ts";
-import { guard } from "../posix/guard.ts";
+import { PorticoError } from "../../runtime/core/errors.ts";
+import type { HttpListener, HttpTable } from "../../runtime/core/exchange.ts";
+import { fromKernelPath } from "../addresses.ts";
+import { acceptFailure, isExhausted } from "../errno.ts";
+import type { ListenTarget } from "../listen-target.ts";
+import { openListener } from "../listener.ts";
+import { NativeHttp } from "../native-http.ts";
+import { descriptorLimit } from "../posix/descriptor-limit.ts";
 import { duplicateOf, release } from "../posix/inherited.ts";
-import type { Poller } from "../posix/poller.ts";
+import type { RuntimeEpoll } from "../posix/runtime-epoll.ts";
 import { STREAM } from "./options.ts";
 
 /** What `Deno.serve` sets by itself; noDelay it always does. */
 const OWN = STREAM.filter((name) => name !== "noDelay");
-
-/** EMFILE, as Deno has it in messages alone. */
-const EXHAUSTED = /\(os error 2[34]\)/;
 
 /** As {@link Adapter.serve}. */
 export function serve(
@@ -26,7 +26,7 @@ export function serve(
   table: HttpTable,
   options: SocketOptions,
 ): Promise<HttpListener> {
-  return serveOn(endpoint, options, OWN, (site) => new DenoHttp(site, table));
+  return openListener(endpoint, options, (target) => new DenoHttp(target, table));
 }
 
 /** RFC 3986, section 3.2: a name or an address, and a port. */
@@ -36,23 +36,22 @@ const HOST = /^(?:\[[\da-f:.]+\]|[\w.~!$&'()*+,;=%-]*)(?::\d*)?$/i;
 const RETRY = 1000;
 
 /** Where one server listens. */
-type Place = { readonly path: string } | {
+type ServeTarget = { readonly path: string } | {
   readonly hostname: string;
   readonly port: number;
   readonly reusePort?: true;
 };
 
 class DenoHttp extends NativeHttp {
-  address: Address;
+  readonly ownOptions = OWN;
   /** The last one listens; of those before there may be connections. */
   readonly #servers: Deno.HttpServer[] = [];
   readonly #handler: Deno.ServeHandler;
   #spare = -1;
-  #deaf = false;
+  #stopped = false;
 
-  constructor(site: Site, table: HttpTable) {
-    super(site, table);
-    this.address = site.address();
+  constructor(target: ListenTarget, table: HttpTable) {
+    super(target, table);
     this.#handler = (request, info) => {
       // Deno makes the URL of whatever is there: another path, if that is "a/b?".
       const host = request.headers.get("host");
@@ -68,8 +67,8 @@ class DenoHttp extends NativeHttp {
   }
 
   protected listen({ reusePort }: SocketOptions): Address {
-    const { fd, path, host, port } = this.site;
-    if (fd >= 0) return this.#serveBlank();
+    const { inherited, path, host, port } = this.target;
+    if (inherited !== undefined) return this.#servePlaceholder();
     if (path !== undefined) return this.#serve({ path });
     // The key itself asks for --unstable-net, whatever its value.
     const bound = this.#serve({
@@ -77,82 +76,81 @@ class DenoHttp extends NativeHttp {
       port,
       ...(reusePort === true && { reusePort }),
     });
-    this.address = this.site.address(bound.port);
+    this.address = this.target.address(bound.port);
     return bound;
   }
 
   /** On a socket that another one takes the place of. Its family has to be the same. */
-  #serveBlank(): Address {
+  #servePlaceholder(): Address {
     return this.#serve(
-      this.site.unix
+      this.target.unix
         ? { path: `\0portico-${crypto.randomUUID()}` }
         : { hostname: "127.0.0.1", port: 0 },
     );
   }
 
-  #serve(place: Place): Address {
+  #serve(place: ServeTarget): Address {
     const server: Deno.HttpServer<Deno.Addr> = "path" in place
       ? Deno.serve({ ...place, onListen() {} }, this.#handler)
       : Deno.serve({ ...place, onListen() {} }, this.#handler);
     this.#servers.push(server);
     server.finished.catch((error) => this.#fail(error));
-    if ("path" in place) return new Address("unix", "", 0, place.path.replace(/^\0/, "@"));
+    if ("path" in place) return new Address("unix", "", 0, fromKernelPath(place.path));
     return new Address("tcp", place.hostname, (server.addr as Deno.NetAddr).port, "");
   }
 
   #fail(error: unknown): void {
     if (this.closed) return;
-    this.#deaf = true;
-    const text = String(error);
-    if (!EXHAUSTED.test(text)) this.failure(toPorticoError(error, "ACCEPT_FAILED", "host"));
-    guard.exhausted(this);
+    this.#stopped = true;
+    if (!isExhausted(error)) this.failure(acceptFailure(error));
+    descriptorLimit.exhausted(this);
   }
 
-  protected async openPoller(): Promise<Poller> {
-    const { openGraft } = await import("./graft.ts");
-    const graft = await openGraft();
-    if (graft !== undefined) return graft.poller;
+  protected async openEpoll(): Promise<RuntimeEpoll> {
+    const { openDescriptorSwap } = await import("./descriptor-swap.ts");
+    const swap = await openDescriptorSwap();
+    if (swap !== undefined) return swap.epoll;
     throw new PorticoError("NOT_SUPPORTED", "Deno.serve takes no socket that is open already");
   }
 
-  override async ready(): Promise<void> {
-    await super.ready();
+  override async prepareToPause(): Promise<void> {
+    await super.prepareToPause();
     if (this.closed || this.#spare >= 0) return;
     const spare = await duplicateOf(await this.find());
     if (this.closed) await release(spare);
     else this.#spare = spare;
   }
 
-  override shut(): void {
-    if (!this.#deaf) super.shut();
+  override pauseAccepting(): void {
+    if (!this.#stopped) super.pauseAccepting();
   }
 
-  override open(): void {
-    if (this.#deaf) void this.#revive();
-    else super.open();
+  override resumeAccepting(): void {
+    if (this.#stopped) void this.#serveAgain();
+    else super.resumeAccepting();
   }
 
-  async #revive(): Promise<void> {
+  async #serveAgain(): Promise<void> {
     const count = this.#servers.length;
     try {
-      if (this.#spare >= 0) await this.graft(this.#serveBlank(), this.#spare);
-      else if (!this.site.unix) {
-        this.#serve({ hostname: this.site.host, port: this.address.port });
+      if (this.#spare >= 0) await this.swapSocket(this.#servePlaceholder(), this.#spare);
+      else if (!this.target.unix) {
+        this.#serve({ hostname: this.target.host, port: this.address.port });
       } else throw new PorticoError("NOT_SUPPORTED", "Deno.serve has given up the socket");
       this.#spare = -1;
-      this.#deaf = false;
+      this.#stopped = false;
     } catch (error) {
-      this.failure(toPorticoError(error, "ACCEPT_FAILED", "host"));
+      this.failure(acceptFailure(error));
       for (const server of this.#servers.splice(count)) void server.shutdown();
-      setTimeout(() => this.closed || guard.exhausted(this), RETRY);
+      setTimeout(() => this.closed || descriptorLimit.exhausted(this), RETRY);
       return;
     }
-    if (this.closed) return void this.shutdown();
-    await this.ready().catch(() => {});
+    if (this.closed) return void this.stop();
+    await this.prepareToPause().catch(() => {});
   }
 
   /** Of those that have failed, too. */
-  protected async shutdown(): Promise<void> {
+  protected async stop(): Promise<void> {
     const spare = this.#spare;
     this.#spare = -1;
     if (spare >= 0) await release(spare);

@@ -1,9 +1,11 @@
 /** The receiving half of Deno's datagram sockets: one loop for each, over `receive()`. */
-import { Address, normalizeHost } from "../../runtime/core/endpoint.ts";
+import { Address } from "../../runtime/core/endpoint.ts";
 import type { PorticoError } from "../../runtime/core/errors.ts";
-import { AddressBook } from "../posix/book.ts";
-import { receiveFailure, truncated } from "../posix/failure.ts";
-import { encode, type Interner, type Peer, UNNAMED } from "../posix/peer.ts";
+import { fromKernelPath, udpAddress } from "../addresses.ts";
+import { truncated } from "../datagram.ts";
+import { receiveFailure } from "../errno.ts";
+import { AddressCache } from "../posix/address-cache.ts";
+import { type AddressInterner, encode, type EncodedAddress, UNNAMED } from "../posix/sockaddr.ts";
 
 /** What the loop tells. */
 export interface Receiver {
@@ -12,7 +14,7 @@ export interface Receiver {
   /** The address of a sender. */
   sender(from: Deno.Addr): Address;
   /** Delivers a datagram. `bytes` is lent until it returns. */
-  drain(bytes: Uint8Array, from: Address): void;
+  deliver(bytes: Uint8Array, from: Address): void;
   fail(error: PorticoError): void;
 }
 
@@ -36,7 +38,10 @@ function take(size: number): Uint8Array<ArrayBuffer> {
 }
 
 /** Receives until the connection is closed. */
-export async function pump(connection: Deno.DatagramConn, receiver: Receiver): Promise<void> {
+export async function receiveLoop(
+  connection: Deno.DatagramConn,
+  receiver: Receiver,
+): Promise<void> {
   // One byte more than the largest datagram: Deno cuts what does not fit without a sign.
   let buffer = take(receiver.size + 1);
   for (;;) {
@@ -44,21 +49,24 @@ export async function pump(connection: Deno.DatagramConn, receiver: Receiver): P
       const [bytes, addr] = await connection.receive(buffer);
       const from = receiver.sender(addr);
       if (bytes.length > receiver.size) receiver.fail(truncated(from, receiver.size));
-      else receiver.drain(bytes, from);
+      else receiver.deliver(bytes, from);
       if (buffer.length === 0) buffer = take(receiver.size + 1);
     } catch (error) {
       if (error instanceof Deno.errors.BadResource || error instanceof Deno.errors.Interrupted) {
         spare.get(buffer.length)?.push(buffer);
         return;
       }
-      receiver.fail(receiveFailure((error as { code?: string }).code ?? String(error), error));
+      receiver.fail(receiveFailure(error));
     }
   }
 }
 
 /** From Deno's addresses to interned ones with their sockaddr. */
-export function senders(family: number, peers: Interner): (from: Deno.Addr) => Peer {
-  return names((address) => {
+export function encodedAddressReader(
+  family: number,
+  peers: AddressInterner,
+): (from: Deno.Addr) => EncodedAddress {
+  return addressReader((address) => {
     const made = encode(address, family);
     if (made === undefined) return UNNAMED;
     const bytes = new Uint8Array(made.words.buffer);
@@ -67,15 +75,13 @@ export function senders(family: number, peers: Interner): (from: Deno.Addr) => P
 }
 
 /** From Deno's addresses to interned ones of ours. */
-export function names<A extends Address>(
+export function addressReader<A extends Address>(
   make: (address: Address) => A,
   unnamed: A,
 ): (from: Deno.Addr) => A {
-  const internet = new AddressBook((host, port) =>
-    make(new Address("udp", normalizeHost(host), port, ""))
-  );
-  const unix = new AddressBook((path) =>
-    make(new Address("unixgram", "", 0, path.startsWith("\0") ? `@${path.slice(1)}` : path))
+  const internet = new AddressCache((host, port) => make(udpAddress(host, port)));
+  const unix = new AddressCache((path) =>
+    make(new Address("unixgram", "", 0, fromKernelPath(path)))
   );
   return (from) => {
     if ("hostname" in from) return internet.find(from.hostname, from.port);

@@ -7,7 +7,7 @@ import { PorticoError } from "../../runtime/core/errors.ts";
 const LARGEST = 65507;
 
 /** Where a socket is, and what becomes of it. */
-export interface Place {
+export interface Binding {
   readonly address: Address;
   /** The socket of this process at an address. */
   find(at: Address): MemoryDatagrams | undefined;
@@ -21,17 +21,17 @@ export class MemoryDatagrams implements DialedSocket {
   readonly target: Address;
   /** What was sent, by the text of the address it went to. */
   readonly sent: Map<string, Uint8Array[]> = new Map();
-  readonly #place: Place;
+  readonly #binding: Binding;
   readonly #table: DatagramTable;
   readonly #dialed: boolean;
   #receiving = true;
   #closed = false;
 
   /** @param target of a dialed socket: it hears nobody else, and whether somebody is there. */
-  constructor(place: Place, table: DatagramTable, target?: Address) {
-    this.address = place.address;
-    this.target = target ?? place.address;
-    this.#place = place;
+  constructor(binding: Binding, table: DatagramTable, target?: Address) {
+    this.address = binding.address;
+    this.target = target ?? binding.address;
+    this.#binding = binding;
     this.#table = table;
     this.#dialed = target !== undefined;
   }
@@ -54,7 +54,7 @@ export class MemoryDatagrams implements DialedSocket {
     const answers = this.sent.get(String(to)) ?? [];
     answers.push(new Uint8Array(bytes));
     this.sent.set(String(to), answers);
-    const peer = this.#place.find(to);
+    const peer = this.#binding.find(to);
     if (peer !== undefined) peer.deliver(bytes, this.address);
     else if (this.#dialed) this.#fail("ECONNREFUSED");
     return true;
@@ -63,7 +63,7 @@ export class MemoryDatagrams implements DialedSocket {
   offer(bytes: Uint8Array): boolean {
     if (this.#closed) return true;
     if (bytes.length > LARGEST) throw new PorticoError("EMSGSIZE");
-    if (this.#place.find(this.target) === undefined) throw new PorticoError("ECONNREFUSED");
+    if (this.#binding.find(this.target) === undefined) throw new PorticoError("ECONNREFUSED");
     return this.send(bytes, this.target);
   }
 
@@ -85,7 +85,7 @@ export class MemoryDatagrams implements DialedSocket {
 
   close(): Promise<void> {
     this.#closed = true;
-    this.#place.closed();
+    this.#binding.closed();
     return Promise.resolve();
   }
 }

@@ -16,13 +16,14 @@ import type {
 import type { Transport } from "../../runtime/core/endpoint.ts";
 import { Address, formatEndpoint } from "../../runtime/core/endpoint.ts";
 import { PorticoError } from "../../runtime/core/errors.ts";
-import { MemoryDatagrams, type Place } from "./datagram.ts";
+import { type Binding, MemoryDatagrams } from "./datagram.ts";
 import { MemoryListener, MemoryPeer } from "./stream.ts";
 
 export { MemoryDatagrams, MemoryListener, MemoryPeer };
 
 const LATER: Lack = { reason: "it is not part of the memory adapter" };
 const NO_SOCKET: Lack = { reason: "there is no socket to set it on" };
+const NO_PROCESS: Lack = { reason: "the process is that of the test" };
 const NO_DESCRIPTOR: Lack = { reason: "there are no descriptors in memory" };
 
 /** The adapter, with what a test needs to play the peers. */
@@ -41,6 +42,7 @@ export class MemoryAdapter implements Adapter {
     },
     abstract: true,
     descriptors: NO_DESCRIPTOR,
+    processCalls: NO_PROCESS,
     endsThreads: true,
     resets: true,
     lends: false,
@@ -58,7 +60,7 @@ export class MemoryAdapter implements Adapter {
   bind(endpoint: BindableEndpoint, table: DatagramTable): Promise<MemoryDatagrams> {
     return this.#bind(
       endpoint,
-      (address, closed) => new MemoryDatagrams(this.#placeOf(address, closed), table),
+      (address, closed) => new MemoryDatagrams(this.#bindingOf(address, closed), table),
     );
   }
 
@@ -83,12 +85,16 @@ export class MemoryAdapter implements Adapter {
     const address = this.#addressOf(endpoint);
     return this.#bind(
       address,
-      (address, closed) => new MemoryDatagrams(this.#placeOf(address, closed), table, target),
+      (address, closed) => new MemoryDatagrams(this.#bindingOf(address, closed), table, target),
     );
   }
 
   descriptors(): Promise<never> {
     return Promise.reject(new PorticoError("NOT_SUPPORTED", NO_DESCRIPTOR.reason));
+  }
+
+  processCalls(): Promise<never> {
+    return Promise.reject(new PorticoError("NOT_SUPPORTED", NO_PROCESS.reason));
   }
 
   command(): never {
@@ -125,7 +131,7 @@ export class MemoryAdapter implements Adapter {
     return new Promise((resolve) => setTimeout(resolve, 0));
   }
 
-  #placeOf(address: Address, closed: () => void): Place {
+  #bindingOf(address: Address, closed: () => void): Binding {
     const find = (at: Address): MemoryDatagrams | undefined => {
       const socket = this.#bound.get(String(at));
       return socket instanceof MemoryDatagrams ? socket : undefined;

@@ -19,7 +19,7 @@ class MemoryConnection implements Connection {
   paused = false;
   peerEnded = false;
   endSeen = false;
-  sealed = false;
+  writeEnded = false;
   blocked = false;
   closed = false;
   failure: PorticoError | undefined = undefined;
@@ -41,7 +41,7 @@ class MemoryConnection implements Connection {
   }
 
   write(bytes: Uint8Array): boolean {
-    if (this.sealed) return true;
+    if (this.writeEnded) return true;
     this.peer.unread.push(new Uint8Array(bytes));
     this.pending += bytes.length;
     if (this.peer.reading) this.schedule();
@@ -62,15 +62,15 @@ class MemoryConnection implements Connection {
   }
 
   end(): void {
-    this.sealed = true;
+    this.writeEnded = true;
     this.schedule();
   }
 
   abort(quiet = false): void {
-    if (this.sealed && this.closed) return;
+    if (this.writeEnded && this.closed) return;
     this.peer.unread.length = 0;
     this.pending = 0;
-    this.sealed = true;
+    this.writeEnded = true;
     this.peer.wasReset = !quiet;
     this.peer.over = true;
     this.endSeen = this.peerEnded = true;
@@ -101,9 +101,9 @@ class MemoryConnection implements Connection {
       this.table.end(this);
     }
     this.#deliver();
-    const over = this.sealed && this.endSeen && this.pending === 0;
+    const over = this.writeEnded && this.endSeen && this.pending === 0;
     if (this.failure === undefined && !over) return;
-    this.closed = this.sealed = true;
+    this.closed = this.writeEnded = true;
     this.pending = 0;
     this.peer.over = true;
     this.table.close(this, this.failure);
@@ -116,7 +116,7 @@ class MemoryConnection implements Connection {
     if (other === undefined) this.peer.received.push(...unread.splice(0));
     else for (const chunk of unread.splice(0)) other.write(chunk);
     this.pending = 0;
-    if (this.sealed && !this.peer.over) {
+    if (this.writeEnded && !this.peer.over) {
       this.peer.over = true;
       other?.end();
     }

@@ -1,28 +1,23 @@
-/** Connections of our own making, on `node:net`. */
-import { connect as open, type Socket } from "node:net";
-import type { NamedEndpoint, StreamTable } from "../../runtime/core/contract.ts";
-import { Address, normalizeHost } from "../../runtime/core/endpoint.ts";
+/** Connections that no listener of ours has accepted, on `node:net`: made by us, or taken by descriptor. */
+import { connect as open, Socket } from "node:net";
+import type { NamedEndpoint } from "../../runtime/core/contract.ts";
+import { Address } from "../../runtime/core/endpoint.ts";
+import { tcpAddress, toKernelPath, UNNAMED_UNIX } from "../addresses.ts";
+import type { Connect } from "../connect.ts";
+import type { Adopt } from "../posix/descriptors.ts";
 import { attach } from "./connection.ts";
-import { connectFailure } from "./refusal.ts";
 
-/** As {@link Adapter.connect}. */
-export async function connect(
-  endpoint: NamedEndpoint,
-  table: StreamTable,
-  data: unknown,
-  timeout?: number,
-): Promise<void> {
+/** See {@link Connect}. */
+export const connect: Connect = async (endpoint, table, data, attempt) => {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const socket = open({
     ...("path" in endpoint
-      ? { path: endpoint.path.replace(/^@/, "\0") }
+      ? { path: toKernelPath(endpoint.path) }
       : { host: endpoint.host, port: endpoint.port }),
     allowHalfOpen: true,
     noDelay: true,
   });
-  const timer = timeout === undefined ? undefined : setTimeout(() => {
-    socket.destroy(Object.assign(new Error("timeout"), { code: "ETIMEDOUT" }));
-  }, timeout);
+  attempt.giveUp = () => void socket.destroy(new Error("timeout"));
   const fail = (error: Error): void => reject(firstOf(error));
   socket.once("error", fail);
   socket.once("connect", () => {
@@ -30,14 +25,14 @@ export async function connect(
     attach(socket, table, localOf(socket, endpoint), remoteOf(socket, endpoint), data);
     resolve();
   });
-  try {
-    await promise;
-  } catch (error) {
-    throw connectFailure(endpoint, error);
-  } finally {
-    clearTimeout(timer);
-  }
-}
+  await promise;
+};
+
+/** See {@link Adopt}. */
+export const adopt: Adopt = (_libc, fd, { local, remote }, table, data) => {
+  const socket = new Socket({ fd, allowHalfOpen: true, readable: true, writable: true });
+  attach(socket, table, local, remote, data);
+};
 
 /** Of several addresses of one name, each has failed in its own way. */
 function firstOf(error: Error): unknown {
@@ -46,11 +41,10 @@ function firstOf(error: Error): unknown {
 }
 
 function localOf({ localAddress, localPort }: Socket, endpoint: NamedEndpoint): Address {
-  if ("path" in endpoint) return new Address("unix", "", 0, "");
-  return new Address("tcp", normalizeHost(localAddress ?? ""), localPort ?? 0, "");
+  return "path" in endpoint ? UNNAMED_UNIX : tcpAddress(localAddress, localPort);
 }
 
 function remoteOf({ remoteAddress, remotePort }: Socket, endpoint: NamedEndpoint): Address {
   if ("path" in endpoint) return new Address("unix", "", 0, endpoint.path);
-  return new Address("tcp", normalizeHost(remoteAddress ?? ""), remotePort ?? endpoint.port, "");
+  return tcpAddress(remoteAddress, remotePort ?? endpoint.port);
 }

@@ -4,9 +4,10 @@
  */
 import type { Socket } from "node:net";
 import type { Connection, StreamTable } from "../../runtime/core/contract.ts";
-import { Address, normalizeHost } from "../../runtime/core/endpoint.ts";
+import type { Address } from "../../runtime/core/endpoint.ts";
 import type { PorticoError } from "../../runtime/core/errors.ts";
 import { toPorticoError } from "../../runtime/core/errors.ts";
+import { isWildcard, tcpAddress, UNNAMED_UNIX } from "../addresses.ts";
 
 /** Where a socket's events find its connection. */
 const CONNECTION: unique symbol = Symbol("connection");
@@ -18,11 +19,11 @@ class NodeConnection implements Connection {
   readonly socket: Socket;
   readonly table: StreamTable;
   error: PorticoError | undefined = undefined;
-  readonly #address: Address;
+  readonly #bound: Address;
   #remote: Address | undefined;
   #pending = 0;
   /** Nothing is written any more. */
-  #sealed = false;
+  #writeEnded = false;
   /** The peer's end came while reading was paused: Node tells it all the same. */
   #endHeld = false;
 
@@ -35,29 +36,20 @@ class NodeConnection implements Connection {
   ) {
     this.socket = socket;
     this.table = table;
-    this.#address = bound;
+    this.#bound = bound;
     this.#remote = remote;
     this.data = data;
   }
 
   get remote(): Address {
-    return this.#remote ??= this.#address.transport === "unix"
-      ? new Address("unix", "", 0, "")
-      : new Address(
-        "tcp",
-        normalizeHost(this.socket.remoteAddress ?? ""),
-        this.socket.remotePort ?? 0,
-        "",
-      );
+    return this.#remote ??= this.#bound.transport === "unix"
+      ? UNNAMED_UNIX
+      : tcpAddress(this.socket.remoteAddress, this.socket.remotePort);
   }
 
   get local(): Address {
-    const bound = this.#address;
-    // Only who listens on every address has to ask which one this is.
-    if (bound.transport === "unix" || (bound.host !== "::" && bound.host !== "0.0.0.0")) {
-      return bound;
-    }
-    return new Address("tcp", normalizeHost(this.socket.localAddress ?? ""), bound.port, "");
+    const bound = this.#bound;
+    return isWildcard(bound) ? tcpAddress(this.socket.localAddress, bound.port) : bound;
   }
 
   /** When a write has failed Node counts all as written: until the close it is what was known before. */
@@ -68,7 +60,7 @@ class NodeConnection implements Connection {
   }
 
   write(bytes: Uint8Array): boolean {
-    if (this.#sealed) return true;
+    if (this.#writeEnded) return true;
     const { socket } = this;
     const room = socket.write(bytes);
     if (socket.errored !== null) this.#pending += bytes.length;
@@ -88,7 +80,7 @@ class NodeConnection implements Connection {
 
   /** From the runtime: nothing is left. */
   closed(): void {
-    this.#sealed = true;
+    this.#writeEnded = true;
     this.#pending = 0;
     this.table.close(this, this.error);
   }
@@ -101,17 +93,17 @@ class NodeConnection implements Connection {
   }
 
   end(): void {
-    this.#sealed = true;
+    this.#writeEnded = true;
     this.socket.end();
   }
 
   abort(quiet = false): void {
-    this.#sealed = true;
+    this.#writeEnded = true;
     this.#pending = 0;
     const { socket } = this;
     // Node never closes what is reset while its shutdown(2) is under way; then all has gone out anyway.
     const shutting = socket.writableEnded && socket.writableLength === 0;
-    if (quiet || shutting || this.#address.transport !== "tcp") socket.destroy();
+    if (quiet || shutting || this.#bound.transport !== "tcp") socket.destroy();
     else socket.resetAndDestroy();
   }
 }

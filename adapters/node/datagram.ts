@@ -9,8 +9,8 @@ import type {
   DatagramTable,
   SocketOptions,
 } from "../../runtime/core/contract.ts";
+import { bindThroughFfi } from "../posix/ffi-datagram.ts";
 import { ffiSupport } from "../posix/libc.ts";
-import { bindWatched } from "../posix/watched.ts";
 
 /** See {@link Adapter.bind}. */
 export async function bind(
@@ -20,7 +20,7 @@ export async function bind(
 ): Promise<DatagramSocket> {
   // What is there already can be taken over by its descriptor alone.
   if ("path" in endpoint || "fd" in endpoint || ffiSupport() === true) {
-    return await bindWatched(endpoint, table, options);
+    return await bindThroughFfi(endpoint, table, options);
   }
   const { bindDgram } = await import("./dgram.ts");
   return await bindDgram(endpoint, table, options);

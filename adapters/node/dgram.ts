@@ -1,6 +1,5 @@
 /**
- * UDP through node:dgram: the fallback where there is no FFI, on Node and on Deno. Datagrams come
- * and go one by one.
+ * UDP through node:dgram: the fallback where there is no FFI, on Node and on Deno.
  *
  * Deno's sends overtake each other when several are under way, the last one first: there each waits
  * for the one before it. On Node that would cost a turn of the event loop for each datagram.
@@ -13,40 +12,32 @@ import type {
   DialedSocket,
   SocketOptions,
 } from "../../runtime/core/contract.ts";
-import { Address, type InternetEndpoint, normalizeHost } from "../../runtime/core/endpoint.ts";
-import { PorticoError } from "../../runtime/core/errors.ts";
-import { AddressBook } from "../posix/book.ts";
-import {
-  bindFailure,
-  dialFailure,
-  dropped,
-  receiveFailure,
-  sendFailure,
-} from "../posix/failure.ts";
-import { noDescriptor } from "../posix/libc.ts";
-import { hasIPv6, resolveHost } from "../posix/resolve.ts";
+import { Address, type InternetEndpoint } from "../../runtime/core/endpoint.ts";
+import type { PorticoError } from "../../runtime/core/errors.ts";
+import { udpAddress } from "../addresses.ts";
+import { fitsUdp, setMethodOptions, wrongAddress } from "../datagram.ts";
+import { bindFailure, connectFailure, receiveFailure, sendFailure } from "../errno.ts";
+import { AddressCache } from "../posix/address-cache.ts";
+import { resolveHost, resolveLocal } from "../posix/resolve.ts";
+import { UnbatchedSocket } from "./unbatched.ts";
 
-/** Bytes that may wait to be sent; libuv itself knows no bound. */
-const QUEUE_LIMIT: number = 4 * 1024 * 1024;
-/** The same, of datagrams that can wait with who offers them. */
+/** Bytes that may wait to be sent, of datagrams that can wait with who offers them. */
 const OFFER_LIMIT: number = 64 * 1024;
-const UDP_LIMIT = 65507;
 
 /**
  * Binds a UDP endpoint.
  *
- * @param serial sends wait for each other.
+ * @param inOrder sends wait for each other.
  * @throws PorticoError of side `config`.
  */
 export async function bindDgram(
   endpoint: InternetEndpoint,
   table: DatagramTable,
   options: SocketOptions,
-  serial = false,
+  inOrder = false,
 ): Promise<DatagramSocket> {
-  const resolved = await resolveHost(endpoint);
-  const plain = resolved.any && !hasIPv6();
-  const six = resolved.family === 6 && !plain;
+  const { host, family } = await resolveLocal(endpoint);
+  const six = family === 6;
   const socket = createSocket({
     type: six ? "udp6" : "udp4",
     ...(options.reusePort !== undefined && { reusePort: options.reusePort }),
@@ -60,15 +51,15 @@ export async function bindDgram(
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     socket.once("error", reject);
     socket.bind(
-      { port: endpoint.port, address: plain ? "0.0.0.0" : resolved.host, exclusive: true },
+      { port: endpoint.port, address: host, exclusive: true },
       resolve,
     );
     await promise;
     socket.off("error", reject);
-    apply(socket, options);
+    setMethodOptions(socket, options);
     const bound = socket.address();
-    const address = new Address("udp", normalizeHost(bound.address), bound.port, "");
-    return new DgramSocket(socket, address, six, serial, table);
+    const address = udpAddress(bound.address, bound.port);
+    return new DgramSocket(socket, address, six, inOrder, table);
   } catch (error) {
     socket.close();
     throw bindFailure(endpoint, error);
@@ -80,7 +71,7 @@ export async function dialDgram(
   endpoint: InternetEndpoint,
   table: DatagramTable,
 ): Promise<DialedSocket> {
-  const { host, family } = await resolveHost(endpoint, dialFailure);
+  const { host, family } = await resolveHost(endpoint, connectFailure);
   const target = new Address("udp", host, endpoint.port, "");
   const six = family === 6;
   const socket = createSocket({
@@ -94,7 +85,7 @@ export async function dialDgram(
     await promise;
     socket.off("error", reject);
     const bound = socket.address();
-    const address = new Address("udp", normalizeHost(bound.address), bound.port, "");
+    const address = udpAddress(bound.address, bound.port);
     // Deno's sends overtake each other; a socket that is dialed has time to wait for each.
     const made = new DgramSocket(socket, address, six, true, table, target);
     return Object.assign(made, {
@@ -103,139 +94,62 @@ export async function dialDgram(
     });
   } catch (error) {
     socket.close();
-    throw dialFailure(endpoint, error);
+    throw connectFailure(endpoint, error);
   }
 }
 
-function apply(socket: Socket, options: SocketOptions): void {
-  if (options.ttl !== undefined) socket.setTTL(options.ttl);
-  if (options.broadcast !== undefined) socket.setBroadcast(options.broadcast);
-  if (options.multicastTtl !== undefined) socket.setMulticastTTL(options.multicastTtl);
-  if (options.multicastLoopback !== undefined) {
-    socket.setMulticastLoopback(options.multicastLoopback);
-  }
-  for (const membership of options.multicast ?? []) {
-    const [group, zone] = membership.split("%") as [string, string?];
-    socket.addMembership(group, zone);
-  }
-}
-
-class DgramSocket implements DatagramSocket {
-  data: unknown = undefined;
-  readonly address: Address;
+class DgramSocket extends UnbatchedSocket {
   readonly #socket: Socket;
-  readonly #table: DatagramTable;
-  readonly #six: boolean;
-  readonly #serial: boolean;
+  readonly #mapped: boolean;
   /** The only one that it can send to, and hear. */
   readonly #peer: Address | undefined;
-  readonly #book = new AddressBook((host, port) =>
-    new Address("udp", normalizeHost(host), port, "")
-  );
-  /** Those that wait for the one before them. */
-  #queue: { readonly bytes: Uint8Array; readonly to: Address }[] = [];
-  #sending = false;
-  /** Bytes that the kernel has not taken. */
-  #waiting = 0;
-  #receiving = true;
-  #closed: Promise<void> | undefined;
+  readonly #senders = new AddressCache(udpAddress);
 
   constructor(
     socket: Socket,
     address: Address,
-    six: boolean,
-    serial: boolean,
+    ipv6: boolean,
+    inOrder: boolean,
     table: DatagramTable,
     peer?: Address,
   ) {
+    super(address, ipv6, inOrder, table);
     this.#socket = socket;
-    this.address = address;
-    this.#six = six;
-    this.#serial = serial;
-    this.#table = table;
+    this.#mapped = ipv6;
     this.#peer = peer;
     socket.on("message", (bytes: Uint8Array, from: RemoteInfo) => {
-      if (!this.#receiving) return;
-      const sender = this.#book.find(from.address, from.port);
+      if (!this.receiving) return;
+      const sender = this.#senders.find(from.address, from.port);
       // On Deno such a socket is connected by name only.
-      if (peer === undefined || (sender.host === peer.host && sender.port === peer.port)) {
-        table.datagram(this, bytes, sender);
-      }
+      if (peer === undefined || isSame(sender, peer)) table.datagram(this, bytes, sender);
     });
-    socket.on("error", (error: NodeJS.ErrnoException) => {
-      table.failure(this, receiveFailure(error.code ?? error.message, error));
-    });
+    socket.on("error", (error) => this.fail(receiveFailure(error)));
   }
 
-  send(bytes: Uint8Array, to: Address): boolean {
-    if (this.#closed !== undefined) return true;
-    const kind = isIP(to.host);
+  protected override refusal(bytes: Uint8Array, to: Address): PorticoError | undefined {
     const peer = this.#peer;
-    const other = peer !== undefined && (to.host !== peer.host || to.port !== peer.port);
-    if (kind === 0 || (kind === 6 && !this.#six) || other) {
-      const text = `${to} is no address that this UDP socket can send to`;
-      return this.#refuse(new PorticoError("SEND_FAILED", text, { side: "plugin" }));
-    }
-    if (bytes.length > UDP_LIMIT) return this.#refuse(sendFailure("EMSGSIZE", to));
-    if (this.#waiting + bytes.length > QUEUE_LIMIT) {
-      this.#refuse(dropped(1, to, false));
-      return true;
-    }
-    const copy = new Uint8Array(bytes);
-    this.#waiting += copy.length;
-    if (this.#serial && this.#sending) this.#queue.push({ bytes: copy, to });
-    else this.#transmit(copy, to);
-    return true;
+    if (peer !== undefined && !isSame(to, peer)) return wrongAddress(to, "this UDP");
+    return super.refusal(bytes, to);
   }
 
   /** See {@link DialedSocket.offer}: libuv tells later what the kernel said. */
   offerTo(bytes: Uint8Array, to: Address): boolean {
-    if (bytes.length > UDP_LIMIT) throw sendFailure("EMSGSIZE", to);
-    if (this.#waiting > 0 && this.#waiting + bytes.length > OFFER_LIMIT) return false;
+    if (!fitsUdp(bytes.length, to.host)) throw sendFailure("EMSGSIZE", to);
+    if (this.waiting > 0 && this.waiting + bytes.length > OFFER_LIMIT) return false;
     return this.send(bytes, to);
   }
 
-  #transmit(bytes: Uint8Array, to: Address): void {
-    this.#sending = true;
-    const host = this.#six && !to.host.includes(":") ? `::ffff:${to.host}` : to.host;
-    const sent = (error: Error | null): void => {
-      this.#sending = false;
-      this.#waiting -= bytes.length;
-      if (this.#closed !== undefined) return;
-      const next = this.#queue.shift();
-      if (next !== undefined) this.#transmit(next.bytes, next.to);
-      if (error === null) return;
-      const { code } = error as NodeJS.ErrnoException;
-      this.#table.failure(this, sendFailure(code ?? error.message, to, error));
-    };
-    if (this.#peer === undefined) this.#socket.send(bytes, to.port, host, sent);
-    else this.#socket.send(bytes, sent);
+  protected transmit(bytes: Uint8Array, to: Address, sent: (error: unknown) => void): void {
+    if (this.#peer !== undefined) return this.#socket.send(bytes, sent);
+    const host = this.#mapped && !to.host.includes(":") ? `::ffff:${to.host}` : to.host;
+    this.#socket.send(bytes, to.port, host, sent);
   }
 
-  #refuse(error: PorticoError): false {
-    setImmediate(() => {
-      if (this.#closed === undefined) this.#table.failure(this, error);
-    });
-    return false;
+  protected release(): Promise<void> {
+    return new Promise((resolve) => this.#socket.close(() => resolve()));
   }
+}
 
-  duplicate(): Promise<number> {
-    return Promise.reject(noDescriptor());
-  }
-
-  /** Without descriptors nobody else can read what is in the queue, so it is dropped. */
-  stopReceiving(): Promise<void> {
-    this.#receiving = false;
-    return Promise.resolve();
-  }
-
-  close(): Promise<void> {
-    if (this.#closed !== undefined) return this.#closed;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#closed = promise;
-    this.#socket.removeAllListeners("message");
-    // What was sent just now is on its way already, or waits for the kernel; then it is dropped.
-    this.#socket.close(() => resolve());
-    return promise;
-  }
+function isSame(one: Address, other: Address): boolean {
+  return one.host === other.host && one.port === other.port;
 }

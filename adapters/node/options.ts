@@ -1,5 +1,8 @@
 /** The options that `node:net` and `node:dgram` can set by themselves; the rest is set by descriptor. */
-import type { OptionName } from "../../runtime/core/contract.ts";
+import type { ListenOptions, Server } from "node:net";
+import type { OptionName, SocketOptions } from "../../runtime/core/contract.ts";
+import { METHOD_OPTIONS } from "../datagram.ts";
+import type { ListenTarget } from "../listen-target.ts";
 
 export const STREAM: readonly OptionName[] = [
   "noDelay",
@@ -15,9 +18,35 @@ export const DATAGRAM: readonly OptionName[] = [
   "sendBuffer",
   "reusePort",
   "ipv6Only",
-  "ttl",
-  "broadcast",
-  "multicast",
-  "multicastTtl",
-  "multicastLoopback",
+  ...METHOD_OPTIONS,
 ];
+
+/** How `node:net` and `node:http` are told where to listen. */
+export function listenOptions(
+  { inherited, path, host, port }: ListenTarget,
+  { backlog, reusePort, ipv6Only }: SocketOptions,
+): ListenOptions & { readonly fd?: number } {
+  return {
+    ...(backlog !== undefined && { backlog }),
+    ...(inherited !== undefined ? { fd: inherited.fd } : path !== undefined ? { path } : {
+      host,
+      port,
+      ...(reusePort === true && { reusePort }),
+      ...(ipv6Only === true && { ipv6Only }),
+    }),
+  };
+}
+
+/** Resolves when a server listens. @throws what it says when it cannot. */
+export async function listenOn(
+  server: Server,
+  where: ListenOptions & { readonly fd?: number },
+): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  server.once("error", reject);
+  server.listen(where, () => {
+    server.off("error", reject);
+    resolve();
+  });
+  await promise;
+}

@@ -1,39 +1,64 @@
 /** {@link Descriptors} over libc: the same on every runtime, but for the connections themselves. */
-import type { DatagramSocket, DatagramTable } from "../../runtime/core/contract.ts";
-import type { Descriptors } from "../../runtime/core/descriptors.ts";
+import type { DatagramTable, StreamTable } from "../../runtime/core/contract.ts";
+import type { Descriptors, Origin } from "../../runtime/core/descriptors.ts";
 import type { Address } from "../../runtime/core/endpoint.ts";
 import { PorticoError } from "../../runtime/core/errors.ts";
-import { admit } from "./admit.ts";
-import { BatchSocket, exchangeOf } from "./datagram.ts";
-import { callFailure } from "./failure.ts";
+import { callFailure } from "../errno.ts";
+import { admit } from "./accepting-listener.ts";
+import { BatchSocket } from "./batch-socket.ts";
 import { credentials, inspect } from "./inspect.ts";
 import type { Libc } from "./libc.ts";
-import { F_GETFL, F_SETFL, SOCK_NONBLOCK } from "./linux.ts";
-import { partsOf } from "./open.ts";
-import { Passage } from "./passing.ts";
+import { F_GETFL, F_SETFL, O_NONBLOCK, SO_TYPE, SOCK_STREAM, SOL_SOCKET } from "./linux.ts";
+import { DescriptorPassing } from "./passing.ts";
 import { duplicate } from "./socket.ts";
 
 /**
- * Puts them together.
+ * Makes a connection of a connected stream socket, the runtime's way, and opens it; see
+ * {@link Descriptors.adopt}.
  *
- * @param adopt makes a connection of a descriptor, the runtime's way.
+ * @throws what the runtime throws; the descriptor is the caller's then.
  */
-export function makeDescriptors(libc: Libc, adopt: Descriptors["adopt"]): Descriptors {
-  const passage = new Passage(libc);
+export type Adopt = (
+  libc: Libc,
+  fd: number,
+  origin: Origin,
+  table: StreamTable,
+  data: unknown,
+) => void | Promise<void>;
+
+const word = new Int32Array(new ArrayBuffer(4));
+const wordBytes = new Uint8Array(word.buffer);
+
+/** Puts them together. */
+export function makeDescriptors(libc: Libc, adopt: Adopt): Descriptors {
+  const passing = new DescriptorPassing(libc);
   return {
     admit: (endpoint, table, options) => admit(libc, endpoint, table, options),
-    adopt,
+    async adopt(fd, origin, table, data) {
+      let cause: unknown;
+      try {
+        // Some runtimes take any descriptor.
+        if (libc.getsockopt(fd, SOL_SOCKET, SO_TYPE, wordBytes) >= 0 && word[0] === SOCK_STREAM) {
+          return await adopt(libc, fd, origin, table, data);
+        }
+      } catch (error) {
+        cause = error;
+      }
+      libc.close(fd);
+      const text = `descriptor ${fd} is no connected stream socket`;
+      throw new PorticoError("NOT_SUPPORTED", text, cause === undefined ? {} : { cause });
+    },
     sender: (fd, address, table) => senderOf(libc, fd, address, table),
     pair() {
-      const made = libc.pair();
+      const made = libc.socketpair();
       if (made[0] < 0) throw callFailure("no pair of sockets can be made", -made[0]);
       return made;
     },
-    pass: (along, fd) => passage.pass(along, fd),
-    take: (from, wait) => passage.take(from, wait),
-    send: (fd, bytes) => passage.send(fd, bytes),
+    pass: (along, fd) => passing.pass(along, fd),
+    take: (from, wait) => passing.take(from, wait),
+    send: (fd, bytes) => passing.send(fd, bytes),
     replace(target, fd) {
-      const code = libc.duplicate(fd, target, 0);
+      const code = libc.dup3(fd, target, 0);
       if (code < 0) throw callFailure(`descriptor ${fd} cannot become ${target}`, -code);
     },
     credentials: (fd) => credentials(libc, fd),
@@ -41,25 +66,9 @@ export function makeDescriptors(libc: Libc, adopt: Descriptors["adopt"]): Descri
     duplicate: (fd) => duplicate(libc, fd),
     close: (fd) => void libc.close(fd),
     blocking(fd) {
-      const flags = libc.control(fd, F_GETFL, 0);
-      const code = flags < 0 ? flags : libc.control(fd, F_SETFL, flags & ~SOCK_NONBLOCK);
+      const flags = libc.fcntl(fd, F_GETFL, 0);
+      const code = flags < 0 ? flags : libc.fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);
       if (code < 0) throw callFailure(`descriptor ${fd} cannot be made blocking`, -code);
-    },
-    setGroups(groups) {
-      // Memory that may not move.
-      const list = new Uint32Array(new ArrayBuffer(4 * groups.length));
-      list.set(groups);
-      const code = libc.setGroups(list);
-      if (code >= 0) return;
-      const text = `setgroups(${groups.join(", ")}): operation not permitted (EPERM)`;
-      throw code === -1
-        ? new PorticoError("EPERM", text)
-        : callFailure(`setgroups(${groups.join(", ")})`, -code);
-    },
-    limitCpu(seconds) {
-      // struct itimerval: it_interval, then it_value, in seconds and microseconds each.
-      const code = libc.setTimer(BigInt64Array.of(0n, 0n, BigInt(seconds), 0n));
-      if (code < 0) throw callFailure(`no limit of ${seconds} s of CPU time can be set`, -code);
     },
   };
 }
@@ -70,12 +79,12 @@ export function senderOf(
   fd: number,
   address: Address,
   table: DatagramTable,
-): DatagramSocket {
-  const own = libc.entrust(fd);
-  return new BatchSocket(exchangeOf(libc), table, {
-    ...partsOf(libc, own),
+): BatchSocket {
+  const own = libc.tieToThread(fd);
+  return new BatchSocket(libc, table, {
+    fd: own,
     address,
-    halt() {},
+    stopWaiting() {},
     release: () => void libc.close(own),
   });
 }

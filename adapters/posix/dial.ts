@@ -1,15 +1,14 @@
 /** Datagram sockets with one peer in mind: connect(2) for UDP, a name to be answered at for Unix. */
 import type { DatagramTable, DialedSocket, NamedEndpoint } from "../../runtime/core/contract.ts";
 import { Address, type InternetEndpoint, type UnixEndpoint } from "../../runtime/core/endpoint.ts";
-import { dialFailure } from "./failure.ts";
+import { connectFailure } from "../errno.ts";
+import { watchedSocket } from "./ffi-datagram.ts";
 import { type Libc, openLibc } from "./libc.ts";
-import { AF_INET, AF_INET6, AF_UNIX, NEWBORN, SOCK_DGRAM } from "./linux.ts";
-import { partsOf } from "./open.ts";
-import { encode, type Peer } from "./peer.ts";
+import { AF_INET, AF_INET6, AF_UNIX, SOCK_DGRAM, SOCK_NONBLOCK_CLOEXEC } from "./linux.ts";
+import { MemfdSender } from "./memfd.ts";
 import { resolveHost } from "./resolve.ts";
-import { Sealed } from "./sealed.ts";
-import { bytesOf, nameOf } from "./socket.ts";
-import { watch } from "./watched.ts";
+import { encode, type EncodedAddress } from "./sockaddr.ts";
+import { boundName, sockaddrOf } from "./socket.ts";
 
 /** See {@link Adapter.dial}; the same on every runtime with FFI. @throws PorticoError NOT_SUPPORTED without. */
 export async function dial(
@@ -27,11 +26,11 @@ async function dialUdp(
   endpoint: InternetEndpoint,
   table: DatagramTable,
 ): Promise<DialedSocket> {
-  const { host, family } = await resolveHost(endpoint, dialFailure);
+  const { host, family } = await resolveHost(endpoint, connectFailure);
   const target = new Address("udp", host, endpoint.port, "");
   const domain = family === 6 ? AF_INET6 : AF_INET;
   return open(libc, endpoint, domain, table, target, (fd, peer) => {
-    return libc.connect(fd, bytesOf(peer), peer.size);
+    return libc.connect(fd, sockaddrOf(peer), peer.size);
   });
 }
 
@@ -41,7 +40,7 @@ function dialUnix(libc: Libc, endpoint: UnixEndpoint, table: DatagramTable): Dia
   return open(libc, endpoint, AF_UNIX, table, target, (fd, peer) => {
     // It is connected only to see that somebody is there, and then, with AF_UNSPEC, to nobody again:
     // a successor at that path is to be reached too.
-    const code = libc.connect(fd, bytesOf(peer), peer.size);
+    const code = libc.connect(fd, sockaddrOf(peer), peer.size);
     if (code < 0) return code;
     libc.connect(fd, none, none.length);
     // A family and no name: the kernel finds one in the abstract namespace.
@@ -58,29 +57,26 @@ function open(
   family: number,
   table: DatagramTable,
   target: Address,
-  join: (fd: number, peer: Peer) => number,
+  join: (fd: number, peer: EncodedAddress) => number,
 ): DialedSocket {
   const peer = encode(target, family);
-  if (peer === undefined) throw dialFailure(endpoint, ENAMETOOLONG);
-  const fd = libc.socket(family, SOCK_DGRAM | NEWBORN, 0);
-  if (fd < 0) throw dialFailure(endpoint, -fd);
+  // The only address without a kernel's form here is a path that is too long.
+  if (peer === undefined) throw connectFailure(endpoint, "ENAMETOOLONG");
+  const fd = libc.socket(family, SOCK_DGRAM | SOCK_NONBLOCK_CLOEXEC, 0);
+  if (fd < 0) throw connectFailure(endpoint, -fd);
   try {
     const code = join(fd, peer);
-    if (code < 0) throw dialFailure(endpoint, -code);
-    const address = nameOf(libc, fd, "datagram");
-    const opened = { ...partsOf(libc, fd), address, file: undefined };
-    const socket = watch(libc, opened, table);
+    if (code < 0) throw connectFailure(endpoint, -code);
+    const address = boundName(libc, fd, "datagram");
+    const socket = watchedSocket(libc, { fd, address, file: undefined }, table);
     const offer = (bytes: Uint8Array): boolean => socket.offerTo(bytes, peer);
     if (family !== AF_UNIX) return Object.assign(socket, { target, offer });
-    const sealed = new Sealed(libc, peer);
+    const memfds = new MemfdSender(libc, peer);
     const offerSealed = (bytes: Uint8Array): boolean =>
-      !socket.receiving || sealed.offer(socket.fd, bytes);
+      !socket.receiving || memfds.offer(socket.fd, bytes);
     return Object.assign(socket, { target, offer, offerSealed });
   } catch (error) {
     libc.close(fd);
     throw error;
   }
 }
-
-/** The only address that has no kernel's form here: a path that is too long. */
-const ENAMETOOLONG = 36;

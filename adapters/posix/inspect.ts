@@ -16,7 +16,7 @@ import {
   SOCK_STREAM,
   SOL_SOCKET,
 } from "./linux.ts";
-import { NAME_BYTES, readName, readStreamName } from "./peer.ts";
+import { NAME_BYTES, readName, readStreamName } from "./sockaddr.ts";
 
 /** Types of sockets that nothing here can serve; socket(2). */
 const TYPES: Readonly<Record<number, string>> = {
@@ -31,7 +31,7 @@ const TYPES: Readonly<Record<number, string>> = {
 export function credentials(libc: Libc, fd: number): Credentials | undefined {
   // struct ucred: three words.
   const words = new Int32Array(new ArrayBuffer(12));
-  const code = libc.getOption(fd, SOL_SOCKET, SO_PEERCRED, new Uint8Array(words.buffer));
+  const code = libc.getsockopt(fd, SOL_SOCKET, SO_PEERCRED, new Uint8Array(words.buffer));
   const [pid = 0, uid = 0, gid = 0] = words;
   // Nobody was there to connect, as with a pair of sockets of another machine's making.
   return code < 0 || pid === 0 ? undefined : { uid: uid >>> 0, gid: gid >>> 0, pid };
@@ -46,10 +46,10 @@ export function inspect(libc: Libc, fd: number): Inspected {
     throw new PorticoError("NOT_SUPPORTED", `descriptor ${fd} is ${what}`);
   };
 
-  const code = libc.getOption(fd, SOL_SOCKET, SO_TYPE, value);
+  const code = libc.getsockopt(fd, SOL_SOCKET, SO_TYPE, value);
   if (code < 0) refuse(code === -EBADF ? "not open" : "no socket");
   const type = word[0]!;
-  const size = libc.name(fd, name);
+  const size = libc.getsockname(fd, name);
   const family = size < 2 ? -1 : name[0]! | name[1]! << 8;
   if (family !== AF_UNIX && family !== AF_INET && family !== AF_INET6) {
     refuse(`a socket of address family ${family}, neither Unix, IPv4 nor IPv6`);
@@ -62,12 +62,12 @@ export function inspect(libc: Libc, fd: number): Inspected {
   }
   if (type !== SOCK_STREAM) refuse(`a ${TYPES[type] ?? `type ${type}`} socket`);
   const local = readStreamName(name, size);
-  libc.getOption(fd, SOL_SOCKET, SO_ACCEPTCONN, value);
+  libc.getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, value);
   if (word[0] !== 0) {
     const transport = family === AF_UNIX ? "unix" : "tcp";
     return { kind: "listener", socket: { transport, fd, address: local, owned: false } };
   }
-  const peer = libc.peerName(fd, name);
+  const peer = libc.getpeername(fd, name);
   if (peer < 0) {
     refuse(`a stream socket that neither listens nor is connected (${errnoName(-peer)})`);
   }

@@ -1,6 +1,6 @@
 /** IPv6 addresses as text and as bytes, and the zones of link-local ones; inet_pton(3), RFC 5952. */
-import { networkInterfaces } from "node:os";
 import { isIPv6 } from "node:net";
+import { networkInterfaces } from "node:os";
 
 /** Writes the 16 bytes of an IPv6 address (without zone) to `bytes` at `offset`. False: it is none. */
 export function writeIPv6(text: string, bytes: Uint8Array, offset: number): boolean {

@@ -30,62 +30,69 @@ export interface Libc {
    */
   accept(fd: number, address: Uint8Array, size: Uint32Array): number;
   /** socketpair(2) of Unix streams, non-blocking and close-on-exec; twice the same errno when it fails. */
-  pair(): readonly [number, number];
+  socketpair(): readonly [number, number];
   /** getsockname(2) into `address`; the size of the name. */
-  name(fd: number, address: Uint8Array): number;
+  getsockname(fd: number, address: Uint8Array): number;
   /** getpeername(2), likewise. */
-  peerName(fd: number, address: Uint8Array): number;
+  getpeername(fd: number, address: Uint8Array): number;
   /** getsockopt(2) into `value`; the size of the value. */
-  getOption(fd: number, level: number, option: number, value: Uint8Array): number;
+  getsockopt(fd: number, level: number, option: number, value: Uint8Array): number;
   /** setsockopt(2). */
-  setOption(fd: number, level: number, option: number, value: Uint8Array): number;
+  setsockopt(fd: number, level: number, option: number, value: Uint8Array): number;
   /** fchmod(2), which on Deno works for descriptors of its own only. */
-  permit(fd: number, mode: number): number;
+  fchmod(fd: number, mode: number): number;
   /** dup3(2): `target` becomes another number for what `fd` is, and is closed first. */
-  duplicate(fd: number, target: number, flags: number): number;
+  dup3(fd: number, target: number, flags: number): number;
   /** Another, close-on-exec number for the same socket; the lowest that is free. */
   dup(fd: number): number;
   /** fcntl(2) with a number as its argument. */
-  control(fd: number, command: number, argument: number): number;
+  fcntl(fd: number, command: number, argument: number): number;
   /**
    * Lets a descriptor end with the thread that runs this, where a runtime can do that (Node). Only for
    * those that {@link close} will close; what {@link socket} has made is so already.
    *
    * @returns its number from now on, which may be another one.
    */
-  entrust(fd: number): number;
+  tieToThread(fd: number): number;
   /** Blocks the thread until there is something to read, or the end; poll(2). */
-  wait(fd: number): number;
+  waitReadable(fd: number): number;
   /** setgroups(2), for every thread of the process. */
-  setGroups(groups: Uint32Array): number;
+  setgroups(groups: Uint32Array): number;
   /** setitimer(2) of ITIMER_VIRTUAL, the process's own CPU time, with a struct itimerval. */
-  setTimer(value: BigInt64Array): number;
+  setitimer(value: BigInt64Array): number;
   /** memfd_create(2): a file without a name, close-on-exec, that can be sealed. */
-  memory(): number;
+  memfdCreate(): number;
   /** write(2): how many of the bytes were taken. */
   write(fd: number, bytes: Uint8Array): number;
   /** close(2). */
   close(fd: number): number;
   /** recvmmsg(2) without a time limit: how many messages of `vector` were filled. */
-  receiveMany(fd: number, vector: Pointer, count: number, flags: number): number;
+  recvmmsg(fd: number, vector: Pointer, count: number, flags: number): number;
   /** sendmmsg(2): how many messages of `vector` went out. */
-  sendMany(fd: number, vector: Pointer, count: number, flags: number): number;
+  sendmmsg(fd: number, vector: Pointer, count: number, flags: number): number;
   /** Where `memory` is, as a number to write into structures. User space ends below 2^53. */
   address(memory: Uint8Array): number;
   /** An address in the form that calls take. */
   pointer(address: number): Pointer;
-  /** Calls `readable` whenever the descriptor has something to read; absent where the FFI cannot. */
-  watch?(fd: number, readable: () => void): Watch;
+  /** Calls `readable` whenever the descriptor has something to read. */
+  watch(fd: number, readable: () => void): ReadWatch;
+  /**
+   * epoll_ctl(2) with a struct epoll_event. Absent on Node, which needs none: it takes sockets by
+   * descriptor.
+   */
+  readonly epollCtl?:
+    | ((epoll: number, operation: number, fd: number, event: Uint8Array<ArrayBuffer>) => number)
+    | undefined;
 }
 
 /** A descriptor being watched. It keeps the process alive. */
-export interface Watch {
+export interface ReadWatch {
   /** Another thread waits: to look again is cheaper, and sooner, than to be told. */
   readonly threaded: boolean;
   /** To be called when `readable` has drained the descriptor; a watch may report only once until then. */
   rearm(): void;
   /** Keeps it quiet until {@link rearm}, though there is something to read. */
-  hold(): void;
+  suspend(): void;
   /**
    * Ends it; `readable` is not called any more. The descriptor may be closed when it has resolved:
    * a thread that still waits for it would keep its address in use.

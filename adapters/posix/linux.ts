@@ -3,6 +3,7 @@
  * architectures (mips, sparc, parisc) number some of them differently, so they are not offered.
  */
 import { constants } from "node:os";
+import process from "node:process";
 
 export const AF_UNIX = 1;
 export const AF_INET = 2;
@@ -14,7 +15,7 @@ export const SOCK_NONBLOCK = 0o4000;
 /** A child process would otherwise keep the socket, and its address, open. */
 export const SOCK_CLOEXEC = 0o2000000;
 /** What every socket of ours has from the start. */
-export const NEWBORN: number = SOCK_NONBLOCK | SOCK_CLOEXEC;
+export const SOCK_NONBLOCK_CLOEXEC: number = SOCK_NONBLOCK | SOCK_CLOEXEC;
 
 /** fcntl(2): another number, close-on-exec. It is variadic, but these two pass such a call as any other. */
 export const F_DUPFD_CLOEXEC = 1030;
@@ -27,9 +28,9 @@ export const O_NONBLOCK = 0o4000;
 export const POLLIN = 1;
 
 /** memfd_create(2): close-on-exec, and open to seals; a name for those who look, and its end. */
-export const MEMORY: number = 0x1 | 0x2;
-export const MEMORY_NAME: Uint8Array<ArrayBuffer> = new Uint8Array(new ArrayBuffer(8));
-MEMORY_NAME.set(new TextEncoder().encode("portico\0"));
+export const MFD_FLAGS: number = 0x1 | 0x2;
+export const MFD_NAME: Uint8Array<ArrayBuffer> = new Uint8Array(new ArrayBuffer(8));
+MFD_NAME.set(new TextEncoder().encode("portico\0"));
 /** Neither its size nor its bytes nor its seals can be changed any more. */
 export const F_ADD_SEALS = 1033;
 export const F_SEAL_ALL = 0xf;
@@ -76,6 +77,19 @@ export const MSG_TRUNC = 0x20;
 export const MSG_DONTWAIT = 0x40;
 export const MSG_NOSIGNAL = 0x4000;
 export const MSG_CMSG_CLOEXEC = 0x4000_0000;
+
+export const EFD_CLOEXEC = 0o2000000;
+
+export const EPOLL_CLOEXEC = 0o2000000;
+export const EPOLL_CTL_ADD = 1;
+export const EPOLL_CTL_DEL = 2;
+export const EPOLL_CTL_MOD = 3;
+export const EPOLLIN = 1;
+export const EPOLLONESHOT = 0x4000_0000;
+/** struct epoll_event is packed to 12 bytes on x86-64; elsewhere its data is aligned to 8. */
+export const EPOLL_EVENT_WORDS: number = process.arch === "x64" ? 3 : 4;
+/** Where the data begins in it, in words. */
+export const EPOLL_EVENT_DATA: number = EPOLL_EVENT_WORDS - 2;
 
 export const ITIMER_VIRTUAL = 1;
 

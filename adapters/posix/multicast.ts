@@ -19,7 +19,7 @@ const ENODEV = 19;
  *
  * @returns 0, or an errno, negated.
  */
-export function join(libc: Libc, fd: number, family: number, membership: string): number {
+export function joinGroup(libc: Libc, fd: number, family: number, membership: string): number {
   const [group, zone] = membership.split("%") as [string, string?];
   if (isIPv4(group)) {
     if (family !== AF_INET && family !== AF_INET6) return -EINVAL;
@@ -32,7 +32,7 @@ export function join(libc: Libc, fd: number, family: number, membership: string)
       if (index === 0) return -ENODEV;
       new Int32Array(request.buffer)[2] = index;
     }
-    return libc.setOption(fd, SOL_IP, IP_ADD_MEMBERSHIP, request);
+    return libc.setsockopt(fd, SOL_IP, IP_ADD_MEMBERSHIP, request);
   }
   // struct ipv6_mreq: ipv6mr_multiaddr, ipv6mr_interface.
   const request = new Uint8Array(new ArrayBuffer(20));
@@ -42,7 +42,7 @@ export function join(libc: Libc, fd: number, family: number, membership: string)
     if (index === 0) return -ENODEV;
     new Int32Array(request.buffer)[4] = index;
   }
-  return libc.setOption(fd, SOL_IPV6, IPV6_ADD_MEMBERSHIP, request);
+  return libc.setsockopt(fd, SOL_IPV6, IPV6_ADD_MEMBERSHIP, request);
 }
 
 function writeIPv4(text: string, bytes: Uint8Array, offset: number): void {

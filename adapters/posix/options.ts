@@ -4,10 +4,10 @@
  */
 import type { Lack, OptionName, SocketOptions, Support } from "../../runtime/core/contract.ts";
 import type { Transport } from "../../runtime/core/endpoint.ts";
-import { PorticoError } from "../../runtime/core/errors.ts";
+import { optionFailure } from "../errno.ts";
 import { ffiSupport, type Libc, openLibc } from "./libc.ts";
 import * as linux from "./linux.ts";
-import { join } from "./multicast.ts";
+import { joinGroup } from "./multicast.ts";
 
 const { SOL_IP, SOL_IPV6, SOL_SOCKET, SOL_TCP } = linux;
 
@@ -136,9 +136,6 @@ export function descriptorSupport(name: OptionName): Support {
   return isEarly(name) ? BOUND : ffiSupport();
 }
 
-/** IPv6 sockets that take IPv4 as well have both sets of numbers. */
-type Family = typeof linux.AF_INET | typeof linux.AF_INET6 | typeof linux.AF_UNIX | number;
-
 const value = new Uint8Array(new ArrayBuffer(64));
 const number = new Int32Array(value.buffer, 0, 1);
 
@@ -146,7 +143,7 @@ const number = new Int32Array(value.buffer, 0, 1);
 export function setOption(
   libc: Libc,
   fd: number,
-  family: Family,
+  family: number,
   name: OptionName,
   wanted: NonNullable<SocketOptions[OptionName]>,
 ): void {
@@ -157,7 +154,7 @@ export function setOption(
   if (name === "mode") return;
   if (name === "backlog") return check(libc.listen(fd, Number(wanted)));
   if (name === "multicast") {
-    for (const group of wanted as readonly string[]) check(join(libc, fd, family, group));
+    for (const group of wanted as readonly string[]) check(joinGroup(libc, fd, family, group));
     return;
   }
   if (name === "device") {
@@ -165,11 +162,11 @@ export function setOption(
     if (bytes.length > 16) throw optionFailure(name, wanted, 19);
     value.set(bytes);
     const [level, code] = option.v4!;
-    return check(libc.setOption(fd, level, code, value.subarray(0, bytes.length)));
+    return check(libc.setsockopt(fd, level, code, value.subarray(0, bytes.length)));
   }
   const set = ([level, code]: readonly [number, number], to: number): number => {
     number[0] = to;
-    return libc.setOption(fd, level, code, value.subarray(0, 4));
+    return libc.setsockopt(fd, level, code, value.subarray(0, 4));
   };
   if (name === "keepAlive") check(set([SOL_SOCKET, linux.SO_KEEPALIVE], wanted === 0 ? 0 : 1));
   if (name === "keepAlive" && wanted === 0) return;
@@ -185,29 +182,11 @@ export function setOption(
   }
 }
 
-/** `name`, `value` and why the kernel does not take it. */
-export function optionFailure(name: OptionName, wanted: unknown, errno: number): PorticoError {
-  const text = linux.errnoName(errno);
-  const code = text === "EACCES" || text === "EPERM"
-    ? text
-    : text === "ENODEV" || text === "EADDRNOTAVAIL"
-    ? "EADDRNOTAVAIL"
-    : "NOT_SUPPORTED";
-  const why = text === "EPERM"
-    ? "it needs a capability"
-    : name === "device"
-    ? "there is no such device"
-    : "the kernel refuses it";
-  return new PorticoError(code, `${name} ${JSON.stringify(wanted)}: ${why} (${text})`, {
-    side: "config",
-  });
-}
-
 /** What the kernel has for an option, as the manifest would say it; undefined where it has nothing. */
 export function getOption(
   libc: Libc,
   fd: number,
-  family: Family,
+  family: number,
   name: OptionName,
 ): string | undefined {
   const option = TABLE[name];
@@ -215,11 +194,11 @@ export function getOption(
   if (place === undefined) return undefined;
   value.fill(0);
   if (name === "keepAlive") {
-    const on = libc.getOption(fd, SOL_SOCKET, linux.SO_KEEPALIVE, value.subarray(0, 4));
+    const on = libc.getsockopt(fd, SOL_SOCKET, linux.SO_KEEPALIVE, value.subarray(0, 4));
     if (on < 0) return undefined;
     if (number[0] === 0) return "0";
   }
-  const size = libc.getOption(
+  const size = libc.getsockopt(
     fd,
     place[0],
     place[1],
@@ -236,7 +215,7 @@ export function getOption(
 /** The address family of a socket. */
 export function familyOf(libc: Libc, fd: number): number {
   const name = new Uint8Array(new ArrayBuffer(128));
-  const size = libc.name(fd, name);
+  const size = libc.getsockname(fd, name);
   return size < 2 ? -1 : name[0]! | name[1]! << 8;
 }
 

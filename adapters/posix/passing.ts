@@ -3,21 +3,11 @@
  * together with the next one, so what comes with it is always that byte's.
  */
 import { PorticoError } from "../../runtime/core/errors.ts";
-import { callFailure } from "./failure.ts";
-import {
-  CONTROL,
-  CONTROL_SIZE,
-  FLAGS,
-  Headers,
-  IOVEC_SIZE,
-  LENGTH,
-  writeAddress,
-} from "./inbox.ts";
+import { callFailure, isDisconnected, isFull } from "../errno.ts";
 import type { Libc } from "./libc.ts";
 import {
   EAGAIN,
   EINTR,
-  errnoName,
   F_GETFL,
   F_SETFL,
   MSG_CMSG_CLOEXEC,
@@ -25,36 +15,34 @@ import {
   MSG_DONTWAIT,
   MSG_NOSIGNAL,
   O_NONBLOCK,
-  SCM_RIGHTS,
-  SOL_SOCKET,
 } from "./linux.ts";
-
-// struct cmsghdr on LP64, in words: cmsg_len 0 (64 bits), cmsg_level 2, cmsg_type 3, the data 4.
-const MESSAGE_BYTES = 20;
-/** The room that the control part of a message takes, for one descriptor. */
-export const SPACE_BYTES = 24;
-const LEVEL = 2;
-const TYPE = 3;
-const DATA = 4;
-
-/** The other end is gone. */
-const GONE: ReadonlySet<string> = new Set(["EPIPE", "ECONNRESET", "ENOTCONN"]);
-/** The queue is full; the second one: too many descriptors of this user are under way. */
-const FULL: ReadonlySet<string> = new Set(["EAGAIN", "ETOOMANYREFS", "ENOBUFS"]);
+import {
+  CONTROL,
+  CONTROL_SIZE,
+  CONTROL_SPACE,
+  FLAGS,
+  IOVEC_SIZE,
+  LENGTH,
+  MessageHeaders,
+  RIGHTS_BYTES,
+  RIGHTS_FD,
+  writeAddress,
+  writeRights,
+} from "./message-headers.ts";
 
 /** One message with room for one descriptor, and one for bytes alone. */
-export class Passage {
+export class DescriptorPassing {
   readonly #libc: Libc;
-  readonly #plain: Headers;
-  readonly #vector: Headers;
-  readonly #control = new Int32Array(new ArrayBuffer(SPACE_BYTES));
+  readonly #plain: MessageHeaders;
+  readonly #vector: MessageHeaders;
+  readonly #control = new Int32Array(new ArrayBuffer(CONTROL_SPACE));
   readonly #byte = new Uint8Array(new ArrayBuffer(8));
 
   constructor(libc: Libc) {
     this.#libc = libc;
-    this.#plain = new Headers(libc, 1);
+    this.#plain = new MessageHeaders(libc, 1);
     this.#plain.headers.fill(0, 0, 3);
-    this.#vector = new Headers(libc, 1);
+    this.#vector = new MessageHeaders(libc, 1);
     const { headers, iovecs } = this.#vector;
     // A connected socket has no use for names.
     headers.fill(0, 0, 3);
@@ -69,12 +57,11 @@ export class Passage {
     writeAddress(iovecs, 0, this.#libc.address(bytes));
     iovecs[IOVEC_SIZE] = bytes.length;
     for (;;) {
-      const count = this.#libc.sendMany(fd, pointers[0]!, 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+      const count = this.#libc.sendmmsg(fd, pointers[0]!, 1, MSG_DONTWAIT | MSG_NOSIGNAL);
       if (count === 1) return headers[LENGTH]!;
       if (count === -EINTR) continue;
-      const name = errnoName(-count);
-      if (FULL.has(name)) return 0;
-      if (GONE.has(name)) throw ended("nobody is left to read");
+      if (isFull(-count)) return 0;
+      if (isDisconnected(-count)) throw ended("nobody is left to read");
       throw callFailure(`nothing can be sent along ${fd}`, -count);
     }
   }
@@ -82,14 +69,13 @@ export class Passage {
   /** See {@link Descriptors.pass}. */
   pass(along: number, fd: number): boolean {
     writeRights(this.#control, fd);
-    this.#vector.headers[CONTROL_SIZE] = SPACE_BYTES;
+    this.#vector.headers[CONTROL_SIZE] = CONTROL_SPACE;
     for (;;) {
-      const sent = this.#libc.sendMany(along, this.#at, 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+      const sent = this.#libc.sendmmsg(along, this.#at, 1, MSG_DONTWAIT | MSG_NOSIGNAL);
       if (sent === 1) return true;
       if (sent === -EINTR) continue;
-      const name = errnoName(-sent);
-      if (FULL.has(name)) return false;
-      if (GONE.has(name)) throw ended("nobody is left to take a descriptor");
+      if (isFull(-sent)) return false;
+      if (isDisconnected(-sent)) throw ended("nobody is left to take a descriptor");
       throw callFailure(`descriptor ${fd} cannot be passed along ${along}`, -sent);
     }
   }
@@ -97,20 +83,20 @@ export class Passage {
   /** See {@link Descriptors.take}. @throws PorticoError EMFILE: there is no room for it; it waits. */
   take(from: number, wait = false): number {
     for (;;) {
-      this.#makeSure(from);
+      this.#requireFree(from);
       const { headers } = this.#vector;
-      headers[CONTROL_SIZE] = SPACE_BYTES;
+      headers[CONTROL_SIZE] = CONTROL_SPACE;
       this.#control.fill(0);
-      const count = this.#libc.receiveMany(from, this.#at, 1, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-      if (count === -EAGAIN && wait) this.#libc.wait(from);
+      const count = this.#libc.recvmmsg(from, this.#at, 1, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+      if (count === -EAGAIN && wait) this.#libc.waitReadable(from);
       else if (count === -EAGAIN) return -1;
       else if (count < 0 && count !== -EINTR) {
-        if (GONE.has(errnoName(-count))) throw ended("nobody is left to pass a descriptor");
+        if (isDisconnected(-count)) throw ended("nobody is left to pass a descriptor");
         throw callFailure(`no descriptor can be taken from ${from}`, -count);
       } else if (count > 0) {
         if (headers[LENGTH] === 0) throw ended("nobody is left to pass a descriptor");
         // A byte without a descriptor is nobody's of ours.
-        if (headers[CONTROL_SIZE]! >= MESSAGE_BYTES) return this.#received();
+        if (headers[CONTROL_SIZE]! >= RIGHTS_BYTES) return this.#received();
         if ((headers[FLAGS]! & MSG_CTRUNC) !== 0) throw new PorticoError("EMFILE");
       }
     }
@@ -121,27 +107,18 @@ export class Passage {
   }
 
   #received(): number {
-    const fd = this.#control[DATA]!;
-    const flags = this.#libc.control(fd, F_GETFL, 0);
-    if ((flags & O_NONBLOCK) === 0) this.#libc.control(fd, F_SETFL, flags | O_NONBLOCK);
+    const fd = this.#control[RIGHTS_FD]!;
+    const flags = this.#libc.fcntl(fd, F_GETFL, 0);
+    if ((flags & O_NONBLOCK) === 0) this.#libc.fcntl(fd, F_SETFL, flags | O_NONBLOCK);
     return fd;
   }
 
-  /** The kernel drops the descriptor of a message when there is no number for it: better not to ask. */
-  #makeSure(from: number): void {
+  /** The kernel drops the descriptor of a message when there is no number for it: so there has to be one before it is read. */
+  #requireFree(from: number): void {
     const free = this.#libc.dup(from);
     if (free < 0) throw callFailure("a descriptor that was passed cannot be taken", -free);
     this.#libc.close(free);
   }
-}
-
-/** Makes a control part that takes a descriptor along. */
-export function writeRights(control: Int32Array, fd: number): void {
-  control[0] = MESSAGE_BYTES;
-  control[1] = 0;
-  control[LEVEL] = SOL_SOCKET;
-  control[TYPE] = SCM_RIGHTS;
-  control[DATA] = fd;
 }
 
 function ended(text: string): PorticoError {

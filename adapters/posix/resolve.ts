@@ -4,10 +4,10 @@ import { isIP } from "node:net";
 import { networkInterfaces } from "node:os";
 import type { InternetEndpoint } from "../../runtime/core/endpoint.ts";
 import type { PorticoError } from "../../runtime/core/errors.ts";
-import { bindFailure } from "./failure.ts";
+import { bindFailure } from "../errno.ts";
 
 /** An IP address, and whether it stands for every address of the machine. */
-export interface Host {
+export interface ResolvedHost {
   readonly host: string;
   readonly family: 4 | 6;
   /** `*`: IPv4 will do where IPv6 is switched off. */
@@ -21,7 +21,7 @@ export interface Host {
 export async function resolveHost(
   endpoint: InternetEndpoint,
   failure: (endpoint: InternetEndpoint, reason: unknown) => PorticoError = bindFailure,
-): Promise<Host> {
+): Promise<ResolvedHost> {
   const { host } = endpoint;
   if (host === "*") return { host: "::", family: 6, any: true };
   const literal = isIP(host);
@@ -34,8 +34,14 @@ export async function resolveHost(
   }
 }
 
+/** As {@link resolveHost}, for sockets that a runtime binds: none of them takes IPv4 for `*` by itself. */
+export async function resolveLocal(endpoint: InternetEndpoint): Promise<ResolvedHost> {
+  const found = await resolveHost(endpoint);
+  return found.any && !hasIPv6() ? { host: "0.0.0.0", family: 4, any: true } : found;
+}
+
 /** Whether this machine has any IPv6 address, the loopback one included. */
-export function hasIPv6(): boolean {
+function hasIPv6(): boolean {
   return Object.values(networkInterfaces()).some((each) =>
     each?.some((address) => address.family === "IPv6")
   );

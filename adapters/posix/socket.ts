@@ -3,37 +3,29 @@ import type { BindableEndpoint, SocketOptions } from "../../runtime/core/contrac
 import type { Inherited } from "../../runtime/core/descriptors.ts";
 import { Address, type InternetEndpoint } from "../../runtime/core/endpoint.ts";
 import { PorticoError } from "../../runtime/core/errors.ts";
-import { bindFailure, callFailure } from "./failure.ts";
+import { bindFailure, callFailure } from "../errno.ts";
 import { inspect } from "./inspect.ts";
 import type { Libc } from "./libc.ts";
 import {
   AF_INET,
   AF_INET6,
-  errnoName,
   F_GETFL,
   F_SETFD,
   F_SETFL,
   FD_CLOEXEC,
-  NEWBORN,
   O_NONBLOCK,
   SO_REUSEADDR,
   SOCK_DGRAM,
+  SOCK_NONBLOCK_CLOEXEC,
   SOCK_STREAM,
   SOL_SOCKET,
 } from "./linux.ts";
 import { applyByDescriptor, concerns, isEarly, OPTION_NAMES, setOption } from "./options.ts";
-import { encode, NAME_BYTES, type Peer, readName, readStreamName } from "./peer.ts";
 import { resolveHost } from "./resolve.ts";
+import { encode, type EncodedAddress, NAME_BYTES, readName, readStreamName } from "./sockaddr.ts";
 
 /** What is opened as tcp and unix, or as udp and unixgram. */
-export type Kind = "stream" | "datagram";
-
-/** A bound Internet socket. */
-export interface Bound {
-  readonly fd: number;
-  readonly family: number;
-  readonly address: Address;
-}
+export type SocketKind = "stream" | "datagram";
 
 const ON = new Uint8Array(new ArrayBuffer(4));
 ON[0] = 1;
@@ -43,26 +35,35 @@ export function newSocket(
   libc: Libc,
   endpoint: BindableEndpoint,
   family: number,
-  kind: Kind,
+  kind: SocketKind,
 ): number {
-  const fd = libc.socket(family, (kind === "stream" ? SOCK_STREAM : SOCK_DGRAM) | NEWBORN, 0);
+  const fd = libc.socket(
+    family,
+    (kind === "stream" ? SOCK_STREAM : SOCK_DGRAM) | SOCK_NONBLOCK_CLOEXEC,
+    0,
+  );
   if (fd < 0) throw bindFailure(endpoint, -fd);
   return fd;
 }
 
 /** @throws PorticoError of side `config`. */
-export function bindTo(libc: Libc, fd: number, endpoint: BindableEndpoint, to: Peer): void {
-  const code = libc.bind(fd, bytesOf(to), to.size);
+export function bindTo(
+  libc: Libc,
+  fd: number,
+  endpoint: BindableEndpoint,
+  to: EncodedAddress,
+): void {
+  const code = libc.bind(fd, sockaddrOf(to), to.size);
   if (code < 0) throw bindFailure(endpoint, -code);
 }
 
 /** The sockaddr of an address. */
-export function bytesOf(peer: Peer): Uint8Array {
+export function sockaddrOf(peer: EncodedAddress): Uint8Array {
   return new Uint8Array(peer.words.buffer as ArrayBuffer);
 }
 
 /** Sets the options that belong before bind(2), or those after it; the backlog is listen(2)'s. */
-export function apply(
+export function applyOptions(
   libc: Libc,
   fd: number,
   family: number,
@@ -87,8 +88,8 @@ export async function bindInternet(
   libc: Libc,
   endpoint: InternetEndpoint,
   options: SocketOptions,
-  kind: Kind,
-): Promise<Bound> {
+  kind: SocketKind,
+): Promise<{ readonly fd: number; readonly address: Address }> {
   let { host, family, any } = await resolveHost(endpoint);
   const transport = kind === "stream" ? "tcp" : "udp";
   for (;;) {
@@ -97,15 +98,13 @@ export async function bindInternet(
     try {
       fd = newSocket(libc, endpoint, domain, kind);
       // The port of a listener is free again while connections to it are still in TIME_WAIT.
-      if (kind === "stream") {
-        libc.setOption(fd, SOL_SOCKET, SO_REUSEADDR, ON);
-      }
+      if (kind === "stream") libc.setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, ON);
       // Both families, whatever net.ipv6.bindv6only says.
       const all = domain === AF_INET6 ? { ipv6Only: false, ...options } : options;
-      apply(libc, fd, domain, transport, all, true);
+      applyOptions(libc, fd, domain, transport, all, true);
       bindTo(libc, fd, endpoint, encode(new Address("udp", host, endpoint.port, ""), domain)!);
-      apply(libc, fd, domain, transport, options, false);
-      return { fd, family: domain, address: nameOf(libc, fd, kind) };
+      applyOptions(libc, fd, domain, transport, options, false);
+      return { fd, address: boundName(libc, fd, kind) };
     } catch (error) {
       if (fd >= 0) libc.close(fd);
       // `*` on a machine without IPv6: EAFNOSUPPORT at socket(2), or EADDRNOTAVAIL at bind(2).
@@ -119,18 +118,18 @@ export async function bindInternet(
 }
 
 /** What is really bound. */
-export function nameOf(libc: Libc, fd: number, kind: Kind): Address {
+export function boundName(libc: Libc, fd: number, kind: SocketKind): Address {
   const name = new Uint8Array(new ArrayBuffer(NAME_BYTES));
-  const size = libc.name(fd, name);
-  if (size < 0) throw new Error(`getsockname: ${errnoName(-size)}`);
+  const size = libc.getsockname(fd, name);
+  if (size < 0) throw callFailure(`descriptor ${fd} has no name`, -size);
   return kind === "stream" ? readStreamName(name, size) : readName(name, size);
 }
 
 /** Makes a descriptor what ours are from the start: non-blocking and close-on-exec. */
-export function settle(libc: Libc, fd: number): void {
-  const flags = libc.control(fd, F_GETFL, 0);
-  if ((flags & O_NONBLOCK) === 0) libc.control(fd, F_SETFL, flags | O_NONBLOCK);
-  libc.control(fd, F_SETFD, FD_CLOEXEC);
+export function makeNonBlocking(libc: Libc, fd: number): void {
+  const flags = libc.fcntl(fd, F_GETFL, 0);
+  if ((flags & O_NONBLOCK) === 0) libc.fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+  libc.fcntl(fd, F_SETFD, FD_CLOEXEC);
 }
 
 /**
@@ -152,7 +151,7 @@ export async function takeOver(
     // Only what is a socket is closed: another number may be anything.
     throw bindFailure(endpoint, error);
   }
-  const own = libc.entrust(fd);
+  const own = libc.tieToThread(fd);
   try {
     if (found.kind === "connection" || found.socket.transport !== transport) {
       const is = found.kind === "connection" ? "a connection" : `one of ${found.socket.transport}`;
@@ -161,7 +160,7 @@ export async function takeOver(
         `descriptor ${fd} is ${is}, not a ${transport} socket`,
       );
     }
-    settle(libc, own);
+    makeNonBlocking(libc, own);
     await applyByDescriptor(own, transport, options);
     return own;
   } catch (error) {

@@ -14,15 +14,16 @@ import {
   type TlsClient,
 } from "../../runtime/core/endpoint.ts";
 import { codeOf, messageOf, PorticoError } from "../../runtime/core/errors.ts";
+import type { Attempt } from "../connect.ts";
+import { connectFailure } from "../errno.ts";
 import { attach } from "../node/connection.ts";
-import { connectFailure } from "../node/refusal.ts";
 
 /** As {@link Adapter.connect}, to a `tls` endpoint. Resolves when the handshake is done and the server is who it has to be. */
 export async function connectTls(
   endpoint: InternetEndpoint,
   table: StreamTable,
   data: unknown,
-  timeout?: number,
+  attempt: Attempt,
   { ca, cert, key, serverName, rejectUnauthorized = true }: TlsClient = {},
 ): Promise<void> {
   const { host, port } = endpoint;
@@ -44,9 +45,7 @@ export async function connectTls(
     throw handshakeFailure(endpoint, error);
   }
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const timer = timeout === undefined ? undefined : setTimeout(() => {
-    reject(Object.assign(new Error("timeout"), { code: "ETIMEDOUT" }));
-  }, timeout);
+  attempt.giveUp = () => reject(new Error("timeout"));
   const gone = (): void => reject(Object.assign(new Error("closed"), { code: "ECONNRESET" }));
   socket.once("error", reject);
   socket.once("close", gone);
@@ -59,7 +58,6 @@ export async function connectTls(
     socket.destroy();
     throw handshakeFailure(endpoint, error);
   } finally {
-    clearTimeout(timer);
     socket.off("error", reject);
     socket.off("close", gone);
   }

@@ -22,6 +22,7 @@ import type { Descriptors, Inherited } from "./descriptors.ts";
 import type { PorticoError } from "./errors.ts";
 import type { HttpListener, HttpTable } from "./exchange.ts";
 import type { OptionName, SocketOptions } from "./options.ts";
+import type { ProcessCalls } from "./process.ts";
 
 export type { OptionName, SocketOptions } from "./options.ts";
 
@@ -164,6 +165,8 @@ export interface Features {
   readonly abstract: Support;
   /** {@link Adapter.descriptors}: passing sockets to workers and successors, inherited sockets. */
   readonly descriptors: Support;
+  /** {@link Adapter.processCalls}: groups of this process, and a limit of its CPU time. */
+  readonly processCalls: Support;
   /** A thread whose event loop does not turn can be ended, with all that it has open. */
   readonly endsThreads: Support;
   /** {@link Connection.abort} makes the peer see a reset. */
@@ -226,6 +229,8 @@ export interface Adapter {
   dial(endpoint: NamedEndpoint, table: DatagramTable): Promise<DialedSocket>;
   /** @throws PorticoError NOT_SUPPORTED where {@link Features.descriptors} says why. */
   descriptors(): Promise<Descriptors>;
+  /** @throws PorticoError NOT_SUPPORTED where {@link Features.processCalls} says why. */
+  processCalls(): Promise<ProcessCalls>;
   /** The command that runs a module on this runtime again, with the same flags and permissions. */
   command(module: string, args: readonly string[]): readonly [program: string, ...args: string[]];
   /**

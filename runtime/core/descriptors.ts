@@ -98,11 +98,4 @@ export interface Descriptors {
   close(fd: number): void;
   /** Clears O_NONBLOCK, for a program that is given the socket; every duplicate shares the flag. */
   blocking(fd: number): void;
-  /** setgroups(2), for the whole process. @throws PorticoError EPERM. */
-  setGroups(groups: readonly number[]): void;
-  /**
-   * Lets this process end (SIGVTALRM) when it has spent so many seconds of CPU time from now on, as
-   * its own event loop cannot when it does not turn any more; setitimer(2). 0: it may go on.
-   */
-  limitCpu(seconds: number): void;
 }

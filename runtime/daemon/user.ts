@@ -11,7 +11,6 @@ export async function becomeUser(named: Identity, adapter: Adapter): Promise<voi
   if (named.user === undefined && named.group === undefined) return;
   const { dropPrivileges, resolveIdentity } = await import("../identity/mod.ts");
   const identity = resolveIdentity(named);
-  const { descriptors } = adapter.features;
-  const passing = descriptors === true ? await adapter.descriptors() : undefined;
-  if (identity !== undefined) dropPrivileges(identity, passing);
+  const calls = adapter.features.processCalls === true ? await adapter.processCalls() : undefined;
+  if (identity !== undefined) dropPrivileges(identity, calls);
 }

@@ -1,8 +1,8 @@
 import { setPriority } from "node:os";
 import process from "node:process";
-import type { Descriptors } from "../core/descriptors.ts";
 import { messageOf, PorticoError } from "../core/errors.ts";
 import type { ProcessPlan } from "../core/plan.ts";
+import type { ProcessCalls } from "../core/process.ts";
 import { dropPrivileges } from "./drop.ts";
 import { resolveIdentity } from "./resolve.ts";
 
@@ -14,7 +14,7 @@ import { resolveIdentity } from "./resolve.ts";
  */
 export function applyProcess(
   { umask, nice, user, group }: Omit<ProcessPlan, "env">,
-  descriptors?: Pick<Descriptors, "setGroups">,
+  calls?: Pick<ProcessCalls, "setGroups">,
 ): void {
   const identity = resolveIdentity({
     ...(user !== undefined && { user }),
@@ -23,7 +23,7 @@ export function applyProcess(
   // Only root may go below 0, so this comes before it is somebody else.
   if (nice !== undefined) prioritize(nice);
   if (umask !== undefined) process.umask(umask);
-  if (identity !== undefined) dropPrivileges(identity, descriptors);
+  if (identity !== undefined) dropPrivileges(identity, calls);
 }
 
 function prioritize(nice: number): void {

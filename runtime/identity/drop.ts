@@ -1,21 +1,21 @@
 /** Becoming somebody else, for good: setgroups(2), setgid(2), setuid(2), in this order. */
 import { readdirSync, readFileSync } from "node:fs";
 import process from "node:process";
-import type { Descriptors } from "../core/descriptors.ts";
 import { codeOf, messageOf, PorticoError } from "../core/errors.ts";
+import type { ProcessCalls } from "../core/process.ts";
 import type { ResolvedIdentity } from "./resolve.ts";
 
 /**
  * Makes this process, with all its threads, another user's; it cannot go back. What root alone may
  * open has to be open before. Nothing is done when it is that user already.
  *
- * @param descriptors for setgroups(2) where the runtime has none.
+ * @param calls for setgroups(2) where the runtime has none.
  * @throws PorticoError EPERM, with nothing changed where it may not; when the kernel has not done what it
  * said, the process is half changed and has to end.
  */
 export function dropPrivileges(
   identity: ResolvedIdentity,
-  descriptors?: Pick<Descriptors, "setGroups">,
+  calls?: Pick<ProcessCalls, "setGroups">,
 ): void {
   const { uid, gid, groups, name } = identity;
   if (process.setuid === undefined) {
@@ -27,7 +27,7 @@ export function dropPrivileges(
   if (flaw(identity) === undefined || isAlready(identity)) return;
   attempt(name, () => {
     if (typeof process.setgroups === "function") process.setgroups([...groups]);
-    else if (descriptors !== undefined) descriptors.setGroups(groups);
+    else if (calls !== undefined) calls.setGroups(groups);
     else throw new PorticoError("NOT_SUPPORTED", "this runtime has no setgroups(2)");
   });
   attempt(name, () => process.setgid!(gid));

@@ -14,7 +14,7 @@ export class CpuLimit {
   readonly #limitCpu: (seconds: number) => void;
   #timer: ReturnType<typeof setInterval> | undefined = undefined;
 
-  /** @param limitCpu see {@link Descriptors.limitCpu}. */
+  /** @param limitCpu see {@link ProcessCalls.limitCpu}. */
   constructor(limitCpu: (seconds: number) => void) {
     this.#limitCpu = limitCpu;
   }

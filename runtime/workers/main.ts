@@ -11,7 +11,8 @@ const adapter = await loadAdapter();
 const descriptors = await adapter.descriptors();
 const ends = isMainThread ? takeEnds(descriptors) : workerData as ChannelEnds;
 // The CPU time of a thread is its process's.
-const cpuLimit = new CpuLimit(isMainThread ? descriptors.limitCpu : () => {});
+const calls = await adapter.processCalls();
+const cpuLimit = new CpuLimit(isMainThread ? calls.limitCpu : () => {});
 const worker = new ServiceWorker({ adapter, descriptors, ...ends, become, cpuLimit });
 
 process.on("uncaughtException", (error) => worker.report(error));
@@ -28,5 +29,5 @@ process.exit(await worker.run());
 async function become({ processes: { env: _, ...wanted } }: ServicePlan): Promise<void> {
   if (Object.keys(wanted).length === 0) return;
   const { applyProcess } = await import("../identity/mod.ts");
-  await applyProcess(wanted, descriptors);
+  await applyProcess(wanted, calls);
 }

@@ -2,9 +2,9 @@
 import { once } from "node:events";
 import { connect, createServer } from "node:net";
 import { connect as connectTls } from "node:tls";
-import type { Support } from "../../runtime/core/contract.ts";
 import { loadAdapter } from "../../adapters/mod.ts";
 import { makeAdapter } from "../../adapters/node/mod.ts";
+import type { Support } from "../../runtime/core/contract.ts";
 import { within } from "../support/until.ts";
 import { adopting } from "./adopted.ts";
 import type { Harness } from "./harness.ts";

@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 import { loadAdapter } from "../../adapters/mod.ts";
 import { openLibc } from "../../adapters/posix/libc.ts";
-import { AF_INET, NEWBORN, SOCK_DGRAM } from "../../adapters/posix/linux.ts";
+import { AF_INET, SOCK_DGRAM, SOCK_NONBLOCK_CLOEXEC } from "../../adapters/posix/linux.ts";
 import type { Connection, Listener } from "../../runtime/core/contract.ts";
 import type { Inherited, Origin } from "../../runtime/core/descriptors.ts";
 import type { Address } from "../../runtime/core/endpoint.ts";
@@ -236,12 +236,12 @@ export const adoption: readonly Case[] = [
     async run(stage) {
       const { adopt } = await stage.adapter.descriptors();
       const libc = await openLibc();
-      const fd = libc.socket(AF_INET, SOCK_DGRAM | NEWBORN, 0);
+      const fd = libc.socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK_CLOEXEC, 0);
       const { listener: { address } } = await stage.listen();
       const origin = { remote: address, local: address };
       const table = new Recorder({});
       await assert.rejects(adopt(fd, origin, table, undefined), { code: "NOT_SUPPORTED" });
-      assert.ok(libc.control(fd, 1, 0) < 0, "it is open still");
+      assert.ok(libc.fcntl(fd, 1, 0) < 0, "it is open still");
       assert.equal(table.connections.length, 0);
     },
   },

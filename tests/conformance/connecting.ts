@@ -1,9 +1,15 @@
 /** Connections of our own making. */
 import assert from "node:assert/strict";
 import { openLibc } from "../../adapters/posix/libc.ts";
-import { AF_INET, NEWBORN, SOCK_STREAM } from "../../adapters/posix/linux.ts";
-import { encode as sockaddr } from "../../adapters/posix/peer.ts";
-import { bytesOf, nameOf } from "../../adapters/posix/socket.ts";
+import {
+  AF_INET,
+  AF_UNIX,
+  SOCK_DGRAM,
+  SOCK_NONBLOCK_CLOEXEC,
+  SOCK_STREAM,
+} from "../../adapters/posix/linux.ts";
+import { encode as sockaddr } from "../../adapters/posix/sockaddr.ts";
+import { boundName, sockaddrOf } from "../../adapters/posix/socket.ts";
 import type { Connection, NamedEndpoint } from "../../runtime/core/contract.ts";
 import { Address, formatEndpoint } from "../../runtime/core/endpoint.ts";
 import type { PorticoError } from "../../runtime/core/errors.ts";
@@ -189,6 +195,36 @@ export const connecting: readonly Case[] = [
     },
   },
   {
+    name: "connect: a listener whose queue is full, and a datagram socket, refuse",
+    only: "unix",
+    needs,
+    async run(stage) {
+      const libc = await openLibc();
+      const sockets: number[] = [];
+      const bound = (type: number): NamedEndpoint => {
+        const { path } = stage.harness.place("unix") as { path: string };
+        const name = sockaddr(new Address("unix", "", 0, path), AF_UNIX)!;
+        const fd = libc.socket(AF_UNIX, type | SOCK_NONBLOCK_CLOEXEC, 0);
+        sockets.push(fd);
+        assert.equal(libc.bind(fd, sockaddrOf(name), name.size), 0);
+        if (type === SOCK_DGRAM) return { transport: "unix", path };
+        assert.equal(libc.listen(fd, 0), 0);
+        for (let code = 0; code === 0;) {
+          sockets.push(libc.socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK_CLOEXEC, 0));
+          code = libc.connect(sockets.at(-1)!, sockaddrOf(name), name.size);
+        }
+        return { transport: "unix", path };
+      };
+      try {
+        const why = /: connection refused \(\w+\)$/;
+        await refused(stage, bound(SOCK_STREAM), "ECONNREFUSED", why, 200);
+        await refused(stage, bound(SOCK_DGRAM), "ECONNREFUSED", why);
+      } finally {
+        for (const fd of sockets) libc.close(fd);
+      }
+    },
+  },
+  {
     name: "connect: a host that is not known",
     only: "tcp",
     needs: kernel,
@@ -239,16 +275,16 @@ export const connecting: readonly Case[] = [
       const libc = await openLibc();
       const sockets: number[] = [];
       const made = (): number => {
-        sockets.push(libc.socket(AF_INET, SOCK_STREAM | NEWBORN, 0));
+        sockets.push(libc.socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK_CLOEXEC, 0));
         return sockets.at(-1)!;
       };
       const first = made();
       const any = sockaddr(new Address("tcp", "127.0.0.1", 0, ""), AF_INET)!;
-      assert.equal(libc.bind(first, bytesOf(any), any.size), 0);
+      assert.equal(libc.bind(first, sockaddrOf(any), any.size), 0);
       assert.equal(libc.listen(first, 0), 0);
-      const address = nameOf(libc, first, "stream");
+      const address = boundName(libc, first, "stream");
       const there = sockaddr(address, AF_INET)!;
-      for (let i = 0; i < 4; i++) libc.connect(made(), bytesOf(there), there.size);
+      for (let i = 0; i < 4; i++) libc.connect(made(), sockaddrOf(there), there.size);
       try {
         await stage.settle();
         const began = performance.now();

@@ -62,6 +62,22 @@ export const datagrams: readonly Case[] = [
     },
   },
   {
+    name: "over IPv6 a datagram may have 65,527 bytes, and no more",
+    only: "udp",
+    needs: kernel,
+    async run(stage) {
+      const receiver = await stage.bind(() => {}, {}, { transport: "udp", host: "::1", port: 0 });
+      const peer = await stage.join("::1");
+      const largest = pattern(LARGEST + 20);
+      assert.equal(receiver.send(new Uint8Array(LARGEST + 21), peer.address), false);
+      assert.equal(receiver.send(largest, peer.address), true);
+      await until("the datagram", () => peer.received.length === 1);
+      assertBytes(peer.received[0]!, largest, "received");
+      await until("the failure", () => receiver.failures.length === 1);
+      assert.equal(receiver.failures[0]!.code, "EMSGSIZE");
+    },
+  },
+  {
     name: "bytes may be reused as soon as send has returned, inside and outside of datagram",
     async run(stage) {
       const buffer = new Uint8Array(8);

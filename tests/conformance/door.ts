@@ -1,8 +1,9 @@
 /** What the cases about descriptors share: who keeps what arrives, and counts what is open. */
 import { existsSync, readdirSync } from "node:fs";
 import { openLibc } from "../../adapters/posix/libc.ts";
-import { HEADER_WORDS, Inbox, LENGTH } from "../../adapters/posix/inbox.ts";
 import { MSG_DONTWAIT } from "../../adapters/posix/linux.ts";
+import { HEADER_WORDS, LENGTH } from "../../adapters/posix/message-headers.ts";
+import { ReceiveBatch } from "../../adapters/posix/receive-batch.ts";
 import type {
   BindableEndpoint,
   Listener,
@@ -82,7 +83,7 @@ export async function withDoor(
 
 /** What has come for a connection that is nobody's yet. */
 export async function read(fd: number): Promise<string> {
-  const inbox = new Inbox(await openLibc());
+  const inbox = new ReceiveBatch(await openLibc());
   let count = 0;
   await until("bytes to read", () => (count = inbox.receive(fd, MSG_DONTWAIT)) > 0);
   let found = "";

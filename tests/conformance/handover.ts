@@ -1,40 +1,15 @@
-/** Datagram sockets handed over by descriptor, those that only send, and those with one peer. */
+/** Datagram sockets handed over by descriptor, and those that only send. */
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
-import type {
-  DatagramSocket,
-  DialedSocket,
-  NamedEndpoint,
-  Support,
-} from "../../runtime/core/contract.ts";
+import type { DatagramSocket, NamedEndpoint } from "../../runtime/core/contract.ts";
 import type { Inherited } from "../../runtime/core/descriptors.ts";
-import type { Address } from "../../runtime/core/endpoint.ts";
-import { until, within } from "../support/until.ts";
-import { count, countBack, counted, inherited, named, needs } from "./door.ts";
-import { encode, type Harness, type Tested, text } from "./harness.ts";
+import { until } from "../support/until.ts";
+import { count, countBack, counted, inherited, needs } from "./door.ts";
+import { encode, text } from "./harness.ts";
 import { type Answer, Receiver } from "./receiver.ts";
-import { both, type Case, type Stage } from "./stage.ts";
+import type { Case } from "./stage.ts";
 
 const echo: Answer = (receiver, bytes, from) => void receiver.send(bytes, from);
-
-const sockets = (harness: Harness, transport: Tested): Support =>
-  both(harness.kernel, harness.adapter.features.transports[transport]);
-
-/** Dials, and closes when `use` is over. */
-async function withDialed(
-  stage: Stage,
-  to: Address,
-  use: (receiver: Receiver, target: Address, socket: DialedSocket) => Promise<void>,
-): Promise<void> {
-  const receiver = new Receiver(() => {});
-  const socket = await within("dial", stage.adapter.dial(named(to), receiver));
-  receiver.socket = socket;
-  try {
-    await use(receiver, socket.target, socket);
-  } finally {
-    await receiver.stop(() => stage.settle());
-  }
-}
 
 export const handover: readonly Case[] = [
   {
@@ -164,131 +139,6 @@ export const handover: readonly Case[] = [
         await first.close(true);
         await sender.close();
         await second.close();
-      };
-      await round();
-      await stage.settle();
-      const before = count();
-      for (let i = 0; i < 100; i++) await round();
-      await countBack(before);
-    },
-  },
-];
-
-export const dialing: readonly Case[] = [
-  {
-    name: "a dialed socket sends to its target and hears the answers",
-    needs: sockets,
-    async run(stage) {
-      const server = await stage.bind(echo);
-      const { address } = server.socket;
-      await withDialed(stage, address, async (dialed, target) => {
-        assert.equal(String(target), String(address));
-        for (let i = 0; i < 20; i++) dialed.send(encode(`${i}`), target);
-        await until("the answers", () => dialed.received.length === 20);
-        dialed.received.forEach(({ bytes }, i) => assert.equal(text(bytes), `${i}`));
-        assert.equal(String(dialed.received[0]!.from), String(address));
-        assert.equal(String(server.received[0]!.from), String(dialed.socket.address));
-        assert.deepEqual(dialed.failures, []);
-      });
-    },
-  },
-  {
-    name: "a dialed socket does not hear strangers",
-    only: "udp",
-    needs: sockets,
-    async run(stage) {
-      const server = await stage.bind(echo);
-      await withDialed(stage, server.socket.address, async (dialed, target) => {
-        const stranger = await stage.join();
-        stranger.send("psst", dialed.socket.address);
-        await stage.settle();
-        dialed.send(encode("hello"), target);
-        await until("the answer", () => dialed.received.length > 0);
-        assert.deepEqual(dialed.received.map(({ bytes }) => text(bytes)), ["hello"]);
-      });
-    },
-  },
-  {
-    name: "nobody there: a failure, ECONNREFUSED",
-    only: "udp",
-    needs,
-    async run(stage) {
-      const server = await stage.bind();
-      await server.close();
-      await withDialed(stage, server.socket.address, async (dialed, target) => {
-        dialed.send(encode("anybody?"), target);
-        await until("the failure", () => dialed.failures.length > 0);
-        assert.equal(dialed.failures[0]!.code, "ECONNREFUSED");
-        assert.equal(dialed.failures[0]!.side, "peer");
-      });
-    },
-  },
-  {
-    name: "nobody there: ENOENT; a name works as well as a path",
-    only: "unixgram",
-    needs,
-    async run(stage) {
-      const server = await stage.bind();
-      await server.close();
-      const { address } = server.socket;
-      const table = { datagram() {}, failure() {} };
-      await assert.rejects(stage.adapter.dial(named(address), table), (error: Error) => {
-        assert.equal((error as { code?: string }).code, "ENOENT");
-        assert.ok(error.message.includes(address.path), error.message);
-        return true;
-      });
-      const path = `@portico-dial-${process.pid}-${address.path}`;
-      const other = await stage.bind(echo, {}, { transport: "unixgram", path });
-      await withDialed(stage, other.socket.address, async (dialed, target) => {
-        dialed.send(encode("hello"), target);
-        await until("the answer", () => dialed.received.length === 1);
-      });
-    },
-  },
-  {
-    name: "a dialed socket offers datagrams: taken in order, or refused with the reason",
-    needs: sockets,
-    async run(stage) {
-      const server = await stage.bind();
-      await withDialed(stage, server.socket.address, async (_receiver, _target, dialed) => {
-        for (let i = 0; i < 200; i++) {
-          const bytes = encode(`${i}`);
-          await until("room", () => dialed.offer(bytes));
-        }
-        await until("all", () => server.received.length === 200);
-        server.received.forEach(({ bytes }, i) => assert.equal(text(bytes), `${i}`));
-        assert.throws(() => dialed.offer(new Uint8Array(1 << 20)), { code: "EMSGSIZE" });
-      });
-    },
-  },
-  {
-    name: "a datagram is offered in vain where a queue is full, and where nobody is any more",
-    only: "unixgram",
-    needs,
-    async run(stage) {
-      const deaf = await stage.harness.deafPeer();
-      await withDialed(stage, deaf, (_receiver, _target, dialed) => {
-        let taken = 0;
-        while (dialed.offer(encode("x"))) taken++;
-        assert.ok(taken > 0 && taken < 10_000, `${taken}`);
-        return Promise.resolve();
-      });
-      const server = await stage.bind();
-      await withDialed(stage, server.socket.address, async (_receiver, _target, dialed) => {
-        await server.socket.close();
-        assert.throws(() => dialed.offer(encode("x")), { code: "ENOENT" });
-      });
-    },
-  },
-  {
-    name: "100 dialed sockets leave no descriptor",
-    needs: counted,
-    async run(stage) {
-      const server = await stage.bind();
-      const table = { datagram() {}, failure() {} };
-      const endpoint = named(server.socket.address);
-      const round = async (): Promise<void> => {
-        await (await stage.adapter.dial(endpoint, table)).close();
       };
       await round();
       await stage.settle();

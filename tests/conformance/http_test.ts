@@ -8,10 +8,10 @@ import { describe, test, type TestContext } from "node:test";
 import { loadAdapter } from "../../adapters/mod.ts";
 import { makeAdapter } from "../../adapters/node/mod.ts";
 import type { Adapter, BindableEndpoint, SocketOptions } from "../../runtime/core/contract.ts";
-import type { Exchange, HttpListener, HttpTable } from "../../runtime/core/exchange.ts";
 import type { Inherited } from "../../runtime/core/descriptors.ts";
 import type { Address } from "../../runtime/core/endpoint.ts";
 import { PorticoError } from "../../runtime/core/errors.ts";
+import type { Exchange, HttpListener, HttpTable } from "../../runtime/core/exchange.ts";
 import { folder } from "../support/folder.ts";
 import { until, within } from "../support/until.ts";
 

@@ -1,8 +1,8 @@
 /** Peers of the memory adapter. */
-import type { NamedEndpoint } from "../../runtime/core/contract.ts";
-import { Address } from "../../runtime/core/endpoint.ts";
 import type { MemoryDatagrams, MemoryPeer } from "../../adapters/memory/mod.ts";
 import { MemoryAdapter } from "../../adapters/memory/mod.ts";
+import type { NamedEndpoint } from "../../runtime/core/contract.ts";
+import { Address } from "../../runtime/core/endpoint.ts";
 import { turns } from "../support/until.ts";
 import type {
   ConnectOptions,

@@ -1,13 +1,13 @@
 /** Socket options: each is there and has its effect, or is refused with a reason. */
 import assert from "node:assert/strict";
-import type { OptionName, SocketOptions, Support } from "../../runtime/core/contract.ts";
-import { missing } from "../../runtime/core/contract.ts";
-import type { Address } from "../../runtime/core/endpoint.ts";
-import { descriptorOf } from "../../adapters/posix/descriptor.ts";
+import { descriptorOf } from "../../adapters/posix/find-descriptor.ts";
 import { ffiSupport, openLibc } from "../../adapters/posix/libc.ts";
 import type { Libc } from "../../adapters/posix/libc.ts";
 import { familyOf, getOption } from "../../adapters/posix/options.ts";
-import { NAME_BYTES, readName } from "../../adapters/posix/peer.ts";
+import { NAME_BYTES, readName } from "../../adapters/posix/sockaddr.ts";
+import type { OptionName, SocketOptions, Support } from "../../runtime/core/contract.ts";
+import { missing } from "../../runtime/core/contract.ts";
+import type { Address } from "../../runtime/core/endpoint.ts";
 import { until } from "../support/until.ts";
 import type { Harness, Tested } from "./harness.ts";
 import type { Case } from "./stage.ts";
@@ -44,8 +44,8 @@ function acceptedAt(libc: Libc, address: Address): number {
   const listener = descriptorOf(libc, "listener", address);
   const word = new Uint8Array(new ArrayBuffer(4));
   for (let fd = 3; fd < 4096; fd++) {
-    if (fd === listener || libc.getOption(fd, 1, 3, word) < 0 || word[0] !== 1) continue;
-    const size = libc.name(fd, name);
+    if (fd === listener || libc.getsockopt(fd, 1, 3, word) < 0 || word[0] !== 1) continue;
+    const size = libc.getsockname(fd, name);
     if (size > 2 && String(readName(name, size)).endsWith(`:${address.port}`)) return fd;
   }
   return -1;
@@ -54,7 +54,7 @@ function acceptedAt(libc: Libc, address: Address): number {
 /** The backlog of a listener: `tcpi_sacked` of struct tcp_info says it while a socket listens. */
 function backlogOf(libc: Libc, fd: number): string {
   const info = new Uint8Array(new ArrayBuffer(64));
-  assert.ok(libc.getOption(fd, 6, 11, info) > 28);
+  assert.ok(libc.getsockopt(fd, 6, 11, info) > 28);
   return String(new Uint32Array(info.buffer)[7]);
 }
 

@@ -10,7 +10,7 @@ import { Address } from "../../runtime/core/endpoint.ts";
 import { until, within } from "../support/until.ts";
 import { count, countBack, counted, Door, inherited, needs, read, withDoor } from "./door.ts";
 import type { Case } from "./stage.ts";
-import { rejects } from "./stage.ts";
+import { both, rejects } from "./stage.ts";
 
 /** A process that waits a moment, then passes its standard input along itself. */
 const PASS = `
@@ -229,15 +229,17 @@ export const inspections: readonly Case[] = [
     },
   },
   {
-    name: "setgroups takes what the process has",
+    name: "setgroups takes what the process has; a limit of CPU time can be lifted",
     only: "tcp",
-    needs,
+    needs: (harness) => both(needs(harness), harness.adapter.features.processCalls),
     async run(stage) {
-      const descriptors = await stage.adapter.descriptors();
+      const calls = await stage.adapter.processCalls();
       const groups = process.getgroups!();
-      if (process.getuid!() === 0) descriptors.setGroups(groups);
-      else assert.throws(() => descriptors.setGroups(groups), { code: "EPERM" });
+      if (process.getuid!() === 0) calls.setGroups(groups);
+      else assert.throws(() => calls.setGroups(groups), { code: "EPERM" });
       assert.deepEqual(process.getgroups!(), groups);
+      calls.limitCpu(3600);
+      calls.limitCpu(0);
     },
   },
 ];

@@ -63,8 +63,9 @@ function linkTo(
       try {
         return await openDatagrams(adapter, asDatagrams(endpoint), events);
       } catch (error) {
-        // A socket of streams (EPROTOTYPE), or no way to make one of datagrams.
-        if (codeOf(error) !== "NOT_SUPPORTED") throw error;
+        // A socket of streams refuses (EPROTOTYPE); or there is no way to make one of datagrams.
+        const code = codeOf(error);
+        if (code !== "ECONNREFUSED" && code !== "NOT_SUPPORTED") throw error;
         return await openStream(adapter, input, events).catch(() => {
           throw error;
         });

@@ -1,0 +1,102 @@
+/** HTTP listeners on the servers of Bun and Deno: what they share. */
+import type { SocketOptions } from "../runtime/core/contract.ts";
+import type { Address } from "../runtime/core/endpoint.ts";
+import type { PorticoError } from "../runtime/core/errors.ts";
+import type { HttpListener, HttpTable } from "../runtime/core/exchange.ts";
+import { acceptFailure } from "./errno.ts";
+import { Exchanges, GRACE } from "./exchanges.ts";
+import type { ListenTarget } from "./listen-target.ts";
+import { RuntimeListener } from "./listener.ts";
+import { descriptorLimit, type PausableListener } from "./posix/descriptor-limit.ts";
+import type { Registration, RuntimeEpoll } from "./posix/runtime-epoll.ts";
+
+/**
+ * A listener of a runtime that takes no descriptor and shows none of its connections. A socket that is
+ * there already is put under the descriptor of one that the runtime has bound (`posix/runtime-epoll.ts`);
+ * accepting stops when the runtime's event loop does not wait for it any more.
+ */
+export abstract class NativeHttp extends RuntimeListener implements HttpListener, PausableListener {
+  readonly closesToPause = false;
+  protected readonly exchanges: Exchanges;
+  /** The descriptor of the listener, where it is known. */
+  #fd = -1;
+  #epoll: RuntimeEpoll | undefined = undefined;
+  #registration: Registration | undefined = undefined;
+
+  constructor(target: ListenTarget, table: HttpTable) {
+    super(target);
+    this.exchanges = new Exchanges(table, this.address);
+  }
+
+  /** Listens, on a socket of its own. @returns the kernel's name for that. */
+  protected abstract listen(options: SocketOptions): Address;
+  /** @throws Error where there is none, with the reason. */
+  protected abstract openEpoll(): Promise<RuntimeEpoll>;
+  /** Closes the listener and idle connections at once; the others when they have been answered. */
+  protected abstract stop(): Promise<unknown>;
+  abstract abort(): void;
+
+  get over(): Promise<void> {
+    return this.exchanges.over;
+  }
+
+  async start(options: SocketOptions): Promise<void> {
+    const bound = this.listen(options);
+    this.exchanges.local = this.address;
+    const { inherited } = this.target;
+    if (inherited !== undefined) await this.swapSocket(bound, inherited.fd);
+    descriptorLimit.add(this);
+  }
+
+  /** Has what the runtime has bound to `bound` listen on the socket `fd` instead, and closes `fd`. */
+  protected async swapSocket(bound: Address, fd: number): Promise<void> {
+    this.#fd = await (await this.openEpoll()).swapListener(bound, fd);
+  }
+
+  override get descriptor(): number {
+    return this.#fd;
+  }
+
+  protected override async shutdown(keep: boolean): Promise<void> {
+    descriptorLimit.remove(this);
+    const finish = (): void => this.exchanges.finish();
+    const stop = (): void => void this.stop().then(finish, finish);
+    if (!keep || !await this.#stopAccepting()) return stop();
+    const late = setTimeout(stop, GRACE);
+    void this.over.then(() => clearTimeout(late));
+  }
+
+  /** Accepts nothing more, and leaves the connections alone that have had no request yet. */
+  async #stopAccepting(): Promise<boolean> {
+    try {
+      return await (await this.openEpoll()).unregister(await this.find());
+    } catch {
+      return false;
+    }
+  }
+
+  async prepareToPause(): Promise<void> {
+    this.#epoll = await this.openEpoll();
+    this.#registration = this.#fd >= 0
+      ? await this.#epoll.find(this.#fd)
+      : await this.#epoll.findListener(this.target.bound(this.address.port));
+    this.#fd = this.#registration?.fd ?? this.#fd;
+  }
+
+  pauseAccepting(): void {
+    if (this.#registration !== undefined) this.#epoll!.remove(this.#registration);
+  }
+
+  resumeAccepting(): void {
+    if (this.#registration === undefined) return;
+    try {
+      this.#epoll!.add(this.#registration);
+    } catch (error) {
+      this.failure(acceptFailure(error));
+    }
+  }
+
+  failure(error: PorticoError): void {
+    this.exchanges.table.failure(error);
+  }
+}

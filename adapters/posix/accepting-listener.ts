@@ -1,0 +1,138 @@
+/**
+ * Listeners of our own, which give away what they accept by descriptor: accept4(2) through FFI, and
+ * no object of the runtime for a connection. When descriptors run out, whoever connects waits in the
+ * kernel's queue.
+ */
+import type { BindableEndpoint, Listener, SocketOptions } from "../../runtime/core/contract.ts";
+import type { AdmitTable, Origin } from "../../runtime/core/descriptors.ts";
+import type { Address } from "../../runtime/core/endpoint.ts";
+import { PorticoError } from "../../runtime/core/errors.ts";
+import { isWildcard } from "../addresses.ts";
+import { acceptFailure, bindFailure, concernsOnePeer } from "../errno.ts";
+import { BackOff } from "./back-off.ts";
+import type { Libc, ReadWatch } from "./libc.ts";
+import { EAGAIN } from "./linux.ts";
+import { type BoundSocket, openSocket } from "./open-socket.ts";
+import { NAME_BYTES, readStreamName } from "./sockaddr.ts";
+import { boundName, duplicate } from "./socket.ts";
+
+/** Connections accepted in one turn of the event loop. */
+const TURN = 64;
+
+const name = new Uint8Array(new ArrayBuffer(NAME_BYTES));
+const size = new Uint32Array(new ArrayBuffer(4));
+
+/** See {@link Descriptors.admit}. */
+export async function admit(
+  libc: Libc,
+  endpoint: BindableEndpoint,
+  table: AdmitTable,
+  options: SocketOptions,
+): Promise<Listener> {
+  const bound = await openSocket(libc, endpoint, options, "stream");
+  const listener = new AcceptingListener(libc, bound, table);
+  try {
+    listener.start();
+  } catch (error) {
+    await listener.close();
+    throw bindFailure(endpoint, error);
+  }
+  return listener;
+}
+
+class AcceptingListener implements Listener {
+  readonly address: Address;
+  readonly #libc: Libc;
+  readonly #table: AdmitTable;
+  readonly #bound: BoundSocket;
+  /** Each connection has to be asked where it arrived. */
+  readonly #wildcard: boolean;
+  #watch: ReadWatch | undefined = undefined;
+  #scheduled = false;
+  readonly #backOff = new BackOff();
+  #timer: NodeJS.Timeout | undefined = undefined;
+  #closed: Promise<void> | undefined = undefined;
+
+  constructor(libc: Libc, bound: BoundSocket, table: AdmitTable) {
+    this.#libc = libc;
+    this.#table = table;
+    this.#bound = bound;
+    this.address = bound.address;
+    this.#wildcard = isWildcard(this.address);
+  }
+
+  start(): void {
+    this.#watch = this.#libc.watch(this.#bound.fd, this.#readable);
+  }
+
+  // Callbacks run in a turn of their own: an exception in the FFI's would end the process.
+  readonly #readable = (): void => {
+    if (this.#scheduled || this.#timer !== undefined) return;
+    this.#scheduled = true;
+    setImmediate(this.#accept);
+  };
+
+  readonly #accept = (): void => {
+    this.#scheduled = false;
+    for (let i = 0; i < TURN; i++) {
+      if (this.#closed !== undefined) return;
+      const fd = this.#libc.accept(this.#bound.fd, name, size);
+      if (fd >= 0) {
+        this.#backOff.reset();
+        this.#table.arrive(fd, this.#originOf(fd));
+        continue;
+      }
+      if (fd === -EAGAIN) {
+        // Who comes in numbers is not waited for with a thread, which may be slow to wake.
+        if (i === 0 || !this.#watch!.threaded) return this.#watch!.rearm();
+        break;
+      }
+      if (!concernsOnePeer(-fd)) return this.#pause(-fd);
+    }
+    this.#readable();
+  };
+
+  #originOf(fd: number): Origin {
+    // The name is read before the next call writes over it.
+    const remote = readStreamName(name, size[0]!);
+    if (!this.#wildcard) return { remote, local: this.address };
+    try {
+      return { remote, local: boundName(this.#libc, fd, "stream") };
+    } catch {
+      // The peer has reset it; whoever reads will hear that.
+      return { remote, local: this.address };
+    }
+  }
+
+  /** Accepts nobody for a while: whoever connects waits in the kernel's queue. */
+  #pause(errno: number): void {
+    this.#watch!.suspend();
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.#readable();
+    }, this.#backOff.next());
+    if (!this.#backOff.reports()) return;
+    this.#table.failure(acceptFailure(errno, `: accepting on ${this.address} pauses`));
+  }
+
+  duplicate(): Promise<number> {
+    return Promise.try(() => {
+      if (this.#closed === undefined) return duplicate(this.#libc, this.#bound.fd);
+      throw new PorticoError("NOT_SUPPORTED", `${this.address} is closed`);
+    });
+  }
+
+  close(keep = false): Promise<void> {
+    return this.#closed ??= this.#release(keep);
+  }
+
+  async #release(keep: boolean): Promise<void> {
+    clearTimeout(this.#timer);
+    // A thread that still waits for the descriptor would keep the address in use, after the successor's
+    // close too.
+    const ending = this.#watch?.close();
+    if (ending !== undefined) await ending;
+    this.#libc.close(this.#bound.fd);
+    if (!keep) this.#bound.file?.release();
+  }
+}

@@ -1,0 +1,285 @@
+/**
+ * A datagram socket over a descriptor, in batches through FFI: recvmmsg(2) into shared buffers, a
+ * callback for each datagram, sendmmsg(2) for what they answered. It is the same on every runtime;
+ * what tells it that the descriptor is readable is the adapter's.
+ */
+import type { DatagramSocket, DatagramTable } from "../../runtime/core/contract.ts";
+import type { Address } from "../../runtime/core/endpoint.ts";
+import { PorticoError } from "../../runtime/core/errors.ts";
+import { dropped, fitsUdp, truncated, UDP_MAX, wrongAddress } from "../datagram.ts";
+import { receiveFailure, sendFailure } from "../errno.ts";
+import { type BatchBuffers, buffersOf } from "./batch-buffers.ts";
+import type { Libc } from "./libc.ts";
+import {
+  AF_INET6,
+  AF_UNIX,
+  EAGAIN,
+  EINTR,
+  MSG_DONTWAIT,
+  MSG_TRUNC,
+  SO_SNDBUF,
+  SOL_SOCKET,
+} from "./linux.ts";
+import { FLAGS, HEADER_WORDS, LENGTH } from "./message-headers.ts";
+import { familyOf } from "./options.ts";
+import { BATCH, DATAGRAM_MAX } from "./receive-batch.ts";
+import type { BatchSender } from "./send-batch.ts";
+import { SendQueue } from "./send-queue.ts";
+import { encode, EncodedAddress, NAME_WORDS, UNNAMED } from "./sockaddr.ts";
+import { duplicate } from "./socket.ts";
+
+/** Datagrams delivered in one turn of the event loop; timers and other sockets have theirs after it. */
+const TURN = 256;
+/** Looks for more that may find nothing before looks are left out, and after how many datagrams one is made at the latest. */
+const MISSES_MAX = 4;
+const SKIP_MAX = 16;
+
+/** A descriptor, and what becomes of it. */
+export interface OwnedDescriptor {
+  readonly fd: number;
+  readonly address: Address;
+  /** Ends the waiting for datagrams; {@link BatchSocket.receive} is not called any more when it has resolved. */
+  stopWaiting(): void | Promise<void>;
+  /** Gives the descriptor and the address back, when everything has been sent; not the file, to `keep` it. */
+  release(keep: boolean): void | Promise<void>;
+}
+
+/** See {@link DatagramSocket}. */
+export class BatchSocket implements DatagramSocket, BatchSender {
+  data: unknown = undefined;
+  readonly address: Address;
+  #fd: number;
+  readonly #table: DatagramTable;
+  readonly #libc: Libc;
+  readonly #buffers: BatchBuffers;
+  readonly #owned: OwnedDescriptor;
+  readonly family: number;
+  /** The largest datagram that it surely sends, in bytes. */
+  readonly #limit: number;
+  readonly #queue: SendQueue<EncodedAddress>;
+  /** The kernel's form of addresses that others made. */
+  readonly #encoded = new WeakMap<Address, EncodedAddress>();
+  #problems: PorticoError[] = [];
+  /** Looks for more that found nothing in a row, and how many datagrams are delivered until the next look. */
+  #misses = 0;
+  #skip = 0;
+  #stopped: Promise<void> | undefined;
+  #closed: Promise<void> | undefined;
+
+  constructor(libc: Libc, table: DatagramTable, owned: OwnedDescriptor) {
+    this.#libc = libc;
+    this.#buffers = buffersOf(libc);
+    this.#table = table;
+    this.#owned = owned;
+    this.#fd = owned.fd;
+    this.address = owned.address;
+    this.family = familyOf(libc, owned.fd);
+    const unix = this.family === AF_UNIX;
+    this.#limit = unix ? unixLimit(libc, owned.fd) : UDP_MAX;
+    this.#queue = new SendQueue(unix, this.#sendOne, (count, to) => {
+      this.#fail(dropped(count, to, unix));
+    });
+  }
+
+  get fd(): number {
+    return this.#fd;
+  }
+
+  /** Whether neither {@link stopReceiving} nor {@link close} has been called. */
+  get receiving(): boolean {
+    return this.#closed === undefined && this.#stopped === undefined;
+  }
+
+  /** Goes on with another descriptor of the same socket. */
+  changeDescriptor(fd: number): void {
+    this.#buffers.sending.flush();
+    this.#fd = fd;
+  }
+
+  send(bytes: Uint8Array, to: Address): boolean {
+    if (this.#closed !== undefined) return true;
+    const peer = to instanceof EncodedAddress && to.family === this.family ? to : this.#resolve(to);
+    if (peer === undefined || peer === UNNAMED) return this.#refuse(to);
+    if (bytes.length > this.#limit && !this.#fits(bytes.length, peer)) {
+      this.#fail(sendFailure("EMSGSIZE", peer));
+      return false;
+    }
+    if (this.#queue.hasWaiting(peer)) this.#queue.push(bytes, peer);
+    else this.#buffers.sending.add(this, bytes, peer);
+    return true;
+  }
+
+  /** See {@link DialedSocket.offer}. */
+  offerTo(bytes: Uint8Array, to: EncodedAddress): boolean {
+    if (this.#closed !== undefined) return true;
+    if (bytes.length > this.#limit && !this.#fits(bytes.length, to)) {
+      throw sendFailure("EMSGSIZE", to);
+    }
+    if (this.#queue.hasWaiting(to)) return false;
+    const sent = this.#buffers.sending.sendNow(this, bytes, to);
+    if (sent === -EAGAIN || sent === -EINTR) return false;
+    if (sent < 0) throw sendFailure(-sent, to);
+    return true;
+  }
+
+  /** IPv6 carries a little more than IPv4, also from a socket that speaks both. */
+  #fits(size: number, peer: EncodedAddress): boolean {
+    return this.family === AF_INET6 && fitsUdp(size, peer.host);
+  }
+
+  #resolve(to: Address): EncodedAddress | undefined {
+    let peer = this.#encoded.get(to);
+    if (peer === undefined) {
+      peer = encode(to, this.family);
+      if (peer !== undefined) this.#encoded.set(to, peer);
+    }
+    return peer;
+  }
+
+  #refuse(to: Address): false {
+    const unix = this.family === AF_UNIX;
+    if (unix && to.host === "" && to.path === "") this.#fail(new PorticoError("PEER_UNNAMED"));
+    else {
+      const kind = unix ? "a Unix datagram" : this.family === AF_INET6 ? "a UDP" : "an IPv4";
+      this.#fail(wrongAddress(to, kind));
+    }
+    return false;
+  }
+
+  /**
+   * Receives what is there and delivers it, up to {@link TURN} datagrams.
+   *
+   * @param first a datagram that came before them, which the adapter has received by itself.
+   * @returns whether there may be more.
+   */
+  receive(first?: Uint8Array, from?: Address): boolean {
+    // What the adapter has received is delivered, even when no more is wanted.
+    if (this.#closed !== undefined || (!this.receiving && from === undefined)) return false;
+    const { received, sending } = this.#buffers;
+    let more = false;
+    sending.beginBatch();
+    if (from !== undefined) {
+      this.#table.datagram(this, first!, from);
+      if (this.#skip > 0 || !this.receiving) {
+        if (this.#skip > 0) this.#skip--;
+        sending.endBatch();
+        return false;
+      }
+    }
+    for (let total = 0; total < TURN && this.receiving; total += BATCH) {
+      const count = received.receive(this.#fd, MSG_DONTWAIT);
+      more = count === BATCH || count === -EINTR;
+      if (total === 0 && from !== undefined) this.#adaptSkip(count > 0);
+      if (count > 0) {
+        this.#deliver(count);
+        received.reset(count);
+        sending.flush();
+      } else if (count < 0 && count !== -EAGAIN && count !== -EINTR) {
+        // An ICMP answer, most often. It is taken from the socket by being told.
+        this.#table.failure(this, receiveFailure(-count));
+        more = true;
+      }
+      if (!more) break;
+    }
+    sending.endBatch();
+    return more && this.receiving;
+  }
+
+  /** Where the first datagram comes by itself, looking for more is worth it only when there are some. */
+  #adaptSkip(found: boolean): void {
+    this.#misses = found ? 0 : this.#misses + 1;
+    this.#skip = this.#misses < MISSES_MAX ? 0 : Math.min(this.#misses, SKIP_MAX);
+  }
+
+  #deliver(count: number): void {
+    const { received, peers } = this.#buffers;
+    const { headers, names, nameBytes } = received.headers;
+    for (let i = 0; i < count; i++) {
+      const header = i * HEADER_WORDS;
+      const size = headers[header + LENGTH]!;
+      const from = peers.find(names, nameBytes, i * NAME_WORDS, headers[header + 2]!);
+      if ((headers[header + FLAGS]! & MSG_TRUNC) !== 0) {
+        this.#fail(truncated(from, DATAGRAM_MAX));
+        continue;
+      }
+      this.#table.datagram(this, received.view(i, size), from);
+      received.check(i, size);
+      if (this.#closed !== undefined) return;
+    }
+  }
+
+  hasWaiting(to: EncodedAddress): boolean {
+    return this.#queue.hasWaiting(to);
+  }
+
+  wait(bytes: Uint8Array, to: EncodedAddress): void {
+    this.#queue.push(bytes, to);
+  }
+
+  failed(errno: number, to: EncodedAddress): void {
+    this.#fail(sendFailure(errno, to));
+  }
+
+  #fail(error: PorticoError): void {
+    if (this.#closed !== undefined) return;
+    this.#problems.push(error);
+    this.#buffers.sending.reportSoon(this);
+  }
+
+  report(): void {
+    const problems = this.#problems;
+    this.#problems = [];
+    for (const each of problems) {
+      if (this.#closed === undefined) this.#table.failure(this, each);
+    }
+  }
+
+  readonly #sendOne = (bytes: Uint8Array, to: EncodedAddress): boolean => {
+    const sent = this.#buffers.sending.sendNow(this, bytes, to);
+    if (sent === -EAGAIN || sent === -EINTR) return false;
+    if (sent < 0) this.failed(-sent, to);
+    return true;
+  };
+
+  duplicate(): Promise<number> {
+    return Promise.try(() => {
+      if (this.#closed === undefined) return duplicate(this.#libc, this.#fd);
+      throw new PorticoError("NOT_SUPPORTED", `${this.address} is closed`);
+    });
+  }
+
+  stopReceiving(): Promise<void> {
+    if (this.#closed !== undefined) return this.#closed;
+    if (this.#stopped !== undefined) return this.#stopped;
+    // Set before anything else is done: what that calls may ask whether it still receives.
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#stopped = promise;
+    Promise.try(() => this.#owned.stopWaiting()).then(resolve, (error) => {
+      // It goes on as before.
+      this.#stopped = undefined;
+      reject(error);
+    });
+    return promise;
+  }
+
+  close(keep = false): Promise<void> {
+    if (this.#closed !== undefined) return this.#closed;
+    this.#buffers.sending.flush();
+    this.#queue.close();
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#closed = promise;
+    const release = (): void | Promise<void> => this.#owned.release(keep);
+    const released = this.#stopped === undefined
+      ? Promise.try(release)
+      : this.#stopped.then(release, release);
+    released.then(resolve, reject);
+    return promise;
+  }
+}
+
+/** unix(7) keeps 32 bytes of the send buffer for itself. */
+function unixLimit(libc: Libc, fd: number): number {
+  const size = new Int32Array(new ArrayBuffer(4));
+  libc.getsockopt(fd, SOL_SOCKET, SO_SNDBUF, new Uint8Array(size.buffer));
+  return size[0]! - 32;
+}

@@ -1,0 +1,102 @@
+/** Making a bound socket of our own, with every option set; one of a stream listens. */
+import type { BindableEndpoint, SocketOptions } from "../../runtime/core/contract.ts";
+import { Address, type InternetEndpoint, type UnixEndpoint } from "../../runtime/core/endpoint.ts";
+import { bindFailure } from "../errno.ts";
+import type { Libc } from "./libc.ts";
+import { AF_UNIX } from "./linux.ts";
+import { encode } from "./sockaddr.ts";
+import { claim, inheritedFile, ownFile, type SocketFile, stageFile } from "./socket-file.ts";
+import {
+  applyOptions,
+  bindInternet,
+  bindTo,
+  newSocket,
+  type SocketKind,
+  takeOver,
+} from "./socket.ts";
+
+/** What Node asks for as well; the kernel caps it at net.core.somaxconn. */
+const BACKLOG = 511;
+
+/** A bound socket. Its descriptor and its file are the caller's to release. */
+export interface BoundSocket {
+  readonly fd: number;
+  readonly address: Address;
+  readonly file: SocketFile | undefined;
+}
+
+/** @throws PorticoError of side `config`. */
+export async function openSocket(
+  libc: Libc,
+  endpoint: BindableEndpoint,
+  options: SocketOptions,
+  kind: SocketKind,
+): Promise<BoundSocket> {
+  // What a listener is set to, its connections inherit.
+  const all = endpoint.transport === "tcp"
+    ? { ...options, noDelay: options.noDelay ?? true }
+    : options;
+  if ("fd" in endpoint) {
+    const fd = await takeOver(libc, endpoint, all);
+    return { fd, address: endpoint.address, file: inheritedFile(endpoint) };
+  }
+  return "path" in endpoint
+    ? await openUnix(libc, endpoint, all, kind)
+    : await openInternet(libc, endpoint, all, kind);
+}
+
+async function openInternet(
+  libc: Libc,
+  endpoint: InternetEndpoint,
+  options: SocketOptions,
+  kind: SocketKind,
+): Promise<BoundSocket> {
+  const { fd, address } = await bindInternet(libc, endpoint, options, kind);
+  try {
+    if (kind === "stream") listen(libc, fd, endpoint, options);
+    return { fd, address, file: undefined };
+  } catch (error) {
+    libc.close(fd);
+    throw error;
+  }
+}
+
+async function openUnix(
+  libc: Libc,
+  endpoint: UnixEndpoint,
+  options: SocketOptions,
+  kind: SocketKind,
+): Promise<BoundSocket> {
+  await claim(endpoint);
+  const { transport, path } = endpoint;
+  const staged = kind === "stream" ? stageFile(endpoint) : undefined;
+  let file: SocketFile | undefined = staged;
+  let fd = -1;
+  try {
+    fd = newSocket(libc, endpoint, AF_UNIX, kind);
+    // bind(2) gives the file the permissions of the descriptor, less the umask: so it is never open
+    // to more than `mode` says, not even for a moment.
+    if (options.mode !== undefined) libc.fchmod(fd, options.mode);
+    const name = new Address(transport, "", 0, staged?.path ?? path);
+    bindTo(libc, fd, endpoint, encode(name, AF_UNIX)!);
+    if (staged === undefined) file = ownFile(path, options.mode);
+    applyOptions(libc, fd, AF_UNIX, transport as "unix" | "unixgram", options, false);
+    if (kind === "stream") listen(libc, fd, endpoint, options);
+    staged?.publish(options.mode);
+    return { fd, address: new Address(transport, "", 0, path), file };
+  } catch (error) {
+    if (fd >= 0) libc.close(fd);
+    file?.release();
+    throw bindFailure(endpoint, error);
+  }
+}
+
+function listen(
+  libc: Libc,
+  fd: number,
+  endpoint: BindableEndpoint,
+  options: SocketOptions,
+): void {
+  const code = libc.listen(fd, options.backlog ?? BACKLOG);
+  if (code < 0) throw bindFailure(endpoint, -code);
+}

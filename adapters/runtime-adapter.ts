@@ -1,0 +1,103 @@
+/**
+ * The adapter of a runtime, of what is its own and what all share. Everything but stream listeners is
+ * loaded at first need.
+ */
+import type { Adapter, Features } from "../runtime/core/contract.ts";
+import type { InternetEndpoint } from "../runtime/core/endpoint.ts";
+import { type Connect, giveUp } from "./connect.ts";
+import { connectFailure } from "./errno.ts";
+import type { Adopt } from "./posix/descriptors.ts";
+import { ffiSupport, openLibc } from "./posix/libc.ts";
+import { command } from "./program.ts";
+
+/** What is a runtime's own. */
+export interface Runtime {
+  readonly name: string;
+  readonly features: Features;
+  readonly listen: Adapter["listen"];
+  datagram(): Promise<{ readonly bind: Adapter["bind"] }>;
+  http(): Promise<{ readonly serve: Adapter["serve"] }>;
+  connect(): Promise<{ readonly connect: Connect; readonly adopt: Adopt }>;
+  /** The backlog of a listener when nobody sets one. */
+  readonly backlog: number;
+  readonly turns: Adapter["turns"];
+}
+
+/** Puts it together. */
+export function runtimeAdapter(runtime: Runtime): Adapter {
+  const { name, features, listen, backlog, turns } = runtime;
+  return {
+    name,
+    features,
+    listen,
+    bind: async (...words) => await (await runtime.datagram()).bind(...words),
+    serve: async (...words) => await (await runtime.http()).serve(...words),
+    connect: connectWith(runtime),
+    dial,
+    descriptors: once(async () => {
+      const libc = await openLibc();
+      const [{ makeDescriptors }, { adopt }] = await Promise.all([
+        import("./posix/descriptors.ts"),
+        runtime.connect(),
+      ]);
+      return makeDescriptors(libc, adopt);
+    }),
+    processCalls: once(async () => {
+      const libc = await openLibc();
+      return (await import("./posix/process.ts")).makeProcessCalls(libc);
+    }),
+    command,
+    defaults: () => defaultsWith(backlog),
+    turns,
+    defer: (callback) => void setImmediate(callback),
+  };
+}
+
+function once<Made>(make: () => Promise<Made>): () => Promise<Made> {
+  let made: Promise<Made> | undefined;
+  return () => made ??= make();
+}
+
+/** With TLS beside what the runtime has by itself. */
+function connectWith(runtime: Runtime): Adapter["connect"] {
+  return async (endpoint, table, data, timeout, tls) => {
+    const attempt = { late: false, giveUp() {} };
+    const timer = timeout === undefined ? undefined : setTimeout(giveUp, timeout, attempt);
+    try {
+      if (endpoint.transport === "tls") {
+        const { connectTls } = await import("./tls/connect.ts");
+        await connectTls(endpoint as InternetEndpoint, table, data, attempt, tls);
+      } else {
+        const { connect } = await runtime.connect();
+        await connect(endpoint, table, data, attempt);
+      }
+    } catch (error) {
+      throw connectFailure(endpoint, attempt.late ? "ETIMEDOUT" : error);
+    } finally {
+      clearTimeout(timer);
+    }
+  };
+}
+
+/** See {@link Adapter.dial}. */
+const dial: Adapter["dial"] = async (endpoint, table) => {
+  if (!("path" in endpoint) && ffiSupport() !== true) {
+    const { dialDgram } = await import("./node/dgram.ts");
+    return await dialDgram(endpoint, table);
+  }
+  const module = await import("./posix/dial.ts");
+  return await module.dial(endpoint, table);
+};
+
+/** What options are at when a manifest is silent: the kernel's defaults, and those that are ours. */
+async function defaultsWith(backlog: number): ReturnType<Adapter["defaults"]> {
+  const { kernelDefaults } = await import("./posix/defaults.ts");
+  const defaults = await kernelDefaults();
+  return {
+    ...defaults,
+    backlog: { tcp: String(backlog), unix: String(backlog) },
+    noDelay: { tcp: "true" },
+    mode: { unix: "umask", unixgram: "umask" },
+    multicast: { udp: "none" },
+  };
+}
