@@ -11,7 +11,8 @@ import { isWildcard } from "../addresses.ts";
 import { acceptFailure, bindFailure, concernsOnePeer } from "../errno.ts";
 import { BackOff } from "./back-off.ts";
 import type { Libc, ReadWatch } from "./libc.ts";
-import { EAGAIN } from "./linux.ts";
+import { descriptorLimit, type PausableListener } from "./descriptor-limit.ts";
+import { EAGAIN, EMFILE } from "./linux.ts";
 import { type BoundSocket, openSocket } from "./open-socket.ts";
 import { NAME_BYTES, readStreamName } from "./sockaddr.ts";
 import { boundName, duplicate } from "./socket.ts";
@@ -40,7 +41,8 @@ export async function admit(
   return listener;
 }
 
-class AcceptingListener implements Listener {
+class AcceptingListener implements Listener, PausableListener {
+  readonly closesToPause = false;
   readonly address: Address;
   readonly #libc: Libc;
   readonly #table: AdmitTable;
@@ -51,6 +53,8 @@ class AcceptingListener implements Listener {
   #scheduled = false;
   readonly #backOff = new BackOff();
   #timer: NodeJS.Timeout | undefined = undefined;
+  /** Descriptors are short, here or for another listener. */
+  #paused = false;
   #closed: Promise<void> | undefined = undefined;
 
   constructor(libc: Libc, bound: BoundSocket, table: AdmitTable) {
@@ -61,13 +65,18 @@ class AcceptingListener implements Listener {
     this.#wildcard = isWildcard(this.address);
   }
 
+  get descriptor(): number {
+    return this.#bound.fd;
+  }
+
   start(): void {
+    descriptorLimit.add(this);
     this.#watch = this.#libc.watch(this.#bound.fd, this.#readable);
   }
 
   // Callbacks run in a turn of their own: an exception in the FFI's would end the process.
   readonly #readable = (): void => {
-    if (this.#scheduled || this.#timer !== undefined) return;
+    if (this.#scheduled || this.#paused || this.#timer !== undefined) return;
     this.#scheduled = true;
     setImmediate(this.#accept);
   };
@@ -75,17 +84,22 @@ class AcceptingListener implements Listener {
   readonly #accept = (): void => {
     this.#scheduled = false;
     for (let i = 0; i < TURN; i++) {
-      if (this.#closed !== undefined) return;
+      if (this.#closed !== undefined || this.#paused) return;
       const fd = this.#libc.accept(this.#bound.fd, name, size);
       if (fd >= 0) {
         this.#backOff.reset();
         this.#table.arrive(fd, this.#originOf(fd));
+        descriptorLimit.accepted(fd);
         continue;
       }
       if (fd === -EAGAIN) {
         // Who comes in numbers is not waited for with a thread, which may be slow to wake.
         if (i === 0 || !this.#watch!.threaded) return this.#watch!.rearm();
         break;
+      }
+      if (fd === -EMFILE) {
+        this.pauseAccepting();
+        return descriptorLimit.exhausted(this);
       }
       if (!concernsOnePeer(-fd)) return this.#pause(-fd);
     }
@@ -102,6 +116,20 @@ class AcceptingListener implements Listener {
       // The peer has reset it; whoever reads will hear that.
       return { remote, local: this.address };
     }
+  }
+
+  pauseAccepting(): void {
+    this.#paused = true;
+    this.#watch!.suspend();
+  }
+
+  resumeAccepting(): void {
+    this.#paused = false;
+    if (this.#closed === undefined) this.#readable();
+  }
+
+  failure(error: PorticoError): void {
+    this.#table.failure(error);
   }
 
   /** Accepts nobody for a while: whoever connects waits in the kernel's queue. */
@@ -128,6 +156,7 @@ class AcceptingListener implements Listener {
 
   async #release(keep: boolean): Promise<void> {
     clearTimeout(this.#timer);
+    descriptorLimit.remove(this);
     // A thread that still waits for the descriptor would keep the address in use, after the successor's
     // close too.
     const ending = this.#watch?.close();

@@ -18,6 +18,8 @@ import { SOCK_CLOEXEC } from "./linux.ts";
 
 /** Descriptors that are left to everything else: files, timers, the next listener. */
 const RESERVE = 16;
+/** Descriptors that are left when a worker takes what was passed to it, which frees one elsewhere. */
+const LAST = 8;
 /** Milliseconds between two looks, where accepted sockets are not shown. */
 const PERIOD = 250;
 
@@ -48,6 +50,11 @@ export class DescriptorLimit {
   readonly #backOff = new BackOff();
   #timer: ReturnType<typeof setTimeout> | undefined = undefined;
   #watch: ReturnType<typeof setInterval> | undefined = undefined;
+
+  /** How many there may be. */
+  get most(): number {
+    return this.#limit;
+  }
 
   add(listener: PausableListener): void {
     this.#listeners.add(listener);
@@ -169,6 +176,11 @@ function readLimit(): number {
   } catch {
     return Infinity;
   }
+}
+
+/** Whether a descriptor of this number may be used for one session more. */
+export function leavesRoom(fd: number): boolean {
+  return fd < descriptorLimit.most - LAST;
 }
 
 /** That of this thread; Linux only. */

@@ -54,8 +54,8 @@ export function makeDescriptors(libc: Libc, adopt: Adopt): Descriptors {
       if (made[0] < 0) throw callFailure("no pair of sockets can be made", -made[0]);
       return made;
     },
-    pass: (along, fd) => passing.pass(along, fd),
-    take: (from, wait) => passing.take(from, wait),
+    pass: (along, fd, tag) => passing.pass(along, fd, tag),
+    take: (from, wait, tag) => passing.take(from, wait, tag),
     send: (fd, bytes) => passing.send(fd, bytes),
     replace(target, fd) {
       const code = libc.dup3(fd, target, 0);

@@ -96,6 +96,7 @@ export const ITIMER_VIRTUAL = 1;
 export const EINTR = 4;
 export const EBADF = 9;
 export const EAGAIN = 11;
+export const EMFILE = 24;
 
 let names: Map<number, string> | undefined;
 

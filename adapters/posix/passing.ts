@@ -1,13 +1,15 @@
 /**
- * Descriptors along a socketpair(2): SCM_RIGHTS of unix(7), one with each byte. A byte is never read
- * together with the next one, so what comes with it is always that byte's.
+ * Descriptors along a socketpair(2): SCM_RIGHTS of unix(7), one with each tag of four bytes. A tag is
+ * never read together with the next one, so what comes with it is always that tag's.
  */
 import { PorticoError } from "../../runtime/core/errors.ts";
 import { callFailure, isDisconnected, isFull } from "../errno.ts";
+import { leavesRoom } from "./descriptor-limit.ts";
 import type { Libc } from "./libc.ts";
 import {
   EAGAIN,
   EINTR,
+  EMFILE,
   F_GETFL,
   F_SETFL,
   MSG_CMSG_CLOEXEC,
@@ -30,13 +32,16 @@ import {
   writeRights,
 } from "./message-headers.ts";
 
+/** Bytes of a tag. */
+const TAG_BYTES = 4;
+
 /** One message with room for one descriptor, and one for bytes alone. */
 export class DescriptorPassing {
   readonly #libc: Libc;
   readonly #plain: MessageHeaders;
   readonly #vector: MessageHeaders;
   readonly #control = new Int32Array(new ArrayBuffer(CONTROL_SPACE));
-  readonly #byte = new Uint8Array(new ArrayBuffer(8));
+  readonly #tag = new Uint32Array(new ArrayBuffer(8));
 
   constructor(libc: Libc) {
     this.#libc = libc;
@@ -46,8 +51,8 @@ export class DescriptorPassing {
     const { headers, iovecs } = this.#vector;
     // A connected socket has no use for names.
     headers.fill(0, 0, 3);
-    writeAddress(iovecs, 0, libc.address(this.#byte));
-    iovecs[IOVEC_SIZE] = 1;
+    writeAddress(iovecs, 0, libc.address(new Uint8Array(this.#tag.buffer)));
+    iovecs[IOVEC_SIZE] = TAG_BYTES;
     writeAddress(headers, CONTROL, libc.address(new Uint8Array(this.#control.buffer)));
   }
 
@@ -67,8 +72,9 @@ export class DescriptorPassing {
   }
 
   /** See {@link Descriptors.pass}. */
-  pass(along: number, fd: number): boolean {
+  pass(along: number, fd: number, tag = 0): boolean {
     writeRights(this.#control, fd);
+    this.#tag[0] = tag;
     this.#vector.headers[CONTROL_SIZE] = CONTROL_SPACE;
     for (;;) {
       const sent = this.#libc.sendmmsg(along, this.#at, 1, MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -80,13 +86,14 @@ export class DescriptorPassing {
     }
   }
 
-  /** See {@link Descriptors.take}. @throws PorticoError EMFILE: there is no room for it; it waits. */
-  take(from: number, wait = false): number {
+  /** See {@link Descriptors.take}. */
+  take(from: number, wait = false, tag = 0): number {
     for (;;) {
       this.#requireFree(from);
       const { headers } = this.#vector;
       headers[CONTROL_SIZE] = CONTROL_SPACE;
       this.#control.fill(0);
+      this.#tag[0] = 0;
       const count = this.#libc.recvmmsg(from, this.#at, 1, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
       if (count === -EAGAIN && wait) this.#libc.waitReadable(from);
       else if (count === -EAGAIN) return -1;
@@ -95,9 +102,10 @@ export class DescriptorPassing {
         throw callFailure(`no descriptor can be taken from ${from}`, -count);
       } else if (count > 0) {
         if (headers[LENGTH] === 0) throw ended("nobody is left to pass a descriptor");
-        // A byte without a descriptor is nobody's of ours.
-        if (headers[CONTROL_SIZE]! >= RIGHTS_BYTES) return this.#received();
-        if ((headers[FLAGS]! & MSG_CTRUNC) !== 0) throw new PorticoError("EMFILE");
+        const lost = (headers[FLAGS]! & MSG_CTRUNC) !== 0;
+        // Bytes without a descriptor are nobody's of ours.
+        if (headers[CONTROL_SIZE]! >= RIGHTS_BYTES) return this.#received(tag);
+        if (lost) throw new PorticoError("CONTROL_FAILED", "a descriptor was lost on its way");
       }
     }
   }
@@ -106,8 +114,13 @@ export class DescriptorPassing {
     return this.#vector.pointers[0]!;
   }
 
-  #received(): number {
+  #received(tag: number): number {
     const fd = this.#control[RIGHTS_FD]!;
+    if (this.#tag[0] !== tag >>> 0) {
+      this.#libc.close(fd);
+      const text = `a descriptor with the tag ${this.#tag[0]} has come: ${tag} was due`;
+      throw new PorticoError("CONTROL_FAILED", text);
+    }
     const flags = this.#libc.fcntl(fd, F_GETFL, 0);
     if ((flags & O_NONBLOCK) === 0) this.#libc.fcntl(fd, F_SETFL, flags | O_NONBLOCK);
     return fd;
@@ -116,8 +129,10 @@ export class DescriptorPassing {
   /** The kernel drops the descriptor of a message when there is no number for it: so there has to be one before it is read. */
   #requireFree(from: number): void {
     const free = this.#libc.dup(from);
-    if (free < 0) throw callFailure("a descriptor that was passed cannot be taken", -free);
-    this.#libc.close(free);
+    if (free >= 0) this.#libc.close(free);
+    if (free < 0 || !leavesRoom(free)) {
+      throw callFailure("a descriptor that was passed cannot be taken", free < 0 ? -free : EMFILE);
+    }
   }
 }
 

@@ -17,7 +17,7 @@ const PASS = `
 import socket, time
 along = socket.socket(fileno=0)
 time.sleep(0.2)
-socket.send_fds(along, [b"."], [0])
+socket.send_fds(along, [b"\\0"], [0])
 `;
 
 export const passing: readonly Case[] = [
@@ -134,6 +134,24 @@ export const passing: readonly Case[] = [
       assert.throws(() => descriptors.take(theirs), { code: "EPIPE" });
       assert.throws(() => descriptors.take(theirs, true), { code: "EPIPE" });
       assert.throws(() => descriptors.pass(theirs, theirs), { code: "EPIPE" });
+      descriptors.close(theirs);
+    },
+  },
+  {
+    name: "a descriptor with another tag than the one that is due is nobody's, and closed",
+    only: "tcp",
+    needs: counted,
+    async run(stage) {
+      const descriptors = await stage.adapter.descriptors();
+      const [ours, theirs] = descriptors.pair();
+      const before = count();
+      for (const tag of [7, 2 ** 32 - 1, 9]) descriptors.pass(ours, ours, tag);
+      descriptors.close(descriptors.take(theirs, false, 7));
+      descriptors.close(descriptors.take(theirs, false, 2 ** 32 - 1));
+      assert.throws(() => descriptors.take(theirs, false, 8), { code: "CONTROL_FAILED" });
+      assert.equal(descriptors.take(theirs), -1);
+      await countBack(before);
+      descriptors.close(ours);
       descriptors.close(theirs);
     },
   },
