@@ -182,6 +182,14 @@ describe("import rules", () => {
     t.diagnostic(`${between.length} arrows between folders of runtime: ${between.join(", ")}`);
   });
 
+  test("admission knows no transport: it imports itself, and what a plan and an address are", () => {
+    const known = ["count", "endpoint", "plan"].map((name) => `runtime/core/${name}.ts`);
+    check(
+      below("runtime/core/admission"),
+      (specifier) => isInside(specifier, "runtime/core/admission") || known.includes(specifier),
+    );
+  });
+
   test("runtime imports runtime, its packages and node: modules without sockets", () => {
     const outside = below("runtime").filter((file) => !isInside(file, "runtime/core"));
     check(outside, (specifier, file) =>
@@ -279,7 +287,8 @@ describe("house rules", () => {
     assert.deepEqual(wrong, []);
   });
 
-  test("no file of the house has more than 300 lines", () => {
+  // About 300 is where to look for a second idea; this is where somebody has forgotten to.
+  test("no file of the house has more than 320 lines", () => {
     const long = below(
       "runtime",
       "adapters",
@@ -289,7 +298,7 @@ describe("house rules", () => {
       "tests/core",
     )
       .map((file) => [file, read(file).split("\n").length - 1] as const)
-      .filter(([, lines]) => lines > 300);
+      .filter(([, lines]) => lines > 320);
     assert.deepEqual(long, []);
   });
 
