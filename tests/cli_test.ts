@@ -9,8 +9,7 @@ import { createInterface } from "node:readline";
 import { after, describe, test } from "node:test";
 import { parseCall } from "../runtime/terminal/args.ts";
 import { columns } from "../runtime/terminal/output.ts";
-import { call, callWith } from "./support/call.ts";
-import { command, MAIN } from "./support/command.ts";
+import { command, MAIN, portico, porticoWith } from "./support/command.ts";
 import { folder } from "./support/folder.ts";
 
 const ECHO = { plugin: "echo", listen: "tcp://127.0.0.1:0" };
@@ -115,29 +114,29 @@ describe("columns", () => {
 
 describe("portico", () => {
   test("portico --version and --help print, and end with 0", async () => {
-    const version = await call("--version", "--json");
+    const version = await portico("--version", "--json");
     assert.equal(version.code, 0);
     assert.match(JSON.parse(version.out).version, /^\d+\.\d+\.\d+/);
-    const help = await call("run", "--help");
+    const help = await portico("run", "--help");
     assert.equal(help.code, 0);
     assert.match(help.out, /portico check \[PATH\]/);
   });
   test("portico ends with 2 and one block on a wrong call", async () => {
-    const { code, out, err } = await call("rnu");
+    const { code, out, err } = await portico("rnu");
     assert.deepEqual([code, out], [2, ""]);
     assert.match(err, /^error: the call is wrong\n\n {2}received {2}"rnu"\n/);
   });
   test("portico run and check end with 2 and one block on a wrong manifest", async (t) => {
     const home = folder(t, { "portico.json": '{ "services": {} }' });
     for (const word of ["run", "check"]) {
-      const { code, out, err } = await call(word, home);
+      const { code, out, err } = await portico(word, home);
       assert.deepEqual([code, out], [2, ""], word);
       assert.match(err, /^error: the manifest is wrong\n\n.*portico\.json:1:15 {2}services\n/);
     }
   });
   test("portico --json tells problems as JSON", async (t) => {
     const home = folder(t, { "portico.json": '{ "services": {} }' });
-    const { code, err } = await call("check", home, "--json");
+    const { code, err } = await portico("check", home, "--json");
     const { error } = JSON.parse(err);
     assert.equal(code, 2);
     assert.equal(error.code, "MANIFEST_INVALID");
@@ -148,7 +147,7 @@ describe("portico", () => {
     const home = folder(t, {
       "portico.json": manifest({ listen: ["tcp://127.0.0.1:0", "unix:./e.sock"] }),
     });
-    const { code, out, err } = await call("check", home);
+    const { code, out, err } = await portico("check", home);
     assert.deepEqual([code, err], [0, ""]);
     assert.deepEqual(out.trimEnd().split("\n").map((line) => line.split(/ {2,}/)), [
       ["ok", "echo", "plugin echo", "strategy async", "all sessions share one state"],
@@ -161,7 +160,7 @@ describe("portico", () => {
   test("portico check lets an optional sink lack what it needs, and says so", async (t) => {
     const log = { type: "file", path: "no/a.log", optional: true };
     const home = folder(t, { "portico.json": manifest({ log, listen: "tcp://127.0.0.1:0" }) });
-    const { code, out } = await call("check", home);
+    const { code, out } = await portico("check", home);
     assert.equal(code, 0);
     assert.match(out, /ok +echo +plugin echo +sink file +left out: .*ENOENT/);
   });
@@ -175,7 +174,7 @@ describe("portico", () => {
         }],
       }),
     });
-    const { code, out } = await call("check", home, "--json");
+    const { code, out } = await portico("check", home, "--json");
     const { ok, services } = JSON.parse(out);
     assert.deepEqual([code, ok], [2, false]);
     const lacks = services[0].findings.map((finding: { lacks: { reason: string }[] }) =>
@@ -188,7 +187,7 @@ describe("portico", () => {
     assert.match(lacks[4], /^mode: /);
   });
   test("portico doctor tells every transport, strategy and socket option", async () => {
-    const { code, out } = await call("doctor", "--json");
+    const { code, out } = await portico("doctor", "--json");
     const report = JSON.parse(out);
     assert.equal(code, 0);
     assert.equal(report.transports.tcp.can, true);
@@ -200,7 +199,7 @@ describe("portico", () => {
       const { can, reason } = entry as { can: boolean; reason?: string };
       assert.ok(can || reason, JSON.stringify(entry));
     }
-    const text = await call("doctor");
+    const text = await portico("doctor");
     assert.match(text.out, /\n {2}keepAlive +tcp/);
   });
 });
@@ -308,7 +307,7 @@ describe("portico run", () => {
     const home = folder(t, { "portico.json": manifest() });
     const { exited, next } = await serve(home);
     const ctl = async (...words: string[]): Promise<string> => {
-      const { code, out, err } = await callWith(
+      const { code, out, err } = await porticoWith(
         { XDG_RUNTIME_DIR: home },
         "ctl",
         ...words,
@@ -325,7 +324,7 @@ describe("portico run", () => {
     writeFileSync(file, manifest({ limits: { sessions: 5 } }));
     assert.equal(await ctl("reload"), "reload: changed echo; 0 unchanged\n");
 
-    const second = await callWith({ XDG_RUNTIME_DIR: home }, "run", home, "--json");
+    const second = await porticoWith({ XDG_RUNTIME_DIR: home }, "run", home, "--json");
     assert.equal(second.code, 1);
     assert.match(JSON.parse(second.err).error.message, /another server with this manifest/);
     assert.match(await ctl("status"), /\necho +running +async/);
@@ -362,7 +361,7 @@ describe("portico run", () => {
     signal("SIGUSR2");
     const { endpoints } = await next("status") as { endpoints: string[] };
     const home = folder(t, { "portico.json": manifest({ listen: endpoints[0] }) });
-    const { code, err } = await call("run", home, "--json");
+    const { code, err } = await portico("run", home, "--json");
     assert.equal(code, 1);
     assert.equal(JSON.parse(err).error.code, "EADDRINUSE");
     assert.match(JSON.parse(err).error.message, /"echo"/);

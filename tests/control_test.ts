@@ -14,7 +14,6 @@ import { dirname, join } from "node:path";
 import process from "node:process";
 import { createInterface } from "node:readline";
 import { after, describe, test, type TestContext } from "node:test";
-import { loadAdapter } from "../adapters/mod.ts";
 import { bytes, span } from "../runtime/terminal/status.ts";
 import { ask } from "../runtime/control/client.ts";
 import type { Control } from "../runtime/control/control.ts";
@@ -25,11 +24,10 @@ import { LINE_MAX } from "../runtime/control/request.ts";
 import { type ControlSocket, openControl } from "../runtime/control/socket.ts";
 import { newStatistics } from "../runtime/core/statistics.ts";
 import { PorticoError } from "../runtime/core/errors.ts";
-import { type Called, callWith } from "./support/call.ts";
+import { adapter, lackingFeature } from "./support/adapter.ts";
+import { type CommandResult, porticoWith } from "./support/command.ts";
 import { folder } from "./support/folder.ts";
 import { within } from "./support/until.ts";
-
-const adapter = await loadAdapter();
 
 /** Sockets that a failed test has left open. */
 const open = new Set<ControlSocket>();
@@ -304,7 +302,7 @@ describe("control socket", () => {
   });
 
   test("a successor takes the listener over, and the file stays", {
-    skip: adapter.features.descriptors !== true && adapter.features.descriptors.reason,
+    skip: lackingFeature("descriptors"),
   }, async (t) => {
     const old = await serve(t, fake({ upgrade: () => Promise.resolve(1) }));
     const { address } = old.socket;
@@ -482,7 +480,7 @@ describe("place of the control socket", () => {
 });
 
 describe("portico ctl", () => {
-  const ctl = (...words: string[]): Promise<Called> => callWith({}, "ctl", ...words);
+  const ctl = (...words: string[]): Promise<CommandResult> => porticoWith({}, "ctl", ...words);
 
   test("status prints a table for people, and JSON for programs", async (t) => {
     const { path, close } = await serve(t, fake());
@@ -609,8 +607,8 @@ describe("portico ctl", () => {
     const file = join(home, "portico.json");
     const path = withRuntimeFolder(run, () => controlPath({ file, control: undefined })!);
     const own = await serve(t, fake(), join(home, "own.ctl"));
-    const status = (...words: string[]): Promise<Called> =>
-      callWith({ XDG_RUNTIME_DIR: run, PORTICO_MANIFEST: home }, "ctl", "status", ...words);
+    const status = (...words: string[]): Promise<CommandResult> =>
+      porticoWith({ XDG_RUNTIME_DIR: run, PORTICO_MANIFEST: home }, "ctl", "status", ...words);
 
     const nobody = await status();
     assert.equal(nobody.code, 1);

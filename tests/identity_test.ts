@@ -3,10 +3,11 @@ import { spawn } from "node:child_process";
 import { join } from "node:path";
 import process from "node:process";
 import { describe, test, type TestContext } from "node:test";
-import { loadAdapter } from "../adapters/mod.ts";
 import { PorticoError } from "../runtime/core/errors.ts";
 import type { Identity } from "../runtime/core/plan.ts";
 import { resolveIdentity } from "../runtime/identity/mod.ts";
+import { lackingFeature } from "./support/adapter.ts";
+import { lackingRoot } from "./support/permissions.ts";
 import { command } from "./support/command.ts";
 import { folder } from "./support/folder.ts";
 import { within } from "./support/until.ts";
@@ -112,8 +113,8 @@ import { readdirSync, readFileSync } from "node:fs";
 import { getPriority } from "node:os";
 import process from "node:process";
 import { loadAdapter } from "${MODULES[0]}";
-import { applyProcess, dropPrivileges } from "${MODULES[1]}";
 const adapter = await loadAdapter();
+import { applyProcess, dropPrivileges } from "${MODULES[1]}";
 const descriptors = adapter.features.descriptors === true ? await adapter.descriptors() : undefined;
 const tell = (value) => console.log(JSON.stringify(value));
 /** Of every thread, once: Uid, Gid, Groups. */
@@ -146,11 +147,9 @@ ${body}
   return JSON.parse(out);
 }
 
-const adapter = await loadAdapter();
-const skip = process.getuid?.() !== 0
-  ? "only root can become somebody else"
-  : typeof process.setgroups !== "function" && adapter.features.descriptors !== true &&
-    `this runtime has no setgroups(2), and no FFI: ${adapter.features.descriptors.reason}`;
+/** Where the runtime has no setgroups(2) of its own, it is called by FFI. */
+const noGroups = typeof process.setgroups === "function" ? false : lackingFeature("descriptors");
+const skip = lackingRoot || (noGroups && `there is no setgroups(2) here, and no FFI: ${noGroups}`);
 
 describe("dropPrivileges", () => {
   test("dropPrivileges makes every thread another user's, for good", { skip }, async (t) => {

@@ -15,8 +15,8 @@ import { TextBuffer } from "../runtime/sinks/text-buffer.ts";
 import { type Destination, Writer } from "../runtime/sinks/writer.ts";
 import { command } from "./support/command.ts";
 import { folder } from "./support/folder.ts";
-import { json, lineOf, record, TIME } from "./sinks/record.ts";
 import { until } from "./support/until.ts";
+import { json, lineOf, record, TIME } from "./sinks/record.ts";
 
 const CLOSE = record({
   event: "close",

@@ -6,18 +6,24 @@ import { join } from "node:path";
 import process from "node:process";
 import { describe, test, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
-import { loadAdapter } from "../../adapters/mod.ts";
 import type { BindableEndpoint, DatagramSocket } from "../../runtime/core/contract.ts";
 import { Address, parseEndpoint } from "../../runtime/core/endpoint.ts";
 import { ACCOUNTS, readUsers } from "../../runtime/identity/accounts.ts";
+import { adapter } from "../support/adapter.ts";
+import { lackingRoot } from "../support/permissions.ts";
 import { command, MAIN } from "../support/command.ts";
 import { folder } from "../support/folder.ts";
+import { DatagramClient, dial, openUdp } from "../support/peers.ts";
+import { lackingPrograms, Program } from "../support/program.ts";
+import {
+  failToStart,
+  type JsonRecord,
+  manifest,
+  ServerProcess,
+  startServer,
+} from "../support/server-process.ts";
 import { until } from "../support/until.ts";
-import { Correspondent, dial, join as joinUdp } from "../support/peers.ts";
-import { lacks, Program } from "../support/programs.ts";
-import { fail, type Line, manifest, serve, Server } from "../support/server.ts";
 
-const adapter = await loadAdapter();
 const { descriptors, transports } = adapter.features;
 
 /** Opens sockets from descriptor `first` on, as systemd does, and becomes the command: of the same pid. */
@@ -88,7 +94,7 @@ const echo = (service: object): { "portico.json": string } => ({
 });
 
 /** A Unix datagram socket of our own. */
-class UnixSender extends Correspondent {
+class UnixSender extends DatagramClient {
   readonly heard: string[] = [];
   #socket!: DatagramSocket;
 
@@ -128,7 +134,7 @@ class UnixSender extends Correspondent {
 
 async function echoes(
   t: TestContext,
-  server: Server,
+  server: ServerProcess,
   kind: Kind,
   text: string = kind,
 ): Promise<void> {
@@ -140,12 +146,12 @@ async function echoes(
     return await peer.over();
   }
   const sender = kind === "udp"
-    ? await joinUdp(t)
+    ? await openUdp(t)
     : await new UnixSender().open(t, join(folder(t, {}), "me.sock"));
   assert.equal(new TextDecoder().decode(await sender.ask(text, endpoint)), text);
 }
 
-const skip = descriptors !== true ? descriptors.reason : lacks("python3");
+const skip = descriptors !== true ? descriptors.reason : lackingPrograms("python3");
 const skipGrams = skip || (transports.unixgram !== true && transports.unixgram.reason);
 
 describe("systemd:NAME", () => {
@@ -154,7 +160,7 @@ describe("systemd:NAME", () => {
   }, async (t) => {
     const home = folder(t, echo({ listen: ["systemd:streams", "systemd:grams"] }));
     const [stream, gram] = [join(home, "a.sock"), join(home, "a.gram")];
-    const server = await serve(t, home, {
+    const server = await startServer(t, home, {
       through: through({
         sockets: [["tcp"], ["udp"], ["unix", stream], ["unixgram", gram]],
         env: names("streams", "grams", "streams", "grams"),
@@ -169,7 +175,9 @@ describe("systemd:NAME", () => {
   test("systemd: serves who has come before it was started", { skip }, async (t) => {
     const home = folder(t, echo({ listen: "systemd:echo" }));
     const early = join(home, "heard");
-    await serve(t, home, { through: through({ sockets: [["tcp"]], env: names("echo"), early }) });
+    await startServer(t, home, {
+      through: through({ sockets: [["tcp"]], env: names("echo"), early }),
+    });
     await until("an answer", () => existsSync(early) && readFileSync(early, "utf8") !== "");
     assert.equal(readFileSync(early, "utf8"), "early");
   });
@@ -179,7 +187,7 @@ describe("systemd:NAME", () => {
         ? { strategy, workers: 2 }
         : strategy;
       const home = folder(t, echo({ listen: ["systemd:echo"], concurrency }));
-      const server = await serve(t, home, {
+      const server = await startServer(t, home, {
         through: through({ sockets: [["tcp"], ["udp"]], env: names("echo", "echo") }),
       });
       await echoes(t, server, "tcp", strategy);
@@ -190,7 +198,7 @@ describe("systemd:NAME", () => {
   test("systemd: takes socket options that a bound socket can have", { skip }, async (t) => {
     const listen = { endpoint: "systemd:echo", backlog: 7, keepAlive: "30s" };
     const home = folder(t, echo({ listen }));
-    const server = await serve(t, home, {
+    const server = await startServer(t, home, {
       through: through({ sockets: [["tcp"]], env: names("echo") }),
     });
     await echoes(t, server, "tcp");
@@ -218,7 +226,7 @@ describe("systemd:NAME", () => {
     test(`systemd: refuses ${what}`, { skip }, async (t) => {
       const home = folder(t, echo({ listen: "systemd:echo" }));
       const start = through({ sockets: [["tcp"], ["tcp"]], env });
-      const { code, block } = await fail(t, home, start);
+      const { code, block } = await failToStart(t, home, start);
       assert.ok(code === 1 || code === 2, String(code));
       assert.match(block, message);
     });
@@ -233,7 +241,7 @@ describe("systemd:NAME", () => {
           `export default { name: "s", transports: ["stream"], start: () => ({ data() {} }) };`,
       });
       const start = through({ sockets: [["udp"]], env: names("s") });
-      const { block } = await fail(t, home, start);
+      const { block } = await failToStart(t, home, start);
       assert.match(block, /systemd:s is a datagram socket; the plugin s serves stream/);
     },
   );
@@ -242,7 +250,7 @@ describe("systemd:NAME", () => {
 describe("fd:N", () => {
   test("fd: is a listener or a datagram socket at that descriptor", { skip }, async (t) => {
     const home = folder(t, echo({ listen: ["fd:7", "fd:8"] }));
-    const server = await serve(t, home, {
+    const server = await startServer(t, home, {
       through: through({ sockets: [["tcp"], ["udp"]], first: 7 }),
     });
     await echoes(t, server, "tcp");
@@ -251,7 +259,7 @@ describe("fd:N", () => {
   });
   test("fd: refuses what is not open", { skip }, async (t) => {
     const home = folder(t, echo({ listen: "fd:999" }));
-    assert.match((await fail(t, home)).block, /fd:999: descriptor 999 is not open/);
+    assert.match((await failToStart(t, home)).block, /fd:999: descriptor 999 is not open/);
   });
 });
 
@@ -306,9 +314,9 @@ class Xinetd {
   }
 
   /** The records of all servers that it has started. */
-  records(event: string): Line[] {
+  records(event: string): JsonRecord[] {
     return this.read("portico.log").split("\n").slice(0, -1)
-      .map((line) => JSON.parse(line) as Line).filter((line) => line.event === event);
+      .map((line) => JSON.parse(line) as JsonRecord).filter((line) => line.event === event);
   }
 
   /** Waits until so many servers have ended, with 0. */
@@ -388,7 +396,7 @@ describe("stdio:", () => {
     const lines = ["socket_type = dgram", "protocol = udp", "wait = yes"];
     const xinetd = await Xinetd.start(t, service, lines);
     const endpoint = `udp://127.0.0.1:${xinetd.port}`;
-    const sender = await joinUdp(t);
+    const sender = await openUdp(t);
     for (const round of [1, 2]) {
       for (const text of ["hello", "again"]) {
         assert.equal(new TextDecoder().decode(await sender.ask(text, endpoint)), text);
@@ -403,7 +411,7 @@ describe("stdio:", () => {
     async (t) => {
       // Standard error is where its records go: here it is for the reason alone.
       const home = folder(t, echo({ listen: "stdio:", log: "none" }));
-      const { block } = await fail(t, home, ["sh", "-c", 'exec "$0" "$@" < /dev/null']);
+      const { block } = await failToStart(t, home, ["sh", "-c", 'exec "$0" "$@" < /dev/null']);
       assert.match(block, /stdio: descriptor 0 is no socket$/);
     },
   );
@@ -417,7 +425,7 @@ describe("examples/systemd", () => {
   test("examples/systemd is started by its launcher, on TCP and UDP", { skip }, async (t) => {
     assert.ok(text.includes("python3 examples/systemd/activate.py npx portico run"));
     const home = folder(t, { "portico.json": text });
-    const server = await serve(t, home, {
+    const server = await startServer(t, home, {
       through: ["python3", join(EXAMPLE, "activate.py"), "--port", "0"],
     });
     await echoes(t, server, "tcp");
@@ -426,13 +434,13 @@ describe("examples/systemd", () => {
     await server.stop();
   });
   test("examples/systemd is started by systemd-socket-activate, when somebody comes", {
-    skip: skip || lacks("systemd-socket-activate"),
+    skip: skip || lackingPrograms("systemd-socket-activate"),
   }, async (t) => {
     const words = "systemd-socket-activate -l 127.0.0.1:7007 --fdname=echo";
     assert.ok(text.includes(`${words} npx portico run`));
     const home = folder(t, { "portico.json": text });
     const place = `127.0.0.1:${await freePort()}`;
-    const server = new Server(home, {
+    const server = new ServerProcess(home, {
       through: words.replace("127.0.0.1:7007", place).split(" "),
     });
     t.after(() => server.kill());
@@ -444,7 +452,8 @@ describe("examples/systemd", () => {
     await server.stop();
   });
   test("examples/systemd has units that systemd takes", {
-    skip: lacks("systemd-analyze") || !existsSync("/usr/bin/node") && "there is no /usr/bin/node",
+    skip: lackingPrograms("systemd-analyze") ||
+      !existsSync("/usr/bin/node") && "there is no /usr/bin/node",
   }, async (t) => {
     // What is to be installed is not there: the program stands for it.
     const home = folder(t, {});
@@ -469,7 +478,9 @@ describe("NOTIFY_SOCKET", () => {
     const home = folder(t, echo({ listen: "tcp://127.0.0.1:0" }));
     const path = join(home, "notify.sock");
     const systemd = await new UnixSender().open(t, path);
-    const server = await serve(t, home, { env: { NOTIFY_SOCKET: path, WATCHDOG_USEC: "200000" } });
+    const server = await startServer(t, home, {
+      env: { NOTIFY_SOCKET: path, WATCHDOG_USEC: "200000" },
+    });
     await systemd.says("READY=1");
     await systemd.says("WATCHDOG=1");
     const before = systemd.heard.length;
@@ -497,40 +508,43 @@ describe("NOTIFY_SOCKET", () => {
       const path = join(home, "notify.sock");
       const systemd = await new UnixSender().open(t, path);
       const start = ["env", `NOTIFY_SOCKET=${path}`];
-      await fail(t, home, start);
+      await failToStart(t, home, start);
       assert.ok(!systemd.heard.join().includes("READY=1"), systemd.heard.join());
     },
   );
 });
 
 describe("user", () => {
-  const root = process.getuid?.() === 0 ? false : "only root can become somebody else";
-  test("a server becomes its user when its sockets are open", { skip: skip || root }, async (t) => {
-    const home = folder(t, {
-      "portico.json": JSON.stringify({
-        user: 4001,
-        group: 4002,
-        umask: "027",
-        control: false,
-        services: { echo: { plugin: "echo", listen: "tcp://127.0.0.1:0", log: "json" } },
-      }),
-    });
-    const server = await serve(t, home);
-    const status = readFileSync(`/proc/${server.pid}/status`, "utf8").replaceAll(/[\t ]+/g, " ");
-    assert.match(status, /^Uid: 4001 4001 4001 4001$/m);
-    assert.match(status, /^Gid: 4002 4002 4002 4002$/m);
-    assert.match(status, /^Groups: 4002 ?$/m);
-    assert.match(status, /^Umask: 0027$/m);
-    await echoes(t, server, "tcp");
-    process.kill(server.pid, "SIGTERM");
-    assert.equal(await server.ended(), 0);
-  });
-  test("the workers of a service become what it says", { skip: skip || root }, async (t) => {
+  test(
+    "a server becomes its user when its sockets are open",
+    { skip: skip || lackingRoot },
+    async (t) => {
+      const home = folder(t, {
+        "portico.json": JSON.stringify({
+          user: 4001,
+          group: 4002,
+          umask: "027",
+          control: false,
+          services: { echo: { plugin: "echo", listen: "tcp://127.0.0.1:0", log: "json" } },
+        }),
+      });
+      const server = await startServer(t, home);
+      const status = readFileSync(`/proc/${server.pid}/status`, "utf8").replaceAll(/[\t ]+/g, " ");
+      assert.match(status, /^Uid: 4001 4001 4001 4001$/m);
+      assert.match(status, /^Gid: 4002 4002 4002 4002$/m);
+      assert.match(status, /^Groups: 4002 ?$/m);
+      assert.match(status, /^Umask: 0027$/m);
+      await echoes(t, server, "tcp");
+      process.kill(server.pid, "SIGTERM");
+      assert.equal(await server.ended(), 0);
+    },
+  );
+  test("the workers of a service become what it says", { skip: skip || lackingRoot }, async (t) => {
     const own = { user: 4001, group: 4002, umask: "077", nice: 3, env: { OWN: "x", TAKEN: null } };
     const listen = ["tcp://127.0.0.1:0", "udp://127.0.0.1:0"];
     const concurrency = { strategy: "processes", workers: 1 };
     const home = folder(t, echo({ listen, concurrency, ...own }));
-    const server = await serve(t, home, { env: { TAKEN: "y", KEPT: "z" } });
+    const server = await startServer(t, home, { env: { TAKEN: "y", KEPT: "z" } });
     await echoes(t, server, "tcp");
     const { pid } = await server.record({ event: "worker", action: "started" });
     const of = (name: string): string => readFileSync(`/proc/${pid}/${name}`, "utf8");

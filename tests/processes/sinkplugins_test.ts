@@ -6,8 +6,8 @@ import { describe, test } from "node:test";
 import { folder } from "../support/folder.ts";
 import { dial } from "../support/peers.ts";
 import type { Scope } from "../support/scope.ts";
-import { fail, pluginPath, serve } from "../support/server.ts";
-import { noWorkers } from "../support/witness.ts";
+import { failToStart, pluginPath, startServer } from "../support/server-process.ts";
+import { lackingWorkers } from "../support/strategies.ts";
 
 const MOD = new URL("../../runtime/mod.ts", import.meta.url).href;
 const VALIBOT = import.meta.resolve("valibot");
@@ -46,9 +46,9 @@ export default defineSink({
 
 function manifest(bad: string, strategy = "async", more: object = {}): Record<string, string> {
   const service = {
-    plugin: pluginPath("witness"),
+    plugin: pluginPath("probe"),
     listen: "tcp://127.0.0.1:0",
-    options: { form: "obey" },
+    options: { form: "commands" },
     concurrency: { strategy },
     log: ["moody", "json"],
   };
@@ -70,10 +70,10 @@ async function say(scope: Scope, endpoint: string): Promise<void> {
 describe("a sink of a plugin", () => {
   for (const strategy of ["async", "threads", "processes", "spawn"] as const) {
     test(`${strategy}: has all records once, as the others`, {
-      skip: strategy !== "async" && noWorkers,
+      skip: strategy !== "async" && lackingWorkers,
     }, async (t) => {
       const home = folder(t, manifest("", strategy));
-      const server = await serve(t, home);
+      const server = await startServer(t, home);
       for (let n = 0; n < 3; n++) await say(t, server.endpoint("a", "tcp"));
       await server.stop();
       const found = readFileSync(join(home, "out"), "utf8").split("\n").slice(0, -1)
@@ -88,7 +88,7 @@ describe("a sink of a plugin", () => {
 
   for (const bad of ["write", "write later"]) {
     test(`that fails in ${bad} is switched off and reported once; the others have everything`, async (t) => {
-      const server = await serve(t, folder(t, manifest(bad)));
+      const server = await startServer(t, folder(t, manifest(bad)));
       for (let n = 0; n < 3; n++) await say(t, server.endpoint("a", "tcp"));
       await server.count(3, { event: "close" });
       await server.stop();
@@ -108,7 +108,7 @@ describe("a sink of a plugin", () => {
     ] as const
   ) {
     test(`that fails in its end (${bad}) does not hold up that of the server`, async (t) => {
-      const server = await serve(t, folder(t, manifest(bad)));
+      const server = await startServer(t, folder(t, manifest(bad)));
       await say(t, server.endpoint("a", "tcp"));
       const began = performance.now();
       await server.stop();
@@ -120,10 +120,10 @@ describe("a sink of a plugin", () => {
 
   for (const bad of ["open", "open later"]) {
     test(`that cannot ${bad} stops the start, unless it is optional`, async (t) => {
-      const { code, block } = await fail(t, folder(t, manifest(bad)));
+      const { code, block } = await failToStart(t, folder(t, manifest(bad)));
       assert.equal(code, 1);
       assert.match(block, /the sink moody cannot be opened: no way in/);
-      const server = await serve(t, folder(t, manifest(bad, "async", { optional: true })));
+      const server = await startServer(t, folder(t, manifest(bad, "async", { optional: true })));
       await say(t, server.endpoint("a", "tcp"));
       await server.stop();
       assert.match(server.errors, /^portico: the sink moody is left out: .*no way in\n$/);

@@ -8,12 +8,17 @@ import { describe, test } from "node:test";
 import { gunzipSync } from "node:zlib";
 import { command, MAIN } from "../support/command.ts";
 import { folder } from "../support/folder.ts";
-import { until } from "../support/until.ts";
 import { dial } from "../support/peers.ts";
-import { Program } from "../support/programs.ts";
+import { Program } from "../support/program.ts";
 import type { Scope } from "../support/scope.ts";
-import { noWorkers } from "../support/witness.ts";
-import { fail, type Line, pluginPath, serve } from "../support/server.ts";
+import {
+  failToStart,
+  type JsonRecord,
+  pluginPath,
+  startServer,
+} from "../support/server-process.ts";
+import { lackingWorkers } from "../support/strategies.ts";
+import { until } from "../support/until.ts";
 
 const TCP = "tcp://127.0.0.1:0";
 const LOG = { type: "file", path: "a.log" };
@@ -21,11 +26,11 @@ const LOG = { type: "file", path: "a.log" };
 function write(services: object, more: object = {}): Record<string, string> {
   return { "portico.json": JSON.stringify({ control: false, services, ...more }) };
 }
-const WITNESS = { plugin: pluginPath("witness"), listen: TCP, options: { form: "obey" } };
-const one = (log: unknown, more: object = {}) => write({ a: { ...WITNESS, log, ...more } });
+const PROBE = { plugin: pluginPath("probe"), listen: TCP, options: { form: "commands" } };
+const one = (log: unknown, more: object = {}) => write({ a: { ...PROBE, log, ...more } });
 
 /** The records of a log file; a line that is none fails. */
-function records(path: string): Line[] {
+function records(path: string): JsonRecord[] {
   if (!existsSync(path)) return [];
   const bytes = readFileSync(path);
   const text = (path.endsWith(".gz") ? gunzipSync(bytes) : bytes).toString();
@@ -33,7 +38,7 @@ function records(path: string): Line[] {
 }
 
 /** A log with all the files that were put aside, in order. */
-function whole(home: string): Line[] {
+function whole(home: string): JsonRecord[] {
   const files = readdirSync(home).filter((name) => /^a\.log\.\d{8}-\d{6}\.\d{3}/.test(name)).sort();
   return [...files, "a.log"].flatMap((name) => records(join(home, name)));
 }
@@ -70,7 +75,7 @@ describe("records of workers", () => {
       const pool = strategy === "threads" || strategy === "processes";
       const concurrency = { strategy, ...(pool && { workers: 4 }) };
       const home = folder(t, one(["json", { ...LOG, rotate }], { concurrency }));
-      const server = await serve(t, home);
+      const server = await startServer(t, home);
       const endpoint = server.endpoint("a", "tcp");
       const peers = Array.from({ length: sessions }, () => say(t, endpoint, `log ${each}`));
       await Promise.all(peers);
@@ -97,7 +102,7 @@ describe("policies", () => {
   test("several sinks of one service have what they ask for, under workers too", async (t) => {
     const services = {
       a: {
-        ...WITNESS,
+        ...PROBE,
         concurrency: { strategy: "threads", workers: 2 },
         log: [
           "json",
@@ -111,13 +116,13 @@ describe("policies", () => {
     };
     const sinks = { audit: { type: "file", path: "audit.log" } };
     const home = folder(t, write(services, { sinks }));
-    const server = await serve(t, home);
+    const server = await startServer(t, home);
     const endpoint = server.endpoint("a", "tcp");
     for (let n = 0; n < 40; n++) await say(t, endpoint, n === 7 ? "throw-later" : "log 1");
     await server.count(40, { event: "close" });
     await server.stop();
     const read = (name: string) => records(join(home, `${name}.log`));
-    const events = (list: Line[]) => [...new Set(list.map(({ event }) => event))].sort();
+    const events = (list: JsonRecord[]) => [...new Set(list.map(({ event }) => event))].sort();
     assert.ok(events(read("all")).includes("worker"));
     assert.equal(read("all").filter(({ event }) => event === "open").length, 40);
     // What concerns the whole server a sink is told for any of its services.
@@ -138,10 +143,10 @@ describe("policies", () => {
 
   for (const strategy of ["async", "threads", "processes", "spawn"] as const) {
     test(`${strategy}: user is who the peer of a Unix stream is, where a sink asks`, {
-      skip: noWorkers,
+      skip: lackingWorkers,
     }, async (t) => {
       const service = (path: string, log: unknown) => ({
-        ...WITNESS,
+        ...PROBE,
         listen: [`unix:./${path}`, TCP],
         concurrency: { strategy },
         log,
@@ -154,7 +159,7 @@ describe("policies", () => {
           b: service("b.sock", ["json", { ...LOG, events: ["open", "close"] }]),
         }),
       );
-      const server = await serve(t, home);
+      const server = await startServer(t, home);
       for (const name of ["a", "b"]) {
         for (const transport of ["unix", "tcp"]) {
           await say(t, server.endpoint(name, transport), "log 1");
@@ -187,11 +192,11 @@ describe("policies", () => {
 
   test("a sink that cannot be opened stops the start, unless it is optional", async (t) => {
     const bad = { type: "file", path: "no/such/a.log" };
-    const { code, block } = await fail(t, folder(t, one(["json", bad])));
+    const { code, block } = await failToStart(t, folder(t, one(["json", bad])));
     assert.equal(code, 1);
     assert.match(block, /Cannot open .*no\/such\/a\.log as a log file/);
     const home = folder(t, one(["json", { ...bad, optional: true }]));
-    const server = await serve(t, home);
+    const server = await startServer(t, home);
     await say(t, server.endpoint("a", "tcp"), "log 1");
     await server.stop();
     assert.match(server.errors, /^portico: the sink file is left out: Cannot open [^\n]*\n$/);
@@ -202,7 +207,7 @@ describe("log files", () => {
   test("after mv and SIGHUP records go on in a new file; none is lost", async (t) => {
     const home = folder(t, one(["json", LOG]));
     const path = join(home, "a.log");
-    const server = await serve(t, home);
+    const server = await startServer(t, home);
     const endpoint = server.endpoint("a", "tcp");
     for (let turn = 1; turn <= 3; turn++) {
       await Promise.all(Array.from({ length: 5 }, () => say(t, endpoint, "log 20")));
@@ -220,7 +225,7 @@ describe("log files", () => {
   test("while its folder is gone a server serves; then it says how many records were lost", async (t) => {
     const home = folder(t, { ...one(["json", { type: "file", path: "log/a.log" }]), "log/x": "" });
     const path = join(home, "log/a.log");
-    const server = await serve(t, home);
+    const server = await startServer(t, home);
     const endpoint = server.endpoint("a", "tcp");
     rmSync(join(home, "log"), { recursive: true });
     while (server.errors === "") await say(t, endpoint, "log 1");
@@ -250,7 +255,7 @@ describe("log files", () => {
       return t.skip("mount(8) of a tmpfs is not allowed here");
     }
     try {
-      const server = await serve(t, home);
+      const server = await startServer(t, home);
       const endpoint = server.endpoint("a", "tcp");
       await say(t, endpoint, "log 1000");
       await until("the report", () => server.errors !== "");
@@ -329,7 +334,7 @@ describe("standard output", () => {
     await until("the notice", () => /records were lost/.test(text), 20_000);
     process.kill(child.pid!, "SIGTERM");
     assert.equal(await ended, 0);
-    const found: Line[] = text.split("\n").slice(0, -1).map((line) => JSON.parse(line));
+    const found: JsonRecord[] = text.split("\n").slice(0, -1).map((line) => JSON.parse(line));
     const lost = found.flatMap(({ message }) =>
       /^(\d+) records? w/.exec(String(message))?.[1] ?? []
     )

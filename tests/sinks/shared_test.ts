@@ -21,7 +21,7 @@ import { type FileOptions, openFile } from "../../runtime/sinks/file/sink.ts";
 import { checkSink, probeSink } from "../../runtime/sinks/mod.ts";
 import { command } from "../support/command.ts";
 import { folder } from "../support/folder.ts";
-import { lacks } from "../support/programs.ts";
+import { lackingPrograms } from "../support/program.ts";
 import { until, within } from "../support/until.ts";
 import { record } from "./record.ts";
 
@@ -98,7 +98,7 @@ describe("a log file of several servers", () => {
   }
 });
 
-describe("a named pipe as log file", { skip: lacks("mkfifo", "cat") }, () => {
+describe("a named pipe as log file", { skip: lackingPrograms("mkfifo", "cat") }, () => {
   function pipe(t: TestContext): string {
     const path = join(folder(t, {}), "a.log");
     execFileSync("mkfifo", [path]);

@@ -1,4 +1,4 @@
-/** What tests of the hook `take` are about: its sessions, without sockets. */
+/** The pipeline of plugins that take the descriptor, without sockets. */
 import { Address } from "../../runtime/core/endpoint.ts";
 import { Gather } from "../../runtime/core/stream/gather.ts";
 import { Log } from "../../runtime/core/log.ts";
@@ -10,7 +10,7 @@ import { HandoffPipeline } from "../../runtime/core/handoff/pipeline.ts";
 import { expand } from "./manifest.ts";
 
 /** The handoff pipeline of a service, with descriptors that are numbers and nothing else. */
-export function takings(hooks: Hooks<never>, service: object = {}) {
+export function handoffOf(hooks: Hooks<never>, service: object = {}) {
   const records: LogRecord[] = [];
   const sink = { write: (record: LogRecord) => void records.push(record) };
   const { services } = expand({
@@ -29,11 +29,11 @@ export function takings(hooks: Hooks<never>, service: object = {}) {
     lends: false,
     nextId: () => ++id,
   });
-  const story: string[] = [];
+  const calls: string[] = [];
   const admission = new Admission(services[0]!, (callback) => void setTimeout(callback, 0));
   const taken = new HandoffPipeline(made, {
-    blocking: (fd) => void story.push(`blocking ${fd}`),
-    close: (fd) => void story.push(`close ${fd}`),
+    blocking: (fd) => void calls.push(`blocking ${fd}`),
+    close: (fd) => void calls.push(`close ${fd}`),
   }, admission);
   const local = new Address("tcp", "127.0.0.1", 7, "");
   const arrive = (fd: number, host = "192.0.2.1"): void =>
@@ -45,5 +45,5 @@ export function takings(hooks: Hooks<never>, service: object = {}) {
     admission.refuseWaiting();
     await taken.cut("drain");
   };
-  return { service: made, admission, drain, story, arrive, records, of };
+  return { service: made, admission, drain, calls, arrive, records, of };
 }

@@ -4,14 +4,13 @@ import { type ChildProcess, spawn } from "node:child_process";
 import process from "node:process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { isDeepStrictEqual } from "node:util";
 import { command, commandOn, MAIN, type Runtime } from "./command.ts";
-import { Program } from "./programs.ts";
+import { Program } from "./program.ts";
+import { Records } from "./records.ts";
 import type { Scope } from "./scope.ts";
-import { Watched } from "./watched.ts";
 
 /** One line of the json sink. */
-export interface Line {
+export interface JsonRecord {
   readonly time: string;
   readonly level: string;
   readonly event: string;
@@ -20,11 +19,8 @@ export interface Line {
   readonly [field: string]: unknown;
 }
 
-/** What a record has to have: equal values, or text that fits a pattern. */
-export type Wanted = Readonly<Record<string, unknown>>;
-
 /** How a server is started. */
-export interface Start {
+export interface StartOptions {
   /** The folder to start it from. */
   readonly cwd?: string;
   /** A program, with its first words, that starts it. */
@@ -37,13 +33,12 @@ export interface Start {
 }
 
 /** Lets a program have so many file descriptors, and no more. */
-export function descriptors(count: number): readonly string[] {
+export function limitDescriptors(count: number): readonly string[] {
   return ["sh", "-c", `ulimit -n ${count}; exec "$0" "$@"`];
 }
 
 /** A server that was started; whether it came to run is another question. */
-export class Server extends Watched {
-  readonly records: Line[] = [];
+export class ServerProcess extends Records<JsonRecord> {
   /** What it wrote to standard error. */
   errors = "";
   /** Its exit code, or the signal that ended it, once it has ended. */
@@ -54,7 +49,7 @@ export class Server extends Watched {
 
   constructor(
     path: string,
-    { cwd, through = [], env = {}, words: more = [], runtime }: Start = {},
+    { cwd, through = [], env = {}, words: more = [], runtime }: StartOptions = {},
   ) {
     super();
     const all = ["run", path, "--json", ...more];
@@ -68,8 +63,7 @@ export class Server extends Watched {
       ...(cwd !== undefined && { cwd }),
     });
     createInterface({ input: this.#child.stdout! }).on("line", (line) => {
-      this.records.push(JSON.parse(line));
-      this.changed();
+      this.add(JSON.parse(line));
     });
     this.#child.stderr!.setEncoding("utf8").on("data", (text: string) => this.errors += text);
     this.#child.on("error", (error) => this.errors += String(error));
@@ -83,9 +77,12 @@ export class Server extends Watched {
     });
   }
 
-  protected summary(): string {
-    const last = this.records.slice(-12).map((record) => JSON.stringify(record)).join("\n");
-    return `${this.records.length} records, of which the last are\n${last}\n${this.errors}`;
+  protected override summary(): string {
+    return `${super.summary()}\n${this.errors}`;
+  }
+
+  protected override get ending(): string | undefined {
+    return this.code === undefined ? undefined : `it ended with ${this.code}`;
   }
 
   get pid(): number {
@@ -97,32 +94,6 @@ export class Server extends Watched {
     process.kill(this.pid, name);
   }
 
-  /** All records that fit, so far. */
-  all(wanted: Wanted): Line[] {
-    return this.records.filter((record) => fits(record, wanted));
-  }
-
-  /** The first record that fits, of those that have come and those to come. */
-  async record(wanted: Wanted): Promise<Line> {
-    let found: Line | undefined;
-    await this.when(`a record ${JSON.stringify(wanted, show)}`, () => {
-      found = this.records.find((record) => fits(record, wanted));
-      return found !== undefined || this.code !== undefined;
-    });
-    if (found === undefined) {
-      assert.fail(`it ended with ${this.code}, without ${JSON.stringify(wanted, show)}:
-${this.summary()}`);
-    }
-    return found;
-  }
-
-  /** Waits until so many records fit. */
-  async count(count: number, wanted: Wanted): Promise<Line[]> {
-    const what = `${count} records ${JSON.stringify(wanted, show)}`;
-    await this.when(what, () => this.all(wanted).length >= count);
-    return this.all(wanted);
-  }
-
   /** What a service really listens on. */
   endpoint(service: string, transport: string): string {
     const found = this.all({ event: "listening", service, endpoint: new RegExp(`^${transport}:`) });
@@ -131,7 +102,7 @@ ${this.summary()}`);
   }
 
   /** Asks for a status record of a service. */
-  async status(service: string): Promise<Line> {
+  async status(service: string): Promise<JsonRecord> {
     const before = this.all({ event: "status", service }).length;
     this.signal("SIGUSR2");
     return (await this.count(before + 1, { event: "status", service })).at(-1)!;
@@ -162,31 +133,24 @@ ${this.summary()}`);
   }
 }
 
-function fits(record: Line, wanted: Wanted): boolean {
-  return Object.entries(wanted).every(([key, value]) =>
-    value instanceof RegExp
-      ? value.test(String(record[key]))
-      : isDeepStrictEqual(record[key], value)
-  );
-}
-
-function show(_: string, value: unknown): unknown {
-  return value instanceof RegExp ? String(value) : value;
-}
-
 /** Starts a server that has to come to run; it is gone when `scope` is over. */
-export async function serve(scope: Scope, path: string, start?: Start): Promise<Server> {
-  const server = new Server(path, start);
+export async function startServer(
+  scope: Scope,
+  path: string,
+  options?: StartOptions,
+): Promise<ServerProcess> {
+  const server = new ServerProcess(path, options);
   scope.after(() => server.kill());
   await server.record({ event: "ready" });
   return server;
 }
 
 /** Starts a server that has to fail, for people; it says why in one block, without a stack trace. */
-export async function fail(scope: Scope, path: string, through: readonly string[] = []): Promise<{
-  code: number | string | undefined;
-  block: string;
-}> {
+export async function failToStart(
+  scope: Scope,
+  path: string,
+  through: readonly string[] = [],
+): Promise<{ code: number | string | undefined; block: string }> {
   const [program, words] = command(MAIN, "run", path);
   const [first, ...rest] = [...through, program, ...words];
   const server = new Program(scope, ".", first!, ...rest);

@@ -1,4 +1,4 @@
-/** What tests of outgoing sessions connect with, and to. */
+/** Outgoing sessions: what connects, and servers to connect to. */
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { createServer, type Socket } from "node:net";
@@ -7,7 +7,7 @@ import { Gather } from "../../runtime/core/stream/gather.ts";
 import { Log } from "../../runtime/core/log.ts";
 import { Outgoing } from "../../runtime/core/outgoing.ts";
 import type { LogRecord } from "../../runtime/core/record.ts";
-import { adapter } from "./room.ts";
+import { adapter } from "./adapter.ts";
 import { expand } from "./manifest.ts";
 
 /** What a service has to connect with, and all that is said of it. */
@@ -39,7 +39,7 @@ export function outgoingOf(
 }
 
 /** A server on TCP that does what the test says. */
-export async function server(t: TestContext, serve: (socket: Socket) => void): Promise<string> {
+export async function tcpServer(t: TestContext, serve: (socket: Socket) => void): Promise<string> {
   const sockets: Socket[] = [];
   const listener = createServer({ allowHalfOpen: true }, (socket) => {
     sockets.push(socket);
