@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { join } from "node:path";
 import process from "node:process";
 import { describe, test, type TestContext } from "node:test";
@@ -8,9 +7,8 @@ import type { Identity } from "../runtime/core/plan.ts";
 import { resolveIdentity } from "../runtime/identity/mod.ts";
 import { lackingFeature } from "./support/adapter.ts";
 import { lackingRoot } from "./support/permissions.ts";
-import { command } from "./support/command.ts";
+import { command, runToEnd } from "./support/command.ts";
 import { folder } from "./support/folder.ts";
-import { within } from "./support/until.ts";
 
 const PASSWD = `root:x:0:0:root:/root:/bin/sh
 # a comment
@@ -135,15 +133,8 @@ ${body}
     }),
     "become.mts",
   );
-  const [program, words] = command(script);
-  const child = spawn(program, words, { stdio: ["ignore", "pipe", "inherit"] });
-  let out = "";
-  child.stdout.setEncoding("utf8").on("data", (text: string) => out += text);
-  const code = await within(
-    "the end of the process",
-    new Promise((resolve) => child.once("close", resolve)),
-  );
-  assert.equal(code, 0, out);
+  const { code, out, err } = await runToEnd(command(script));
+  assert.equal(code, 0, out + err);
   return JSON.parse(out);
 }
 

@@ -1,7 +1,6 @@
 /** The admin plugin: what it tells, what it does, and whom it lets. */
 import assert from "node:assert/strict";
-import { spawn, spawnSync } from "node:child_process";
-import { once } from "node:events";
+import { spawnSync } from "node:child_process";
 import { cpSync, existsSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import process from "node:process";
@@ -10,7 +9,7 @@ import { command, MAIN, portico } from "../support/command.ts";
 import { folder } from "../support/folder.ts";
 import { ManagedServer, TCP, UDP, versioned } from "../support/managed-server.ts";
 import { dial, openUdp } from "../support/peers.ts";
-import { Program } from "../support/program.ts";
+import { lackingPrograms, Program } from "../support/program.ts";
 import { get, type RequestOptions, send } from "../support/requests.ts";
 import { until, within } from "../support/until.ts";
 
@@ -279,8 +278,15 @@ test("the page and the library of its charts are there", async (t) => {
   await assertPage(await managed.endpoint("admin", "http"));
 });
 
+/** Why a program cannot be run without its node_modules here; false when packages can come from a cache. */
+function lackingCache(): string | false {
+  const help = spawnSync(process.execPath, ["run", "--help"], { encoding: "utf8" });
+  return !`${help.stdout}${help.stderr}`.includes("--node-modules-dir") &&
+    "this runtime has its packages in node_modules";
+}
+
 test("so they are without node_modules, where packages come from a cache that is still empty", {
-  skip: process.versions.deno === undefined && "this runtime has its packages in node_modules",
+  skip: lackingCache(),
 }, async (t) => {
   const home = folder(t, {
     "portico.json": JSON.stringify({ services: { admin: { plugin: "admin", listen: HTTP } } }),
@@ -304,31 +310,30 @@ test("so they are without node_modules, where packages come from a cache that is
   await assertPage(found[1]!);
 });
 
-test("run --stats keeps a line on a terminal", async (t) => {
+test("run --stats keeps a line on a terminal", {
+  skip: lackingPrograms("script"),
+}, async (t) => {
   const managed = ManagedServer.prepare(t, { echo: { plugin: "echo", listen: TCP } });
-  if (spawnSync("script", ["--version"]).error !== undefined) {
-    return t.skip("there is no script(1) to make a terminal");
-  }
   const [program, words] = command(MAIN, "run", managed.home, "--stats");
   const line = [program, ...words].map((word) => `'${word}'`).join(" ");
-  const child = spawn("script", ["-qefc", line, "/dev/null"], {
-    stdio: ["pipe", "pipe", "inherit"],
-    env: { ...process.env, TERM: "xterm", NO_COLOR: "1" },
-  });
-  t.after(() => void child.kill());
-  const ended = once(child, "close");
-  let text = "";
-  child.stdout.setEncoding("utf8").on("data", (chunk: string) => text += chunk);
-  await until(() => `a line in ${JSON.stringify(text)}`, () => /0 live, 0\/s, 0 served/.test(text));
+  const variables = ["TERM=xterm", "NO_COLOR=1"];
+  const terminal = new Program(
+    t,
+    managed.home,
+    ...["env", ...variables, "script", "-qefc", line, "/dev/null"] as const,
+  );
+  const shows = (text: RegExp): Promise<void> =>
+    terminal.when(String(text), () => text.test(terminal.text));
+  await shows(/0 live, 0\/s, 0 served/);
   // A record takes its place, all of it.
-  const peer = await dial(t, /"endpoint":"(tcp:[^"]+)"/.exec(text)![1]!);
+  const peer = await dial(t, /"endpoint":"(tcp:[^"]+)"/.exec(terminal.text)![1]!);
   // deno-lint-ignore no-control-regex
   const opened = /\x1b\[2K\{"time":"[^"]+","level":"info","event":"open"/;
-  await until(() => `the open in ${JSON.stringify(text)}`, () => opened.test(text));
+  await shows(opened);
   peer.end();
-  await until("the close", () => text.includes('"event":"close"'));
+  await shows(/"event":"close"/);
   // Control-C, as from a keyboard.
-  child.stdin.write("\x03");
-  await within("the end", ended);
+  terminal.send("\x03");
+  const text = await terminal.ended();
   assert.ok(text.includes("\x1b[2K"), JSON.stringify(text));
 });

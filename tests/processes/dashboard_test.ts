@@ -11,11 +11,7 @@ import type { Scope } from "../support/scope.ts";
 const CHROMIUM = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(
   existsSync,
 );
-/** playwright-core speaks to the browser over pipes and sockets that only Node has in full. */
-const BARE = "Deno" in globalThis || "Bun" in globalThis;
-const skip = BARE
-  ? "the browser is steered from Node"
-  : CHROMIUM === undefined && "there is no chromium";
+const skip = CHROMIUM === undefined && "there is no chromium";
 const TOKEN = "0123456789abcdef-secret";
 const HTTP = "http://127.0.0.1:0";
 

@@ -1,6 +1,6 @@
 /** Sinks of servers that run: files under load, standard streams in trouble, policies, records of workers. */
 import assert from "node:assert/strict";
-import { execFileSync, spawn } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
@@ -15,6 +15,7 @@ import {
   failToStart,
   type JsonRecord,
   pluginPath,
+  ServerProcess,
   startServer,
 } from "../support/server-process.ts";
 import { lackingWorkers } from "../support/strategies.ts";
@@ -321,20 +322,25 @@ describe("standard output", () => {
 
   test("a reader that stops delays no session, costs bounded memory, and hears what was lost", async (t) => {
     const home = folder(t, one(["json", { ...LOG, events: ["start", "listening"] }]));
-    const [program, words] = command(MAIN, "run", home, "--json");
-    const child = spawn(program, words, { stdio: ["ignore", "pipe", "inherit"] });
-    t.after(() => void child.kill("SIGKILL"));
-    const ended = new Promise((resolve) => child.once("close", resolve));
+    const server = new ServerProcess(home, { reading: false });
+    t.after(() => server.kill());
     const endpoint = await endpointIn(join(home, "a.log"));
     const count = 250_000;
     await say(t, endpoint, `log ${count}`);
     await say(t, endpoint, "log 1");
-    let text = "";
-    child.stdout.setEncoding("utf8").on("data", (chunk: string) => text += chunk);
-    await until("the notice", () => /records were lost/.test(text), 20_000);
-    process.kill(child.pid!, "SIGTERM");
-    assert.equal(await ended, 0);
-    const found: JsonRecord[] = text.split("\n").slice(0, -1).map((line) => JSON.parse(line));
+    server.read();
+    // Each record is looked at once: there are many.
+    let looked = 0;
+    const notice = (): boolean => {
+      for (; looked < server.records.length; looked++) {
+        if (/records were lost/.test(String(server.records[looked]!["message"]))) return true;
+      }
+      return false;
+    };
+    await server.when("the notice", notice, 20_000);
+    server.signal("SIGTERM");
+    assert.equal(await server.ended(), 0);
+    const found = server.records;
     const lost = found.flatMap(({ message }) =>
       /^(\d+) records? w/.exec(String(message))?.[1] ?? []
     )
@@ -349,16 +355,13 @@ describe("standard output", () => {
 
   test("a reader that stops for good does not hold up the end", async (t) => {
     const home = folder(t, one(["json", { ...LOG, events: ["start", "listening"] }]));
-    const [program, words] = command(MAIN, "run", home, "--json");
-    const child = spawn(program, words, { stdio: ["ignore", "pipe", "inherit"] });
-    t.after(() => void child.kill("SIGKILL"));
-    const ended = new Promise((resolve) => child.once("exit", resolve));
+    const server = new ServerProcess(home, { reading: false });
+    t.after(() => server.kill());
     const endpoint = await endpointIn(join(home, "a.log"));
     await say(t, endpoint, "log 20000");
-    process.kill(child.pid!, "SIGTERM");
+    server.signal("SIGTERM");
     const began = performance.now();
-    assert.equal(await ended, 0);
+    assert.equal(await server.exited(), 0);
     assert.ok(performance.now() - began < 6000, `it took ${performance.now() - began} ms`);
-    child.stdout.destroy();
   });
 });

@@ -26,8 +26,12 @@ export interface StartOptions {
   /** A program, with its first words, that starts it. */
   readonly through?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** Other words before the path than `run`. */
+  readonly command?: readonly string[];
   /** Words beside `run PATH --json`. */
   readonly words?: readonly string[];
+  /** False leaves its standard output unread until {@link ServerProcess.read}. */
+  readonly reading?: boolean;
   /** Another runtime than that of the tests. */
   readonly runtime?: Runtime;
 }
@@ -49,10 +53,18 @@ export class ServerProcess extends Records<JsonRecord> {
 
   constructor(
     path: string,
-    { cwd, through = [], env = {}, words: more = [], runtime }: StartOptions = {},
+    {
+      cwd,
+      through = [],
+      env = {},
+      command: verb = ["run"],
+      words: more = [],
+      reading = true,
+      runtime,
+    }: StartOptions = {},
   ) {
     super();
-    const all = ["run", path, "--json", ...more];
+    const all = [...verb, path, "--json", ...more];
     const [program, words] = runtime === undefined
       ? command(MAIN, ...all)
       : commandOn(runtime, MAIN, ...all);
@@ -62,9 +74,7 @@ export class ServerProcess extends Records<JsonRecord> {
       env: { ...process.env, NO_COLOR: "1", ...env },
       ...(cwd !== undefined && { cwd }),
     });
-    createInterface({ input: this.#child.stdout! }).on("line", (line) => {
-      this.add(JSON.parse(line));
-    });
+    if (reading) this.read();
     this.#child.stderr!.setEncoding("utf8").on("data", (text: string) => this.errors += text);
     this.#child.on("error", (error) => this.errors += String(error));
     this.#child.once("exit", (code: number | null, signal: string | null) => {
@@ -74,6 +84,13 @@ export class ServerProcess extends Records<JsonRecord> {
     this.#child.once("close", (code: number | null, signal: string | null) => {
       this.code = code ?? signal ?? "";
       this.changed();
+    });
+  }
+
+  /** Begins to read its records. */
+  read(): void {
+    createInterface({ input: this.#child.stdout! }).on("line", (line) => {
+      this.add(JSON.parse(line));
     });
   }
 
@@ -129,6 +146,8 @@ export class ServerProcess extends Records<JsonRecord> {
   /** Ends it, if it is still there, however it is. */
   async kill(): Promise<void> {
     if (this.exit === undefined && this.#child.pid !== undefined) this.signal("SIGKILL");
+    // What nobody reads would keep it from being closed.
+    this.#child.stdout!.resume();
     await this.ended();
   }
 }
