@@ -76,10 +76,10 @@ test("one that is silent about where it listens is reached by its own user", asy
 });
 
 test("metrics count exactly, over all workers, in Prometheus' own words", async (t) => {
-  const crew = { concurrency: { strategy: "processes", workers: 2 } };
+  const pooled = { concurrency: { strategy: "processes", workers: 2 } };
   const managed = await ManagedServer.start(t, {
     here: { plugin: "echo", listen: [TCP, UDP], limits: { rate: "5/h" } },
-    crew: versioned([TCP, UDP], 1, crew),
+    pooled: versioned([TCP, UDP], 1, pooled),
     admin: admin(),
   });
   const peer = await openUdp(t);
@@ -88,13 +88,13 @@ test("metrics count exactly, over all workers, in Prometheus' own words", async 
     await streams.echo("twelve bytes");
     streams.end();
     await streams.over();
-    await managed.answer(await managed.endpoint("crew", "tcp"), "version?\n");
+    await managed.answer(await managed.endpoint("pooled", "tcp"), "version?\n");
   }
   for (let i = 0; i < 2; i++) await peer.ask("ping", await managed.endpoint("here", "udp"));
-  await peer.ask("ping", await managed.endpoint("crew", "udp"));
+  await peer.ask("ping", await managed.endpoint("pooled", "udp"));
   const refused = await dial(t, await managed.endpoint("here", "tcp"));
   await refused.over();
-  await managed.until("crew", ({ live, served }) => live === 0 && served === 4);
+  await managed.until("pooled", ({ live, served }) => live === 0 && served === 4);
   await managed.until("here", ({ live, refused }) => live === 0 && refused === 1);
   const { text, headers } = await get(await managed.endpoint("admin", "http"), "/metrics");
   assert.match(headers["content-type"]!, /^text\/plain; version=0\.0\.4/);
@@ -104,20 +104,20 @@ test("metrics count exactly, over all workers, in Prometheus' own words", async 
     return Number(found.slice(line.length + 1));
   };
   assert.equal(value('portico_sessions_accepted_total{service="here"}'), 5);
-  assert.equal(value('portico_sessions_accepted_total{service="crew"}'), 4);
+  assert.equal(value('portico_sessions_accepted_total{service="pooled"}'), 4);
   assert.equal(value('portico_sessions_refused_total{service="here",cause="rate"}'), 1);
   assert.equal(value('portico_datagrams_total{service="here",direction="in"}'), 2);
   assert.equal(value('portico_datagrams_total{service="here",direction="out"}'), 2);
-  assert.equal(value('portico_datagrams_total{service="crew",direction="in"}'), 1);
+  assert.equal(value('portico_datagrams_total{service="pooled",direction="in"}'), 1);
   assert.equal(value('portico_bytes_total{service="here",direction="in"}'), 3 * 12 + 2 * 4);
   assert.equal(value('portico_session_duration_seconds_count{service="here"}'), 3);
-  assert.equal(value('portico_session_duration_seconds_count{service="crew"}'), 3);
-  assert.equal(value('portico_session_duration_seconds_bucket{service="crew",le="+Inf"}'), 3);
+  assert.equal(value('portico_session_duration_seconds_count{service="pooled"}'), 3);
+  assert.equal(value('portico_session_duration_seconds_bucket{service="pooled",le="+Inf"}'), 3);
   const ended = text.split("\n").filter((line) =>
-    line.startsWith('portico_sessions_ended_total{service="crew"')
+    line.startsWith('portico_sessions_ended_total{service="pooled"')
   );
   assert.equal(ended.reduce((sum, line) => sum + Number(line.split(" ").at(-1)), 0), 3);
-  assert.equal(value('portico_workers{service="crew",state="ready"}'), 2);
+  assert.equal(value('portico_workers{service="pooled",state="ready"}'), 2);
   assert.ok(value("portico_event_loop_delay_seconds_count") >= 0);
   const checked = spawnSync("promtool", ["check", "metrics"], { input: text });
   if (checked.error !== undefined) return t.diagnostic("there is no promtool");

@@ -1,16 +1,16 @@
-/** Workers that die, stop answering or do not start; a supervisor that dies; who workers are. */
+/** Workers that die, stop answering or do not start; a supervisor that dies. */
 import assert from "node:assert/strict";
-import { chmodSync, existsSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { test, type TestContext } from "node:test";
+import { text } from "../conformance/harness.ts";
 import { adapter, lackingTransport } from "../support/adapter.ts";
-import { lackingRoot } from "../support/permissions.ts";
 import { portico } from "../support/command.ts";
 import { folder } from "../support/folder.ts";
 import { dial, knock, openDatagrams, type StreamClient } from "../support/peers.ts";
-import { ask, controlled, probe, who } from "../support/probe.ts";
-import { children, gone, niceOf, runs, statusOf } from "../support/proc.ts";
+import { ask, controlled, probe, stopWithWorkers, twoWorkers, who } from "../support/probe.ts";
+import { children, gone, runs } from "../support/proc.ts";
 import {
   failToStart,
   manifest,
@@ -25,13 +25,8 @@ import {
   WORKERS,
 } from "../support/strategies.ts";
 import { until } from "../support/until.ts";
-import { text } from "../conformance/harness.ts";
 
 const skip = { skip: lackingWorkers };
-
-function two(strategy: StrategyName): object {
-  return strategy === "spawn" ? { strategy, max: 4 } : { strategy, workers: 2 };
-}
 
 /** Two sessions in two workers. */
 async function pair(t: TestContext, server: ServerProcess, service = "one"): Promise<{
@@ -71,12 +66,6 @@ async function whole(t: TestContext, server: ServerProcess, strategy: StrategyNa
   assert.equal(places.size, strategy === "spawn" ? 4 : 2);
 }
 
-async function stop(server: ServerProcess): Promise<void> {
-  const workers = children(server.pid);
-  await server.stop();
-  await gone(workers);
-}
-
 /** What may happen to a session, and the code and signal that its worker ends with. */
 const CRASHES: readonly (readonly [string, RegExp])[] = [
   ["exit 3", /^3 undefined$/],
@@ -88,7 +77,7 @@ const CRASHES: readonly (readonly [string, RegExp])[] = [
 for (const strategy of WORKERS) {
   const crashes = strategy === "threads" ? CRASHES.slice(0, 1) : CRASHES;
   test(`${strategy}: a session that crashes takes no other with it`, skip, async (t) => {
-    const home = folder(t, controlled({ one: probe(two(strategy)) }));
+    const home = folder(t, controlled({ one: probe(twoWorkers(strategy)) }));
     const server = await startServer(t, home);
     for (const [index, [line, how]] of crashes.entries()) {
       const { bad, good, badId } = await pair(t, server);
@@ -117,11 +106,14 @@ for (const strategy of WORKERS) {
       (await portico("ctl", "status", "--manifest", home, "--json")).out,
     );
     assert.equal(status.restarts, crashes.length);
-    await stop(server);
+    await stopWithWorkers(server);
   });
 
   test(`${strategy}: what nobody catches is reported, and ends nothing`, skip, async (t) => {
-    const server = await startServer(t, folder(t, controlled({ one: probe(two(strategy)) })));
+    const server = await startServer(
+      t,
+      folder(t, controlled({ one: probe(twoWorkers(strategy)) })),
+    );
     const peer = await dial(t, server.endpoint("one", "tcp"));
     assert.equal(await ask(peer, "throw-later"), "thrown");
     await server.record({ event: "error", service: "one", message: "nobody catches this" });
@@ -136,7 +128,7 @@ for (const strategy of WORKERS) {
     peer.end();
     await peer.when("the close", () => peer.gone);
     assert.deepEqual(server.all({ event: "worker", action: "exited" }), []);
-    await stop(server);
+    await stopWithWorkers(server);
   });
 
   test(
@@ -146,7 +138,7 @@ for (const strategy of WORKERS) {
       const limits = { stall: "1s" };
       const server = await startServer(
         t,
-        folder(t, controlled({ one: probe(two(strategy), {}, { limits }) })),
+        folder(t, controlled({ one: probe(twoWorkers(strategy), {}, { limits }) })),
       );
       const { bad, good, badId } = await pair(t, server);
       bad.send("loop\n");
@@ -166,7 +158,7 @@ for (const strategy of WORKERS) {
       assert.equal(server.all({ event: "close", reason: "worker" }).length, 1);
       for (const peer of [good, ...newcomers]) peer.end();
       await whole(t, server, strategy);
-      await stop(server);
+      await stopWithWorkers(server);
     },
   );
 
@@ -174,7 +166,7 @@ for (const strategy of WORKERS) {
     const home = folder(t, {});
     const broken = join(home, "broken");
     writeFileSync(broken, "");
-    const one = probe(two(strategy), { broken });
+    const one = probe(twoWorkers(strategy), { broken });
     const { control, ...plain } = JSON.parse(
       controlled({ good: probe("async"), one })["portico.json"],
     );
@@ -209,14 +201,17 @@ for (const strategy of WORKERS) {
       await waiting.hears("hello");
       waiting.end();
       assert.deepEqual(server.all({ event: "suspend" }), []);
-      await stop(server);
+      await stopWithWorkers(server);
     },
   );
 }
 
 for (const strategy of PROCESSES) {
   test(`${strategy}: kill -9 of a worker ends its sessions only`, skip, async (t) => {
-    const server = await startServer(t, folder(t, controlled({ one: probe(two(strategy)) })));
+    const server = await startServer(
+      t,
+      folder(t, controlled({ one: probe(twoWorkers(strategy)) })),
+    );
     const { bad, good, badId, badPid } = await pair(t, server);
     process.kill(badPid, "SIGKILL");
     await bad.over();
@@ -226,14 +221,14 @@ for (const strategy of PROCESSES) {
     assert.equal(await ask(good, "echo still here"), "still here");
     good.end();
     await whole(t, server, strategy);
-    await stop(server);
+    await stopWithWorkers(server);
   });
 
   test(`${strategy}: a supervisor that was stopped for a while kills nobody`, skip, async (t) => {
     const limits = { stall: "400ms" };
     const server = await startServer(
       t,
-      folder(t, controlled({ one: probe(two(strategy), {}, { limits }) })),
+      folder(t, controlled({ one: probe(twoWorkers(strategy), {}, { limits }) })),
     );
     const peer = await dial(t, server.endpoint("one", "tcp"));
     await ask(peer, "echo before");
@@ -245,7 +240,7 @@ for (const strategy of PROCESSES) {
     await server.status("one");
     assert.deepEqual(server.all({ event: "worker", action: "exited" }), []);
     peer.end();
-    await stop(server);
+    await stopWithWorkers(server);
   });
 
   test(
@@ -259,7 +254,7 @@ for (const strategy of PROCESSES) {
         name.startsWith("unix") ? `${name}:./${name}` : `${name}://127.0.0.1:0`
       );
       const more = { listen, limits: { stall: "500ms" } };
-      const home = folder(t, controlled({ one: probe(two(strategy), {}, more) }));
+      const home = folder(t, controlled({ one: probe(twoWorkers(strategy), {}, more) }));
       const server = await startServer(t, home);
       const endpoint = server.endpoint("one", "tcp");
       const peers = [await dial(t, endpoint), await dial(t, server.endpoint("one", "unix"))];
@@ -281,7 +276,7 @@ for (const strategy of PROCESSES) {
       const peer = await dial(t, again.endpoint("one", "unix"));
       assert.equal(await ask(peer, "echo again"), "again");
       peer.end();
-      await stop(again);
+      await stopWithWorkers(again);
     },
   );
 
@@ -289,76 +284,11 @@ for (const strategy of PROCESSES) {
     const limits = { start: "200ms" };
     const home = folder(
       t,
-      controlled({ one: probe(two(strategy), { hangs: "start" }, { limits }) }),
+      controlled({ one: probe(twoWorkers(strategy), { hangs: "start" }, { limits }) }),
     );
     const { code, block } = await failToStart(t, home);
     assert.equal(code, 1);
     assert.match(block, /service "one": .*not ready in time/);
-  });
-
-  test(`${strategy}: user, group, umask, nice and env are the worker's`, {
-    skip: lackingWorkers || lackingRoot,
-  }, async (t) => {
-    const own = {
-      user: "nobody",
-      umask: "027",
-      nice: 7,
-      env: { PROBE: "here", PORTICO_TEST_GONE: null },
-    };
-    const home = folder(
-      t,
-      controlled({
-        one: probe(two(strategy), {}, own),
-        two: probe(two(strategy), {}, { group: 12 }),
-      }),
-    );
-    chmodSync(home, 0o777);
-    const server = await startServer(t, home, { env: { PORTICO_TEST_GONE: "not yet" } });
-    const peer = await dial(t, server.endpoint("one", "tcp"));
-    const { pid } = await who(peer);
-    assert.deepEqual(statusOf(pid, "Uid"), Array(4).fill("65534"));
-    assert.deepEqual(statusOf(pid, "Gid"), Array(4).fill("65534"));
-    assert.deepEqual(statusOf(pid, "Groups"), ["65534"]);
-    assert.equal(niceOf(pid), 7);
-    assert.equal(await ask(peer, "env PROBE"), "here");
-    assert.equal(await ask(peer, "env PORTICO_TEST_GONE"), "none");
-    assert.equal(await ask(peer, `write ${join(home, "file")}`), "written");
-    const { mode, uid } = statSync(join(home, "file"));
-    assert.deepEqual([mode & 0o777, uid], [0o640, 65534]);
-    assert.deepEqual(statusOf(server.pid, "Uid"), Array(4).fill("0"));
-    peer.end();
-    const other = await dial(t, server.endpoint("two", "tcp"));
-    const { pid: otherPid } = await who(other);
-    assert.deepEqual([statusOf(otherPid, "Uid")[0], statusOf(otherPid, "Gid")[0]], ["0", "12"]);
-    other.end();
-    await stop(server);
-  });
-
-  test(`${strategy}: who the server becomes, its workers become, those of later too`, {
-    skip: lackingWorkers || lackingRoot,
-  }, async (t) => {
-    const home = folder(
-      t,
-      controlled({ one: probe(two(strategy)) }, { user: "nobody", umask: "077" }),
-    );
-    chmodSync(home, 0o777);
-    const server = await startServer(t, home, { env: { HOME: home } });
-    assert.deepEqual(statusOf(server.pid, "Uid"), Array(4).fill("65534"));
-    const check = async (index: number): Promise<void> => {
-      const peer = await dial(t, server.endpoint("one", "tcp"));
-      const { pid } = await who(peer);
-      assert.deepEqual(statusOf(pid, "Uid"), Array(4).fill("65534"));
-      assert.deepEqual(statusOf(pid, "Gid"), Array(4).fill("65534"));
-      assert.deepEqual(statusOf(pid, "Groups"), ["65534"]);
-      const file = join(home, `file-${index}`);
-      assert.equal(await ask(peer, `write ${file}`), "written");
-      assert.equal(statSync(file).mode & 0o777, 0o600);
-      peer.send("exit 3\n");
-      await peer.over();
-      await server.count(index, { event: "worker", action: "exited" });
-    };
-    for (let index = 1; index <= 4; index++) await check(index);
-    await stop(server);
   });
 }
 
@@ -396,7 +326,7 @@ test("processes: 10 deaths in a row suspend one service, until it is resumed", s
   assert.deepEqual((await status()).map(({ state }) => state), ["running", "running"]);
   assert.equal(server.all({ event: "suspend" }).length, 1);
   for (const peer of [good, other, waiting]) peer.end();
-  await stop(server);
+  await stopWithWorkers(server);
 });
 
 test("spawn: a plugin whose stop does not come back keeps nobody waiting", skip, async (t) => {
@@ -416,7 +346,7 @@ test("spawn: a plugin whose stop does not come back keeps nobody waiting", skip,
     peer.end();
     await peer.when("the close", () => peer.gone);
   }
-  await stop(server);
+  await stopWithWorkers(server);
 });
 
 for (const strategy of ["serial", "async", "threads"] as const) {

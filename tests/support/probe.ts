@@ -1,7 +1,9 @@
 /** Services of the plugin `probe`, which tells where it is served, and does what it is told. */
 import assert from "node:assert/strict";
 import type { StreamClient } from "./peers.ts";
-import { manifest, pluginPath } from "./server-process.ts";
+import { children, gone } from "./proc.ts";
+import { manifest, pluginPath, type ServerProcess } from "./server-process.ts";
+import type { StrategyName } from "./strategies.ts";
 
 /** A service of the probe on a free port, that does what it is told line by line. */
 export function probe(
@@ -51,4 +53,16 @@ export function whereabouts(answer: string): Whereabouts {
 
 export async function who(peer: StreamClient): Promise<Whereabouts> {
   return whereabouts(await ask(peer, "who"));
+}
+
+/** A strategy of workers, with two of them; spawn with as many as there are sessions, up to four. */
+export function twoWorkers(strategy: StrategyName): object {
+  return strategy === "spawn" ? { strategy, max: 4 } : { strategy, workers: 2 };
+}
+
+/** Stops a server in order, and sees that its workers are gone. */
+export async function stopWithWorkers(server: ServerProcess): Promise<void> {
+  const workers = children(server.pid);
+  await server.stop();
+  await gone(workers);
 }
