@@ -8,7 +8,7 @@ import { test } from "node:test";
 import { command, MAIN, portico } from "../support/command.ts";
 import { folder } from "../support/folder.ts";
 import { ManagedServer, TCP, UDP, versioned } from "../support/managed-server.ts";
-import { dial, openUdp } from "../support/peers.ts";
+import { askOnce, dial, openUdp } from "../support/peers.ts";
 import { lackingPrograms, Program } from "../support/program.ts";
 import { get, type RequestOptions, send } from "../support/requests.ts";
 import { until, within } from "../support/until.ts";
@@ -88,7 +88,7 @@ test("metrics count exactly, over all workers, in Prometheus' own words", async 
     await streams.echo("twelve bytes");
     streams.end();
     await streams.over();
-    await managed.answer(await managed.endpoint("pooled", "tcp"), "version?\n");
+    await askOnce(t, await managed.endpoint("pooled", "tcp"), "version?");
   }
   for (let i = 0; i < 2; i++) await peer.ask("ping", await managed.endpoint("here", "udp"));
   await peer.ask("ping", await managed.endpoint("pooled", "udp"));

@@ -9,8 +9,6 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { once } from "node:events";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { describe, test, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -18,6 +16,7 @@ import { parseEndpoint } from "../../runtime/core/endpoint.ts";
 import { lackingFeature, lackingTransport } from "../support/adapter.ts";
 import { folder } from "../support/folder.ts";
 import { knock } from "../support/peers.ts";
+import { freePort } from "../support/ports.ts";
 import { lackingPrograms, Program, shell } from "../support/program.ts";
 import { get } from "../support/requests.ts";
 import { type ServerProcess, startServer } from "../support/server-process.ts";
@@ -295,10 +294,7 @@ describe("examples/proxy", () => {
   test("examples/proxy passes on what nc says, to one target and the other", {
     skip: lackingPrograms("nc"),
   }, async (t) => {
-    const server = createServer().listen(0, "127.0.0.1");
-    await once(server, "listening");
-    const { port: target } = server.address() as { port: number };
-    await new Promise((resolve) => server.close(resolve));
+    const target = await freePort();
     const { root, server: proxy } = await example(
       t,
       "proxy",

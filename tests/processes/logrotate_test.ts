@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { describe, test } from "node:test";
 import { gunzipSync } from "node:zlib";
 import { folder } from "../support/folder.ts";
-import { dial } from "../support/peers.ts";
+import { askOnce } from "../support/peers.ts";
 import { lackingPrograms, Program } from "../support/program.ts";
 import type { Scope } from "../support/scope.ts";
 import { type JsonRecord, pluginPath, startServer } from "../support/server-process.ts";
@@ -20,14 +20,6 @@ function manifest(concurrency: object = { strategy: "async" }): string {
     log: ["json", { type: "file", path: "a.log" }],
   };
   return JSON.stringify({ control: false, services: { a: service } });
-}
-
-async function say(scope: Scope, endpoint: string, line: string): Promise<void> {
-  const peer = await dial(scope, endpoint);
-  peer.send(`${line}\n`);
-  await peer.when("an answer", () => peer.text.endsWith("\n"), 20_000);
-  peer.end();
-  await peer.over();
 }
 
 function records(path: string): JsonRecord[] {
@@ -67,7 +59,7 @@ describe("logrotate", { skip: lackingPrograms("logrotate") }, () => {
       const endpoint = server.endpoint("a", "tcp");
       let going = true;
       const load = Array.from({ length: 4 }, async () => {
-        while (going) await say(t, endpoint, "log 50");
+        while (going) await askOnce(t, endpoint, "log 50");
       });
       const words = [
         "compress",
@@ -99,12 +91,12 @@ describe("logrotate", { skip: lackingPrograms("logrotate") }, () => {
     const home = folder(t, { "portico.json": manifest() });
     const server = await startServer(t, home);
     const endpoint = server.endpoint("a", "tcp");
-    await say(t, endpoint, "log 50");
+    await askOnce(t, endpoint, "log 50");
     const path = join(home, "a.log");
     await until("the close", () => records(path).at(-1)?.event === "close");
     const before = server.records.length;
     await rotate(t, home, "  copytruncate");
-    await say(t, endpoint, "log 50");
+    await askOnce(t, endpoint, "log 50");
     await server.stop();
     assert.deepEqual(records(`${path}.1`), server.records.slice(0, before));
     assert.deepEqual(records(path), server.records.slice(before));

@@ -4,7 +4,7 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { folder } from "../support/folder.ts";
-import { dial } from "../support/peers.ts";
+import { askOnce } from "../support/peers.ts";
 import type { Scope } from "../support/scope.ts";
 import { pluginPath, type ServerProcess, startServer } from "../support/server-process.ts";
 import { lackingWorkers } from "../support/strategies.ts";
@@ -59,11 +59,7 @@ async function say(
 ): Promise<void> {
   // A reload may have opened another one.
   const { endpoint } = server.all({ event: "listening", service }).at(-1)!;
-  const peer = await dial(scope, String(endpoint));
-  peer.send(`${line}\n`);
-  await peer.when("an answer", () => peer.text.endsWith("\n"), 20_000);
-  peer.end();
-  await peer.over();
+  await askOnce(scope, String(endpoint), line);
 }
 
 const LOG = ["json", {

@@ -4,7 +4,7 @@ import { existsSync, lstatSync, readFileSync, renameSync, writeFileSync } from "
 import { join } from "node:path";
 import { test } from "node:test";
 import { ManagedServer, TCP, versioned } from "../support/managed-server.ts";
-import { dial, knock, type StreamClient } from "../support/peers.ts";
+import { askOnce, dial, knock, type StreamClient } from "../support/peers.ts";
 import { gone } from "../support/proc.ts";
 import { until } from "../support/until.ts";
 
@@ -93,7 +93,7 @@ test("a plugin that was changed is loaded anew, with what it imports where there
   await managed.start();
   const told = async (): Promise<string[]> =>
     await Promise.all(
-      ["a", "t", "p"].map((name) => managed.answer(`unix:${join(managed.home, name)}`, "?\n")),
+      ["a", "t", "p"].map((name) => askOnce(t, `unix:${join(managed.home, name)}`, "?")),
     );
   assert.deepEqual(await told(), ["one 1", "one 1", "one 1"]);
   write("own.js", plugin("two"));

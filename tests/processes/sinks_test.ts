@@ -8,7 +8,7 @@ import { describe, test } from "node:test";
 import { gunzipSync } from "node:zlib";
 import { command, MAIN } from "../support/command.ts";
 import { folder } from "../support/folder.ts";
-import { dial } from "../support/peers.ts";
+import { askOnce } from "../support/peers.ts";
 import { Program } from "../support/program.ts";
 import type { Scope } from "../support/scope.ts";
 import {
@@ -51,15 +51,6 @@ async function endpointIn(path: string): Promise<string> {
   return String(find());
 }
 
-async function say(scope: Scope, endpoint: string, line: string): Promise<void> {
-  const peer = await dial(scope, endpoint);
-  peer.send(`${line}\n`);
-  await peer.when("an answer", () => peer.text.endsWith("\n"), 20_000);
-  peer.end();
-  await peer.over();
-  peer.leave();
-}
-
 /** A server that a shell starts, in a pipe or with redirections: `portico` is the command. */
 function shell(scope: Scope, home: string, line: string): Program {
   const [program, words] = command(MAIN, "run", home, "--json");
@@ -78,7 +69,7 @@ describe("records of workers", () => {
       const home = folder(t, one(["json", { ...LOG, rotate }], { concurrency }));
       const server = await startServer(t, home);
       const endpoint = server.endpoint("a", "tcp");
-      const peers = Array.from({ length: sessions }, () => say(t, endpoint, `log ${each}`));
+      const peers = Array.from({ length: sessions }, () => askOnce(t, endpoint, `log ${each}`));
       await Promise.all(peers);
       await server.count(sessions, { event: "close" });
       await server.stop();
@@ -119,7 +110,7 @@ describe("policies", () => {
     const home = folder(t, write(services, { sinks }));
     const server = await startServer(t, home);
     const endpoint = server.endpoint("a", "tcp");
-    for (let n = 0; n < 40; n++) await say(t, endpoint, n === 7 ? "throw-later" : "log 1");
+    for (let n = 0; n < 40; n++) await askOnce(t, endpoint, n === 7 ? "throw-later" : "log 1");
     await server.count(40, { event: "close" });
     await server.stop();
     const read = (name: string) => records(join(home, `${name}.log`));
@@ -163,7 +154,7 @@ describe("policies", () => {
       const server = await startServer(t, home);
       for (const name of ["a", "b"]) {
         for (const transport of ["unix", "tcp"]) {
-          await say(t, server.endpoint(name, transport), "log 1");
+          await askOnce(t, server.endpoint(name, transport), "log 1");
         }
       }
       await server.count(4, { event: "close" });
@@ -198,7 +189,7 @@ describe("policies", () => {
     assert.match(block, /Cannot open .*no\/such\/a\.log as a log file/);
     const home = folder(t, one(["json", { ...bad, optional: true }]));
     const server = await startServer(t, home);
-    await say(t, server.endpoint("a", "tcp"), "log 1");
+    await askOnce(t, server.endpoint("a", "tcp"), "log 1");
     await server.stop();
     assert.match(server.errors, /^portico: the sink file is left out: Cannot open [^\n]*\n$/);
   });
@@ -211,9 +202,9 @@ describe("log files", () => {
     const server = await startServer(t, home);
     const endpoint = server.endpoint("a", "tcp");
     for (let turn = 1; turn <= 3; turn++) {
-      await Promise.all(Array.from({ length: 5 }, () => say(t, endpoint, "log 20")));
+      await Promise.all(Array.from({ length: 5 }, () => askOnce(t, endpoint, "log 20")));
       renameSync(path, `${path}.${turn}`);
-      await say(t, endpoint, "log 20");
+      await askOnce(t, endpoint, "log 20");
       server.signal("SIGHUP");
       await server.count(turn, { event: "reload" });
     }
@@ -229,9 +220,9 @@ describe("log files", () => {
     const server = await startServer(t, home);
     const endpoint = server.endpoint("a", "tcp");
     rmSync(join(home, "log"), { recursive: true });
-    while (server.errors === "") await say(t, endpoint, "log 1");
+    while (server.errors === "") await askOnce(t, endpoint, "log 1");
     assert.match(server.errors, /^portico: cannot write to .*ENOENT.*\n$/);
-    await say(t, endpoint, "log 20000");
+    await askOnce(t, endpoint, "log 20000");
     mkdirSync(join(home, "log"));
     const lost = () =>
       records(path).flatMap(({ message }) =>
@@ -239,7 +230,7 @@ describe("log files", () => {
       );
     await until("the notice", () => lost().length === 1);
     assert.ok(Number(lost()[0]) > 1000);
-    await say(t, endpoint, "log 1");
+    await askOnce(t, endpoint, "log 1");
     await until("the last record", () => records(path).at(-1)?.event === "close");
     await server.stop();
   });
@@ -258,16 +249,16 @@ describe("log files", () => {
     try {
       const server = await startServer(t, home);
       const endpoint = server.endpoint("a", "tcp");
-      await say(t, endpoint, "log 1000");
+      await askOnce(t, endpoint, "log 1000");
       await until("the report", () => server.errors !== "");
-      await say(t, endpoint, "log 20000");
+      await askOnce(t, endpoint, "log 20000");
       assert.match(server.errors, /^portico: cannot write to .*ENOSPC.*\n$/);
       // Now there is room.
       execFileSync("mount", ["-o", "remount,size=64m", disk], { stdio: "ignore" });
       const path = join(disk, "a.log");
       const notice = () => records(path).find(({ message }) => /were lost/.test(String(message)));
       await until("the notice", () => notice() !== undefined);
-      await say(t, endpoint, "log 1");
+      await askOnce(t, endpoint, "log 1");
       await server.count(3, { event: "close" });
       await server.stop();
       const found = records(path);
@@ -287,7 +278,7 @@ describe("standard output", () => {
     const home = folder(t, one(["json", LOG]));
     const program = shell(t, home, "portico | head -n 1; echo over");
     const endpoint = await endpointIn(join(home, "a.log"));
-    for (let n = 0; n < 20; n++) await say(t, endpoint, "log 100");
+    for (let n = 0; n < 20; n++) await askOnce(t, endpoint, "log 100");
     const pid = Number(records(join(home, "a.log"))[0]!["pid"]);
     process.kill(pid, "SIGTERM");
     await program.when("the end", () => program.code !== undefined);
@@ -304,7 +295,7 @@ describe("standard output", () => {
       const home = folder(t, one(["json", LOG]));
       const program = shell(t, home, `exec portico ${to}`);
       const endpoint = await endpointIn(join(home, "a.log"));
-      for (let n = 0; n < 5; n++) await say(t, endpoint, "log 100");
+      for (let n = 0; n < 5; n++) await askOnce(t, endpoint, "log 100");
       const pid = Number(records(join(home, "a.log"))[0]!["pid"]);
       process.kill(pid, "SIGTERM");
       await program.when("the end", () => program.code !== undefined);
@@ -326,8 +317,8 @@ describe("standard output", () => {
     t.after(() => server.kill());
     const endpoint = await endpointIn(join(home, "a.log"));
     const count = 250_000;
-    await say(t, endpoint, `log ${count}`);
-    await say(t, endpoint, "log 1");
+    await askOnce(t, endpoint, `log ${count}`);
+    await askOnce(t, endpoint, "log 1");
     server.read();
     // Each record is looked at once: there are many.
     let looked = 0;
@@ -358,7 +349,7 @@ describe("standard output", () => {
     const server = new ServerProcess(home, { reading: false });
     t.after(() => server.kill());
     const endpoint = await endpointIn(join(home, "a.log"));
-    await say(t, endpoint, "log 20000");
+    await askOnce(t, endpoint, "log 20000");
     server.signal("SIGTERM");
     const began = performance.now();
     assert.equal(await server.exited(), 0);

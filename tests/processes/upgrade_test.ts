@@ -9,7 +9,7 @@ import { Generator } from "../../bench/churn/client.ts";
 import { Supervisor } from "../../runtime/daemon/supervisor.ts";
 import { MAIN, portico } from "../support/command.ts";
 import { askRepeatedly, ManagedServer, TCP, UDP, versioned } from "../support/managed-server.ts";
-import { dial, openDatagrams, openUdp } from "../support/peers.ts";
+import { askOnce, dial, openDatagrams, openUdp } from "../support/peers.ts";
 import { gone, runs } from "../support/proc.ts";
 import { until } from "../support/until.ts";
 
@@ -103,11 +103,11 @@ test("upgrade by command: the same runtime, another manifest; what it has no mor
   const peer = await dial(t, `unix:${join(managed.home, "a")}`);
   await peer.echo("hello");
   managed.write({ other: versioned(["unix:./a", "unix:./n"], 2) }, { control: "unix:./d" });
-  managed.moved("d");
+  managed.setControl("d");
   const { code, out, err } = await portico("ctl", "upgrade", "--socket", join(managed.home, "c"));
   assert.equal(code, 0, err);
   const pid = Number(/process (\d+) has taken over/.exec(out)?.[1]);
-  managed.knows(pid);
+  managed.track(pid);
   assert.equal((await managed.status()).pid, pid);
   assert.deepEqual(
     ["a", "b", "n", "c", "d"].filter((name) => existsSync(join(managed.home, name))),
@@ -207,7 +207,7 @@ test("a successor that is killed before it is ready, or is not wanted any more, 
   await until("a successor", () => pids().length === 1);
   process.kill(pids()[0]!, "SIGKILL");
   await assert.rejects(killed, /did not start: it ended before it was ready/);
-  assert.equal(await managed.answer(a, "hello\n"), "hello");
+  assert.equal(await askOnce(t, a, "hello"), "hello");
   // SIGTERM while it waits for another one: nobody goes on.
   const unwanted = managed.upgrade();
   unwanted.catch(() => {});

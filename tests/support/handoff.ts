@@ -1,18 +1,17 @@
 /** The pipeline of plugins that take the descriptor, without sockets. */
 import { Address } from "../../runtime/core/endpoint.ts";
 import { Gather } from "../../runtime/core/stream/gather.ts";
-import { Log } from "../../runtime/core/log.ts";
 import type { Hooks } from "../../runtime/core/plugin.ts";
 import type { LogRecord } from "../../runtime/core/record.ts";
 import { Service } from "../../runtime/core/service.ts";
 import { Admission } from "../../runtime/core/admission/admission.ts";
 import { HandoffPipeline } from "../../runtime/core/handoff/pipeline.ts";
+import { logTo } from "./in-process.ts";
 import { expand } from "./manifest.ts";
 
 /** The handoff pipeline of a service, with descriptors that are numbers and nothing else. */
 export function handoffOf(hooks: Hooks<never>, service: object = {}) {
   const records: LogRecord[] = [];
-  const sink = { write: (record: LogRecord) => void records.push(record) };
   const { services } = expand({
     file: "/portico.json",
     value: { services: { tested: { plugin: "echo", listen: "tcp://127.0.0.1:0", ...service } } },
@@ -22,9 +21,7 @@ export function handoffOf(hooks: Hooks<never>, service: object = {}) {
   const made = new Service({
     plan: services[0]!,
     hooks: hooks as Hooks<unknown>,
-    log: new Log([{ name: "list", sink, level: "debug" }], (_, error) => {
-      throw error;
-    }),
+    log: logTo((record) => records.push(record)),
     gather: new Gather({ turns: "microtasks", defer: (callback) => void setTimeout(callback, 0) }),
     lends: false,
     nextId: () => ++id,

@@ -11,7 +11,7 @@ import { adapter } from "./adapter.ts";
 import { type CommandResult, portico } from "./command.ts";
 import { folder } from "./folder.ts";
 import { within } from "./until.ts";
-import { dial } from "./peers.ts";
+import { askOnce } from "./peers.ts";
 import type { Scope } from "./scope.ts";
 import { pluginPath, ServerProcess, type StartOptions } from "./server-process.ts";
 
@@ -83,8 +83,8 @@ export class ManagedServer {
     return join(this.home, this.#control);
   }
 
-  /** The control socket is at another place. */
-  moved(name: string): void {
+  /** Where its control socket is from now on, in its folder. */
+  setControl(name: string): void {
     this.#control = name;
   }
 
@@ -132,12 +132,12 @@ export class ManagedServer {
   /** Has a successor take over; its pid. */
   async upgrade(to?: "node" | "bun" | "deno"): Promise<number> {
     const pid = await this.ask("upgrade", { ...(to !== undefined && { to }) }) as number;
-    this.knows(pid);
+    this.track(pid);
     return pid;
   }
 
   /** A process that has to be gone when it is over. */
-  knows(pid: number): void {
+  track(pid: number): void {
     this.#pids.add(pid);
   }
 
@@ -156,17 +156,7 @@ export class ManagedServer {
 
   /** What a new session of a service is served with. */
   async version(endpoint: string): Promise<string> {
-    return await this.answer(endpoint, "version?\n");
-  }
-
-  /** The answer of a new session to one line. */
-  async answer(endpoint: string, line: string): Promise<string> {
-    const peer = await dial(this.#scope, endpoint);
-    peer.send(line);
-    await peer.when("an answer", () => peer.text.endsWith("\n"));
-    peer.end();
-    await peer.over();
-    return peer.text.trim();
+    return await askOnce(this.#scope, endpoint, "version?");
   }
 
   async #end(): Promise<void> {

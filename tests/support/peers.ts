@@ -122,6 +122,17 @@ export async function dial(scope: Scope, endpoint: string, reading = true): Prom
   return peer;
 }
 
+/** Says one line in a session of its own, and waits for its end; the line that was answered. */
+export async function askOnce(scope: Scope, endpoint: string, line: string): Promise<string> {
+  const peer = await dial(scope, endpoint);
+  peer.send(`${line}\n`);
+  await peer.when("an answer", () => peer.text.endsWith("\n"), 20_000);
+  peer.end();
+  await peer.over();
+  peer.leave();
+  return peer.text.trim();
+}
+
 /** Tries to connect, in vain. @returns the code of the error; undefined when it was let in. */
 export async function knock(endpoint: string): Promise<string | undefined> {
   const socket = connect(placeOf(endpoint));
