@@ -84,7 +84,6 @@ const LONG = [
   "reload_load",
   "rsyslog",
   "supervision",
-  "users",
 ].map((name) => `tests/processes/${name}_test.ts`);
 
 /** Prints a runner's output as it comes: all of it when it fails, else what it closes with. */

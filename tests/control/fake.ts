@@ -14,8 +14,8 @@ import { folder } from "../support/folder.ts";
 import { within } from "../support/until.ts";
 
 /** Sockets that a failed test has left open. */
-export const open: Set<ControlSocket> = new Set();
-after(() => Promise.all([...open].map((socket) => socket.close())));
+export const openSockets: Set<ControlSocket> = new Set();
+after(() => Promise.all([...openSockets].map((socket) => socket.close())));
 
 export const ECHO: ServiceStatus = {
   service: "echo",
@@ -82,13 +82,13 @@ export async function serveControl(
   path: string = join(folder(t, {}), "c.ctl"),
 ): Promise<{ path: string; socket: ControlSocket; close(): Promise<void> }> {
   const socket = await openControl(control, path, adapter);
-  open.add(socket);
+  openSockets.add(socket);
   return {
     path,
     socket,
     async close() {
       await socket.close();
-      open.delete(socket);
+      openSockets.delete(socket);
     },
   };
 }

@@ -9,7 +9,7 @@ import { ask } from "../../runtime/control/client.ts";
 import { LINE_MAX } from "../../runtime/control/request.ts";
 import { openControl } from "../../runtime/control/socket.ts";
 import { PorticoError } from "../../runtime/core/errors.ts";
-import { dialLines, fakeControl, open, serveControl, STATUS, TIME } from "./fake.ts";
+import { dialLines, fakeControl, openSockets, serveControl, STATUS, TIME } from "./fake.ts";
 import { adapter, lackingFeature } from "../support/adapter.ts";
 import { folder } from "../support/folder.ts";
 import { within } from "../support/until.ts";
@@ -199,13 +199,13 @@ describe("control socket", () => {
       { transport: "unix", fd, address, owned: true },
       adapter,
     );
-    open.add(heir);
+    openSockets.add(heir);
     await old.socket.close(true);
-    open.delete(old.socket);
+    openSockets.delete(old.socket);
     assert.equal(existsSync(old.path), true);
     assert.equal(await ask(adapter, old.path, { command: "upgrade" }), 2);
     await heir.close();
-    open.delete(heir);
+    openSockets.delete(heir);
     assert.equal(existsSync(old.path), false);
   });
 });

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import type { PlainTransport } from "./adapter.ts";
 import { dial, openDatagrams } from "./peers.ts";
 import type { Scope } from "./scope.ts";
-import { manifest, ServerProcess } from "./server-process.ts";
+import { manifest, type ServerProcess } from "./server-process.ts";
 
 /** A manifest of one echo, as a file. */
 export function echoManifest(service: object): { "portico.json": string } {

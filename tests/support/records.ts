@@ -36,7 +36,7 @@ export abstract class Records<Kind extends Fields> extends Observable {
 
   /** Waits until so many records fit; all of them. */
   async count(count: number, pattern: RecordPattern): Promise<Kind[]> {
-    const what = `${count} records ${describe(pattern)}`;
+    const what = `${count} records ${inWords(pattern)}`;
     const enough = (): boolean => this.all(pattern).length >= count;
     await this.when(what, () => enough() || this.ending !== undefined);
     if (!enough()) assert.fail(`${this.ending}, without ${what}:\n${this.summary()}`);
@@ -58,6 +58,6 @@ function fits(record: Fields, pattern: RecordPattern): boolean {
   );
 }
 
-function describe(pattern: RecordPattern): string {
+function inWords(pattern: RecordPattern): string {
   return JSON.stringify(pattern, (_, value) => value instanceof RegExp ? String(value) : value);
 }
