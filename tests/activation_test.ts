@@ -3,15 +3,13 @@ import { closeSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { describe, test, type TestContext } from "node:test";
-import { loadAdapter } from "../adapters/mod.ts";
 import { inheritedFor, listenFds, makeNotifier } from "../runtime/activation/mod.ts";
 import type { DatagramSocket } from "../runtime/core/contract.ts";
 import type { Inspected } from "../runtime/core/descriptors.ts";
 import { Address, parseEndpoint } from "../runtime/core/endpoint.ts";
+import { adapter, lackingFeature, lackingTransport } from "./support/adapter.ts";
 import { folder } from "./support/folder.ts";
 import { until } from "./support/until.ts";
-
-const adapter = await loadAdapter();
 
 describe("listenFds", () => {
   test("listenFds reads names, and takes the variables out of the environment", () => {
@@ -93,8 +91,7 @@ describe("inheritedFor", () => {
     assert.throws(() => find("tcp://*:1"), { code: "NOT_SUPPORTED" });
   });
 
-  const { descriptors } = adapter.features;
-  const skip = descriptors !== true && descriptors.reason;
+  const skip = lackingFeature("descriptors");
   test("inheritedFor tells of a descriptor that is no socket, or not open", { skip }, async () => {
     const real = await adapter.descriptors();
     const file = openSync("/dev/null", "r");
@@ -121,9 +118,7 @@ async function listener(t: TestContext, endpoint: string): Promise<readonly stri
   return heard;
 }
 
-const support = adapter.features.transports.unixgram;
-
-describe("makeNotifier", { skip: support !== true && support.reason }, () => {
+describe("makeNotifier", { skip: lackingTransport("unixgram") }, () => {
   test("makeNotifier says everything in order, and close sees it out", async (t) => {
     const path = join(folder(t, {}), "notify");
     const heard = await listener(t, `unixgram:${path}`);
@@ -151,7 +146,7 @@ describe("makeNotifier", { skip: support !== true && support.reason }, () => {
     assert.ok(Math.abs(usec - uptime) < 10e6, `${usec} and ${uptime}`);
   });
   test("makeNotifier reaches an abstract name", {
-    skip: adapter.features.abstract !== true && adapter.features.abstract.reason,
+    skip: lackingFeature("abstract"),
   }, async (t) => {
     const name = `@portico-notify-${process.pid}`;
     const heard = await listener(t, `unixgram:${name}`);

@@ -4,10 +4,10 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { describe, test, type TestContext } from "node:test";
-import { loadAdapter } from "../adapters/mod.ts";
 import { Daemon } from "../runtime/daemon/daemon.ts";
 import { loadManifest } from "../runtime/daemon/loaded-manifest.ts";
 import { memoryRecords } from "../runtime/sinks/memory.ts";
+import { adapter } from "./support/adapter.ts";
 import { folder } from "./support/folder.ts";
 
 const HEARD = ["SIGINT", "SIGTERM", "SIGHUP", "SIGUSR2", "uncaughtException", "unhandledRejection"];
@@ -35,7 +35,7 @@ async function assemble(path: string): Promise<Daemon> {
   return await Daemon.assemble(
     options,
     await loadManifest(path, false),
-    await loadAdapter(),
+    adapter,
     undefined,
   );
 }

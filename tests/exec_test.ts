@@ -2,15 +2,15 @@ import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import process from "node:process";
 import { test } from "node:test";
+import { lackingFeature } from "./support/adapter.ts";
 import { folder } from "./support/folder.ts";
-import { open } from "./support/hall.ts";
-import { dial, join } from "./support/peers.ts";
-import { lacks } from "./support/programs.ts";
-import { adapter } from "./support/room.ts";
+import { startManifest } from "./support/in-process.ts";
+import { dial, openUdp } from "./support/peers.ts";
+import { runs } from "./support/proc.ts";
+import { lackingPrograms } from "./support/program.ts";
 import { until } from "./support/until.ts";
 
-const { descriptors } = adapter.features;
-const skip = descriptors === true ? lacks("sh", "cat", "env", "sleep") : descriptors.reason;
+const skip = lackingFeature("descriptors") || lackingPrograms("sh", "cat", "env", "sleep");
 
 /** A service that runs a command for whoever comes on TCP. */
 const exec = (command: readonly string[], more: object = {}, service: object = {}) => ({
@@ -22,37 +22,27 @@ const exec = (command: readonly string[], more: object = {}, service: object = {
   },
 });
 
-/** Whether a process is there, and has not only to be reaped by somebody else. */
-function runs(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
-  } catch {
-    return false;
-  }
-}
-
 test(
   "exec: the socket is the program's stdin and stdout, and 1 MiB goes through",
   { skip },
   async (t) => {
-    const hall = await open(t, exec(["cat"]));
-    const peer = await dial(t, hall.endpoint("exec"));
+    const server = await startManifest(t, exec(["cat"]));
+    const peer = await dial(t, server.endpoint("exec"));
     const bytes = Uint8Array.from({ length: 1 << 20 }, (_, i) => (i * 31 + (i >> 8)) & 255);
     peer.socket.write(bytes);
     peer.socket.end();
     await peer.when("the end", () => peer.ended);
     assert.deepEqual(peer.bytes(), bytes);
-    const close = await hall.record({ event: "close" });
+    const close = await server.record({ event: "close" });
     assert.equal(close["exit"], 0);
     assert.equal(close["reason"], "done");
     assert.equal(close["bytesIn"], undefined, "nobody has seen them");
-    assert.equal(hall.live("exec"), 0);
+    assert.equal(server.live("exec"), 0);
   },
 );
 
 test("exec: the record says how a program has ended", { skip }, async (t) => {
-  const hall = await open(t, {
+  const server = await startManifest(t, {
     ...exec(["sh", "-c", "exit 3"]),
     killed: {
       plugin: "exec",
@@ -60,12 +50,12 @@ test("exec: the record says how a program has ended", { skip }, async (t) => {
       options: { command: ["sh", "-c", "kill -9 $$"] },
     },
   });
-  const first = await dial(t, hall.endpoint("exec"));
+  const first = await dial(t, server.endpoint("exec"));
   await first.when("the end", () => first.ended);
-  assert.equal((await hall.record({ event: "close", service: "exec" }))["exit"], 3);
-  const second = await dial(t, hall.endpoint("killed"));
+  assert.equal((await server.record({ event: "close", service: "exec" }))["exit"], 3);
+  const second = await dial(t, server.endpoint("killed"));
   await second.when("the end", () => second.ended);
-  const close = await hall.record({ event: "close", service: "killed" });
+  const close = await server.record({ event: "close", service: "killed" });
   assert.equal(close["signal"], "SIGKILL");
   assert.equal(close["exit"], undefined);
 });
@@ -73,11 +63,11 @@ test("exec: the record says how a program has ended", { skip }, async (t) => {
 test("exec: lines of stderr are warnings of the session, in bounds", { skip }, async (t) => {
   const script =
     `echo first >&2; head -c 10000 /dev/zero | tr '\\0' x >&2; echo >&2; printf last >&2`;
-  const hall = await open(t, exec(["sh", "-c", script]));
-  const peer = await dial(t, hall.endpoint("exec"));
+  const server = await startManifest(t, exec(["sh", "-c", script]));
+  const peer = await dial(t, server.endpoint("exec"));
   await peer.when("the end", () => peer.ended);
-  const close = await hall.record({ event: "close" });
-  const lines = hall.all({ event: "log", level: "warn" });
+  const close = await server.record({ event: "close" });
+  const lines = server.all({ event: "log", level: "warn" });
   assert.deepEqual(lines.map(({ text }) => text), ["first", "x".repeat(2048), "last"]);
   assert.ok(lines.every((line) => line.session === close.session && line["program"] === "sh"));
   assert.equal(peer.text, "");
@@ -85,17 +75,17 @@ test("exec: lines of stderr are warnings of the session, in bounds", { skip }, a
 
 test("exec: stderr may be the peer's, or nobody's", { skip }, async (t) => {
   const command = ["sh", "-c", "echo out; echo err >&2"];
-  const hall = await open(t, {
+  const server = await startManifest(t, {
     peer: { plugin: "exec", listen: "tcp://127.0.0.1:0", options: { command, stderr: "peer" } },
     none: { plugin: "exec", listen: "tcp://127.0.0.1:0", options: { command, stderr: "discard" } },
   });
   for (const [service, text] of [["peer", "out\nerr\n"], ["none", "out\n"]] as const) {
-    const peer = await dial(t, hall.endpoint(service));
+    const peer = await dial(t, server.endpoint(service));
     await peer.when("the end", () => peer.ended);
     assert.equal(peer.text, text);
-    await hall.record({ event: "close", service });
+    await server.record({ event: "close", service });
   }
-  assert.deepEqual(hall.all({ event: "log" }), []);
+  assert.deepEqual(server.all({ event: "log" }), []);
 });
 
 test(
@@ -109,7 +99,7 @@ test(
       delete process.env["EXEC_SHOWN"];
     });
     const options = { command: ["env"], env: { OWN: "a b" }, passEnv: ["PATH", "EXEC_SHOWN"] };
-    const hall = await open(t, {
+    const server = await startManifest(t, {
       exec: { plugin: "exec", listen: ["tcp://127.0.0.1:0", "unix:./a.sock"], options },
     });
     const variables = async (endpoint: string): Promise<Record<string, string>> => {
@@ -118,7 +108,7 @@ test(
       const entries = peer.text.trim().split("\n").map((line) => line.split(/=(.*)/s).slice(0, 2));
       return { ...Object.fromEntries(entries), name: peer.name };
     };
-    const endpoint = hall.endpoint("exec");
+    const endpoint = server.endpoint("exec");
     const { PATH, name, ...tcp } = await variables(endpoint);
     assert.equal(PATH, process.env["PATH"]);
     const port = (text: string): string => text.slice(text.lastIndexOf(":") + 1);
@@ -135,9 +125,9 @@ test(
       TCPLOCALIP: "127.0.0.1",
       TCPLOCALPORT: port(endpoint),
     });
-    const unix = await variables(hall.endpoint("exec", "unix"));
+    const unix = await variables(server.endpoint("exec", "unix"));
     assert.equal(unix["PROTO"], "UNIX");
-    assert.equal(`unix:${unix["UNIXLOCALPATH"]}`, hall.endpoint("exec", "unix"));
+    assert.equal(`unix:${unix["UNIXLOCALPATH"]}`, server.endpoint("exec", "unix"));
     assert.equal(unix["REMOTE_HOST"], undefined);
   },
 );
@@ -145,7 +135,7 @@ test(
 test("exec: a program and its folder are looked up at the start", { skip }, async (t) => {
   const wrong = async (options: object, code: string, pattern: RegExp): Promise<void> => {
     const service = { exec: { plugin: "exec", listen: "tcp://127.0.0.1:0", options } };
-    await assert.rejects(open(t, service), (error: Error & { code?: string }) => {
+    await assert.rejects(startManifest(t, service), (error: Error & { code?: string }) => {
       assert.equal(error.code, code);
       assert.match(error.message, pattern);
       return true;
@@ -177,7 +167,7 @@ test("exec: options that are wrong are errors of the manifest", async (t) => {
     ] as const
   ) {
     await assert.rejects(
-      open(t, { exec: { plugin: "exec", listen: "tcp://127.0.0.1:0", options } }),
+      startManifest(t, { exec: { plugin: "exec", listen: "tcp://127.0.0.1:0", options } }),
       (error: Error) => {
         const text = error.message + JSON.stringify((error as { problems?: unknown }).problems);
         assert.match(text.replaceAll("\\", ""), pattern);
@@ -188,39 +178,39 @@ test("exec: options that are wrong are errors of the manifest", async (t) => {
 });
 
 test("exec: relative programs and the program itself run in cwd", { skip }, async (t) => {
-  const hall = await open(t, exec(["pwd"], { cwd: "/usr" }));
-  const peer = await dial(t, hall.endpoint("exec"));
+  const server = await startManifest(t, exec(["pwd"], { cwd: "/usr" }));
+  const peer = await dial(t, server.endpoint("exec"));
   await peer.when("the end", () => peer.ended);
   assert.equal(peer.text, "/usr\n");
-  const other = await open(t, exec(["./env"], { cwd: "/usr/bin" }));
+  const other = await startManifest(t, exec(["./env"], { cwd: "/usr/bin" }));
   const second = await dial(t, other.endpoint("exec"));
   await second.when("the end", () => second.ended);
   assert.match(second.text, /^PROTO=TCP$/m);
 });
 
 test("exec: 50 clients at once, each with a program of its own", { skip }, async (t) => {
-  const hall = await open(t, exec(["cat"]));
+  const server = await startManifest(t, exec(["cat"]));
   const peers = await Promise.all(
-    Array.from({ length: 50 }, () => dial(t, hall.endpoint("exec"))),
+    Array.from({ length: 50 }, () => dial(t, server.endpoint("exec"))),
   );
   for (const [index, peer] of peers.entries()) peer.socket.end(`I am ${index}`);
   for (const [index, peer] of peers.entries()) {
     await peer.when("the end", () => peer.ended);
     assert.equal(peer.text, `I am ${index}`);
   }
-  const closed = await hall.count(50, { event: "close" });
+  const closed = await server.count(50, { event: "close" });
   assert.ok(closed.every((record) => record["exit"] === 0));
-  assert.equal(hall.live("exec"), 0);
+  assert.equal(server.live("exec"), 0);
 });
 
 test("exec: whoever has to wait for a turn is served in order", { skip }, async (t) => {
-  const hall = await open(t, exec(["cat"], {}, { concurrency: { strategy: "serial" } }));
-  const first = await dial(t, hall.endpoint("exec"));
-  await hall.record({ event: "open" });
-  const second = await dial(t, hall.endpoint("exec"));
+  const server = await startManifest(t, exec(["cat"], {}, { concurrency: { strategy: "serial" } }));
+  const first = await dial(t, server.endpoint("exec"));
+  await server.record({ event: "open" });
+  const second = await dial(t, server.endpoint("exec"));
   second.socket.end("second");
-  await until("the second", () => hall.live("exec") === 2);
-  assert.equal(hall.all({ event: "open" }).length, 1);
+  await until("the second", () => server.live("exec") === 2);
+  assert.equal(server.all({ event: "open" }).length, 1);
   first.socket.end("first");
   await second.when("the end", () => second.ended);
   assert.equal(first.text, "first");
@@ -244,13 +234,16 @@ test(
   { skip },
   async (t) => {
     const file = `${folder(t, {})}/pids`;
-    const hall = await open(t, exec(waiting(file, ""), {}, { limits: { drain: "50ms" } }));
-    const peer = await dial(t, hall.endpoint("exec"));
+    const server = await startManifest(
+      t,
+      exec(waiting(file, ""), {}, { limits: { drain: "50ms" } }),
+    );
+    const peer = await dial(t, server.endpoint("exec"));
     const both = await pids(file);
     assert.ok(both.every(runs));
-    await hall.running.stop();
+    await server.running.stop();
     await until("the end of both", () => !both.some(runs));
-    const close = await hall.record({ event: "close" });
+    const close = await server.record({ event: "close" });
     assert.equal(close["signal"], "SIGTERM");
     assert.equal(close["reason"], "drain");
     await peer.when("the end", () => peer.ended || peer.gone);
@@ -260,32 +253,35 @@ test(
 test("exec: who ignores SIGTERM gets SIGKILL after killAfter", { skip }, async (t) => {
   const file = `${folder(t, {})}/pids`;
   const command = waiting(file, "trap '' TERM;");
-  const hall = await open(t, exec(command, { killAfter: "1500ms" }, { limits: { drain: "10ms" } }));
-  await dial(t, hall.endpoint("exec"));
+  const server = await startManifest(
+    t,
+    exec(command, { killAfter: "1500ms" }, { limits: { drain: "10ms" } }),
+  );
+  await dial(t, server.endpoint("exec"));
   const both = await pids(file);
   const begun = performance.now();
-  await hall.running.stop();
+  await server.running.stop();
   assert.ok(performance.now() - begun >= 1400, "it had its time, though hooks have less");
   await until("the end of both", () => !both.some(runs));
-  const close = await hall.record({ event: "close" });
+  const close = await server.record({ event: "close" });
   assert.equal(close["signal"], "SIGKILL");
 });
 
 test("exec: lifetime and timeout end a program", { skip }, async (t) => {
   const command = ["sleep", "60"];
   const listen = "tcp://127.0.0.1:0";
-  const hall = await open(t, {
+  const server = await startManifest(t, {
     lifetime: { plugin: "exec", listen, options: { command }, limits: { lifetime: "50ms" } },
     timeout: { plugin: "exec", listen, options: { command, timeout: "50ms" } },
   });
-  await dial(t, hall.endpoint("lifetime"));
-  const first = await hall.record({ event: "close", service: "lifetime" });
+  await dial(t, server.endpoint("lifetime"));
+  const first = await server.record({ event: "close", service: "lifetime" });
   assert.equal(first["reason"], "lifetime");
   assert.equal(first["signal"], "SIGTERM");
-  await dial(t, hall.endpoint("timeout"));
-  const second = await hall.record({ event: "close", service: "timeout" });
+  await dial(t, server.endpoint("timeout"));
+  const second = await server.record({ event: "close", service: "timeout" });
   assert.equal(second["signal"], "SIGTERM");
-  assert.match(String((await hall.record({ event: "log", level: "warn" }))["text"]), /50 ms/);
+  assert.match(String((await server.record({ event: "log", level: "warn" }))["text"]), /50 ms/);
 });
 
 test("exec: a datagram is the input of a program, what it prints the answer", async (t) => {
@@ -294,26 +290,29 @@ test("exec: a datagram is the input of a program, what it prints the answer", as
     listen: "udp://127.0.0.1:0",
     options: { command, ...more },
   });
-  const hall = await open(t, {
+  const server = await startManifest(t, {
     cat: udp(["cat"]),
     env: udp(["env"], { passEnv: [] }),
     long: udp(["sh", "-c", "head -c 1000 /dev/zero"], { maxOutput: 999 }),
     fails: udp(["sh", "-c", "echo no; echo why >&2; exit 4"]),
     never: udp(["sleep", "60"], { killAfter: "100ms" }),
   });
-  const someone = await join(t);
+  const someone = await openUdp(t);
   const decode = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
   const ask = async (service: string, bytes: string): Promise<string> =>
-    decode(await someone.ask(bytes, hall.endpoint(service, "udp")));
+    decode(await someone.ask(bytes, server.endpoint(service, "udp")));
   assert.equal(await ask("cat", "hello"), "hello");
   assert.match(await ask("env", ""), /^PROTO=UDP$[^]*^UDPREMOTEIP=127\.0\.0\.1$/m);
-  someone.send("x", hall.endpoint("long", "udp"));
-  await hall.record({ event: "log", service: "long", text: /more than 999 bytes/ });
+  someone.send("x", server.endpoint("long", "udp"));
+  await server.record({ event: "log", service: "long", text: /more than 999 bytes/ });
   assert.equal(await ask("fails", "x"), "no\n");
-  await hall.record({ event: "log", service: "fails", text: "why" });
-  assert.equal((await hall.record({ event: "log", service: "fails", text: /failed/ }))["exit"], 4);
-  someone.send("x", hall.endpoint("never", "udp"));
-  await until("the last program", () => hall.live("never") === 1);
-  await hall.running.kill();
+  await server.record({ event: "log", service: "fails", text: "why" });
+  assert.equal(
+    (await server.record({ event: "log", service: "fails", text: /failed/ }))["exit"],
+    4,
+  );
+  someone.send("x", server.endpoint("never", "udp"));
+  await until("the last program", () => server.live("never") === 1);
+  await server.running.kill();
   assert.equal(someone.received.length, 3);
 });

@@ -1,15 +1,14 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { join } from "node:path";
 import process from "node:process";
 import { describe, test, type TestContext } from "node:test";
-import { loadAdapter } from "../adapters/mod.ts";
 import { PorticoError } from "../runtime/core/errors.ts";
 import type { Identity } from "../runtime/core/plan.ts";
 import { resolveIdentity } from "../runtime/identity/mod.ts";
-import { command } from "./support/command.ts";
+import { lackingFeature } from "./support/adapter.ts";
+import { lackingRoot } from "./support/permissions.ts";
+import { command, runToEnd } from "./support/command.ts";
 import { folder } from "./support/folder.ts";
-import { within } from "./support/until.ts";
 
 const PASSWD = `root:x:0:0:root:/root:/bin/sh
 # a comment
@@ -112,8 +111,8 @@ import { readdirSync, readFileSync } from "node:fs";
 import { getPriority } from "node:os";
 import process from "node:process";
 import { loadAdapter } from "${MODULES[0]}";
-import { applyProcess, dropPrivileges } from "${MODULES[1]}";
 const adapter = await loadAdapter();
+import { applyProcess, dropPrivileges } from "${MODULES[1]}";
 const calls = adapter.features.processCalls === true ? await adapter.processCalls() : undefined;
 const tell = (value) => console.log(JSON.stringify(value));
 /** Of every thread, once: Uid, Gid, Groups. */
@@ -134,23 +133,14 @@ ${body}
     }),
     "become.mts",
   );
-  const [program, words] = command(script);
-  const child = spawn(program, words, { stdio: ["ignore", "pipe", "inherit"] });
-  let out = "";
-  child.stdout.setEncoding("utf8").on("data", (text: string) => out += text);
-  const code = await within(
-    "the end of the process",
-    new Promise((resolve) => child.once("close", resolve)),
-  );
-  assert.equal(code, 0, out);
+  const { code, out, err } = await runToEnd(command(script));
+  assert.equal(code, 0, out + err);
   return JSON.parse(out);
 }
 
-const adapter = await loadAdapter();
-const skip = process.getuid?.() !== 0
-  ? "only root can become somebody else"
-  : typeof process.setgroups !== "function" && adapter.features.processCalls !== true &&
-    `this runtime has no setgroups(2), and no FFI: ${adapter.features.processCalls.reason}`;
+/** Where the runtime has no setgroups(2) of its own, it is called by FFI. */
+const noGroups = typeof process.setgroups === "function" ? false : lackingFeature("processCalls");
+const skip = lackingRoot || (noGroups && `there is no setgroups(2) here, and no FFI: ${noGroups}`);
 
 describe("dropPrivileges", () => {
   test("dropPrivileges makes every thread another user's, for good", { skip }, async (t) => {

@@ -4,10 +4,10 @@ import { createServer, type Server, type Socket } from "node:net";
 import { resolve } from "node:path";
 import process from "node:process";
 import { test, type TestContext } from "node:test";
+import { adapter, lackingTransport } from "./support/adapter.ts";
 import { folder } from "./support/folder.ts";
-import { type Hall, open } from "./support/hall.ts";
-import { dial, join } from "./support/peers.ts";
-import { adapter, correspondent, lacking } from "./support/room.ts";
+import { type InProcessServer, startManifest } from "./support/in-process.ts";
+import { dial, openDatagrams, openUdp } from "./support/peers.ts";
 import { until } from "./support/until.ts";
 
 const TCP = "tcp://127.0.0.1:0";
@@ -56,12 +56,12 @@ const proxy = (
 });
 
 /** Nothing is left: neither of the clients' sessions nor of those towards targets. */
-async function empty(hall: Hall): Promise<void> {
-  await hall.when(
+async function empty(server: InProcessServer): Promise<void> {
+  await server.when(
     "as many closes as opens",
-    () => hall.all({ event: "close" }).length === hall.all({ event: "open" }).length,
+    () => server.all({ event: "close" }).length === server.all({ event: "open" }).length,
   );
-  assert.equal(hall.live("proxy"), 0);
+  assert.equal(server.live("proxy"), 0);
 }
 
 test("proxy: passes both ways on, and keeps half-closes both ways", async (t) => {
@@ -74,16 +74,16 @@ test("proxy: passes both ways on, and keeps half-closes both ways", async (t) =>
       setTimeout(() => socket.end(" bye"), 20);
     });
   });
-  const hall = await open(t, proxy(endpoint));
-  const peer = await dial(t, hall.endpoint("proxy"));
+  const server = await startManifest(t, proxy(endpoint));
+  const peer = await dial(t, server.endpoint("proxy"));
   await peer.hears("hello");
   peer.socket.end("something");
   await peer.when("the end", () => peer.ended);
   assert.equal(peer.text, "hello you said something bye");
-  await empty(hall);
-  const [client] = hall.all({ event: "close", level: "info" });
+  await empty(server);
+  const [client] = server.all({ event: "close", level: "info" });
   assert.equal(client!["reason"], "peer");
-  const [opened] = hall.all({ event: "open", level: "debug" });
+  const [opened] = server.all({ event: "open", level: "debug" });
   assert.equal(opened!["outgoing"], true);
   assert.equal(opened!["remote"], endpoint);
 });
@@ -94,8 +94,8 @@ test("proxy: the target may end first, and listen on", async (t) => {
     socket.end("that was all");
     socket.on("data", (chunk) => heard += String(chunk));
   });
-  const hall = await open(t, proxy(endpoint));
-  const peer = await dial(t, hall.endpoint("proxy"));
+  const server = await startManifest(t, proxy(endpoint));
+  const peer = await dial(t, server.endpoint("proxy"));
   await peer.when("the end", () => peer.ended);
   assert.equal(peer.text, "that was all");
   peer.socket.write("but ");
@@ -103,18 +103,18 @@ test("proxy: the target may end first, and listen on", async (t) => {
   peer.socket.end("I go on");
   await until("all words", () => heard === "but I go on");
   await until("the end at the target", () => sockets[0]!.readableEnded);
-  await empty(hall);
+  await empty(server);
 });
 
 test("proxy: what is sent before the target has accepted is kept", async (t) => {
   const { endpoint } = await target(t, echo);
-  const hall = await open(t, proxy(endpoint));
-  const peer = await dial(t, hall.endpoint("proxy"));
+  const server = await startManifest(t, proxy(endpoint));
+  const peer = await dial(t, server.endpoint("proxy"));
   const bytes = Uint8Array.from({ length: 300_000 }, (_, i) => i % 251);
   peer.socket.end(bytes);
   await peer.when("the end", () => peer.ended);
   assert.deepEqual(peer.bytes(), bytes);
-  await empty(hall);
+  await empty(server);
 });
 
 for (const slow of ["client", "target"] as const) {
@@ -146,8 +146,8 @@ for (const slow of ["client", "target"] as const) {
       socket.pause();
       if (slow === "client") send(socket, sent);
     });
-    const hall = await open(t, proxy(endpoint));
-    const peer = await dial(t, hall.endpoint("proxy"), false);
+    const server = await startManifest(t, proxy(endpoint));
+    const peer = await dial(t, server.endpoint("proxy"), false);
     if (slow === "target") send(peer.socket, sent);
     // It comes to rest when every buffer on the way is full.
     let before = -1;
@@ -164,84 +164,87 @@ for (const slow of ["client", "target"] as const) {
     assert.equal(received, size);
     assert.equal(wrong, 0);
     for (const socket of [peer.socket, sockets[0]!]) socket.end();
-    await empty(hall);
+    await empty(server);
   });
 }
 
 test("proxy: a reset of either side is the other's", async (t) => {
   const { endpoint, sockets } = await target(t, (socket) => void socket.resume());
-  const hall = await open(t, proxy(endpoint));
-  const first = await dial(t, hall.endpoint("proxy"));
+  const server = await startManifest(t, proxy(endpoint));
+  const first = await dial(t, server.endpoint("proxy"));
   await until("the target", () => sockets.length === 1);
   first.reset();
   // Where the adapter cannot reset, it is an end.
   await until("the end at the target", () => sockets[0]!.destroyed || sockets[0]!.readableEnded);
-  await empty(hall);
-  const second = await dial(t, hall.endpoint("proxy"));
+  await empty(server);
+  const second = await dial(t, server.endpoint("proxy"));
   await until("the target", () => sockets.length === 2);
   sockets[1]!.resetAndDestroy();
   await second.over();
   if (adapter.features.resets === true) assert.equal(second.code, "ECONNRESET");
-  await empty(hall);
+  await empty(server);
 });
 
 test("proxy: targets take turns, and one that is down is passed over, then left out", async (t) => {
   const name = (text: string) => (socket: Socket): void => void socket.end(text);
   const [a, c] = [await target(t, name("a")), await target(t, name("c"))];
   const b = await nobody(t);
-  const hall = await open(
+  const server = await startManifest(
     t,
     proxy([a.endpoint, b, c.endpoint], { health: { fails: 2, retry: "1h" } }),
   );
   let heard = "";
   for (let i = 0; i < 12; i++) {
-    const peer = await dial(t, hall.endpoint("proxy"));
+    const peer = await dial(t, server.endpoint("proxy"));
     await peer.when("the end", () => peer.ended);
     peer.end();
     heard += peer.text;
   }
   assert.equal(heard.length, 12, "nobody was turned away");
   assert.ok(/^acc/.test(heard) && (heard.match(/a/g) ?? []).length >= 4, heard);
-  const warnings = hall.all({ event: "log", level: "warn" }).map(({ text }) => String(text));
+  const warnings = server.all({ event: "log", level: "warn" }).map(({ text }) => String(text));
   assert.equal(warnings.filter((text) => text.includes("left out")).length, 1, warnings.join("\n"));
-  assert.equal(hall.all({ event: "log", level: "warn", code: "ECONNREFUSED" }).length, 2);
-  await empty(hall);
+  assert.equal(server.all({ event: "log", level: "warn", code: "ECONNREFUSED" }).length, 2);
+  await empty(server);
 });
 
 test("proxy: when all targets are down all are tried, and the client is told", async (t) => {
   const [a, b] = [await nobody(t), await nobody(t)];
-  const hall = await open(t, proxy([a, b], { health: { fails: 1, retry: "1h" } }));
+  const server = await startManifest(t, proxy([a, b], { health: { fails: 1, retry: "1h" } }));
   for (let i = 1; i <= 2; i++) {
-    const peer = await dial(t, hall.endpoint("proxy"));
+    const peer = await dial(t, server.endpoint("proxy"));
     await peer.over();
-    const errors = await hall.count(i, { event: "error", level: "warn", code: "ECONNREFUSED" });
+    const errors = await server.count(i, { event: "error", level: "warn", code: "ECONNREFUSED" });
     assert.match(String(errors.at(-1)!["message"]), /^cannot connect to tcp:/);
-    await hall.count(i, { event: "log", text: /^cannot connect/ });
+    await server.count(i, { event: "log", text: /^cannot connect/ });
   }
-  await empty(hall);
+  await empty(server);
 });
 
 test("proxy: a target that comes back is used again", async (t) => {
   const path = resolve(folder(t, {}), "late.sock");
-  const hall = await open(t, proxy(`unix:${path}`, { health: { fails: 1, retry: "1h" } }));
-  const early = await dial(t, hall.endpoint("proxy"));
+  const server = await startManifest(
+    t,
+    proxy(`unix:${path}`, { health: { fails: 1, retry: "1h" } }),
+  );
+  const early = await dial(t, server.endpoint("proxy"));
   await early.over();
-  const error = await hall.record({ event: "error" });
+  const error = await server.record({ event: "error" });
   assert.equal(error["code"], "ENOENT");
   assert.equal(error.level, "warn");
   await target(t, echo, path);
-  const late = await dial(t, hall.endpoint("proxy"));
+  const late = await dial(t, server.endpoint("proxy"));
   await late.echo("again");
-  await hall.record({ event: "log", level: "info", text: /can be reached again/ });
+  await server.record({ event: "log", level: "info", text: /can be reached again/ });
 });
 
 test("proxy: relative Unix targets start at the manifest's folder", async (t) => {
-  const hall = await open(t, {
+  const server = await startManifest(t, {
     echo: { plugin: "echo", listen: "unix:./echo.sock" },
     ...proxy("unix:./echo.sock", {}, { listen: ["unix:./proxy.sock", TCP] }),
   });
   for (const transport of ["unix", "tcp"]) {
-    const peer = await dial(t, hall.endpoint("proxy", transport));
+    const peer = await dial(t, server.endpoint("proxy", transport));
     await peer.echo("hello");
     peer.end();
     await peer.over();
@@ -249,8 +252,8 @@ test("proxy: relative Unix targets start at the manifest's folder", async (t) =>
 });
 
 test("proxy: 100 clients at once", async (t) => {
-  const hall = await open(t, { echo: { plugin: "echo", listen: TCP } });
-  const other = await open(t, proxy(hall.endpoint("echo")));
+  const server = await startManifest(t, { echo: { plugin: "echo", listen: TCP } });
+  const other = await startManifest(t, proxy(server.endpoint("echo")));
   const peers = await Promise.all(
     Array.from({ length: 100 }, () => dial(t, other.endpoint("proxy"))),
   );
@@ -258,40 +261,40 @@ test("proxy: 100 clients at once", async (t) => {
   for (const peer of peers) peer.end();
   await Promise.all(peers.map((peer) => peer.over()));
   await empty(other);
-  assert.equal(hall.all({ event: "open" }).length, 100);
+  assert.equal(server.all({ event: "open" }).length, 100);
 });
 
 test("proxy: a drain lets both sides end, then closes both", async (t) => {
   const { endpoint, sockets } = await target(t, echo);
-  const hall = await open(t, proxy(endpoint, {}, { limits: { drain: "100ms" } }));
-  const peer = await dial(t, hall.endpoint("proxy"));
+  const server = await startManifest(t, proxy(endpoint, {}, { limits: { drain: "100ms" } }));
+  const peer = await dial(t, server.endpoint("proxy"));
   await peer.echo("hello");
-  await hall.running.stop();
+  await server.running.stop();
   await peer.over();
   await until("the end at the target", () => sockets[0]!.destroyed || sockets[0]!.readableEnded);
-  assert.equal(hall.all({ event: "close", level: "info" })[0]!["reason"], "drain");
-  assert.equal(hall.all({ event: "close" }).length, 2);
+  assert.equal(server.all({ event: "close", level: "info" })[0]!["reason"], "drain");
+  assert.equal(server.all({ event: "close" }).length, 2);
 });
 
 const UDP = "udp://127.0.0.1:0";
 
 test("proxy: each sender of datagrams has a socket of its own, until it is silent", async (t) => {
-  const hall = await open(t, {
+  const server = await startManifest(t, {
     echo: { plugin: "echo", listen: UDP },
   });
-  const other = await open(
+  const other = await startManifest(
     t,
-    proxy(hall.endpoint("echo", "udp"), { idle: "200ms" }, { listen: UDP }),
+    proxy(server.endpoint("echo", "udp"), { idle: "200ms" }, { listen: UDP }),
   );
   const endpoint = other.endpoint("proxy", "udp");
-  const senders = [await join(t), await join(t)];
+  const senders = [await openUdp(t), await openUdp(t)];
   for (const text of ["one", "two", "three"]) {
     for (const [index, sender] of senders.entries()) {
       const answer = await sender.ask(`${text} ${index}`, endpoint);
       assert.equal(new TextDecoder().decode(answer), `${text} ${index}`);
     }
   }
-  const remotes = new Set(hall.all({ event: "open" }).map(({ remote }) => remote));
+  const remotes = new Set(server.all({ event: "open" }).map(({ remote }) => remote));
   assert.equal(remotes.size, 2, "two sockets for two senders");
   await until("silence", () => other.live("proxy") === 0);
   await other.count(2, { event: "close", reason: "done", bytesIn: 17 });
@@ -301,45 +304,45 @@ test("proxy: each sender of datagrams has a socket of its own, until it is silen
 });
 
 test("proxy: of too many senders the one that was silent for longest is forgotten", async (t) => {
-  const hall = await open(t, { echo: { plugin: "echo", listen: UDP } });
+  const server = await startManifest(t, { echo: { plugin: "echo", listen: UDP } });
   const options = { idle: "1h", maxPeers: 2 };
   const service = { listen: UDP, limits: { drain: "10ms" } };
-  const other = await open(t, proxy(hall.endpoint("echo", "udp"), options, service));
+  const other = await startManifest(t, proxy(server.endpoint("echo", "udp"), options, service));
   const endpoint = other.endpoint("proxy", "udp");
-  const senders = [await join(t), await join(t), await join(t)];
+  const senders = [await openUdp(t), await openUdp(t), await openUdp(t)];
   for (const index of [0, 1, 0, 2, 0]) await senders[index]!.ask("hello", endpoint);
-  const remotes = hall.all({ event: "open" }).map(({ remote }) => remote);
+  const remotes = server.all({ event: "open" }).map(({ remote }) => remote);
   assert.equal(remotes[0], remotes[2]);
   assert.equal(remotes[0], remotes[4], "it was the second that went");
   await until("two", () => other.live("proxy") === 2);
 });
 
 test("proxy: datagrams to nobody are an error of the target, and the service goes on", async (t) => {
-  const none = await join(t);
+  const none = await openUdp(t);
   const { endpoint: tcp } = await target(t, echo);
-  const hall = await open(
+  const server = await startManifest(
     t,
     proxy(["udp://127.0.0.1:1", tcp], { idle: "100ms" }, { listen: [UDP, TCP] }),
   );
-  none.send("hello", hall.endpoint("proxy", "udp"));
-  await hall.record({ event: "error", code: "ECONNREFUSED", level: "debug" });
-  const peer = await dial(t, hall.endpoint("proxy"));
+  none.send("hello", server.endpoint("proxy", "udp"));
+  await server.record({ event: "error", code: "ECONNREFUSED", level: "debug" });
+  const peer = await dial(t, server.endpoint("proxy", "tcp"));
   await peer.echo("streams are passed on as before");
-  await until("silence", () => hall.live("proxy") === 1);
+  await until("silence", () => server.live("proxy") === 1);
 });
 
 test(
   "proxy: Unix datagrams are passed on",
-  { skip: lacking("unixgram") },
+  { skip: lackingTransport("unixgram") },
   async (t) => {
-    const hall = await open(t, {
+    const server = await startManifest(t, {
       echo: { plugin: "echo", listen: "unixgram:./echo.dgram" },
       ...proxy("unixgram:./echo.dgram", { idle: "100ms" }, { listen: "unixgram:./proxy.dgram" }),
     });
-    const someone = await correspondent(t, "unixgram");
-    const answer = await someone.ask("hello", hall.endpoint("proxy", "unixgram"));
+    const someone = await openDatagrams(t, "unixgram");
+    const answer = await someone.ask("hello", server.endpoint("proxy", "unixgram"));
     assert.equal(new TextDecoder().decode(answer), "hello");
-    await until("silence", () => hall.live("proxy") === 0);
+    await until("silence", () => server.live("proxy") === 0);
   },
 );
 
@@ -357,19 +360,22 @@ test("proxy: options that are wrong are errors of the manifest", async (t) => {
       [{ to: TCP.replace(":0", ":80"), idle: "none" }, /a duration above 0/],
     ] as const
   ) {
-    await assert.rejects(open(t, proxy(options as never, {}, { options })), (error: Error) => {
-      const text = error.message + JSON.stringify((error as { problems?: unknown }).problems);
-      assert.match(text.replaceAll("\\", ""), pattern);
-      return true;
-    });
+    await assert.rejects(
+      startManifest(t, proxy(options as never, {}, { options })),
+      (error: Error) => {
+        const text = error.message + JSON.stringify((error as { problems?: unknown }).problems);
+        assert.match(text.replaceAll("\\", ""), pattern);
+        return true;
+      },
+    );
   }
 });
 
 test("proxy: a stream without a target for streams is told in the log", async (t) => {
-  const hall = await open(t, proxy("udp://127.0.0.1:9"));
-  const peer = await dial(t, hall.endpoint("proxy"));
+  const server = await startManifest(t, proxy("udp://127.0.0.1:9"));
+  const peer = await dial(t, server.endpoint("proxy"));
   await peer.over();
-  const error = await hall.record({ event: "error", code: "NOT_SUPPORTED" });
+  const error = await server.record({ event: "error", code: "NOT_SUPPORTED" });
   assert.match(String(error["message"]), /"to" has no target for a stream/);
 });
 
@@ -382,15 +388,15 @@ test("proxy: memory stays bounded while a client does not read", async (t) => {
     };
     more();
   });
-  const hall = await open(t, proxy(endpoint, {}, { limits: { writeBuffer: "1MiB" } }));
+  const server = await startManifest(t, proxy(endpoint, {}, { limits: { writeBuffer: "1MiB" } }));
   const before = process.memoryUsage().rss;
   const peers = await Promise.all(
-    Array.from({ length: 4 }, () => dial(t, hall.endpoint("proxy"), false)),
+    Array.from({ length: 4 }, () => dial(t, server.endpoint("proxy"), false)),
   );
   await new Promise((resolve) => setTimeout(resolve, 500));
   const grown = process.memoryUsage().rss - before;
   assert.ok(grown < 128 << 20, `${grown} bytes more`);
-  assert.equal(hall.all({ event: "error" }).length, 0, "the write limit was not reached");
+  assert.equal(server.all({ event: "error" }).length, 0, "the write limit was not reached");
   for (const peer of peers) peer.leave();
-  await empty(hall);
+  await empty(server);
 });

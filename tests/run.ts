@@ -76,8 +76,15 @@ const RUNNERS: Readonly<Record<string, Runner>> = {
  * What Node 24 leaves out unless it is named: minutes of servers under load, killed and supervised,
  * which Node 26 goes through with the same code. What differs, FFI by koffi, is in the rest.
  */
-const LONG = ["counts", "drain", "reload", "rsyslog", "supervision"]
-  .map((name) => `tests/processes/${name}_test.ts`);
+const LONG = [
+  "counts",
+  "drain",
+  "reload",
+  "reload_failures",
+  "reload_load",
+  "rsyslog",
+  "supervision",
+].map((name) => `tests/processes/${name}_test.ts`);
 
 /** Prints a runner's output as it comes: all of it when it fails, else what it closes with. */
 async function run(name: string, files: readonly string[]): Promise<Counts> {

@@ -13,10 +13,10 @@ import { terminalLines, textLine } from "../runtime/sinks/text.ts";
 import { describe as words } from "../runtime/sinks/words.ts";
 import { TextBuffer } from "../runtime/sinks/text-buffer.ts";
 import { type Destination, Writer } from "../runtime/sinks/writer.ts";
-import { command } from "./support/command.ts";
+import { command, runToEnd } from "./support/command.ts";
 import { folder } from "./support/folder.ts";
-import { json, lineOf, record, TIME } from "./sinks/record.ts";
 import { until } from "./support/until.ts";
+import { json, lineOf, record, TIME } from "./sinks/record.ts";
 
 const CLOSE = record({
   event: "close",
@@ -371,11 +371,7 @@ openJson().write({ time: ${TIME}, level: "info", event: "stop" });
 process.exit(3);
 `,
     );
-    const [program, words] = command(join(home, "s.ts"));
-    const child = spawn(program, words, { stdio: ["ignore", "pipe", "inherit"] });
-    let out = "";
-    child.stdout.on("data", (chunk) => out += chunk);
-    const [code] = await once(child, "close");
+    const { code, out } = await runToEnd(command(join(home, "s.ts")));
     assert.equal(code, 3);
     assert.equal(out, json(record({ event: "stop" })));
   });

@@ -6,7 +6,7 @@ import { Rate } from "../../runtime/core/admission/rate.ts";
 import type { Ticket } from "../../runtime/core/admission/ticket.ts";
 import { Address } from "../../runtime/core/endpoint.ts";
 import type { Access, Limits } from "../../runtime/core/plan.ts";
-import { UNLIMITED } from "../support/stage.ts";
+import { UNLIMITED } from "../support/in-process.ts";
 import { until } from "../support/until.ts";
 
 type Settings = { limits?: Partial<Limits>; max?: number; access?: Partial<Access> };

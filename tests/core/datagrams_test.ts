@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { Address } from "../../runtime/core/endpoint.ts";
 import type { Session } from "../../runtime/core/plugin.ts";
+import { PEER, startInMemory } from "../support/in-memory.ts";
 import { turns, until } from "../support/until.ts";
-import { PEER, stage } from "../support/stage.ts";
 
 const OTHER = new Address("udp", "198.51.100.9", 99, "");
 
@@ -19,7 +19,7 @@ describe("packets", () => {
           pages.push(page);
           return later ? turns(1).then(() => value) : value;
         };
-        const play = await stage(t, {
+        const server = await startInMemory(t, {
           verify: () => note("verify", true),
           setup: () => note("setup", undefined) as never,
           data(session, chunk) {
@@ -29,31 +29,31 @@ describe("packets", () => {
           },
           finish: () => note("finish", undefined),
         });
-        play.send("one");
-        await play.record("close");
+        server.send("one");
+        await server.record("close");
         assert.deepEqual(pages, ["verify", "setup", "data one", "finish"]);
-        assert.deepEqual(play.answers(), ["one!"]);
-        assert.deepEqual(play.story, ["open", "close"]);
+        assert.deepEqual(server.answers(), ["one!"]);
+        assert.deepEqual(server.sessionEvents, ["open", "close"]);
       },
     );
   }
 
   test("records of datagrams are debug, and one session number each", async (t) => {
-    const play = await stage(t, {
+    const server = await startInMemory(t, {
       data(session, chunk) {
         session.log.warn("seen");
         session.write(chunk);
       },
     });
-    play.send("12345");
-    play.send("1", OTHER);
-    await play.record("close", 2);
-    const [first, second] = play.of("open");
+    server.send("12345");
+    server.send("1", OTHER);
+    await server.record("close", 2);
+    const [first, second] = server.all("open");
     assert.equal(first!.level, "debug");
     assert.equal(first!.remote, "udp://192.0.2.7:5353");
     assert.equal(first!.local, "udp://127.0.0.1:7");
     assert.notEqual(first!.session, second!.session);
-    const mine = play.records.filter(({ session }) => session === first!.session);
+    const mine = server.records.filter(({ session }) => session === first!.session);
     assert.deepEqual(mine.map(({ event, level }) => `${event} ${level}`), [
       "open debug",
       "log warn",
@@ -61,11 +61,11 @@ describe("packets", () => {
     ]);
     assert.equal(mine[2]!.bytesIn, 5);
     assert.equal(mine[2]!.bytesOut, 5);
-    assert.deepEqual(play.answers(OTHER), ["1"]);
+    assert.deepEqual(server.answers(OTHER), ["1"]);
   });
 
   test("each write is one datagram, of bytes that may be reused", async (t) => {
-    const play = await stage(t, {
+    const server = await startInMemory(t, {
       data(session) {
         const bytes = new TextEncoder().encode("one");
         session.write(bytes);
@@ -77,89 +77,89 @@ describe("packets", () => {
         session.resume();
       },
     });
-    play.send("x");
-    await play.record("close");
-    assert.deepEqual(play.answers(), ["one", "two", ""]);
+    server.send("x");
+    await server.record("close");
+    assert.deepEqual(server.answers(), ["one", "two", ""]);
   });
 
   test("an async data hook may look at its chunk after an await", async (t) => {
-    const play = await stage(t, {
+    const server = await startInMemory(t, {
       async data(session, chunk) {
         await turns();
         session.write(chunk);
       },
     });
-    play.send("kept");
-    await play.record("close");
-    assert.deepEqual(play.answers(), ["kept"]);
+    server.send("kept");
+    await server.record("close");
+    assert.deepEqual(server.answers(), ["kept"]);
   });
 
   test("pull form: the datagram is one chunk, or its lines", async (t) => {
     const seen: unknown[] = [];
-    const play = await stage(t, {
+    const server = await startInMemory(t, {
       async handle(session) {
         for await (const line of session.lines()) seen.push(line);
         session.write("thanks");
       },
     });
-    play.send("a\nb\r\nc");
-    await play.record("close");
+    server.send("a\nb\r\nc");
+    await server.record("close");
     assert.deepEqual(seen, ["a", "b", "c"]);
-    assert.deepEqual(play.answers(), ["thanks"]);
-    play.send("");
-    await play.record("close", 2);
-    assert.equal(play.of("error").length, 0);
+    assert.deepEqual(server.answers(), ["thanks"]);
+    server.send("");
+    await server.record("close", 2);
+    assert.equal(server.all("error").length, 0);
   });
 
   test("verify is asked for each datagram, and refuses at debug level", async (t) => {
-    const play = await stage(t, {
+    const server = await startInMemory(t, {
       verify: (peer) => peer.remote.host !== OTHER.host,
       data: (session, chunk) => void session.write(chunk),
     });
-    play.send("no", OTHER);
-    play.send("yes");
-    await play.record("close");
-    const refuse = await play.record("refuse");
+    server.send("no", OTHER);
+    server.send("yes");
+    await server.record("close");
+    const refuse = await server.record("refuse");
     assert.equal(refuse.rule, "verify");
     assert.equal(refuse.level, "debug");
-    assert.deepEqual(play.answers(OTHER), []);
-    assert.deepEqual(play.answers(), ["yes"]);
+    assert.deepEqual(server.answers(OTHER), []);
+    assert.deepEqual(server.answers(), ["yes"]);
   });
 
   test("what cannot be sent is false, and a record says why", async (t) => {
     const answers: boolean[] = [];
-    const play = await stage(t, {
+    const server = await startInMemory(t, {
       data(session) {
         answers.push(session.write(new Uint8Array(70_000)), session.write("fits"));
       },
     });
-    play.send("x");
-    const error = await play.record("error");
+    server.send("x");
+    const error = await server.record("error");
     assert.equal(error.code, "EMSGSIZE");
     assert.deepEqual(answers, [false, true]);
-    assert.deepEqual(play.answers(), ["fits"]);
+    assert.deepEqual(server.answers(), ["fits"]);
   });
 
   test("when the session is over it takes nothing: write false, send rejects, signal aborted", async (t) => {
     const sessions: Session[] = [];
-    const play = await stage(t, {
+    const server = await startInMemory(t, {
       data(session) {
         sessions.push(session as Session);
         assert.equal(session.signal.aborted, false);
       },
     });
-    play.send("x");
-    await play.record("close");
+    server.send("x");
+    await server.record("close");
     const [session] = sessions;
     assert.equal(session!.write("late"), false);
     await assert.rejects(session!.send("late"), { code: "SESSION_CLOSED" });
     assert.equal(session!.signal.aborted, true);
-    assert.deepEqual(play.answers(), []);
+    assert.deepEqual(server.answers(), []);
   });
 
   test("abort ends it: the rest of the hook writes into the air", async (t) => {
     let finishes = 0;
-    const play = await stage(t, {
+    const server = await startInMemory(t, {
       data(session) {
         session.write("before");
         session.abort();
@@ -167,26 +167,26 @@ describe("packets", () => {
       },
       finish: () => void finishes++,
     });
-    play.send("x");
-    const close = await play.record("close");
+    server.send("x");
+    const close = await server.record("close");
     assert.equal(close.reason, "aborted");
-    assert.deepEqual(play.answers(), ["before"]);
+    assert.deepEqual(server.answers(), ["before"]);
     assert.equal(finishes, 1);
   });
 
   test("500 datagrams are answered in order, each from its own bytes", async (t) => {
-    const play = await stage(t, {
+    const server = await startInMemory(t, {
       data(session, chunk) {
         session.write(chunk);
       },
     }, { level: "info" });
-    for (let i = 0; i < 500; i++) play.send(`${i}`);
-    await until("all answers", () => play.answers().length === 500);
-    assert.deepEqual(play.answers(PEER), Array.from({ length: 500 }, (_, i) => `${i}`));
-    const status = play.running.status()[0]!;
+    for (let i = 0; i < 500; i++) server.send(`${i}`);
+    await until("all answers", () => server.answers().length === 500);
+    assert.deepEqual(server.answers(PEER), Array.from({ length: 500 }, (_, i) => `${i}`));
+    const status = server.running.status()[0]!;
     assert.equal(status.served, 500);
     assert.equal(status.live, 0);
     assert.equal(status.bytesIn, status.bytesOut);
-    assert.equal(play.story.length, 0, "nobody wants debug records");
+    assert.equal(server.sessionEvents.length, 0, "nobody wants debug records");
   });
 });

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { lacking } from "../support/room.ts";
+import { lackingTransport } from "../support/adapter.ts";
+import { echoTwice, outgoingOf } from "../support/outgoing.ts";
 import { until, within } from "../support/until.ts";
-import { echoTwice, outgoingOf } from "../support/caller.ts";
 
 const decode = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
 
-test("connect: datagrams, push form", { skip: lacking("udp") }, async (t) => {
+test("connect: datagrams, push form", { skip: lackingTransport("udp") }, async (t) => {
   const endpoint = await echoTwice(t);
   const { outgoing: made, connect, records } = outgoingOf(t);
   const heard: string[] = [];
@@ -33,7 +33,7 @@ test("connect: datagrams, push form", { skip: lacking("udp") }, async (t) => {
 
 test(
   "connect: datagrams, pull form: each answer is a chunk",
-  { skip: lacking("udp") },
+  { skip: lackingTransport("udp") },
   async (t) => {
     const endpoint = await echoTwice(t);
     const { outgoing: made, connect } = outgoingOf(t);
@@ -51,7 +51,7 @@ test(
 
 test(
   "connect: a hook of datagrams that throws ends its session",
-  { skip: lacking("udp") },
+  { skip: lackingTransport("udp") },
   async (t) => {
     const endpoint = await echoTwice(t);
     const { outgoing: made, connect, records } = outgoingOf(t);
@@ -75,7 +75,7 @@ test(
 
 test(
   "connect: asynchronous hooks of datagrams keep what they are given",
-  { skip: lacking("udp") },
+  { skip: lackingTransport("udp") },
   async (t) => {
     const endpoint = await echoTwice(t);
     const { connect, events } = outgoingOf(t);

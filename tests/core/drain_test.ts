@@ -1,26 +1,26 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { until, within } from "../support/until.ts";
-import { gate, stage } from "../support/stage.ts";
+import { startInMemory } from "../support/in-memory.ts";
+import { gate, turns, until, within } from "../support/until.ts";
 
 describe("stop", () => {
   test("stop waits for sessions to end, serves who waits, then calls stop and resolves", async (t) => {
     const pages: string[] = [];
-    const play = await stage(t, {
+    const server = await startInMemory(t, {
       data: (session, chunk) => void session.write(chunk),
       finish: () => void pages.push("finish"),
       stop: () => void pages.push("stop"),
     }, { concurrency: { max: 1 }, limits: { drain: 5000 } });
-    const { address } = play;
-    const served = play.connect();
-    const waiting = play.connect();
-    await play.settle();
+    const { address } = server;
+    const served = server.connect();
+    const waiting = server.connect();
+    await turns();
     let stopped = false;
-    const stopping = play.running.stop().then(() => stopped = true);
-    const drain = await play.record("drain");
+    const stopping = server.running.stop().then(() => stopped = true);
+    const drain = await server.record("drain");
     assert.equal(drain.live, 2);
     assert.equal(drain.limitMs, 5000);
-    assert.throws(() => play.adapter.peer(address), { code: "ECONNREFUSED" });
+    assert.throws(() => server.adapter.peer(address), { code: "ECONNREFUSED" });
     served.write("still served");
     await until("the echo", () => served.text() === "still served");
     assert.equal(stopped, false);
@@ -31,71 +31,71 @@ describe("stop", () => {
     waiting.end();
     await within("stop", stopping);
     assert.deepEqual(pages, ["finish", "finish", "stop"]);
-    assert.equal(play.of("refuse").length, 0);
-    assert.deepEqual(play.running.status()[0]!.live, 0);
+    assert.equal(server.all("refuse").length, 0);
+    assert.deepEqual(server.running.status()[0]!.live, 0);
   });
 
   test("who still waits when limits.drain is over is refused, and who is served is cut", async (t) => {
-    const play = await stage(t, {
+    const server = await startInMemory(t, {
       data: (session, chunk) => void session.write(chunk),
     }, { concurrency: { max: 1 }, limits: { drain: 20 } });
-    const served = play.connect();
-    const waiting = play.connect();
-    play.send("a datagram");
-    await play.settle();
-    await within("stop", play.running.stop());
-    assert.deepEqual(play.of("refuse").map(({ limit }) => limit), ["drain", "drain"]);
+    const served = server.connect();
+    const waiting = server.connect();
+    server.send("a datagram");
+    await turns();
+    await within("stop", server.running.stop());
+    assert.deepEqual(server.all("refuse").map(({ limit }) => limit), ["drain", "drain"]);
     assert.ok(waiting.over && !waiting.wasReset);
     assert.ok(served.over && !served.wasReset);
-    assert.equal((await play.record("close")).reason, "drain");
-    assert.equal(play.of("open").length, 1);
+    assert.equal((await server.record("close")).reason, "drain");
+    assert.equal(server.all("open").length, 1);
   });
 
   test("what has not ended within limits.drain is closed in order, with what was written", async (t) => {
-    const play = await stage(t, {
+    const server = await startInMemory(t, {
       data: (session) => void session.write("working"),
     }, { limits: { drain: 20 } });
-    const peer = play.connect();
+    const peer = server.connect();
     peer.write("x");
     await until("the answer", () => peer.text() === "working");
-    await within("stop", play.running.stop());
-    const close = await play.record("close");
+    await within("stop", server.running.stop());
+    const close = await server.record("close");
     assert.equal(close.reason, "drain");
     assert.ok(peer.over && !peer.wasReset);
   });
 
   test("kill closes at once, also what stop still waits for", async (t) => {
-    const play = await stage(t, { data() {} }, { limits: { drain: 60_000 } });
-    play.connect();
-    await play.record("open");
-    const stopping = play.running.stop();
-    await play.settle();
-    await within("kill", play.running.kill());
+    const server = await startInMemory(t, { data() {} }, { limits: { drain: 60_000 } });
+    server.connect();
+    await server.record("open");
+    const stopping = server.running.stop();
+    await turns();
+    await within("kill", server.running.kill());
     await within("stop", stopping);
-    assert.equal((await play.record("close")).reason, "drain");
+    assert.equal((await server.record("close")).reason, "drain");
   });
 
   test("stop calls the plugin's stop once, however often it is called", async (t) => {
     let stops = 0;
-    const play = await stage(t, { data() {}, stop: () => void stops++ });
-    await Promise.all([play.running.stop(), play.running.stop(), play.running.kill()]);
+    const server = await startInMemory(t, { data() {}, stop: () => void stops++ });
+    await Promise.all([server.running.stop(), server.running.stop(), server.running.kill()]);
     assert.equal(stops, 1);
   });
 
   test("stop lets a hook come back that is at work, datagrams too", async (t) => {
     const { passed, open } = gate();
-    const play = await stage(t, {
+    const server = await startInMemory(t, {
       async data(session) {
         await passed;
         session.write("at last");
       },
     });
-    play.send("x");
-    await play.record("open");
-    const { datagrams } = play;
+    server.send("x");
+    await server.record("open");
+    const { datagrams } = server;
     let stopped = false;
-    const stopping = play.running.stop().then(() => stopped = true);
-    await play.settle();
+    const stopping = server.running.stop().then(() => stopped = true);
+    await turns();
     assert.equal(stopped, false);
     open();
     await within("stop", stopping);
@@ -106,15 +106,17 @@ describe("stop", () => {
   });
 
   test("a hook that never comes back does not keep stop from resolving", async (t) => {
-    const play = await stage(t, { data: () => new Promise(() => {}) }, { limits: { drain: 10 } });
-    play.connect().write("x");
-    await play.record("open");
-    await within("stop", play.running.stop());
+    const server = await startInMemory(t, { data: () => new Promise(() => {}) }, {
+      limits: { drain: 10 },
+    });
+    server.connect().write("x");
+    await server.record("open");
+    await within("stop", server.running.stop());
   });
 
   test("the start's signal aborts when the service stops", async (t) => {
     let signal: AbortSignal | undefined;
-    const play = await stage(t, {
+    const server = await startInMemory(t, {
       name: "signalled",
       transports: ["stream", "datagram"],
       start(context) {
@@ -123,7 +125,7 @@ describe("stop", () => {
       },
     });
     assert.equal(signal!.aborted, false);
-    await play.running.stop();
+    await server.running.stop();
     assert.equal(signal!.aborted, true);
   });
 });

@@ -3,9 +3,9 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import type { Hooks, Session } from "../../runtime/core/plugin.ts";
-import { until } from "../support/until.ts";
+import { startInMemory } from "../support/in-memory.ts";
 import { cut } from "../support/split.ts";
-import { stage } from "../support/stage.ts";
+import { until } from "../support/until.ts";
 
 const upper = (bytes: Uint8Array): Uint8Array =>
   bytes.map((byte) => byte >= 97 && byte <= 122 ? byte - 32 : byte);
@@ -90,10 +90,10 @@ const TABLE = new TextDecoder("latin1").decode(Uint8Array.from({ length: 256 }, 
 describe("any split of the input", () => {
   for (const { name, hooks, model } of EXAMPLES) {
     test(`gives the same output: ${name}`, async (t) => {
-      const play = await stage(t, hooks, { level: "error" });
+      const server = await startInMemory(t, hooks, { level: "error" });
       await fc.assert(
         fc.asyncProperty(cut, async ({ whole, chunks }) => {
-          const peer = play.connect();
+          const peer = server.connect();
           for (const chunk of chunks) peer.write(chunk);
           peer.end();
           await until("the end", () => peer.over);
@@ -101,7 +101,7 @@ describe("any split of the input", () => {
         }),
         { numRuns: 60 },
       );
-      assert.deepEqual(play.records, []);
+      assert.deepEqual(server.records, []);
     });
   }
 });

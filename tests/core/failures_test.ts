@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { PorticoError } from "../../runtime/core/errors.ts";
 import type { Session } from "../../runtime/core/plugin.ts";
+import { PEER, startInMemory } from "../support/in-memory.ts";
 import { turns, until } from "../support/until.ts";
-import { PEER, stage } from "../support/stage.ts";
 
 type Hook = "verify" | "setup" | "data" | "end" | "handle" | "finish";
 
@@ -55,51 +55,51 @@ for (const later of [false, true]) {
     for (const broken of HOOKS) {
       test(`${broken}: this session ends, nothing else is disturbed, finish is called once`, async (t) => {
         const finished: string[] = [];
-        const play = await stage(t, breaking(broken, later, finished), {
+        const server = await startInMemory(t, breaking(broken, later, finished), {
           listen: ["tcp://127.0.0.1:7"],
         });
-        const good = play.connect("192.0.2.1");
+        const good = server.connect("192.0.2.1");
         good.write("before ");
-        const bad = play.connect("192.0.2.66");
+        const bad = server.connect("192.0.2.66");
         bad.write("x");
         bad.end();
-        const error = await play.record("error");
+        const error = await server.record("error");
         assert.equal(error.level, "error");
         assert.equal(error.side, "plugin");
         assert.equal(error.code, "HOOK_FAILED");
         assert.equal(error.message, `${broken} broke`);
         assert.match(String(error.stack), /failures_test/);
         await until("the end of the bad one", () => bad.over);
-        await until("one left", () => play.running.status()[0]!.live === 1);
+        await until("one left", () => server.running.status()[0]!.live === 1);
         good.write("after");
         await until("the echo", () => good.text() === "before after");
         good.end();
         await until("the finish", () => finished.includes("192.0.2.1"));
-        await until("nobody left", () => play.running.status()[0]!.live === 0);
-        assert.equal(play.of("error").length, 1);
+        await until("nobody left", () => server.running.status()[0]!.live === 0);
+        assert.equal(server.all("error").length, 1);
         const times = finished.filter((host) => host === "192.0.2.66").length;
         assert.equal(times, broken === "verify" || broken === "setup" ? 0 : 1);
-        const session = play.of("error")[0]!.session;
-        const closes = play.of("close").filter((each) => each.session === session);
+        const session = server.all("error")[0]!.session;
+        const closes = server.all("close").filter((each) => each.session === session);
         assert.equal(closes.length, broken === "verify" ? 0 : 1);
       });
 
       test(`${broken}: a datagram's failure is reported, the next one is answered`, async (t) => {
         if (broken === "end") return t.skip("datagrams have no end");
         const finished: string[] = [];
-        const play = await stage(t, breaking(broken, later, finished), {
+        const server = await startInMemory(t, breaking(broken, later, finished), {
           listen: ["udp://127.0.0.1:7"],
         });
         const bad = Object.assign(Object.create(PEER), { host: "192.0.2.66" });
-        play.send("bad", bad);
-        const error = await play.record("error");
+        server.send("bad", bad);
+        const error = await server.record("error");
         assert.equal(error.message, `${broken} broke`);
         assert.equal(error.side, "plugin");
-        play.send("good");
-        await until("the answer", () => play.answers().length === 1);
-        await until("nothing held", () => play.running.status()[0]!.live === 0);
-        assert.deepEqual(play.answers(), ["good"]);
-        assert.equal(play.of("error").length, 1);
+        server.send("good");
+        await until("the answer", () => server.answers().length === 1);
+        await until("nothing held", () => server.running.status()[0]!.live === 0);
+        assert.deepEqual(server.answers(), ["good"]);
+        assert.equal(server.all("error").length, 1);
         const times = finished.filter((host) => host === "192.0.2.66").length;
         assert.equal(times, broken === "verify" || broken === "setup" ? 0 : 1);
       });
@@ -112,7 +112,7 @@ describe("error", () => {
     const thrown = new Error("on purpose");
     const caught: unknown[] = [];
     let finishes = 0;
-    const play = await stage(t, {
+    const server = await startInMemory(t, {
       data() {
         throw thrown;
       },
@@ -122,22 +122,22 @@ describe("error", () => {
       },
       finish: () => void finishes++,
     });
-    const peer = play.connect();
+    const peer = server.connect();
     peer.write("x");
     await until("the answer", () => peer.text() === "sorry");
     peer.end();
-    const close = await play.record("close");
+    const close = await server.record("close");
     assert.equal(close.reason, "error");
     assert.deepEqual(caught, [thrown]);
     assert.equal(finishes, 1);
-    assert.equal(play.of("error").length, 0, "the hook has taken it over");
-    assert.equal(play.running.status()[0]!.errors, 1);
+    assert.equal(server.all("error").length, 0, "the hook has taken it over");
+    assert.equal(server.running.status()[0]!.errors, 1);
   });
 
   test("an error hook that fails is reported; finish is called all the same", async (t) => {
     for (const later of [false, true]) {
       let finishes = 0;
-      const play = await stage(t, {
+      const server = await startInMemory(t, {
         data() {
           throw new Error("first");
         },
@@ -147,86 +147,90 @@ describe("error", () => {
         },
         finish: () => void finishes++,
       });
-      play.connect().write("x");
-      await play.record("close");
-      assert.deepEqual(play.of("error").map(({ message }) => message), ["second"]);
+      server.connect().write("x");
+      await server.record("close");
+      assert.deepEqual(server.all("error").map(({ message }) => message), ["second"]);
       assert.equal(finishes, 1);
     }
   });
 
   test("what is no Error can be thrown too", async (t) => {
-    const play = await stage(t, {
+    const server = await startInMemory(t, {
       data() {
         throw "a text";
       },
     });
-    play.connect().write("x");
-    assert.equal((await play.record("error")).message, "a text");
+    server.connect().write("x");
+    assert.equal((await server.record("error")).message, "a text");
   });
 
   test("an error of side peer, thrown by a plugin, is a debug record", async (t) => {
-    const play = await stage(t, {
+    const server = await startInMemory(t, {
       data() {
         throw new PorticoError("FRAME_TOO_LONG");
       },
     });
-    play.connect().write("x");
-    const error = await play.record("error");
+    server.connect().write("x");
+    const error = await server.record("error");
     assert.equal(error.level, "debug");
     assert.equal(error.side, "peer");
     assert.equal(error.stack, undefined);
   });
 
   test("reads that end because the peer has gone are nobody's error", async (t) => {
-    const play = await stage(t, { handle: async (session) => void await session.readExactly(10) });
-    const peer = play.connect();
+    const server = await startInMemory(t, {
+      handle: async (session) => void await session.readExactly(10),
+    });
+    const peer = server.connect();
     peer.write("123");
-    await play.settle();
+    await turns();
     peer.reset();
-    const close = await play.record("close");
+    const close = await server.record("close");
     assert.equal(close.reason, "reset");
-    assert.equal(play.of("error").length, 0);
+    assert.equal(server.all("error").length, 0);
   });
 
   test("a peer that ends in the middle of a frame is an error of side peer", async (t) => {
-    const play = await stage(t, { handle: async (session) => void await session.readExactly(10) });
-    const peer = play.connect();
+    const server = await startInMemory(t, {
+      handle: async (session) => void await session.readExactly(10),
+    });
+    const peer = server.connect();
     peer.write("123");
     peer.end();
-    const error = await play.record("error");
+    const error = await server.record("error");
     assert.equal(error.code, "UNEXPECTED_END");
     assert.equal(error.level, "debug");
-    await play.record("close");
+    await server.record("close");
   });
 
   test("a hook that rejects after its session has gone is reported, once", async (t) => {
     let fail: (error: Error) => void = () => {};
     let finishes = 0;
-    const play = await stage(t, {
+    const server = await startInMemory(t, {
       data: () => new Promise((_, reject) => fail = reject),
       finish: () => void finishes++,
     });
-    const peer = play.connect();
+    const peer = server.connect();
     peer.write("x");
-    await play.settle();
+    await turns();
     peer.reset();
     // The connection is paused while the hook runs; memory tells all the same.
     await turns();
     assert.equal(finishes, 0, "a hook is running");
     fail(new Error("too late"));
-    const close = await play.record("close");
+    const close = await server.record("close");
     assert.equal(finishes, 1);
-    assert.deepEqual(play.of("error").map(({ message }) => message), ["too late"]);
-    assert.equal(close.session, play.of("error")[0]!.session);
+    assert.deepEqual(server.all("error").map(({ message }) => message), ["too late"]);
+    assert.equal(close.session, server.all("error")[0]!.session);
   });
 
   test("a stop hook that fails is reported, and the service has stopped", async (t) => {
-    const play = await stage(t, {
+    const server = await startInMemory(t, {
       data() {},
       stop: () => Promise.reject(new Error("no way")),
     });
-    await play.running.stop();
-    assert.equal(play.of("error")[0]!.message, "no way");
-    assert.equal(play.of("error")[0]!.session, undefined);
+    await server.running.stop();
+    assert.equal(server.all("error")[0]!.message, "no way");
+    assert.equal(server.all("error")[0]!.session, undefined);
   });
 });

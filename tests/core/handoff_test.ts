@@ -3,18 +3,17 @@ import { test } from "node:test";
 import { PorticoError } from "../../runtime/core/errors.ts";
 import { checkHooks } from "../../runtime/core/hooks.ts";
 import type { Session } from "../../runtime/core/plugin.ts";
-import { turns, until, within } from "../support/until.ts";
-import { gate } from "../support/stage.ts";
-import { takings } from "../support/taker.ts";
+import { handoffOf } from "../support/handoff.ts";
+import { gate, turns, until, within } from "../support/until.ts";
 
 test("take: from arrival to close, each step once and in order", async () => {
   const passed = gate();
   const steps: string[] = [];
-  const { admission, story, arrive, records, of } = takings({
+  const { admission, calls, arrive, records, of } = handoffOf({
     verify: () => Boolean(steps.push("verify")),
     setup: (() => steps.push("setup")) as never,
     async take(session: Session<number>, fd: number) {
-      story.push(`take ${fd}`);
+      calls.push(`take ${fd}`);
       steps.push(`take ${session.state}`);
       await passed.passed;
       return { exit: 0, session: "mine", reason: "mine", durationMs: "mine" };
@@ -23,12 +22,12 @@ test("take: from arrival to close, each step once and in order", async () => {
   });
   arrive(5);
   assert.deepEqual(steps, ["verify", "setup", "take 2"], "at once");
-  assert.deepEqual(story, ["blocking 5", "take 5"]);
+  assert.deepEqual(calls, ["blocking 5", "take 5"]);
   assert.equal(admission.live, 1);
   passed.open();
   await until("the end", () => admission.live === 0);
   assert.deepEqual(steps, ["verify", "setup", "take 2", "finish"]);
-  assert.deepEqual(story, ["blocking 5", "take 5", "close 5"]);
+  assert.deepEqual(calls, ["blocking 5", "take 5", "close 5"]);
   assert.deepEqual(records.map(({ event, level }) => `${event} ${level}`), [
     "open info",
     "close info",
@@ -44,30 +43,30 @@ test("take: from arrival to close, each step once and in order", async () => {
 });
 
 test("take: a hook without a promise is enough, and so is one that returns nothing", () => {
-  const { admission, story, arrive, of } = takings({ take() {} });
+  const { admission, calls, arrive, of } = handoffOf({ take() {} });
   arrive(3);
-  assert.deepEqual(story, ["blocking 3", "close 3"]);
+  assert.deepEqual(calls, ["blocking 3", "close 3"]);
   assert.equal(admission.live, 0);
   assert.equal(of("close").length, 1);
 });
 
 test("take: who is refused is closed, and named with the rule", () => {
   const never = { take: () => assert.fail("nobody is served") };
-  const rules = takings(never, { access: { deny: ["192.0.2.0/24"] } });
+  const rules = handoffOf(never, { access: { deny: ["192.0.2.0/24"] } });
   rules.arrive(3);
-  assert.deepEqual(rules.story, ["close 3"]);
+  assert.deepEqual(rules.calls, ["close 3"]);
   assert.equal(rules.of("refuse")[0]!["rule"], "deny 192.0.2.0/24");
-  const asked = takings({ ...never, verify: () => false });
+  const asked = handoffOf({ ...never, verify: () => false });
   asked.arrive(4);
   assert.equal(asked.of("refuse")[0]!["rule"], "verify");
-  assert.deepEqual(asked.story, ["close 4"]);
+  assert.deepEqual(asked.calls, ["close 4"]);
   assert.equal(asked.service.counters.refused, 1);
   assert.equal(asked.service.counters.served, 0);
 });
 
 test("take: limits are those of the service, and places are given back", async () => {
   const ends: (() => void)[] = [];
-  const { admission, story, arrive, of } = takings({
+  const { admission, calls, arrive, of } = handoffOf({
     take: () => new Promise<void>((resolve) => void ends.push(resolve)),
   }, { limits: { sessions: 2, perSource: 1 } });
   arrive(3, "192.0.2.1");
@@ -75,7 +74,7 @@ test("take: limits are those of the service, and places are given back", async (
   arrive(5, "192.0.2.2");
   arrive(6, "192.0.2.3");
   assert.deepEqual(of("refuse").map(({ limit }) => limit), ["perSource", "sessions"]);
-  assert.deepEqual(story.filter((each) => each.startsWith("close")), ["close 4", "close 6"]);
+  assert.deepEqual(calls.filter((each) => each.startsWith("close")), ["close 4", "close 6"]);
   assert.equal(admission.live, 2);
   for (const end of ends) end();
   await until("the end", () => admission.live === 0);
@@ -88,7 +87,7 @@ test("take: limits are those of the service, and places are given back", async (
 
 test("take: held ones wait, unread, and are served in order or refused after hold", async () => {
   const ends: (() => void)[] = [];
-  const { admission, story, arrive, of } = takings({
+  const { admission, calls, arrive, of } = handoffOf({
     take: () => new Promise<void>((resolve) => void ends.push(resolve)),
   }, { concurrency: { strategy: "serial" }, limits: { hold: "40ms" } });
   arrive(3);
@@ -99,7 +98,7 @@ test("take: held ones wait, unread, and are served in order or refused after hol
   await until("the second", () => of("open").length === 2);
   await until("a refusal", () => of("refuse").length === 1);
   assert.equal(of("refuse")[0]!["limit"], "hold");
-  assert.deepEqual(story, ["blocking 3", "close 3", "blocking 4", "close 5"]);
+  assert.deepEqual(calls, ["blocking 3", "close 3", "blocking 4", "close 5"]);
   ends[1]!();
   await until("the end", () => admission.live === 0);
   arrive(6);
@@ -110,7 +109,7 @@ test("take: held ones wait, unread, and are served in order or refused after hol
 
 test("take: with overflow hold who finds no room is parked until there is", async () => {
   const ends: (() => void)[] = [];
-  const { admission, arrive, of } = takings({
+  const { admission, arrive, of } = handoffOf({
     take: () => new Promise<void>((resolve) => void ends.push(resolve)),
   }, { limits: { sessions: 1, overflow: "hold" } });
   arrive(3);
@@ -125,7 +124,7 @@ test("take: with overflow hold who finds no room is parked until there is", asyn
 
 test("take: lifetime tells the hook, which ends in its own time", async () => {
   let told = "";
-  const { admission, story, arrive, of } = takings({
+  const { admission, calls, arrive, of } = handoffOf({
     take: ({ signal }) =>
       new Promise<{ signal: string }>((resolve) => {
         signal.addEventListener("abort", () => {
@@ -136,23 +135,23 @@ test("take: lifetime tells the hook, which ends in its own time", async () => {
   }, { limits: { lifetime: "20ms" } });
   arrive(3);
   await until("the word", () => told === "lifetime");
-  assert.deepEqual(story, ["blocking 3"], "it has the descriptor still");
+  assert.deepEqual(calls, ["blocking 3"], "it has the descriptor still");
   await until("the end", () => admission.live === 0);
   assert.equal(of("close")[0]!["reason"], "lifetime");
   assert.equal(of("close")[0]!["signal"], "SIGTERM");
 });
 
 test("take: a hook that fails ends its session, with or without an error hook", async () => {
-  const { admission, arrive, of, story } = takings({
+  const { admission, arrive, of, calls } = handoffOf({
     take: () => Promise.reject(new PorticoError("EMFILE")),
   });
   arrive(3);
   await until("the end", () => admission.live === 0);
   assert.equal(of("error")[0]!["code"], "EMFILE");
   assert.equal(of("close")[0]!["reason"], "error");
-  assert.deepEqual(story, ["blocking 3", "close 3"]);
+  assert.deepEqual(calls, ["blocking 3", "close 3"]);
   const seen: unknown[] = [];
-  const other = takings({
+  const other = handoffOf({
     setup() {
       throw new Error("no state");
     },
@@ -163,13 +162,13 @@ test("take: a hook that fails ends its session, with or without an error hook", 
   other.arrive(4);
   assert.deepEqual(seen, ["no state"]);
   assert.equal(other.admission.live, 0);
-  assert.deepEqual(other.story, ["close 4"]);
+  assert.deepEqual(other.calls, ["close 4"]);
   assert.equal(other.service.counters.errors, 1);
   assert.equal(other.of("error").length, 0);
 });
 
 test("take: the session itself has nothing to write to and nothing to read from", async () => {
-  const { arrive, of } = takings({
+  const { arrive, of } = handoffOf({
     async take(session: Session) {
       assert.throws(() => session.write("x"), /whose plugin has a take hook/);
       await assert.rejects(session.send("x"), /Cannot write to a session/);
@@ -192,7 +191,7 @@ test("take: the session itself has nothing to write to and nothing to read from"
 });
 
 test("take: a drain that is over refuses who waits, then tells the others", async () => {
-  const { admission, drain, arrive, of, story } = takings({
+  const { admission, drain, arrive, of, calls } = handoffOf({
     take: ({ signal }) =>
       new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve())),
   }, { concurrency: { strategy: "serial" } });
@@ -204,7 +203,7 @@ test("take: a drain that is over refuses who waits, then tells the others", asyn
   assert.equal(of("close")[0]!["reason"], "drain");
   arrive(5);
   assert.equal(of("refuse").length, 2);
-  assert.deepEqual(story, ["blocking 3", "close 4", "close 3", "close 5"]);
+  assert.deepEqual(calls, ["blocking 3", "close 4", "close 3", "close 5"]);
   admission.reopen();
   arrive(6);
   assert.equal(of("open").length, 2);
@@ -214,7 +213,7 @@ test("take: a drain that is over refuses who waits, then tells the others", asyn
 
 test("take: who waits when a drain begins is served in it", async () => {
   const ends: (() => void)[] = [];
-  const { drain, arrive, of } = takings({
+  const { drain, arrive, of } = handoffOf({
     take: () => new Promise<void>((resolve) => void ends.push(resolve)),
   }, { concurrency: { strategy: "serial" } });
   arrive(3);
@@ -230,7 +229,7 @@ test("take: who waits when a drain begins is served in it", async () => {
 
 test("take: who ends while verify or setup is asked goes no further", async () => {
   const verify = gate();
-  const first = takings({
+  const first = handoffOf({
     verify: () => verify.passed.then(() => true),
     take: () => assert.fail("it has ended"),
   });
@@ -238,10 +237,10 @@ test("take: who ends while verify or setup is asked goes no further", async () =
   await first.drain(0);
   verify.open();
   await until("the end", () => first.admission.live === 0);
-  assert.deepEqual(first.story, ["close 3"]);
+  assert.deepEqual(first.calls, ["close 3"]);
   const setup = gate();
   let finished = 0;
-  const second = takings({
+  const second = handoffOf({
     setup: (() => setup.passed) as never,
     take: () => assert.fail("it has ended"),
     finish: () => void finished++,
@@ -252,7 +251,7 @@ test("take: who ends while verify or setup is asked goes no further", async () =
   setup.open();
   await within("the drain", drained);
   assert.equal(finished, 1, "setup has come back");
-  assert.deepEqual(second.story, ["close 4"]);
+  assert.deepEqual(second.calls, ["close 4"]);
   assert.equal(second.of("close")[0]!["reason"], "drain");
 });
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { until } from "../support/until.ts";
-import { stage } from "../support/stage.ts";
+import { startInMemory } from "../support/in-memory.ts";
+import { turns, until } from "../support/until.ts";
 
 const echo = {
   data: (session: { write(bytes: Uint8Array): boolean }, chunk: Uint8Array) =>
@@ -10,67 +10,67 @@ const echo = {
 
 describe("limits", () => {
   test("sessions refuses who is too many, by name, and takes the next when one has left", async (t) => {
-    const play = await stage(t, echo, { limits: { sessions: 2 } });
-    const peers = [play.connect(), play.connect()];
-    const third = play.connect();
-    const refuse = await play.record("refuse");
+    const server = await startInMemory(t, echo, { limits: { sessions: 2 } });
+    const peers = [server.connect(), server.connect()];
+    const third = server.connect();
+    const refuse = await server.record("refuse");
     assert.equal(refuse.limit, "sessions");
     assert.ok(third.over && !third.wasReset);
     peers[0]!.end();
-    await play.record("close");
-    const fourth = play.connect();
+    await server.record("close");
+    const fourth = server.connect();
     fourth.write("x");
     await until("the echo", () => fourth.text() === "x");
-    assert.equal(play.running.status()[0]!.refused, 1);
+    assert.equal(server.running.status()[0]!.refused, 1);
   });
 
   test("perSource refuses by address, and counts who has left no more", async (t) => {
-    const play = await stage(t, echo, { limits: { perSource: 1 } });
-    const first = play.connect("192.0.2.1");
-    play.connect("192.0.2.2");
-    play.connect("192.0.2.1");
-    const refuse = await play.record("refuse");
+    const server = await startInMemory(t, echo, { limits: { perSource: 1 } });
+    const first = server.connect("192.0.2.1");
+    server.connect("192.0.2.2");
+    server.connect("192.0.2.1");
+    const refuse = await server.record("refuse");
     assert.equal(refuse.limit, "perSource");
     assert.equal(refuse.remote, "tcp://192.0.2.1:1234");
     first.end();
-    await play.record("close");
-    play.connect("192.0.2.1");
-    await play.record("open", 3);
-    assert.equal(play.of("refuse").length, 1);
+    await server.record("close");
+    server.connect("192.0.2.1");
+    await server.record("open", 3);
+    assert.equal(server.all("refuse").length, 1);
   });
 
   test("rate refuses at once, even where overflow is hold", async (t) => {
     const limits = { rate: { count: 2, per: 3_600_000 }, overflow: "hold" } as const;
-    const play = await stage(t, echo, { limits });
-    for (let i = 0; i < 3; i++) play.connect();
-    assert.equal((await play.record("refuse")).limit, "rate");
-    assert.equal(play.of("open").length, 2);
+    const server = await startInMemory(t, echo, { limits });
+    for (let i = 0; i < 3; i++) server.connect();
+    assert.equal((await server.record("refuse")).limit, "rate");
+    assert.equal(server.all("open").length, 2);
   });
 
   test("overflow hold keeps who is too many, unread, until there is room, in order", async (t) => {
-    const play = await stage(t, echo, { limits: { sessions: 1, overflow: "hold" } });
-    const first = play.connect();
+    const server = await startInMemory(t, echo, { limits: { sessions: 1, overflow: "hold" } });
+    const first = server.connect();
     const waiting = ["one", "two"].map((text) => {
-      const peer = play.connect();
+      const peer = server.connect();
       peer.write(text);
       return peer;
     });
-    await play.settle();
+    await turns();
     assert.deepEqual(waiting.map((peer) => peer.text()), ["", ""]);
     first.end();
     await until("the first of them", () => waiting[0]!.text() === "one");
     assert.equal(waiting[1]!.text(), "");
     waiting[0]!.end();
     await until("the second", () => waiting[1]!.text() === "two");
-    assert.equal(play.of("refuse").length, 0);
+    assert.equal(server.all("refuse").length, 0);
   });
 
   test("overflow hold lets others pass who have room of their own", async (t) => {
-    const play = await stage(t, echo, { limits: { perSource: 1, overflow: "hold" } });
-    const first = play.connect("192.0.2.1");
-    const held = play.connect("192.0.2.1");
+    const server = await startInMemory(t, echo, { limits: { perSource: 1, overflow: "hold" } });
+    const first = server.connect("192.0.2.1");
+    const held = server.connect("192.0.2.1");
     held.write("held");
-    const other = play.connect("192.0.2.2");
+    const other = server.connect("192.0.2.2");
     other.write("other");
     await until("the other", () => other.text() === "other");
     assert.equal(held.text(), "");
@@ -80,45 +80,45 @@ describe("limits", () => {
 
   test("overflow hold has its deadline", async (t) => {
     const limits = { sessions: 1, overflow: "hold", hold: 20 } as const;
-    const play = await stage(t, echo, { limits });
-    play.connect();
-    const held = play.connect();
-    assert.equal((await play.record("refuse")).limit, "hold");
+    const server = await startInMemory(t, echo, { limits });
+    server.connect();
+    const held = server.connect();
+    assert.equal((await server.record("refuse")).limit, "hold");
     assert.ok(held.over && !held.wasReset);
   });
 
   test("datagrams are counted while they are served, and refused at debug level", async (t) => {
     let open: () => void = () => {};
-    const play = await stage(t, {
+    const server = await startInMemory(t, {
       data: () => new Promise<void>((resolve) => open = resolve),
     }, { limits: { sessions: 1 } });
-    play.send("one");
-    play.send("two");
-    const refuse = await play.record("refuse");
+    server.send("one");
+    server.send("two");
+    const refuse = await server.record("refuse");
     assert.equal(refuse.limit, "sessions");
     assert.equal(refuse.level, "debug");
     open();
-    await play.record("close");
-    play.send("three");
-    await play.record("open", 2);
+    await server.record("close");
+    server.send("three");
+    await server.record("open", 2);
     open();
   });
 
   test("access refuses by the rule's name, before verify, and before any count", async (t) => {
     let asked = 0;
-    const play = await stage(t, {
+    const server = await startInMemory(t, {
       ...echo,
       verify() {
         asked++;
         return true;
       },
     }, { access: { allow: ["192.0.2.0/24"], deny: ["192.0.2.66"] }, limits: { sessions: 1 } });
-    play.connect("192.0.2.66");
-    play.connect("198.51.100.1");
-    const good = play.connect("192.0.2.1");
+    server.connect("192.0.2.66");
+    server.connect("198.51.100.1");
+    const good = server.connect("192.0.2.1");
     good.write("x");
     await until("the echo", () => good.text() === "x");
-    assert.deepEqual(play.of("refuse").map(({ rule }) => rule), [
+    assert.deepEqual(server.all("refuse").map(({ rule }) => rule), [
       "deny 192.0.2.66",
       "not in allow",
     ]);

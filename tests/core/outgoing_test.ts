@@ -3,15 +3,16 @@ import { createServer, type Socket } from "node:net";
 import { resolve } from "node:path";
 import { test } from "node:test";
 import type { Hooks, Session } from "../../runtime/core/plugin.ts";
+import { freeAddress, lackingTransport } from "../support/adapter.ts";
 import { folder } from "../support/folder.ts";
-import { lacking, open, place } from "../support/room.ts";
+import { startHooks } from "../support/in-process.ts";
+import { echoTwice, outgoingOf, tcpServer } from "../support/outgoing.ts";
 import { until, within } from "../support/until.ts";
-import { echoTwice, outgoingOf, server } from "../support/caller.ts";
 
 const decode = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
 
 test("connect: push form, with a state, from the open to the finish", async (t) => {
-  const endpoint = await server(t, (socket) => void socket.pipe(socket));
+  const endpoint = await tcpServer(t, (socket) => void socket.pipe(socket));
   const { connect, records, events } = outgoingOf(t);
   const done = Promise.withResolvers<void>();
   const hooks: Hooks<{ heard: string }> = {
@@ -41,7 +42,7 @@ test("connect: push form, with a state, from the open to the finish", async (t) 
 });
 
 test("connect: pull form ends when handle returns", async (t) => {
-  const endpoint = await server(t, (socket) => {
+  const endpoint = await tcpServer(t, (socket) => {
     socket.on("data", (chunk) => socket.write(`${String(chunk).toUpperCase()}\nmore\n`));
     socket.on("end", () => socket.end());
   });
@@ -61,7 +62,7 @@ test("connect: pull form ends when handle returns", async (t) => {
 });
 
 test("connect: one table serves many, and each knows what it belongs to", async (t) => {
-  const endpoint = await server(t, (socket) => void socket.pipe(socket));
+  const endpoint = await tcpServer(t, (socket) => void socket.pipe(socket));
   const { outgoing: made, connect } = outgoingOf(t);
   class Table implements Hooks<number> {
     readonly #heard = new Map<number, string>();
@@ -85,7 +86,7 @@ test("connect: one table serves many, and each knows what it belongs to", async 
 
 test("connect: write says false, and drain follows", async (t) => {
   const sockets: Socket[] = [];
-  const endpoint = await server(t, (socket) => {
+  const endpoint = await tcpServer(t, (socket) => {
     sockets.push(socket.pause());
   });
   const { connect } = outgoingOf(t, { writeBuffer: "64MiB" });
@@ -101,7 +102,7 @@ test("connect: write says false, and drain follows", async (t) => {
 });
 
 test("connect: who cannot be reached is named, and is not the peer's fault", async (t) => {
-  const endpoint = await server(t, () => {});
+  const endpoint = await tcpServer(t, () => {});
   const missing = `unix:${resolve(folder(t, {}), "none.sock")}`;
   const closed = await new Promise<string>((done) => {
     const listener = createServer().listen(0, "127.0.0.1", () => {
@@ -138,10 +139,10 @@ test("connect: who cannot be reached is named, and is not the peer's fault", asy
 });
 
 test("connect: relative paths start at the manifest's folder", async (t) => {
-  const room = await open(t, { data: (session, chunk) => void session.write(chunk) }, {
-    listen: place(t, "unix"),
+  const server = await startHooks(t, { data: (session, chunk) => void session.write(chunk) }, {
+    listen: freeAddress(t, "unix"),
   });
-  const path = room.endpoint.slice("unix:".length);
+  const path = server.endpoint().slice("unix:".length);
   const parent = path.slice(0, path.lastIndexOf("/"));
   const { connect } = outgoingOf(t, {}, `${parent}/portico.json`);
   const heard = Promise.withResolvers<string>();
@@ -153,13 +154,13 @@ test("connect: relative paths start at the manifest's folder", async (t) => {
 });
 
 test("connect: a drain waits, then ends who is left; later nobody is connected", async (t) => {
-  const endpoint = await server(t, (socket) => void socket.pipe(socket));
+  const endpoint = await tcpServer(t, (socket) => void socket.pipe(socket));
   const { outgoing: made, connect, records } = outgoingOf(t);
   const session = await connect(endpoint, { data() {} });
   const { signal } = session;
   const reasons: string[] = [];
   signal.addEventListener("abort", () => reasons.push((signal.reason as Error).message));
-  const datagrams = lacking("udp") === false;
+  const datagrams = lackingTransport("udp") === false;
   if (datagrams) await connect(await echoTwice(t), { data() {} });
   assert.equal(made.live, datagrams ? 2 : 1);
   await within("the drain", made.drain(20));
@@ -172,7 +173,7 @@ test("connect: a drain waits, then ends who is left; later nobody is connected",
 
 test("connect: who is connected while the drain ends is closed again", async (t) => {
   let accepted = 0;
-  const endpoint = await server(t, (socket) => {
+  const endpoint = await tcpServer(t, (socket) => {
     accepted++;
     socket.resume();
   });

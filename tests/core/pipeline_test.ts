@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { Session } from "../../runtime/core/plugin.ts";
-import { until } from "../support/until.ts";
-import { gate, stage } from "../support/stage.ts";
+import { startInMemory } from "../support/in-memory.ts";
+import { gate, turns, until } from "../support/until.ts";
 
 const wait = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0));
 
@@ -54,18 +54,18 @@ describe("pipeline", () => {
       const how = `${form} form, hooks that come back ${later ? "later" : "at once"}`;
       test(`Pipeline calls verify, setup, data, end, finish in this order: ${how}`, async (t) => {
         const { pages, hooks } = diary(later, form);
-        const play = await stage(t, hooks);
-        const peer = play.connect();
+        const server = await startInMemory(t, hooks);
+        const peer = server.connect();
         peer.write("one\n");
         await until("the first answer", () => peer.text().startsWith("one"));
-        await play.settle();
+        await turns();
         peer.write("two\n");
         peer.end();
-        await play.record("close");
+        await server.record("close");
         const called = pages.filter((page) => !page.endsWith("done"));
         assert.deepEqual(called, ["verify", "setup", "data 1", "data 2", "end", "finish"]);
         if (later) assert.deepEqual(pages, called.flatMap((page) => [page, `${page} done`]));
-        assert.deepEqual(play.story, ["open", "close"]);
+        assert.deepEqual(server.sessionEvents, ["open", "close"]);
         assert.equal(peer.text().replaceAll("\n", ""), "onetwo");
         assert.equal(peer.wasReset, false);
       });
@@ -73,11 +73,11 @@ describe("pipeline", () => {
   }
 
   test("Pipeline serves a plugin that has nothing but data: its end is answered with ours", async (t) => {
-    const play = await stage(t, { data: (session, chunk) => void session.write(chunk) });
-    const peer = play.connect();
+    const server = await startInMemory(t, { data: (session, chunk) => void session.write(chunk) });
+    const peer = server.connect();
     peer.write("hello");
     peer.end();
-    const close = await play.record("close");
+    const close = await server.record("close");
     assert.equal(peer.text(), "hello");
     assert.equal(close.bytesIn, 5);
     assert.equal(close.bytesOut, 5);
@@ -86,24 +86,24 @@ describe("pipeline", () => {
   });
 
   test("Pipeline says remote and local in open, and the same number in every record", async (t) => {
-    const play = await stage(t, {
+    const server = await startInMemory(t, {
       data(session, chunk) {
         session.log.info("got it", { length: chunk.length, session: 99, service: "forged" });
         throw new Error("on purpose");
       },
     });
-    const first = play.connect("192.0.2.1");
-    const second = play.connect("192.0.2.2");
+    const first = server.connect("192.0.2.1");
+    const second = server.connect("192.0.2.2");
     first.write("x");
-    await play.record("close");
+    await server.record("close");
     second.end();
-    await play.record("close", 2);
-    const [open, other] = play.of("open");
+    await server.record("close", 2);
+    const [open, other] = server.all("open");
     assert.equal(open!.remote, "tcp://192.0.2.1:1234");
     assert.equal(open!.local, "tcp://127.0.0.1:7");
     assert.equal(open!.service, "tested");
     assert.notEqual(open!.session, other!.session);
-    const mine = play.records.filter(({ session }) => session === open!.session);
+    const mine = server.records.filter(({ session }) => session === open!.session);
     assert.deepEqual(mine.map(({ event }) => event), ["open", "log", "error", "close"]);
     assert.equal(mine[1]!.length, 1);
     assert.equal(mine[1]!.service, "tested");
@@ -111,7 +111,7 @@ describe("pipeline", () => {
 
   test("Pipeline gives each session its own state, and verify the peer's addresses", async (t) => {
     const asked: string[] = [];
-    const play = await stage(t, {
+    const server = await startInMemory(t, {
       verify(peer) {
         asked.push(`${peer.kind} ${peer.remote} ${peer.local}`);
         return true;
@@ -119,7 +119,7 @@ describe("pipeline", () => {
       setup: (session) => ({ name: `session of ${session.remote.host}` }) as never,
       data: (session) => void session.write((session.state as { name: string }).name),
     });
-    const peers = [play.connect("192.0.2.1"), play.connect("192.0.2.2")];
+    const peers = [server.connect("192.0.2.1"), server.connect("192.0.2.2")];
     for (const peer of peers) peer.write("x");
     await until("both answers", () => peers.every((peer) => peer.text() !== ""));
     assert.deepEqual(peers.map((peer) => peer.text()), [
@@ -132,7 +132,7 @@ describe("pipeline", () => {
   for (const later of [false, true]) {
     test(`verify false refuses, ${later ? "later" : "at once"}: no setup, an orderly end, a record`, async (t) => {
       let setups = 0;
-      const play = await stage(t, {
+      const server = await startInMemory(t, {
         verify: () => later ? wait().then(() => false) : false,
         setup() {
           setups++;
@@ -140,24 +140,24 @@ describe("pipeline", () => {
         },
         data() {},
       });
-      const peer = play.connect();
+      const peer = server.connect();
       peer.write("never read");
-      const refuse = await play.record("refuse");
+      const refuse = await server.record("refuse");
       assert.equal(refuse.rule, "verify");
       assert.equal(refuse.level, "info");
       await until("the end", () => peer.over);
       assert.equal(peer.wasReset, false);
-      await play.settle();
+      await turns();
       assert.equal(setups, 0);
-      assert.deepEqual(play.story, ["refuse"]);
-      assert.deepEqual(play.running.status()[0]!.live, 0);
+      assert.deepEqual(server.sessionEvents, ["refuse"]);
+      assert.deepEqual(server.running.status()[0]!.live, 0);
     });
   }
 
   test("a peer that leaves while verify is asked is not served, and leaves nothing", async (t) => {
     const { passed, open } = gate();
     let setups = 0;
-    const play = await stage(t, {
+    const server = await startInMemory(t, {
       verify: () => passed.then(() => true),
       setup() {
         setups++;
@@ -165,20 +165,20 @@ describe("pipeline", () => {
       },
       data() {},
     }, { concurrency: { max: 1 } });
-    play.connect().reset();
-    await play.settle();
+    server.connect().reset();
+    await turns();
     open();
-    await until("nobody left", () => play.running.status()[0]!.live === 0);
+    await until("nobody left", () => server.running.status()[0]!.live === 0);
     assert.equal(setups, 0);
-    const next = play.connect();
-    await play.record("open");
+    const next = server.connect();
+    await server.record("open");
     next.end();
-    await play.record("close");
+    await server.record("close");
   });
 
   test("a session that is closed while setup runs is not handled, and finished once", async (t) => {
     const seen: string[] = [];
-    const play = await stage(t, {
+    const server = await startInMemory(t, {
       // Comes back because the session ends: after the verdict, before the close.
       setup: ({ signal }) =>
         new Promise<never>((resolve) =>
@@ -187,51 +187,51 @@ describe("pipeline", () => {
       handle: () => void seen.push("handle"),
       finish: () => void seen.push("finish"),
     }, { listen: ["tcp://127.0.0.1:7"] });
-    play.connect();
-    await until("one live", () => play.running.status()[0]!.live === 1);
-    await play.running.kill();
+    server.connect();
+    await until("one live", () => server.running.status()[0]!.live === 1);
+    await server.running.kill();
     assert.deepEqual(seen, ["finish"]);
-    assert.equal(play.running.status()[0]!.live, 0);
+    assert.equal(server.running.status()[0]!.live, 0);
   });
 
   test("a peer that leaves while setup runs is finished, once", async (t) => {
     const { passed, open } = gate();
     let finishes = 0;
-    const play = await stage(t, {
+    const server = await startInMemory(t, {
       setup: () => passed as never,
       data() {},
       finish: () => void finishes++,
     });
-    play.connect().reset();
-    await play.settle();
+    server.connect().reset();
+    await turns();
     assert.equal(finishes, 0);
     open();
-    await play.record("close");
+    await server.record("close");
     assert.equal(finishes, 1);
   });
 
   test("nothing is read before setup has come back; then nothing is lost", async (t) => {
     const { passed, open } = gate();
     const seen: string[] = [];
-    const play = await stage(t, {
+    const server = await startInMemory(t, {
       setup: () => passed as never,
       data: (_, chunk) => void seen.push(new TextDecoder().decode(chunk)),
       end: (session) => session.end(),
     });
-    const peer = play.connect();
+    const peer = server.connect();
     peer.write("early");
     peer.end();
-    await play.settle();
+    await turns();
     assert.deepEqual(seen, []);
     open();
-    await play.record("close");
+    await server.record("close");
     assert.deepEqual(seen, ["early"]);
   });
 
   test("reading waits for a promise of data, and the end too", async (t) => {
     const gates = [gate(), gate(), gate()];
     const pages: string[] = [];
-    const play = await stage(t, {
+    const server = await startInMemory(t, {
       data(session, chunk) {
         const text = new TextDecoder().decode(chunk);
         pages.push(text);
@@ -242,17 +242,17 @@ describe("pipeline", () => {
         session.end();
       },
     });
-    const peer = play.connect();
+    const peer = server.connect();
     peer.write("one");
     peer.write("two");
     peer.write("three");
     peer.end();
     for (const [i, { open }] of gates.entries()) {
-      await play.settle();
+      await turns();
       assert.equal(pages.length, i + 1);
       open();
     }
-    await play.record("close");
+    await server.record("close");
     assert.deepEqual(pages, ["one", "two", "three", "end"]);
     assert.equal(peer.text(), "ONETWOTHREE");
   });
@@ -261,7 +261,7 @@ describe("pipeline", () => {
     const { passed, open } = gate();
     const sessions: Session[] = [];
     let seen = 0;
-    const play = await stage(t, {
+    const server = await startInMemory(t, {
       data(session) {
         seen++;
         sessions.push(session as Session);
@@ -269,12 +269,12 @@ describe("pipeline", () => {
         return passed;
       },
     });
-    const peer = play.connect();
+    const peer = server.connect();
     peer.write("one");
     peer.write("two");
-    await play.settle();
+    await turns();
     open();
-    await play.settle();
+    await turns();
     assert.equal(seen, 1);
     sessions[0]!.resume();
     await until("the second chunk", () => seen === 2);

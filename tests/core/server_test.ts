@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { MemoryAdapter } from "../../adapters/memory/mod.ts";
-import { parseEndpoint } from "../../runtime/core/endpoint.ts";
 import { CODES, messageOf, PorticoError, toPorticoError } from "../../runtime/core/errors.ts";
 import { Gather } from "../../runtime/core/stream/gather.ts";
 import { startPlugin } from "../../runtime/core/hooks.ts";
@@ -13,9 +12,8 @@ import type { LogRecord } from "../../runtime/core/record.ts";
 import { Service } from "../../runtime/core/service.ts";
 import type { ReadyService } from "../../runtime/daemon/server.ts";
 import { lacking } from "../../runtime/strategies/lacking.ts";
-import { startServer } from "../support/start.ts";
+import { readyService, startReady } from "../support/in-process.ts";
 import { until } from "../support/until.ts";
-import { pluginOf, UNLIMITED } from "../support/stage.ts";
 
 /** A service of that name, as the manifest would make it. */
 function ready(
@@ -23,7 +21,7 @@ function ready(
   listen: string,
   hooks: Hooks<never>,
   records: LogRecord[] = [],
-  options = {},
+  socketOptions = {},
 ): ReadyService {
   const sinks = [
     {
@@ -41,26 +39,11 @@ function ready(
       sink: { write: (record: LogRecord) => void records.push(record) },
     },
   ];
-  return {
-    plan: {
-      name,
-      plugin: { specifier: name, url: "memory:" },
-      admin: false,
-      listen: [{ text: listen, endpoint: parseEndpoint(listen), options }],
-      concurrency: { strategy: "async", max: Infinity, workers: 1 },
-      log: [],
-      options: {},
-      limits: { ...UNLIMITED, start: 50 },
-      access: { allow: [], deny: [] },
-      processes: { env: {} },
-      folder: ".",
-    },
-    plugin: pluginOf(hooks),
-    options: {},
-    log: new Log(sinks, (sink, error) => {
-      records.push({ time: 0, level: "warn", event: "error", sink, message: messageOf(error) });
-    }),
-  };
+  const log = new Log(sinks, (sink, error) => {
+    records.push({ time: 0, level: "warn", event: "error", sink, message: messageOf(error) });
+  });
+  const settings = { name, listen: [listen], socketOptions, limits: { start: 50 } };
+  return readyService(hooks, log, settings);
 }
 
 const echo: Hooks<never> = { data: (session, chunk) => void session.write(chunk) };
@@ -72,7 +55,7 @@ describe("startServer", () => {
     const services = ["one", "two"].map((name, i) =>
       ready(name, `tcp://127.0.0.1:${i + 1}`, echo, records)
     );
-    const running = await startServer({ adapter, services });
+    const running = await startReady(services, adapter);
     assert.deepEqual(running.endpoints.map(({ service, address }) => `${service} ${address}`), [
       "one tcp://127.0.0.1:1",
       "two tcp://127.0.0.1:2",
@@ -95,7 +78,7 @@ describe("startServer", () => {
       ready("second", "tcp://127.0.0.1:1", hooks("second")),
       ready("third", "tcp://127.0.0.1:3", hooks("third")),
     ];
-    await assert.rejects(startServer({ adapter, services }), {
+    await assert.rejects(startReady(services, adapter), {
       code: "EADDRINUSE",
       side: "config",
       message: /service "second": .*tcp:\/\/127\.0\.0\.1:1/,
@@ -116,7 +99,7 @@ describe("startServer", () => {
       plugin: { ...first.plugin, start: () => ({ data() {}, n: starts++ }) },
     };
     const second = ready("second", "tcp://127.0.0.1:2", echo, [], { backlog: 7 });
-    await assert.rejects(startServer({ adapter, services: [counted as never, second] }), {
+    await assert.rejects(startReady([counted as never, second], adapter), {
       code: "NOT_SUPPORTED",
       message: /service "second": backlog of tcp:\/\/127\.0\.0\.1:2: there is no socket/,
     });

@@ -7,11 +7,11 @@ import { connect } from "node:net";
 import type { TestContext } from "node:test";
 import { PATIENCE, type Transport } from "./case.ts";
 import {
-  Correspondent,
-  correspondent,
+  DatagramClient,
+  openDatagrams,
   parseEndpoint,
-  Peer,
   type Scope,
+  StreamClient,
   until,
   within,
 } from "./support.ts";
@@ -63,9 +63,9 @@ export async function call(
 /** A stream. */
 class Talker implements Call {
   readonly name: string;
-  readonly #peer: Peer;
+  readonly #peer: StreamClient;
 
-  private constructor(peer: Peer, name: string) {
+  private constructor(peer: StreamClient, name: string) {
     this.#peer = peer;
     this.name = name;
   }
@@ -77,7 +77,7 @@ class Talker implements Call {
     const where = path === undefined ? { host, port, ...local } : { path };
     const socket = connect({ ...where, allowHalfOpen: true });
     scope.after(() => void socket.destroy());
-    const peer = new Peer(socket);
+    const peer = new StreamClient(socket);
     try {
       await within(`a connection to ${endpoint}`, once(socket, "connect"));
     } catch (error) {
@@ -121,7 +121,7 @@ class Talker implements Call {
 }
 
 /** A socket of UDP with an address that was chosen. */
-class Gram extends Correspondent {
+class Gram extends DatagramClient {
   readonly #socket = createSocket("udp4");
   name = "";
 
@@ -144,9 +144,9 @@ class Gram extends Correspondent {
 /** A datagram. */
 class Sender implements Call {
   readonly name: string | RegExp;
-  readonly #socket: Correspondent;
+  readonly #socket: DatagramClient;
 
-  private constructor(socket: Correspondent, name: string | RegExp) {
+  private constructor(socket: DatagramClient, name: string | RegExp) {
     this.#socket = socket;
     this.name = name;
   }
@@ -159,7 +159,7 @@ class Sender implements Call {
     { from = "127.0.0.1" }: Calling,
   ) {
     if (transport === "unixgram") {
-      const socket = await correspondent(scope as TestContext, transport);
+      const socket = await openDatagrams(scope as TestContext, transport);
       socket.send(text, endpoint);
       return new Sender(socket, /^unixgram:\/./);
     }

@@ -1,7 +1,7 @@
 /** What a case is, and where it is run. */
 import process from "node:process";
 import type { Stage } from "./stage.ts";
-import { lacking, lackingStrategy, type StrategyName } from "./support.ts";
+import { lackingStrategy, lackingTransport, type StrategyName } from "./support.ts";
 
 export const TRANSPORTS = ["tcp", "unix", "udp", "unixgram", "http"] as const;
 export type Transport = typeof TRANSPORTS[number];
@@ -52,6 +52,6 @@ export function skips(
   transport: Transport,
 ): string | false {
   if (transport === "http" && !HTTP.includes(strategy)) return `${strategy} does not serve http`;
-  return lackingStrategy(strategy) || (transport !== "http" && lacking(transport)) ||
+  return lackingStrategy(strategy) || (transport !== "http" && lackingTransport(transport)) ||
     (needs !== undefined && NEEDS[needs](strategy));
 }

@@ -3,7 +3,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Case, Transport } from "./case.ts";
-import { type Server, Shared, Site, type StrategyName } from "./support.ts";
+import { ManagedServer, type ServerProcess, Shared, type StrategyName } from "./support.ts";
 
 const PLUGIN = fileURLToPath(new URL("./plugin.ts", import.meta.url).href);
 
@@ -17,7 +17,7 @@ const CONCURRENCY: Readonly<Record<StrategyName, object>> = {
 };
 
 export class House {
-  readonly site: Site;
+  readonly site: ManagedServer;
   readonly strategy: StrategyName;
   readonly #scope: Shared;
   readonly #services: Record<string, Record<string, unknown>> = {
@@ -30,7 +30,7 @@ export class House {
   private constructor(strategy: StrategyName) {
     this.strategy = strategy;
     this.#scope = new Shared();
-    this.site = Site.make(this.#scope, {});
+    this.site = ManagedServer.prepare(this.#scope, {});
   }
 
   /** @param services what it starts with. */
@@ -50,8 +50,8 @@ export class House {
     }
   }
 
-  get server(): Server {
-    return this.site.server;
+  get server(): ServerProcess {
+    return this.site.process;
   }
 
   /** It runs: no case has brought it down. */

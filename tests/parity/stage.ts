@@ -7,11 +7,11 @@ import { type Call, call, type Calling } from "./calls.ts";
 import { DATAGRAMS, PATIENCE, STREAMS, type Transport } from "./case.ts";
 import type { House } from "./house.ts";
 import {
-  type Line,
+  type JsonRecord,
+  type RecordPattern,
   type Scope,
   type ServiceStatus,
   until,
-  type Wanted,
   within,
 } from "./support.ts";
 
@@ -118,12 +118,16 @@ export class Stage {
   // Records and counts.
 
   /** Its records that fit, so far. */
-  all(wanted: Wanted): Line[] {
+  all(wanted: Exclude<RecordPattern, string>): JsonRecord[] {
     return this.house.server.all({ service: this.name, ...wanted });
   }
 
   /** Waits for so many records of one event; there are not more. */
-  async records(event: string, count: number, more: Wanted = {}): Promise<Line[]> {
+  async records(
+    event: string,
+    count: number,
+    more: Exclude<RecordPattern, string> = {},
+  ): Promise<JsonRecord[]> {
     const wanted = { event, ...more };
     await until(
       () => `${count} records ${JSON.stringify(wanted)}: ${JSON.stringify(this.all({ event }))}`,

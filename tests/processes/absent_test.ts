@@ -8,8 +8,8 @@ import { describe, test } from "node:test";
 import { folder } from "../support/folder.ts";
 import { dial } from "../support/peers.ts";
 import type { Scope } from "../support/scope.ts";
-import { pluginPath, serve } from "../support/server.ts";
-import { noWorkers } from "../support/witness.ts";
+import { pluginPath, startServer } from "../support/server-process.ts";
+import { lackingWorkers } from "../support/strategies.ts";
 
 /** Takes connections and says nothing, reads nothing. */
 async function silence(scope: Scope): Promise<number> {
@@ -56,11 +56,11 @@ describe("a log server that is not there", () => {
       const home = folder(t, { "portico.json": "" });
       const to = await place(t, home);
       const log = ["json", { type: "syslog", to, queue: 50 }];
-      const service = { plugin: pluginPath("witness"), listen: "tcp://127.0.0.1:0", log };
-      const options = { form: "obey" };
+      const service = { plugin: pluginPath("probe"), listen: "tcp://127.0.0.1:0", log };
+      const options = { form: "commands" };
       const manifest = { control: false, services: { a: { ...service, options } } };
       writeFileSync(join(home, "portico.json"), JSON.stringify(manifest));
-      const server = await serve(t, home);
+      const server = await startServer(t, home);
       const endpoint = server.endpoint("a", "tcp");
       const times: number[] = [];
       for (let n = 0; n < 5; n++) times.push(await session(t, endpoint));
@@ -81,19 +81,19 @@ describe("a log server that is not there", () => {
 
   for (const strategy of ["threads", "processes", "spawn"] as const) {
     test(`${strategy}: what workers log waits in one queue, and is dropped from there`, {
-      skip: noWorkers,
+      skip: lackingWorkers,
     }, async (t) => {
       const service = {
-        plugin: pluginPath("witness"),
+        plugin: pluginPath("probe"),
         listen: "tcp://127.0.0.1:0",
-        options: { form: "obey" },
+        options: { form: "commands" },
         concurrency: { strategy },
         log: ["json", { type: "syslog", to: closed, queue: 10 }],
       };
       const home = folder(t, {
         "portico.json": JSON.stringify({ control: false, services: { a: service } }),
       });
-      const server = await serve(t, home);
+      const server = await startServer(t, home);
       for (let n = 0; n < 3; n++) await session(t, server.endpoint("a", "tcp"));
       await server.count(3, { event: "close" });
       await server.stop();

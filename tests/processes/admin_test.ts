@@ -1,19 +1,17 @@
 /** The admin plugin: what it tells, what it does, and whom it lets. */
 import assert from "node:assert/strict";
-import { spawn, spawnSync } from "node:child_process";
-import { once } from "node:events";
+import { spawnSync } from "node:child_process";
 import { cpSync, existsSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
-import { call } from "../support/call.ts";
-import { command, MAIN } from "../support/command.ts";
+import { command, MAIN, portico } from "../support/command.ts";
 import { folder } from "../support/folder.ts";
+import { ManagedServer, TCP, UDP, versioned } from "../support/managed-server.ts";
+import { askOnce, dial, openUdp } from "../support/peers.ts";
+import { lackingPrograms, Program } from "../support/program.ts";
+import { get, type RequestOptions, send } from "../support/requests.ts";
 import { until, within } from "../support/until.ts";
-import { dial, join as joinUdp } from "../support/peers.ts";
-import { Program } from "../support/programs.ts";
-import { type Asked, get, send } from "../support/requests.ts";
-import { lasting, Site, TCP, UDP } from "../support/site.ts";
 
 const HTTP = "http://127.0.0.1:0";
 const TOKEN = "0123456789abcdef-secret";
@@ -26,28 +24,31 @@ const admin = (more: object = {}, listen: unknown = ["http+unix:./admin.sock", H
   ...more,
 });
 
-const post = (headers: Asked["headers"] = {}, body = "{}"): Asked => ({
+const post = (headers: RequestOptions["headers"] = {}, body = "{}"): RequestOptions => ({
   method: "POST",
   headers: { ...JSON_TYPE, ...headers },
   body,
 });
 
 test("health, readiness and status, also by curl over the Unix socket", async (t) => {
-  const site = await Site.open(t, { echo: { plugin: "echo", listen: TCP }, admin: admin() });
-  const endpoint = await site.endpoint("admin", "http");
+  const managed = await ManagedServer.start(t, {
+    echo: { plugin: "echo", listen: TCP },
+    admin: admin(),
+  });
+  const endpoint = await managed.endpoint("admin", "http");
   const health = await get(endpoint, "/health");
   assert.deepEqual([health.status, health.headers["content-type"]], [
     200,
     "text/plain; charset=utf-8",
   ]);
   assert.deepEqual(JSON.parse((await get(endpoint, "/ready")).text), { ready: true, reasons: [] });
-  await site.ask("suspend", { service: "echo" });
+  await managed.ask("suspend", { service: "echo" });
   const ready = await get(endpoint, "/ready");
   assert.equal(ready.status, 503);
   assert.deepEqual(JSON.parse(ready.text), { ready: false, reasons: ["echo is suspended"] });
   const status = JSON.parse((await get(endpoint, "/status")).text);
-  assert.deepEqual(Object.keys(status), Object.keys(await site.status()));
-  const socket = join(site.home, "admin.sock");
+  assert.deepEqual(Object.keys(status), Object.keys(await managed.status()));
+  const socket = join(managed.home, "admin.sock");
   const curl = spawnSync("curl", ["-s", "-i", "--unix-socket", socket, "http://localhost/health"]);
   if (curl.error !== undefined) return t.diagnostic("there is no curl");
   const text = curl.stdout.toString();
@@ -66,36 +67,36 @@ test("health, readiness and status, also by curl over the Unix socket", async (t
 });
 
 test("one that is silent about where it listens is reached by its own user", async (t) => {
-  const site = await Site.open(t, { admin: { plugin: "admin" } });
-  const socket = join(site.home, "admin.sock");
+  const managed = await ManagedServer.start(t, { admin: { plugin: "admin" } });
+  const socket = join(managed.home, "admin.sock");
   assert.equal(statSync(socket).mode & 0o777, 0o600);
   assert.equal((await get(`http+unix:${socket}`, "/health")).status, 200);
-  await site.server.stop();
+  await managed.process.stop();
   assert.equal(existsSync(socket), false);
 });
 
 test("metrics count exactly, over all workers, in Prometheus' own words", async (t) => {
-  const crew = { concurrency: { strategy: "processes", workers: 2 } };
-  const site = await Site.open(t, {
+  const pooled = { concurrency: { strategy: "processes", workers: 2 } };
+  const managed = await ManagedServer.start(t, {
     here: { plugin: "echo", listen: [TCP, UDP], limits: { rate: "5/h" } },
-    crew: lasting([TCP, UDP], 1, crew),
+    pooled: versioned([TCP, UDP], 1, pooled),
     admin: admin(),
   });
-  const peer = await joinUdp(t);
+  const peer = await openUdp(t);
   for (let i = 0; i < 3; i++) {
-    const streams = await dial(t, await site.endpoint("here", "tcp"));
+    const streams = await dial(t, await managed.endpoint("here", "tcp"));
     await streams.echo("twelve bytes");
     streams.end();
     await streams.over();
-    await site.told(await site.endpoint("crew", "tcp"), "version?\n");
+    await askOnce(t, await managed.endpoint("pooled", "tcp"), "version?");
   }
-  for (let i = 0; i < 2; i++) await peer.ask("ping", await site.endpoint("here", "udp"));
-  await peer.ask("ping", await site.endpoint("crew", "udp"));
-  const refused = await dial(t, await site.endpoint("here", "tcp"));
+  for (let i = 0; i < 2; i++) await peer.ask("ping", await managed.endpoint("here", "udp"));
+  await peer.ask("ping", await managed.endpoint("pooled", "udp"));
+  const refused = await dial(t, await managed.endpoint("here", "tcp"));
   await refused.over();
-  await site.until("crew", ({ live, served }) => live === 0 && served === 4);
-  await site.until("here", ({ live, refused }) => live === 0 && refused === 1);
-  const { text, headers } = await get(await site.endpoint("admin", "http"), "/metrics");
+  await managed.until("pooled", ({ live, served }) => live === 0 && served === 4);
+  await managed.until("here", ({ live, refused }) => live === 0 && refused === 1);
+  const { text, headers } = await get(await managed.endpoint("admin", "http"), "/metrics");
   assert.match(headers["content-type"]!, /^text\/plain; version=0\.0\.4/);
   const value = (line: string): number => {
     const found = text.split("\n").find((each) => each.startsWith(`${line} `));
@@ -103,20 +104,20 @@ test("metrics count exactly, over all workers, in Prometheus' own words", async 
     return Number(found.slice(line.length + 1));
   };
   assert.equal(value('portico_sessions_accepted_total{service="here"}'), 5);
-  assert.equal(value('portico_sessions_accepted_total{service="crew"}'), 4);
+  assert.equal(value('portico_sessions_accepted_total{service="pooled"}'), 4);
   assert.equal(value('portico_sessions_refused_total{service="here",cause="rate"}'), 1);
   assert.equal(value('portico_datagrams_total{service="here",direction="in"}'), 2);
   assert.equal(value('portico_datagrams_total{service="here",direction="out"}'), 2);
-  assert.equal(value('portico_datagrams_total{service="crew",direction="in"}'), 1);
+  assert.equal(value('portico_datagrams_total{service="pooled",direction="in"}'), 1);
   assert.equal(value('portico_bytes_total{service="here",direction="in"}'), 3 * 12 + 2 * 4);
   assert.equal(value('portico_session_duration_seconds_count{service="here"}'), 3);
-  assert.equal(value('portico_session_duration_seconds_count{service="crew"}'), 3);
-  assert.equal(value('portico_session_duration_seconds_bucket{service="crew",le="+Inf"}'), 3);
+  assert.equal(value('portico_session_duration_seconds_count{service="pooled"}'), 3);
+  assert.equal(value('portico_session_duration_seconds_bucket{service="pooled",le="+Inf"}'), 3);
   const ended = text.split("\n").filter((line) =>
-    line.startsWith('portico_sessions_ended_total{service="crew"')
+    line.startsWith('portico_sessions_ended_total{service="pooled"')
   );
   assert.equal(ended.reduce((sum, line) => sum + Number(line.split(" ").at(-1)), 0), 3);
-  assert.equal(value('portico_workers{service="crew",state="ready"}'), 2);
+  assert.equal(value('portico_workers{service="pooled",state="ready"}'), 2);
   assert.ok(value("portico_event_loop_delay_seconds_count") >= 0);
   const checked = spawnSync("promtool", ["check", "metrics"], { input: text });
   if (checked.error !== undefined) return t.diagnostic("there is no promtool");
@@ -124,9 +125,12 @@ test("metrics count exactly, over all workers, in Prometheus' own words", async 
 });
 
 test("controls suspend, resume, drain and reload; not itself", async (t) => {
-  const site = await Site.open(t, { echo: { plugin: "echo", listen: TCP }, admin: admin() });
-  const endpoint = await site.endpoint("admin", "http");
-  const state = async () => (await site.service("echo")).state;
+  const managed = await ManagedServer.start(t, {
+    echo: { plugin: "echo", listen: TCP },
+    admin: admin(),
+  });
+  const endpoint = await managed.endpoint("admin", "http");
+  const state = async () => (await managed.service("echo")).state;
   assert.deepEqual(JSON.parse((await get(endpoint, "/control/suspend/echo", post())).text), {
     ok: true,
     result: ["echo"],
@@ -175,18 +179,18 @@ test("controls suspend, resume, drain and reload; not itself", async (t) => {
       true,
     );
   }
-  assert.equal((await site.service("admin")).state, "running");
+  assert.equal((await managed.service("admin")).state, "running");
   const own = `http://${endpoint.slice("http://".length)}`;
   const same = post({ origin: own, "sec-fetch-site": "same-origin" });
   assert.equal((await get(endpoint, "/control/resume/echo", same)).status, 200);
 });
 
 test("a token is asked for; without one, a name of this machine", async (t) => {
-  const site = await Site.open(
+  const managed = await ManagedServer.start(
     t,
     { open: admin(), closed: admin({ options: { token: TOKEN } }, HTTP) },
   );
-  const closed = await site.endpoint("closed", "http");
+  const closed = await managed.endpoint("closed", "http");
   const none = await get(closed, "/status");
   assert.deepEqual([none.status, none.headers["www-authenticate"]], [
     401,
@@ -209,21 +213,24 @@ test("a token is asked for; without one, a name of this machine", async (t) => {
   assert.equal((await get(closed, "/status", { headers })).status, 200);
   assert.equal((await get(closed, "/health")).status, 200);
   assert.equal((await get(closed, "/control/reload", post())).status, 401);
-  const open = await site.endpoint("open", "http");
+  const open = await managed.endpoint("open", "http");
   const rebound = await get(open, "/status", { headers: { host: "evil.example:80" } });
   assert.equal(rebound.status, 421);
   assert.equal((await get(open, "/status", { headers: { host: "localhost:1" } })).status, 200);
 });
 
 test("records are streamed: those before, those to come, and no more after the end", async (t) => {
-  const site = await Site.open(t, { echo: { plugin: "echo", listen: TCP }, admin: admin() });
-  const endpoint = await site.endpoint("admin", "http");
+  const managed = await ManagedServer.start(t, {
+    echo: { plugin: "echo", listen: TCP },
+    admin: admin(),
+  });
+  const endpoint = await managed.endpoint("admin", "http");
   const events = await within("the head", send(endpoint, "/records"));
   let text = "";
   events.setEncoding("utf8").on("data", (chunk: string) => text += chunk);
   const ended = new Promise((resolve) => events.once("close", resolve));
   await until("the records before", () => text.includes('"event":"ready"'));
-  const peer = await dial(t, await site.endpoint("echo", "tcp"));
+  const peer = await dial(t, await managed.endpoint("echo", "tcp"));
   await peer.echo("hello");
   peer.end();
   await until("the close", () => text.includes('"event":"close"') && text.includes('"bytesIn":5'));
@@ -233,19 +240,19 @@ test("records are streamed: those before, those to come, and no more after the e
     top.busiest.map(({ host, service, bytes }: Record<string, unknown>) => [host, service, bytes]),
     [["127.0.0.1", "echo", 10]],
   );
-  site.server.signal("SIGTERM");
+  managed.process.signal("SIGTERM");
   await within("the end of the stream", ended, 3000);
 });
 
 test("an address that others reach wants a token, and the plugin a server", async (t) => {
-  const site = Site.make(t, { admin: admin({}, "http://*:0") });
-  const told = await call("check", site.home);
+  const managed = ManagedServer.prepare(t, { admin: admin({}, "http://*:0") });
+  const told = await portico("check", managed.home);
   assert.equal(told.code, 2);
   assert.match(told.err, /received {2}"http:\/\/\*:0"\n +expected {2}a Unix socket [^]*"token"/);
-  site.write({ admin: admin({ options: { token: "short" } }, "http://*:0") });
-  assert.match((await call("check", site.home)).err, /at least 16 characters/);
-  site.write({ admin: admin({ options: { token: TOKEN } }, "http://*:0") });
-  assert.equal((await call("check", site.home)).code, 0);
+  managed.write({ admin: admin({ options: { token: "short" } }, "http://*:0") });
+  assert.match((await portico("check", managed.home)).err, /at least 16 characters/);
+  managed.write({ admin: admin({ options: { token: TOKEN } }, "http://*:0") });
+  assert.equal((await portico("check", managed.home)).code, 0);
 });
 
 /** Asks for everything that the page is made of. */
@@ -267,12 +274,19 @@ async function assertPage(endpoint: string): Promise<void> {
 }
 
 test("the page and the library of its charts are there", async (t) => {
-  const site = await Site.open(t, { admin: admin() });
-  await assertPage(await site.endpoint("admin", "http"));
+  const managed = await ManagedServer.start(t, { admin: admin() });
+  await assertPage(await managed.endpoint("admin", "http"));
 });
 
+/** Why a program cannot be run without its node_modules here; false when packages can come from a cache. */
+function lackingCache(): string | false {
+  const help = spawnSync(process.execPath, ["run", "--help"], { encoding: "utf8" });
+  return !`${help.stdout}${help.stderr}`.includes("--node-modules-dir") &&
+    "this runtime has its packages in node_modules";
+}
+
 test("so they are without node_modules, where packages come from a cache that is still empty", {
-  skip: process.versions.deno === undefined && "this runtime has its packages in node_modules",
+  skip: lackingCache(),
 }, async (t) => {
   const home = folder(t, {
     "portico.json": JSON.stringify({ services: { admin: { plugin: "admin", listen: HTTP } } }),
@@ -296,31 +310,30 @@ test("so they are without node_modules, where packages come from a cache that is
   await assertPage(found[1]!);
 });
 
-test("run --stats keeps a line on a terminal", async (t) => {
-  const site = Site.make(t, { echo: { plugin: "echo", listen: TCP } });
-  if (spawnSync("script", ["--version"]).error !== undefined) {
-    return t.skip("there is no script(1) to make a terminal");
-  }
-  const [program, words] = command(MAIN, "run", site.home, "--stats");
+test("run --stats keeps a line on a terminal", {
+  skip: lackingPrograms("script"),
+}, async (t) => {
+  const managed = ManagedServer.prepare(t, { echo: { plugin: "echo", listen: TCP } });
+  const [program, words] = command(MAIN, "run", managed.home, "--stats");
   const line = [program, ...words].map((word) => `'${word}'`).join(" ");
-  const child = spawn("script", ["-qefc", line, "/dev/null"], {
-    stdio: ["pipe", "pipe", "inherit"],
-    env: { ...process.env, TERM: "xterm", NO_COLOR: "1" },
-  });
-  t.after(() => void child.kill());
-  const ended = once(child, "close");
-  let text = "";
-  child.stdout.setEncoding("utf8").on("data", (chunk: string) => text += chunk);
-  await until(() => `a line in ${JSON.stringify(text)}`, () => /0 live, 0\/s, 0 served/.test(text));
+  const variables = ["TERM=xterm", "NO_COLOR=1"];
+  const terminal = new Program(
+    t,
+    managed.home,
+    ...["env", ...variables, "script", "-qefc", line, "/dev/null"] as const,
+  );
+  const shows = (text: RegExp): Promise<void> =>
+    terminal.when(String(text), () => text.test(terminal.text));
+  await shows(/0 live, 0\/s, 0 served/);
   // A record takes its place, all of it.
-  const peer = await dial(t, /"endpoint":"(tcp:[^"]+)"/.exec(text)![1]!);
+  const peer = await dial(t, /"endpoint":"(tcp:[^"]+)"/.exec(terminal.text)![1]!);
   // deno-lint-ignore no-control-regex
   const opened = /\x1b\[2K\{"time":"[^"]+","level":"info","event":"open"/;
-  await until(() => `the open in ${JSON.stringify(text)}`, () => opened.test(text));
+  await shows(opened);
   peer.end();
-  await until("the close", () => text.includes('"event":"close"'));
+  await shows(/"event":"close"/);
   // Control-C, as from a keyboard.
-  child.stdin.write("\x03");
-  await within("the end", ended);
+  terminal.send("\x03");
+  const text = await terminal.ended();
   assert.ok(text.includes("\x1b[2K"), JSON.stringify(text));
 });

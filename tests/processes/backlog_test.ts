@@ -4,9 +4,9 @@ import { createConnection, type Socket } from "node:net";
 import { test, type TestContext } from "node:test";
 import { parseEndpoint } from "../../runtime/core/endpoint.ts";
 import { folder } from "../support/folder.ts";
-import { manifest, pluginPath, serve } from "../support/server.ts";
+import { manifest, pluginPath, startServer } from "../support/server-process.ts";
 import { until } from "../support/until.ts";
-import { lackingStrategy, type StrategyName } from "../support/witness.ts";
+import { lackingStrategy, type StrategyName } from "../support/strategies.ts";
 
 /** Far more than `limits.writeBuffer` and the kernel's buffers. */
 const SIZE = 40 * 1024 * 1024;
@@ -15,7 +15,7 @@ const CHUNK = 1024 * 1024;
 async function connect(t: TestContext, strategy: StrategyName, form: string) {
   const plugin = pluginPath("backlog");
   const one = { plugin, listen: "tcp://127.0.0.1:0", concurrency: strategy, options: { form } };
-  const server = await serve(t, folder(t, { "portico.json": manifest({ one }) }));
+  const server = await startServer(t, folder(t, { "portico.json": manifest({ one }) }));
   const endpoint = parseEndpoint(server.endpoint("one", "tcp"));
   const socket = createConnection({
     port: "port" in endpoint ? endpoint.port : 0,

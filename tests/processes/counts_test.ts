@@ -4,20 +4,17 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { folder } from "../support/folder.ts";
-import { until } from "../support/until.ts";
-import { dial, type Peer } from "../support/peers.ts";
-import { serve, type Server } from "../support/server.ts";
+import { dial, type StreamClient } from "../support/peers.ts";
+import { ask, controlled, probe, who } from "../support/probe.ts";
+import { children } from "../support/proc.ts";
+import { type ServerProcess, startServer } from "../support/server-process.ts";
 import {
-  ask,
-  children,
-  files,
   lackingStrategy,
-  noWorkers,
+  lackingWorkers,
   type StrategyName,
-  who,
-  witness,
   WORKERS,
-} from "../support/witness.ts";
+} from "../support/strategies.ts";
+import { until } from "../support/until.ts";
 
 const CLIENTS = 50;
 
@@ -31,7 +28,7 @@ const PEAKS: readonly (readonly [StrategyName, object, number])[] = [
 ];
 
 /** How many were there when it was let in; undefined while it waits. */
-function seen(peer: Peer): number | undefined {
+function seen(peer: StreamClient): number | undefined {
   const found = /^(\d+) present\n/.exec(peer.text);
   return found === null ? undefined : Number(found[1]);
 }
@@ -44,15 +41,15 @@ for (const [strategy, concurrency, most] of PEAKS) {
       const home = folder(t, {});
       const present = join(home, "present");
       mkdirSync(present);
-      const manifest = files({
-        one: witness(concurrency, { present }, { limits: { hold: "60s" } }),
+      const manifest = controlled({
+        one: probe(concurrency, { present }, { limits: { hold: "60s" } }),
       })["portico.json"];
-      const server = await serve(t, folder(t, { "portico.json": manifest }));
+      const server = await startServer(t, folder(t, { "portico.json": manifest }));
       const endpoint = server.endpoint("one", "tcp");
       const peers = await Promise.all(Array.from({ length: CLIENTS }, () => dial(t, endpoint)));
-      const served = (): Peer[] => peers.filter((peer) => seen(peer) !== undefined);
+      const served = (): StreamClient[] => peers.filter((peer) => seen(peer) !== undefined);
       let processes = 0;
-      const gone = new Set<Peer>();
+      const gone = new Set<StreamClient>();
       for (let left = 0; left < CLIENTS; left++) {
         const wanted = Math.min(CLIENTS, left + most);
         await until(
@@ -83,43 +80,48 @@ for (const [strategy, concurrency, most] of PEAKS) {
 }
 
 /** Connects so many, and waits until each is served or refused. */
-async function crowd(t: TestContext, server: Server, service: string, count: number): Promise<{
-  served: Peer[];
-  refused: Peer[];
+async function crowd(
+  t: TestContext,
+  server: ServerProcess,
+  service: string,
+  count: number,
+): Promise<{
+  served: StreamClient[];
+  refused: StreamClient[];
 }> {
   const before = server.all({ event: "refuse", service }).length;
   const endpoint = server.endpoint(service, "tcp");
   const peers = await Promise.all(Array.from({ length: count }, () => dial(t, endpoint)));
   for (const peer of peers) peer.send("who\n");
-  const settled = (peer: Peer): boolean => peer.received > 0 || peer.ended || peer.gone;
+  const settled = (peer: StreamClient): boolean => peer.received > 0 || peer.ended || peer.gone;
   await Promise.all(peers.map((peer) => peer.when("an answer, or the end", () => settled(peer))));
   const refused = peers.filter((peer) => peer.received === 0);
   await server.count(before + refused.length, { event: "refuse", service });
   return { served: peers.filter((peer) => peer.received > 0), refused };
 }
 
-async function leave(peer: Peer): Promise<void> {
+async function leave(peer: StreamClient): Promise<void> {
   peer.end();
   await peer.when("the close", () => peer.gone);
 }
 
 for (const strategy of WORKERS) {
-  test(`${strategy}: limits are exact over all workers`, { skip: noWorkers }, async (t) => {
+  test(`${strategy}: limits are exact over all workers`, { skip: lackingWorkers }, async (t) => {
     const concurrency = strategy === "spawn" ? strategy : { strategy, workers: 2 };
     const one = { strategy, max: 1, ...(strategy !== "spawn" && { workers: 2 }) };
-    const server = await serve(
+    const server = await startServer(
       t,
       folder(
         t,
-        files({
-          sessions: witness(concurrency, {}, { limits: { sessions: 5, drain: "0s" } }),
-          source: witness(concurrency, {}, { limits: { perSource: 4, drain: "0s" } }),
-          rate: witness(concurrency, {}, { limits: { rate: "6/h" } }),
-          parked: witness(concurrency, {}, {
+        controlled({
+          sessions: probe(concurrency, {}, { limits: { sessions: 5, drain: "0s" } }),
+          source: probe(concurrency, {}, { limits: { perSource: 4, drain: "0s" } }),
+          rate: probe(concurrency, {}, { limits: { rate: "6/h" } }),
+          parked: probe(concurrency, {}, {
             limits: { sessions: 2, overflow: "hold", hold: "60s" },
           }),
-          brief: witness(one, {}, { limits: { hold: "400ms" } }),
-          turns: witness(one, {}, { limits: { hold: "60s" } }),
+          brief: probe(one, {}, { limits: { hold: "400ms" } }),
+          turns: probe(one, {}, { limits: { hold: "60s" } }),
         }),
       ),
     );
@@ -159,7 +161,7 @@ for (const strategy of WORKERS) {
       Array.from({ length: 6 }, () => dial(t, server.endpoint("parked", "tcp"))),
     );
     for (const peer of parked) peer.send("who\n");
-    const inside = (): Peer[] => parked.filter((peer) => peer.received > 0);
+    const inside = (): StreamClient[] => parked.filter((peer) => peer.received > 0);
     for (let left = 0; left < 6; left++) {
       const wanted = Math.min(6, left + 2);
       await until(`${wanted} served`, () => inside().length >= wanted);

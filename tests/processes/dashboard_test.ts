@@ -4,18 +4,14 @@ import { existsSync } from "node:fs";
 import { after, test } from "node:test";
 import type { Browser, Page } from "playwright-core";
 import { RUNTIMES } from "../support/command.ts";
-import type { Scope } from "../support/scope.ts";
+import { ManagedServer, TCP } from "../support/managed-server.ts";
 import { dial } from "../support/peers.ts";
-import { Site, TCP } from "../support/site.ts";
+import type { Scope } from "../support/scope.ts";
 
 const CHROMIUM = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(
   existsSync,
 );
-/** playwright-core speaks to the browser over pipes and sockets that only Node has in full. */
-const BARE = "Deno" in globalThis || "Bun" in globalThis;
-const skip = BARE
-  ? "the browser is steered from Node"
-  : CHROMIUM === undefined && "there is no chromium";
+const skip = CHROMIUM === undefined && "there is no chromium";
 const TOKEN = "0123456789abcdef-secret";
 const HTTP = "http://127.0.0.1:0";
 
@@ -52,7 +48,7 @@ for (const runtime of RUNTIMES) {
   test(`it shows services, lines, records and peers; its buttons ask, then act (${runtime})`, {
     skip,
   }, async (t) => {
-    const site = await Site.open(
+    const managed = await ManagedServer.start(
       t,
       {
         echo: { plugin: "echo", listen: TCP },
@@ -62,12 +58,12 @@ for (const runtime of RUNTIMES) {
       {},
       { runtime },
     );
-    const { page, wrong } = await open(t, await site.endpoint("admin", "http"));
+    const { page, wrong } = await open(t, await managed.endpoint("admin", "http"));
     await page.locator("#server", { hasText: `on ${runtime}` }).waitFor();
     const row = page.locator("#services tr", { hasText: "echo" });
     await row.locator('.state[data-state="running"]').waitFor();
     await page.locator("#live canvas").waitFor();
-    const peer = await dial(t, await site.endpoint("echo", "tcp"));
+    const peer = await dial(t, await managed.endpoint("echo", "tcp"));
     await peer.echo("hello");
     await page.locator("#services tr", { hasText: "echo" }).locator("td.number", { hasText: /^1$/ })
       .first()
@@ -86,11 +82,11 @@ for (const runtime of RUNTIMES) {
     await page.keyboard.press("Enter");
     await page.locator("#confirm[open]").waitFor();
     await page.keyboard.press("Escape");
-    assert.equal((await site.service("echo")).state, "running");
+    assert.equal((await managed.service("echo")).state, "running");
     await page.getByRole("button", { name: "Suspend echo" }).click();
     await page.getByRole("button", { name: "Do it" }).click();
     await row.locator('.state[data-state="suspended"]').waitFor();
-    assert.equal((await site.service("echo")).state, "suspended");
+    assert.equal((await managed.service("echo")).state, "suspended");
     await page.getByRole("button", { name: "Resume echo" }).click();
     await page.getByRole("button", { name: "Do it" }).click();
     await row.locator('.state[data-state="running"]').waitFor();
@@ -102,10 +98,10 @@ for (const runtime of RUNTIMES) {
 }
 
 test("it asks for the token once, and is dark where that is wanted", { skip }, async (t) => {
-  const site = await Site.open(t, {
+  const managed = await ManagedServer.start(t, {
     admin: { plugin: "admin", listen: HTTP, options: { token: TOKEN } },
   });
-  const { page, wrong } = await open(t, await site.endpoint("admin", "http"), true);
+  const { page, wrong } = await open(t, await managed.endpoint("admin", "http"), true);
   await page.locator("#ask[open]").waitFor();
   await page.locator("#token").fill("wrong");
   await page.keyboard.press("Enter");

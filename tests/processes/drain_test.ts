@@ -4,28 +4,30 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { Generator } from "../../bench/churn/client.ts";
+import { lackingTransport } from "../support/adapter.ts";
 import { folder } from "../support/folder.ts";
-import { dial, knock } from "../support/peers.ts";
-import { correspondent, lacking } from "../support/room.ts";
-import { serve } from "../support/server.ts";
-import { children, files, gone, lackingStrategy, STRATEGIES, witness } from "../support/witness.ts";
+import { dial, knock, openDatagrams } from "../support/peers.ts";
+import { controlled, probe } from "../support/probe.ts";
+import { children, gone } from "../support/proc.ts";
+import { startServer } from "../support/server-process.ts";
+import { lackingStrategy, STRATEGIES } from "../support/strategies.ts";
 
 const BYTES = 4096;
 
 for (const strategy of STRATEGIES) {
   test(`${strategy}: SIGTERM under load ends no session early, and leaves nothing`, {
-    skip: lackingStrategy(strategy) || lacking("unixgram"),
+    skip: lackingStrategy(strategy) || lackingTransport("unixgram"),
   }, async (t) => {
     const spawn = strategy === "spawn";
     const concurrency = spawn ? { strategy, max: 4 } : strategy;
     const listen = ["tcp://127.0.0.1:0", "unix:./stream", "unixgram:./gram"];
-    const home = folder(t, files({ one: witness(concurrency, { form: "push" }, { listen }) }));
-    const server = await serve(t, home);
+    const home = folder(t, controlled({ one: probe(concurrency, { form: "push" }, { listen }) }));
+    const server = await startServer(t, home);
     const endpoint = server.endpoint("one", "tcp");
     // One that is alone would keep all others out.
     const stays = strategy === "serial" ? undefined : await dial(t, server.endpoint("one", "unix"));
     await stays?.echo("before");
-    const sender = await correspondent(t, "unixgram");
+    const sender = await openDatagrams(t, "unixgram");
     await sender.ask("before", server.endpoint("one", "unixgram"));
     const generator = new Generator();
     t.after(() => generator.close());

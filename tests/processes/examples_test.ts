@@ -9,28 +9,27 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { once } from "node:events";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { describe, test, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
-import { loadAdapter } from "../../adapters/mod.ts";
 import { parseEndpoint } from "../../runtime/core/endpoint.ts";
+import { lackingFeature, lackingTransport } from "../support/adapter.ts";
 import { folder } from "../support/folder.ts";
-import { until } from "../support/until.ts";
 import { knock } from "../support/peers.ts";
+import { freePort } from "../support/ports.ts";
+import { lackingPrograms, Program, shell } from "../support/program.ts";
 import { get } from "../support/requests.ts";
-import { lacks, Program, shell } from "../support/programs.ts";
-import { serve, type Server } from "../support/server.ts";
+import { type ServerProcess, startServer } from "../support/server-process.ts";
+import { until } from "../support/until.ts";
 
 const EXAMPLES = fileURLToPath(new URL("../../examples", import.meta.url).href);
-const { descriptors, transports: { unixgram } } = (await loadAdapter()).features;
+const noUnixgram = lackingTransport("unixgram");
 
 interface Example {
   readonly root: string;
   /** The manifest as it stands in the repository. */
   readonly head: string;
-  readonly server: Server;
+  readonly server: ServerProcess;
 }
 
 /** A root with one example in it: as it is, but for the ports, which the kernel chooses when `free` asks it to. */
@@ -49,18 +48,18 @@ async function example(
   const freed = free(head);
   assert.notEqual(freed, head);
   // What cannot be had here is refused before anything is bound; the other transports are tried all the same.
-  const possible = unixgram === true ? freed : freed.replace(/,\s*"unixgram:[^"]*"/, "");
+  const possible = noUnixgram === false ? freed : freed.replace(/,\s*"unixgram:[^"]*"/, "");
   writeFileSync(join(home, "portico.json"), possible);
-  return { root, head, server: await serve(t, `examples/${name}`, { cwd: root }) };
+  return { root, head, server: await startServer(t, `examples/${name}`, { cwd: root }) };
 }
 
-function port(server: Server, service: string, transport: "tcp" | "udp"): number {
+function port(server: ServerProcess, service: string, transport: "tcp" | "udp"): number {
   return (parseEndpoint(server.endpoint(service, transport)) as { port: number }).port;
 }
 
 describe("examples/echo", () => {
   test("examples/echo answers nc and socat on all four transports, as its head says", {
-    skip: lacks("nc", "socat"),
+    skip: lackingPrograms("nc", "socat"),
   }, async (t) => {
     const { root, head, server } = await example(t, "echo");
     const tried = async (line: string, real: string = line): Promise<void> => {
@@ -73,7 +72,7 @@ describe("examples/echo", () => {
       over("tcp", "printf hello | nc -q1 127.0.0.1 7007"),
       over("udp", "printf hello | nc -u -w1 127.0.0.1 7007"),
       tried("printf hello | nc -q1 -U examples/echo/echo.sock"),
-      unixgram !== true ||
+      noUnixgram !== false ||
       tried("printf hello | socat -t1 - UNIX-SENDTO:examples/echo/echo.dgram,bind=me.sock"),
     ]);
     await server.stop();
@@ -82,7 +81,7 @@ describe("examples/echo", () => {
     }
   });
   test("examples/echo listens on Unix datagrams too, beside its manifest", {
-    skip: unixgram === true ? false : unixgram.reason,
+    skip: noUnixgram,
   }, async (t) => {
     const { root, server } = await example(t, "echo");
     assert.equal(server.endpoint("echo", "unixgram"), "unixgram:examples/echo/echo.dgram");
@@ -92,12 +91,12 @@ describe("examples/echo", () => {
 
 describe("examples/classics", () => {
   /** What nc prints that is given nothing to say, and waits for the end. */
-  const listen = (t: TestContext, server: Server, service: string): Promise<string> =>
+  const listen = (t: TestContext, server: ServerProcess, service: string): Promise<string> =>
     shell(t, ".", `nc 127.0.0.1 ${port(server, service, "tcp")} </dev/null`);
   /** What nc prints that sends one datagram, and waits a second. */
   const ask = (
     t: TestContext,
-    server: Server,
+    server: ServerProcess,
     service: string,
     say = "echo",
   ): Promise<string> =>
@@ -110,7 +109,7 @@ describe("examples/classics", () => {
 
   test(
     "examples/classics answers nc on TCP: all six services",
-    { skip: lacks("nc") },
+    { skip: lackingPrograms("nc") },
     async (t) => {
       const { server } = await example(t, "classics");
       const tcp = (service: string): number => port(server, service, "tcp");
@@ -139,7 +138,7 @@ describe("examples/classics", () => {
   );
   test(
     "examples/classics answers nc on UDP: all six services, none with more than twice the request",
-    { skip: lacks("nc") },
+    { skip: lackingPrograms("nc") },
     async (t) => {
       const { server } = await example(t, "classics");
       const time = new Program(
@@ -174,7 +173,7 @@ describe("examples/classics", () => {
 
 describe("examples/chat", () => {
   test("examples/chat tells two guests of each other: nicknames, rooms, a push to many", {
-    skip: lacks("nc"),
+    skip: lackingPrograms("nc"),
   }, async (t) => {
     const { root, server } = await example(t, "chat");
     const nc = (...words: string[]): Program => new Program(t, root, "nc", "-N", ...words);
@@ -214,7 +213,7 @@ describe("examples/chat", () => {
 
 describe("examples/upper", () => {
   test("examples/upper answers each line in upper case with its number, on TCP and UDP", {
-    skip: lacks("nc"),
+    skip: lackingPrograms("nc"),
   }, async (t) => {
     const { server } = await example(t, "upper");
     const say = "printf 'hello\\nworld\\r\\nlast'";
@@ -226,7 +225,7 @@ describe("examples/upper", () => {
     assert.equal(udp, "1 HELLO\n2 WORLD\n3 LAST\n");
   });
   test("examples/upper ends a session whose line is longer than 4,096 bytes, and goes on", {
-    skip: lacks("nc"),
+    skip: lackingPrograms("nc"),
   }, async (t) => {
     const { server } = await example(t, "upper");
     const tcp = port(server, "upper", "tcp");
@@ -247,7 +246,7 @@ function isIn(pid: string, home: string): boolean {
 
 describe("examples/inetd", () => {
   test("examples/inetd runs a program for each peer, on TCP, UDP and Unix sockets", {
-    skip: descriptors === true ? lacks("nc", "wc", "date") : descriptors.reason,
+    skip: lackingFeature("descriptors") || lackingPrograms("nc", "wc", "date"),
   }, async (t) => {
     const { root, server } = await example(t, "inetd");
     const tcp = (service: string): number => port(server, service, "tcp");
@@ -273,7 +272,7 @@ describe("examples/inetd", () => {
     assert.equal(existsSync(join(root, unix)), false);
   });
   test("examples/inetd leaves no program behind, however it is stopped", {
-    skip: descriptors === true ? lacks("nc") : descriptors.reason,
+    skip: lackingFeature("descriptors") || lackingPrograms("nc"),
   }, async (t) => {
     const { root, server } = await example(t, "inetd");
     const talk = new Program(t, root, "nc", "127.0.0.1", `${port(server, "greet", "tcp")}`);
@@ -293,12 +292,9 @@ describe("examples/inetd", () => {
 
 describe("examples/proxy", () => {
   test("examples/proxy passes on what nc says, to one target and the other", {
-    skip: lacks("nc"),
+    skip: lackingPrograms("nc"),
   }, async (t) => {
-    const server = createServer().listen(0, "127.0.0.1");
-    await once(server, "listening");
-    const { port: target } = server.address() as { port: number };
-    await new Promise((resolve) => server.close(resolve));
+    const target = await freePort();
     const { root, server: proxy } = await example(
       t,
       "proxy",

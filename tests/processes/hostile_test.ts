@@ -4,24 +4,24 @@ import { readFileSync } from "node:fs";
 import { after, afterEach, before, describe, test } from "node:test";
 import { assertBytes, pattern } from "../conformance/harness.ts";
 import { folder } from "../support/folder.ts";
-import { until } from "../support/until.ts";
-import { type Correspondent, dial, join, type Peer } from "../support/peers.ts";
-import { HOOKS, WAYS } from "./plugins/failing.ts";
+import { type DatagramClient, dial, openUdp, type StreamClient } from "../support/peers.ts";
 import { Shared } from "../support/scope.ts";
 import {
-  descriptors,
-  type Line,
+  type JsonRecord,
+  limitDescriptors,
   manifest,
   pluginPath,
-  serve,
-  type Server,
-} from "../support/server.ts";
+  type ServerProcess,
+  startServer,
+} from "../support/server-process.ts";
+import { until } from "../support/until.ts";
+import { HOOKS, WAYS } from "./plugins/failing.ts";
 
 const TCP = "tcp://127.0.0.1:0";
 const UDP = "udp://127.0.0.1:0";
 
 /** Resident memory in bytes. */
-function memoryOf({ pid }: Server): number {
+function memoryOf({ pid }: ServerProcess): number {
   const status = readFileSync(`/proc/${pid}/status`, "utf8");
   return 1024 * Number(/^VmRSS:\s+(\d+)/m.exec(status)![1]);
 }
@@ -30,9 +30,9 @@ const MiB = 1024 * 1024;
 
 describe("a peer", () => {
   const shared = new Shared();
-  let server: Server;
+  let server: ServerProcess;
   /** Connected all the time, and served all the time. */
-  let witness: Peer;
+  let witness: StreamClient;
 
   before(async () => {
     const odd = (options: string, limits: object): object => ({
@@ -51,7 +51,7 @@ describe("a peer", () => {
         stalls: odd("stalls", { lifetime: "500ms" }),
       }),
     });
-    server = await serve(shared, home);
+    server = await startServer(shared, home);
     witness = await dial(shared, server.endpoint("echo", "tcp"));
   });
   afterEach(async () => {
@@ -61,7 +61,7 @@ describe("a peer", () => {
   after(() => shared.close());
 
   /** The records of the session that serves a peer. */
-  const closeOf = async (peer: Peer): Promise<Readonly<Record<string, unknown>>> => {
+  const closeOf = async (peer: StreamClient): Promise<Readonly<Record<string, unknown>>> => {
     const { session } = await server.record({ event: "open", remote: peer.name });
     return await server.record({ event: "close", session });
   };
@@ -176,7 +176,7 @@ describe("a peer", () => {
     // Who comes after them is accepted after them.
     const later = await dial(t, endpoint);
     await later.echo("hello");
-    const opens = (): Line[] => server.all({ event: "open" }).slice(opened);
+    const opens = (): JsonRecord[] => server.all({ event: "open" }).slice(opened);
     await server.when("its record", () => opens().some(({ remote }) => remote === later.name));
     assert.ok(opens().length <= 51);
     later.end();
@@ -201,7 +201,7 @@ describe("a peer", () => {
   });
 
   test("a datagram of 0 bytes and one of 65,507 come back as they are", async (t) => {
-    const sender = await join(t);
+    const sender = await openUdp(t);
     const endpoint = server.endpoint("echo", "udp");
     const largest = pattern(65_507);
     assert.equal((await sender.ask("", endpoint)).length, 0);
@@ -218,12 +218,12 @@ describe("a server that runs out of file descriptors", () => {
         other: { plugin: "echo", listen: UDP },
       }),
     });
-    const server = await serve(t, home, { through: descriptors(80) });
-    const sender = await join(t);
+    const server = await startServer(t, home, { through: limitDescriptors(80) });
+    const sender = await openUdp(t);
     const endpoint = server.endpoint("echo", "tcp");
     const peers = await Promise.all(Array.from({ length: 120 }, () => dial(t, endpoint)));
     for (const peer of peers) peer.send("hello");
-    const served = (): Peer[] => peers.filter(({ text }) => text === "hello");
+    const served = (): StreamClient[] => peers.filter(({ text }) => text === "hello");
     const error = await server.record({ event: "error" });
     const { level, service, code, side } = error;
     assert.deepEqual({ level, service, code, side }, {
@@ -243,7 +243,7 @@ describe("a server that runs out of file descriptors", () => {
     await sender.ask("datagram", server.endpoint("other", "udp"));
     assert.ok(served().length < 80, "the others wait");
     // As those leave who have been answered, the others have their turn.
-    const answered = new Set<Peer>();
+    const answered = new Set<StreamClient>();
     await until(() => `all 120 answers; there are ${answered.size}`, () => {
       for (const peer of peers) {
         if (answered.has(peer) || !peer.text.startsWith("hello")) continue;
@@ -265,9 +265,9 @@ describe("a hook that fails", () => {
   const services = HOOKS.filter((hook) => hook !== "stop").flatMap((hook) =>
     WAYS.map((way) => ({ hook, way, name: `${hook}-${way}` }))
   );
-  let server: Server;
-  let witness: Peer;
-  let sender: Correspondent;
+  let server: ServerProcess;
+  let witness: StreamClient;
+  let sender: DatagramClient;
 
   before(async () => {
     const failing = services.map(({ hook, way, name }) => [name, {
@@ -281,9 +281,9 @@ describe("a hook that fails", () => {
         ...Object.fromEntries(failing),
       }),
     });
-    server = await serve(shared, home);
+    server = await startServer(shared, home);
     witness = await dial(shared, server.endpoint("echo", "tcp"));
-    sender = await join(shared);
+    sender = await openUdp(shared);
   });
   afterEach(async () => {
     await witness.echo("still served. ");
@@ -342,7 +342,7 @@ describe("a stop hook that fails", () => {
     const home = folder(t, {
       "portico.json": manifest({ throws: failing("throws"), rejects: failing("rejects") }),
     });
-    const server = await serve(t, home);
+    const server = await startServer(t, home);
     await server.stop();
     for (const way of WAYS) {
       await server.record({ event: "error", service: way, message: `stop ${way}` });

@@ -3,14 +3,20 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { call } from "../support/call.ts";
+import { portico } from "../support/command.ts";
 import { folder } from "../support/folder.ts";
-import { until, within } from "../support/until.ts";
-import { dial, type Peer } from "../support/peers.ts";
+import { ManagedServer } from "../support/managed-server.ts";
+import { dial, type StreamClient } from "../support/peers.ts";
 import { get, send } from "../support/requests.ts";
 import type { Scope } from "../support/scope.ts";
-import { descriptors, manifest, pluginPath, serve, type Server } from "../support/server.ts";
-import { Site } from "../support/site.ts";
+import {
+  limitDescriptors,
+  manifest,
+  pluginPath,
+  type ServerProcess,
+  startServer,
+} from "../support/server-process.ts";
+import { until, within } from "../support/until.ts";
 
 const HTTP = "http://127.0.0.1:0";
 
@@ -25,132 +31,138 @@ const web = (more: object = {}, version = 0, listen: unknown = HTTP) => ({
 });
 
 test("requests are sessions: numbered, recorded, counted", async (t) => {
-  const site = await Site.open(t, { web: web({}, 7, [HTTP, "http+unix:./web.sock"]) });
+  const managed = await ManagedServer.start(t, { web: web({}, 7, [HTTP, "http+unix:./web.sock"]) });
   for (const transport of ["http", "http+unix"]) {
     const endpoint = transport === "http"
-      ? await site.endpoint("web", "http")
-      : `http+unix:${join(site.home, "web.sock")}`;
+      ? await managed.endpoint("web", "http")
+      : `http+unix:${join(managed.home, "web.sock")}`;
     const { status, text } = await get(endpoint, "/a/path?secret=1");
     assert.equal(status, 200);
     const told = JSON.parse(text);
     assert.equal(told.version, 7);
     assert.match(told.remote, transport === "http" ? /^tcp:\/\/127\.0\.0\.1:\d+$/ : /^unix:$/);
     const session = { service: "web", session: told.session };
-    const open = await site.server.record({ event: "open", level: "debug", ...session });
+    const open = await managed.process.record({ event: "open", level: "debug", ...session });
     assert.deepEqual([open["method"], open["path"]], ["GET", "/a/path"]);
     assert.equal(open["remote"], told.remote);
-    const close = await site.server.record({ event: "close", level: "debug", ...session });
+    const close = await managed.process.record({ event: "close", level: "debug", ...session });
     assert.deepEqual(
       [close["status"], close["path"], close["reason"]],
       [200, "/a/path", "done"],
     );
     assert.equal(typeof close["durationMs"], "number");
   }
-  const endpoint = await site.endpoint("web", "http");
+  const endpoint = await managed.endpoint("web", "http");
   const body = "x".repeat(200_000);
   assert.equal((await get(endpoint, "/echo", { method: "POST", body })).text, body);
   for (const [path, message] of [["/throw", /on purpose/], ["/nothing", /return a Response/]]) {
     assert.equal((await get(endpoint, path as string)).status, 500);
-    await site.server.record({ event: "error", side: "plugin", message });
+    await managed.process.record({ event: "error", side: "plugin", message });
   }
-  await site.until("web", ({ live, served, errors }) => live === 0 && served === 5 && errors === 2);
+  await managed.until(
+    "web",
+    ({ live, served, errors }) => live === 0 && served === 5 && errors === 2,
+  );
 });
 
 test("rules and limits answer with a status", async (t) => {
-  const site = await Site.open(t, {
+  const managed = await ManagedServer.start(t, {
     denied: web({ access: { deny: ["127.0.0.1"] } }),
     verified: web({ options: { banned: "all" } }),
     rated: web({ limits: { rate: "1/h" } }),
     full: web({ limits: { sessions: 1 } }),
     single: web({ limits: { perSource: 1 } }),
   });
-  const at = (name: string) => site.endpoint(name, "http");
+  const at = (name: string) => managed.endpoint(name, "http");
   assert.equal((await get(await at("denied"), "/")).status, 403);
-  await site.server.record({ event: "refuse", service: "denied", rule: "deny 127.0.0.1" });
+  await managed.process.record({ event: "refuse", service: "denied", rule: "deny 127.0.0.1" });
   assert.equal((await get(await at("verified"), "/")).status, 403);
-  await site.server.record({ event: "refuse", service: "verified", rule: "verify" });
+  await managed.process.record({ event: "refuse", service: "verified", rule: "verify" });
   assert.equal((await get(await at("rated"), "/")).status, 200);
   const late = await get(await at("rated"), "/");
   assert.deepEqual([late.status, late.headers["retry-after"]], [429, "1"]);
-  await site.server.record({ event: "refuse", service: "rated", limit: "rate" });
+  await managed.process.record({ event: "refuse", service: "rated", limit: "rate" });
   for (const [name, status, limit] of [["full", 503, "sessions"], ["single", 429, "perSource"]]) {
     const endpoint = await at(name as string);
     const first = get(endpoint, "/wait?ms=300");
-    await site.until(name as string, ({ live }) => live === 1);
+    await managed.until(name as string, ({ live }) => live === 1);
     assert.equal((await get(endpoint, "/")).status, status);
-    await site.server.record({ event: "refuse", service: name, limit });
+    await managed.process.record({ event: "refuse", service: name, limit });
     assert.equal((await first).status, 200);
-    await site.until(name as string, ({ live }) => live === 0);
+    await managed.until(name as string, ({ live }) => live === 0);
     assert.equal((await get(endpoint, "/")).status, 200);
   }
 });
 
 test("serial answers one request after the other, in their order", async (t) => {
-  const site = await Site.open(t, {
+  const managed = await ManagedServer.start(t, {
     web: web({ concurrency: "serial" }),
     parked: web({ limits: { sessions: 1, overflow: "hold", hold: "100ms" } }),
   });
-  const endpoint = await site.endpoint("web", "http");
+  const endpoint = await managed.endpoint("web", "http");
   const first = get(endpoint, "/wait?ms=200");
-  await site.until("web", ({ live }) => live === 1);
+  await managed.until("web", ({ live }) => live === 1);
   const order: number[] = [];
   const second = get(endpoint, "/").then(() => order.push(2));
-  await site.until("web", ({ held }) => held === 1);
+  await managed.until("web", ({ held }) => held === 1);
   await first.then(() => order.push(1));
   await second;
   assert.deepEqual(order, [1, 2]);
-  const parked = await site.endpoint("parked", "http");
+  const parked = await managed.endpoint("parked", "http");
   const long = get(parked, "/wait?ms=400");
-  await site.until("parked", ({ live }) => live === 1);
+  await managed.until("parked", ({ live }) => live === 1);
   assert.equal((await get(parked, "/")).status, 503);
-  await site.server.record({ event: "refuse", service: "parked", limit: "hold" });
+  await managed.process.record({ event: "refuse", service: "parked", limit: "hold" });
   assert.equal((await long).status, 200);
 });
 
 test("a peer that leaves aborts the signal of its session", async (t) => {
-  const site = await Site.open(t, { web: web() });
-  const endpoint = await site.endpoint("web", "http");
+  const managed = await ManagedServer.start(t, { web: web() });
+  const endpoint = await managed.endpoint("web", "http");
   const asked = send(endpoint, "/events");
   const answer = await within("the head", asked);
-  await site.until("web", ({ live }) => live === 1);
+  await managed.until("web", ({ live }) => live === 1);
   answer.destroy();
-  await site.server.record({ event: "close", service: "web", path: "/events", reason: "peer" });
-  await site.until("web", ({ live }) => live === 0);
+  await managed.process.record({ event: "close", service: "web", path: "/events", reason: "peer" });
+  await managed.until("web", ({ live }) => live === 0);
 });
 
 test("a drain waits, then tells, then cuts", async (t) => {
-  const site = await Site.open(t, { web: web({ limits: { drain: "300ms" } }) });
-  const endpoint = await site.endpoint("web", "http");
+  const managed = await ManagedServer.start(t, { web: web({ limits: { drain: "300ms" } }) });
+  const endpoint = await managed.endpoint("web", "http");
   const told = get(endpoint, "/until-told");
   const stubborn = get(endpoint, "/stubborn");
   const events = await within("the head", send(endpoint, "/events"));
   events.resume();
   const ended = new Promise((resolve) => events.once("close", resolve));
-  await site.server.count(2, { event: "log", text: "waits" });
+  await managed.process.count(2, { event: "log", text: "waits" });
   const quick = get(endpoint, "/wait?ms=100");
-  await site.until("web", ({ live }) => live === 4);
-  assert.deepEqual(await site.ask("drain", { service: "web" }), ["web"]);
+  await managed.until("web", ({ live }) => live === 4);
+  assert.deepEqual(await managed.ask("drain", { service: "web" }), ["web"]);
   assert.equal((await quick).status, 200);
   assert.equal((await told).status, 418);
-  await site.server.record({ event: "log", text: "told", why: "drain" });
+  await managed.process.record({ event: "log", text: "told", why: "drain" });
   assert.equal((await stubborn).status, 503);
   await within("the end of the stream", ended);
-  await site.until("web", ({ live, state }) => live === 0 && state === "suspended");
+  await managed.until("web", ({ live, state }) => live === 0 && state === "suspended");
   const waiting = get(endpoint, "/");
-  await site.ask("resume", { service: "web" });
+  await managed.ask("resume", { service: "web" });
   assert.equal((await waiting).status, 200);
 });
 
 test("suspended, requests wait; a reload leaves none unanswered", async (t) => {
   const listen = [HTTP, "http+unix:./web.sock"];
-  const site = await Site.open(t, { web: web({}, 0, listen) });
-  const places = [await site.endpoint("web", "http"), `http+unix:${join(site.home, "web.sock")}`];
+  const managed = await ManagedServer.start(t, { web: web({}, 0, listen) });
+  const places = [
+    await managed.endpoint("web", "http"),
+    `http+unix:${join(managed.home, "web.sock")}`,
+  ];
   const slow = places.map((endpoint) => get(endpoint, "/wait?ms=300"));
-  await site.until("web", ({ live }) => live === 2);
-  await site.ask("suspend", { service: "web" });
+  await managed.until("web", ({ live }) => live === 2);
+  await managed.ask("suspend", { service: "web" });
   const waiting = places.map((endpoint) => get(endpoint, "/"));
   for (const answer of await Promise.all(slow)) assert.equal(answer.status, 200);
-  await site.ask("resume", { service: "web" });
+  await managed.ask("resume", { service: "web" });
   for (const answer of await Promise.all(waiting)) assert.equal(answer.status, 200);
 
   let going = true;
@@ -165,8 +177,8 @@ test("suspended, requests wait; a reload leaves none unanswered", async (t) => {
     }
   });
   for (let version = 1; version <= 4; version++) {
-    site.write({ web: web({}, version, listen) });
-    assert.deepEqual((await site.reload()).changed, ["web"]);
+    managed.write({ web: web({}, version, listen) });
+    assert.deepEqual((await managed.reload()).changed, ["web"]);
     const { text } = await get(places[0]!, "/");
     assert.equal(JSON.parse(text).version, version);
   }
@@ -176,47 +188,47 @@ test("suspended, requests wait; a reload leaves none unanswered", async (t) => {
 });
 
 test("an upgrade hands HTTP sockets on", async (t) => {
-  const site = await Site.open(t, { web: web({}, 3, [HTTP, "http+unix:./web.sock"]) });
-  const endpoint = await site.endpoint("web", "http");
+  const managed = await ManagedServer.start(t, { web: web({}, 3, [HTTP, "http+unix:./web.sock"]) });
+  const endpoint = await managed.endpoint("web", "http");
   const slow = get(endpoint, "/wait?ms=500");
-  await site.until("web", ({ live }) => live === 1);
-  await site.upgrade();
+  await managed.until("web", ({ live }) => live === 1);
+  await managed.upgrade();
   assert.equal(JSON.parse((await get(endpoint, "/")).text).version, 3);
-  assert.equal((await get(`http+unix:${join(site.home, "web.sock")}`, "/")).status, 200);
+  assert.equal((await get(`http+unix:${join(managed.home, "web.sock")}`, "/")).status, 200);
   assert.equal((await slow).status, 200);
 });
 
 test("what cannot serve HTTP is refused, with the reason", async (t) => {
-  const site = Site.make(t, { web: web({ options: { hook: false } }) });
-  const plain = await call("run", site.home);
+  const managed = ManagedServer.prepare(t, { web: web({ options: { hook: false } }) });
+  const plain = await portico("run", managed.home);
   assert.equal(plain.code, 2);
   assert.match(
     plain.err,
     /http:\/\/127\.0\.0\.1:0: the start of plugin "web" returned no hook fetch/,
   );
-  site.write({ web: web({ concurrency: { strategy: "threads", workers: 1 } }) });
-  const threads = await call("check", site.home);
+  managed.write({ web: web({ concurrency: { strategy: "threads", workers: 1 } }) });
+  const threads = await portico("check", managed.home);
   assert.equal(threads.code, 2);
   assert.match(
     threads.out,
     /workers cannot serve HTTP in this version; say "concurrency": "async"/,
   );
-  site.write({ web: { plugin: "echo", listen: HTTP } });
-  const echo = await call("check", site.home);
+  managed.write({ web: { plugin: "echo", listen: HTTP } });
+  const echo = await portico("check", managed.home);
   assert.match(echo.err, /the plugin echo serves no other/);
 });
 
 test("lifetime ends requests that take too long: told, then answered with 503, or cut", async (t) => {
-  const site = await Site.open(t, {
+  const managed = await ManagedServer.start(t, {
     web: web({ limits: { lifetime: "200ms" } }),
     serial: web({ limits: { lifetime: "200ms" }, concurrency: "serial" }),
   });
-  const endpoint = await site.endpoint("web", "http");
+  const endpoint = await managed.endpoint("web", "http");
   const late = (path: string) =>
-    site.server.record({ event: "close", service: "web", path, reason: "lifetime" });
+    managed.process.record({ event: "close", service: "web", path, reason: "lifetime" });
   assert.equal((await get(endpoint, "/")).status, 200);
   assert.equal((await get(endpoint, "/until-told")).status, 418);
-  await site.server.record({ event: "log", text: "told", why: "lifetime" });
+  await managed.process.record({ event: "log", text: "told", why: "lifetime" });
   await late("/until-told");
   assert.equal((await get(endpoint, "/stubborn")).status, 503);
   const { status, durationMs } = await late("/stubborn");
@@ -228,11 +240,11 @@ test("lifetime ends requests that take too long: told, then answered with 503, o
   await late("/events");
   await assert.rejects(get(endpoint, "/endless"), /abort|reset|hang up/i);
   await late("/endless");
-  await site.until("web", ({ live, served }) => live === 0 && served === 5);
+  await managed.until("web", ({ live, served }) => live === 0 && served === 5);
   // The turn of one that never answers goes to the next.
-  const serial = await site.endpoint("serial", "http");
+  const serial = await managed.endpoint("serial", "http");
   const stubborn = get(serial, "/stubborn");
-  await site.until("serial", ({ live }) => live === 1);
+  await managed.until("serial", ({ live }) => live === 1);
   assert.equal((await get(serial, "/")).status, 200);
   assert.equal((await stubborn).status, 503);
 });
@@ -240,12 +252,16 @@ test("lifetime ends requests that take too long: told, then answered with 503, o
 const ASK = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
 /** A server with few descriptors, and peers that keep their connections: more than there is room for. */
-async function crowd(t: Scope, steps: number, size: number): Promise<[Server, Peer[]]> {
+async function crowd(
+  t: Scope,
+  steps: number,
+  size: number,
+): Promise<[ServerProcess, StreamClient[]]> {
   const home = folder(t, {
     "portico.json": manifest({ web: { plugin: pluginPath("web"), listen: HTTP } }),
   });
-  const server = await serve(t, home, { through: descriptors(128) });
-  const peers: Peer[] = [];
+  const server = await startServer(t, home, { through: limitDescriptors(128) });
+  const peers: StreamClient[] = [];
   for (let step = 0; step < steps; step++) {
     // Some runtimes do not show whom they accept: there somebody looks four times a second.
     if (step > 0) await pause(300);
@@ -269,7 +285,7 @@ test("out of descriptors, newcomers wait; who is there is served; then it goes o
   const waiting = peers.filter(({ text }) => text === "").length;
   assert.ok(waiting > 10, `${waiting} wait`);
   // As those leave who have been answered, the others have their turn.
-  const left = new Set<Peer>();
+  const left = new Set<StreamClient>();
   await until(() => `the answers to all; there are ${left.size}`, () => {
     for (const peer of peers) {
       if (left.has(peer) || !peer.text.includes("200 OK")) continue;

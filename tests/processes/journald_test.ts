@@ -7,22 +7,21 @@ import process from "node:process";
 import { test } from "node:test";
 import { checkSink, openSinks } from "../../runtime/sinks/mod.ts";
 import { record } from "../sinks/record.ts";
-import { until } from "../support/until.ts";
-import { lacks } from "../support/programs.ts";
-import { adapter } from "../support/room.ts";
+import { adapter, lackingFeature } from "../support/adapter.ts";
+import { lackingPrograms } from "../support/program.ts";
 import type { Scope } from "../support/scope.ts";
+import { until } from "../support/until.ts";
 
 const DAEMON = ["/usr/lib/systemd/systemd-journald", "/lib/systemd/systemd-journald"]
   .find((path) => existsSync(path));
 /** Where it keeps what it is told. */
 const PLACES = ["/var/log/journal", "/run/log/journal"];
 
-const { descriptors } = adapter.features;
 const skip = DAEMON === undefined
   ? "there is no systemd-journald"
   : process.getuid?.() !== 0
   ? "only root can run systemd-journald"
-  : lacks("journalctl") || (descriptors === true ? false : descriptors.reason);
+  : lackingPrograms("journalctl") || lackingFeature("descriptors");
 
 /** One entry, by field. */
 type Entry = Readonly<Record<string, string>>;

@@ -5,8 +5,14 @@ import { join } from "node:path";
 import process from "node:process";
 import { describe, test } from "node:test";
 import { folder } from "../support/folder.ts";
-import { dial, join as joinUdp, knock } from "../support/peers.ts";
-import { type Line, manifest, pluginPath, serve, type Server } from "../support/server.ts";
+import { dial, knock, openUdp } from "../support/peers.ts";
+import {
+  type JsonRecord,
+  manifest,
+  pluginPath,
+  type ServerProcess,
+  startServer,
+} from "../support/server-process.ts";
 
 const TCP = "tcp://127.0.0.1:0";
 const UDP = "udp://127.0.0.1:0";
@@ -19,7 +25,7 @@ const odd = (options: string, more: object = {}): { "portico.json": string } =>
   one({ plugin: pluginPath("odd"), options, ...more });
 
 /** Ends a server, and sees that it does so within `limit` ms, with 0 and `stop` as its last word. */
-async function ends(server: Server, limit: number): Promise<void> {
+async function ends(server: ServerProcess, limit: number): Promise<void> {
   const began = performance.now();
   assert.equal(await server.ended(), 0, server.errors);
   const took = performance.now() - began;
@@ -40,7 +46,7 @@ async function shut(endpoint: string): Promise<void> {
 describe("a stop", () => {
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     test(`${signal} lets no one in, lets a session finish, and ends with 0 as soon as it has`, async (t) => {
-      const server = await serve(t, folder(t, one({ limits: { drain: "60s" } })));
+      const server = await startServer(t, folder(t, one({ limits: { drain: "60s" } })));
       const endpoint = server.endpoint("echo", "tcp");
       const peer = await dial(t, endpoint);
       await peer.echo("before");
@@ -59,7 +65,7 @@ describe("a stop", () => {
   }
 
   test("SIGTERM closes after drain what has not ended by then", async (t) => {
-    const server = await serve(t, folder(t, one({ limits: { drain: "300ms" } })));
+    const server = await startServer(t, folder(t, one({ limits: { drain: "300ms" } })));
     const peer = await dial(t, server.endpoint("echo", "tcp"));
     await peer.echo("hello");
     server.signal("SIGTERM");
@@ -73,14 +79,17 @@ describe("a stop", () => {
   });
 
   test("SIGTERM ends at once where nobody is connected", async (t) => {
-    const server = await serve(t, folder(t, one({ listen: [TCP, UDP], limits: { drain: "60s" } })));
+    const server = await startServer(
+      t,
+      folder(t, one({ listen: [TCP, UDP], limits: { drain: "60s" } })),
+    );
     server.signal("SIGTERM");
     await ends(server, 2000);
     assert.deepEqual(server.all({ event: "drain" }), []);
   });
 
   test("a second signal closes at once what the first waits for", async (t) => {
-    const server = await serve(t, folder(t, one({ limits: { drain: "none" } })));
+    const server = await startServer(t, folder(t, one({ limits: { drain: "none" } })));
     const peer = await dial(t, server.endpoint("echo", "tcp"));
     await peer.echo("hello");
     server.signal("SIGTERM");
@@ -92,11 +101,11 @@ describe("a stop", () => {
   });
 
   test("a second signal gives up a datagram whose handler does not come back", async (t) => {
-    const server = await serve(
+    const server = await startServer(
       t,
       folder(t, odd("hangs", { listen: UDP, limits: { drain: "none" } })),
     );
-    const sender = await joinUdp(t);
+    const sender = await openUdp(t);
     sender.send("x", server.endpoint("echo", "udp"));
     await server.record({ event: "open" });
     server.signal("SIGTERM");
@@ -106,7 +115,7 @@ describe("a stop", () => {
   });
 
   test("a second signal gives up a session whose handler does not come back", async (t) => {
-    const server = await serve(t, folder(t, odd("hangs", { limits: { drain: "none" } })));
+    const server = await startServer(t, folder(t, odd("hangs", { limits: { drain: "none" } })));
     const peer = await dial(t, server.endpoint("echo", "tcp"));
     await server.record({ event: "open" });
     server.signal("SIGTERM");
@@ -117,7 +126,7 @@ describe("a stop", () => {
   });
 
   test("a second signal gives up a plugin's stop that does not come back", async (t) => {
-    const server = await serve(t, folder(t, odd("hangs at stop")));
+    const server = await startServer(t, folder(t, odd("hangs at stop")));
     const endpoint = server.endpoint("echo", "tcp");
     server.signal("SIGTERM");
     // The port is free: nothing but the plugin is waited for.
@@ -132,7 +141,7 @@ describe("a stop", () => {
 
   test("a stop leaves no socket file, no port and no process behind", async (t) => {
     const home = folder(t, one({ listen: [TCP, UDP, "unix:./a.sock"] }));
-    const server = await serve(t, home);
+    const server = await startServer(t, home);
     assert.ok(lstatSync(join(home, "a.sock")).isSocket());
     const endpoints = server.all({ event: "listening" }).map(({ endpoint }) => endpoint as string);
     const peers = [
@@ -147,7 +156,7 @@ describe("a stop", () => {
     assert.equal(existsSync(join(home, "a.sock")), false);
     assert.throws(() => process.kill(server.pid, 0), { code: "ESRCH" });
     // Peers have just hung up: their ports rest in TIME_WAIT, and the address is free all the same.
-    const again = await serve(t, folder(t, one({ listen: endpoints })));
+    const again = await startServer(t, folder(t, one({ listen: endpoints })));
     assert.deepEqual(again.all({ event: "listening" }).map(({ endpoint }) => endpoint), endpoints);
     await (await dial(t, again.endpoint("echo", "tcp"))).echo("again");
     await again.kill();
@@ -155,10 +164,10 @@ describe("a stop", () => {
 
   test("a killed server's socket file is taken over by the next", async (t) => {
     const home = folder(t, one({ listen: "unix:./a.sock" }));
-    const first = await serve(t, home);
+    const first = await startServer(t, home);
     await first.kill();
     assert.ok(lstatSync(join(home, "a.sock")).isSocket());
-    const second = await serve(t, home);
+    const second = await startServer(t, home);
     await (await dial(t, second.endpoint("echo", "unix"))).echo("hello");
     await second.kill();
   });
@@ -168,7 +177,7 @@ describe("held sessions", () => {
   for (const concurrency of ["serial", { strategy: "async", max: 1 }]) {
     const name = typeof concurrency === "string" ? concurrency : "async, max 1";
     test(`held sessions are served in the order of their arrival, and not read before (${name})`, async (t) => {
-      const server = await serve(t, folder(t, odd("talks", { concurrency })));
+      const server = await startServer(t, folder(t, odd("talks", { concurrency })));
       const peers = [];
       for (let i = 0; i < 5; i++) {
         const peer = await dial(t, server.endpoint("echo", "tcp"));
@@ -192,7 +201,7 @@ describe("held sessions", () => {
 
   test("a session that is held longer than hold is refused", async (t) => {
     const limits = { hold: "300ms" };
-    const server = await serve(t, folder(t, odd("talks", { concurrency: "serial", limits })));
+    const server = await startServer(t, folder(t, odd("talks", { concurrency: "serial", limits })));
     const first = await dial(t, server.endpoint("echo", "tcp"));
     first.send("first\n");
     await first.hears("first\n");
@@ -209,14 +218,14 @@ describe("records", () => {
   const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 
   /** What a record says beside its time, and the order in which it does. */
-  const said = ({ time, ...rest }: Line): unknown => {
+  const said = ({ time, ...rest }: JsonRecord): unknown => {
     assert.match(time, TIME);
     return rest;
   };
 
   test("records have the fields of the contract, in one order, from start to stop", async (t) => {
     const home = folder(t, odd("talks", { listen: [TCP, UDP, "unix:./a.sock"] }));
-    const server = await serve(t, home);
+    const server = await startServer(t, home);
     const local = server.endpoint("echo", "tcp");
     const peer = await dial(t, local);
     peer.send("hello\n");
@@ -225,7 +234,7 @@ describe("records", () => {
     const { session } = await server.record({ event: "open" });
     const { durationMs } = await server.record({ event: "close" });
     await server.stop();
-    const [{ version, runtime }] = server.all({ event: "start" }) as [Line];
+    const [{ version, runtime }] = server.all({ event: "start" }) as [JsonRecord];
     assert.match(version as string, /^\d+\.\d+\.\d+/);
     assert.match(runtime as string, /^(?:node|deno|bun) \d+\./);
     assert.ok(Number.isInteger(durationMs) && (durationMs as number) >= 0, `${durationMs}`);
@@ -265,8 +274,8 @@ describe("records", () => {
         }]),
       )),
     });
-    const server = await serve(t, home);
-    const sender = await joinUdp(t);
+    const server = await startServer(t, home);
+    const sender = await openUdp(t);
     for (const service of ["a", "b"]) {
       for (let i = 0; i < 3; i++) {
         const peer = await dial(t, server.endpoint(service, "tcp"));
@@ -299,7 +308,7 @@ describe("records", () => {
         options: { hook: "handle", way: "throws" },
       }),
     );
-    const server = await serve(t, home);
+    const server = await startServer(t, home);
     const peer = await dial(t, server.endpoint("echo", "tcp"));
     peer.send("x");
     // Whoever has said all that there is to say is not the reason why it ends.

@@ -5,32 +5,24 @@ import { join } from "node:path";
 import { describe, test } from "node:test";
 import { gunzipSync } from "node:zlib";
 import { folder } from "../support/folder.ts";
-import { until } from "../support/until.ts";
-import { dial } from "../support/peers.ts";
-import { lacks, Program } from "../support/programs.ts";
+import { askOnce } from "../support/peers.ts";
+import { lackingPrograms, Program } from "../support/program.ts";
 import type { Scope } from "../support/scope.ts";
-import { type Line, pluginPath, serve } from "../support/server.ts";
+import { type JsonRecord, pluginPath, startServer } from "../support/server-process.ts";
+import { until } from "../support/until.ts";
 
 function manifest(concurrency: object = { strategy: "async" }): string {
   const service = {
-    plugin: pluginPath("witness"),
+    plugin: pluginPath("probe"),
     listen: "tcp://127.0.0.1:0",
-    options: { form: "obey" },
+    options: { form: "commands" },
     concurrency,
     log: ["json", { type: "file", path: "a.log" }],
   };
   return JSON.stringify({ control: false, services: { a: service } });
 }
 
-async function say(scope: Scope, endpoint: string, line: string): Promise<void> {
-  const peer = await dial(scope, endpoint);
-  peer.send(`${line}\n`);
-  await peer.when("an answer", () => peer.text.endsWith("\n"), 20_000);
-  peer.end();
-  await peer.over();
-}
-
-function records(path: string): Line[] {
+function records(path: string): JsonRecord[] {
   const packed = `${path}.gz`;
   const text = existsSync(packed)
     ? gunzipSync(readFileSync(packed)).toString()
@@ -59,15 +51,15 @@ async function rotate(scope: Scope, home: string, words: string): Promise<void> 
   assert.equal(program.code, 0, program.errors);
 }
 
-describe("logrotate", { skip: lacks("logrotate") }, () => {
+describe("logrotate", { skip: lackingPrograms("logrotate") }, () => {
   for (const strategy of ["async", "processes"] as const) {
     test(`${strategy}: with SIGHUP and compression it loses and tears nothing under load`, async (t) => {
       const home = folder(t, { "portico.json": manifest({ strategy }) });
-      const server = await serve(t, home);
+      const server = await startServer(t, home);
       const endpoint = server.endpoint("a", "tcp");
       let going = true;
       const load = Array.from({ length: 4 }, async () => {
-        while (going) await say(t, endpoint, "log 50");
+        while (going) await askOnce(t, endpoint, "log 50");
       });
       const words = [
         "compress",
@@ -97,14 +89,14 @@ describe("logrotate", { skip: lacks("logrotate") }, () => {
 
   test("after copytruncate lines go on at the beginning of the file", async (t) => {
     const home = folder(t, { "portico.json": manifest() });
-    const server = await serve(t, home);
+    const server = await startServer(t, home);
     const endpoint = server.endpoint("a", "tcp");
-    await say(t, endpoint, "log 50");
+    await askOnce(t, endpoint, "log 50");
     const path = join(home, "a.log");
     await until("the close", () => records(path).at(-1)?.event === "close");
     const before = server.records.length;
     await rotate(t, home, "  copytruncate");
-    await say(t, endpoint, "log 50");
+    await askOnce(t, endpoint, "log 50");
     await server.stop();
     assert.deepEqual(records(`${path}.1`), server.records.slice(0, before));
     assert.deepEqual(records(path), server.records.slice(before));

@@ -3,12 +3,12 @@ import assert from "node:assert/strict";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
-import { until } from "../support/until.ts";
 import { folder } from "../support/folder.ts";
-import { dial } from "../support/peers.ts";
+import { askOnce } from "../support/peers.ts";
 import type { Scope } from "../support/scope.ts";
-import { pluginPath, serve, type Server } from "../support/server.ts";
-import { noWorkers } from "../support/witness.ts";
+import { pluginPath, type ServerProcess, startServer } from "../support/server-process.ts";
+import { lackingWorkers } from "../support/strategies.ts";
+import { until } from "../support/until.ts";
 
 const LOGTAPE = import.meta.resolve("@logtape/logtape");
 
@@ -51,14 +51,15 @@ function read(home: string, name: string): Taped[] {
   return readFileSync(path, "utf8").split("\n").slice(0, -1).map((line) => JSON.parse(line));
 }
 
-async function say(scope: Scope, server: Server, service: string, line: string): Promise<void> {
+async function say(
+  scope: Scope,
+  server: ServerProcess,
+  service: string,
+  line: string,
+): Promise<void> {
   // A reload may have opened another one.
   const { endpoint } = server.all({ event: "listening", service }).at(-1)!;
-  const peer = await dial(scope, String(endpoint));
-  peer.send(`${line}\n`);
-  await peer.when("an answer", () => peer.text.endsWith("\n"), 20_000);
-  peer.end();
-  await peer.over();
+  await askOnce(scope, String(endpoint), line);
 }
 
 const LOG = ["json", {
@@ -70,9 +71,9 @@ const LOG = ["json", {
 
 function manifest(strategy: string, log: unknown = LOG): string {
   const service = {
-    plugin: pluginPath("witness"),
+    plugin: pluginPath("probe"),
     listen: "tcp://127.0.0.1:0",
-    options: { form: "obey" },
+    options: { form: "commands" },
     concurrency: { strategy },
     log,
   };
@@ -87,11 +88,11 @@ describe("logtape", () => {
     test(
       `${strategy}: categories and levels decide, and what a sink holds back is written at the end`,
       {
-        skip: strategy !== "async" && noWorkers,
+        skip: strategy !== "async" && lackingWorkers,
       },
       async (t) => {
         const home = folder(t, { "tape.ts": CONFIGURE, "portico.json": manifest(strategy) });
-        const server = await serve(t, home);
+        const server = await startServer(t, home);
         for (const service of ["loud", "quiet", "held"]) await say(t, server, service, "log 3");
         await server.count(3, { event: "close" });
         await server.stop();
@@ -127,7 +128,7 @@ describe("logtape", () => {
 
   test("a reload that takes it away has it write, and one that brings it back configures it anew", async (t) => {
     const home = folder(t, { "tape.ts": CONFIGURE, "portico.json": manifest("async") });
-    const server = await serve(t, home);
+    const server = await startServer(t, home);
     const change = async (log: unknown, count: number): Promise<void> => {
       writeFileSync(join(home, "portico.json"), manifest("async", log));
       server.signal("SIGHUP");

@@ -6,11 +6,12 @@ import { join } from "node:path";
 import process from "node:process";
 import { test, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
-import { dial, join as joinUdp, type Peer } from "../support/peers.ts";
+import { ManagedServer, TCP, UDP } from "../support/managed-server.ts";
+import { dial, openUdp, type StreamClient } from "../support/peers.ts";
+import { ask, who } from "../support/probe.ts";
 import { get } from "../support/requests.ts";
-import { pluginPath } from "../support/server.ts";
-import { Site, TCP, UDP } from "../support/site.ts";
-import { ask, noWorkers, who, WORKERS } from "../support/witness.ts";
+import { pluginPath } from "../support/server-process.ts";
+import { lackingWorkers, WORKERS } from "../support/strategies.ts";
 
 /** By the text of a series: `portico_workers{service="work",state="ready"}`. */
 type Samples = ReadonlyMap<string, number>;
@@ -97,10 +98,10 @@ function late(samples: Samples, seconds: number): number {
 }
 
 const work = (strategy: string, closed: string, version: number): Record<string, unknown> => ({
-  plugin: pluginPath("witness"),
+  plugin: pluginPath("probe"),
   listen: [TCP, UDP],
   concurrency: strategy === "spawn" ? { strategy, max: 8 } : { strategy, workers: 4 },
-  options: { form: "obey", closed },
+  options: { form: "commands", closed },
   limits: { sessions: 4, lifetime: `${version}h`, drain: "10s", stall: "4s" },
   // Two sinks of one name.
   log: [
@@ -116,26 +117,26 @@ async function served(t: TestContext, endpoint: string, ...lines: string[]): Pro
   await leave(peer);
 }
 
-async function leave(peer: Peer): Promise<void> {
+async function leave(peer: StreamClient): Promise<void> {
   peer.end();
   await peer.when("the close", () => peer.gone);
 }
 
 for (const strategy of WORKERS) {
-  test(`${strategy}: every number of /metrics is exact`, { skip: noWorkers }, async (t) => {
-    const site = Site.make(t, {});
-    const closed = join(site.home, "closed");
-    writeFileSync(join(site.home, "leaky.ts"), LEAKY);
+  test(`${strategy}: every number of /metrics is exact`, { skip: lackingWorkers }, async (t) => {
+    const managed = ManagedServer.prepare(t, {});
+    const closed = join(managed.home, "closed");
+    writeFileSync(join(managed.home, "leaky.ts"), LEAKY);
     const write = (version: number): void =>
-      site.write({
+      managed.write({
         work: work(strategy, closed, version),
         admin: { plugin: "admin", listen: "http://127.0.0.1:0" },
       }, { plugins: { leaky: "./leaky.ts" } });
     write(1);
-    await site.start();
-    const tcp = await site.endpoint("work", "tcp");
-    const udp = await site.endpoint("work", "udp");
-    const book = new Book(await site.endpoint("admin", "http"));
+    await managed.start();
+    const tcp = await managed.endpoint("work", "tcp");
+    const udp = await managed.endpoint("work", "udp");
+    const book = new Book(await managed.endpoint("admin", "http"));
     const ends = 'portico_session_duration_seconds_count{service="work"}';
     const live = 'portico_sessions_live{service="work"}';
 
@@ -181,7 +182,7 @@ for (const strategy of WORKERS) {
     await book.until(live, 0);
 
     // Datagrams; the last one is a hook's error.
-    const sender = await joinUdp(t);
+    const sender = await openUdp(t);
     for (let i = 0; i < 5; i++) await sender.ask("echo four\n", udp);
     sender.send("throw\n", udp);
     await book.until('portico_datagrams_total{service="work",direction="in"}', 6);
@@ -189,8 +190,10 @@ for (const strategy of WORKERS) {
 
     // The workers of before end, and what they have counted is not forgotten.
     write(2);
-    assert.deepEqual((await site.reload()).changed, ["work"]);
-    for (let i = 0; i < 8; i++) await served(t, await site.endpoint("work", "tcp"), "echo twelve");
+    assert.deepEqual((await managed.reload()).changed, ["work"]);
+    for (let i = 0; i < 8; i++) {
+      await served(t, await managed.endpoint("work", "tcp"), "echo twelve");
+    }
     await book.until(ends, 16);
     const ready = 'portico_workers{service="work",state="ready"}';
     const inOrder = (samples: Samples): boolean => {
@@ -227,10 +230,10 @@ for (const strategy of WORKERS) {
     for (const [series] of states) delete found[series];
     if (strategy !== "spawn") assert.deepEqual(states, [['workers state="ready"', 4]]);
     assert.deepEqual(found, expected);
-    const { text } = await get(await site.endpoint("admin", "http"), "/metrics");
+    const { text } = await get(await managed.endpoint("admin", "http"), "/metrics");
     const checked = spawnSync("promtool", ["check", "metrics"], { input: text });
     if (checked.error !== undefined) t.diagnostic("there is no promtool");
     else assert.equal(checked.status, 0, `${checked.stdout}${checked.stderr}`);
-    await site.server.stop();
+    await managed.process.stop();
   });
 }

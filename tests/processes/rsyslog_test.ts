@@ -4,11 +4,11 @@ import { after, before, describe, test } from "node:test";
 import { checkSink, openSinks } from "../../runtime/sinks/mod.ts";
 import type { LogRecord, Sink } from "../../runtime/core/record.ts";
 import { describe as words, escape } from "../../runtime/sinks/words.ts";
-import { until, within } from "../support/until.ts";
-import { lacks } from "../support/programs.ts";
-import { adapter, lacking } from "../support/room.ts";
+import { adapter, lackingTransport } from "../support/adapter.ts";
+import { lackingPrograms } from "../support/program.ts";
 import { Rsyslogd, type Stored } from "../support/rsyslogd.ts";
 import { Shared } from "../support/scope.ts";
+import { until, within } from "../support/until.ts";
 
 const MANY = 10_000;
 const FEW = 2000;
@@ -102,7 +102,7 @@ const numberOf = (stored: Stored): number => Number(/ session="(\d+)"/.exec(stor
 const common = { facility: "local3", hostname: "here" };
 
 describe("rsyslogd", {
-  skip: lacks("rsyslogd", "openssl") ||
+  skip: lackingPrograms("rsyslogd", "openssl") ||
     (process.platform !== "linux" && "it is looked at in /proc"),
 }, () => {
   const scope = new Shared();
@@ -137,7 +137,7 @@ describe("rsyslogd", {
   }
 
   test(`${MANY} records reach a Unix datagram socket in RFC 3164, each once and whole`, {
-    skip: lacking("unixgram"),
+    skip: lackingTransport("unixgram"),
   }, () => deliver({ to: `unix:${server.log}` }, assertOld, oldNumberOf));
 
   for (const [to, more] of [["UDP", {}], ["TCP", { framing: "lf" }], ["TCP", {}]] as const) {
@@ -155,7 +155,7 @@ describe("rsyslogd", {
   }
 
   test(`${MANY} records reach a Unix datagram socket in RFC 5424, each once and whole`, {
-    skip: lacking("unixgram"),
+    skip: lackingTransport("unixgram"),
   }, () => deliver({ to: `unix:${server.log}5424`, format: "rfc5424" }));
 
   test(`${MANY} records reach UDP, each once and whole`, () =>

@@ -4,10 +4,11 @@ import { createConnection, type Socket } from "node:net";
 import { test } from "node:test";
 import { parseEndpoint } from "../../runtime/core/endpoint.ts";
 import { folder } from "../support/folder.ts";
-import { lacks } from "../support/programs.ts";
-import { descriptors, pluginPath, serve } from "../support/server.ts";
+import { controlled } from "../support/probe.ts";
+import { lackingPrograms } from "../support/program.ts";
+import { limitDescriptors, pluginPath, startServer } from "../support/server-process.ts";
 import { until } from "../support/until.ts";
-import { files, lackingStrategy, STRATEGIES, type StrategyName } from "../support/witness.ts";
+import { lackingStrategy, STRATEGIES, type StrategyName } from "../support/strategies.ts";
 
 /** A peer that says nothing, and what it was told. */
 class Silent {
@@ -46,14 +47,14 @@ for (const strategy of STRATEGIES) {
   test(
     `${strategy}: ${crowd} peers at ${limit} descriptors, then ${after}: each is served as itself, and the other service too`,
     {
-      skip: lackingStrategy(strategy) || lacks("sh"),
+      skip: lackingStrategy(strategy) || lackingPrograms("sh"),
     },
     async (t) => {
       const workers = strategy === "threads" || strategy === "processes" ? { workers: 1 } : {};
       const plugin = pluginPath("remote");
       const home = folder(
         t,
-        files({
+        controlled({
           one: {
             plugin,
             listen: "tcp://127.0.0.1:0",
@@ -63,7 +64,7 @@ for (const strategy of STRATEGIES) {
           other: { plugin, listen: "tcp://127.0.0.1:0" },
         }),
       );
-      const server = await serve(t, home, { through: descriptors(limit) });
+      const server = await startServer(t, home, { through: limitDescriptors(limit) });
       const port = (service: string): number => {
         const endpoint = parseEndpoint(server.endpoint(service, "tcp"));
         return "port" in endpoint ? endpoint.port : 0;

@@ -4,10 +4,9 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { folder } from "../support/folder.ts";
-import { dial } from "../support/peers.ts";
-import type { Scope } from "../support/scope.ts";
-import { fail, pluginPath, serve } from "../support/server.ts";
-import { noWorkers } from "../support/witness.ts";
+import { askOnce } from "../support/peers.ts";
+import { failToStart, pluginPath, startServer } from "../support/server-process.ts";
+import { lackingWorkers } from "../support/strategies.ts";
 
 const MOD = new URL("../../runtime/mod.ts", import.meta.url).href;
 const VALIBOT = import.meta.resolve("valibot");
@@ -46,9 +45,9 @@ export default defineSink({
 
 function manifest(bad: string, strategy = "async", more: object = {}): Record<string, string> {
   const service = {
-    plugin: pluginPath("witness"),
+    plugin: pluginPath("probe"),
     listen: "tcp://127.0.0.1:0",
-    options: { form: "obey" },
+    options: { form: "commands" },
     concurrency: { strategy },
     log: ["moody", "json"],
   };
@@ -59,22 +58,14 @@ function manifest(bad: string, strategy = "async", more: object = {}): Record<st
   };
 }
 
-async function say(scope: Scope, endpoint: string): Promise<void> {
-  const peer = await dial(scope, endpoint);
-  peer.send("log 10\n");
-  await peer.when("an answer", () => peer.text.endsWith("\n"), 20_000);
-  peer.end();
-  await peer.over();
-}
-
 describe("a sink of a plugin", () => {
   for (const strategy of ["async", "threads", "processes", "spawn"] as const) {
     test(`${strategy}: has all records once, as the others`, {
-      skip: strategy !== "async" && noWorkers,
+      skip: strategy !== "async" && lackingWorkers,
     }, async (t) => {
       const home = folder(t, manifest("", strategy));
-      const server = await serve(t, home);
-      for (let n = 0; n < 3; n++) await say(t, server.endpoint("a", "tcp"));
+      const server = await startServer(t, home);
+      for (let n = 0; n < 3; n++) await askOnce(t, server.endpoint("a", "tcp"), "log 10");
       await server.stop();
       const found = readFileSync(join(home, "out"), "utf8").split("\n").slice(0, -1)
         .map((line) => JSON.parse(line));
@@ -88,8 +79,8 @@ describe("a sink of a plugin", () => {
 
   for (const bad of ["write", "write later"]) {
     test(`that fails in ${bad} is switched off and reported once; the others have everything`, async (t) => {
-      const server = await serve(t, folder(t, manifest(bad)));
-      for (let n = 0; n < 3; n++) await say(t, server.endpoint("a", "tcp"));
+      const server = await startServer(t, folder(t, manifest(bad)));
+      for (let n = 0; n < 3; n++) await askOnce(t, server.endpoint("a", "tcp"), "log 10");
       await server.count(3, { event: "close" });
       await server.stop();
       const reports = server.all({ code: "SINK_FAILED" });
@@ -108,8 +99,8 @@ describe("a sink of a plugin", () => {
     ] as const
   ) {
     test(`that fails in its end (${bad}) does not hold up that of the server`, async (t) => {
-      const server = await serve(t, folder(t, manifest(bad)));
-      await say(t, server.endpoint("a", "tcp"));
+      const server = await startServer(t, folder(t, manifest(bad)));
+      await askOnce(t, server.endpoint("a", "tcp"), "log 10");
       const began = performance.now();
       await server.stop();
       assert.ok(performance.now() - began < 5000);
@@ -120,11 +111,11 @@ describe("a sink of a plugin", () => {
 
   for (const bad of ["open", "open later"]) {
     test(`that cannot ${bad} stops the start, unless it is optional`, async (t) => {
-      const { code, block } = await fail(t, folder(t, manifest(bad)));
+      const { code, block } = await failToStart(t, folder(t, manifest(bad)));
       assert.equal(code, 1);
       assert.match(block, /the sink moody cannot be opened: no way in/);
-      const server = await serve(t, folder(t, manifest(bad, "async", { optional: true })));
-      await say(t, server.endpoint("a", "tcp"));
+      const server = await startServer(t, folder(t, manifest(bad, "async", { optional: true })));
+      await askOnce(t, server.endpoint("a", "tcp"), "log 10");
       await server.stop();
       assert.match(server.errors, /^portico: the sink moody is left out: .*no way in\n$/);
     });

@@ -1,6 +1,6 @@
 /** Sinks of servers that run: files under load, standard streams in trouble, policies, records of workers. */
 import assert from "node:assert/strict";
-import { execFileSync, spawn } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
@@ -8,12 +8,18 @@ import { describe, test } from "node:test";
 import { gunzipSync } from "node:zlib";
 import { command, MAIN } from "../support/command.ts";
 import { folder } from "../support/folder.ts";
-import { until } from "../support/until.ts";
-import { dial } from "../support/peers.ts";
-import { Program } from "../support/programs.ts";
+import { askOnce } from "../support/peers.ts";
+import { Program } from "../support/program.ts";
 import type { Scope } from "../support/scope.ts";
-import { noWorkers } from "../support/witness.ts";
-import { fail, type Line, pluginPath, serve } from "../support/server.ts";
+import {
+  failToStart,
+  type JsonRecord,
+  pluginPath,
+  ServerProcess,
+  startServer,
+} from "../support/server-process.ts";
+import { lackingWorkers } from "../support/strategies.ts";
+import { until } from "../support/until.ts";
 
 const TCP = "tcp://127.0.0.1:0";
 const LOG = { type: "file", path: "a.log" };
@@ -21,11 +27,11 @@ const LOG = { type: "file", path: "a.log" };
 function write(services: object, more: object = {}): Record<string, string> {
   return { "portico.json": JSON.stringify({ control: false, services, ...more }) };
 }
-const WITNESS = { plugin: pluginPath("witness"), listen: TCP, options: { form: "obey" } };
-const one = (log: unknown, more: object = {}) => write({ a: { ...WITNESS, log, ...more } });
+const PROBE = { plugin: pluginPath("probe"), listen: TCP, options: { form: "commands" } };
+const one = (log: unknown, more: object = {}) => write({ a: { ...PROBE, log, ...more } });
 
 /** The records of a log file; a line that is none fails. */
-function records(path: string): Line[] {
+function records(path: string): JsonRecord[] {
   if (!existsSync(path)) return [];
   const bytes = readFileSync(path);
   const text = (path.endsWith(".gz") ? gunzipSync(bytes) : bytes).toString();
@@ -33,7 +39,7 @@ function records(path: string): Line[] {
 }
 
 /** A log with all the files that were put aside, in order. */
-function whole(home: string): Line[] {
+function whole(home: string): JsonRecord[] {
   const files = readdirSync(home).filter((name) => /^a\.log\.\d{8}-\d{6}\.\d{3}/.test(name)).sort();
   return [...files, "a.log"].flatMap((name) => records(join(home, name)));
 }
@@ -43,15 +49,6 @@ async function endpointIn(path: string): Promise<string> {
   const find = () => records(path).find(({ event }) => event === "listening")?.["endpoint"];
   await until(`the endpoint in ${path}`, () => find() !== undefined);
   return String(find());
-}
-
-async function say(scope: Scope, endpoint: string, line: string): Promise<void> {
-  const peer = await dial(scope, endpoint);
-  peer.send(`${line}\n`);
-  await peer.when("an answer", () => peer.text.endsWith("\n"), 20_000);
-  peer.end();
-  await peer.over();
-  peer.leave();
 }
 
 /** A server that a shell starts, in a pipe or with redirections: `portico` is the command. */
@@ -70,9 +67,9 @@ describe("records of workers", () => {
       const pool = strategy === "threads" || strategy === "processes";
       const concurrency = { strategy, ...(pool && { workers: 4 }) };
       const home = folder(t, one(["json", { ...LOG, rotate }], { concurrency }));
-      const server = await serve(t, home);
+      const server = await startServer(t, home);
       const endpoint = server.endpoint("a", "tcp");
-      const peers = Array.from({ length: sessions }, () => say(t, endpoint, `log ${each}`));
+      const peers = Array.from({ length: sessions }, () => askOnce(t, endpoint, `log ${each}`));
       await Promise.all(peers);
       await server.count(sessions, { event: "close" });
       await server.stop();
@@ -97,7 +94,7 @@ describe("policies", () => {
   test("several sinks of one service have what they ask for, under workers too", async (t) => {
     const services = {
       a: {
-        ...WITNESS,
+        ...PROBE,
         concurrency: { strategy: "threads", workers: 2 },
         log: [
           "json",
@@ -111,13 +108,13 @@ describe("policies", () => {
     };
     const sinks = { audit: { type: "file", path: "audit.log" } };
     const home = folder(t, write(services, { sinks }));
-    const server = await serve(t, home);
+    const server = await startServer(t, home);
     const endpoint = server.endpoint("a", "tcp");
-    for (let n = 0; n < 40; n++) await say(t, endpoint, n === 7 ? "throw-later" : "log 1");
+    for (let n = 0; n < 40; n++) await askOnce(t, endpoint, n === 7 ? "throw-later" : "log 1");
     await server.count(40, { event: "close" });
     await server.stop();
     const read = (name: string) => records(join(home, `${name}.log`));
-    const events = (list: Line[]) => [...new Set(list.map(({ event }) => event))].sort();
+    const events = (list: JsonRecord[]) => [...new Set(list.map(({ event }) => event))].sort();
     assert.ok(events(read("all")).includes("worker"));
     assert.equal(read("all").filter(({ event }) => event === "open").length, 40);
     // What concerns the whole server a sink is told for any of its services.
@@ -138,10 +135,10 @@ describe("policies", () => {
 
   for (const strategy of ["async", "threads", "processes", "spawn"] as const) {
     test(`${strategy}: user is who the peer of a Unix stream is, where a sink asks`, {
-      skip: noWorkers,
+      skip: lackingWorkers,
     }, async (t) => {
       const service = (path: string, log: unknown) => ({
-        ...WITNESS,
+        ...PROBE,
         listen: [`unix:./${path}`, TCP],
         concurrency: { strategy },
         log,
@@ -154,10 +151,10 @@ describe("policies", () => {
           b: service("b.sock", ["json", { ...LOG, events: ["open", "close"] }]),
         }),
       );
-      const server = await serve(t, home);
+      const server = await startServer(t, home);
       for (const name of ["a", "b"]) {
         for (const transport of ["unix", "tcp"]) {
-          await say(t, server.endpoint(name, transport), "log 1");
+          await askOnce(t, server.endpoint(name, transport), "log 1");
         }
       }
       await server.count(4, { event: "close" });
@@ -187,12 +184,12 @@ describe("policies", () => {
 
   test("a sink that cannot be opened stops the start, unless it is optional", async (t) => {
     const bad = { type: "file", path: "no/such/a.log" };
-    const { code, block } = await fail(t, folder(t, one(["json", bad])));
+    const { code, block } = await failToStart(t, folder(t, one(["json", bad])));
     assert.equal(code, 1);
     assert.match(block, /Cannot open .*no\/such\/a\.log as a log file/);
     const home = folder(t, one(["json", { ...bad, optional: true }]));
-    const server = await serve(t, home);
-    await say(t, server.endpoint("a", "tcp"), "log 1");
+    const server = await startServer(t, home);
+    await askOnce(t, server.endpoint("a", "tcp"), "log 1");
     await server.stop();
     assert.match(server.errors, /^portico: the sink file is left out: Cannot open [^\n]*\n$/);
   });
@@ -202,12 +199,12 @@ describe("log files", () => {
   test("after mv and SIGHUP records go on in a new file; none is lost", async (t) => {
     const home = folder(t, one(["json", LOG]));
     const path = join(home, "a.log");
-    const server = await serve(t, home);
+    const server = await startServer(t, home);
     const endpoint = server.endpoint("a", "tcp");
     for (let turn = 1; turn <= 3; turn++) {
-      await Promise.all(Array.from({ length: 5 }, () => say(t, endpoint, "log 20")));
+      await Promise.all(Array.from({ length: 5 }, () => askOnce(t, endpoint, "log 20")));
       renameSync(path, `${path}.${turn}`);
-      await say(t, endpoint, "log 20");
+      await askOnce(t, endpoint, "log 20");
       server.signal("SIGHUP");
       await server.count(turn, { event: "reload" });
     }
@@ -220,12 +217,12 @@ describe("log files", () => {
   test("while its folder is gone a server serves; then it says how many records were lost", async (t) => {
     const home = folder(t, { ...one(["json", { type: "file", path: "log/a.log" }]), "log/x": "" });
     const path = join(home, "log/a.log");
-    const server = await serve(t, home);
+    const server = await startServer(t, home);
     const endpoint = server.endpoint("a", "tcp");
     rmSync(join(home, "log"), { recursive: true });
-    while (server.errors === "") await say(t, endpoint, "log 1");
+    while (server.errors === "") await askOnce(t, endpoint, "log 1");
     assert.match(server.errors, /^portico: cannot write to .*ENOENT.*\n$/);
-    await say(t, endpoint, "log 20000");
+    await askOnce(t, endpoint, "log 20000");
     mkdirSync(join(home, "log"));
     const lost = () =>
       records(path).flatMap(({ message }) =>
@@ -233,7 +230,7 @@ describe("log files", () => {
       );
     await until("the notice", () => lost().length === 1);
     assert.ok(Number(lost()[0]) > 1000);
-    await say(t, endpoint, "log 1");
+    await askOnce(t, endpoint, "log 1");
     await until("the last record", () => records(path).at(-1)?.event === "close");
     await server.stop();
   });
@@ -250,18 +247,18 @@ describe("log files", () => {
       return t.skip("mount(8) of a tmpfs is not allowed here");
     }
     try {
-      const server = await serve(t, home);
+      const server = await startServer(t, home);
       const endpoint = server.endpoint("a", "tcp");
-      await say(t, endpoint, "log 1000");
+      await askOnce(t, endpoint, "log 1000");
       await until("the report", () => server.errors !== "");
-      await say(t, endpoint, "log 20000");
+      await askOnce(t, endpoint, "log 20000");
       assert.match(server.errors, /^portico: cannot write to .*ENOSPC.*\n$/);
       // Now there is room.
       execFileSync("mount", ["-o", "remount,size=64m", disk], { stdio: "ignore" });
       const path = join(disk, "a.log");
       const notice = () => records(path).find(({ message }) => /were lost/.test(String(message)));
       await until("the notice", () => notice() !== undefined);
-      await say(t, endpoint, "log 1");
+      await askOnce(t, endpoint, "log 1");
       await server.count(3, { event: "close" });
       await server.stop();
       const found = records(path);
@@ -281,7 +278,7 @@ describe("standard output", () => {
     const home = folder(t, one(["json", LOG]));
     const program = shell(t, home, "portico | head -n 1; echo over");
     const endpoint = await endpointIn(join(home, "a.log"));
-    for (let n = 0; n < 20; n++) await say(t, endpoint, "log 100");
+    for (let n = 0; n < 20; n++) await askOnce(t, endpoint, "log 100");
     const pid = Number(records(join(home, "a.log"))[0]!["pid"]);
     process.kill(pid, "SIGTERM");
     await program.when("the end", () => program.code !== undefined);
@@ -298,7 +295,7 @@ describe("standard output", () => {
       const home = folder(t, one(["json", LOG]));
       const program = shell(t, home, `exec portico ${to}`);
       const endpoint = await endpointIn(join(home, "a.log"));
-      for (let n = 0; n < 5; n++) await say(t, endpoint, "log 100");
+      for (let n = 0; n < 5; n++) await askOnce(t, endpoint, "log 100");
       const pid = Number(records(join(home, "a.log"))[0]!["pid"]);
       process.kill(pid, "SIGTERM");
       await program.when("the end", () => program.code !== undefined);
@@ -316,20 +313,25 @@ describe("standard output", () => {
 
   test("a reader that stops delays no session, costs bounded memory, and hears what was lost", async (t) => {
     const home = folder(t, one(["json", { ...LOG, events: ["start", "listening"] }]));
-    const [program, words] = command(MAIN, "run", home, "--json");
-    const child = spawn(program, words, { stdio: ["ignore", "pipe", "inherit"] });
-    t.after(() => void child.kill("SIGKILL"));
-    const ended = new Promise((resolve) => child.once("close", resolve));
+    const server = new ServerProcess(home, { reading: false });
+    t.after(() => server.kill());
     const endpoint = await endpointIn(join(home, "a.log"));
     const count = 250_000;
-    await say(t, endpoint, `log ${count}`);
-    await say(t, endpoint, "log 1");
-    let text = "";
-    child.stdout.setEncoding("utf8").on("data", (chunk: string) => text += chunk);
-    await until("the notice", () => /records were lost/.test(text), 20_000);
-    process.kill(child.pid!, "SIGTERM");
-    assert.equal(await ended, 0);
-    const found: Line[] = text.split("\n").slice(0, -1).map((line) => JSON.parse(line));
+    await askOnce(t, endpoint, `log ${count}`);
+    await askOnce(t, endpoint, "log 1");
+    server.read();
+    // Each record is looked at once: there are many.
+    let looked = 0;
+    const notice = (): boolean => {
+      for (; looked < server.records.length; looked++) {
+        if (/records were lost/.test(String(server.records[looked]!["message"]))) return true;
+      }
+      return false;
+    };
+    await server.when("the notice", notice, 20_000);
+    server.signal("SIGTERM");
+    assert.equal(await server.ended(), 0);
+    const found = server.records;
     const lost = found.flatMap(({ message }) =>
       /^(\d+) records? w/.exec(String(message))?.[1] ?? []
     )
@@ -344,16 +346,13 @@ describe("standard output", () => {
 
   test("a reader that stops for good does not hold up the end", async (t) => {
     const home = folder(t, one(["json", { ...LOG, events: ["start", "listening"] }]));
-    const [program, words] = command(MAIN, "run", home, "--json");
-    const child = spawn(program, words, { stdio: ["ignore", "pipe", "inherit"] });
-    t.after(() => void child.kill("SIGKILL"));
-    const ended = new Promise((resolve) => child.once("exit", resolve));
+    const server = new ServerProcess(home, { reading: false });
+    t.after(() => server.kill());
     const endpoint = await endpointIn(join(home, "a.log"));
-    await say(t, endpoint, "log 20000");
-    process.kill(child.pid!, "SIGTERM");
+    await askOnce(t, endpoint, "log 20000");
+    server.signal("SIGTERM");
     const began = performance.now();
-    assert.equal(await ended, 0);
+    assert.equal(await server.exited(), 0);
     assert.ok(performance.now() - began < 6000, `it took ${performance.now() - began} ms`);
-    child.stdout.destroy();
   });
 });

@@ -4,21 +4,19 @@ import { existsSync } from "node:fs";
 import { describe, test, type TestContext } from "node:test";
 import type { Hooks, Session } from "../../runtime/core/plugin.ts";
 import { assertBytes, pattern, text } from "../conformance/harness.ts";
-import { until, within } from "../support/until.ts";
-import { dial, knock } from "../support/peers.ts";
 import {
-  collect,
-  correspondent,
-  countDescriptors,
-  lacking,
-  open,
-  place,
-  Room,
-  type Transport,
-} from "../support/room.ts";
+  collectGarbage,
+  freeAddress,
+  lackingTransport,
+  type PlainTransport,
+} from "../support/adapter.ts";
+import { InProcessServer, startHooks } from "../support/in-process.ts";
+import { dial, knock, openDatagrams } from "../support/peers.ts";
+import { countDescriptors } from "../support/proc.ts";
+import { until, within } from "../support/until.ts";
 
-const STREAMS: readonly Transport[] = ["tcp", "unix"];
-const DATAGRAMS: readonly Transport[] = ["udp", "unixgram"];
+const STREAMS: readonly PlainTransport[] = ["tcp", "unix"];
+const DATAGRAMS: readonly PlainTransport[] = ["udp", "unixgram"];
 const STRATEGIES = ["serial", "async"] as const;
 
 const ECHO: Hooks<never> = {
@@ -27,20 +25,20 @@ const ECHO: Hooks<never> = {
 
 /** A test for each of these transports, under each strategy. */
 function each(
-  transports: readonly Transport[],
+  transports: readonly PlainTransport[],
   sentence: string,
   run: (
     t: TestContext,
     service: { readonly listen: string; readonly concurrency: string },
-    transport: Transport,
+    transport: PlainTransport,
   ) => Promise<void>,
 ): void {
   for (const transport of transports) {
     for (const concurrency of STRATEGIES) {
       test(
         `${concurrency} over ${transport}: ${sentence}`,
-        { skip: lacking(transport) },
-        (t) => run(t, { listen: place(t, transport), concurrency }, transport),
+        { skip: lackingTransport(transport) },
+        (t) => run(t, { listen: freeAddress(t, transport), concurrency }, transport),
       );
     }
   }
@@ -57,14 +55,14 @@ async function back(to: number): Promise<void> {
 /** Talks to an echo once: a whole session. */
 async function visit(
   t: TestContext,
-  room: Room,
-  transport: Transport,
+  server: InProcessServer,
+  transport: PlainTransport,
   say: string,
 ): Promise<string> {
   if (DATAGRAMS.includes(transport)) {
-    return text(await (await correspondent(t, transport)).ask(say, room.endpoint));
+    return text(await (await openDatagrams(t, transport)).ask(say, server.endpoint()));
   }
-  const peer = await dial(t, room.endpoint);
+  const peer = await dial(t, server.endpoint());
   peer.send(say);
   peer.end();
   await peer.when("the close", () => peer.gone);
@@ -76,11 +74,14 @@ describe("a server", () => {
     [...STREAMS, ...DATAGRAMS],
     "echoes to three peers at once",
     async (t, service, transport) => {
-      const room = await open(t, ECHO, service);
+      const server = await startHooks(t, ECHO, service);
       const said = ["hello world\n", "γειά σου κόσμε\n", "third\n"];
-      assert.deepEqual(await Promise.all(said.map((say) => visit(t, room, transport, say))), said);
-      await room.count(3, "close");
-      const { served, refused, errors, live } = room.running.status()[0]!;
+      assert.deepEqual(
+        await Promise.all(said.map((say) => visit(t, server, transport, say))),
+        said,
+      );
+      await server.count(3, "close");
+      const { served, refused, errors, live } = server.running.status()[0]!;
       assert.deepEqual({ served, refused, errors, live }, {
         served: 3,
         refused: 0,
@@ -91,66 +92,67 @@ describe("a server", () => {
   );
 
   for (const transport of [...STREAMS, ...DATAGRAMS]) {
-    const skip = { skip: lacking(transport) };
+    const skip = { skip: lackingTransport(transport) };
 
     test(
       `over ${transport}: 20 of them shut down at once, each with a session`,
       skip,
       async (t) => {
-        const rooms = await Promise.all(
+        const servers = await Promise.all(
           Array.from(
             { length: 20 },
-            () => open(t, ECHO, { listen: place(t, transport), limits: { drain: 0 } }),
+            () => startHooks(t, ECHO, { listen: freeAddress(t, transport), limits: { drain: 0 } }),
           ),
         );
-        const places = rooms.map((room) => room.endpoint);
-        const peers = await Promise.all(rooms.map(async (room) => {
-          if (DATAGRAMS.includes(transport)) return await visit(t, room, transport, "x");
-          const peer = await dial(t, room.endpoint);
+        const places = servers.map((server) => server.endpoint());
+        const peers = await Promise.all(servers.map(async (server) => {
+          if (DATAGRAMS.includes(transport)) return await visit(t, server, transport, "x");
+          const peer = await dial(t, server.endpoint());
           await peer.echo("x");
           return peer;
         }));
-        await within("20 stops", Promise.all(rooms.map((room) => room.running.stop())));
+        await within("20 stops", Promise.all(servers.map((server) => server.running.stop())));
         for (const [i, peer] of peers.entries()) {
           if (typeof peer === "string") continue;
           await peer.over();
-          assert.equal(rooms[i]!.of("close")[0]!["reason"], "drain");
+          assert.equal(servers[i]!.all("close")[0]!["reason"], "drain");
           assert.notEqual(await knock(places[i]!), undefined, "nobody is let in");
         }
         // What they had can be had again.
-        const again = await Promise.all(places.map((listen) => open(t, ECHO, { listen })));
+        const again = await Promise.all(places.map((listen) => startHooks(t, ECHO, { listen })));
         assert.equal(await visit(t, again[7]!, transport, "again"), "again");
       },
     );
 
     test(`over ${transport}: it closes without ever having served`, skip, async (t) => {
-      const listen = place(t, transport);
-      await (await open(t, ECHO, { listen })).running.stop();
+      const listen = freeAddress(t, transport);
+      await (await startHooks(t, ECHO, { listen })).running.stop();
       const before = countDescriptors();
-      const room = await open(t, ECHO, { listen });
-      const { endpoint } = room;
-      await within("a stop", room.running.stop());
-      await within("a second stop", room.running.stop());
-      assert.deepEqual(room.records.map(({ event }) => event), ["listening"]);
+      const server = await startHooks(t, ECHO, { listen });
+      const endpoint = server.endpoint();
+      await within("a stop", server.running.stop());
+      await within("a second stop", server.running.stop());
+      assert.deepEqual(server.records.map(({ event }) => event), ["listening"]);
       if (transport.startsWith("unix")) {
         assert.equal(existsSync(endpoint.slice(endpoint.indexOf(":") + 1)), false);
       }
       await back(before);
-      await (await open(t, ECHO, { listen: endpoint })).running.stop();
+      await (await startHooks(t, ECHO, { listen: endpoint })).running.stop();
     });
 
     test(
       `over ${transport}: 1,024 failing binds leave no descriptor, and each plugin is stopped`,
       skip,
       async (t) => {
-        const { endpoint: listen } = await open(t, ECHO, { listen: place(t, transport) });
+        const listen = (await startHooks(t, ECHO, { listen: freeAddress(t, transport) }))
+          .endpoint();
         let stopped = 0;
         const fail = (): Promise<void> =>
           assert.rejects(
-            new Room().start({ ...ECHO, stop: () => void stopped++ } as never, { listen }),
+            startHooks(t, { ...ECHO, stop: () => void stopped++ }, { listen }),
             {
               code: "EADDRINUSE",
-              message: /^service "room": .*a\.sock|127\.0\.0\.1:\d+/,
+              message: /^service "tested": .*a\.sock|127\.0\.0\.1:\d+/,
             },
           );
         await fail();
@@ -170,30 +172,30 @@ describe("a refused request", () => {
     async (t, service, transport) => {
       let welcome = false;
       const finished: unknown[] = [];
-      const room = await open(t, {
+      const server = await startHooks(t, {
         ...ECHO,
         verify: () => welcome,
         finish: (session: Session) => void finished.push(session.id),
       }, service);
-      const peer = await dial(t, room.endpoint);
+      const peer = await dial(t, server.endpoint());
       await peer.when("the close", () => peer.gone || peer.ended);
       assert.deepEqual([peer.received, peer.code], [0, undefined]);
-      const [refusal] = await room.count(1, "refuse");
+      const [refusal] = await server.count(1, "refuse");
       assert.deepEqual([refusal!["rule"], refusal!.level], ["verify", "info"]);
-      assert.deepEqual([room.of("open"), finished], [[], []]);
+      assert.deepEqual([server.all("open"), finished], [[], []]);
       welcome = true;
-      assert.equal(await visit(t, room, transport, "hello"), "hello");
-      await until("nobody left", () => room.live === 0);
+      assert.equal(await visit(t, server, transport, "hello"), "hello");
+      await until("nobody left", () => server.live() === 0);
     },
   );
   each(STREAMS, "is shut down when the limit of sessions is reached", async (t, service) => {
-    const room = await open(t, ECHO, { ...service, limits: { sessions: 1 } });
-    const first = await dial(t, room.endpoint);
+    const server = await startHooks(t, ECHO, { ...service, limits: { sessions: 1 } });
+    const first = await dial(t, server.endpoint());
     await first.echo("first");
-    const second = await dial(t, room.endpoint);
+    const second = await dial(t, server.endpoint());
     await second.over();
     assert.equal(second.received, 0);
-    assert.equal((await room.count(1, "refuse"))[0]!["limit"], "sessions");
+    assert.equal((await server.count(1, "refuse"))[0]!["limit"], "sessions");
     await first.echo(" goes on");
   });
   each(
@@ -201,26 +203,26 @@ describe("a refused request", () => {
     "is refused by its address before the plugin hears of it",
     async (t, service, transport) => {
       let asked = 0;
-      const room = await open(t, { ...ECHO, verify: () => ++asked > 0 }, {
+      const server = await startHooks(t, { ...ECHO, verify: () => ++asked > 0 }, {
         ...service,
         access: { allow: ["192.0.2.0/24"] },
       });
-      if (transport === "tcp") await (await dial(t, room.endpoint)).over();
-      else (await correspondent(t, transport)).send("x", room.endpoint);
-      const [refusal] = await room.count(1, "refuse");
+      if (transport === "tcp") await (await dial(t, server.endpoint())).over();
+      else (await openDatagrams(t, transport)).send("x", server.endpoint());
+      const [refusal] = await server.count(1, "refuse");
       assert.equal(refusal!["rule"], "not in allow");
       assert.equal(asked, 0);
     },
   );
   each(DATAGRAMS, "is not answered, and the next is", async (t, service, transport) => {
     let welcome = false;
-    const room = await open(t, { ...ECHO, verify: () => welcome }, service);
-    const peer = await correspondent(t, transport);
-    peer.send("not this one", room.endpoint);
-    const [refusal] = await room.count(1, "refuse");
+    const server = await startHooks(t, { ...ECHO, verify: () => welcome }, service);
+    const peer = await openDatagrams(t, transport);
+    peer.send("not this one", server.endpoint());
+    const [refusal] = await server.count(1, "refuse");
     assert.deepEqual([refusal!["rule"], refusal!.level], ["verify", "debug"]);
     welcome = true;
-    assert.equal(text(await peer.ask("this one", room.endpoint)), "this one");
+    assert.equal(text(await peer.ask("this one", server.endpoint())), "this one");
     assert.equal(peer.received.length, 1);
   });
 });
@@ -231,7 +233,7 @@ describe("a finished session", () => {
     "is not kept: no count, no descriptor, no memory",
     async (t, service, transport) => {
       const states: WeakRef<object>[] = [];
-      const room = await open(t, {
+      const server = await startHooks(t, {
         ...ECHO,
         setup: (session: Session) => {
           const state = { of: session };
@@ -239,24 +241,24 @@ describe("a finished session", () => {
           return state as never;
         },
       }, service);
-      await visit(t, room, transport, "x");
-      await until("nobody there", () => room.live === 0);
+      await visit(t, server, transport, "x");
+      await until("nobody there", () => server.live() === 0);
       const before = countDescriptors();
       if (STREAMS.includes(transport)) {
         for (let i = 0; i < 20; i++) {
-          await Promise.all(Array.from({ length: 10 }, () => visit(t, room, transport, "x")));
+          await Promise.all(Array.from({ length: 10 }, () => visit(t, server, transport, "x")));
         }
       } else {
-        const peer = await correspondent(t, transport);
-        for (let i = 0; i < 200; i++) await peer.ask("x", room.endpoint);
+        const peer = await openDatagrams(t, transport);
+        for (let i = 0; i < 200; i++) await peer.ask("x", server.endpoint());
       }
-      await room.count(201, "close");
-      assert.deepEqual([room.live, room.running.status()[0]!.served], [0, 201]);
+      await server.count(201, "close");
+      assert.deepEqual([server.live(), server.running.status()[0]!.served], [0, 201]);
       await back(before + (STREAMS.includes(transport) ? 0 : 1));
       const kept = (): number => states.filter((state) => state.deref() !== undefined).length;
       // A collector may leave a few that the stack seems to hold.
       await until(() => `sessions to be forgotten; ${kept()} of 201 are kept`, () => {
-        collect();
+        collectGarbage();
         return kept() <= 10;
       });
     },
@@ -281,15 +283,15 @@ describe("a big write", () => {
   };
   for (const [way, hooks] of Object.entries(ways)) {
     each(STREAMS, `is whole ${way}, to a peer that reads late`, async (t, service) => {
-      const room = await open(t, hooks, { ...service, limits: { writeBuffer: "64MiB" } });
-      const peer = await dial(t, room.endpoint, false);
+      const server = await startHooks(t, hooks, { ...service, limits: { writeBuffer: "64MiB" } });
+      const peer = await dial(t, server.endpoint(), false);
       peer.send("x");
-      await room.count(1, "open");
+      await server.count(1, "open");
       peer.socket.resume();
       await peer.over();
       assertBytes(peer.bytes(), BIG, "what came");
       peer.end();
-      const [close] = await room.count(1, "close");
+      const [close] = await server.count(1, "close");
       assert.equal(close!["bytesOut"], BIG.length);
     });
   }
@@ -297,17 +299,17 @@ describe("a big write", () => {
     DATAGRAMS,
     "is whole at 65,507 bytes, and so is an empty one",
     async (t, service, transport) => {
-      const room = await open(t, ECHO, service);
-      const peer = await correspondent(t, transport);
+      const server = await startHooks(t, ECHO, service);
+      const peer = await openDatagrams(t, transport);
       const largest = pattern(65_507);
-      assertBytes(await peer.ask(largest, room.endpoint), largest, "the largest");
+      assertBytes(await peer.ask(largest, server.endpoint()), largest, "the largest");
       assertBytes(
-        await peer.ask(new Uint8Array(), room.endpoint),
+        await peer.ask(new Uint8Array(), server.endpoint()),
         new Uint8Array(),
         "the smallest",
       );
-      assert.equal(text(await peer.ask("between", room.endpoint)), "between");
-      assert.deepEqual(room.of("error"), []);
+      assert.equal(text(await peer.ask("between", server.endpoint())), "between");
+      assert.deepEqual(server.all("error"), []);
     },
   );
 });
@@ -329,14 +331,14 @@ describe("a failing handler", () => {
       STREAMS,
       `that ${way} is reported, ends its session, and no other`,
       async (t, service, transport) => {
-        const room = await open(t, { data: data! }, service);
-        const bad = await dial(t, room.endpoint);
-        const good = await dial(t, room.endpoint);
+        const server = await startHooks(t, { data: data! }, service);
+        const bad = await dial(t, server.endpoint());
+        const good = await dial(t, server.endpoint());
         bad.send("fail");
         await bad.over();
         await good.echo("goes on");
         good.end();
-        const [error] = await room.count(1, "error");
+        const [error] = await server.count(1, "error");
         const { level, code, side, message, session } = error!;
         assert.deepEqual({ level, code, side, message }, {
           level: "error",
@@ -344,23 +346,23 @@ describe("a failing handler", () => {
           side: "plugin",
           message: "on purpose",
         });
-        const close = (await room.count(1, "close"))[0]!;
+        const close = (await server.count(1, "close"))[0]!;
         assert.deepEqual([close.session, close["reason"]], [session, "error"]);
-        assert.equal(await visit(t, room, transport, "hello"), "hello");
+        assert.equal(await visit(t, server, transport, "hello"), "hello");
       },
     );
     each(
       DATAGRAMS,
       `that ${way} is reported, and the next datagram is answered`,
       async (t, service, transport) => {
-        const room = await open(t, { data: data! }, service);
-        const peer = await correspondent(t, transport);
-        peer.send("fail", room.endpoint);
-        assert.equal(text(await peer.ask("hello", room.endpoint)), "hello");
-        const [error] = await room.count(1, "error");
+        const server = await startHooks(t, { data: data! }, service);
+        const peer = await openDatagrams(t, transport);
+        peer.send("fail", server.endpoint());
+        assert.equal(text(await peer.ask("hello", server.endpoint())), "hello");
+        const [error] = await server.count(1, "error");
         assert.deepEqual([error!["code"], error!["message"]], ["HOOK_FAILED", "on purpose"]);
         // Two datagrams may change places on their way.
-        assert.ok(room.of("open").some(({ session }) => session === error!.session));
+        assert.ok(server.all("open").some(({ session }) => session === error!.session));
       },
     );
   }

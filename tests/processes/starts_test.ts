@@ -5,23 +5,23 @@ import { chmodSync, existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { describe, test, type TestContext } from "node:test";
+import { lackingTransport } from "../support/adapter.ts";
 import { MAIN } from "../support/command.ts";
 import { folder } from "../support/folder.ts";
-import { lacks } from "../support/programs.ts";
-import { adapter } from "../support/room.ts";
-import { fail, manifest, pluginPath, serve } from "../support/server.ts";
+import { lackingPrograms } from "../support/program.ts";
+import { failToStart, manifest, pluginPath, startServer } from "../support/server-process.ts";
 
 const TCP = "tcp://127.0.0.1:0";
 
 /** A manifest with a service that starts well, and then one that does not; the first is stopped again. */
-async function failing(t: TestContext, second: object): ReturnType<typeof fail> {
+async function failing(t: TestContext, second: object): ReturnType<typeof failToStart> {
   const home = folder(t, {
     "portico.json": manifest({
       first: { plugin: "echo", listen: ["unix:./first.sock", TCP] },
       second,
     }),
   });
-  const failure = await fail(t, home);
+  const failure = await failToStart(t, home);
   assert.equal(existsSync(join(home, "first.sock")), false, "the first service is stopped");
   return failure;
 }
@@ -38,7 +38,7 @@ describe("a start", () => {
     test(`a start fails with 1 when the address is in use (${transport}), and names service and endpoint`, async (t) => {
       const listen = transport === "unix" ? "unix:./a.sock" : `${transport}://127.0.0.1:0`;
       const home = folder(t, { "portico.json": manifest({ echo: { plugin: "echo", listen } }) });
-      const other = await serve(t, home);
+      const other = await startServer(t, home);
       const endpoint = other.endpoint("echo", transport);
       const { code, block } = await failing(t, { plugin: "echo", listen: endpoint });
       assert.equal(code, 1);
@@ -87,7 +87,7 @@ service "second": the start of plugin "odd" did not return within 250 ms`,
 /** Words that start a program as a user without privileges; or why there are none. */
 function unprivileged(): { readonly through: readonly string[] } | { readonly skip: string } {
   if (process.getuid?.() !== 0) return { through: [] };
-  const missing = lacks("setpriv");
+  const missing = lackingPrograms("setpriv");
   if (missing !== false) return { skip: missing };
   const through = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
   const [first, ...rest] = [...through, "test", "-r", MAIN, "-a", "-x", process.execPath];
@@ -122,7 +122,11 @@ describe("a start without permission", () => {
       skip: skip || (lowest() <= 7 && "everybody may bind every port here"),
     }, async (t) => {
       const endpoint = `${transport}://127.0.0.1:7`;
-      const { code, block } = await fail(t, readable(t, { listen: [TCP, endpoint] }), through);
+      const { code, block } = await failToStart(
+        t,
+        readable(t, { listen: [TCP, endpoint] }),
+        through,
+      );
       assert.equal(code, 1);
       assert.match(block, /^error: permission denied\n\nservice "echo": /);
       assert.ok(block.includes(endpoint), block);
@@ -130,12 +134,11 @@ describe("a start without permission", () => {
   }
 
   for (const transport of ["unix", "unixgram"] as const) {
-    const support = adapter.features.transports[transport];
     test(`a start fails with 1 on a folder that cannot be written (${transport})`, {
-      skip: skip || (support !== true && support.reason),
+      skip: skip || lackingTransport(transport),
     }, async (t) => {
       const home = readable(t, { listen: `${transport}:./run/a.sock` });
-      const { code, block } = await fail(t, home, through);
+      const { code, block } = await failToStart(t, home, through);
       assert.equal(code, 1);
       assert.match(block, /^error: permission denied\n\nservice "echo": /);
       assert.ok(block.includes("run/a.sock"), block);
@@ -144,7 +147,7 @@ describe("a start without permission", () => {
 
   test("a start fails with 1 on a log file that cannot be written", { skip }, async (t) => {
     const home = readable(t, { log: { type: "file", path: "run/a.log" } });
-    const { code, block } = await fail(t, home, through);
+    const { code, block } = await failToStart(t, home, through);
     assert.equal(code, 1);
     assert.match(block, /^error: permission denied\n\n/);
     assert.ok(block.includes("run/a.log"), block);

@@ -4,27 +4,17 @@ import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { assertBytes, pattern, text } from "../conformance/harness.ts";
-import { call } from "../support/call.ts";
+import { lackingTransport, type PlainTransport } from "../support/adapter.ts";
+import { portico } from "../support/command.ts";
 import { folder } from "../support/folder.ts";
-import { type Correspondent, dial, type Peer } from "../support/peers.ts";
-import { correspondent, lacking, type Transport } from "../support/room.ts";
-import { pluginPath, serve, type Server } from "../support/server.ts";
-import {
-  ask,
-  children,
-  countDescriptorsOf,
-  files,
-  gone,
-  lackingStrategy,
-  STRATEGIES,
-  type StrategyName,
-  whereabouts,
-  who,
-  WORKERS,
-} from "../support/witness.ts";
+import { type DatagramClient, dial, openDatagrams, type StreamClient } from "../support/peers.ts";
+import { ask, controlled, whereabouts, who } from "../support/probe.ts";
+import { children, countDescriptors, gone } from "../support/proc.ts";
+import { pluginPath, type ServerProcess, startServer } from "../support/server-process.ts";
+import { lackingStrategy, STRATEGIES, type StrategyName, WORKERS } from "../support/strategies.ts";
 
 const TRANSPORTS = (["tcp", "unix", "udp", "unixgram"] as const).filter((transport) =>
-  !lacking(transport)
+  !lackingTransport(transport)
 );
 const STREAMS = TRANSPORTS.filter((transport) => transport === "tcp" || transport === "unix");
 const DATAGRAMS = TRANSPORTS.filter((transport) =>
@@ -38,31 +28,31 @@ function everywhere(name: string, concurrency: string | object, options: object)
       ? `${transport}:./${name}.${transport}`
       : `${transport}://127.0.0.1:0`
   );
-  return { plugin: pluginPath("witness"), listen: places, concurrency, options };
+  return { plugin: pluginPath("probe"), listen: places, concurrency, options };
 }
 
 /** One strategy with all forms of a plugin on all transports, from a folder of its own. */
 async function house(
   t: TestContext,
   strategy: StrategyName,
-): Promise<{ server: Server; home: string }> {
+): Promise<{ server: ServerProcess; home: string }> {
   const home = folder(t, {});
   const concurrency = strategy === "threads" || strategy === "processes"
     ? { strategy, workers: 2 }
     : strategy;
   const closed = join(home, "closed");
   const services = Object.fromEntries(
-    ["push", "pull", "obey"].map((form) => [
+    ["push", "pull", "commands"].map((form) => [
       form,
       everywhere(form, concurrency, { form, closed }),
     ]),
   );
-  writeFileSync(join(home, "portico.json"), files(services)["portico.json"]);
-  return { server: await serve(t, home), home };
+  writeFileSync(join(home, "portico.json"), controlled(services)["portico.json"]);
+  return { server: await startServer(t, home), home };
 }
 
 /** Sends all, and takes what comes back until the server ends. */
-async function whole(peer: Peer, bytes: Uint8Array): Promise<Uint8Array> {
+async function whole(peer: StreamClient, bytes: Uint8Array): Promise<Uint8Array> {
   for (let at = 0; at < bytes.length; at += 50_000) peer.send(bytes.subarray(at, at + 50_000));
   peer.end();
   await peer.when("the end from the server", () => peer.gone, 20_000);
@@ -76,8 +66,8 @@ for (const strategy of STRATEGIES) {
     async (t) => {
       const { server, home } = await house(t, strategy);
       const big = pattern(1024 * 1024 + 1);
-      const senders = new Map<Transport, Correspondent>();
-      for (const transport of DATAGRAMS) senders.set(transport, await correspondent(t, transport));
+      const senders = new Map<PlainTransport, DatagramClient>();
+      for (const transport of DATAGRAMS) senders.set(transport, await openDatagrams(t, transport));
 
       for (const form of ["push", "pull"]) {
         // A mebibyte there and back.
@@ -113,7 +103,7 @@ for (const strategy of STRATEGIES) {
       // Sessions know their numbers, everywhere.
       const ids: number[] = [];
       for (const transport of STREAMS) {
-        const peer = await dial(t, server.endpoint("obey", transport));
+        const peer = await dial(t, server.endpoint("commands", transport));
         const { id } = await who(peer);
         ids.push(id);
         assert.equal(await ask(peer, "log 20"), "logged");
@@ -128,7 +118,7 @@ for (const strategy of STRATEGIES) {
         assert.equal(open.length, 1);
         assert.equal(open[0]!["remote"], peer.name);
 
-        const bad = await dial(t, server.endpoint("obey", transport));
+        const bad = await dial(t, server.endpoint("commands", transport));
         bad.send("throw\n");
         bad.end();
         await bad.over();
@@ -140,7 +130,7 @@ for (const strategy of STRATEGIES) {
       }
       for (const transport of DATAGRAMS) {
         const sender = senders.get(transport)!;
-        const endpoint = server.endpoint("obey", transport);
+        const endpoint = server.endpoint("commands", transport);
         const { id } = whereabouts(text(await sender.ask("who\n", endpoint)).trim());
         ids.push(id);
         await server.record({ event: "close", session: id });
@@ -203,19 +193,19 @@ for (const strategy of STRATEGIES) {
         : strategy;
       const home = folder(
         t,
-        files({
-          one: { ...everywhere("one", concurrency, { form: "obey" }), limits: { hold: "60s" } },
+        controlled({
+          one: { ...everywhere("one", concurrency, { form: "commands" }), limits: { hold: "60s" } },
         }),
       );
-      const server = await serve(t, home);
+      const server = await startServer(t, home);
       const senders = await Promise.all(
         DATAGRAMS.map(async (transport) =>
-          [await correspondent(t, transport), server.endpoint("one", transport)] as const
+          [await openDatagrams(t, transport), server.endpoint("one", transport)] as const
         ),
       );
       // A process for each session takes its time.
       const rounds = strategy === "spawn" ? 1 : 10;
-      const visit = async (transport: Transport): Promise<void> => {
+      const visit = async (transport: PlainTransport): Promise<void> => {
         const peer = await dial(t, server.endpoint("one", transport));
         assert.equal(await ask(peer, "echo x"), "x");
         peer.end();
@@ -245,11 +235,11 @@ for (const strategy of STRATEGIES) {
       };
       await round();
       await rest(each);
-      const before = countDescriptorsOf(server.pid);
+      const before = countDescriptors(server.pid);
       const processes = children(server.pid).length;
       for (let i = 0; i < rounds; i++) await round();
       await rest(each * (rounds + 1));
-      await settles(() => countDescriptorsOf(server.pid), before);
+      await settles(() => countDescriptors(server.pid), before);
       await settles(() => children(server.pid).length, processes);
       await server.stop();
     },
@@ -270,11 +260,11 @@ for (const [workers, stream, datagram] of [[2, "tcp", "udp"], [4, "unix", "unixg
       async (t) => {
         const home = folder(
           t,
-          files({
-            one: everywhere("one", { strategy, workers }, { form: "obey" }),
+          controlled({
+            one: everywhere("one", { strategy, workers }, { form: "commands" }),
           }),
         );
-        const server = await serve(t, home);
+        const server = await startServer(t, home);
         for (const transport of STREAMS.filter((transport) => transport === stream)) {
           const counts = new Map<string, number>();
           for (let i = 0; i < 10; i++) {
@@ -289,7 +279,7 @@ for (const [workers, stream, datagram] of [[2, "tcp", "udp"], [4, "unix", "unixg
         }
         for (const transport of DATAGRAMS.filter((transport) => transport === datagram)) {
           const counts = new Map<string, number>();
-          const sender = await correspondent(t, transport);
+          const sender = await openDatagrams(t, transport);
           for (let i = 0; i < 200; i++) {
             const answer = text(await sender.ask("who\n", server.endpoint("one", transport)));
             add(counts, whereabouts(answer.trim()).place);
@@ -324,11 +314,11 @@ test("check accepts every strategy over every transport", async (t) => {
   const usable = STRATEGIES.filter((strategy) => !lackingStrategy(strategy));
   const home = folder(
     t,
-    files(Object.fromEntries(
+    controlled(Object.fromEntries(
       usable.map((strategy) => [strategy, everywhere(strategy, strategy, { form: "push" })]),
     )),
   );
-  const { code, out, err } = await call("check", home, "--json");
+  const { code, out, err } = await portico("check", home, "--json");
   assert.equal(code, 0, out + err);
   assert.equal(JSON.parse(out).services.length, usable.length);
 });
@@ -337,11 +327,11 @@ for (const strategy of WORKERS) {
   test(`${strategy} is refused where descriptors cannot be passed`, {
     skip: lackingStrategy(strategy) === false && "they can be passed here",
   }, async (t) => {
-    const { code, out } = await call(
+    const { code, out } = await portico(
       "check",
       folder(
         t,
-        files({
+        controlled({
           one: everywhere("one", strategy, { form: "push" }),
         }),
       ),

@@ -1,43 +1,37 @@
-/** Workers that die, stop answering or do not start; a supervisor that dies; who workers are. */
+/** Workers that die, stop answering or do not start; a supervisor that dies. */
 import assert from "node:assert/strict";
-import { chmodSync, existsSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { test, type TestContext } from "node:test";
-import { call } from "../support/call.ts";
 import { text } from "../conformance/harness.ts";
+import { adapter, lackingTransport } from "../support/adapter.ts";
+import { portico } from "../support/command.ts";
 import { folder } from "../support/folder.ts";
-import { until } from "../support/until.ts";
-import { dial, knock, type Peer } from "../support/peers.ts";
-import { adapter, correspondent, lacking } from "../support/room.ts";
-import { fail, manifest, serve, type Server } from "../support/server.ts";
+import { dial, knock, openDatagrams, type StreamClient } from "../support/peers.ts";
+import { ask, controlled, probe, stopWithWorkers, twoWorkers, who } from "../support/probe.ts";
+import { children, gone, runs } from "../support/proc.ts";
 import {
-  ask,
-  children,
-  files,
-  gone,
+  failToStart,
+  manifest,
+  type ServerProcess,
+  startServer,
+} from "../support/server-process.ts";
+import {
   lackingStrategy,
-  niceOf,
-  noWorkers,
+  lackingWorkers,
   PROCESSES,
-  runs,
-  statusOf,
   type StrategyName,
-  who,
-  witness,
   WORKERS,
-} from "../support/witness.ts";
+} from "../support/strategies.ts";
+import { until } from "../support/until.ts";
 
-const skip = { skip: noWorkers };
-
-function two(strategy: StrategyName): object {
-  return strategy === "spawn" ? { strategy, max: 4 } : { strategy, workers: 2 };
-}
+const skip = { skip: lackingWorkers };
 
 /** Two sessions in two workers. */
-async function pair(t: TestContext, server: Server, service = "one"): Promise<{
-  bad: Peer;
-  good: Peer;
+async function pair(t: TestContext, server: ServerProcess, service = "one"): Promise<{
+  bad: StreamClient;
+  good: StreamClient;
   badId: number;
   badPid: number;
 }> {
@@ -53,7 +47,7 @@ async function pair(t: TestContext, server: Server, service = "one"): Promise<{
 }
 
 /** New sessions are served; by two workers where there are two, once both are ready. */
-async function whole(t: TestContext, server: Server, strategy: StrategyName): Promise<void> {
+async function whole(t: TestContext, server: ServerProcess, strategy: StrategyName): Promise<void> {
   const places = new Set<string>();
   const since = performance.now();
   do {
@@ -72,12 +66,6 @@ async function whole(t: TestContext, server: Server, strategy: StrategyName): Pr
   assert.equal(places.size, strategy === "spawn" ? 4 : 2);
 }
 
-async function stop(server: Server): Promise<void> {
-  const workers = children(server.pid);
-  await server.stop();
-  await gone(workers);
-}
-
 /** What may happen to a session, and the code and signal that its worker ends with. */
 const CRASHES: readonly (readonly [string, RegExp])[] = [
   ["exit 3", /^3 undefined$/],
@@ -89,8 +77,8 @@ const CRASHES: readonly (readonly [string, RegExp])[] = [
 for (const strategy of WORKERS) {
   const crashes = strategy === "threads" ? CRASHES.slice(0, 1) : CRASHES;
   test(`${strategy}: a session that crashes takes no other with it`, skip, async (t) => {
-    const home = folder(t, files({ one: witness(two(strategy)) }));
-    const server = await serve(t, home);
+    const home = folder(t, controlled({ one: probe(twoWorkers(strategy)) }));
+    const server = await startServer(t, home);
     for (const [index, [line, how]] of crashes.entries()) {
       const { bad, good, badId } = await pair(t, server);
       bad.send(`${line}\n`);
@@ -115,14 +103,17 @@ for (const strategy of WORKERS) {
       await whole(t, server, strategy);
     }
     const { services: [status] } = JSON.parse(
-      (await call("ctl", "status", "--manifest", home, "--json")).out,
+      (await portico("ctl", "status", "--manifest", home, "--json")).out,
     );
     assert.equal(status.restarts, crashes.length);
-    await stop(server);
+    await stopWithWorkers(server);
   });
 
   test(`${strategy}: what nobody catches is reported, and ends nothing`, skip, async (t) => {
-    const server = await serve(t, folder(t, files({ one: witness(two(strategy)) })));
+    const server = await startServer(
+      t,
+      folder(t, controlled({ one: probe(twoWorkers(strategy)) })),
+    );
     const peer = await dial(t, server.endpoint("one", "tcp"));
     assert.equal(await ask(peer, "throw-later"), "thrown");
     await server.record({ event: "error", service: "one", message: "nobody catches this" });
@@ -137,7 +128,7 @@ for (const strategy of WORKERS) {
     peer.end();
     await peer.when("the close", () => peer.gone);
     assert.deepEqual(server.all({ event: "worker", action: "exited" }), []);
-    await stop(server);
+    await stopWithWorkers(server);
   });
 
   test(
@@ -145,15 +136,15 @@ for (const strategy of WORKERS) {
     skip,
     async (t) => {
       const limits = { stall: "1s" };
-      const server = await serve(
+      const server = await startServer(
         t,
-        folder(t, files({ one: witness(two(strategy), {}, { limits }) })),
+        folder(t, controlled({ one: probe(twoWorkers(strategy), {}, { limits }) })),
       );
       const { bad, good, badId } = await pair(t, server);
       bad.send("loop\n");
       await server.record({ session: badId, text: "last words" });
       // One in two of these goes to the worker that does not answer, and from there to another.
-      const newcomers: Peer[] = [];
+      const newcomers: StreamClient[] = [];
       for (let i = 0; i < (strategy === "spawn" ? 2 : 10); i++) {
         newcomers.push(await dial(t, server.endpoint("one", "tcp")));
       }
@@ -167,7 +158,7 @@ for (const strategy of WORKERS) {
       assert.equal(server.all({ event: "close", reason: "worker" }).length, 1);
       for (const peer of [good, ...newcomers]) peer.end();
       await whole(t, server, strategy);
-      await stop(server);
+      await stopWithWorkers(server);
     },
   );
 
@@ -175,14 +166,14 @@ for (const strategy of WORKERS) {
     const home = folder(t, {});
     const broken = join(home, "broken");
     writeFileSync(broken, "");
-    const one = witness(two(strategy), { broken });
+    const one = probe(twoWorkers(strategy), { broken });
     const { control, ...plain } = JSON.parse(
-      files({ good: witness("async"), one })["portico.json"],
+      controlled({ good: probe("async"), one })["portico.json"],
     );
     writeFileSync(join(home, "portico.json"), JSON.stringify({ ...plain, control }));
-    const { code, block } = await fail(t, home);
+    const { code, block } = await failToStart(t, home);
     assert.equal(code, 1);
-    assert.match(block, /service "one": the start of plugin "witness" failed: nothing works today/);
+    assert.match(block, /service "one": the start of plugin "probe" failed: nothing works today/);
     assert.equal(existsSync(join(home, "control.sock")), false);
   });
 
@@ -195,9 +186,9 @@ for (const strategy of WORKERS) {
       const concurrency = strategy === "spawn" ? { strategy, max: 1 } : { strategy, workers: 1 };
       writeFileSync(
         join(home, "portico.json"),
-        files({ one: witness(concurrency, { broken }) })["portico.json"],
+        controlled({ one: probe(concurrency, { broken }) })["portico.json"],
       );
-      const server = await serve(t, home);
+      const server = await startServer(t, home);
       writeFileSync(broken, "");
       const peer = await dial(t, server.endpoint("one", "tcp"));
       peer.send("exit 3\n");
@@ -210,14 +201,17 @@ for (const strategy of WORKERS) {
       await waiting.hears("hello");
       waiting.end();
       assert.deepEqual(server.all({ event: "suspend" }), []);
-      await stop(server);
+      await stopWithWorkers(server);
     },
   );
 }
 
 for (const strategy of PROCESSES) {
   test(`${strategy}: kill -9 of a worker ends its sessions only`, skip, async (t) => {
-    const server = await serve(t, folder(t, files({ one: witness(two(strategy)) })));
+    const server = await startServer(
+      t,
+      folder(t, controlled({ one: probe(twoWorkers(strategy)) })),
+    );
     const { bad, good, badId, badPid } = await pair(t, server);
     process.kill(badPid, "SIGKILL");
     await bad.over();
@@ -227,14 +221,14 @@ for (const strategy of PROCESSES) {
     assert.equal(await ask(good, "echo still here"), "still here");
     good.end();
     await whole(t, server, strategy);
-    await stop(server);
+    await stopWithWorkers(server);
   });
 
   test(`${strategy}: a supervisor that was stopped for a while kills nobody`, skip, async (t) => {
     const limits = { stall: "400ms" };
-    const server = await serve(
+    const server = await startServer(
       t,
-      folder(t, files({ one: witness(two(strategy), {}, { limits }) })),
+      folder(t, controlled({ one: probe(twoWorkers(strategy), {}, { limits }) })),
     );
     const peer = await dial(t, server.endpoint("one", "tcp"));
     await ask(peer, "echo before");
@@ -246,7 +240,7 @@ for (const strategy of PROCESSES) {
     await server.status("one");
     assert.deepEqual(server.all({ event: "worker", action: "exited" }), []);
     peer.end();
-    await stop(server);
+    await stopWithWorkers(server);
   });
 
   test(
@@ -254,14 +248,14 @@ for (const strategy of PROCESSES) {
     skip,
     async (t) => {
       const transports = (["tcp", "unix", "udp", "unixgram"] as const).filter((name) =>
-        !lacking(name)
+        !lackingTransport(name)
       );
       const listen = transports.map((name) =>
         name.startsWith("unix") ? `${name}:./${name}` : `${name}://127.0.0.1:0`
       );
       const more = { listen, limits: { stall: "500ms" } };
-      const home = folder(t, files({ one: witness(two(strategy), {}, more) }));
-      const server = await serve(t, home);
+      const home = folder(t, controlled({ one: probe(twoWorkers(strategy), {}, more) }));
+      const server = await startServer(t, home);
       const endpoint = server.endpoint("one", "tcp");
       const peers = [await dial(t, endpoint), await dial(t, server.endpoint("one", "unix"))];
       for (const peer of peers) await who(peer);
@@ -278,85 +272,23 @@ for (const strategy of PROCESSES) {
       for (const name of transports.filter((name) => name.startsWith("unix"))) {
         assert.equal(existsSync(join(home, name)), false, `${name} is left`);
       }
-      const again = await serve(t, home);
+      const again = await startServer(t, home);
       const peer = await dial(t, again.endpoint("one", "unix"));
       assert.equal(await ask(peer, "echo again"), "again");
       peer.end();
-      await stop(again);
+      await stopWithWorkers(again);
     },
   );
 
   test(`${strategy}: a plugin that blocks its start is given up`, skip, async (t) => {
     const limits = { start: "200ms" };
-    const home = folder(t, files({ one: witness(two(strategy), { hangs: "start" }, { limits }) }));
-    const { code, block } = await fail(t, home);
+    const home = folder(
+      t,
+      controlled({ one: probe(twoWorkers(strategy), { hangs: "start" }, { limits }) }),
+    );
+    const { code, block } = await failToStart(t, home);
     assert.equal(code, 1);
     assert.match(block, /service "one": .*not ready in time/);
-  });
-
-  test(`${strategy}: user, group, umask, nice and env are the worker's`, {
-    skip: noWorkers || (process.getuid?.() !== 0 && "only root can become somebody else"),
-  }, async (t) => {
-    const own = {
-      user: "nobody",
-      umask: "027",
-      nice: 7,
-      env: { WITNESS: "here", PORTICO_TEST_GONE: null },
-    };
-    const home = folder(
-      t,
-      files({
-        one: witness(two(strategy), {}, own),
-        two: witness(two(strategy), {}, { group: 12 }),
-      }),
-    );
-    chmodSync(home, 0o777);
-    const server = await serve(t, home, { env: { PORTICO_TEST_GONE: "not yet" } });
-    const peer = await dial(t, server.endpoint("one", "tcp"));
-    const { pid } = await who(peer);
-    assert.deepEqual(statusOf(pid, "Uid"), Array(4).fill("65534"));
-    assert.deepEqual(statusOf(pid, "Gid"), Array(4).fill("65534"));
-    assert.deepEqual(statusOf(pid, "Groups"), ["65534"]);
-    assert.equal(niceOf(pid), 7);
-    assert.equal(await ask(peer, "env WITNESS"), "here");
-    assert.equal(await ask(peer, "env PORTICO_TEST_GONE"), "none");
-    assert.equal(await ask(peer, `write ${join(home, "file")}`), "written");
-    const { mode, uid } = statSync(join(home, "file"));
-    assert.deepEqual([mode & 0o777, uid], [0o640, 65534]);
-    assert.deepEqual(statusOf(server.pid, "Uid"), Array(4).fill("0"));
-    peer.end();
-    const other = await dial(t, server.endpoint("two", "tcp"));
-    const { pid: otherPid } = await who(other);
-    assert.deepEqual([statusOf(otherPid, "Uid")[0], statusOf(otherPid, "Gid")[0]], ["0", "12"]);
-    other.end();
-    await stop(server);
-  });
-
-  test(`${strategy}: who the server becomes, its workers become, those of later too`, {
-    skip: noWorkers || (process.getuid?.() !== 0 && "only root can become somebody else"),
-  }, async (t) => {
-    const home = folder(
-      t,
-      files({ one: witness(two(strategy)) }, { user: "nobody", umask: "077" }),
-    );
-    chmodSync(home, 0o777);
-    const server = await serve(t, home, { env: { HOME: home } });
-    assert.deepEqual(statusOf(server.pid, "Uid"), Array(4).fill("65534"));
-    const check = async (index: number): Promise<void> => {
-      const peer = await dial(t, server.endpoint("one", "tcp"));
-      const { pid } = await who(peer);
-      assert.deepEqual(statusOf(pid, "Uid"), Array(4).fill("65534"));
-      assert.deepEqual(statusOf(pid, "Gid"), Array(4).fill("65534"));
-      assert.deepEqual(statusOf(pid, "Groups"), ["65534"]);
-      const file = join(home, `file-${index}`);
-      assert.equal(await ask(peer, `write ${file}`), "written");
-      assert.equal(statSync(file).mode & 0o777, 0o600);
-      peer.send("exit 3\n");
-      await peer.over();
-      await server.count(index, { event: "worker", action: "exited" });
-    };
-    for (let index = 1; index <= 4; index++) await check(index);
-    await stop(server);
   });
 }
 
@@ -364,11 +296,11 @@ test("processes: 10 deaths in a row suspend one service, until it is resumed", s
   const home = folder(t, {});
   const broken = join(home, "broken");
   const services = {
-    bad: witness({ strategy: "processes", workers: 5 }, { broken }),
-    good: witness({ strategy: "processes", workers: 1 }),
+    bad: probe({ strategy: "processes", workers: 5 }, { broken }),
+    good: probe({ strategy: "processes", workers: 1 }),
   };
-  writeFileSync(join(home, "portico.json"), files(services)["portico.json"]);
-  const server = await serve(t, home);
+  writeFileSync(join(home, "portico.json"), controlled(services)["portico.json"]);
+  const server = await startServer(t, home);
   const good = await dial(t, server.endpoint("good", "tcp"));
   const { pid } = await who(good);
   const started = server.all({ event: "worker", action: "started", service: "bad" });
@@ -379,7 +311,7 @@ test("processes: 10 deaths in a row suspend one service, until it is resumed", s
   assert.equal(suspend.level, "error");
   assert.match(String(suspend["reason"]), /10 workers in a row/);
   const status = async (): Promise<{ service: string; state: string }[]> =>
-    JSON.parse((await call("ctl", "status", "--manifest", home, "--json")).out).services;
+    JSON.parse((await portico("ctl", "status", "--manifest", home, "--json")).out).services;
   assert.deepEqual((await status()).map(({ state }) => state), ["failed", "running"]);
   assert.equal(await ask(good, "echo still here"), "still here");
   const other = await dial(t, server.endpoint("good", "tcp"));
@@ -388,23 +320,23 @@ test("processes: 10 deaths in a row suspend one service, until it is resumed", s
   const waiting = await dial(t, server.endpoint("bad", "tcp"));
   waiting.send("echo hello\n");
   rmSync(broken);
-  const resumed = await call("ctl", "resume", "bad", "--manifest", home);
+  const resumed = await portico("ctl", "resume", "bad", "--manifest", home);
   assert.equal(resumed.code, 0, resumed.err);
   await waiting.hears("hello");
   assert.deepEqual((await status()).map(({ state }) => state), ["running", "running"]);
   assert.equal(server.all({ event: "suspend" }).length, 1);
   for (const peer of [good, other, waiting]) peer.end();
-  await stop(server);
+  await stopWithWorkers(server);
 });
 
 test("spawn: a plugin whose stop does not come back keeps nobody waiting", skip, async (t) => {
   const limits = { drain: "200ms" };
-  const server = await serve(
+  const server = await startServer(
     t,
     folder(
       t,
-      files({
-        one: witness({ strategy: "spawn", max: 1 }, { hangs: "stop" }, { limits }),
+      controlled({
+        one: probe({ strategy: "spawn", max: 1 }, { hangs: "stop" }, { limits }),
       }),
     ),
   );
@@ -414,27 +346,27 @@ test("spawn: a plugin whose stop does not come back keeps nobody waiting", skip,
     peer.end();
     await peer.when("the close", () => peer.gone);
   }
-  await stop(server);
+  await stopWithWorkers(server);
 });
 
 for (const strategy of ["serial", "async", "threads"] as const) {
   test(`${strategy}: the socket file of a killed server is taken over`, {
     skip: lackingStrategy(strategy),
   }, async (t) => {
-    const listen = ["unix", "unixgram"].filter((name) => !lacking(name as "unix")).map((name) =>
-      `${name}:./${name}`
-    );
+    const listen = ["unix", "unixgram"].filter((name) => !lackingTransport(name as "unix")).map((
+      name,
+    ) => `${name}:./${name}`);
     const home = folder(t, {
       "portico.json": manifest({ one: { plugin: "echo", listen, concurrency: strategy } }),
     });
-    const first = await serve(t, home);
+    const first = await startServer(t, home);
     await first.kill();
-    const server = await serve(t, home);
+    const server = await startServer(t, home);
     const peer = await dial(t, server.endpoint("one", "unix"));
     await peer.echo("hello");
     peer.end();
     if (listen.length > 1) {
-      const sender = await correspondent(t, "unixgram");
+      const sender = await openDatagrams(t, "unixgram");
       assert.equal(text(await sender.ask("hello", server.endpoint("one", "unixgram"))), "hello");
     }
     await server.stop();

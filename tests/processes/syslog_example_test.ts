@@ -4,21 +4,23 @@ import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from
 import { join } from "node:path";
 import { describe, test, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
-import { loadAdapter } from "../../adapters/mod.ts";
 import { parse } from "../../examples/syslog/parse.ts";
 import { syslogFrames } from "../../examples/syslog/framing.ts";
 import { parseEndpoint } from "../../runtime/core/endpoint.ts";
+import { lackingTransport } from "../support/adapter.ts";
 import { folder } from "../support/folder.ts";
+import { dial, openUdp } from "../support/peers.ts";
+import { lackingPrograms, shell } from "../support/program.ts";
+import { ServerProcess, startServer } from "../support/server-process.ts";
 import { until } from "../support/until.ts";
-import { dial, join as correspond } from "../support/peers.ts";
-import { lacks, shell } from "../support/programs.ts";
-import { serve, Server } from "../support/server.ts";
 
 const EXAMPLE = fileURLToPath(new URL("../../examples/syslog", import.meta.url).href);
-const { unixgram } = (await loadAdapter()).features.transports;
+const noUnixgram = lackingTransport("unixgram");
 
 /** The example in a folder of its own, with ports that the kernel chooses. */
-async function example(t: TestContext): Promise<{ root: string; home: string; server: Server }> {
+async function example(
+  t: TestContext,
+): Promise<{ root: string; home: string; server: ServerProcess }> {
   const root = folder(t, {});
   const home = join(root, "examples/syslog");
   mkdirSync(home, { recursive: true });
@@ -27,19 +29,19 @@ async function example(t: TestContext): Promise<{ root: string; home: string; se
   }
   const head = readFileSync(join(EXAMPLE, "portico.json"), "utf8");
   const freed = head.replace(/127\.0\.0\.1:5514"/g, '127.0.0.1:0"');
-  const possible = unixgram === true ? freed : freed.replace(/,\s*"unixgram:[^"]*"/, "");
+  const possible = noUnixgram === false ? freed : freed.replace(/,\s*"unixgram:[^"]*"/, "");
   writeFileSync(join(home, "portico.json"), possible);
-  return { root, home, server: await serve(t, "examples/syslog", { cwd: root }) };
+  return { root, home, server: await startServer(t, "examples/syslog", { cwd: root }) };
 }
 
-const port = (server: Server, transport: string): number =>
+const port = (server: ServerProcess, transport: string): number =>
   (parseEndpoint(server.endpoint("syslogd", transport)) as { port: number }).port;
 
 describe("examples/syslog", () => {
   test(
     "examples/syslog takes what logger sends: UDP, TCP in both framings, a Unix socket, both formats",
     {
-      skip: lacks("logger"),
+      skip: lackingPrograms("logger"),
     },
     async (t) => {
       const { root, server } = await example(t);
@@ -57,7 +59,7 @@ describe("examples/syslog", () => {
       assert.match(String((await log("old UDP"))["sent"]), /^[A-Z][a-z]{2} /);
       await log("over TCP", { facility: "daemon", severity: 4, level: "warn" });
       await log("counted é", { pid: "42", facility: "user", severity: 5 });
-      if (unixgram === true) {
+      if (noUnixgram === false) {
         await shell(t, root, "logger -u examples/syslog/log.sock -t shop from this machine");
         await log("from this machine", { facility: "user" });
       }
@@ -75,7 +77,7 @@ describe("examples/syslog", () => {
   test("examples/syslog takes garbage, huge messages and messages in pieces, and serves on", async (t) => {
     const { server } = await example(t);
     const tcp = server.endpoint("syslogd", "tcp");
-    const udp = await correspond(t);
+    const udp = await openUdp(t);
     const texts = (): unknown[] => server.all({ event: "log" }).map(({ text }) => text);
     const random = Uint8Array.from({ length: 100_000 }, (_, n) => (n * 7919 + (n >> 3)) & 0xff);
     const whole: (string | Uint8Array)[] = [
@@ -115,7 +117,7 @@ describe("examples/syslog", () => {
       .replace("127.0.0.1:5514", `127.0.0.1:${port(server, "tcp")}`)
       .replace("127.0.0.1:7079", "127.0.0.1:0");
     writeFileSync(join(home, "service.json"), service);
-    const echo = new Server(join(home, "service.json"));
+    const echo = new ServerProcess(join(home, "service.json"));
     t.after(() => echo.kill());
     const listening = await server.record({ app: "echo", id: "listening", facility: "local0" });
     const { endpoint } =

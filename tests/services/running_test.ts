@@ -2,48 +2,28 @@
 import assert from "node:assert/strict";
 import { connect as dial } from "node:net";
 import { describe, test, type TestContext } from "node:test";
-import { Address, parseEndpoint } from "../../runtime/core/endpoint.ts";
+import type { Address } from "../../runtime/core/endpoint.ts";
 import { PorticoError } from "../../runtime/core/errors.ts";
-import { Log } from "../../runtime/core/log.ts";
 import type { Hooks } from "../../runtime/core/plugin.ts";
 import type { LogRecord } from "../../runtime/core/record.ts";
 import { Gather } from "../../runtime/core/stream/gather.ts";
 import { startInline } from "../../runtime/services/inline.ts";
 import { RunningService } from "../../runtime/services/running.ts";
-import { adapter, countDescriptors } from "../support/room.ts";
-import { gate, pluginOf, UNLIMITED } from "../support/stage.ts";
-import { until, within } from "../support/until.ts";
-
-const { descriptors } = adapter.features;
-const skip = descriptors === true ? false : descriptors.reason;
+import { adapter, lackingFeature } from "../support/adapter.ts";
+import { logTo, readyService } from "../support/in-process.ts";
+import { countDescriptors } from "../support/proc.ts";
+import { gate, until, within } from "../support/until.ts";
 
 const echo: Hooks<never> = { data: (session, chunk) => void session.write(chunk) };
 
 /** Starts one on a free port of TCP and one of UDP. */
 async function start(t: Pick<TestContext, "after">, hooks: Hooks<never> = echo) {
   const records: LogRecord[] = [];
-  const write = (record: LogRecord): void => void records.push(record);
+  const log = logTo((record) => records.push(record), "debug", () => {});
   const listen = ["tcp://127.0.0.1:0", "udp://127.0.0.1:0"];
   let id = 0;
   const service = await RunningService.start(
-    {
-      plan: {
-        name: "tested",
-        plugin: { specifier: "tested", url: "memory:" },
-        listen: listen.map((text) => ({ text, endpoint: parseEndpoint(text), options: {} })),
-        concurrency: { strategy: "async", max: Infinity, workers: 1 },
-        log: [],
-        options: {},
-        limits: UNLIMITED,
-        access: { allow: [], deny: [] },
-        processes: { env: {} },
-        folder: ".",
-        admin: false,
-      },
-      plugin: pluginOf(hooks),
-      options: {},
-      log: new Log([{ name: "list", sink: { write }, level: "debug" }], () => {}),
-    },
+    readyService(hooks, log, { listen }),
     {
       adapter,
       gather: new Gather(adapter),
@@ -98,7 +78,7 @@ const AFTER: Readonly<Record<Call, Readonly<Record<Call, string>>>> = {
   stop: { suspend: "stopped", resume: "stopped", drain: "stopped", stop: "stopped" },
 };
 
-describe("RunningService", { skip }, () => {
+describe("RunningService", { skip: lackingFeature("descriptors") }, () => {
   for (const first of Object.keys(CALLS) as Call[]) {
     for (const second of Object.keys(CALLS) as Call[]) {
       test(`${first}, then ${second} at once: ${AFTER[first][second]}`, async (t) => {

@@ -4,13 +4,10 @@ import { createSocket, type Socket as Gram } from "node:dgram";
 import { once } from "node:events";
 import { createServer, type Server, type Socket } from "node:net";
 import type { TestContext } from "node:test";
-import { loadAdapter } from "../../adapters/mod.ts";
-import type { Adapter } from "../../runtime/core/contract.ts";
 import type { LogRecord, Sink } from "../../runtime/core/record.ts";
 import { checkSink, openSinks } from "../../runtime/sinks/mod.ts";
 import { parse5424 } from "./parse.ts";
-
-export const adapter: Adapter = await loadAdapter();
+import { adapter } from "../support/adapter.ts";
 
 /** The nth of many. */
 export function record(n: number, text = "x"): LogRecord {

@@ -13,8 +13,6 @@ import {
   writeFileSync,
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { once } from "node:events";
-import { spawn } from "node:child_process";
 import process from "node:process";
 import { afterEach, describe, test } from "node:test";
 import { gunzipSync } from "node:zlib";
@@ -22,7 +20,7 @@ import type { LogRecord, Sink } from "../../runtime/core/record.ts";
 import { archiveName, periodOf } from "../../runtime/sinks/file/rotation.ts";
 import { type FileOptions, openFile } from "../../runtime/sinks/file/sink.ts";
 import { textLine } from "../../runtime/sinks/text.ts";
-import { command } from "../support/command.ts";
+import { command, runToEnd } from "../support/command.ts";
 import { folder } from "../support/folder.ts";
 import { turns, until } from "../support/until.ts";
 import { json, lineOf, record } from "./record.ts";
@@ -128,9 +126,7 @@ process.exit(3);
     const path = join(home, "a.log");
     const script = join(home, "s.ts");
     writeFileSync(script, readFileSync(script, "utf8").replace("PATH", path));
-    const [program, words] = command(script);
-    const child = spawn(program, words, { stdio: "inherit" });
-    const [code] = await once(child, "close");
+    const { code } = await runToEnd(command(script));
     assert.equal(code, 3);
     assert.deepEqual(numbers(path), [1]);
     const sink = open(path);

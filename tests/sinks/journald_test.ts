@@ -7,20 +7,18 @@ import { join } from "node:path";
 import process from "node:process";
 import { createInterface } from "node:readline";
 import { describe, test, type TestContext } from "node:test";
-import { loadAdapter } from "../../adapters/mod.ts";
 import type { Adapter } from "../../runtime/core/contract.ts";
 import type { LogRecord, Sink } from "../../runtime/core/record.ts";
 import { journalEntry } from "../../runtime/sinks/journald/native.ts";
 import { checkSink, openSinks, probeSink } from "../../runtime/sinks/mod.ts";
 import { MARK } from "../../runtime/sinks/syslog/cut.ts";
 import { describe as words, toText } from "../../runtime/sinks/words.ts";
+import { adapter, lackingFeature, lackingTransport } from "../support/adapter.ts";
 import { folder } from "../support/folder.ts";
 import { until } from "../support/until.ts";
 import { parseEntry } from "./parse.ts";
 import { Random, randomRecord } from "./random.ts";
 
-const adapter = await loadAdapter();
-const { unixgram } = adapter.features.transports;
 const ORIGIN = { facility: "daemon", appName: "portico", maxSize: 192 * 1024 } as const;
 const TIME = Date.UTC(2026, 10, 20, 12);
 const MANY = 100_000;
@@ -123,7 +121,7 @@ async function open(t: TestContext, options: object, warnings: string[] = []): P
   return sink;
 }
 
-const skip = unixgram === true ? false : unixgram.reason;
+const skip = lackingTransport("unixgram");
 
 test("journald: 10000 records arrive in order, each field by field", { skip }, async (t) => {
   const path = join(folder(t, {}), "socket");
@@ -209,8 +207,7 @@ class Taker {
   }
 }
 
-const { descriptors } = adapter.features;
-const noFiles = skip || (descriptors === true ? false : descriptors.reason);
+const noFiles = skip || lackingFeature("descriptors");
 
 test("journald gets what is larger than a datagram whole, as a sealed file", {
   skip: noFiles,

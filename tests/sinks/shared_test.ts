@@ -19,9 +19,9 @@ import { gunzipSync } from "node:zlib";
 import type { Sink } from "../../runtime/core/record.ts";
 import { type FileOptions, openFile } from "../../runtime/sinks/file/sink.ts";
 import { checkSink, probeSink } from "../../runtime/sinks/mod.ts";
-import { command } from "../support/command.ts";
+import { command, runToEnd } from "../support/command.ts";
 import { folder } from "../support/folder.ts";
-import { lacks } from "../support/programs.ts";
+import { lackingPrograms } from "../support/program.ts";
 import { until, within } from "../support/until.ts";
 import { record } from "./record.ts";
 
@@ -65,17 +65,10 @@ describe("a log file of several servers", () => {
       const path = join(home, "log/a.log");
       const [who, count] = [["a", "b", "c", "d"], 4000];
       const ends = who.map(async (name) => {
-        const [program, words] = command(
-          join(home, "writer.ts"),
-          path,
-          name,
-          String(count),
-          String(gzip),
+        const { code, out, err } = await runToEnd(
+          command(join(home, "writer.ts"), path, name, String(count), String(gzip)),
         );
-        const child = spawn(program, words, { stdio: ["ignore", "inherit", "pipe"] });
-        let errors = "";
-        child.stderr.setEncoding("utf8").on("data", (text: string) => errors += text);
-        const [code] = await once(child, "close");
+        const errors = out + err;
         assert.equal(code, 0, errors);
         assert.doesNotMatch(errors, /cannot|removed/);
       });
@@ -98,7 +91,7 @@ describe("a log file of several servers", () => {
   }
 });
 
-describe("a named pipe as log file", { skip: lacks("mkfifo", "cat") }, () => {
+describe("a named pipe as log file", { skip: lackingPrograms("mkfifo", "cat") }, () => {
   function pipe(t: TestContext): string {
     const path = join(folder(t, {}), "a.log");
     execFileSync("mkfifo", [path]);

@@ -12,15 +12,15 @@ import process from "node:process";
 import { after, describe, test, type TestContext } from "node:test";
 import { createServer } from "node:tls";
 import type { DatagramSocket } from "../../runtime/core/contract.ts";
-import { folder } from "../support/folder.ts";
-import { lacks } from "../support/programs.ts";
+import { adapter, lackingTransport } from "../support/adapter.ts";
 import { certify } from "../support/certificates.ts";
+import { folder } from "../support/folder.ts";
+import { lackingPrograms } from "../support/program.ts";
 import { until, within } from "../support/until.ts";
-import { adapter, anyPort, bindUdp, Collector, numberIn, open, record } from "./collector.ts";
+import { anyPort, bindUdp, Collector, numberIn, open, record } from "./collector.ts";
 import { parse3164, splitAt, splitCounted } from "./parse.ts";
 
-const unixgram = adapter.features.transports.unixgram;
-const noDatagrams = unixgram === true ? false : unixgram.reason;
+const noDatagrams = lackingTransport("unixgram");
 const noIPv6 = Object.values(networkInterfaces()).flat().some((one) => one?.address === "::1")
   ? false
   : "this machine has no ::1";
@@ -107,7 +107,7 @@ describe("a Unix socket", () => {
   });
 
   test("of streams whose server dies loses not even what is written before that is known", {
-    skip: lacks("socat"),
+    skip: lackingPrograms("socat"),
   }, async (t) => {
     const path = join(folder(t, {}), "log");
     const sink = await open(t, { to: `unix:${path}` });
@@ -280,7 +280,7 @@ describe("a queue", () => {
   });
 });
 
-describe("TLS", { skip: lacks("openssl") }, () => {
+describe("TLS", { skip: lackingPrograms("openssl") }, () => {
   /** A server with one of the certificates, and what reaches it. */
   async function serve(t: TestContext, home: string, name: string) {
     const read = (file: string): string => readFileSync(join(home, file), "utf8");

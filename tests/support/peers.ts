@@ -2,13 +2,15 @@
 import { createSocket, type Socket as Gram } from "node:dgram";
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
-import { parseEndpoint } from "../../runtime/core/endpoint.ts";
-import { within } from "./until.ts";
+import type { BindableEndpoint, DatagramSocket } from "../../runtime/core/contract.ts";
+import { Address, parseEndpoint } from "../../runtime/core/endpoint.ts";
+import { adapter, freeAddress, type PlainTransport } from "./adapter.ts";
+import { Observable } from "./observable.ts";
 import type { Scope } from "./scope.ts";
-import { Watched } from "./watched.ts";
+import { within } from "./until.ts";
 
 /** The client's end of a stream. */
-export class Peer extends Watched {
+export class StreamClient extends Observable {
   readonly socket: Socket;
   /** Its own address, as records have it; without a port when it was reset too soon. */
   name = "";
@@ -104,10 +106,10 @@ function placeOf(endpoint: string): { host: string; port: number } | { path: str
 }
 
 /** Connects; the peer is gone when `scope` is over. With `reading` false it leaves what it is sent to the kernels. */
-export async function dial(scope: Scope, endpoint: string, reading = true): Promise<Peer> {
+export async function dial(scope: Scope, endpoint: string, reading = true): Promise<StreamClient> {
   const socket = connect({ ...placeOf(endpoint), allowHalfOpen: true });
   scope.after(() => void socket.destroy());
-  const peer = new Peer(socket);
+  const peer = new StreamClient(socket);
   if (!reading) socket.pause();
   try {
     await within(`a connection to ${endpoint}`, once(socket, "connect"));
@@ -118,6 +120,17 @@ export async function dial(scope: Scope, endpoint: string, reading = true): Prom
   const { localAddress, localPort } = socket;
   peer.name = localPort === undefined ? "unix:" : `tcp://${localAddress}:${localPort}`;
   return peer;
+}
+
+/** Says one line in a session of its own, and waits for its end; the line that was answered. */
+export async function askOnce(scope: Scope, endpoint: string, line: string): Promise<string> {
+  const peer = await dial(scope, endpoint);
+  peer.send(`${line}\n`);
+  await peer.when("an answer", () => peer.text.endsWith("\n"), 20_000);
+  peer.end();
+  await peer.over();
+  peer.leave();
+  return peer.text.trim();
 }
 
 /** Tries to connect, in vain. @returns the code of the error; undefined when it was let in. */
@@ -133,12 +146,17 @@ export async function knock(endpoint: string): Promise<string | undefined> {
   }
 }
 
-/** Somebody who sends and receives datagrams. */
-export abstract class Correspondent extends Watched {
+/** Sends and receives datagrams. */
+export abstract class DatagramClient extends Observable {
   readonly received: Uint8Array[] = [];
 
   protected summary(): string {
-    return `${this.received.length} datagrams`;
+    return `${this.received.length} datagrams: ${JSON.stringify(this.texts.slice(-30))}`;
+  }
+
+  /** What has come, as text. */
+  get texts(): string[] {
+    return this.received.map((bytes) => new TextDecoder().decode(bytes));
   }
 
   /** One has come. */
@@ -158,7 +176,7 @@ export abstract class Correspondent extends Watched {
   }
 }
 
-class Sender extends Correspondent {
+class UdpClient extends DatagramClient {
   readonly #socket: Gram;
 
   constructor(socket: Gram) {
@@ -173,12 +191,50 @@ class Sender extends Correspondent {
   }
 }
 
-/** Somebody with a UDP port of its own, who is gone when `scope` is over. */
-export async function join(scope: Scope): Promise<Correspondent> {
+/** A client with a UDP port of its own, which is gone when `scope` is over. */
+export async function openUdp(scope: Scope): Promise<DatagramClient> {
   const socket = createSocket("udp4");
   scope.after(() => new Promise<void>((resolve) => socket.close(() => resolve())));
-  const sender = new Sender(socket);
+  const client = new UdpClient(socket);
   socket.bind(0, "127.0.0.1");
   await within("a port", once(socket, "listening"));
-  return sender;
+  return client;
+}
+
+/** Node has no Unix datagram sockets: this one is the adapter's. */
+class UnixClient extends DatagramClient {
+  socket!: DatagramSocket;
+
+  override take(bytes: Uint8Array): void {
+    super.take(bytes);
+  }
+
+  send(bytes: Uint8Array | string, endpoint: string): void {
+    const { path } = parseEndpoint(endpoint) as { path: string };
+    const data = typeof bytes === "string" ? new TextEncoder().encode(bytes) : bytes;
+    this.socket.send(data, new Address("unixgram", "", 0, path));
+  }
+}
+
+/** A client with a Unix datagram socket at this endpoint, which is gone when `scope` is over. */
+export async function openUnix(scope: Scope, endpoint: string): Promise<DatagramClient> {
+  const client = new UnixClient();
+  client.socket = await adapter.bind(parseEndpoint(endpoint) as BindableEndpoint, {
+    datagram: (_, bytes) => client.take(bytes),
+    failure: (_, error) => {
+      throw error;
+    },
+  }, {});
+  scope.after(() => client.socket.close());
+  return client;
+}
+
+/** A client of datagrams with an address of its own, which is gone when `scope` is over. */
+export async function openDatagrams(
+  scope: Scope,
+  transport: PlainTransport,
+): Promise<DatagramClient> {
+  return transport === "udp"
+    ? await openUdp(scope)
+    : await openUnix(scope, freeAddress(scope, transport));
 }

@@ -3,20 +3,24 @@ import { type IncomingHttpHeaders, type IncomingMessage, request } from "node:ht
 import { parseEndpoint } from "../../runtime/core/endpoint.ts";
 import { within } from "./until.ts";
 
-export interface Asked {
+export interface RequestOptions {
   readonly method?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
 }
 
-export interface Answered {
+export interface WholeAnswer {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
   readonly text: string;
 }
 
 /** Sends a request; resolves with the head of the answer. */
-export function send(endpoint: string, path: string, asked: Asked = {}): Promise<IncomingMessage> {
+export function send(
+  endpoint: string,
+  path: string,
+  asked: RequestOptions = {},
+): Promise<IncomingMessage> {
   const place = parseEndpoint(endpoint);
   const where = "path" in place
     ? { socketPath: place.path }
@@ -30,8 +34,12 @@ export function send(endpoint: string, path: string, asked: Asked = {}): Promise
 }
 
 /** Asks, and waits for the whole answer. */
-export async function get(endpoint: string, path: string, asked?: Asked): Promise<Answered> {
-  const whole = async (): Promise<Answered> => {
+export async function get(
+  endpoint: string,
+  path: string,
+  asked?: RequestOptions,
+): Promise<WholeAnswer> {
+  const whole = async (): Promise<WholeAnswer> => {
     const answer = await send(endpoint, path, asked);
     let text = "";
     answer.setEncoding("utf8");

@@ -1,6 +1,5 @@
 /** A real rsyslogd on sockets, ports and in a folder of its own. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import {
   closeSync,
@@ -11,11 +10,11 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import process from "node:process";
 import { certify } from "./certificates.ts";
 import { folder } from "./folder.ts";
+import { freePort, freeUdpPort } from "./ports.ts";
 import { until, within } from "./until.ts";
 import type { Scope } from "./scope.ts";
 
@@ -59,7 +58,7 @@ export class Rsyslogd {
   /** Its configuration and certificates are made; nothing runs yet. It is gone when `scope` is over. */
   static async prepare(scope: Scope): Promise<Rsyslogd> {
     const home = folder(scope, {});
-    const made = new Rsyslogd(home, [await freeUdp(), await freeTcp(), await freeTcp()]);
+    const made = new Rsyslogd(home, [await freeUdpPort(), await freePort(), await freePort()]);
     certify(home);
     writeFileSync(join(home, "rsyslog.conf"), made.#configuration());
     scope.after(() => made.stop("SIGKILL"));
@@ -164,21 +163,4 @@ action(type="omfile" file="${this.#out}" template="fields" asyncWriting="off")
       20_000,
     );
   }
-}
-
-async function freeTcp(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-
-async function freeUdp(): Promise<number> {
-  const socket = createSocket("udp4");
-  socket.bind(0, "127.0.0.1");
-  await once(socket, "listening");
-  const { port } = socket.address();
-  await new Promise<void>((resolve) => socket.close(resolve));
-  return port;
 }

@@ -42,3 +42,9 @@ export async function within<Value>(
 export async function turns(count = 3): Promise<void> {
   for (let i = 0; i < count; i++) await new Promise<void>((resolve) => setTimeout(resolve, 0));
 }
+
+/** A promise, and what settles it. */
+export function gate(): { readonly passed: Promise<void>; open(): void; fail(error: Error): void } {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  return { passed: promise, open: resolve, fail: reject };
+}

@@ -4,10 +4,10 @@ import { accessSync, constants } from "node:fs";
 import { delimiter, join } from "node:path";
 import process from "node:process";
 import type { Scope } from "./scope.ts";
-import { Watched } from "./watched.ts";
+import { Observable } from "./observable.ts";
 
 /** Whether a program is there; the reason to skip what needs it, when not. */
-export function lacks(...programs: readonly string[]): string | false {
+export function lackingPrograms(...programs: readonly string[]): string | false {
   const folders = (process.env["PATH"] ?? "").split(delimiter);
   const there = (program: string): boolean =>
     folders.some((folder) => {
@@ -23,7 +23,7 @@ export function lacks(...programs: readonly string[]): string | false {
 }
 
 /** A program that talks over its standard streams. */
-export class Program extends Watched {
+export class Program extends Observable {
   /** What it printed, as bytes and as text. */
   out: Uint8Array = new Uint8Array();
   errors = "";

@@ -1,6 +1,5 @@
-/** A server with a control socket, its manifest, and its operator. */
+/** A server process with its manifest and its control socket: it can be reloaded, upgraded, asked and told. */
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
@@ -8,42 +7,35 @@ import { ask, type AskOptions } from "../../runtime/control/client.ts";
 import type { Reloaded } from "../../runtime/control/control.ts";
 import type { ServerStatus, ServiceStatus } from "../../runtime/services/status.ts";
 import type { ControlRequest } from "../../runtime/control/request.ts";
-import { command, MAIN } from "./command.ts";
+import { adapter } from "./adapter.ts";
+import { type CommandResult, portico } from "./command.ts";
 import { folder } from "./folder.ts";
-import { until, within } from "./until.ts";
-import { dial } from "./peers.ts";
-import { adapter } from "./room.ts";
+import { within } from "./until.ts";
+import { askOnce } from "./peers.ts";
 import type { Scope } from "./scope.ts";
-import { pluginPath, Server, type Start } from "./server.ts";
+import { pluginPath, ServerProcess, type StartOptions } from "./server-process.ts";
 
 type Services = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
-
-/** What `portico ctl` came to. */
-export interface Told {
-  readonly code: number | null;
-  readonly out: string;
-  readonly err: string;
-}
 
 export const TCP = "tcp://127.0.0.1:0";
 export const UDP = "udp://127.0.0.1:0";
 
 /** A service with the plugin that tells what it was started with. */
-export const lasting = (
+export const versioned = (
   listen: string | readonly string[],
   version: number,
   more: Readonly<Record<string, unknown>> = {},
 ): Record<string, unknown> => ({
-  plugin: pluginPath("lasting"),
+  plugin: pluginPath("versioned"),
   listen,
   options: { version },
   limits: { drain: "5s" },
   ...more,
 });
 
-export class Site {
+export class ManagedServer {
   readonly home: string;
-  server!: Server;
+  process!: ServerProcess;
   readonly #scope: Scope;
   readonly #pids = new Set<number>();
   #control = "c";
@@ -54,22 +46,22 @@ export class Site {
   }
 
   /** Starts it; it is gone, with its successors, when `scope` is over. */
-  static async open(
+  static async start(
     scope: Scope,
     services: Services,
     more: object = {},
-    start: Start = {},
-  ): Promise<Site> {
-    const site = Site.make(scope, services, more);
-    await site.startAs(start);
-    return site;
+    options: StartOptions = {},
+  ): Promise<ManagedServer> {
+    const server = ManagedServer.prepare(scope, services, more);
+    await server.startAs(options);
+    return server;
   }
 
   /** The folder and the manifest, without a server. */
-  static make(scope: Scope, services: Services, more: object = {}): Site {
-    const site = new Site(scope, folder(scope, {}));
-    site.write(services, more);
-    return site;
+  static prepare(scope: Scope, services: Services, more: object = {}): ManagedServer {
+    const server = new ManagedServer(scope, folder(scope, {}));
+    server.write(services, more);
+    return server;
   }
 
   /** @param words beside `run PATH --json`. */
@@ -77,10 +69,10 @@ export class Site {
     await this.startAs({ words }, path);
   }
 
-  async startAs(start: Start, path: string = this.home): Promise<void> {
-    this.server = new Server(path, start);
+  async startAs(options: StartOptions, path: string = this.home): Promise<void> {
+    this.process = new ServerProcess(path, options);
     this.#scope.after(() => this.#end());
-    await this.server.record({ event: "ready" });
+    await this.process.record({ event: "ready" });
   }
 
   get file(): string {
@@ -91,8 +83,8 @@ export class Site {
     return join(this.home, this.#control);
   }
 
-  /** The control socket is at another place. */
-  moved(name: string): void {
+  /** Where its control socket is from now on, in its folder. */
+  setControl(name: string): void {
     this.#control = name;
   }
 
@@ -140,18 +132,18 @@ export class Site {
   /** Has a successor take over; its pid. */
   async upgrade(to?: "node" | "bun" | "deno"): Promise<number> {
     const pid = await this.ask("upgrade", { ...(to !== undefined && { to }) }) as number;
-    this.knows(pid);
+    this.track(pid);
     return pid;
   }
 
   /** A process that has to be gone when it is over. */
-  knows(pid: number): void {
+  track(pid: number): void {
     this.#pids.add(pid);
   }
 
   /** Runs `portico ctl`. */
-  async ctl(...words: readonly string[]): Promise<Told> {
-    return await ctl(...words, "--manifest", this.file);
+  async ctl(...words: readonly string[]): Promise<CommandResult> {
+    return await portico("ctl", ...words, "--manifest", this.file);
   }
 
   /** Where a service listens, now. */
@@ -164,17 +156,7 @@ export class Site {
 
   /** What a new session of a service is served with. */
   async version(endpoint: string): Promise<string> {
-    return await this.told(endpoint, "version?\n");
-  }
-
-  /** The answer of a new session to one line. */
-  async told(endpoint: string, line: string): Promise<string> {
-    const peer = await dial(this.#scope, endpoint);
-    peer.send(line);
-    await peer.when("an answer", () => peer.text.endsWith("\n"));
-    peer.end();
-    await peer.over();
-    return peer.text.trim();
+    return await askOnce(this.#scope, endpoint, "version?");
   }
 
   async #end(): Promise<void> {
@@ -185,43 +167,13 @@ export class Site {
         // It has ended in order.
       }
     }
-    await this.server.kill();
-  }
-}
-
-/** Runs `portico ctl` with these words. */
-export async function ctl(...words: readonly string[]): Promise<Told> {
-  const [program, args] = command(MAIN, "ctl", ...words);
-  const child = spawn(program, args, {
-    stdio: ["ignore", "pipe", "pipe"],
-    env: { ...process.env, NO_COLOR: "1", NODE_NO_WARNINGS: "1" },
-  });
-  let out = "";
-  let err = "";
-  child.stdout.setEncoding("utf8").on("data", (text: string) => out += text);
-  child.stderr.setEncoding("utf8").on("data", (text: string) => err += text);
-  const ended = new Promise<number | null>((resolve) => child.once("close", resolve));
-  const code = await within(`the end of ctl ${words.join(" ")}`, ended, 30_000);
-  return { code, out, err };
-}
-
-/** Waits for a process to be no more. */
-export async function gone(pid: number): Promise<void> {
-  await until(`the end of process ${pid}`, () => !isThere(pid));
-}
-
-export function isThere(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
+    await this.process.kill();
   }
 }
 
 /** Asks time and again, each time for the answer; every one has to come. */
-export function asker(
-  who: { ask(bytes: string, endpoint: string): Promise<Uint8Array> },
+export function askRepeatedly(
+  client: { ask(bytes: string, endpoint: string): Promise<Uint8Array> },
   endpoint: string,
 ): { stop(): Promise<number> } {
   let going = true;
@@ -229,7 +181,7 @@ export function asker(
   const done = (async () => {
     while (going) {
       const text = `question ${++count}`;
-      const answer = new TextDecoder().decode(await who.ask(text, endpoint));
+      const answer = new TextDecoder().decode(await client.ask(text, endpoint));
       assert.equal(answer, text);
     }
     return count;

@@ -7,7 +7,7 @@ const text = new TextDecoder();
 
 /** An echo that tells what it was started with, and that it was stopped. */
 export default definePlugin({
-  name: "lasting",
+  name: "versioned",
   transports: ["stream", "datagram"],
   options: v.strictObject({
     version: v.optional(v.number(), 0),

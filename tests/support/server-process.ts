@@ -4,14 +4,13 @@ import { type ChildProcess, spawn } from "node:child_process";
 import process from "node:process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { isDeepStrictEqual } from "node:util";
 import { command, commandOn, MAIN, type Runtime } from "./command.ts";
-import { Program } from "./programs.ts";
+import { Program } from "./program.ts";
+import { Records } from "./records.ts";
 import type { Scope } from "./scope.ts";
-import { Watched } from "./watched.ts";
 
 /** One line of the json sink. */
-export interface Line {
+export interface JsonRecord {
   readonly time: string;
   readonly level: string;
   readonly event: string;
@@ -20,30 +19,30 @@ export interface Line {
   readonly [field: string]: unknown;
 }
 
-/** What a record has to have: equal values, or text that fits a pattern. */
-export type Wanted = Readonly<Record<string, unknown>>;
-
 /** How a server is started. */
-export interface Start {
+export interface StartOptions {
   /** The folder to start it from. */
   readonly cwd?: string;
   /** A program, with its first words, that starts it. */
   readonly through?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** Other words before the path than `run`. */
+  readonly command?: readonly string[];
   /** Words beside `run PATH --json`. */
   readonly words?: readonly string[];
+  /** False leaves its standard output unread until {@link ServerProcess.read}. */
+  readonly reading?: boolean;
   /** Another runtime than that of the tests. */
   readonly runtime?: Runtime;
 }
 
 /** Lets a program have so many file descriptors, and no more. */
-export function descriptors(count: number): readonly string[] {
+export function limitDescriptors(count: number): readonly string[] {
   return ["sh", "-c", `ulimit -n ${count}; exec "$0" "$@"`];
 }
 
 /** A server that was started; whether it came to run is another question. */
-export class Server extends Watched {
-  readonly records: Line[] = [];
+export class ServerProcess extends Records<JsonRecord> {
   /** What it wrote to standard error. */
   errors = "";
   /** Its exit code, or the signal that ended it, once it has ended. */
@@ -54,10 +53,18 @@ export class Server extends Watched {
 
   constructor(
     path: string,
-    { cwd, through = [], env = {}, words: more = [], runtime }: Start = {},
+    {
+      cwd,
+      through = [],
+      env = {},
+      command: verb = ["run"],
+      words: more = [],
+      reading = true,
+      runtime,
+    }: StartOptions = {},
   ) {
     super();
-    const all = ["run", path, "--json", ...more];
+    const all = [...verb, path, "--json", ...more];
     const [program, words] = runtime === undefined
       ? command(MAIN, ...all)
       : commandOn(runtime, MAIN, ...all);
@@ -67,10 +74,7 @@ export class Server extends Watched {
       env: { ...process.env, NO_COLOR: "1", ...env },
       ...(cwd !== undefined && { cwd }),
     });
-    createInterface({ input: this.#child.stdout! }).on("line", (line) => {
-      this.records.push(JSON.parse(line));
-      this.changed();
-    });
+    if (reading) this.read();
     this.#child.stderr!.setEncoding("utf8").on("data", (text: string) => this.errors += text);
     this.#child.on("error", (error) => this.errors += String(error));
     this.#child.once("exit", (code: number | null, signal: string | null) => {
@@ -83,9 +87,19 @@ export class Server extends Watched {
     });
   }
 
-  protected summary(): string {
-    const last = this.records.slice(-12).map((record) => JSON.stringify(record)).join("\n");
-    return `${this.records.length} records, of which the last are\n${last}\n${this.errors}`;
+  /** Begins to read its records. */
+  read(): void {
+    createInterface({ input: this.#child.stdout! }).on("line", (line) => {
+      this.add(JSON.parse(line));
+    });
+  }
+
+  protected override summary(): string {
+    return `${super.summary()}\n${this.errors}`;
+  }
+
+  protected override get ending(): string | undefined {
+    return this.code === undefined ? undefined : `it ended with ${this.code}`;
   }
 
   get pid(): number {
@@ -97,32 +111,6 @@ export class Server extends Watched {
     process.kill(this.pid, name);
   }
 
-  /** All records that fit, so far. */
-  all(wanted: Wanted): Line[] {
-    return this.records.filter((record) => fits(record, wanted));
-  }
-
-  /** The first record that fits, of those that have come and those to come. */
-  async record(wanted: Wanted): Promise<Line> {
-    let found: Line | undefined;
-    await this.when(`a record ${JSON.stringify(wanted, show)}`, () => {
-      found = this.records.find((record) => fits(record, wanted));
-      return found !== undefined || this.code !== undefined;
-    });
-    if (found === undefined) {
-      assert.fail(`it ended with ${this.code}, without ${JSON.stringify(wanted, show)}:
-${this.summary()}`);
-    }
-    return found;
-  }
-
-  /** Waits until so many records fit. */
-  async count(count: number, wanted: Wanted): Promise<Line[]> {
-    const what = `${count} records ${JSON.stringify(wanted, show)}`;
-    await this.when(what, () => this.all(wanted).length >= count);
-    return this.all(wanted);
-  }
-
   /** What a service really listens on. */
   endpoint(service: string, transport: string): string {
     const found = this.all({ event: "listening", service, endpoint: new RegExp(`^${transport}:`) });
@@ -131,7 +119,7 @@ ${this.summary()}`);
   }
 
   /** Asks for a status record of a service. */
-  async status(service: string): Promise<Line> {
+  async status(service: string): Promise<JsonRecord> {
     const before = this.all({ event: "status", service }).length;
     this.signal("SIGUSR2");
     return (await this.count(before + 1, { event: "status", service })).at(-1)!;
@@ -158,35 +146,30 @@ ${this.summary()}`);
   /** Ends it, if it is still there, however it is. */
   async kill(): Promise<void> {
     if (this.exit === undefined && this.#child.pid !== undefined) this.signal("SIGKILL");
+    // What nobody reads would keep it from being closed.
+    this.#child.stdout!.resume();
     await this.ended();
   }
 }
 
-function fits(record: Line, wanted: Wanted): boolean {
-  return Object.entries(wanted).every(([key, value]) =>
-    value instanceof RegExp
-      ? value.test(String(record[key]))
-      : isDeepStrictEqual(record[key], value)
-  );
-}
-
-function show(_: string, value: unknown): unknown {
-  return value instanceof RegExp ? String(value) : value;
-}
-
 /** Starts a server that has to come to run; it is gone when `scope` is over. */
-export async function serve(scope: Scope, path: string, start?: Start): Promise<Server> {
-  const server = new Server(path, start);
+export async function startServer(
+  scope: Scope,
+  path: string,
+  options?: StartOptions,
+): Promise<ServerProcess> {
+  const server = new ServerProcess(path, options);
   scope.after(() => server.kill());
   await server.record({ event: "ready" });
   return server;
 }
 
 /** Starts a server that has to fail, for people; it says why in one block, without a stack trace. */
-export async function fail(scope: Scope, path: string, through: readonly string[] = []): Promise<{
-  code: number | string | undefined;
-  block: string;
-}> {
+export async function failToStart(
+  scope: Scope,
+  path: string,
+  through: readonly string[] = [],
+): Promise<{ code: number | string | undefined; block: string }> {
   const [program, words] = command(MAIN, "run", path);
   const [first, ...rest] = [...through, program, ...words];
   const server = new Program(scope, ".", first!, ...rest);

@@ -90,8 +90,8 @@ const FORMS = {
       for await (const chunk of session) await session.send(chunk);
     },
   }),
-  /** Obeys {@link COMMANDS}, a line at a time; datagrams one for each. */
-  obey: (): Hooks<string> => ({
+  /** Does {@link COMMANDS}, a line at a time; datagrams one for each. */
+  commands: (): Hooks<string> => ({
     async handle(session) {
       for await (const line of session.lines()) await session.send(answer(session, line));
     },
@@ -100,10 +100,10 @@ const FORMS = {
 
 /** What the tests of strategies have served: tells where it runs, and does what brings a worker down. */
 export default definePlugin({
-  name: "witness",
+  name: "probe",
   transports: ["stream", "datagram"],
   options: v.strictObject({
-    form: v.picklist(["push", "pull", "obey"]),
+    form: v.picklist(["push", "pull", "commands"]),
     /** While this file is there, nobody is let in. */
     closed: v.optional(v.string()),
     /** A folder with a file for each session that is served now. */

@@ -1,13 +1,13 @@
-/** What tests of outgoing sessions connect with, and to. */
+/** Outgoing sessions: what connects, and servers to connect to. */
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { createServer, type Socket } from "node:net";
 import type { TestContext } from "node:test";
 import { Gather } from "../../runtime/core/stream/gather.ts";
-import { Log } from "../../runtime/core/log.ts";
 import { Outgoing } from "../../runtime/core/outgoing.ts";
 import type { LogRecord } from "../../runtime/core/record.ts";
-import { adapter } from "./room.ts";
+import { adapter } from "./adapter.ts";
+import { logTo } from "./in-process.ts";
 import { expand } from "./manifest.ts";
 
 /** What a service has to connect with, and all that is said of it. */
@@ -17,7 +17,6 @@ export function outgoingOf(
   file = "/portico.json",
 ) {
   const records: LogRecord[] = [];
-  const sink = { write: (record: LogRecord) => void records.push(record) };
   const { services } = expand({
     file,
     value: { services: { tested: { plugin: "echo", listen: "tcp://127.0.0.1:0", limits } } },
@@ -26,9 +25,7 @@ export function outgoingOf(
   let id = 0;
   const made = new Outgoing({
     plan: services[0]!,
-    log: new Log([{ name: "list", sink, level: "debug" }], (_, error) => {
-      throw error;
-    }),
+    log: logTo((record) => records.push(record)),
     gather: new Gather(adapter),
     lends: adapter.features.lends,
     nextId: () => ++id,
@@ -39,7 +36,7 @@ export function outgoingOf(
 }
 
 /** A server on TCP that does what the test says. */
-export async function server(t: TestContext, serve: (socket: Socket) => void): Promise<string> {
+export async function tcpServer(t: TestContext, serve: (socket: Socket) => void): Promise<string> {
   const sockets: Socket[] = [];
   const listener = createServer({ allowHalfOpen: true }, (socket) => {
     sockets.push(socket);

@@ -1,18 +1,17 @@
-/** What tests of the hook `take` are about: its sessions, without sockets. */
+/** The pipeline of plugins that take the descriptor, without sockets. */
 import { Address } from "../../runtime/core/endpoint.ts";
 import { Gather } from "../../runtime/core/stream/gather.ts";
-import { Log } from "../../runtime/core/log.ts";
 import type { Hooks } from "../../runtime/core/plugin.ts";
 import type { LogRecord } from "../../runtime/core/record.ts";
 import { Service } from "../../runtime/core/service.ts";
 import { Admission } from "../../runtime/core/admission/admission.ts";
 import { HandoffPipeline } from "../../runtime/core/handoff/pipeline.ts";
+import { logTo } from "./in-process.ts";
 import { expand } from "./manifest.ts";
 
 /** The handoff pipeline of a service, with descriptors that are numbers and nothing else. */
-export function takings(hooks: Hooks<never>, service: object = {}) {
+export function handoffOf(hooks: Hooks<never>, service: object = {}) {
   const records: LogRecord[] = [];
-  const sink = { write: (record: LogRecord) => void records.push(record) };
   const { services } = expand({
     file: "/portico.json",
     value: { services: { tested: { plugin: "echo", listen: "tcp://127.0.0.1:0", ...service } } },
@@ -22,18 +21,16 @@ export function takings(hooks: Hooks<never>, service: object = {}) {
   const made = new Service({
     plan: services[0]!,
     hooks: hooks as Hooks<unknown>,
-    log: new Log([{ name: "list", sink, level: "debug" }], (_, error) => {
-      throw error;
-    }),
+    log: logTo((record) => records.push(record)),
     gather: new Gather({ turns: "microtasks", defer: (callback) => void setTimeout(callback, 0) }),
     lends: false,
     nextId: () => ++id,
   });
-  const story: string[] = [];
+  const calls: string[] = [];
   const admission = new Admission(services[0]!, (callback) => void setTimeout(callback, 0));
   const taken = new HandoffPipeline(made, {
-    blocking: (fd) => void story.push(`blocking ${fd}`),
-    close: (fd) => void story.push(`close ${fd}`),
+    blocking: (fd) => void calls.push(`blocking ${fd}`),
+    close: (fd) => void calls.push(`close ${fd}`),
   }, admission);
   const local = new Address("tcp", "127.0.0.1", 7, "");
   const arrive = (fd: number, host = "192.0.2.1"): void =>
@@ -45,5 +42,5 @@ export function takings(hooks: Hooks<never>, service: object = {}) {
     admission.refuseWaiting();
     await taken.cut("drain");
   };
-  return { service: made, admission, drain, story, arrive, records, of };
+  return { service: made, admission, drain, calls, arrive, records, of };
 }

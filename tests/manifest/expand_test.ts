@@ -1,17 +1,8 @@
+/** What a manifest is expanded to: every default filled, every unit converted. */
 import assert from "node:assert/strict";
-import { join } from "node:path";
 import { describe, test } from "node:test";
-import { pathToFileURL } from "node:url";
-import type { Plan } from "../runtime/core/plan.ts";
-import { substitute } from "../runtime/manifest/environment.ts";
-import { parseJsonc } from "../runtime/manifest/jsonc.ts";
-import { load } from "../runtime/manifest/load.ts";
-import { nearest } from "../runtime/values/nearest.ts";
-import { resolveExports } from "../runtime/modules/package.ts";
-import { parseServices, portOf } from "../runtime/values/ports.ts";
-import { parseCount, parseDuration, parseRate, parseSize } from "../runtime/values/units.ts";
-import { folder } from "./support/folder.ts";
-import { expand, prepare } from "./support/manifest.ts";
+import type { Plan } from "../../runtime/core/plan.ts";
+import { expand } from "../support/manifest.ts";
 
 /** The plan of a manifest's value, as if it lay in /srv. */
 function plan(value: unknown): Plan {
@@ -27,121 +18,13 @@ function one(service: Record<string, unknown>, rest: Record<string, unknown> = {
   return plan(manifest).services[0]!;
 }
 
-const PLUGIN =
-  `export default { name: "p", transports: ["stream"], start: () => ({ data() {} }) };`;
-
-describe("units", () => {
-  test("parseDuration reads ms, s, m, h", () => {
-    assert.deepEqual(
-      ["250ms", "30s", "1.5m", "1h", "30", "s", "1d", "-1s"].map(parseDuration),
-      [250, 30_000, 90_000, 3_600_000, NaN, NaN, NaN, NaN],
-    );
-  });
-  test("parseSize tells thousands from powers of two", () => {
-    assert.deepEqual(
-      ["512B", "10kB", "10MB", "64KiB", "1GiB", "1TB", "1Kb"].map(parseSize),
-      [512, 10_000, 10_000_000, 65_536, 2 ** 30, NaN, NaN],
-    );
-  });
-  test("parseRate reads /s, /m, /h", () => {
-    assert.deepEqual(parseRate("50/s"), { count: 50, per: 1000 });
-    assert.deepEqual(parseRate("6/h"), { count: 6, per: 3_600_000 });
-    assert.deepEqual(parseRate("6/d"), { count: NaN, per: NaN });
-  });
-  test("parseCount reads whole numbers only", () => {
-    assert.deepEqual(["10", "1.5", "-1", ""].map(parseCount), [10, NaN, NaN, NaN]);
-  });
-});
-
-describe("nearest", () => {
-  test("nearest finds a missing, a wrong and a swapped letter", () => {
-    const known = ["listen", "limits", "log", "echo"];
-    assert.equal(nearest("lisen", known), "listen");
-    assert.equal(nearest("limitz", known), "limits");
-    assert.equal(nearest("ehco", known), "echo");
-    assert.equal(nearest("LISTEN", known), "listen");
-  });
-  test("nearest suggests nothing for another word", () => {
-    assert.equal(nearest("workers", ["listen", "log"]), undefined);
-    assert.equal(nearest("x", ["log"]), undefined);
-  });
-});
-
-describe("parseJsonc", () => {
-  test("parseJsonc takes comments, trailing commas and a byte order mark", () => {
-    const { value } = parseJsonc('\uFEFF{ // one\n /* two */ "a": [1, 2,], }', "/f");
-    assert.deepEqual(value, { a: [1, 2] });
-  });
-  test("locate finds a value, a key, and the nearest thing that is there", () => {
-    const { locate } = parseJsonc('{\r\n  "a": {\r\n    "b": [10, 20]\r\n  }\r\n}', "/f");
-    assert.deepEqual(locate(["a", "b", 1], "value"), { line: 3, column: 15 });
-    assert.deepEqual(locate(["a", "b"], "key"), { line: 3, column: 5 });
-    assert.deepEqual(locate(["a", "x", "y"], "value"), { line: 2, column: 8 });
-    assert.deepEqual(locate([], "value"), { line: 1, column: 1 });
-  });
-});
-
-describe("substitute", () => {
-  const variables = { PORT: "7007", EMPTY: "" };
-  const read = (value: unknown): unknown =>
-    substitute(value, variables, (path, received) => assert.fail(`${path.join(".")}: ${received}`));
-  test("substitute replaces variables in strings at any depth, and in no key", () => {
-    assert.deepEqual(read({ "${PORT}": ["tcp://*:${PORT}", 1, null] }), {
-      "${PORT}": ["tcp://*:7007", 1, null],
-    });
-  });
-  test("substitute takes the default of a variable that is not set or empty", () => {
-    assert.equal(read("${NO:-a}${EMPTY:-b}${PORT:-c}${NO:-}"), "ab7007");
-    assert.equal(read("[${EMPTY}]"), "[]");
-  });
-  test("substitute leaves $${ as ${", () => {
-    assert.equal(read("$${PORT} $PORT"), "${PORT} $PORT");
-  });
-  test("substitute leaves instances as they are", () => {
-    const value = { when: new Date(0) };
-    assert.equal((read(value) as typeof value).when, value.when);
-  });
-});
-
-describe("services", () => {
-  test("portOf knows the names of RFC 862 to 868", () => {
-    assert.equal(portOf("daytime", "tcp"), 13);
-    assert.equal(portOf("echo", "udp"), 7);
-    assert.equal(portOf("no-such-service", "tcp"), undefined);
-  });
-  test("parseServices reads aliases and comments, and keeps the first entry", () => {
-    const ports = parseServices("# all\nmail 25/tcp smtp # post\nmail 26/tcp\nbad line\nx 1/udp");
-    assert.deepEqual([...ports], [["mail/tcp", 25], ["smtp/tcp", 25], ["x/udp", 1]]);
-  });
-});
-
-describe("load", () => {
-  const manifest =
-    '{ "services": { "e": { "plugin": "echo", "listen": "tcp://127.0.0.1:${P}" } } }';
-  for (const name of ["portico.json", "portico.jsonc"]) {
-    test(`load finds ${name} in a folder, and reads it by its path`, async (t) => {
-      const path = folder(t, { [name]: manifest });
-      const source = await load(path, { P: "1" });
-      assert.equal(source.file, join(path, name));
-      assert.deepEqual((await load(join(path, name), { P: "1" })).value, source.value);
-    });
-  }
-  test("load imports portico.ts and replaces variables in it", async (t) => {
-    const path = folder(t, {
-      "portico.ts": `const manifest: object = ${manifest};\nexport default manifest;\n`,
-    });
-    const source = await load(path, { P: "7" });
-    assert.equal(expand(source).services[0]!.listen[0]!.text, "tcp://127.0.0.1:7");
-  });
-});
-
 describe("expand", () => {
   test("expand fills every default", () => {
     assert.deepEqual(one({ listen: "tcp://127.0.0.1:0" }), {
       name: "s",
       plugin: {
         specifier: "echo",
-        url: new URL("../plugins/echo.ts", import.meta.url).href,
+        url: new URL("../../plugins/echo.ts", import.meta.url).href,
       },
       admin: false,
       folder: "/srv",
@@ -378,90 +261,5 @@ describe("expand", () => {
   test("expand lets sinks give a type's name another meaning", () => {
     const { log } = one({}, { sinks: { console: { type: "json", level: "debug" } } });
     assert.deepEqual(log, [{ name: "console", type: "json", level: "debug", options: {} }]);
-  });
-});
-
-describe("resolvePlugin", () => {
-  const services = (plugin: string): string =>
-    JSON.stringify({
-      plugins: { own: "./own.ts", echo: "./own.ts" },
-      services: { s: { plugin, listen: "tcp://*:0" } },
-    });
-  async function urlOf(path: string): Promise<string> {
-    return expand(await load(path)).services[0]!.plugin.url;
-  }
-  for (const plugin of ["own", "./own.ts", "../srv/own.ts", "echo"]) {
-    test(`resolvePlugin finds ${plugin} from the manifest's folder`, async (t) => {
-      const home = folder(t, { "srv/portico.json": services(plugin), "srv/own.ts": PLUGIN });
-      assert.equal(await urlOf(join(home, "srv")), pathToFileURL(join(home, "srv/own.ts")).href);
-    });
-  }
-  test("resolvePlugin takes an absolute path and a file: URL", (t) => {
-    const home = folder(t, { "own.ts": PLUGIN });
-    const url = pathToFileURL(join(home, "own.ts")).href;
-    assert.equal(one({ plugin: join(home, "own.ts") }).plugin.url, url);
-    assert.equal(one({ plugin: url }).plugin.url, url);
-  });
-  test("resolvePlugin passes npm:, jsr: and https: on", () => {
-    for (const plugin of ["npm:x@1", "jsr:@a/b", "https://example.com/p.ts"]) {
-      assert.equal(one({ plugin }).plugin.url, plugin);
-    }
-  });
-
-  const packages: [string, string, object, string][] = [
-    ["only an import condition", "p", { exports: { import: "./in.js" } }, "in.js"],
-    [
-      "import before require",
-      "p",
-      { exports: { require: "./no.cjs", import: "./in.js" } },
-      "in.js",
-    ],
-    ["a string as exports", "p", { exports: "./in.js" }, "in.js"],
-    ["a main", "p", { main: "in.js" }, "in.js"],
-    [
-      "a scope and a subpath",
-      "@a/p/sub",
-      { exports: { "./sub": { default: "./in.js" } } },
-      "in.js",
-    ],
-    ["a pattern", "p/sub", { exports: { "./*": "./lib/*.js" } }, "lib/sub.js"],
-  ];
-  for (const [what, plugin, json, file] of packages) {
-    test(`resolvePlugin finds a package with ${what}`, async (t) => {
-      const name = plugin.startsWith("@") ? "@a/p" : "p";
-      const home = folder(t, {
-        "deep/portico.json": services(plugin),
-        [`node_modules/${name}/package.json`]: JSON.stringify({ name, type: "module", ...json }),
-        [`node_modules/${name}/${file}`]: PLUGIN,
-      });
-      const url = pathToFileURL(join(home, "node_modules", name, file)).href;
-      assert.equal(await urlOf(join(home, "deep")), url);
-      const source = await load(join(home, "deep"));
-      const [service] = await prepare(expand(source), source);
-      assert.equal(service!.plugin.name, "p");
-    });
-  }
-  test("resolveExports prefers the longer pattern, and null closes a subpath", () => {
-    const exports = { "./*": "./a/*.js", "./in/*": "./b/*.js", "./in/x": null };
-    const known = new Set(["default"]);
-    assert.equal(resolveExports(exports, "./in/y", known), "./b/y.js");
-    assert.equal(resolveExports(exports, "./z", known), "./a/z.js");
-    assert.equal(resolveExports(exports, "./in/x", known), undefined);
-  });
-});
-
-describe("prepare", () => {
-  test("prepare gives a plugin what its schema makes of the options", async (t) => {
-    const path = folder(t, {
-      "portico.json":
-        '{"services":{"s":{"plugin":"./p.ts","listen":"tcp://*:0","options":{"n":2}}}}',
-      "p.ts": `
-const validate = async (value: { n: number }) => ({ value: { n: value.n * 2, more: true } });
-export default { name: "p", transports: ["stream"], start: () => ({ data() {} }),
-  options: { "~standard": { version: 1, vendor: "test", validate } } };`,
-    });
-    const source = await load(path);
-    const [service] = await prepare(expand(source), source);
-    assert.deepEqual(service!.options, { n: 4, more: true });
   });
 });

@@ -1,0 +1,165 @@
+/** Manifests whose plugins are not there, are none, or refuse their options. */
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { blockOf, PLUGINS } from "./errors.ts";
+
+/** The manifest of one service whose plugin is ./p.ts, or another. */
+function withPlugin(plugin = "./p.ts", rest = ""): string {
+  return `{ "services": { "s": {\n  "plugin": "${plugin}",\n  "listen": ["tcp://*:0"]${rest}\n} } }`;
+}
+
+const GOOD = `name: "p", transports: ["stream"], start: () => ({ data() {} })`;
+const FLAWS: [string, string, string][] = [
+  [
+    "no default export",
+    "export const a = 1;",
+    "a default export: export default definePlugin({ name, transports, start })",
+  ],
+  [
+    "a number as default export",
+    "export default 5;",
+    "export default definePlugin({ name, transports, start }); its default export is 5",
+  ],
+  [
+    "another api",
+    `export default { ${GOOD}, api: 2 };`,
+    'a plugin of API 1, the one that this version speaks; it has "api": 2',
+  ],
+  [
+    "no name",
+    `export default { transports: ["stream"], start() {} };`,
+    'a plugin with a "name" of letters, digits, - and _; it has nothing',
+  ],
+  [
+    "an unknown transport",
+    `export default { name: "p", transports: ["tcp"], start() {} };`,
+    'a plugin whose "transports" is a list out of "stream", "datagram" and "http"; it has ["tcp"]',
+  ],
+  [
+    "no start",
+    `export default { name: "p", transports: ["stream"] };`,
+    'a plugin whose "start" is a function; it has nothing',
+  ],
+  [
+    "options that are no schema",
+    `export default { ${GOOD}, options: { a: 1 } };`,
+    'a plugin whose "options" is a Standard Schema (valibot, zod, arktype …); it has {"a":1}',
+  ],
+  [
+    "a schema that throws",
+    `export default { ${GOOD}, options: { "~standard": { validate() { throw new Error("oops"); } } } };`,
+    "a plugin whose options schema works; it threw: oops",
+  ],
+];
+
+describe("plugins", () => {
+  test("resolvePlugin suggests the nearest name for one that it does not know", async (t) => {
+    assert.equal(
+      await blockOf(t, { "portico.json": withPlugin("ecoh") }),
+      `error: the plugin cannot be found\n\nportico.json:2:13  services.s.plugin\n  received  "ecoh"\n  ${PLUGINS}\n  hint      did you mean "echo"?`,
+    );
+  });
+  test("resolvePlugin suggests ./ for a file that lies there", async (t) => {
+    const block = await blockOf(t, { "portico.json": withPlugin("p.ts"), "p.ts": "" });
+    assert.match(block, /\n {2}hint {6}did you mean "\.\/p\.ts"\?$/);
+  });
+  test("resolvePlugin takes no module of the runtime for a package", async (t) => {
+    const block = await blockOf(t, { "portico.json": withPlugin("fs") });
+    assert.match(block, /^error: the plugin cannot be found\n/);
+  });
+  test("resolvePlugin names the path where nothing is", async (t) => {
+    assert.equal(
+      await blockOf(t, { "portico.json": withPlugin() }),
+      'error: the plugin cannot be found\n\nportico.json:2:13  services.s.plugin\n  received  "./p.ts", and HOME/p.ts does not exist\n  expected  the path of a module, relative to the manifest',
+    );
+  });
+  test("resolvePlugin says what a short name stands for", async (t) => {
+    const text = withPlugin("own").replace("{", '{ "plugins": { "own": "./in" },');
+    const block = await blockOf(t, { "portico.json": text, "in/x": "" });
+    assert.match(block, /received {2}"own", short for "\.\/in", and HOME\/in is a folder\n/);
+  });
+  for (const [what, text, expected] of FLAWS) {
+    test(`loadPlugin refuses ${what}`, async (t) => {
+      assert.equal(
+        await blockOf(t, { "portico.json": withPlugin(), "p.ts": text }),
+        `error: the module is no plugin\n\nportico.json:2:13  services.s.plugin\n  received  "./p.ts"\n  expected  ${expected}`,
+      );
+    });
+  }
+  test("loadPlugin says where a plugin's module throws, without a stack", async (t) => {
+    const block = await blockOf(t, {
+      "portico.json": withPlugin(),
+      "p.ts": '\n\nthrow new Error("no luck");',
+    });
+    assert.match(
+      block,
+      /expected {2}a module that can be imported\. It failed at HOME\/p\.ts:3:\d+: no luck$/,
+    );
+  });
+  test("loadPlugin shows the message of a syntax error, without a stack", async (t) => {
+    const block = await blockOf(t, { "portico.json": withPlugin(), "p.ts": "export default {\n" });
+    assert.match(
+      block,
+      /expected {2}a module that can be imported\. It failed at HOME\/p\.ts:\d.*: .+$/,
+    );
+    assert.doesNotMatch(block, /\n {4}at /);
+  });
+  test("loadPlugin refuses a package that was written for another api", async (t) => {
+    const block = await blockOf(t, {
+      "portico.json": withPlugin("pkg"),
+      "node_modules/pkg/package.json": '{ "exports": "./p.js", "portico": { "api": 2 } }',
+      "node_modules/pkg/p.js": `export default { ${GOOD} };`,
+    });
+    assert.equal(
+      block,
+      'error: the module is no plugin\n\nportico.json:2:13  services.s.plugin\n  received  "pkg"\n  expected  "portico": { "api": 1 } in HOME/node_modules/pkg/package.json; it says 2',
+    );
+  });
+  test("loadPlugin says who can import https:, where this runtime cannot", async (t) => {
+    const block = await blockOf(t, { "portico.json": withPlugin("https://127.0.0.1:1/p.ts") });
+    assert.match(
+      block,
+      /^error: the plugin cannot be found\n[^]*expected {2}a module that this runtime can fetch \(https: works on Deno; elsewhere install the package and name it\): /,
+    );
+  });
+  test("checkOptions refuses options that the schema rejects, by their path", async (t) => {
+    assert.equal(
+      await blockOf(t, {
+        "portico.json": withPlugin("./p.ts", ',\n  "options": { "a": [1, "x"] }'),
+        "p.ts": `
+const issues = [{ message: "a number is needed", path: ["a", { key: 1 }] }];
+export default { ${GOOD}, options: { "~standard": { version: 1, vendor: "t", validate: () => ({ issues }) } } };`,
+      }),
+      'error: the plugin rejects its options\n\nportico.json:4:25  services.s.options.a[1]\n  received  "x"\n  expected  a number is needed',
+    );
+  });
+  test("checkOptions refuses options of a plugin that takes none", async (t) => {
+    assert.equal(
+      await blockOf(t, {
+        "portico.json": withPlugin("./p.ts", ',\n  "options": { "a": 1 }'),
+        "p.ts": `export default { ${GOOD} };`,
+      }),
+      'error: the plugin rejects its options\n\nportico.json:4:14  services.s.options\n  received  {"a":1}\n  expected  no options: the plugin p takes none',
+    );
+  });
+  test("prepare refuses an endpoint that the plugin does not serve", async (t) => {
+    assert.equal(
+      await blockOf(t, {
+        "portico.json": withPlugin().replace('"tcp://*:0"', '"tcp://*:0", "udp://*:0"'),
+        "p.ts": `export default { ${GOOD} };`,
+      }),
+      'error: the manifest is wrong\n\nportico.json:3:27  services.s.listen[1]\n  received  "udp://*:0", a datagram endpoint\n  expected  a stream endpoint: the plugin p serves no other',
+    );
+  });
+  test("prepare tells of all plugins that are wrong", async (t) => {
+    const block = await blockOf(t, {
+      "portico.json": `{ "services": {
+  "a": { "plugin": "./a.ts", "listen": "tcp://*:0" },
+  "b": { "plugin": "./b.ts", "listen": "tcp://*:0" } } }`,
+      "a.ts": "export default 1;",
+      "b.ts": "export default 2;",
+    });
+    assert.match(block, /^error: the module is no plugin \(2 problems\)\n/);
+    assert.match(block, /portico\.json:2:20 [^]*portico\.json:3:20 /);
+  });
+});

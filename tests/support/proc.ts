@@ -1,0 +1,47 @@
+/** What /proc says of processes. */
+import { readdirSync, readFileSync } from "node:fs";
+import { until } from "./until.ts";
+
+/** The fields of proc_pid_stat(5) after the name: state, parent, group, session … */
+function stat(pid: number): string[] {
+  try {
+    return readFileSync(`/proc/${pid}/stat`, "latin1").replace(/^.*\) /s, "").split(" ");
+  } catch {
+    return [];
+  }
+}
+
+/** Whether a process runs: one that nobody has waited for yet does not. */
+export function runs(pid: number): boolean {
+  const [state = "Z"] = stat(pid);
+  return state !== "Z" && state !== "X";
+}
+
+/** The children of a process that run. */
+export function children(parent: number): number[] {
+  return readdirSync("/proc").map(Number).filter((pid) =>
+    pid > 0 && Number(stat(pid)[1]) === parent && runs(pid)
+  );
+}
+
+/** Its priority, as setpriority(2) has it. */
+export function niceOf(pid: number): number {
+  return Number(stat(pid)[16]);
+}
+
+/** A line of proc_pid_status(5), in words. */
+export function statusOf(pid: number, key: string): string[] {
+  const text = readFileSync(`/proc/${pid}/status`, "latin1");
+  return new RegExp(`^${key}:(.*)$`, "m").exec(text)![1]!.trim().split(/\s+/);
+}
+
+/** How many file descriptors a process has, or this one. */
+export function countDescriptors(pid: number | "self" = "self"): number {
+  return readdirSync(`/proc/${pid}/fd`).length;
+}
+
+/** Waits for processes to be no more. */
+export async function gone(pids: readonly number[]): Promise<void> {
+  const left = (): number[] => pids.filter(runs);
+  await until(() => `the end of ${left().join(", ")}`, () => left().length === 0);
+}
