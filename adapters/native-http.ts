@@ -60,10 +60,19 @@ export abstract class NativeHttp extends RuntimeListener implements HttpListener
   protected override async shutdown(keep: boolean): Promise<void> {
     descriptorLimit.remove(this);
     const finish = (): void => this.exchanges.finish();
-    const stop = (): void => void this.stop().then(finish, finish);
+    let stopping = false;
+    const stop = (): void => {
+      if (stopping) return;
+      stopping = true;
+      this.stop().then(finish, finish);
+    };
     if (!keep || !await this.#stopAccepting()) return stop();
     const late = setTimeout(stop, GRACE);
-    void this.over.then(() => clearTimeout(late));
+    // Nobody waits for those who have not asked yet: the socket must not stay open for them.
+    void this.over.then(() => {
+      clearTimeout(late);
+      stop();
+    });
   }
 
   /** Accepts nothing more, and leaves the connections alone that have had no request yet. */

@@ -151,10 +151,11 @@ class DenoHttp extends NativeHttp {
 
   /** Of those that have failed, too. */
   protected async stop(): Promise<void> {
+    const over = Promise.allSettled(this.#servers.map((server) => server.shutdown()));
     const spare = this.#spare;
     this.#spare = -1;
     if (spare >= 0) await release(spare);
-    await Promise.allSettled(this.#servers.map((server) => server.shutdown()));
+    await over;
   }
 
   /** Deno cannot cut a response that is under way once it shuts down: who makes it, ends it. */
