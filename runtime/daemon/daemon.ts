@@ -131,7 +131,7 @@ export class Daemon implements AsyncDisposable {
     // First of all: a second server of this manifest shall hear of the first one, not of a port in use.
     if (!inetd) await this.#openControl();
     const services = this.#supervisor.ready(manifest);
-    await this.#server.start(services, predecessor?.estate);
+    await this.#server.start(services, predecessor?.handover);
     this.#started = true;
     await becomeUser(plan.identity, adapter);
     // Whoever waits for "ready" may change a file at once.

@@ -5,7 +5,12 @@ import type { Address } from "../core/endpoint.ts";
 import { PorticoError } from "../core/errors.ts";
 import { Gather } from "../core/stream/gather.ts";
 import type { ServicePlan } from "../core/plan.ts";
-import { closeEstate, deal, type Estate, type Sockets } from "../services/handover.ts";
+import {
+  closeHandover,
+  distribute,
+  type Handover,
+  type SocketsByText,
+} from "../services/handover.ts";
 import { describeLack, lacking } from "../strategies/lacking.ts";
 import { STRATEGIES } from "../strategies/mod.ts";
 import type { Host, ReadyService } from "../services/contract.ts";
@@ -44,16 +49,16 @@ export class Server {
   /**
    * Starts services in their order; when one fails, those before it are stopped again.
    *
-   * @param estate the sockets of a predecessor, which become ours. Those that nobody has taken stay
+   * @param handover the sockets of a predecessor, which become ours. Those that nobody has taken stay
    * in it, closed.
    * @throws PorticoError that names the service.
    */
-  async start(services: readonly ReadyService[], estate: Estate = new Map()): Promise<void> {
-    await this.#handOver(estate, services, async (dealt) => {
+  async start(services: readonly ReadyService[], handover: Handover = new Map()): Promise<void> {
+    await this.#handOver(handover, services, async (distributed) => {
       this.#check(services);
       for (const ready of services) {
         const { name } = ready.plan;
-        this.#entries.set(name, await this.#begin(ready, dealt.get(name)!, undefined));
+        this.#entries.set(name, await this.#begin(ready, distributed.get(name)!, undefined));
       }
     }, this.#entries);
   }
@@ -74,22 +79,22 @@ export class Server {
   async #reload(services: readonly ReadyService[]): Promise<Reloaded> {
     this.#check(services);
     const { changed, leave, names, result } = compare(services, this.#entries, this.#stopped);
-    const estate: Estate = new Map();
+    const handover: Handover = new Map();
     const handing = changed.length > 0 ? leave : [];
-    for (const [name, { running }] of handing) estate.set(name, await running.duplicates());
+    for (const [name, { running }] of handing) handover.set(name, await running.duplicates());
     const fresh = new Map<string, ServiceEntry>();
     const closing: Promise<void>[] = [];
-    await this.#handOver(estate, changed, async (dealt) => {
+    await this.#handOver(handover, changed, async (distributed) => {
       for (const ready of changed) {
         const { name } = ready.plan;
         const old = this.#entries.get(name) ?? this.#stopped.get(name);
-        fresh.set(name, await this.#begin(ready, dealt.get(name)!, old));
+        fresh.set(name, await this.#begin(ready, distributed.get(name)!, old));
         this.#checkEnd();
       }
       for (const [name, entry] of leave) {
         this.#entries.delete(name);
         // What nobody has taken over is closed for good.
-        const texts = estate.get(name)?.keys() ?? textsOf(entry.ready);
+        const texts = handover.get(name)?.keys() ?? textsOf(entry.ready);
         closing.push(entry.running.abandon([...texts]));
         void this.#leave(entry, true);
       }
@@ -107,22 +112,22 @@ export class Server {
 
   /** Has services begin on the sockets of others; undoes that when one of them fails. */
   async #handOver(
-    estate: Estate,
+    handover: Handover,
     services: readonly ReadyService[],
-    begin: (dealt: Estate) => Promise<void>,
+    begin: (distributed: Handover) => Promise<void>,
     begun: ReadonlyMap<string, ServiceEntry>,
   ): Promise<void> {
-    const dealt = deal(estate, services.map(({ plan }) => plan));
+    const distributed = distribute(handover, services.map(({ plan }) => plan));
     try {
-      await begin(dealt);
+      await begin(distributed);
     } catch (error) {
       await this.#undo(begun);
       throw error;
     } finally {
-      if (estate.size > 0) {
+      if (handover.size > 0) {
         const descriptors = await this.#host.adapter.descriptors();
-        closeEstate(dealt, descriptors);
-        closeEstate(estate, descriptors);
+        closeHandover(distributed, descriptors);
+        closeHandover(handover, descriptors);
       }
     }
   }
@@ -137,7 +142,7 @@ export class Server {
 
   async #begin(
     ready: ReadyService,
-    sockets: Sockets,
+    sockets: SocketsByText,
     old: ServiceEntry | undefined,
   ): Promise<ServiceEntry> {
     const inherited = new Set(sockets.keys());
@@ -192,7 +197,7 @@ export class Server {
   }
 
   /** See {@link RunningService.yieldSockets}. */
-  async cede(): Promise<void> {
+  async yieldSockets(): Promise<void> {
     await Promise.all([...this.#entries.values()].map(({ running }) => running.yieldSockets()));
   }
 
@@ -258,11 +263,11 @@ export class Server {
   }
 
   /** Duplicates of all sockets, for a successor; the caller's to close. */
-  async estate(): Promise<Estate> {
+  async handover(): Promise<Handover> {
     this.#checkEnd();
-    const estate: Estate = new Map();
-    for (const [name, { running }] of this.#entries) estate.set(name, await running.duplicates());
-    return estate;
+    const handover: Handover = new Map();
+    for (const [name, { running }] of this.#entries) handover.set(name, await running.duplicates());
+    return handover;
   }
 
   /**

@@ -185,7 +185,7 @@ export class Supervisor implements Control {
       await notifier.reloading();
       try {
         const pid = await startSuccessor(
-          { estate: await server.estate(), control: await this.#controlDuplicate() },
+          { handover: await server.handover(), control: await this.#controlDuplicate() },
           command,
           notifier.variables,
           descriptors,
@@ -193,7 +193,7 @@ export class Supervisor implements Control {
         );
         this.close();
         // Who asks for more after the answer to this reaches the successor.
-        await server.cede();
+        await server.yieldSockets();
         await this.#control?.retire();
         journal.server.emit("info", "reload", { successor: pid, ...(to && { runtime: to }) });
         await notifier.mainPid(pid);

@@ -2,7 +2,7 @@
  * An upgrade: a server starts its successor, which may be of another version or on another runtime,
  * and hands it the sockets. Both accept until the successor is ready; then the old one drains.
  *
- *     old: starts it, sends the estate ──► new: serves on those sockets ──► "ready" ──► old: stops accepting
+ *     old: starts it, sends the handover ──► new: serves on those sockets ──► "ready" ──► old: stops accepting
  */
 import { spawn } from "node:child_process";
 import process from "node:process";
@@ -11,7 +11,7 @@ import type { Descriptors, Inherited } from "../core/descriptors.ts";
 import { Address } from "../core/endpoint.ts";
 import { PorticoError } from "../core/errors.ts";
 import type { ControlSocket } from "../control/socket.ts";
-import { type Estate, removeFiles } from "../services/handover.ts";
+import { type Handover, removeFiles } from "../services/handover.ts";
 import { Channel, type Format } from "../workers/channel.ts";
 import { takeEnds } from "../workers/channel-ends.ts";
 import { type AddressParts, partsOf } from "../workers/messages.ts";
@@ -45,8 +45,8 @@ interface HandoverMessage {
 type SuccessorReply = { readonly ready: number } | { readonly failed: string };
 
 /** What a server hands over; its descriptors are closed by {@link startSuccessor}. */
-export interface Handover {
-  readonly estate: Estate;
+export interface ServerHandover {
+  readonly handover: Handover;
   readonly control: Inherited | undefined;
 }
 
@@ -59,13 +59,13 @@ export interface Handover {
  * @throws PorticoError START_FAILED with the successor's reason when it does not get ready.
  */
 export async function startSuccessor(
-  { estate, control }: Handover,
+  { handover, control }: ServerHandover,
   [program, ...args]: readonly [string, ...string[]],
   environment: Readonly<Record<string, string>>,
   descriptors: Descriptors,
   ending: AbortSignal,
 ): Promise<number> {
-  const sockets = [...estate.values()].flatMap((service) => [...service.values()].flat());
+  const sockets = [...handover.values()].flatMap((service) => [...service.values()].flat());
   if (control !== undefined) sockets.push(control);
   const [ours, theirs] = descriptors.pair();
   const [descriptorChannel, descriptorChannelTheirs] = descriptors.pair();
@@ -97,7 +97,7 @@ export async function startSuccessor(
       throw new PorticoError("START_FAILED", `there are too many sockets to hand over at once`);
     }
     await channel.open(descriptors, ours);
-    channel.send(describeSockets(estate, control));
+    channel.send(describeSockets(handover, control));
     const reply = await replied.promise;
     channel.abort();
     if ("ready" in reply) return reply.ready;
@@ -110,8 +110,8 @@ export async function startSuccessor(
   }
 }
 
-function describeSockets(estate: Estate, control: Inherited | undefined): HandoverMessage {
-  const services = [...estate].map(([name, sockets]) =>
+function describeSockets(handover: Handover, control: Inherited | undefined): HandoverMessage {
+  const services = [...handover].map(([name, sockets]) =>
     [name, [...sockets].map(([text, list]) => [text, list.map(infoOf)] as const)] as const
   );
   return { services, control: control === undefined ? undefined : infoOf(control) };
@@ -122,7 +122,7 @@ function infoOf({ transport, address, owned }: Inherited): SocketInfo {
 }
 
 /** The server before a successor, with what it has handed over. */
-export interface Predecessor extends Handover {
+export interface Predecessor extends ServerHandover {
   /** Tells it that the successor serves, and that it can end. */
   ready(): void;
   /** Tells it that the successor gives up, and why: it goes on serving. */
@@ -153,7 +153,7 @@ export async function receiveHandover(adapter: Adapter): Promise<Predecessor> {
     const at = new Address(transport, host, port, path);
     return { transport, fd: descriptors.take(descriptorChannel, true), address: at, owned };
   };
-  const estate: Estate = new Map(
+  const handover: Handover = new Map(
     services.map(([name, list]) => [
       name,
       new Map(list.map(([text, sockets]) => [text, sockets.map(receive)])),
@@ -162,7 +162,7 @@ export async function receiveHandover(adapter: Adapter): Promise<Predecessor> {
   const controlSocket = control === undefined ? undefined : receive(control);
   descriptors.close(descriptorChannel);
   return {
-    estate,
+    handover,
     control: controlSocket,
     ready() {
       channel.send({ ready: process.pid });
@@ -183,14 +183,14 @@ export async function receiveHandover(adapter: Adapter): Promise<Predecessor> {
  * @param control the successor's own control socket.
  */
 export async function finishHandover(
-  { ready, control: handed, estate }: Predecessor,
+  { ready, control: handed, handover }: Predecessor,
   control: ControlSocket | undefined,
   adapter: Adapter,
 ): Promise<void> {
   ready();
   if (handed !== undefined && control?.address.path !== handed.address.path) {
     (await adapter.descriptors()).close(handed.fd);
-    estate.set("", new Map([["", [handed]]]));
+    handover.set("", new Map([["", [handed]]]));
   }
-  removeFiles(estate);
+  removeFiles(handover);
 }

@@ -4,7 +4,7 @@ import type { AdmitTable, Descriptors, Origin } from "../core/descriptors.ts";
 import { KnownPeer } from "../core/endpoint.ts";
 
 /** The origin of a connection, with who it is. */
-export function known(
+export function withCredentials(
   descriptors: Pick<Descriptors, "credentials">,
   fd: number,
   origin: Origin,
@@ -15,18 +15,18 @@ export function known(
 }
 
 /** Tells a table who arrives. */
-export function knowing(
+export function askingCredentials(
   descriptors: Pick<Descriptors, "credentials">,
   table: AdmitTable,
 ): AdmitTable {
   return {
-    arrive: (fd, origin) => table.arrive(fd, known(descriptors, fd, origin)),
+    arrive: (fd, origin) => table.arrive(fd, withCredentials(descriptors, fd, origin)),
     failure: (error) => table.failure(error),
   };
 }
 
 /** Makes connections of what arrives, as a listener of the runtime does. */
-export function adopting(
+export function connecting(
   descriptors: Pick<Descriptors, "adopt">,
   table: StreamTable,
 ): AdmitTable {

@@ -7,7 +7,7 @@ import type { HttpListener } from "../core/exchange.ts";
 import { HttpPipeline } from "../core/http/pipeline.ts";
 import type { ListenPlan } from "../core/plan.ts";
 import type { Executor, ExecutorInput } from "./contract.ts";
-import { adopting, knowing } from "./credentials.ts";
+import { askingCredentials, connecting } from "./credentials.ts";
 import { ServiceInstance } from "./instance.ts";
 import { checkKind } from "./kind.ts";
 
@@ -39,8 +39,12 @@ class InlineExecutor implements Executor {
       return await adapter.listen(endpoint, streams.table, options);
     }
     const descriptors = await adapter.descriptors();
-    const table = handoffs?.table ?? adopting(descriptors, streams.table);
-    return await descriptors.admit(endpoint, asks ? knowing(descriptors, table) : table, options);
+    const table = handoffs?.table ?? connecting(descriptors, streams.table);
+    return await descriptors.admit(
+      endpoint,
+      asks ? askingCredentials(descriptors, table) : table,
+      options,
+    );
   }
 
   bind(endpoint: BindableEndpoint, { options, text }: ListenPlan): Promise<DatagramSocket> {

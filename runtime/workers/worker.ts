@@ -13,7 +13,7 @@ import type { LogRecord } from "../core/record.ts";
 import type { Accepted } from "../core/stream/pipeline.ts";
 import { Totals } from "../core/totals.ts";
 import { checkOptions, loadPlugin } from "../modules/plugin.ts";
-import { known } from "../services/credentials.ts";
+import { withCredentials } from "../services/credentials.ts";
 import { ServiceInstance } from "../services/instance.ts";
 import { Lag } from "../metrics/lag.ts";
 import { CountReporter } from "./count-reporter.ts";
@@ -191,7 +191,7 @@ export class ServiceWorker {
     if (this.#taken++ === 0) queueMicrotask(() => this.#tellTaken());
     const plain = { remote: toAddress(remote), local: toAddress(local) };
     const asks = this.#log!.asksUser && plain.remote.transport === "unix";
-    const origin = asks ? known(descriptors, fd, plain) : plain;
+    const origin = asks ? withCredentials(descriptors, fd, plain) : plain;
     if (handoffs !== undefined) {
       // Its hook runs at once: whatever it does, it is not to be served twice.
       this.#tellTaken();
