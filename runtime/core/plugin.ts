@@ -66,7 +66,8 @@ export interface Session<State = unknown> extends AsyncIterable<Uint8Array> {
    * `data` hook may be written as it is. On datagrams each call is one datagram back to the sender;
    * `false` means it cannot be sent. Once the session is over it does nothing and returns false.
    *
-   * A backlog above `limits.writeBuffer` ends the session (WRITE_LIMIT).
+   * While there is a backlog nothing more is read for the session, unless the plugin has a `drain` hook. A
+   * backlog above `limits.writeBuffer` ends the session (WRITE_LIMIT); what {@link send} waits for is none.
    */
   write(bytes: Uint8Array | string): boolean;
   /** `write` that resolves when the backlog is low again. Rejects with SESSION_CLOSED when the session ends first. */
@@ -135,7 +136,10 @@ export interface Hooks<State = unknown> {
   data?(session: Session<State>, chunk: Uint8Array): void | Promise<void>;
   /** Push form: the peer will send no more. When silent, `session.end()`. Not on datagrams. */
   end?(session: Session<State>): void | Promise<void>;
-  /** Push form: the backlog has gone out, after a `write` that returned false. Not on datagrams. */
+  /**
+   * Push form: the backlog has gone out, after a `write` that returned false. With it the plugin looks
+   * after back-pressure itself: reading goes on meanwhile. Not on datagrams.
+   */
   drain?(session: Session<State>): void | Promise<void>;
   /** Pull form. The session ends when it returns: what was written is sent first. */
   handle?(session: Session<State>): void | Promise<void>;
