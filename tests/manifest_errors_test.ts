@@ -3,8 +3,10 @@ import { join } from "node:path";
 import { describe, test, type TestContext } from "node:test";
 import { renderError } from "../runtime/terminal/failure.ts";
 import { PorticoError } from "../runtime/core/errors.ts";
+import { STRATEGY_NAMES } from "../runtime/core/plan.ts";
 import { EVENTS } from "../runtime/core/record.ts";
 import { load } from "../runtime/manifest/load.ts";
+import { BUILT_IN } from "../runtime/modules/resolve.ts";
 import { sinkTypes } from "../runtime/sinks/mod.ts";
 import { folder } from "./support/folder.ts";
 import { expand, prepare } from "./support/manifest.ts";
@@ -29,8 +31,7 @@ function service(entries: string, listen = `"listen": "tcp://127.0.0.1:7007"`): 
   }\n  ${listen}\n} } }`;
 }
 
-const PLUGINS =
-  `expected  a built-in plugin: admin, chargen, daytime, discard, echo, exec, proxy, qotd, time
+const PLUGINS = `expected  a built-in plugin: ${BUILT_IN.join(", ")}
             a short name: "plugins" has none
             a path: ./… ../… or /…
             an npm package: none of this name is installed for HOME
@@ -128,12 +129,16 @@ const WRONG: [string, string, string][] = [
   [
     "an unknown strategy",
     service('"concurrency": "asnc"'),
-    `2:18  services.echo.concurrency\n  received  "asnc"\n  expected  a strategy: serial, async, threads, processes, spawn\n  hint      did you mean "async"?`,
+    `2:18  services.echo.concurrency\n  received  "asnc"\n  expected  a strategy: ${
+      STRATEGY_NAMES.join(", ")
+    }\n  hint      did you mean "async"?`,
   ],
   [
     "an unknown strategy in an object",
     service('"concurrency": { "strategy": "thread" }'),
-    `2:32  services.echo.concurrency.strategy\n  received  "thread"\n  expected  a strategy: serial, async, threads, processes, spawn\n  hint      did you mean "threads"?`,
+    `2:32  services.echo.concurrency.strategy\n  received  "thread"\n  expected  a strategy: ${
+      STRATEGY_NAMES.join(", ")
+    }\n  hint      did you mean "threads"?`,
   ],
   [
     "a maximum for serial",

@@ -9,5 +9,6 @@ export { Site } from "../support/site.ts";
 export { children, gone, lackingStrategy, STRATEGIES } from "../support/witness.ts";
 export type { StrategyName } from "../support/witness.ts";
 export { until, within } from "../support/until.ts";
+export { hasProcesses } from "../../runtime/manifest/limits.ts";
 export type { ServiceStatus } from "../../runtime/services/status.ts";
 export { parseEndpoint } from "../../runtime/core/endpoint.ts";

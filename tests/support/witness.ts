@@ -1,17 +1,17 @@
 /** Servers whose workers are watched: the plugin `witness` and what /proc says of processes. */
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
+import { STRATEGY_NAMES as STRATEGIES, type StrategyName } from "../../runtime/core/plan.ts";
 import { until } from "./until.ts";
 import type { Peer } from "./peers.ts";
 import { adapter } from "./room.ts";
 import { manifest, pluginPath } from "./server.ts";
 
-export const STRATEGIES = ["serial", "async", "threads", "processes", "spawn"] as const;
+export { STRATEGIES, type StrategyName };
+
 /** Those whose sessions are served somewhere else than where the sockets are. */
 export const WORKERS = ["threads", "processes", "spawn"] as const;
 export const PROCESSES = ["processes", "spawn"] as const;
-
-export type StrategyName = typeof STRATEGIES[number];
 
 const { descriptors } = adapter.features;
 
