@@ -63,8 +63,11 @@ export interface ListenPlan {
   readonly options: SocketOptions;
 }
 
-/** The strategies, as DESIGN names them. */
-export type StrategyName = "serial" | "async" | "threads" | "processes" | "spawn";
+/** The strategies that a manifest can name. */
+export const STRATEGY_NAMES = ["serial", "async", "threads", "processes", "spawn"] as const;
+
+/** One of {@link STRATEGY_NAMES}. */
+export type StrategyName = typeof STRATEGY_NAMES[number];
 
 /** How sessions are served. */
 export interface Concurrency {

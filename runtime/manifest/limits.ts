@@ -27,14 +27,23 @@ const STALL = 30_000;
 /** The most processes of `spawn` at once, as socketserver's ForkingMixIn and xinetd have it. */
 const SPAWN_MAX = 40;
 
+/** Where the sessions of a service are served. */
+const PLACES: Readonly<Record<StrategyName, "here" | "threads" | "processes">> = {
+  serial: "here",
+  async: "here",
+  threads: "threads",
+  processes: "processes",
+  spawn: "processes",
+};
+
 /** Whether a service's sessions are served in processes of its own. */
 export function hasProcesses(strategy: StrategyName): boolean {
-  return strategy === "processes" || strategy === "spawn";
+  return PLACES[strategy] === "processes";
 }
 
 /** Whether they are served anywhere else than where the sockets are. */
 export function hasWorkers(strategy: StrategyName): boolean {
-  return strategy === "threads" || hasProcesses(strategy);
+  return PLACES[strategy] !== "here";
 }
 
 type Blocks<Key extends keyof CheckedDefaults> = readonly (CheckedDefaults[Key] | undefined)[];

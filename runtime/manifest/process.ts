@@ -2,7 +2,7 @@
 import * as v from "valibot";
 import type { Identity, ProcessPlan, StrategyName } from "../core/plan.ts";
 import { choice, entry, integer, noList } from "../values/fields.ts";
-import { hasProcesses } from "./limits.ts";
+import { hasProcesses, hasWorkers } from "./limits.ts";
 import { type Path, show } from "../values/problem.ts";
 import type { CheckedService } from "./schema.ts";
 import type { Problems } from "./source.ts";
@@ -93,7 +93,7 @@ export function checkProcess(
   top: Identity,
 ): void {
   if (hasProcesses(strategy)) return checkRights(problems, service, path, top);
-  const who = strategy === "threads"
+  const who = hasWorkers(strategy)
     ? "a thread"
     : `a service of the strategy ${strategy}, which runs inside the server,`;
   for (const key of Object.keys(PROCESS_ENTRIES) as (keyof typeof PROCESS_ENTRIES)[]) {
@@ -108,7 +108,7 @@ export function checkProcess(
     );
   }
   const stall = service.limits?.stall;
-  if (strategy === "threads" || stall === undefined || stall === Infinity) return;
+  if (hasWorkers(strategy) || stall === undefined || stall === Infinity) return;
   problems.add(
     [...path, "limits", "stall"],
     `"stall" with the strategy ${show(strategy)}`,

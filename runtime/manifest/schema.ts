@@ -3,6 +3,7 @@
  * defaults are put in by `expand.ts`, since they have to be merged first.
  */
 import * as v from "valibot";
+import { STRATEGY_NAMES, type StrategyName } from "../core/plan.ts";
 import {
   choice,
   count,
@@ -54,10 +55,7 @@ const listen = choice(LISTEN, {
   ),
 });
 
-/** Every strategy that a manifest can name; which of them this version has is the strategies' affair. */
-export const STRATEGIES = ["serial", "async", "threads", "processes", "spawn"] as const;
-
-const STRATEGY = `a strategy: ${STRATEGIES.join(", ")}`;
+const STRATEGY = `a strategy: ${STRATEGY_NAMES.join(", ")}`;
 const strategy = <const S extends string>(word: S) =>
   v.pipe(v.literal(word), v.description("when and where a session is served"));
 const max = entry("sessions served at once; the rest wait their turn, unread", count());
@@ -81,21 +79,11 @@ const BY_STRATEGY = {
   threads: strict(STRATEGY, { strategy: strategy("threads"), workers, max }),
   processes: strict(STRATEGY, { strategy: strategy("processes"), workers, max }),
   spawn: strict(STRATEGY, { strategy: strategy("spawn"), max }),
-};
+} satisfies Record<StrategyName, v.GenericSchema>;
 
 const concurrency = choice(`${STRATEGY}; or { "strategy": "async", "max": 1000 }`, {
-  string: v.picklist(STRATEGIES, STRATEGY),
-  object: v.variant(
-    "strategy",
-    Object.values(BY_STRATEGY) as [
-      typeof BY_STRATEGY.serial,
-      typeof BY_STRATEGY.async,
-      typeof BY_STRATEGY.threads,
-      typeof BY_STRATEGY.processes,
-      typeof BY_STRATEGY.spawn,
-    ],
-    STRATEGY,
-  ),
+  string: v.picklist(STRATEGY_NAMES, STRATEGY),
+  object: v.variant("strategy", Object.values(BY_STRATEGY), STRATEGY),
 });
 
 const SINK = 'a sink: "console", "json", "file", "none", a name of "sinks", or { "type": … }';

@@ -5,9 +5,16 @@ import type { StartContext } from "../core/plugin.ts";
 /** As {@link StartContext} tells a plugin. */
 export type Scope = StartContext<unknown>["scope"];
 
+const SCOPES: Readonly<Record<StrategyName, Scope>> = {
+  serial: "service",
+  async: "service",
+  threads: "worker",
+  processes: "worker",
+  spawn: "session",
+};
+
 export function scopeOf(strategy: StrategyName): Scope {
-  if (strategy === "spawn") return "session";
-  return strategy === "threads" || strategy === "processes" ? "worker" : "service";
+  return SCOPES[strategy];
 }
 
 /** What it means for the sessions of a service, as a clause for people. */

@@ -5,7 +5,7 @@ import type { StartExecutor } from "../services/contract.ts";
 
 /**
  * One way of running a service: in how many threads or processes it lives. When a session has its turn
- * is the admission's affair, the same for all. To add one: a file beside this one, and a line in `mod.ts`.
+ * is the admission's affair, the same for all. CONTRIBUTING.md says how to add one.
  */
 export interface Strategy {
   readonly name: StrategyName;

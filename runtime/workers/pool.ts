@@ -62,7 +62,7 @@ export class WorkerPool {
   constructor(input: PoolInput) {
     this.#input = input;
     this.#restarts = new RestartPolicy(input.ready.plan.concurrency.workers);
-    const { log } = input.ready;
+    const { log, plan } = input.ready;
     this.#events = {
       record: (record) => log.pass(record),
       taken: (session) => session.dispatcher.taken(session),
@@ -70,9 +70,7 @@ export class WorkerPool {
       gone: (handle, session) => {
         session.dispatcher.over(session);
         // It has done what it was for.
-        if (input.use.once && handle.state === "ready") {
-          handle.retire(input.ready.plan.limits.drain);
-        }
+        if (input.use.once && handle.state === "ready") handle.retire(plan.limits.drain);
         this.#pump();
       },
       count: (growth) => addCounters(this.#dispatcher!.service.counters, growth),

@@ -3,8 +3,8 @@ import { once } from "node:events";
 import { connect, createServer } from "node:net";
 import { connect as connectTls } from "node:tls";
 import { loadAdapter } from "../../adapters/mod.ts";
-import { makeAdapter } from "../../adapters/node/mod.ts";
-import type { Support } from "../../runtime/core/contract.ts";
+import { makeAdapter as makeNode } from "../../adapters/node/mod.ts";
+import type { Adapter, Support } from "../../runtime/core/contract.ts";
 import { within } from "../support/until.ts";
 import { adopting } from "./adopted.ts";
 import type { Harness } from "./harness.ts";
@@ -49,19 +49,23 @@ async function probeTlsReset(): Promise<Support> {
   return { reason: "the bare node:tls of this runtime takes a reset for an end" };
 }
 
-/** By a name for people. The node adapter is the baseline that the others fall back on. */
+/**
+ * Adapters that are tested beside the runtime's own, on every runtime. These are built on its `node:net`;
+ * the node adapter is the baseline that the others fall back on.
+ */
+const BESIDE: readonly (() => Adapter)[] = [makeNode];
+
+/** By a name for people. */
 export async function harnesses(): Promise<Map<string, () => Harness>> {
   const own = await loadAdapter();
-  const node = makeAdapter();
   const resets = await probeTlsReset();
   const all = new Map<string, () => Harness>([
     ["memory", () => new MemoryHarness()],
     [own.name, () => new SocketHarness(own, true, resets)],
   ]);
-  if (!all.has(node.name)) {
-    const halfClose = await probeHalfClose();
-    all.set(node.name, () => new SocketHarness(node, halfClose, resets));
-  }
+  const beside = BESIDE.map((make) => make()).filter(({ name }) => !all.has(name));
+  const halfClose = beside.length === 0 ? true : await probeHalfClose();
+  for (const one of beside) all.set(one.name, () => new SocketHarness(one, halfClose, resets));
   for (const [name, make] of [...all]) {
     const { adapter, halfClose } = make();
     if (adapter.features.descriptors !== true) continue;

@@ -1,6 +1,7 @@
 /** Manifests whose services are wrong: what they are, what their processes are, their limits. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { STRATEGY_NAMES } from "../../runtime/core/plan.ts";
 import { blockOf, DURATION, LIMITS, refuses, service, type WrongManifest } from "./errors.ts";
 
 const WRONG: readonly WrongManifest[] = [
@@ -49,12 +50,16 @@ const WRONG: readonly WrongManifest[] = [
   [
     "an unknown strategy",
     service('"concurrency": "asnc"'),
-    `2:18  services.echo.concurrency\n  received  "asnc"\n  expected  a strategy: serial, async, threads, processes, spawn\n  hint      did you mean "async"?`,
+    `2:18  services.echo.concurrency\n  received  "asnc"\n  expected  a strategy: ${
+      STRATEGY_NAMES.join(", ")
+    }\n  hint      did you mean "async"?`,
   ],
   [
     "an unknown strategy in an object",
     service('"concurrency": { "strategy": "thread" }'),
-    `2:32  services.echo.concurrency.strategy\n  received  "thread"\n  expected  a strategy: serial, async, threads, processes, spawn\n  hint      did you mean "threads"?`,
+    `2:32  services.echo.concurrency.strategy\n  received  "thread"\n  expected  a strategy: ${
+      STRATEGY_NAMES.join(", ")
+    }\n  hint      did you mean "threads"?`,
   ],
   [
     "a maximum for serial",

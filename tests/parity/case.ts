@@ -1,7 +1,13 @@
 /** What a case is, and where it is run. */
 import process from "node:process";
 import type { Stage } from "./stage.ts";
-import { lackingStrategy, lackingTransport, type StrategyName } from "./support.ts";
+import {
+  hasProcesses,
+  lackingStrategy,
+  lackingTransport,
+  STRATEGIES,
+  type StrategyName,
+} from "./support.ts";
 
 export const TRANSPORTS = ["tcp", "unix", "udp", "unixgram", "http"] as const;
 export type Transport = typeof TRANSPORTS[number];
@@ -15,6 +21,13 @@ export const ADDRESSED: readonly Transport[] = ["tcp", "udp", "http"];
 
 /** How long anything may take that a case waits for, in ms: less makes a run quick in which much fails. */
 export const PATIENCE: number = Number(process.env["PARITY_PATIENCE"] ?? 6000);
+
+const asked = process.env["PARITY_STRATEGY"]?.split(",");
+
+/** Those that a run is about: all, unless somebody has asked for fewer. */
+export const CHOSEN: readonly StrategyName[] = STRATEGIES.filter((strategy) =>
+  asked?.includes(strategy) ?? true
+);
 
 /** One rule that holds under every strategy, over every transport that is named. */
 export interface Case {
@@ -31,15 +44,13 @@ export interface Case {
   readonly run: (stage: Stage) => Promise<void>;
 }
 
-const PROCESSES: readonly StrategyName[] = ["processes", "spawn"];
-
 /** What a case may ask for beside sockets; why it is not there, or false. */
 const NEEDS = {
   /** Several addresses of one machine. */
   addresses: () => process.platform !== "linux" && "only Linux has all of 127.0.0.0/8",
   /** Workers that can be killed from outside. */
   processes: (strategy: StrategyName) =>
-    !PROCESSES.includes(strategy) && `${strategy} has no processes of its own`,
+    !hasProcesses(strategy) && `${strategy} has no processes of its own`,
 } as const;
 
 /** HTTP is served where the sockets are, as yet. */

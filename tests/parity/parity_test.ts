@@ -5,16 +5,16 @@
 import assert from "node:assert/strict";
 import { existsSync, readdirSync } from "node:fs";
 import { after, test } from "node:test";
-import { type Case, skips, TRANSPORTS } from "./case.ts";
+import { type Case, CHOSEN, skips, TRANSPORTS } from "./case.ts";
 import { CASES } from "./cases/mod.ts";
 import { closeHouse, Group } from "./group.ts";
-import { children, gone, lackingStrategy, STRATEGIES } from "./support.ts";
+import { children, gone, lackingStrategy, type StrategyName } from "./support.ts";
 
 after(async () => {
-  for (const strategy of STRATEGIES) await closeHouse(strategy);
+  for (const strategy of CHOSEN) await closeHouse(strategy);
 });
 
-function register(kase: Case, strategy: typeof STRATEGIES[number]): void {
+function register(kase: Case, strategy: StrategyName): void {
   const transports = TRANSPORTS.filter((one) => kase.transports?.includes(one) ?? true);
   const run = transports.filter((transport) => skips(kase, strategy, transport) === false);
   const group = new Group(kase, strategy, run);
@@ -24,7 +24,7 @@ function register(kase: Case, strategy: typeof STRATEGIES[number]): void {
   }
 }
 
-for (const strategy of STRATEGIES) {
+for (const strategy of CHOSEN) {
   for (const kase of CASES) register(kase, strategy);
 
   test(`a server that has served all this ends, and leaves nothing: ${strategy}, all`, {

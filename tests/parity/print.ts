@@ -2,7 +2,7 @@
  * Runs the cases under each runtime, and prints what holds where: a Markdown table for each, with a
  * row for a case, a column for a strategy, and in its cells the transports.
  *
- *     node tests/parity/print.ts [--runtime node|bun|deno]... [--patience MS] [--why]
+ *     node tests/parity/print.ts [--runtime node|bun|deno]... [--strategy NAME]... [--patience MS] [--why]
  *
  * `--why` adds the first line of every failure. Exits with 1 when anything has failed.
  */
@@ -100,12 +100,16 @@ function reason(body: string): string {
     .replaceAll("`", "'").slice(0, 300);
 }
 
-async function run(runtime: string, patience: string | undefined): Promise<Result[]> {
+async function run(runtime: string): Promise<Result[]> {
   const folder = mkdtempSync(join(tmpdir(), "portico-parity-"));
   try {
     const report = join(folder, "report.xml");
     const [program, ...words] = RUNNERS[runtime]!(report) as [string, ...string[]];
-    const more = patience === undefined ? {} : { PARITY_PATIENCE: patience };
+    const { patience, strategy } = values;
+    const more = {
+      ...(patience !== undefined && { PARITY_PATIENCE: patience }),
+      ...(strategy !== undefined && { PARITY_STRATEGY: strategy.join(",") }),
+    };
     const child = spawn(program, words, {
       cwd: root,
       stdio: "ignore",
@@ -151,6 +155,7 @@ function table(results: readonly Result[]): string {
 const { values } = parseArgs({
   options: {
     runtime: { type: "string", multiple: true },
+    strategy: { type: "string", multiple: true },
     patience: { type: "string" },
     why: { type: "boolean", default: false },
   },
@@ -163,7 +168,7 @@ if (unknown !== undefined) {
 }
 for (const name of names) {
   const began = performance.now();
-  const results = await run(name, values.patience);
+  const results = await run(name);
   const count = (outcome: Outcome): number =>
     results.filter((one) => one.outcome === outcome).length;
   const seconds = ((performance.now() - began) / 1000).toFixed(0);

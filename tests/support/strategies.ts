@@ -1,13 +1,11 @@
 /** The strategies, and which of them can be had here. */
+import { STRATEGY_NAMES as STRATEGIES, type StrategyName } from "../../runtime/core/plan.ts";
 import { lackingFeature } from "./adapter.ts";
 
-export const STRATEGIES = ["serial", "async", "threads", "processes", "spawn"] as const;
+export { STRATEGIES, type StrategyName };
 /** Those whose sessions are served somewhere else than where the sockets are. */
 export const WORKERS = ["threads", "processes", "spawn"] as const;
 export const PROCESSES = ["processes", "spawn"] as const;
-
-/** The name of one. */
-export type StrategyName = typeof STRATEGIES[number];
 
 /** Why there cannot be workers here; false when there can. */
 export const lackingWorkers: string | false = lackingFeature("descriptors");
