@@ -14,9 +14,19 @@ interface Extra {
 
 const encoder = new TextEncoder();
 
-/** Encodes text; bytes pass. */
+/**
+ * Encodes text; bytes pass.
+ *
+ * @throws TypeError at the plugin's line for anything else, which a plugin in JavaScript may give.
+ */
 export function toBytes(bytes: Uint8Array | string): Uint8Array {
-  return typeof bytes === "string" ? encoder.encode(bytes) : bytes;
+  if (typeof bytes === "string") return encoder.encode(bytes);
+  if (bytes instanceof Uint8Array) return bytes;
+  throw new TypeError(
+    `Cannot write: bytes (a Uint8Array) or text are due, received ${
+      bytes === null ? "null" : typeof bytes
+    }`,
+  );
 }
 
 export abstract class BaseSession implements Session<unknown> {

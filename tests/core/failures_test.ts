@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { PorticoError } from "../../runtime/core/errors.ts";
-import type { Session } from "../../runtime/core/plugin.ts";
+import type { Hooks, Session } from "../../runtime/core/plugin.ts";
 import { PEER, startInMemory } from "../support/in-memory.ts";
 import { turns, until } from "../support/until.ts";
 
@@ -233,4 +233,53 @@ describe("error", () => {
     assert.equal(server.all("error")[0]!.message, "no way");
     assert.equal(server.all("error")[0]!.session, undefined);
   });
+});
+
+describe("the end after an error", () => {
+  /** Where the hook fails when it has answered. */
+  const FAILING: Readonly<Record<string, Hooks<never>>> = {
+    data: {
+      data(session) {
+        session.write("500 so sorry\n");
+        throw new Error("data broke");
+      },
+    },
+    "data, later": {
+      async data(session) {
+        await Promise.resolve();
+        session.write("500 so sorry\n");
+        throw new Error("data broke");
+      },
+    },
+    handle: {
+      async handle(session) {
+        await session.readExactly(1);
+        session.write("500 so sorry\n");
+        throw new PorticoError("FRAME_TOO_LONG");
+      },
+    },
+    finish: {
+      async handle(session) {
+        await session.readExactly(1);
+        session.write("500 so sorry\n");
+      },
+      finish() {
+        throw new Error("finish broke");
+      },
+    },
+  };
+
+  for (const [hook, hooks] of Object.entries(FAILING)) {
+    test(`what was written before ${hook} failed arrives, then the end: no reset`, async (t) => {
+      const server = await startInMemory(t, hooks, { listen: ["tcp://127.0.0.1:7"] });
+      const peer = server.connect();
+      peer.write("x");
+      await until("the answer", () => peer.text() === "500 so sorry\n");
+      assert.equal(peer.wasReset, false);
+      peer.end();
+      const close = await server.record("close");
+      assert.equal(close.reason, hook === "finish" ? "done" : "error");
+      assert.equal(server.all("error").length, 1);
+    });
+  }
 });

@@ -245,3 +245,16 @@ describe("Reader", () => {
     assert.equal(decode((await reader.chunks().next()).value as Uint8Array), "rest");
   });
 });
+
+describe("a reader whose codec has failed", () => {
+  test("searches what is there anew for the next one, however it was split", async () => {
+    for (
+      const chunks of [["ab;cdefghijklmnop"], ["ab;cdefgh", "ijklmnop"], [..."ab;cdefghijklmnop"]]
+    ) {
+      const reader = readerOf(chunks.map(encode));
+      await assert.rejects(reader.until("\n", 8), { code: "FRAME_TOO_LONG" });
+      assert.equal(decode((await reader.until(";"))!), "ab");
+      assert.equal(decode(await reader.exactly(6)), "cdefgh");
+    }
+  });
+});

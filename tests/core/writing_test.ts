@@ -6,7 +6,48 @@ import { turns, until } from "../support/until.ts";
 
 const KIB = 1024;
 
+/** What a plugin in JavaScript may give in the place of bytes. */
+const WRONG: readonly unknown[] = [
+  5,
+  NaN,
+  {},
+  [1, 2],
+  null,
+  undefined,
+  true,
+  new Date(0),
+  () => {},
+  1n,
+];
+
 describe("write", () => {
+  for (const kind of ["stream", "datagram"] as const) {
+    test(`what is neither bytes nor text throws, on a ${kind}, and counts nothing`, async (t) => {
+      const server = await startInMemory(t, {
+        async data(session) {
+          for (const wrong of WRONG) {
+            assert.throws(() => session.write(wrong as string), /bytes .* or text are due/);
+            await assert.rejects(Promise.try(() => session.send(wrong as string)), TypeError);
+          }
+          session.write("still here");
+        },
+      });
+      if (kind === "datagram") {
+        server.send("x");
+        await until("the answer", () => server.answers()[0] === "still here");
+      } else {
+        const peer = server.connect();
+        peer.write("x");
+        await until("the answer", () => peer.text() === "still here");
+        peer.end();
+      }
+      await server.record("close");
+      assert.deepEqual(server.all("error"), []);
+      const { bytesOut } = server.running.status()[0]!;
+      assert.equal(bytesOut, "still here".length);
+    });
+  }
+
   test("several writes of one hook arrive as one", async (t) => {
     const server = await startInMemory(t, {
       data(session, chunk) {

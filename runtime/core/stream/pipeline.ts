@@ -211,16 +211,25 @@ export class StreamPipeline {
     // A read, a send or a wait that ends because the session does is nobody's fault.
     if (session.over && isOver(thrown)) return;
     if (hooks.error === undefined || session.failed) {
-      return this.killWithError(session, "error", hookError(thrown));
+      this.service.report(hookError(thrown), session.id);
+      session.endsFor("error");
+      return this.#endAfterError(session);
     }
     session.failed = true;
     this.service.countError(hookError(thrown));
     session.endsFor("error");
-    callHook(this.#caller, session, () => hooks.error!(session, thrown), () => {
-      // Before setup has come back there is nothing to end in order.
-      if (session.phase === "served") this.#endInOrder(session);
-      else session.kill("error");
-    });
+    callHook(
+      this.#caller,
+      session,
+      () => hooks.error!(session, thrown),
+      () => this.#endAfterError(session),
+    );
+  }
+
+  /** What was written so far, an answer mostly, goes out; before setup has come back there is nothing to end in order. */
+  #endAfterError(session: StreamSession): void {
+    if (session.phase === "served") this.#endInOrder(session);
+    else if (session.phase === "verify" || session.phase === "setup") session.kill("error");
   }
 
   /** Ends a session at once, with an `error` record. */

@@ -27,6 +27,7 @@ export class Reader {
   /** How far the present codec has searched, and how much it needs to go on. */
   #searched = 0;
   #needed = 0;
+  #codec: Codec | undefined = undefined;
   #size = 0;
   #full = false;
   #over = false;
@@ -191,11 +192,16 @@ export class Reader {
   }
 
   #takeFrame(codec: Codec): Uint8Array | undefined {
+    // What another one has searched, or one that has failed, is no matter of this one.
+    if (codec !== this.#codec) {
+      this.#codec = codec;
+      this.#searched = this.#needed = 0;
+    }
     for (;;) {
       const length = this.#end - this.#start;
       if (length >= this.#needed && length > 0) {
         const bytes = this.#buffer.subarray(this.#start, this.#end);
-        const found = codec.next(bytes, this.#searched);
+        const found = this.#search(codec, bytes);
         if (typeof found !== "number") {
           this.#start += found.next;
           this.#searched = this.#needed = 0;
@@ -208,6 +214,15 @@ export class Reader {
       const chunk = this.#queue.shift();
       if (chunk === undefined) return undefined;
       this.#append(chunk);
+    }
+  }
+
+  #search(codec: Codec, bytes: Uint8Array): ReturnType<Codec["next"]> {
+    try {
+      return codec.next(bytes, this.#searched);
+    } catch (error) {
+      this.#codec = undefined;
+      throw error;
     }
   }
 
