@@ -278,7 +278,7 @@ describe("the end after an error", () => {
       assert.equal(peer.wasReset, false);
       peer.end();
       const close = await server.record("close");
-      assert.equal(close.reason, hook === "finish" ? "done" : "error");
+      assert.equal(close.reason, "error");
       assert.equal(server.all("error").length, 1);
     });
   }
