@@ -30,15 +30,17 @@ export function callHook<Session, Answer>(
   const { gather } = caller;
   gather.enter();
   let answer: Answer | Promise<Answer>;
+  let later: boolean;
   try {
     answer = hook();
+    later = isPromise(answer);
   } catch (error) {
     caller.failed(session, error);
     ill?.();
     return gather.leave();
   }
-  if (isPromise(answer)) follow(caller, session, answer, well, ill);
-  else well?.(answer);
+  if (later) follow(caller, session, answer as Promise<Answer>, well, ill);
+  else well?.(answer as Answer);
   gather.leave();
 }
 
@@ -52,7 +54,8 @@ export function follow<Session, Answer>(
 ): void {
   const { gather } = caller;
   caller.left?.(session);
-  promise.then((answer) => {
+  // Of anything else than a promise, `then` may be called once only, and may throw.
+  Promise.resolve(promise).then((answer) => {
     gather.enter();
     well?.(answer);
     caller.back?.(session);

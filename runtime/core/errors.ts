@@ -84,8 +84,12 @@ export function isShortage(error: unknown): boolean {
 
 /** The `code` of whatever was thrown, when the table knows it. */
 export function codeOf(error: unknown): Code | undefined {
-  const code = (error as { code?: unknown } | null | undefined)?.code;
-  return typeof code === "string" && Object.hasOwn(CODES, code) ? code as Code : undefined;
+  try {
+    const code = (error as { code?: unknown } | null | undefined)?.code;
+    return typeof code === "string" && Object.hasOwn(CODES, code) ? code as Code : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Turns what a runtime threw into a {@link PorticoError}; `fallback` names what has no known code. */
@@ -95,13 +99,28 @@ export function toPorticoError(error: unknown, fallback: Code, side?: Side): Por
   return new PorticoError(code, messageOf(error), { cause: error, ...(side && { side }) });
 }
 
-/** The message of anything that can be thrown. */
+/** Characters of a message that are kept. */
+const MESSAGE_MAX = 8192;
+
+/** The message of anything that can be thrown, in bounds: a plugin's errors may be any object. */
 export function messageOf(error: unknown): string {
-  if (error instanceof Error) return String(error.message || error.name);
-  if (typeof error === "string") return error;
   try {
-    return `threw ${String(error)}`;
+    const text = error instanceof Error
+      ? String(error.message || error.name)
+      : typeof error === "string"
+      ? error
+      : `threw ${String(error)}`;
+    return text.length <= MESSAGE_MAX ? text : `${text.slice(0, MESSAGE_MAX)}…`;
   } catch {
     return "threw an object without words";
+  }
+}
+
+/** Whether it is one of ours. Of an object of a plugin's even that question may throw. */
+export function isPorticoError(thrown: unknown): thrown is PorticoError {
+  try {
+    return thrown instanceof PorticoError;
+  } catch {
+    return false;
   }
 }

@@ -1,5 +1,5 @@
 /** How hooks are called, and what is said of those that fail. */
-import { messageOf, PorticoError } from "./errors.ts";
+import { isPorticoError, messageOf, PorticoError } from "./errors.ts";
 import type { Log } from "./log.ts";
 import { plainValue } from "./plain.ts";
 import type { Hooks, Logger } from "./plugin.ts";
@@ -12,17 +12,19 @@ export function isPromise<Value>(value: Value | Promise<Value>): value is Promis
 
 /** What a hook threw, as an error with a side: the plugin's, unless it says otherwise. */
 export function hookError(thrown: unknown): PorticoError {
-  return thrown instanceof PorticoError
+  return isPorticoError(thrown)
     ? thrown
     : new PorticoError("HOOK_FAILED", messageOf(thrown), { cause: thrown });
 }
 
 /** What a plugin's own awaits throw when their session has ended under them. */
 export function isOver(thrown: unknown): boolean {
-  if (thrown instanceof PorticoError) {
-    return thrown.code === "SESSION_CLOSED" || thrown.side === "peer";
+  if (isPorticoError(thrown)) return thrown.code === "SESSION_CLOSED" || thrown.side === "peer";
+  try {
+    return thrown instanceof DOMException && thrown.name === "AbortError";
+  } catch {
+    return false;
   }
-  return thrown instanceof DOMException && thrown.name === "AbortError";
 }
 
 /** Fields of a record that say what it is and who speaks. */

@@ -143,13 +143,22 @@ function passes(sample: number, rank: number, session: number | undefined): bool
   return (Math.imul(session, 0x9e3779b1) >>> 0) < sample * 2 ** 32;
 }
 
+/** Of a plugin's error, which may be anything. */
+function stackOf(cause: unknown): string | undefined {
+  try {
+    return cause instanceof Error ? String(cause.stack ?? "").slice(0, STACK_MAX) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Characters of a stack that are kept. */
+const STACK_MAX = 8192;
+
 /** The fields of an `error` record. */
 export function errorFields(error: { code?: unknown; side?: unknown }): Record<string, unknown> {
   const cause = (error as { cause?: unknown }).cause;
-  const stack = error instanceof Error && (error as { side?: unknown }).side === "plugin" &&
-      cause instanceof Error
-    ? cause.stack
-    : undefined;
+  const stack = (error as { side?: unknown }).side === "plugin" ? stackOf(cause) : undefined;
   return {
     code: error.code,
     message: messageOf(error),

@@ -109,22 +109,18 @@ export class DatagramPipeline {
     const { hooks } = this.service;
     if (hooks.verify === undefined) return this.#setUp(session, bytes, lent);
     let answer: boolean | Promise<boolean>;
+    let later: boolean;
     try {
       answer = hooks.verify(session);
+      later = isPromise(answer);
     } catch (error) {
       this.#fail(session, error);
       return this.#release(session);
     }
-    if (!isPromise(answer)) return this.#decide(session, bytes, lent, answer);
+    if (!later) return this.#decide(session, bytes, lent, answer as boolean);
     const kept = lent ? keep(bytes) : bytes;
-    const failed = (): void => this.#release(session);
-    follow(
-      this.#caller,
-      session,
-      answer,
-      (answer) => this.#decide(session, kept, false, answer),
-      failed,
-    );
+    const decide = (answer: boolean): void => this.#decide(session, kept, false, answer);
+    follow(this.#caller, session, answer as Promise<boolean>, decide, () => this.#release(session));
   }
 
   #decide(session: DatagramSession, bytes: Uint8Array, lent: boolean, answer: boolean): void {
