@@ -17,6 +17,7 @@ import { descriptorLimit, type PausableListener } from "./posix/descriptor-limit
 import { findDescriptor } from "./posix/find-descriptor.ts";
 import { duplicateOf } from "./posix/inherited.ts";
 import { applyByDescriptor } from "./posix/options.ts";
+import { withFileMode } from "./posix/socket-file.ts";
 
 /**
  * Opens a listener, with its options, and its file in place.
@@ -34,7 +35,9 @@ export async function openListener<Made extends RuntimeListener>(
   try {
     target = await listenTarget(endpoint);
     listener = await make(target);
-    await listener.start(options);
+    const made = listener;
+    // Every runtime binds before it returns.
+    await withFileMode("path" in endpoint ? options.mode : undefined, () => made.start(options));
     const { ownOptions } = listener;
     const rest = (Object.keys(options) as OptionName[]).filter((name) =>
       options[name] !== undefined && !ownOptions.includes(name)

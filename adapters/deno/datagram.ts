@@ -9,7 +9,6 @@
  *    not do: while one peer's queue is full it sends to nobody.
  * 4. For UDP node:dgram.
  */
-import process from "node:process";
 import type {
   BindableEndpoint,
   DatagramSocket,
@@ -31,7 +30,7 @@ import { AF_UNIX } from "../posix/linux.ts";
 import { applyByDescriptor } from "../posix/options.ts";
 import { DATAGRAM_MAX } from "../posix/receive-batch.ts";
 import { resolveLocal } from "../posix/resolve.ts";
-import { claim, ownFile, type SocketFile } from "../posix/socket-file.ts";
+import { claim, ownFile, type SocketFile, withFileMode } from "../posix/socket-file.ts";
 import { duplicate } from "../posix/socket.ts";
 import { encodedAddressReader, receiveLoop, type Receiver } from "./receive.ts";
 import { DenoUdpSocket } from "./udp.ts";
@@ -90,7 +89,8 @@ async function bindBatched(
       await claim(endpoint);
       // A socket that somebody else listens on by now may have had this name too.
       others = descriptorsOf(libc, new Address("unixgram", "", 0, endpoint.path));
-      connection = listenUnix(endpoint.path, options.mode);
+      const { path } = endpoint;
+      connection = withFileMode(options.mode, () => listenUnix(path));
       // Deno leaves the file behind when it closes.
       file = ownFile(endpoint.path, options.mode);
     } else {
@@ -159,13 +159,8 @@ function batched(
 }
 
 /** `mode` limits the umask while the file is made, so that it is never open to more. */
-function listenUnix(path: string, mode: number | undefined): Deno.DatagramConn {
-  const before = mode === undefined ? undefined : process.umask(0o777 & ~mode);
-  try {
-    return Deno.listenDatagram({ transport: "unixpacket", path: toKernelPath(path) });
-  } finally {
-    if (before !== undefined) process.umask(before);
-  }
+function listenUnix(path: string): Deno.DatagramConn {
+  return Deno.listenDatagram({ transport: "unixpacket", path: toKernelPath(path) });
 }
 
 function addressOf(connection: Deno.DatagramConn, endpoint: NamedEndpoint): Address {

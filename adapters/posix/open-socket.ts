@@ -5,7 +5,14 @@ import { bindFailure } from "../errno.ts";
 import type { Libc } from "./libc.ts";
 import { AF_UNIX } from "./linux.ts";
 import { encode } from "./sockaddr.ts";
-import { claim, inheritedFile, ownFile, type SocketFile, stageFile } from "./socket-file.ts";
+import {
+  claim,
+  inheritedFile,
+  ownFile,
+  type SocketFile,
+  stageFile,
+  withFileMode,
+} from "./socket-file.ts";
 import {
   applyOptions,
   bindInternet,
@@ -74,11 +81,8 @@ async function openUnix(
   let fd = -1;
   try {
     fd = newSocket(libc, endpoint, AF_UNIX, kind);
-    // bind(2) gives the file the permissions of the descriptor, less the umask: so it is never open
-    // to more than `mode` says, not even for a moment.
-    if (options.mode !== undefined) libc.fchmod(fd, options.mode);
     const name = new Address(transport, "", 0, staged?.path ?? path);
-    bindTo(libc, fd, endpoint, encode(name, AF_UNIX)!);
+    withFileMode(options.mode, () => bindTo(libc, fd, endpoint, encode(name, AF_UNIX)!));
     if (staged === undefined) file = ownFile(path, options.mode);
     applyOptions(libc, fd, AF_UNIX, transport as "unix" | "unixgram", options, false);
     if (kind === "stream") listen(libc, fd, endpoint, options);

@@ -26,6 +26,23 @@ export interface SocketFile {
 
 const NOTHING: SocketFile = { release() {} };
 
+/**
+ * Runs a call of bind(2) so that the file which it makes has these permissions from the start: nobody
+ * else can connect to it, not even before {@link ownFile}. The mask is the whole process's, so `bind` has
+ * to make the file before it returns; what other threads make in that moment is private, too.
+ *
+ * @param mode as chmod(2) takes it; the process's umask decides when undefined.
+ */
+export function withFileMode<Value>(mode: number | undefined, bind: () => Value): Value {
+  if (mode === undefined) return bind();
+  const before = process.umask(0o777 & ~mode);
+  try {
+    return bind();
+  } finally {
+    process.umask(before);
+  }
+}
+
 /** `@name`, which has no file. */
 function isAbstract(path: string): boolean {
   return path.startsWith("@");

@@ -1,7 +1,10 @@
 /** The files of Unix sockets, for streams and for datagrams. */
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, lstatSync, mkdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
+import process from "node:process";
 import type { SocketOptions, Support } from "../../runtime/core/contract.ts";
 import { until } from "../support/until.ts";
 import type { Harness, Tested } from "./harness.ts";
@@ -12,6 +15,26 @@ type Unix = "unix" | "unixgram";
 
 function open(stage: Stage, path: string, options: SocketOptions = {}) {
   return stage.open({ transport: stage.transport as Unix, path }, options);
+}
+
+/** Tells of each socket file in a folder that others than its user may connect to, until its input ends. */
+const WATCH = `
+import os, select, stat, sys
+print("watching", flush=True)
+while not select.select([sys.stdin], [], [], 0)[0]:
+    for entry in os.scandir(sys.argv[1]):
+        try:
+            mode = entry.stat(follow_symlinks=False).st_mode
+        except OSError:
+            continue
+        if stat.S_ISSOCK(mode) and mode & 0o077:
+            print(entry.name, oct(mode), flush=True)
+            sys.exit()
+`;
+
+function hasPython(): Support {
+  const { status } = spawnSync("python3", ["-c", ""]);
+  return status === 0 ? true : { reason: "there is no python3" };
 }
 
 function pathOf(stage: Stage): string {
@@ -128,6 +151,31 @@ export const files: readonly Case[] = [
         assert.equal((statSync(path).mode & 0o777).toString(8), mode.toString(8));
         await bound.close();
       }
+    },
+  },
+  {
+    name: "a file is never open to more than its mode says, not even before it is at its path",
+    needs: ({ kernel }) => both(kernel, hasPython()),
+    async run(stage) {
+      const before = process.umask(0);
+      const path = pathOf(stage);
+      const watcher = spawn("python3", ["-c", WATCH, dirname(path)], { stdio: "pipe" });
+      let seen = "";
+      watcher.stdout.on("data", (text) => seen += text);
+      const gone = once(watcher, "close");
+      try {
+        await until("the watcher", () => seen.startsWith("watching"));
+        for (let i = 0; i < 60; i++) {
+          const socket = await open(stage, path, { mode: 0o600 });
+          assert.equal(statSync(path).mode & 0o777, 0o600);
+          await socket.close();
+        }
+      } finally {
+        process.umask(before);
+        watcher.stdin.end();
+        await gone;
+      }
+      assert.equal(seen, "watching\n", "nobody else could have connected");
     },
   },
   {
