@@ -337,7 +337,8 @@ describe("a failing handler", () => {
         bad.send("fail");
         await bad.over();
         await good.echo("goes on");
-        good.end();
+        // It ends in order: the peer may say so, too.
+        bad.end();
         const [error] = await server.count(1, "error");
         const { level, code, side, message, session } = error!;
         assert.deepEqual({ level, code, side, message }, {
@@ -348,6 +349,7 @@ describe("a failing handler", () => {
         });
         const close = (await server.count(1, "close"))[0]!;
         assert.deepEqual([close.session, close["reason"]], [session, "error"]);
+        good.end();
         assert.equal(await visit(t, server, transport, "hello"), "hello");
       },
     );

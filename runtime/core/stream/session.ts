@@ -185,7 +185,10 @@ export class StreamSession extends BaseSession implements Flushable, Candidate {
     this.flush();
     this.#sealed = true;
     this.reason ??= "done";
-    if (this.phase !== "closed") this.connection.end();
+    if (this.phase === "closed") return;
+    this.connection.end();
+    // Nothing is added to the backlog any more: the peer's end may be heard.
+    this.resumeFor(PAUSE.backlog);
   }
 
   abort(): void {
