@@ -14,10 +14,10 @@ function weigh(name: string): { readonly plain: number; readonly gzip: number } 
   return { plain: code.length, gzip: gzipSync(code, { level: 9 }).length };
 }
 
-/** What it may weigh at most: on 2026-11-27 it was 22.8 KB, 8.1 with gzip; with admission 29.1 and 10.4. */
+/** What it may weigh at most: on 2026-11-27 it was 23.6 KB, 8.4 with gzip; with admission 29.9 and 10.7. */
 const MOST = [
   ["stream-core", 26_800, 9_600],
-  ["admitting-core", 30_000, 10_700],
+  ["admitting-core", 31_000, 11_000],
 ] as const;
 
 for (const [name, plain, gzip] of MOST) {
