@@ -5,7 +5,7 @@ import type { Adapter, Connection, StreamTable } from "../core/contract.ts";
 import { PorticoError } from "../core/errors.ts";
 import { renderRows } from "../values/problem.ts";
 import { checkFolder } from "./path.ts";
-import { Refusal } from "./refusal.ts";
+import { ServerRefusal } from "./refusal.ts";
 import type { ControlRequest, ControlResponse } from "./request.ts";
 
 /** How long a server may take to accept, in ms. */
@@ -24,7 +24,7 @@ export interface AskOptions {
  *
  * @param path of the socket.
  * @returns the result of the verb, as JSON brings it over.
- * @throws Refusal when the server says no; other PorticoErrors when nobody listens (ENOENT,
+ * @throws ServerRefusal when the server says no; other PorticoErrors when nobody listens (ENOENT,
  * ECONNREFUSED), or no answer comes (CONTROL_FAILED).
  */
 export async function ask(
@@ -37,7 +37,7 @@ export async function ask(
   await adapter.connect({ transport: "unix", path }, pending.table, undefined, ACCEPT);
   const response = await pending.response(patience);
   if (response.ok) return response.result;
-  throw new Refusal(response.code, response.message);
+  throw new ServerRefusal(response.code, response.message);
 }
 
 /** One request over one connection, until it is answered. */

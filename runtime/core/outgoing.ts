@@ -32,8 +32,8 @@ export class Outgoing {
   readonly #input: OutgoingInput;
   readonly #adapter: Pick<Adapter, "connect" | "dial">;
   /** One for each table of hooks; a plugin that makes a table for each connect leaves none behind. */
-  readonly #groups: WeakMap<object, Group> = new WeakMap();
-  readonly #busy: Set<Group> = new Set();
+  readonly #groups: WeakMap<object, HookGroup> = new WeakMap();
+  readonly #busy: Set<HookGroup> = new Set();
   #closing = false;
 
   constructor(input: OutgoingInput, adapter: Pick<Adapter, "connect" | "dial">) {
@@ -70,7 +70,7 @@ export class Outgoing {
   };
 
   async #open(
-    group: Group,
+    group: HookGroup,
     endpoint: NamedEndpoint,
     state: unknown,
     timeout: number,
@@ -80,18 +80,18 @@ export class Outgoing {
     return request.session!;
   }
 
-  #groupOf(hooks: Hooks<unknown>): Group {
+  #groupOf(hooks: Hooks<unknown>): HookGroup {
     let group = this.#groups.get(hooks);
     if (group === undefined) {
       checkForm(hooks);
-      group = new Group(this.#input, hooks);
+      group = new HookGroup(this.#input, hooks);
       this.#groups.set(hooks, group);
     }
     return group;
   }
 
   /** Keeps a group in sight while it has sessions. */
-  #note(group: Group): void {
+  #note(group: HookGroup): void {
     if (this.#closing) group.close();
     if (this.#busy.has(group)) return;
     this.#busy.add(group);
@@ -124,7 +124,7 @@ interface Request {
 }
 
 /** The sessions of one table of hooks. */
-class Group {
+class HookGroup {
   readonly table: StreamTable;
   readonly dialed: Dialed;
   readonly #streams: StreamPipeline;

@@ -1,5 +1,5 @@
 import process from "node:process";
-import { Refusal } from "../control/refusal.ts";
+import { ServerRefusal } from "../control/refusal.ts";
 import { type Code, CODES, PorticoError } from "../core/errors.ts";
 import { headline, ManifestError, renderProblems } from "../values/problem.ts";
 import { printError } from "./output.ts";
@@ -27,7 +27,7 @@ export async function fail(error: unknown, json: boolean): Promise<number> {
   }
   await printError(json ? `${toJson(error)}\n` : `${renderError(error, process.cwd())}\n`);
   // What a server says of its manifest is no fault of the call.
-  if (error instanceof Refusal) return 1;
+  if (error instanceof ServerRefusal) return 1;
   return error instanceof ManifestError || WRONG.has(error.code) ? 2 : 1;
 }
 
@@ -36,7 +36,7 @@ export function renderError(error: PorticoError, folder: string): string {
   if (error instanceof ManifestError) {
     return `error: ${headline(error.problems)}\n\n${renderProblems(error.problems, folder)}`;
   }
-  const title = error instanceof Refusal ? "the server refuses" : CODES[error.code][1];
+  const title = error instanceof ServerRefusal ? "the server refuses" : CODES[error.code][1];
   return error.message === title ? `error: ${title}` : `error: ${title}\n\n${error.message}`;
 }
 

@@ -13,10 +13,10 @@ import { Channel } from "./channel.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import type { Exit, Launched } from "./launch.ts";
 import {
-  type Command,
   type Counted,
   type DatagramMessage,
   partsOf,
+  type WorkerCommand,
   type WorkerEvent,
 } from "./messages.ts";
 
@@ -63,7 +63,7 @@ export class WorkerHandle {
   readonly #launched: Launched;
   readonly #descriptors: Descriptors;
   readonly #events: HandleEvents;
-  readonly #channel: Channel<Command, WorkerEvent>;
+  readonly #channel: Channel<WorkerCommand, WorkerEvent>;
   readonly #born: number = performance.now();
   readonly #readiness = Promise.withResolvers<void>();
   readonly #deaf = Promise.withResolvers<void>();
@@ -91,7 +91,7 @@ export class WorkerHandle {
     this.#events = events;
     this.ready = this.#readiness.promise;
     this.ready.catch(() => {});
-    this.#channel = new Channel<Command, WorkerEvent>(
+    this.#channel = new Channel<WorkerCommand, WorkerEvent>(
       (report) => this.#receive(report),
       () => this.#deaf.resolve(),
     );
@@ -128,7 +128,7 @@ export class WorkerHandle {
   /** The sockets that datagrams come to, and the files of all. */
   open(
     sockets: readonly { readonly fd: number; readonly address: Address }[],
-    files: Extract<Command, { type: "sockets" }>["files"],
+    files: Extract<WorkerCommand, { type: "sockets" }>["files"],
   ): void {
     for (const { fd } of sockets) this.#descriptors.pass(this.#launched.descriptorChannel, fd);
     const datagrams = sockets.map(({ address }) => partsOf(address));

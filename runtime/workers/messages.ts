@@ -39,7 +39,7 @@ export function partsOf({ transport, host, port, path }: Address): AddressParts 
 }
 
 /** Supervisor to worker. Descriptors travel beside it, in the order in which messages name them. */
-export type Command =
+export type WorkerCommand =
   /** The first: what to run. */
   | {
     readonly type: "job";

@@ -21,9 +21,15 @@ import { Channel } from "./channel.ts";
 import type { CpuLimit } from "./cpu-limit.ts";
 import { IncomingStreams } from "./incoming.ts";
 import { RemotePermit } from "./remote-permit.ts";
-import type { AddressParts, Command, DatagramMessage, OwnedFile, WorkerEvent } from "./messages.ts";
+import type {
+  AddressParts,
+  DatagramMessage,
+  OwnedFile,
+  WorkerCommand,
+  WorkerEvent,
+} from "./messages.ts";
 
-type TakeCommand = Extract<Command, { type: "take" }>;
+type TakeCommand = Extract<WorkerCommand, { type: "take" }>;
 
 /** What a worker is given by its thread or process. */
 export interface WorkerInput {
@@ -39,7 +45,7 @@ export interface WorkerInput {
 
 export class ServiceWorker {
   readonly #input: WorkerInput;
-  readonly #channel: Channel<WorkerEvent, Command>;
+  readonly #channel: Channel<WorkerEvent, WorkerCommand>;
   readonly #over = Promise.withResolvers<number>();
   readonly #senders: DatagramSocket[] = [];
   #files: readonly OwnedFile[] = [];
@@ -72,7 +78,7 @@ export class ServiceWorker {
         if (fatal) this.#over.resolve(1);
       },
     );
-    this.#channel = new Channel<WorkerEvent, Command>(
+    this.#channel = new Channel<WorkerEvent, WorkerCommand>(
       (command) => this.#execute(command),
       () => this.#left(),
     );
@@ -97,7 +103,7 @@ export class ServiceWorker {
     this.#channel.finish();
   }
 
-  #execute(command: Command): void {
+  #execute(command: WorkerCommand): void {
     switch (command.type) {
       case "job":
         return void this.#begin(command);
@@ -116,7 +122,9 @@ export class ServiceWorker {
     }
   }
 
-  async #begin({ plan, wanted, ids, measure }: Extract<Command, { type: "job" }>): Promise<void> {
+  async #begin(
+    { plan, wanted, ids, measure }: Extract<WorkerCommand, { type: "job" }>,
+  ): Promise<void> {
     try {
       const { adapter, become, cpuLimit } = this.#input;
       this.#service = plan.name;

@@ -4,7 +4,7 @@ import { createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { ask } from "../../runtime/control/client.ts";
-import { Refusal } from "../../runtime/control/refusal.ts";
+import { ServerRefusal } from "../../runtime/control/refusal.ts";
 import { PorticoError } from "../../runtime/core/errors.ts";
 import type { ServerStatus } from "../../runtime/services/status.ts";
 import { ECHO, fakeControl, serveControl, STATUS } from "./fake.ts";
@@ -13,7 +13,7 @@ import { folder } from "../support/folder.ts";
 import { within } from "../support/until.ts";
 
 describe("ask", () => {
-  test("resolves with an answer of any size, and says no with a Refusal", async (t) => {
+  test("resolves with an answer of any size, and says no with a ServerRefusal", async (t) => {
     const services = Array.from({ length: 5000 }, (_, i) => ({ ...ECHO, service: `é${i}` }));
     const { path, close } = await serveControl(
       t,
@@ -25,7 +25,7 @@ describe("ask", () => {
     const status = await ask(adapter, path, { command: "status" }) as ServerStatus;
     assert.deepEqual(status.services, services);
     await assert.rejects(ask(adapter, path, { command: "reload" }), (error) => {
-      assert.ok(error instanceof Refusal);
+      assert.ok(error instanceof ServerRefusal);
       assert.deepEqual([error.code, error.message], ["MANIFEST_SYNTAX", "no"]);
       return true;
     });
