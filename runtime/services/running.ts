@@ -42,6 +42,8 @@ export class RunningService {
   readonly #executor: Executor;
   #state: ServiceState = "starting";
   #stopped: Promise<void> | undefined = undefined;
+  /** When a further call of {@link stop} wants it to be over, in ms of the clock. */
+  #stopsAt = Infinity;
   /** The change that was asked for last. */
   #last: Promise<unknown> = Promise.resolve();
   /** The drain that is under way. */
@@ -227,6 +229,8 @@ export class RunningService {
   stop(limit: number, keep = false): Promise<void> {
     if (this.#stopped === undefined) this.#stopped = this.#stop(limit, keep);
     else {
+      // Whoever waits already is told by the clock of this one; who begins to wait later knows it.
+      this.#stopsAt = Math.min(this.#stopsAt, performance.now() + limit);
       void this.admission.empty(limit);
       this.#executor.hurry();
     }
@@ -238,17 +242,22 @@ export class RunningService {
     this.#endDrain();
     await this.#last;
     await this.#sockets.shut(keep);
-    let over = await this.#wait(limit, keep);
+    let over = await this.#wait(this.#timeToStop(limit), keep);
     if (keep && limit > 0) {
       // Some have only connected by now.
       await this.#sockets.settled(LAST_REQUESTS);
-      over = await this.admission.empty(over ? limit : 0);
+      over = await this.admission.empty(over ? this.#timeToStop(limit) : 0);
     }
     if (!over) this.admission.refuseWaiting();
     await this.#executor.cut();
     await this.#sockets.close(keep);
     await this.#executor.end();
     this.#state = "stopped";
+  }
+
+  /** Milliseconds that sessions have at a stop: `limit`, unless a later call has less patience. */
+  #timeToStop(limit: number): number {
+    return Math.max(0, Math.min(limit, Math.ceil(this.#stopsAt - performance.now())));
   }
 
   /** What it is from here on; a service that stops becomes nothing else. */
