@@ -15,11 +15,15 @@ import type { ServicePlan } from "./plan.ts";
 import type { ConnectOptions, Hooks, Session, StartContext } from "./plugin.ts";
 import type { ServiceInput } from "./service.ts";
 import { Service } from "./service.ts";
+import { milliseconds } from "./units.ts";
 
 /** How long a connect may take when nobody says so, in ms. */
 const TIMEOUT = 10_000;
 
 const TRANSPORTS: readonly string[] = ["tcp", "unix", "udp", "unixgram"];
+
+/** Of a session in pull form, which whoever has connected reads. */
+const HELD: Hooks<never> = {};
 
 /** What all outgoing sessions of one service have from it. */
 export type OutgoingInput = Pick<
@@ -51,16 +55,17 @@ export class Outgoing {
   /** See {@link StartContext.connect}. It may be taken out of its object. */
   readonly connect: StartContext<unknown>["connect"] = async <State>(
     text: string,
-    hooks: Hooks<State>,
+    hooks: Hooks<State> = HELD,
     { state, timeout = TIMEOUT }: ConnectOptions<State> = {},
   ): Promise<Session<State>> => {
     const endpoint = placed(readEndpoint(text), this.#input.plan);
+    const limit = milliseconds(timeout, "timeout");
     const group = this.#groupOf(hooks as Hooks<unknown>);
     this.#refuseWhenClosing(text);
     try {
       const session = kindOf(endpoint.transport) === "datagram"
         ? group.dialed.serve(await this.#adapter.dial(endpoint, group.dialed.table), state)
-        : await this.#open(group, endpoint, state, timeout);
+        : await this.#open(group, endpoint, state, limit);
       this.#note(group);
       this.#refuseWhenClosing(text);
       return session as unknown as Session<State>;
@@ -154,6 +159,7 @@ class HookGroup {
   }
 
   async drain(limit: number): Promise<void> {
+    this.#streams.retire(true);
     await this.empty(limit);
     await Promise.all([this.#streams.cut("drain"), this.dialed.cut("drain")]);
   }
@@ -165,22 +171,35 @@ class HookGroup {
 }
 
 /** The hooks that an outgoing session has; each knows the table that it belongs to. */
+const OUTGOING = [
+  "data",
+  "end",
+  "drain",
+  "datagram",
+  "handle",
+  "retire",
+  "finish",
+  "error",
+] as const;
+
 function bound(hooks: Hooks<unknown>): Hooks<unknown> {
-  const { data, end, drain, handle, finish, error } = hooks;
-  return {
-    ...(data !== undefined && { data: data.bind(hooks) }),
-    ...(end !== undefined && { end: end.bind(hooks) }),
-    ...(drain !== undefined && { drain: drain.bind(hooks) }),
-    ...(handle !== undefined && { handle: handle.bind(hooks) }),
-    ...(finish !== undefined && { finish: finish.bind(hooks) }),
-    ...(error !== undefined && { error: error.bind(hooks) }),
-  };
+  const found = OUTGOING.flatMap((name) => {
+    const hook = hooks[name] as ((...given: never[]) => unknown) | undefined;
+    return hook === undefined ? [] : [[name, hook.bind(hooks)] as const];
+  });
+  return Object.fromEntries(found);
 }
 
-function checkForm({ data, handle }: Hooks<unknown>): void {
-  if ((data === undefined) !== (handle === undefined)) return;
-  const why = data === undefined ? "neither data nor handle" : "both data and handle";
-  throw misuse(`the hooks given to connect have ${why}: one of them is needed`);
+function checkForm(hooks: Hooks<unknown>): void {
+  const { data, handle, datagram } = hooks;
+  if (hooks === HELD) return;
+  if (data !== undefined && handle !== undefined) {
+    throw misuse("the hooks given to connect have both data and handle: one of them is needed");
+  }
+  if (data !== undefined || handle !== undefined || datagram !== undefined) return;
+  throw misuse(
+    "the hooks given to connect have neither data nor handle: one of them is needed, or no hooks at all",
+  );
 }
 
 /** @throws PorticoError USAGE for what nobody can connect to. */

@@ -1,5 +1,6 @@
 import { kindOf } from "../core/endpoint.ts";
 import { type Code, codeOf, PorticoError } from "../core/errors.ts";
+import { describeScope, splitsState } from "../core/scope.ts";
 import type { Plan, ServicePlan } from "../core/plan.ts";
 import type { Plugin } from "../core/plugin.ts";
 import { isInherited } from "./inherited.ts";
@@ -55,6 +56,7 @@ async function one(
     const check = await checkOptions(plugin, plan.options);
     if ("options" in check) {
       checkFit(plugin, plan, check.options, path, problems);
+      checkScope(plugin, plan, path, problems);
       return { plan, plugin, options: check.options };
     }
     for (const { path: inner, message } of check.issues) {
@@ -82,6 +84,18 @@ function checkFit(
   if (wrong === undefined) return;
   const texts = plan.listen.map(({ text }) => text).join(", ");
   problems.add([...path, "listen"], show(texts), wrong);
+}
+
+/** A plugin whose state has to be one is not to be given several. */
+function checkScope(plugin: Plugin, plan: ServicePlan, path: Path, problems: Problems): void {
+  const { strategy, workers } = plan.concurrency;
+  if (plugin.scope !== "service" || !splitsState(strategy, workers)) return;
+  const several = describeScope(strategy, workers);
+  problems.add(
+    [...path, "concurrency"],
+    strategy === "spawn" ? strategy : `${strategy} with ${workers} workers`,
+    `"serial", "async" or 1 worker: the plugin ${plugin.name} keeps one state for all sessions, and here ${several}`,
+  );
 }
 
 /**

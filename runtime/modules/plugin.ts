@@ -84,7 +84,9 @@ function flaw(value: unknown): string | undefined {
   if (typeof value !== "object" || value === null) {
     return `${form}; its default export is ${show(value)}`;
   }
-  const { name, transports, start, api, options } = value as Partial<Record<keyof Plugin, unknown>>;
+  const { name, transports, start, api, options, scope } = value as Partial<
+    Record<keyof Plugin, unknown>
+  >;
   if (api !== undefined && api !== API) {
     return `a plugin of API ${API}, the one that this version speaks; it has "api": ${show(api)}`;
   }
@@ -101,6 +103,9 @@ function flaw(value: unknown): string | undefined {
   }
   if (typeof start !== "function") {
     return `a plugin whose "start" is a function; it has ${show(start)}`;
+  }
+  if (scope !== undefined && scope !== "service") {
+    return `a plugin whose "scope" is "service", or absent; it has ${show(scope)}`;
   }
   const standard = (options as Plugin["options"] | null)?.["~standard"];
   if (options !== undefined && typeof standard?.validate !== "function") {

@@ -79,8 +79,8 @@ export interface Executor extends Opener {
   settle(): void;
   /** Has its workers tell from now on how late their event loops are. */
   measure(): void;
-  /** The service lets nobody in any more, and waits for its sessions. */
-  drainBegins(): void;
+  /** The service lets nobody in any more, and waits for its sessions; or does not any more. */
+  drains(on: boolean): void;
   /** Ends the sessions that are left, with reason `drain`. */
   cut(): Promise<void>;
   /** Starts anew after it has failed. */

@@ -13,7 +13,8 @@ import { Service } from "../core/service.ts";
 import { StreamPipeline } from "../core/stream/pipeline.ts";
 import type { Totals } from "../core/totals.ts";
 import type { Host, ReadyService } from "./contract.ts";
-import { scopeOf } from "./scope.ts";
+import { checkForms } from "./kind.ts";
+import { scopeOf } from "../core/scope.ts";
 
 /** What an instance is made of. */
 export interface InstanceInput {
@@ -22,6 +23,8 @@ export interface InstanceInput {
   readonly totals: Totals;
   /** Where the sockets are here. In a worker there is none: who comes was admitted. */
   readonly admission?: Admission;
+  /** See {@link StartContext.worker}. */
+  readonly worker?: number;
   /** See {@link ServiceInput.counted}. */
   readonly counted?: () => void;
 }
@@ -68,12 +71,14 @@ export class ServiceInstance {
       log: makeLogger(log, plan.name),
       signal: ending.signal,
       scope: scopeOf(plan.concurrency.strategy),
+      worker: input.worker,
       connect: outgoing.connect,
       ...(host.operator !== undefined && plan.admin && { server: host.operator }),
     };
     let hooks: Hooks<unknown>;
     try {
       hooks = await startPlugin(plugin.name, () => plugin.start(context), plan.limits.start);
+      checkForms(plugin.name, hooks, plan.listen);
     } catch (error) {
       await outgoing.drain(0);
       throw error;

@@ -162,6 +162,7 @@ export class RunningService {
     return this.#inTurn(async () => {
       // One that was asked for before this, and had to wait for its turn.
       this.#endDrain();
+      this.#executor.drains(false);
       this.#executor.revive();
       await this.#sockets.resume();
       this.#become("running");
@@ -206,7 +207,7 @@ export class RunningService {
     const { live } = this.admission;
     if (live > 0) log.emit("info", "drain", { service: plan.name, live, limitMs });
     if (!keep) this.admission.close();
-    this.#executor.drainBegins();
+    this.#executor.drains(true);
     return this.admission.empty(limitMs);
   }
 

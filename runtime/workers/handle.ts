@@ -48,6 +48,12 @@ export interface HandleEvents {
   ended(handle: WorkerHandle, exit: Exit): void;
 }
 
+/** What a worker is told that its service does. */
+export interface WorkerState {
+  readonly measure: boolean;
+  readonly drains: boolean;
+}
+
 export class WorkerHandle {
   readonly number: number;
   readonly pid: number;
@@ -102,7 +108,7 @@ export class WorkerHandle {
   async begin(
     plan: ServicePlan,
     wanted: Wanted | undefined,
-    measures: () => boolean,
+    state: () => WorkerState,
   ): Promise<void> {
     this.#patience = plan.limits.start + GRACE;
     this.#expect(LOADING);
@@ -110,7 +116,8 @@ export class WorkerHandle {
     try {
       // Sinks are the supervisor's affair.
       const [mute, ids] = [{ ...plan, log: [] }, ++started * OWN_IDS];
-      this.#channel.send({ type: "job", plan: mute, wanted, ids, measure: measures() });
+      const { number } = this;
+      this.#channel.send({ type: "job", plan: mute, wanted, ids, number, ...state() });
     } catch (cause) {
       const text = "the options hold something that cannot be sent to a worker, as a function";
       throw new PorticoError("START_FAILED", text, { cause });
@@ -183,6 +190,11 @@ export class WorkerHandle {
   /** Has it tell how late its event loop is. */
   measure(): void {
     this.#channel.send({ type: "measure" });
+  }
+
+  /** The service drains, or does not any more. */
+  drains(on: boolean): void {
+    this.#channel.send({ type: "drains", on });
   }
 
   /** Ends it when it has no session any more, within `patience` ms and a little, whatever its plugin does. */

@@ -48,8 +48,11 @@ export type WorkerCommand =
     readonly wanted: Wanted | undefined;
     /** The numbers of the sessions that its plugin opens itself come after this one. */
     readonly ids: number;
-    /** As with `measure`, from the start. */
+    /** As with `measure` and `drains`, from the start. */
     readonly measure: boolean;
+    readonly drains: boolean;
+    /** See {@link StartContext.worker}. */
+    readonly number: number;
   }
   /** The service's sockets, when they are open; with one descriptor for each of `datagrams`. */
   | {
@@ -68,6 +71,8 @@ export type WorkerCommand =
   /** End the sessions that are left, then yourself. A second one means: be quick. */
   | { readonly type: "stop" }
   | { readonly type: "ping" }
+  /** The service drains, or does not any more. */
+  | { readonly type: "drains"; readonly on: boolean }
   /** Somebody wants to know how late its event loop is. */
   | { readonly type: "measure" };
 

@@ -13,7 +13,7 @@ import { leastBusy } from "./least-busy.ts";
 import { DispatchQueue } from "./dispatch-queue.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { Exit, WorkerUse } from "./launch.ts";
-import { type HandleEvents, WorkerHandle } from "./handle.ts";
+import { type HandleEvents, WorkerHandle, type WorkerState } from "./handle.ts";
 import type { OwnedFile } from "./messages.ts";
 import { watchHeartbeats } from "./heartbeat.ts";
 import { RestartPolicy } from "./restart-policy.ts";
@@ -50,8 +50,8 @@ export class WorkerPool {
   readonly #events: HandleEvents;
   #dispatcher: Dispatcher | undefined = undefined;
   #shared: Shared | undefined = undefined;
-  #numbers = 0;
   #measures = false;
+  #drains = false;
   #stopping = false;
   #failed = false;
   /** There was no way to start a worker when that was tried last. */
@@ -101,6 +101,13 @@ export class WorkerPool {
   measure(): void {
     this.#measures = true;
     for (const handle of this.#handles) handle.measure();
+  }
+
+  /** See {@link Executor.drains}. */
+  drains(on: boolean): void {
+    if (this.#drains === on) return;
+    this.#drains = on;
+    for (const handle of this.#handles) handle.drains(on);
   }
 
   /** The sockets are open: sessions can be served. */
@@ -175,12 +182,20 @@ export class WorkerPool {
   #launch(): WorkerHandle {
     const { use, host, descriptors, ready } = this.#input;
     const launched = use.launch(host, descriptors, ready.plan);
-    const handle = new WorkerHandle(++this.#numbers, launched, descriptors, this.#events);
+    const handle = new WorkerHandle(this.#freeNumber(), launched, descriptors, this.#events);
     this.#handles.add(handle);
     this.#say("debug", "started", handle);
-    const measures = (): boolean => this.#measures;
-    handle.begin(ready.plan, ready.log.wanted, measures).catch((error) => handle.fail(error));
+    const state = (): WorkerState => ({ measure: this.#measures, drains: this.#drains });
+    handle.begin(ready.plan, ready.log.wanted, state).catch((error) => handle.fail(error));
     return handle;
+  }
+
+  /** The smallest number that no worker has. */
+  #freeNumber(): number {
+    const taken = new Set([...this.#handles].map(({ number }) => number));
+    let number = 1;
+    while (taken.has(number)) number++;
+    return number;
   }
 
   /** Gives queued sessions to workers, in their order. */

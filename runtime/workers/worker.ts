@@ -56,6 +56,8 @@ export class ServiceWorker {
   /** Sessions that are here. */
   #live = 0;
   #reporter: CountReporter | undefined = undefined;
+  /** The service drains. */
+  #drains = false;
   /** When somebody wants to know how late the event loop is. */
   #measures = false;
   #lag: Lag | undefined = undefined;
@@ -117,17 +119,21 @@ export class ServiceWorker {
         return void this.#stop();
       case "ping":
         return this.#channel.send({ type: "pong", ...this.#reporter!.settle() });
+      case "drains":
+        this.#drains = command.on;
+        return this.#instance?.streams.retire(command.on);
       case "measure":
         return this.#measure();
     }
   }
 
   async #begin(
-    { plan, wanted, ids, measure }: Extract<WorkerCommand, { type: "job" }>,
+    { plan, wanted, ids, measure, drains, number }: Extract<WorkerCommand, { type: "job" }>,
   ): Promise<void> {
     try {
       const { adapter, become, cpuLimit } = this.#input;
       this.#service = plan.name;
+      this.#drains = drains;
       const sink = { write: (record: LogRecord) => this.#record(record) };
       const outlets = wanted === undefined ? [] : [{ name: "supervisor", sink, ...wanted }];
       const log = this.#log = new Log(outlets, () => {});
@@ -149,9 +155,11 @@ export class ServiceWorker {
         // Those who come have their numbers already: these are of sessions that the plugin opens itself.
         host: { adapter, gather: new Gather(adapter), nextId: () => ++ids },
         totals,
+        worker: number,
         counted: () => reporter.soon(),
       });
       const { streams } = this.#instance;
+      streams.retire(this.#drains);
       this.#streams = {
         ...streams.table,
         open: (connection) => void streams.accept(connection, connection.data as Accepted),

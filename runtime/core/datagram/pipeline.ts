@@ -151,7 +151,8 @@ export class DatagramPipeline {
 
   #serve(session: DatagramSession, bytes: Uint8Array): void {
     const { hooks } = this.service;
-    if (hooks.data === undefined) {
+    const push = hooks.datagram ?? hooks.data;
+    if (push === undefined) {
       session.openReader();
       session.reader.push(bytes);
       session.closeReader();
@@ -159,7 +160,7 @@ export class DatagramPipeline {
       return callHook(this.#caller, session, () => hooks.handle!(session), done, done);
     }
     try {
-      const answer = hooks.data(session, bytes);
+      const answer = push.call(hooks, session, bytes);
       if (answer !== undefined && isPromise(answer)) {
         const done = (): void => this.#finish(session);
         return follow(this.#caller, session, answer, done, done);

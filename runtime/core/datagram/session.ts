@@ -100,6 +100,22 @@ export class DatagramSession extends BaseSession implements Candidate {
     return Promise.reject(new PorticoError(this.over ? "SESSION_CLOSED" : "SEND_FAILED"));
   }
 
+  /** There is no backlog. */
+  writable(): Promise<void> {
+    return this.over ? Promise.reject(new PorticoError("SESSION_CLOSED")) : Promise.resolve();
+  }
+
+  /** It is over when its hook has come back. */
+  deadline(): void {}
+
+  protected override get pulls(): boolean {
+    return this.service.pulls && this.service.hooks.datagram === undefined;
+  }
+
+  protected get gone(): boolean {
+    return this.over;
+  }
+
   /** A datagram session ends by itself: there is nothing to tell the peer. */
   end(): void {}
 
@@ -113,10 +129,11 @@ export class DatagramSession extends BaseSession implements Candidate {
     this.over = true;
     this.reason ??= reason;
     this.signalEnd(reason);
+    this.tellClosed();
   }
 
   /** There is nothing to pause: a datagram has come whole. */
   pause(): void {}
   resume(): void {}
-  protected throttle(): void {}
+  throttle(): void {}
 }

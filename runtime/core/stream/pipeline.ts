@@ -17,8 +17,8 @@ import type { Caller } from "../calls.ts";
 import { callHook, follow, LAST_WORDS } from "../calls.ts";
 import type { Connection, StreamTable } from "../contract.ts";
 import type { PorticoError } from "../errors.ts";
-import { hookError, isOver, isPromise } from "../hooks.ts";
-import { keep } from "../keep.ts";
+import { hookError, isOver } from "../hooks.ts";
+import { pullData, pushData } from "./data.ts";
 import { recordArrival, recordEnd } from "../records.ts";
 import type { Service } from "../service.ts";
 import type { DeadlineName } from "./deadlines.ts";
@@ -42,6 +42,8 @@ export class StreamPipeline {
   readonly table: StreamTable;
   readonly #admission: Admission | undefined;
   readonly #caller: Caller<StreamSession>;
+  /** The service drains. */
+  #retiring = false;
 
   /** @param admission undefined where sessions come by {@link accept} alone. */
   constructor(service: Service, admission?: Admission) {
@@ -68,7 +70,7 @@ export class StreamPipeline {
     };
     this.table = {
       open: (connection) => this.#open(connection),
-      data: service.pulls ? this.#makePull() : this.#makePush(),
+      data: service.pulls ? pullData(this) : pushData(this),
       end: (connection) => this.#ended(connection.data as StreamSession),
       drain: (connection) => (connection.data as StreamSession).drained(),
       close: (connection, error) => this.#close(connection.data as StreamSession, error),
@@ -147,52 +149,26 @@ export class StreamPipeline {
     if (session.over) return this.#conclude(session);
     session.phase = "served";
     session.resumeFor(PAUSE.phase);
-    if (hooks.handle === undefined) return;
-    session.openReader();
-    callHook(this.#caller, session, () => hooks.handle!(session), () => this.#endInOrder(session));
-  }
-
-  #makePush(): StreamTable["data"] {
-    const { gather, hooks } = this.service;
-    const { deadlines } = this;
-    return (connection, chunk) => {
-      const session = connection.data as StreamSession;
-      session.bytesIn += chunk.length;
-      session.active = deadlines.now;
-      if (session.phase !== "served") return;
-      gather.enter();
-      try {
-        const result = hooks.data!(session, chunk);
-        if (result !== undefined && isPromise(result)) this.#waitFor(session, result);
-      } catch (error) {
-        this.fail(session, error);
-      }
-      gather.leave();
-    };
+    if (this.service.pulls) session.openReader();
+    if (hooks.handle !== undefined) {
+      callHook(this.#caller, session, () => hooks.handle!(session), () => this.endInOrder(session));
+    }
+    if (this.#retiring) this.#retire(session);
   }
 
   /** Reading waits for a promise that `data` returned. */
-  #waitFor(session: StreamSession, result: Promise<void>): void {
+  waitFor(session: StreamSession, result: Promise<void>): void {
     session.pauseFor(PAUSE.hook);
     follow(this.#caller, session, result, () => session.resumeFor(PAUSE.hook));
   }
 
-  #makePull(): StreamTable["data"] {
-    const { deadlines } = this;
-    const { lends } = this.service;
-    return (connection, chunk) => {
-      const session = connection.data as StreamSession;
-      session.bytesIn += chunk.length;
-      session.active = deadlines.now;
-      if (session.phase === "served") session.feed(lends ? keep(chunk) : chunk);
-    };
-  }
-
   #ended(session: StreamSession): void {
-    const { hooks } = this.service;
+    const { hooks, pulls } = this.service;
+    session.peerEnded = true;
     if (session.phase !== "served") return;
     session.reason ??= "peer";
-    if (hooks.handle !== undefined) session.closeReader();
+    if (session.way !== undefined) session.way.end();
+    else if (pulls) session.closeReader();
     else if (hooks.end === undefined) session.end();
     else callHook(this.#caller, session, () => hooks.end!(session));
   }
@@ -200,8 +176,25 @@ export class StreamPipeline {
   /** There is room to write again. */
   writable(session: StreamSession): void {
     const { hooks } = this.service;
+    if (session.way !== undefined) return session.way.back.writable();
     if (session.phase !== "served" || hooks.drain === undefined) return;
     callHook(this.#caller, session, () => hooks.drain!(session));
+  }
+
+  // RETIRE
+
+  /** The service drains, or does not any more: whoever is served, or comes to be, has time to say goodbye. */
+  retire(on: boolean): void {
+    if (this.#retiring === on) return;
+    this.#retiring = on;
+    if (!on || this.service.hooks.retire === undefined) return;
+    this.deadlines.forEach((session) => this.#retire(session));
+  }
+
+  #retire(session: StreamSession): void {
+    const { hooks } = this.service;
+    if (session.phase !== "served" || hooks.retire === undefined) return;
+    callHook(this.#caller, session, () => hooks.retire!(session));
   }
 
   // ERROR: a hook threw, or a limit has struck. This session ends, nothing else.
@@ -228,11 +221,11 @@ export class StreamPipeline {
 
   /** What was written so far, an answer mostly, goes out; before setup has come back there is nothing to end in order. */
   #endAfterError(session: StreamSession): void {
-    if (session.phase === "served") this.#endInOrder(session);
+    if (session.phase === "served") this.endInOrder(session);
     else if (session.phase === "verify" || session.phase === "setup") session.kill("error");
   }
 
-  /** Ends a session at once, with an `error` record. */
+  /** With an `error` record. */
   killWithError(session: StreamSession, reason: string, error: PorticoError): void {
     this.service.report(error, session.id);
     session.kill(reason);
@@ -240,6 +233,7 @@ export class StreamPipeline {
 
   #late(session: StreamSession, deadline: DeadlineName): void {
     if (deadline === "lifetime") return this.#cut(session, deadline);
+    if (session.phase === "closed") return this.#leave(session);
     session.flush();
     session.kill(deadline, true);
   }
@@ -247,6 +241,7 @@ export class StreamPipeline {
   /** What was written is sent. Whoever was not let in yet has no `close` that could say why. */
   #cut(session: StreamSession, reason: CutReason): void {
     if (session.phase === "verify") return this.refuse(session, { limit: reason });
+    if (session.phase === "closed") return this.#leave(session);
     session.reason ??= reason;
     session.flush();
     session.kill(reason, true);
@@ -255,24 +250,46 @@ export class StreamPipeline {
   // FINISH: when the connection has closed, or `handle` has returned. Each step is taken once.
 
   #close(session: StreamSession, error: PorticoError | undefined): void {
+    const wasCut = error !== undefined || session.over;
     session.phase = "closed";
     session.reason ??= error === undefined ? "peer" : "reset";
     if (error !== undefined && error.side !== "peer") this.service.report(error, session.id);
-    session.stopWriting(session.reason);
+    session.stopWriting();
     session.closeReader(error ?? session.closedError());
+    session.way?.closed();
+    if (session.gone) return;
+    // Somebody may still read what has come; nobody does who was cut.
+    if (wasCut || session.readToEnd) return this.#leave(session);
+    session.active = this.deadlines.readClock();
+    this.deadlines.watch();
+    this.#conclude(session);
+  }
+
+  /** All that came has been read. */
+  exhausted(session: StreamSession): void {
+    if (session.phase === "closed" && !session.gone) this.#leave(session);
+  }
+
+  /** Nothing of it is left but hooks that have not come back. */
+  #leave(session: StreamSession): void {
+    session.gone = true;
+    session.signalEnd(session.reason!);
     this.#conclude(session);
   }
 
   /** `handle`, or `error`, has returned: what was written is sent before the end. */
-  #endInOrder(session: StreamSession): void {
+  endInOrder(session: StreamSession): void {
     if (session.phase !== "served") return;
     session.phase = "ending";
     this.#conclude(session);
   }
 
   #conclude(session: StreamSession): void {
+    const { hooks, pulls } = this.service;
+    if (session.gone && (pulls || session.running === 0)) session.tellClosed();
     if (session.running > 0) return;
-    const { hooks } = this.service;
+    // Of one without hooks, whoever has connected it reads on.
+    if (session.phase === "closed" && !session.gone && hooks.handle === undefined) return;
     if (session.finishDue) {
       session.finishDue = false;
       if (hooks.finish !== undefined) {
@@ -291,8 +308,6 @@ export class StreamPipeline {
     if (session.served) recordEnd(this.service, session, age);
     session.permit.release();
   }
-
-  // The end of the service.
 
   /**
    * Ends the sessions that are left: their `signal` aborts with `reason`, what was written is sent.
