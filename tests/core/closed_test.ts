@@ -199,7 +199,8 @@ describe("writable", () => {
         sessions.push(session);
         await session.writable();
         states.push("at once");
-        while (session.write(new Uint8Array(32 * 1024)));
+        // More than the memory adapter takes at once.
+        while (session.write(new Uint8Array(40 * 1024)));
         const waiting = session.writable();
         void waiting.then(() => states.push("drained"), (error) => states.push(error.code));
         states.push("full");

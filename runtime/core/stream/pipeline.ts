@@ -225,7 +225,6 @@ export class StreamPipeline {
     else if (session.phase === "verify" || session.phase === "setup") session.kill("error");
   }
 
-  /** With an `error` record. */
   killWithError(session: StreamSession, reason: string, error: PorticoError): void {
     this.service.report(error, session.id);
     session.kill(reason);
