@@ -1,7 +1,8 @@
 /**
  * Datagrams on Bun. `Bun.udpSocket` receives cheaply by itself, and what is answered in one turn of
  * the event loop leaves with one `sendMany`; FFI would gain nothing. It is used for options that
- * Bun has no call for, and for Unix datagram sockets, which Bun does not have: see posix/epoll.ts.
+ * Bun has no call for, for Unix datagram sockets, which Bun does not have, and for UDP on every
+ * address of the machine: see posix/epoll-thread.ts.
  */
 import type {
   BindableEndpoint,
@@ -11,7 +12,7 @@ import type {
   SocketOptions,
 } from "../../runtime/core/contract.ts";
 import type { Inherited } from "../../runtime/core/descriptors.ts";
-import type { InternetEndpoint } from "../../runtime/core/endpoint.ts";
+import { type InternetEndpoint, isWildcard } from "../../runtime/core/endpoint.ts";
 import { setMethodOptions } from "../datagram.ts";
 import { bindFailure } from "../errno.ts";
 import { bindThroughFfi } from "../posix/ffi-datagram.ts";
@@ -31,6 +32,11 @@ export async function bind(
 ): Promise<DatagramSocket> {
   // Bun would be given a Unix socket in vain.
   if ("path" in endpoint || endpoint.transport === "unixgram") {
+    return await bindThroughFfi(endpoint, table, options);
+  }
+  // Nor does it tell at which address of the machine a datagram was asked.
+  const { host } = "fd" in endpoint ? endpoint.address : endpoint;
+  if (isWildcard(host) && ffiSupport() === true) {
     return await bindThroughFfi(endpoint, table, options);
   }
   try {

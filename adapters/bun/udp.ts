@@ -83,7 +83,7 @@ export class UdpSocket implements DatagramSocket {
       binaryType: "uint8array",
       socket: {
         data: (_socket, bytes, port, host) => {
-          this.#table.datagram(this, bytes, this.#known.find(host, port));
+          this.#table.datagram(this, bytes, this.#known.find(host, port), this.#address!);
         },
         // Bun passes the error alone, whatever its types say.
         error: (...values: unknown[]) => this.#receiveFailed(values.at(-1)),

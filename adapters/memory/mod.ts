@@ -43,6 +43,7 @@ export class MemoryAdapter implements Adapter {
     abstract: true,
     descriptors: NO_DESCRIPTOR,
     processCalls: NO_PROCESS,
+    packetInfo: true,
     endsThreads: true,
     resets: true,
     lends: false,

@@ -121,7 +121,9 @@ class DgramSocket extends UnbatchedSocket {
       if (!this.receiving) return;
       const sender = this.#senders.find(from.address, from.port);
       // On Deno such a socket is connected by name only.
-      if (peer === undefined || isSame(sender, peer)) table.datagram(this, bytes, sender);
+      if (peer === undefined || isSame(sender, peer)) {
+        table.datagram(this, bytes, sender, this.address);
+      }
     });
     socket.on("error", (error) => this.fail(receiveFailure(error)));
   }
