@@ -21,7 +21,7 @@ import {
   SOL_SOCKET,
 } from "./linux.ts";
 import { applyByDescriptor, concerns, isEarly, OPTION_NAMES, setOption } from "./options.ts";
-import { resolveHost } from "./resolve.ts";
+import { openResolved } from "./resolve.ts";
 import { encode, type EncodedAddress, NAME_BYTES, readName, readStreamName } from "./sockaddr.ts";
 
 /** What is opened as tcp and unix, or as udp and unixgram. */
@@ -90,9 +90,8 @@ export async function bindInternet(
   options: SocketOptions,
   kind: SocketKind,
 ): Promise<{ readonly fd: number; readonly address: Address }> {
-  let { host, family, any } = await resolveHost(endpoint);
   const transport = kind === "stream" ? "tcp" : "udp";
-  for (;;) {
+  return await openResolved(endpoint, ({ host, family }) => {
     const domain = family === 6 ? AF_INET6 : AF_INET;
     let fd = -1;
     try {
@@ -107,14 +106,9 @@ export async function bindInternet(
       return { fd, address: boundName(libc, fd, kind) };
     } catch (error) {
       if (fd >= 0) libc.close(fd);
-      // `*` on a machine without IPv6: EAFNOSUPPORT at socket(2), or EADDRNOTAVAIL at bind(2).
-      if (!any || family === 4 || !/EAFNOSUPPORT|EADDRNOTAVAIL/.test(String(error))) {
-        throw bindFailure(endpoint, error);
-      }
-      host = "0.0.0.0";
-      family = 4;
+      throw bindFailure(endpoint, error);
     }
-  }
+  });
 }
 
 /** What is really bound. */
