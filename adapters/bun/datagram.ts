@@ -20,7 +20,7 @@ import { ffiSupport, openLibc } from "../posix/libc.ts";
 import { AF_INET6 } from "../posix/linux.ts";
 import { openSocket } from "../posix/open-socket.ts";
 import { familyOf } from "../posix/options.ts";
-import { resolveLocal } from "../posix/resolve.ts";
+import { openResolved } from "../posix/resolve.ts";
 import { DATAGRAM } from "./options.ts";
 import { UdpSocket } from "./udp.ts";
 
@@ -34,9 +34,9 @@ export async function bind(
   if ("path" in endpoint || endpoint.transport === "unixgram") {
     return await bindThroughFfi(endpoint, table, options);
   }
-  // Nor does it tell at which address of the machine a datagram was asked.
+  // Nor does it tell at which address of the machine a datagram was asked, nor the zone of an address.
   const { host } = "fd" in endpoint ? endpoint.address : endpoint;
-  if (isWildcard(host) && ffiSupport() === true) {
+  if ((isWildcard(host) || host.includes("%")) && ffiSupport() === true) {
     return await bindThroughFfi(endpoint, table, options);
   }
   try {
@@ -66,14 +66,15 @@ async function bindUdp(
     }
     return socket;
   }
-  const { host, family } = await resolveLocal(endpoint);
-  const socket = new UdpSocket(table, family === 6);
-  const bun = await socket.open({ hostname: host, port: endpoint.port });
-  try {
-    setMethodOptions(bun, options);
-  } catch (error) {
-    await socket.close();
-    throw error;
-  }
-  return socket;
+  return await openResolved(endpoint, async ({ host, family }) => {
+    const socket = new UdpSocket(table, family === 6);
+    const bun = await socket.open({ hostname: host, port: endpoint.port });
+    try {
+      setMethodOptions(bun, options);
+    } catch (error) {
+      await socket.close();
+      throw error;
+    }
+    return socket;
+  });
 }

@@ -29,7 +29,7 @@ import { ffiSupport, type Libc, openLibc } from "../posix/libc.ts";
 import { AF_UNIX } from "../posix/linux.ts";
 import { applyByDescriptor } from "../posix/options.ts";
 import { DATAGRAM_MAX } from "../posix/receive-batch.ts";
-import { resolveLocal } from "../posix/resolve.ts";
+import { openResolved } from "../posix/resolve.ts";
 import { claim, ownFile, type SocketFile, withFileMode } from "../posix/socket-file.ts";
 import { duplicate } from "../posix/socket.ts";
 import { encodedAddressReader, receiveLoop, type Receiver } from "./receive.ts";
@@ -39,9 +39,12 @@ function hasListenDatagram(): boolean {
   return typeof Deno.listenDatagram === "function";
 }
 
-/** Deno does not tell at which address of the machine the datagram was asked that it has received. */
-function isForAll(endpoint: NamedEndpoint): boolean {
-  return "host" in endpoint && isWildcard(endpoint.host);
+/**
+ * Deno does not tell at which address of the machine the datagram was asked that it has received, nor
+ * the zone of an address.
+ */
+function lacksAddresses(endpoint: NamedEndpoint): boolean {
+  return "host" in endpoint && (isWildcard(endpoint.host) || endpoint.host.includes("%"));
 }
 
 /** See {@link Adapter.bind}. */
@@ -54,7 +57,7 @@ export async function bind(
   if (ffiSupport() === true) {
     // What Deno's own sockets do without saying is not set again: `ipv6Only: false`.
     const early = options.reusePort === true || options.ipv6Only === true;
-    if (early || isForAll(endpoint) || !hasListenDatagram()) {
+    if (early || lacksAddresses(endpoint) || !hasListenDatagram()) {
       return await bindThroughFfi(endpoint, table, options);
     }
     return await bindBatched(endpoint, table, options, await openLibc());
@@ -77,9 +80,12 @@ async function bindUnbatched(
   }
 }
 
-async function listenUdp(endpoint: InternetEndpoint): Promise<Deno.DatagramConn> {
-  const { host } = await resolveLocal(endpoint);
-  return Deno.listenDatagram({ transport: "udp", hostname: host, port: endpoint.port });
+function listenUdp(endpoint: InternetEndpoint): Promise<Deno.DatagramConn> {
+  const { port } = endpoint;
+  return openResolved(
+    endpoint,
+    ({ host }) => Deno.listenDatagram({ transport: "udp", hostname: host, port }),
+  );
 }
 
 async function bindBatched(

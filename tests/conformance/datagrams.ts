@@ -1,5 +1,7 @@
 /** Datagrams, one by one and in bursts. */
 import assert from "node:assert/strict";
+import { networkInterfaces } from "node:os";
+import type { Support } from "../../runtime/core/contract.ts";
 import { Address } from "../../runtime/core/endpoint.ts";
 import { until } from "../support/until.ts";
 import { assertBytes, encode, pattern, text } from "./harness.ts";
@@ -17,6 +19,17 @@ const ASKED: readonly (readonly [string, readonly string[]])[] = [
   ["*", ["127.0.0.5", "::1", "127.0.0.1"]],
   ["::", ["127.0.0.6", "::1"]],
 ];
+
+/** An address of ours that means something on one interface alone. */
+const linkLocal =
+  Object.entries(networkInterfaces()).flatMap(([name, addresses = []]) =>
+    addresses.filter(({ address, family, scopeid }) =>
+      family === "IPv6" && scopeid && address.startsWith("fe80:")
+    ).map(({ address }) => `${address.replace(/%.*$/, "")}%${name}`)
+  )[0];
+const LINK_LOCAL: Support = linkLocal !== undefined || {
+  reason: "this machine has no link-local address",
+};
 
 export const datagrams: readonly Case[] = [
   {
@@ -256,6 +269,28 @@ export const datagrams: readonly Case[] = [
           receiver.send(encode("copied"), from, new Address("udp", at, port, ""));
           await until("the late ones", () => peer.received.length === 6);
         }
+        assert.deepEqual(receiver.failures, []);
+      }
+    },
+  },
+  {
+    name: "a link-local address, with its zone: bound, asked and answered",
+    only: "udp",
+    needs: (harness) => both(both(harness.kernel, harness.adapter.features.packetInfo), LINK_LOCAL),
+    async run(stage) {
+      for (const host of [linkLocal!, "*"]) {
+        const receiver = await stage.bind(
+          (receiver, bytes, from, to) => void receiver.send(bytes, from, to),
+          {},
+          { transport: "udp", host, port: 0 },
+        );
+        const { port } = receiver.socket.address;
+        const asked = new Address("udp", linkLocal!, port, "");
+        if (host !== "*") assert.equal(String(receiver.socket.address), String(asked));
+        const peer = await stage.dial({ transport: "udp", host: linkLocal!, port });
+        peer.send(encode("near"));
+        await until(`the answer of ${host}`, () => peer.received.length === 1);
+        assert.equal(String(receiver.received[0]!.to), String(asked));
         assert.deepEqual(receiver.failures, []);
       }
     },
