@@ -106,6 +106,10 @@ export class UdpSocket implements DatagramSocket {
     if (this.#closed !== undefined) return true;
     if (this.#sender !== undefined) return this.#sender.send(bytes, to);
     const { host, port } = to;
+    if (port === 0) {
+      this.#fail(new PorticoError("PEER_UNNAMED"));
+      return false;
+    }
     if (!(to instanceof KnownAddress) && !reaches(host, this.#six)) {
       this.#fail(wrongAddress(to, "this UDP"));
       return false;

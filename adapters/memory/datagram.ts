@@ -50,7 +50,7 @@ export class MemoryDatagrams implements DialedSocket {
   send(bytes: Uint8Array, to: Address, from: Address = this.address): boolean {
     if (this.#closed) return true;
     if (bytes.length > LARGEST) return this.#fail("EMSGSIZE");
-    if (to.host === "" && to.path === "") return this.#fail("PEER_UNNAMED");
+    if (to.port === 0 && (to.host !== "" || to.path === "")) return this.#fail("PEER_UNNAMED");
     const answers = this.sent.get(String(to)) ?? [];
     answers.push(new Uint8Array(bytes));
     this.sent.set(String(to), answers);

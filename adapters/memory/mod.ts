@@ -102,6 +102,10 @@ export class MemoryAdapter implements Adapter {
     throw new PorticoError("NOT_SUPPORTED", "the memory adapter is no program");
   }
 
+  ownsAddress(host: string): boolean {
+    return host.startsWith("127.");
+  }
+
   readonly turns = "microtasks";
 
   /** No socket, no options. */

@@ -6,7 +6,7 @@
 import type { DatagramSocket, DatagramTable } from "../../runtime/core/contract.ts";
 import type { Address } from "../../runtime/core/endpoint.ts";
 import { PorticoError } from "../../runtime/core/errors.ts";
-import { dropped, fitsUdp, truncated, UDP_MAX, wrongAddress } from "../datagram.ts";
+import { dropped, fitsUdp, isUnnamed, truncated, UDP_MAX, wrongAddress } from "../datagram.ts";
 import { receiveFailure, sendFailure } from "../errno.ts";
 import { type BatchBuffers, buffersOf } from "./batch-buffers.ts";
 import type { Libc } from "./libc.ts";
@@ -26,7 +26,7 @@ import { type LocalAddress, LocalAddresses, PACKET_INFO_BYTES } from "./packet-i
 import { BATCH, DATAGRAM_MAX } from "./receive-batch.ts";
 import type { BatchSender } from "./send-batch.ts";
 import { SendQueue } from "./send-queue.ts";
-import { encode, EncodedAddress, NAME_WORDS, UNNAMED } from "./sockaddr.ts";
+import { encode, EncodedAddress, NAME_WORDS } from "./sockaddr.ts";
 import { duplicate } from "./socket.ts";
 
 /** Datagrams delivered in one turn of the event loop; timers and other sockets have theirs after it. */
@@ -104,7 +104,7 @@ export class BatchSocket implements DatagramSocket, BatchSender {
   send(bytes: Uint8Array, to: Address, from?: Address): boolean {
     if (this.#closed !== undefined) return true;
     const peer = to instanceof EncodedAddress && to.family === this.family ? to : this.#resolve(to);
-    if (peer === undefined || peer === UNNAMED) return this.#refuse(to);
+    if (peer === undefined || (to.port === 0 && isUnnamed(to))) return this.#refuse(to);
     if (bytes.length > this.#limit && !this.#fits(bytes.length, peer)) {
       this.#fail(sendFailure("EMSGSIZE", peer));
       return false;
@@ -144,7 +144,7 @@ export class BatchSocket implements DatagramSocket, BatchSender {
 
   #refuse(to: Address): false {
     const unix = this.family === AF_UNIX;
-    if (unix && to.host === "" && to.path === "") this.#fail(new PorticoError("PEER_UNNAMED"));
+    if (isUnnamed(to)) this.#fail(new PorticoError("PEER_UNNAMED"));
     else {
       const kind = unix ? "a Unix datagram" : this.family === AF_INET6 ? "a UDP" : "an IPv4";
       this.#fail(wrongAddress(to, kind));

@@ -254,6 +254,8 @@ export interface Adapter {
    * or with the round of the event loop ({@link defer}), which gathers more. What costs less here.
    */
   readonly turns: "microtasks" | "round";
+  /** Whether an IP address is one of this machine's, as far as that is known. */
+  ownsAddress(host: string): boolean;
   /** Runs `callback` once, after every other callback of this round of the event loop. */
   defer(callback: () => void): void;
 }

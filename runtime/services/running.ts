@@ -80,7 +80,12 @@ export class RunningService {
     const input: ExecutorInput = {
       ready,
       host,
-      admission: new Admission(plan, (later) => adapter.defer(later), takeover.admission),
+      admission: new Admission(
+        plan,
+        (later) => adapter.defer(later),
+        takeover.admission,
+        host.ownSockets,
+      ),
       totals: takeover.totals ?? new Totals(),
       failed: (reason) => {
         if (service !== undefined) void service.#fail(reason);

@@ -54,7 +54,10 @@ export class Sockets {
       await this.#open(listen, takeover);
     } catch (error) {
       const opened = this.#entries.splice(0);
-      await Promise.all(opened.map(({ socket, handed }) => socket.close(handed)));
+      await Promise.all(opened.map((entry) => {
+        this.#host.ownSockets.remove(entry.address);
+        return entry.socket.close(entry.handed);
+      }));
       throw error;
     }
   }
@@ -94,6 +97,7 @@ export class Sockets {
     const kind = kindOf(endpoint.transport);
     const socket = await this.#openSocket(endpoint, listen, kind);
     const { address } = socket;
+    this.#host.ownSockets.add(address);
     const transport = endpoint.transport as Inherited["transport"];
     const kept = undefined;
     this.#entries.push({ listen, transport, address, kind, socket, kept, ...whose });
@@ -212,6 +216,7 @@ export class Sockets {
         entry.socket = await this.#openSocket(kept, listen, kind);
       } else if (kept !== undefined) this.#descriptors?.close(kept.fd);
       await entry.socket.close(keeps);
+      this.#host.ownSockets.remove(entry.address);
     }));
     for (const listener of this.#serving) listener.abort();
   }
