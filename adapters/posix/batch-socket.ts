@@ -3,7 +3,7 @@
  * callback for each datagram, sendmmsg(2) for what they answered. It is the same on every runtime;
  * what tells it that the descriptor is readable is the adapter's.
  */
-import type { DatagramSocket, DatagramTable } from "../../runtime/core/contract.ts";
+import type { DatagramSocket, DatagramTable, Losses } from "../../runtime/core/contract.ts";
 import type { Address } from "../../runtime/core/endpoint.ts";
 import { PorticoError } from "../../runtime/core/errors.ts";
 import { dropped, fitsUdp, isUnnamed, truncated, UDP_MAX, wrongAddress } from "../datagram.ts";
@@ -21,6 +21,7 @@ import {
   SOL_SOCKET,
 } from "./linux.ts";
 import { CONTROL_SIZE, FLAGS, HEADER_WORDS, LENGTH } from "./message-headers.ts";
+import { lossesOf } from "./losses.ts";
 import { familyOf } from "./options.ts";
 import { type LocalAddress, LocalAddresses, PACKET_INFO_BYTES } from "./packet-info.ts";
 import { BATCH, DATAGRAM_MAX } from "./receive-batch.ts";
@@ -252,6 +253,10 @@ export class BatchSocket implements DatagramSocket, BatchSender {
     if (sent < 0) this.failed(-sent, to);
     return true;
   };
+
+  losses(): Losses | undefined {
+    return this.#closed === undefined ? lossesOf(this.#libc, this.#fd) : undefined;
+  }
 
   duplicate(): Promise<number> {
     return Promise.try(() => {

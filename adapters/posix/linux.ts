@@ -50,6 +50,8 @@ export const SO_REUSEPORT = 15;
 export const SO_BINDTODEVICE = 25;
 export const SO_PEERCRED = 17;
 export const SO_ACCEPTCONN = 30;
+export const SO_MEMINFO = 55;
+export const SO_COOKIE = 57;
 
 export const IP_TOS = 1;
 export const IP_TTL = 2;

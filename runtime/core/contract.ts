@@ -107,6 +107,14 @@ export interface DatagramTable {
   failure(socket: DatagramSocket, error: PorticoError): void;
 }
 
+/** What the kernel has dropped because a socket's queue was full. */
+export interface Losses {
+  /** Which socket; the same for whoever goes on with it. */
+  readonly socket: string;
+  /** Datagrams since it was made, up to 2³² − 1; then it begins anew. */
+  readonly count: number;
+}
+
 /** A bound datagram socket. */
 export interface DatagramSocket {
   /** The core's own slot. */
@@ -122,6 +130,8 @@ export interface DatagramSocket {
    * where there is no {@link Features.packetInfo}, the kernel chooses.
    */
   send(bytes: Uint8Array, to: Address, from?: Address): boolean;
+  /** Absent, or undefined, where nobody can say: without FFI, and when it is closed. */
+  losses?(): Losses | undefined;
   /** As {@link Listener.duplicate}. */
   duplicate(): Promise<number>;
   /** No `datagram` after it has resolved; what is in the socket's queue stays for another reader. Sending goes on. */

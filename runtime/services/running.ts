@@ -58,7 +58,7 @@ export class RunningService {
     this.totals = totals;
     this.#ready = ready;
     this.#executor = executor;
-    this.#sockets = new Sockets(host, executor, (address) => {
+    this.#sockets = new Sockets(host, executor, totals, (address) => {
       log.emit("info", "listening", { service: plan.name, endpoint: String(address) });
     });
   }
@@ -111,6 +111,7 @@ export class RunningService {
   status(): ServiceStatus {
     const { plan } = this.#ready;
     this.#executor.settle();
+    this.#sockets.countLosses();
     return {
       service: plan.name,
       state: this.#shownState(),

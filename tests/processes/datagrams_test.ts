@@ -1,10 +1,13 @@
-/** UDP on every address of the machine, under every strategy. */
+/** UDP on every address of the machine, and what the kernel drops, under every strategy. */
 import assert from "node:assert/strict";
+import { createSocket } from "node:dgram";
 import { test } from "node:test";
+import { parseEndpoint } from "../../runtime/core/endpoint.ts";
 import { lackingFeature } from "../support/adapter.ts";
 import { ManagedServer } from "../support/managed-server.ts";
 import { ConnectedClient } from "../support/peers.ts";
 import { pluginPath } from "../support/server-process.ts";
+import type { Scope } from "../support/scope.ts";
 import { lackingStrategy, STRATEGIES } from "../support/strategies.ts";
 
 for (const strategy of STRATEGIES) {
@@ -30,6 +33,65 @@ for (const strategy of STRATEGIES) {
       await managed.ask("resume", { service: "all" });
       await check("all", "127.0.0.5");
       await managed.process.stop();
+    },
+  );
+}
+
+/** Sends so many datagrams; resolves when the kernel has had all of them. */
+async function pour(scope: Scope, endpoint: string, count: number): Promise<void> {
+  const socket = createSocket("udp4");
+  scope.after(() => new Promise<void>((resolve) => socket.close(() => resolve())));
+  const { host, port } = parseEndpoint(endpoint) as { host: string; port: number };
+  for (let i = 0; i < count; i++) {
+    await new Promise<void>((resolve, reject) => {
+      socket.send("x".repeat(1000), port, host, (error) => error ? reject(error) : resolve());
+    });
+  }
+}
+
+for (const strategy of ["async", "threads"] as const) {
+  test(
+    `${strategy}: what the kernel drops is counted, over suspension, reload and upgrade`,
+    { skip: lackingStrategy(strategy) || lackingFeature("descriptors") },
+    async (t) => {
+      const services = (count: number): Record<string, object> => ({
+        discard: {
+          plugin: "discard",
+          listen: ["udp://127.0.0.1:0", "udp://0.0.0.0:0"].map((endpoint) => ({
+            endpoint,
+            receiveBuffer: "16KiB",
+          })),
+          concurrency: strategy,
+          limits: { sessions: count },
+        },
+      });
+      const managed = await ManagedServer.start(t, services(10_000) as never);
+      const [one, all] = (await managed.service("discard")).endpoints.map((endpoint) =>
+        endpoint.replace("0.0.0.0", "127.0.0.1")
+      ) as [string, string];
+      const lose = async (sent: number, lostBefore: number): Promise<number> => {
+        await managed.ask("suspend", { service: "discard" });
+        for (const endpoint of [one, all]) await pour(t, endpoint, 100);
+        const { datagramsLost: lost } = await managed.service("discard");
+        assert.ok(lost - lostBefore >= 100 && lost - lostBefore < 200, `${lost} lost`);
+        await managed.ask("resume", { service: "discard" });
+        await managed.until(
+          "discard",
+          ({ datagramsIn, datagramsLost }) => datagramsIn + datagramsLost === sent,
+        );
+        return lost;
+      };
+      const first = await lose(200, 0);
+      managed.write(services(9_999) as never);
+      await managed.reload();
+      assert.equal((await managed.service("discard")).datagramsLost, first);
+      const second = await lose(400, first);
+      const { out } = await managed.ctl("status");
+      assert.match(out, new RegExp(`discard +${second}\\n`));
+      // Who goes on begins to count anew, and what was lost before it is not its.
+      await managed.upgrade();
+      assert.equal((await managed.service("discard")).datagramsLost, 0);
+      await lose(200, 0);
     },
   );
 }
