@@ -67,6 +67,7 @@ export const IPV6_ADD_MEMBERSHIP = 20;
 export const IPV6_V6ONLY = 26;
 export const IPV6_RECVPKTINFO = 49;
 export const IPV6_PKTINFO = 50;
+export const IPV6_FREEBIND = 78;
 export const IPV6_TCLASS = 67;
 
 export const TCP_NODELAY = 1;

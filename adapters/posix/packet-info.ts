@@ -9,6 +9,7 @@ import {
   AF_INET,
   AF_INET6,
   IP_PKTINFO,
+  IPV6_FREEBIND,
   IPV6_PKTINFO,
   IPV6_RECVPKTINFO,
   SOL_IP,
@@ -71,6 +72,8 @@ export class LocalAddresses {
     on[0] = 1;
     // What comes to an IPv6 socket by IPv4; one of IPv6 alone may refuse it, and needs it not.
     const four = libc.setsockopt(fd, SOL_IP, IP_PKTINFO, on);
+    // Of a whole network that is routed here (`ip route add local`) each address can be answered from.
+    if (family === AF_INET6) libc.setsockopt(fd, SOL_IPV6, IPV6_FREEBIND, on);
     const code = family === AF_INET6
       ? libc.setsockopt(fd, SOL_IPV6, IPV6_RECVPKTINFO, on)
       : family === AF_INET

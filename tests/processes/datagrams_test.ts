@@ -4,9 +4,13 @@ import { createSocket } from "node:dgram";
 import { test } from "node:test";
 import { parseEndpoint } from "../../runtime/core/endpoint.ts";
 import { lackingFeature } from "../support/adapter.ts";
+import { command, MAIN } from "../support/command.ts";
+import { folder } from "../support/folder.ts";
 import { ManagedServer } from "../support/managed-server.ts";
 import { ConnectedClient } from "../support/peers.ts";
-import { pluginPath } from "../support/server-process.ts";
+import { lackingRoot } from "../support/permissions.ts";
+import { lackingPrograms, Program } from "../support/program.ts";
+import { manifest, pluginPath } from "../support/server-process.ts";
 import type { Scope } from "../support/scope.ts";
 import { lackingStrategy, STRATEGIES } from "../support/strategies.ts";
 
@@ -36,6 +40,51 @@ for (const strategy of STRATEGIES) {
     },
   );
 }
+
+/** Asks at two addresses of networks that are routed to this machine as a whole, in a namespace of its own. */
+const ROUTED = `
+set -e
+ip link set lo up
+ip route add local 10.77.0.0/16 dev lo
+ip -6 route add local fd77::/64 dev lo
+"$@" >/dev/null &
+python3 -c '
+import socket, time
+for host in ("10.77.3.4", "fd77::5"):
+    one = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
+    one.settimeout(0.2)
+    one.connect((host, 7007))
+    end = time.monotonic() + 20
+    while time.monotonic() < end:
+        try:
+            one.send(b"which?")
+            print(one.recv(100).decode().split(" asked ")[1], flush=True)
+            break
+        except OSError:
+            time.sleep(0.05)
+'
+kill $!
+wait $! || true
+`;
+
+test(
+  "of a network that is routed here, each address answers for itself",
+  {
+    skip: lackingRoot || lackingPrograms("unshare", "ip", "python3") ||
+      lackingFeature("packetInfo"),
+  },
+  async (t) => {
+    const home = folder(t, {
+      "portico.json": manifest({
+        remote: { plugin: pluginPath("remote"), listen: "udp://*:7007" },
+      }),
+    });
+    const [program, words] = command(MAIN, "run", home);
+    const all = new Program(t, home, "unshare", "-n", "sh", "-c", ROUTED, "sh", program, ...words);
+    all.end();
+    assert.equal(await all.ended(), "udp://10.77.3.4:7007\nudp://[fd77::5]:7007\n", all.errors);
+  },
+);
 
 /** Sends so many datagrams; resolves when the kernel has had all of them. */
 async function pour(scope: Scope, endpoint: string, count: number): Promise<void> {
