@@ -28,6 +28,7 @@ const DATA = 4;
 // that a broadcast or a multicast datagram is answered from, and else the one that was asked.
 const V4_BYTES = 12;
 const SPEC_DST = 1;
+const ADDR = 2;
 // struct in6_pktinfo: ipi6_addr 0, ipi6_ifindex 4.
 const V6_BYTES = 20;
 const IFINDEX = 4;
@@ -43,6 +44,22 @@ export class LocalAddress extends Address {
     super(transport, host, port, path);
     this.control = control;
   }
+}
+
+/**
+ * Has the kernel tell of a socket. Best before bind(2): of what is in the queue already it knows less.
+ *
+ * @returns false where it does not.
+ */
+export function askPacketInfo(libc: Libc, fd: number, family: number): boolean {
+  const on = new Uint8Array(new ArrayBuffer(4));
+  on[0] = 1;
+  // What comes to an IPv6 socket by IPv4; one of IPv6 alone may refuse it, and needs it not.
+  const four = libc.setsockopt(fd, SOL_IP, IP_PKTINFO, on);
+  if (family !== AF_INET6) return family === AF_INET && four >= 0;
+  // Of a whole network that is routed here (`ip route add local`) each address can be answered from.
+  libc.setsockopt(fd, SOL_IPV6, IPV6_FREEBIND, on);
+  return libc.setsockopt(fd, SOL_IPV6, IPV6_RECVPKTINFO, on) >= 0;
 }
 
 /** The addresses that one socket is asked at. The same one is the same object. */
@@ -67,19 +84,8 @@ export class LocalAddresses {
     family: number,
     { host, port }: Address,
   ): LocalAddresses | undefined {
-    if (!isWildcard(host)) return undefined;
-    const on = new Uint8Array(new ArrayBuffer(4));
-    on[0] = 1;
-    // What comes to an IPv6 socket by IPv4; one of IPv6 alone may refuse it, and needs it not.
-    const four = libc.setsockopt(fd, SOL_IP, IP_PKTINFO, on);
-    // Of a whole network that is routed here (`ip route add local`) each address can be answered from.
-    if (family === AF_INET6) libc.setsockopt(fd, SOL_IPV6, IPV6_FREEBIND, on);
-    const code = family === AF_INET6
-      ? libc.setsockopt(fd, SOL_IPV6, IPV6_RECVPKTINFO, on)
-      : family === AF_INET
-      ? four
-      : -1;
-    return code < 0 ? undefined : new LocalAddresses(family, port);
+    if (!isWildcard(host) || !askPacketInfo(libc, fd, family)) return undefined;
+    return new LocalAddresses(family, port);
   }
 
   /**
@@ -92,7 +98,7 @@ export class LocalAddresses {
     while (at + DATA < end && words[at]! >= HEAD_BYTES) {
       const level = words[at + LEVEL];
       if (level === SOL_IP && words[at + TYPE] === IP_PKTINFO) {
-        return this.#four(words[at + DATA + SPEC_DST]!);
+        return this.#four(words[at + DATA + SPEC_DST]! || unicast(words[at + DATA + ADDR]!));
       }
       if (level === SOL_IPV6 && words[at + TYPE] === IPV6_PKTINFO) six = at + DATA;
       at += (words[at]! + 7 >> 3) << 1;
@@ -156,6 +162,14 @@ export class LocalAddresses {
     else words.set(key, 2);
     return readName(bytes, four ? 16 : 28);
   }
+}
+
+/**
+ * Where a datagram was sent to that had come before the kernel was asked to tell: then it does not say
+ * what to answer from. 0 for a group or for all.
+ */
+function unicast(host: number): number {
+  return (host & 0xff) >= 224 ? 0 : host;
 }
 
 function isFor(control: Int32Array, key: Int32Array, four: boolean): boolean {

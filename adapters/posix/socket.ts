@@ -1,7 +1,7 @@
 /** Making sockets of our own: socket(2), setsockopt(2), bind(2); and taking over those of others. */
 import type { BindableEndpoint, SocketOptions } from "../../runtime/core/contract.ts";
 import type { Inherited } from "../../runtime/core/descriptors.ts";
-import { Address, type InternetEndpoint } from "../../runtime/core/endpoint.ts";
+import { Address, type InternetEndpoint, isWildcard } from "../../runtime/core/endpoint.ts";
 import { PorticoError } from "../../runtime/core/errors.ts";
 import { bindFailure, callFailure } from "../errno.ts";
 import { inspect } from "./inspect.ts";
@@ -21,6 +21,7 @@ import {
   SOL_SOCKET,
 } from "./linux.ts";
 import { applyByDescriptor, concerns, isEarly, OPTION_NAMES, setOption } from "./options.ts";
+import { askPacketInfo } from "./packet-info.ts";
 import { openResolved } from "./resolve.ts";
 import { encode, type EncodedAddress, NAME_BYTES, readName, readStreamName } from "./sockaddr.ts";
 
@@ -101,6 +102,7 @@ export async function bindInternet(
       // Both families, whatever net.ipv6.bindv6only says.
       const all = domain === AF_INET6 ? { ipv6Only: false, ...options } : options;
       applyOptions(libc, fd, domain, transport, all, true);
+      if (kind === "datagram" && isWildcard(host)) askPacketInfo(libc, fd, domain);
       bindTo(libc, fd, endpoint, encode(new Address("udp", host, endpoint.port, ""), domain)!);
       applyOptions(libc, fd, domain, transport, options, false);
       return { fd, address: boundName(libc, fd, kind) };
