@@ -225,6 +225,11 @@ export function normalizeHost(host: string): string {
   return host.length > 7 && host.startsWith("::ffff:") && host.includes(".") ? host.slice(7) : host;
 }
 
+/** Whether a host stands for every address of the machine: `*`, `0.0.0.0`, `::` however it is written. */
+export function isWildcard(host: string): boolean {
+  return host === "*" || host === "0.0.0.0" || (host.includes(":") && /^[0:.]+$/.test(host));
+}
+
 /** Dotted quad, each part 0 to 255, nothing else. */
 export function isIPv4(host: string): boolean {
   return /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}$/.test(host);

@@ -281,6 +281,11 @@ export interface Plugin<Options = unknown, State = unknown> {
    * it several is refused at the start. A worker that dies takes its state with it.
    */
   readonly scope?: "service";
+  /**
+   * How many datagrams one address may send over UDP where the manifest is silent, as `"1000/s"`: for
+   * what answers everybody, so that two of its kind do not talk to each other for ever at full speed.
+   */
+  readonly datagramRate?: string;
   /** 1 when silent: {@link API}. */
   readonly api?: number;
   /** Runs once in each worker, and returns the hooks. State that it closes over belongs to the service. */

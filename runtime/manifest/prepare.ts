@@ -7,6 +7,7 @@ import { isInherited } from "./inherited.ts";
 import type { VersionOf } from "../modules/import.ts";
 import { checkOptions, loadPlugin } from "../modules/plugin.ts";
 import { prepareSinks } from "./plugin-sinks.ts";
+import { parseRate } from "../values/units.ts";
 import { dig, type Path, show } from "../values/problem.ts";
 import type { SinkCatalog } from "../values/sink-catalog.ts";
 import { Problems, type Source } from "./source.ts";
@@ -57,7 +58,7 @@ async function one(
     if ("options" in check) {
       checkFit(plugin, plan, check.options, path, problems);
       checkScope(plugin, plan, path, problems);
-      return { plan, plugin, options: check.options };
+      return { plan: withRate(plan, plugin), plugin, options: check.options };
     }
     for (const { path: inner, message } of check.issues) {
       problems.add([...path, "options", ...inner], show(dig(plan.options, inner)), message, {
@@ -70,6 +71,13 @@ async function one(
     problems.add([...path, "plugin"], show(plan.plugin.specifier), error.message, { code });
   }
   return undefined;
+}
+
+/** The plugin's own rate of datagrams where the manifest has none. */
+function withRate(plan: ServicePlan, { datagramRate }: Plugin): ServicePlan {
+  const { limits } = plan;
+  if (datagramRate === undefined || limits.datagramRate !== undefined) return plan;
+  return { ...plan, limits: { ...limits, datagramRate: parseRate(datagramRate) } };
 }
 
 /** A plugin may ask for an option where an endpoint is open to others. */

@@ -1,5 +1,6 @@
 /** What a service is started from, and what serves its sessions. */
 import type { Admission } from "../core/admission/admission.ts";
+import type { OwnSockets } from "../core/admission/own-sockets.ts";
 import type { Adapter, BindableEndpoint, DatagramSocket, Listener } from "../core/contract.ts";
 import type { Inherited, Inspected, Origin } from "../core/descriptors.ts";
 import type { Address } from "../core/endpoint.ts";
@@ -30,6 +31,8 @@ export interface Host {
   readonly gather: Gather;
   /** Gives the next session number. */
   readonly nextId: () => number;
+  /** The UDP sockets of all services. */
+  readonly ownSockets: OwnSockets;
   /** The module that a worker runs, absolute. */
   readonly worker: string;
   /** What the plugin `admin` is given as {@link StartContext.server}. */

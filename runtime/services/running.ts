@@ -58,7 +58,7 @@ export class RunningService {
     this.totals = totals;
     this.#ready = ready;
     this.#executor = executor;
-    this.#sockets = new Sockets(host, executor, (address) => {
+    this.#sockets = new Sockets(host, executor, totals, (address) => {
       log.emit("info", "listening", { service: plan.name, endpoint: String(address) });
     });
   }
@@ -80,7 +80,12 @@ export class RunningService {
     const input: ExecutorInput = {
       ready,
       host,
-      admission: new Admission(plan, (later) => adapter.defer(later), takeover.admission),
+      admission: new Admission(
+        plan,
+        (later) => adapter.defer(later),
+        takeover.admission,
+        host.ownSockets,
+      ),
       totals: takeover.totals ?? new Totals(),
       failed: (reason) => {
         if (service !== undefined) void service.#fail(reason);
@@ -106,6 +111,7 @@ export class RunningService {
   status(): ServiceStatus {
     const { plan } = this.#ready;
     this.#executor.settle();
+    this.#sockets.countLosses();
     return {
       service: plan.name,
       state: this.#shownState(),

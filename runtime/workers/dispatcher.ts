@@ -38,10 +38,10 @@ export class Dispatcher {
       failure: (error) => service.report(error),
     };
     this.datagrams = {
-      datagram: (socket, bytes, from) => {
+      datagram: (socket, bytes, from, to) => {
         service.counters.datagramsIn++;
         service.counters.bytesIn += bytes.length;
-        const origin = { remote: from, local: socket.address };
+        const origin = { remote: from, local: to };
         const cargo = { bytes: new Uint8Array(bytes), socket: indexOf(socket) };
         this.#arrive(new PendingSession(this, origin, cargo));
       },

@@ -163,7 +163,7 @@ export class WorkerHandle {
   give(session: PendingSession): boolean {
     const { id, remote, local, fd, bytes, socket } = session;
     if (bytes !== undefined) {
-      this.#datagrams.push({ id, socket, from: partsOf(remote), bytes });
+      this.#datagrams.push({ id, socket, from: partsOf(remote), to: local.host, bytes });
       if (this.#datagrams.length === 1) queueMicrotask(() => this.#sendDatagrams());
     } else {
       try {

@@ -16,6 +16,8 @@ export interface DatagramMessage {
   /** Which of the service's datagram sockets it came to, and is answered from. */
   readonly socket: number;
   readonly from: AddressParts;
+  /** The host of ours that it was sent to. */
+  readonly to: string;
   readonly bytes: Uint8Array;
 }
 

@@ -21,6 +21,7 @@ import { Channel } from "./channel.ts";
 import type { CpuLimit } from "./cpu-limit.ts";
 import { IncomingStreams } from "./incoming.ts";
 import { RemotePermit } from "./remote-permit.ts";
+import { Locals } from "./locals.ts";
 import type {
   AddressParts,
   DatagramMessage,
@@ -47,7 +48,7 @@ export class ServiceWorker {
   readonly #input: WorkerInput;
   readonly #channel: Channel<WorkerEvent, WorkerCommand>;
   readonly #over = Promise.withResolvers<number>();
-  readonly #senders: DatagramSocket[] = [];
+  readonly #senders: { readonly socket: DatagramSocket; readonly locals: Locals }[] = [];
   #files: readonly OwnedFile[] = [];
   #log: Log | undefined = undefined;
   #instance: ServiceInstance | undefined = undefined;
@@ -196,7 +197,9 @@ export class ServiceWorker {
     for (const parts of datagrams) {
       const fd = descriptors.take(descriptorChannel, true);
       const { table } = this.#instance!.datagrams;
-      this.#senders.push(descriptors.sender(fd, toAddress(parts), table));
+      const address = toAddress(parts);
+      const socket = descriptors.sender(fd, address, table);
+      this.#senders.push({ socket, locals: new Locals(address) });
     }
   }
 
@@ -227,9 +230,15 @@ export class ServiceWorker {
     if (count > 0) this.#channel.send({ type: "taken", count });
   }
 
-  #deliver({ id, socket, from, bytes }: DatagramMessage): void {
-    const accepted = { id, permit: this.#permit(id) };
-    this.#instance!.datagrams.accept(this.#senders[socket]!, bytes, toAddress(from), accepted);
+  #deliver({ id, socket: index, from, to, bytes }: DatagramMessage): void {
+    const { socket, locals } = this.#senders[index]!;
+    const accepted = {
+      id,
+      permit: this.#permit(id),
+      remote: toAddress(from),
+      local: locals.find(to),
+    };
+    this.#instance!.datagrams.accept(socket, bytes, accepted);
   }
 
   /** One more session is here. What it gives back is the supervisor's to count. */
@@ -266,7 +275,7 @@ export class ServiceWorker {
     this.#incoming.close();
     if (instance !== undefined) {
       await instance.cut();
-      await Promise.all(this.#senders.map((sender) => sender.close(true)));
+      await Promise.all(this.#senders.map(({ socket }) => socket.close(true)));
       await instance.end();
       this.#lag?.close();
       this.#channel.send({ type: "stopped", ...this.#reporter!.take() });

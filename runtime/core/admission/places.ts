@@ -6,7 +6,7 @@ import type { Concurrency, Limits } from "../plan.ts";
 import type { Admission } from "./admission.ts";
 import type { Candidate, LimitName, Refusal } from "./candidate.ts";
 import { type Waiter, WaitQueue } from "./queue.ts";
-import { Rate } from "./rate.ts";
+import { Rate, SourceRates } from "./rate.ts";
 import { STAGE, Ticket } from "./ticket.ts";
 
 /** Memory of those that wait, in bytes as {@link Candidate.weight} says them; beyond it newcomers are refused. */
@@ -18,12 +18,17 @@ const TIMER_MAX = 2 ** 31 - 1;
 
 /** What is limited. */
 export interface Policy {
-  readonly limits: Pick<Limits, "sessions" | "perSource" | "rate" | "hold" | "overflow">;
+  readonly limits: Pick<
+    Limits,
+    "sessions" | "perSource" | "rate" | "datagramRate" | "hold" | "overflow"
+  >;
   readonly concurrency: Pick<Concurrency, "max">;
 }
 
 const REFUSALS = Object.fromEntries(
-  (["sessions", "perSource", "rate", "hold"] as const).map((limit) => [limit, { limit }]),
+  (["sessions", "perSource", "rate", "datagramRate", "hold"] as const).map((
+    limit,
+  ) => [limit, { limit }]),
 ) as Record<LimitName, Refusal>;
 
 export class Places {
@@ -34,6 +39,7 @@ export class Places {
   #turns = 0;
   readonly #sources: Map<string, number> = new Map();
   readonly #rate: Rate = new Rate();
+  readonly #datagrams: SourceRates = new SourceRates();
   /** Have no place yet; have a place, and not their turn. */
   readonly #placeless: WaitQueue = new WaitQueue();
   readonly #turnless: WaitQueue = new WaitQueue();
@@ -62,6 +68,9 @@ export class Places {
    */
   enter(admission: Admission, candidate: Candidate): Ticket | Refusal {
     const { limits, concurrency } = this.#policy;
+    if (candidate.kind === "datagram" && !this.#admits(candidate.remote.host)) {
+      return REFUSALS.datagramRate;
+    }
     const source = limits.perSource === Infinity ? "" : candidate.remote.host;
     const obstacle = this.#obstacle(source);
     if (obstacle === undefined) {
@@ -108,6 +117,13 @@ export class Places {
     }
     // Some may have left because others were refused.
     for (const waiter of found) if (waiter.queue !== undefined) this.#refuse(waiter, why);
+  }
+
+  /** Whether `limits.datagramRate` lets one more come from an address; who has none cannot be forged. */
+  #admits(host: string): boolean {
+    const rate = this.#policy.limits.datagramRate;
+    if (rate === undefined || rate.count === Infinity || host === "") return true;
+    return this.#datagrams.admits(host, rate, performance.now());
   }
 
   /** What forbids another place now. */
