@@ -5,7 +5,7 @@ import { Address, type InternetEndpoint } from "../runtime/core/endpoint.ts";
 import { fromKernelPath, toKernelPath } from "./addresses.ts";
 import { checkListener, isInherited } from "./posix/inherited.ts";
 import { resolveLocal } from "./posix/resolve.ts";
-import { claim, stageFile } from "./posix/socket-file.ts";
+import { claimPath } from "./posix/socket-file.ts";
 
 export interface ListenTarget {
   /** The socket that is there already; undefined for none. */
@@ -35,8 +35,7 @@ export async function listenTarget(endpoint: BindableEndpoint): Promise<ListenTa
   if (isInherited(endpoint)) return await inheritedTarget(endpoint);
   const { transport } = endpoint;
   if ("path" in endpoint) {
-    await claim(endpoint);
-    const file = stageFile(endpoint);
+    const file = await claimPath(endpoint, "stream");
     const bound = new Address("unix", "", 0, fromKernelPath(file.path));
     const address = new Address(transport, "", 0, endpoint.path);
     return {

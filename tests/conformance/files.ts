@@ -2,7 +2,15 @@
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, lstatSync, mkdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname } from "node:path";
 import process from "node:process";
 import type { SocketOptions, Support } from "../../runtime/core/contract.ts";
@@ -102,6 +110,31 @@ export const files: readonly Case[] = [
       const paths: [string, string] = [pathOf(stage), pathOf(stage)];
       leaveStale(...paths);
       for (const path of paths) await talk(stage, path);
+    },
+  },
+  {
+    name: "of several that take over a stale file at once one has it, and its file",
+    needs: kernel,
+    async run(stage) {
+      for (let round = 0; round < 5; round++) {
+        const paths: [string, string] = [pathOf(stage), pathOf(stage)];
+        leaveStale(...paths);
+        for (const path of paths) {
+          const opened = await Promise.allSettled(
+            Array.from({ length: 6 }, () => open(stage, path)),
+          );
+          const failures = opened.filter(({ status }) => status === "rejected");
+          assert.equal(failures.length, 5);
+          for (const { reason } of failures as PromiseRejectedResult[]) {
+            assert.match(String(reason), /another process listens there \(EADDRINUSE\)/);
+          }
+          assert.ok(lstatSync(path).isSocket());
+          await rejects(open(stage, path), "EADDRINUSE", path);
+        }
+      }
+      const folder = dirname(pathOf(stage));
+      const left = readdirSync(folder).filter((name) => name.startsWith("."));
+      assert.deepEqual(left, []);
     },
   },
   {
