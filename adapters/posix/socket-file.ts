@@ -11,7 +11,7 @@
 import { chmodSync, linkSync, lstatSync, renameSync, unlinkSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import process from "node:process";
-import type { Inherited } from "../../runtime/core/descriptors.ts";
+import type { Inherited, SocketFileId } from "../../runtime/core/descriptors.ts";
 import type { UnixEndpoint } from "../../runtime/core/endpoint.ts";
 import { UNIX_PATH_MAX } from "../../runtime/core/endpoint.ts";
 import { PorticoError } from "../../runtime/core/errors.ts";
@@ -167,6 +167,20 @@ function ownFile(path: string): SocketFile {
 /** The file of a socket that somebody else made: ours to remove where it is said so. */
 export function inheritedFile({ address: { path }, owned }: Inherited): SocketFile {
   return owned && path !== "" && !isAbstract(path) ? ownFile(path) : NOTHING;
+}
+
+/** See {@link Descriptors.removeFile}. */
+export async function removeOrphan({ path, dev, ino, open }: SocketFileId): Promise<void> {
+  let unlock: (() => void) | undefined;
+  try {
+    unlock = await lockPath(path);
+    if (inode(path) !== `${dev}:${ino}`) return;
+    if (open || await probeSocket(path) === "stale") unlinkSync(path);
+  } catch {
+    // It is gone already, with its folder or without.
+  } finally {
+    unlock?.();
+  }
 }
 
 /** A socket that is bound to the path itself. */

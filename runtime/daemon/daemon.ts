@@ -105,9 +105,10 @@ export class Daemon implements AsyncDisposable {
       inherit: async ({ endpoint }) => inheritedFor(endpoint, await adapter.descriptors()),
     });
     const [server, notifier] = [this.#server, this.#notifier];
-    const end = (reason: string, handed: boolean): void => this.#end(reason, handed);
+    const end = (reason: string): void => this.#end(reason);
+    const handed = (): void => void (this.#nextOwner = "successor");
     this.#supervisor = new Supervisor(
-      { ...options, pid: process.pid, adapter, server, journal, notifier, end },
+      { ...options, pid: process.pid, adapter, server, journal, notifier, handed, end },
       manifest,
     );
     operator.attach(this.#supervisor, () => server.measure());
@@ -150,10 +151,12 @@ export class Daemon implements AsyncDisposable {
     if (handed) this.#nextOwner = "successor";
     this.#watchers.dispose();
     await this.#notifier.stopping();
+    // It may have got ready after a signal has come.
+    const keep = this.#nextOwner === "successor";
     // A successor has the control socket already; else whoever looks on hears when it is over.
-    if (handed) await this.#control?.close(true);
-    await this.#server.stop(handed);
-    await this.#control?.close(handed);
+    if (keep) await this.#control?.close(true);
+    await this.#server.stop(keep);
+    await this.#control?.close(keep);
     this.#input.journal.server.emit("info", "stop", { reason });
   }
 
@@ -162,23 +165,28 @@ export class Daemon implements AsyncDisposable {
     await this.#toClose.disposeAsync();
   }
 
-  #end(reason: string, handed: boolean): void {
-    this.#ended.resolve({ reason, handed });
+  #end(reason: string): void {
+    this.#ended.resolve({ reason, handed: this.#nextOwner === "successor" });
   }
 
   #signalHandlers(): SignalHandlers {
     return {
       stop: (signal) => {
         this.#supervisor.close();
-        this.#end(signal, false);
+        this.#end(signal);
       },
-      kill: () => this.#started ? void this.#server.kill() : process.exit(1),
+      kill: () => this.#started ? this.#kill() : process.exit(1),
       reload: () => {
         this.#input.journal.reopen();
         void this.#reload();
       },
       status: () => this.#recordStatus(),
     };
+  }
+
+  /** What a successor has stays. */
+  #kill(): void {
+    void this.#server.kill(this.#nextOwner === "successor");
   }
 
   #recordStatus(): void {
@@ -213,6 +221,7 @@ export class Daemon implements AsyncDisposable {
     const { predecessor, adapter } = this.#input;
     if (predecessor === undefined) return;
     this.#nextOwner = "nobody";
+    this.#server.ownFiles(true);
     await finishHandover(predecessor, this.#control, adapter);
   }
 
@@ -223,12 +232,14 @@ export class Daemon implements AsyncDisposable {
 
   async #endWhenIdle(): Promise<void> {
     await untilDone(this.#input.manifest.plan.services, () => this.#server.status());
-    this.#end("idle", false);
+    this.#end("idle");
   }
 
   async #closeSockets(): Promise<void> {
     await Promise.all([
-      this.#nextOwner === "predecessor" ? this.#server.undo() : this.#server.kill(),
+      this.#nextOwner === "predecessor"
+        ? this.#server.undo()
+        : this.#server.kill(this.#nextOwner === "successor"),
       this.#control?.close(this.#nextOwner !== "nobody"),
       this.#notifier.close(),
     ]);

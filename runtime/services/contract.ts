@@ -71,8 +71,10 @@ export interface Opener {
  * workers. It is driven by `running.ts`, which knows no difference.
  */
 export interface Executor extends Opener {
-  /** All sockets are open, at these addresses. */
-  opened(addresses: readonly Address[]): void;
+  /** All sockets are open. */
+  opened(): void;
+  /** At these addresses are socket files that are its own to remove; what was handed on is not any more. */
+  own(addresses: readonly Address[]): void;
   /** Of the workers, if there are any. */
   readonly workers: readonly WorkerStatus[];
   /** Brings the totals up to date. */

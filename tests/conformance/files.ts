@@ -40,6 +40,17 @@ while not select.select([sys.stdin], [], [], 0)[0]:
             sys.exit()
 `;
 
+/** Has sockets open under the names of {@link leaveStale}, in its own folder, until its input ends. */
+const HOLD = `
+import socket, sys
+held = [socket.socket(socket.AF_UNIX, kind) for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM)]
+for each, path in zip(held, ("stream", "datagrams")):
+    each.bind(path)
+held[0].listen()
+print("bound", flush=True)
+sys.stdin.read()
+`;
+
 function hasPython(): Support {
   const { status } = spawnSync("python3", ["-c", ""]);
   return status === 0 ? true : { reason: "there is no python3" };
@@ -130,11 +141,34 @@ export const files: readonly Case[] = [
           }
           assert.ok(lstatSync(path).isSocket());
           await rejects(open(stage, path), "EADDRINUSE", path);
+          for (const each of opened) if (each.status === "fulfilled") await each.value.close();
         }
       }
       const folder = dirname(pathOf(stage));
       const left = readdirSync(folder).filter((name) => name.startsWith("."));
       assert.deepEqual(left, []);
+    },
+  },
+  {
+    name:
+      "a stale file is taken over though somebody has a path of the same letters, in another folder",
+    needs: ({ kernel }) => both(kernel, hasPython()),
+    async run(stage) {
+      const before = process.cwd();
+      const [here, there] = [pathOf(stage), pathOf(stage)];
+      for (const folder of [here, there]) mkdirSync(folder);
+      process.chdir(here);
+      const other = spawn("python3", ["-c", HOLD], { cwd: there, stdio: "pipe" });
+      const gone = once(other, "close");
+      try {
+        await once(other.stdout, "data");
+        leaveStale("stream", "datagrams");
+        for (const path of ["stream", "datagrams"]) await talk(stage, path);
+      } finally {
+        process.chdir(before);
+        other.stdin.end();
+        await gone;
+      }
     },
   },
   {
