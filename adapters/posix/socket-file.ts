@@ -11,6 +11,7 @@
 import { chmodSync, linkSync, lstatSync, renameSync, unlinkSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import process from "node:process";
+import { setTimeout } from "node:timers/promises";
 import type { Inherited, SocketFileId } from "../../runtime/core/descriptors.ts";
 import type { UnixEndpoint } from "../../runtime/core/endpoint.ts";
 import { UNIX_PATH_MAX } from "../../runtime/core/endpoint.ts";
@@ -169,18 +170,31 @@ export function inheritedFile({ address: { path }, owned }: Inherited): SocketFi
   return owned && path !== "" && !isAbstract(path) ? ownFile(path) : NOTHING;
 }
 
+/** How long a process that was killed may take to close its sockets, in ms. */
+const DYING = 500;
+
 /** See {@link Descriptors.removeFile}. */
-export async function removeOrphan({ path, dev, ino, open }: SocketFileId): Promise<void> {
+export async function removeOrphan(file: SocketFileId): Promise<void> {
+  for (let waited = 0; waited <= DYING; waited += 25) {
+    if (await removeUnused(file)) return;
+    await setTimeout(25);
+  }
+}
+
+/** Whether the file is no concern any more; false while somebody listens on it. */
+async function removeUnused({ path, dev, ino, open }: SocketFileId): Promise<boolean> {
   let unlock: (() => void) | undefined;
   try {
     unlock = await lockPath(path);
-    if (inode(path) !== `${dev}:${ino}`) return;
-    if (open || await probeSocket(path) === "stale") unlinkSync(path);
+    if (inode(path) !== `${dev}:${ino}`) return true;
+    if (!open && await probeSocket(path) !== "stale") return false;
+    unlinkSync(path);
   } catch {
     // It is gone already, with its folder or without.
   } finally {
     unlock?.();
   }
+  return true;
 }
 
 /** A socket that is bound to the path itself. */
