@@ -21,7 +21,7 @@ import { onSignals, type SignalHandlers } from "./signals.ts";
 import { Supervisor } from "./supervisor.ts";
 import { recordUncaught } from "./uncaught.ts";
 import { finishHandover, type Predecessor } from "./upgrade.ts";
-import { becomeUser } from "./user.ts";
+import { becomeUser, userOf } from "./user.ts";
 import { runtime, version } from "./version.ts";
 
 /** How `portico run` was called. */
@@ -77,10 +77,11 @@ export class Daemon implements AsyncDisposable {
     adapter: Adapter,
     predecessor: Predecessor | undefined,
   ): Promise<Daemon> {
-    const { umask, services } = manifest.plan;
+    const { umask, services, identity } = manifest.plan;
     if (umask !== undefined) process.umask(umask);
+    const owner = await userOf(identity);
     const operator = new ServerOperator();
-    const journal = await Journal.open(services, adapter, operator.sink);
+    const journal = await Journal.open(services, { adapter, owner }, operator.sink);
     return new Daemon({ options, manifest, adapter, predecessor, journal, operator });
   }
 
