@@ -1,4 +1,5 @@
 /** What `portico run` keeps alive: a server with its manifest, its records, and those who steer it. */
+import { dirname } from "node:path";
 import process from "node:process";
 import { clearInterval, setInterval } from "node:timers";
 import { fileURLToPath } from "node:url";
@@ -103,6 +104,7 @@ export class Daemon implements AsyncDisposable {
       adapter,
       operator,
       worker: fileURLToPath(new URL("../worker.ts", import.meta.url).href),
+      home: dirname(manifest.source.file),
       inherit: async ({ endpoint }) => inheritedFor(endpoint, await adapter.descriptors()),
     });
     const [server, notifier] = [this.#server, this.#notifier];

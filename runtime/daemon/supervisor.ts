@@ -1,4 +1,5 @@
 /** A server with its manifest: what signals, the control socket and file watchers ask for is done here. */
+import { dirname } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import type { Notifier } from "../activation/mod.ts";
@@ -10,6 +11,7 @@ import { messageOf, PorticoError } from "../core/errors.ts";
 import { hookError } from "../core/hooks.ts";
 import { errorFields } from "../core/log.ts";
 import type { Plan } from "../core/plan.ts";
+import { keepWorkingDirectory } from "../identity/folder.ts";
 import { stampOf } from "../modules/stamp.ts";
 import type { ReadyService, Server } from "./server.ts";
 import { commandOn } from "../adapter.ts";
@@ -231,6 +233,7 @@ export class Supervisor implements Control {
       if (this.#ending.signal.aborted) {
         throw new PorticoError("NOT_SUPPORTED", "this server is ending");
       }
+      keepWorkingDirectory(dirname(this.#manifest.source.file));
       return act();
     });
     this.#last = result.catch(() => {});

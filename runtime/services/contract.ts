@@ -32,6 +32,8 @@ export interface Host {
   readonly nextId: () => number;
   /** The module that a worker runs, absolute. */
   readonly worker: string;
+  /** The folder to be in when the working directory is no more; `/` when silent. */
+  readonly home?: string;
   /** What the plugin `admin` is given as {@link StartContext.server}. */
   readonly operator?: unknown;
   /** The sockets of an endpoint that somebody else has opened: `fd:`, `systemd:`, `stdio:`. */

@@ -12,6 +12,7 @@ import type { PendingSession } from "./pending.ts";
 import { leastBusy } from "./least-busy.ts";
 import { DispatchQueue } from "./dispatch-queue.ts";
 import type { Dispatcher } from "./dispatcher.ts";
+import { keepWorkingDirectory } from "../identity/folder.ts";
 import type { Exit, WorkerUse } from "./launch.ts";
 import { type HandleEvents, WorkerHandle } from "./handle.ts";
 import { watchHeartbeats } from "./heartbeat.ts";
@@ -180,6 +181,7 @@ export class WorkerPool {
 
   #launch(): WorkerHandle {
     const { use, host, descriptors, ready } = this.#input;
+    keepWorkingDirectory(host.home ?? "/");
     const launched = use.launch(host, descriptors, ready.plan);
     const handle = new WorkerHandle(++this.#numbers, launched, descriptors, this.#events);
     this.#handles.add(handle);
