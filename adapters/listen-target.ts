@@ -4,7 +4,7 @@ import type { Inherited } from "../runtime/core/descriptors.ts";
 import { Address } from "../runtime/core/endpoint.ts";
 import { fromKernelPath, toKernelPath } from "./addresses.ts";
 import { checkListener, isInherited } from "./posix/inherited.ts";
-import { claim, stageFile } from "./posix/socket-file.ts";
+import { claimPath } from "./posix/socket-file.ts";
 
 export interface ListenTarget {
   /** The socket that is there already; undefined for none. */
@@ -38,8 +38,7 @@ export async function listenTarget(
   if (isInherited(endpoint)) return await inheritedTarget(endpoint);
   const { transport } = endpoint;
   if ("path" in endpoint) {
-    await claim(endpoint);
-    const file = stageFile(endpoint);
+    const file = await claimPath(endpoint, "stream");
     const bound = new Address("unix", "", 0, fromKernelPath(file.path));
     const address = new Address(transport, "", 0, endpoint.path);
     return {

@@ -30,7 +30,7 @@ import { AF_UNIX } from "../posix/linux.ts";
 import { applyByDescriptor } from "../posix/options.ts";
 import { DATAGRAM_MAX } from "../posix/receive-batch.ts";
 import { openResolved } from "../posix/resolve.ts";
-import { claim, ownFile, type SocketFile, withFileMode } from "../posix/socket-file.ts";
+import { type ClaimedPath, claimPath, withFileMode } from "../posix/socket-file.ts";
 import { duplicate } from "../posix/socket.ts";
 import { encodedAddressReader, receiveLoop, type Receiver } from "./receive.ts";
 import { DenoUdpSocket } from "./udp.ts";
@@ -94,18 +94,18 @@ async function bindBatched(
   options: SocketOptions,
   libc: Libc,
 ): Promise<DatagramSocket> {
-  let file: SocketFile | undefined;
+  let file: ClaimedPath | undefined;
   let connection: Deno.DatagramConn | undefined;
   let others: ReadonlySet<number> = ownDescriptors;
   try {
     if ("path" in endpoint) {
-      await claim(endpoint);
+      file = await claimPath(endpoint, "datagram");
       // A socket that somebody else listens on by now may have had this name too.
       others = descriptorsOf(libc, new Address("unixgram", "", 0, endpoint.path));
       const { path } = endpoint;
       connection = withFileMode(options.mode, () => listenUnix(path));
       // Deno leaves the file behind when it closes.
-      file = ownFile(endpoint.path, options.mode);
+      file.publish(options.mode);
     } else {
       connection = await listenUdp(endpoint);
     }
@@ -117,8 +117,8 @@ async function bindBatched(
     await applyByDescriptor(fd, "path" in endpoint ? "unixgram" : "udp", options);
     return batched(libc, connection, fd, address, file, table);
   } catch (error) {
-    connection?.close();
     file?.release();
+    connection?.close();
     throw bindFailure(endpoint, error);
   }
 }
@@ -131,7 +131,7 @@ function batched(
   connection: Deno.DatagramConn,
   fd: number,
   address: Address,
-  file: SocketFile | undefined,
+  file: ClaimedPath | undefined,
   table: DatagramTable,
 ): DatagramSocket {
   ownDescriptors.add(fd);

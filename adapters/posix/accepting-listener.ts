@@ -161,7 +161,7 @@ class AcceptingListener implements Listener, PausableListener {
     // close too.
     const ending = this.#watch?.close();
     if (ending !== undefined) await ending;
-    this.#libc.close(this.#bound.fd);
     if (!keep) this.#bound.file?.release();
+    this.#libc.close(this.#bound.fd);
   }
 }

@@ -28,8 +28,8 @@ export async function bindThroughFfi(
   try {
     return watchedSocket(libc, bound, table);
   } catch (error) {
-    libc.close(bound.fd);
     bound.file?.release();
+    libc.close(bound.fd);
     throw bindFailure(endpoint, error);
   }
 }
@@ -56,8 +56,8 @@ export function watchedSocket(
     async release(keep) {
       const ending = stopWaiting();
       if (ending !== undefined) await ending;
-      libc.close(fd);
       if (!keep) file?.release();
+      libc.close(fd);
     },
   });
 

@@ -7,7 +7,7 @@ import { isInherited } from "./inherited.ts";
 import type { VersionOf } from "../modules/import.ts";
 import { checkOptions, loadPlugin } from "../modules/plugin.ts";
 import { prepareSinks } from "./plugin-sinks.ts";
-import { parseRate } from "../values/units.ts";
+import { parseRate } from "../core/units.ts";
 import { dig, type Path, show } from "../values/problem.ts";
 import type { SinkCatalog } from "../values/sink-catalog.ts";
 import { Problems, type Source } from "./source.ts";

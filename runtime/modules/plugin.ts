@@ -5,7 +5,7 @@ import { API, type Plugin } from "../core/plugin.ts";
 import { type ImportFailure, importModule, isTypeStrippingRefusal } from "./import.ts";
 import { packageOf } from "./package.ts";
 import { show } from "../values/problem.ts";
-import { parseRate } from "../values/units.ts";
+import { parseRate } from "../core/units.ts";
 
 const TRANSPORTS: readonly unknown[] = ["stream", "datagram", "http"];
 

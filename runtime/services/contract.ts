@@ -35,6 +35,8 @@ export interface Host {
   readonly ownSockets: OwnSockets;
   /** The module that a worker runs, absolute. */
   readonly worker: string;
+  /** The folder to be in when the working directory is no more; `/` when silent. */
+  readonly home?: string;
   /** What the plugin `admin` is given as {@link StartContext.server}. */
   readonly operator?: unknown;
   /** The sockets of an endpoint that somebody else has opened: `fd:`, `systemd:`, `stdio:`. */
@@ -74,8 +76,10 @@ export interface Opener {
  * workers. It is driven by `running.ts`, which knows no difference.
  */
 export interface Executor extends Opener {
-  /** All sockets are open, at these addresses. */
-  opened(addresses: readonly Address[]): void;
+  /** All sockets are open. */
+  opened(): void;
+  /** At these addresses are socket files that are its own to remove; what was handed on is not any more. */
+  own(addresses: readonly Address[]): void;
   /** Of the workers, if there are any. */
   readonly workers: readonly WorkerStatus[];
   /** Brings the totals up to date. */

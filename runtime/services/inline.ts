@@ -1,7 +1,6 @@
 /** `serial` and `async`: the sessions of a service are served in this thread, where its sockets are. */
 import type { BindableEndpoint, DatagramSocket, Listener } from "../core/contract.ts";
 import type { Origin } from "../core/descriptors.ts";
-import type { Address } from "../core/endpoint.ts";
 import type { HttpListener } from "../core/exchange.ts";
 import { HttpPipeline } from "../core/http/pipeline.ts";
 import type { ListenPlan } from "../core/plan.ts";
@@ -69,7 +68,10 @@ class InlineExecutor implements Executor {
     await (await host.adapter.descriptors()).adopt(fd, origin, streams.table, undefined);
   }
 
-  opened(_addresses: readonly Address[]): void {}
+  opened(): void {}
+
+  /** Whoever has opened a socket removes its file. */
+  own(): void {}
 
   settle(): void {
     this.#input.totals.settle();

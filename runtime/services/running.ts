@@ -94,7 +94,7 @@ export class RunningService {
     service = new RunningService(input, await startExecutor(input));
     try {
       for (const listen of plan.listen) await service.#sockets.open(listen, takeover);
-      service.#executor.opened(service.addresses);
+      service.#executor.opened();
     } catch (error) {
       await service.stop(0);
       throw error;
@@ -139,6 +139,11 @@ export class RunningService {
   /** Duplicates of its sockets, by the text of their endpoint; whoever asks has to close them. */
   duplicates(): Promise<Map<string, Inherited[]>> {
     return this.#inTurn(() => this.#sockets.duplicates());
+  }
+
+  /** Whether its socket files are its own to remove, whatever happens to this process, or a successor's. */
+  ownFiles(own: boolean): void {
+    this.#executor.own(own ? this.#sockets.owned : []);
   }
 
   /**

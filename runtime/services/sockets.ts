@@ -46,6 +46,11 @@ export class Sockets {
     return this.#entries.map(({ address }) => address);
   }
 
+  /** Where there are files that are ours to remove. */
+  get owned(): readonly Address[] {
+    return this.#entries.filter(({ owned }) => owned).map(({ address }) => address);
+  }
+
   /**
    * Opens one endpoint of the manifest, or takes over its sockets.
    *

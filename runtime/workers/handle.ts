@@ -1,5 +1,5 @@
 /** One worker, as its supervisor sees it. */
-import type { Descriptors } from "../core/descriptors.ts";
+import type { Descriptors, SocketFileId } from "../core/descriptors.ts";
 import type { Address } from "../core/endpoint.ts";
 import { type Code, CODES, PorticoError } from "../core/errors.ts";
 import type { Wanted } from "../core/log.ts";
@@ -132,14 +132,16 @@ export class WorkerHandle {
     });
   }
 
-  /** The sockets that datagrams come to, and the files of all. */
-  open(
-    sockets: readonly { readonly fd: number; readonly address: Address }[],
-    files: Extract<WorkerCommand, { type: "sockets" }>["files"],
-  ): void {
+  /** The sockets that datagrams come to. */
+  open(sockets: readonly { readonly fd: number; readonly address: Address }[]): void {
     for (const { fd } of sockets) this.#descriptors.pass(this.#launched.descriptorChannel, fd);
     const datagrams = sockets.map(({ address }) => partsOf(address));
-    this.#channel.send({ type: "sockets", datagrams, files });
+    this.#channel.send({ type: "sockets", datagrams });
+  }
+
+  /** What it removes when this process is killed. */
+  own(files: readonly SocketFileId[]): void {
+    this.#channel.send({ type: "files", files });
   }
 
   /** Resolves when the thread or process is no more. */

@@ -1,4 +1,5 @@
 /** What a supervisor and its workers tell each other. Bytes and `Infinity` travel as they are (structured clone). */
+import type { SocketFileId } from "../core/descriptors.ts";
 import type { Address, Transport } from "../core/endpoint.ts";
 import type { Side } from "../core/errors.ts";
 import type { Wanted } from "../core/log.ts";
@@ -19,13 +20,6 @@ export interface DatagramMessage {
   /** The host of ours that it was sent to. */
   readonly to: string;
   readonly bytes: Uint8Array;
-}
-
-/** A socket file that nobody but the supervisor would remove. */
-export interface OwnedFile {
-  readonly path: string;
-  readonly dev: number;
-  readonly ino: number;
 }
 
 /** What a worker has counted since its start. */
@@ -57,11 +51,9 @@ export type WorkerCommand =
     readonly number: number;
   }
   /** The service's sockets, when they are open; with one descriptor for each of `datagrams`. */
-  | {
-    readonly type: "sockets";
-    readonly datagrams: readonly AddressParts[];
-    readonly files: readonly OwnedFile[];
-  }
+  | { readonly type: "sockets"; readonly datagrams: readonly AddressParts[] }
+  /** What is to be removed when the supervisor is killed; it replaces what was said before. */
+  | { readonly type: "files"; readonly files: readonly SocketFileId[] }
   /** A stream to serve. With its descriptor. */
   | {
     readonly type: "take";

@@ -1,7 +1,7 @@
 /** The workers of one service: started, given sessions, watched, replaced. */
 import { setTimeout } from "node:timers";
 import type { WorkerStatus } from "../services/status.ts";
-import type { Descriptors } from "../core/descriptors.ts";
+import type { Descriptors, SocketFileId } from "../core/descriptors.ts";
 import type { Address } from "../core/endpoint.ts";
 import { messageOf, PorticoError } from "../core/errors.ts";
 import { hookError } from "../core/hooks.ts";
@@ -12,18 +12,14 @@ import type { PendingSession } from "./pending.ts";
 import { leastBusy } from "./least-busy.ts";
 import { DispatchQueue } from "./dispatch-queue.ts";
 import type { Dispatcher } from "./dispatcher.ts";
+import { keepWorkingDirectory } from "../identity/folder.ts";
 import type { Exit, WorkerUse } from "./launch.ts";
 import { type HandleEvents, WorkerHandle, type WorkerState } from "./handle.ts";
-import type { OwnedFile } from "./messages.ts";
 import { watchHeartbeats } from "./heartbeat.ts";
 import { RestartPolicy } from "./restart-policy.ts";
 
-/** What all workers share of the service's sockets. */
-export interface Shared {
-  /** Duplicates of its datagram sockets, to answer from. Theirs who opened them. */
-  readonly datagrams: readonly { readonly fd: number; readonly address: Address }[];
-  readonly files: readonly OwnedFile[];
-}
+/** Duplicates of the service's datagram sockets, to answer from. Theirs who opened them. */
+export type SharedSockets = readonly { readonly fd: number; readonly address: Address }[];
 
 /** What a pool is made of. */
 export interface PoolInput {
@@ -49,7 +45,9 @@ export class WorkerPool {
   readonly #restarts: RestartPolicy;
   readonly #events: HandleEvents;
   #dispatcher: Dispatcher | undefined = undefined;
-  #shared: Shared | undefined = undefined;
+  #shared: SharedSockets | undefined = undefined;
+  /** What workers remove when this process is killed. */
+  #files: readonly SocketFileId[] = [];
   #measures = false;
   #drains = false;
   #stopping = false;
@@ -111,12 +109,20 @@ export class WorkerPool {
   }
 
   /** The sockets are open: sessions can be served. */
-  open(shared: Shared): void {
+  open(shared: SharedSockets): void {
     this.#shared = shared;
     for (const handle of this.#handles) {
-      if (handle.state === "ready") handle.open(shared.datagrams, shared.files);
+      if (handle.state === "ready") handle.open(shared);
     }
     this.#pump();
+  }
+
+  /** See {@link Executor.own}. */
+  own(files: readonly SocketFileId[]): void {
+    this.#files = files;
+    for (const handle of this.#handles) {
+      if (handle.state === "ready") handle.own(files);
+    }
   }
 
   dispatch(session: PendingSession): void {
@@ -172,7 +178,8 @@ export class WorkerPool {
     handle.ready.then(() => {
       this.#short = false;
       const shared = this.#shared;
-      if (shared !== undefined) handle.open(shared.datagrams, shared.files);
+      if (shared !== undefined) handle.open(shared);
+      handle.own(this.#files);
       this.#pump();
     }, (error) => {
       if (!this.#stopping) this.#say("error", "failed", handle, { message: messageOf(error) });
@@ -181,6 +188,7 @@ export class WorkerPool {
 
   #launch(): WorkerHandle {
     const { use, host, descriptors, ready } = this.#input;
+    keepWorkingDirectory(host.home ?? "/");
     const launched = use.launch(host, descriptors, ready.plan);
     const handle = new WorkerHandle(this.#freeNumber(), launched, descriptors, this.#events);
     this.#handles.add(handle);

@@ -1,8 +1,7 @@
 /** The worker's side: runs one service on what the supervisor sends, and tells what becomes of it. */
-import { lstatSync, unlinkSync } from "node:fs";
 import type { Permit } from "../core/admission/permit.ts";
 import type { Adapter, DatagramSocket, StreamTable } from "../core/contract.ts";
-import type { Descriptors } from "../core/descriptors.ts";
+import type { Descriptors, SocketFileId } from "../core/descriptors.ts";
 import { Address } from "../core/endpoint.ts";
 import { codeOf, isShortage, messageOf, PorticoError } from "../core/errors.ts";
 import { Gather } from "../core/stream/gather.ts";
@@ -22,13 +21,7 @@ import type { CpuLimit } from "./cpu-limit.ts";
 import { IncomingStreams } from "./incoming.ts";
 import { RemotePermit } from "./remote-permit.ts";
 import { Locals } from "./locals.ts";
-import type {
-  AddressParts,
-  DatagramMessage,
-  OwnedFile,
-  WorkerCommand,
-  WorkerEvent,
-} from "./messages.ts";
+import type { AddressParts, DatagramMessage, WorkerCommand, WorkerEvent } from "./messages.ts";
 
 type TakeCommand = Extract<WorkerCommand, { type: "take" }>;
 
@@ -49,7 +42,7 @@ export class ServiceWorker {
   readonly #channel: Channel<WorkerEvent, WorkerCommand>;
   readonly #over = Promise.withResolvers<number>();
   readonly #senders: { readonly socket: DatagramSocket; readonly locals: Locals }[] = [];
-  #files: readonly OwnedFile[] = [];
+  #files: readonly SocketFileId[] = [];
   #log: Log | undefined = undefined;
   #instance: ServiceInstance | undefined = undefined;
   /** For connections that are made of descriptors: they were admitted. */
@@ -111,7 +104,10 @@ export class ServiceWorker {
       case "job":
         return void this.#begin(command);
       case "sockets":
-        return this.#open(command.datagrams, command.files);
+        return this.#open(command.datagrams);
+      case "files":
+        this.#files = command.files;
+        return;
       case "take":
         return this.#incoming.add(command);
       case "datagrams":
@@ -191,9 +187,8 @@ export class ServiceWorker {
     if (record.event !== "close") this.#channel.flush();
   }
 
-  #open(datagrams: readonly AddressParts[], files: readonly OwnedFile[]): void {
+  #open(datagrams: readonly AddressParts[]): void {
     const { descriptors, descriptorChannel } = this.#input;
-    this.#files = files;
     for (const parts of datagrams) {
       const fd = descriptors.take(descriptorChannel, true);
       const { table } = this.#instance!.datagrams;
@@ -284,22 +279,15 @@ export class ServiceWorker {
   }
 
   /** The channel is closed. Without having been asked to stop, that means that the supervisor is no more. */
-  #left(): void {
-    if (!this.#stopping) { for (const file of this.#files) remove(file); }
-    this.#over.resolve(this.#stopping ? 0 : 1);
+  async #left(): Promise<void> {
+    const stopping = this.#stopping;
+    if (!stopping) {
+      await Promise.all(this.#files.map((file) => this.#input.descriptors.removeFile(file)));
+    }
+    this.#over.resolve(stopping ? 0 : 1);
   }
 }
 
 function toAddress([transport, host, port, path]: AddressParts): Address {
   return new Address(transport, host, port, path);
-}
-
-/** Removes a socket file whose owner was killed, if it is still the same. */
-function remove({ path, dev, ino }: OwnedFile): void {
-  try {
-    const stat = lstatSync(path);
-    if (stat.dev === dev && stat.ino === ino) unlinkSync(path);
-  } catch {
-    // It is gone already: another worker, or the supervisor itself.
-  }
 }
