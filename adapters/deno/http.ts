@@ -9,6 +9,7 @@ import { PorticoError } from "../../runtime/core/errors.ts";
 import type { HttpListener, HttpTable } from "../../runtime/core/exchange.ts";
 import { fromKernelPath } from "../addresses.ts";
 import { acceptFailure, isExhausted } from "../errno.ts";
+import { type HttpWays, saysThatItStreams } from "../exchanges.ts";
 import type { ListenTarget } from "../listen-target.ts";
 import { openListener } from "../listener.ts";
 import { NativeHttp } from "../native-http.ts";
@@ -51,7 +52,7 @@ class DenoHttp extends NativeHttp {
   #stopped = false;
 
   constructor(target: ListenTarget, table: HttpTable) {
-    super(target, table);
+    super(target, table, WAYS);
     this.#handler = (request, info) => {
       // Deno makes the URL of whatever is there: another path, if that is "a/b?".
       const host = request.headers.get("host");
@@ -163,3 +164,32 @@ class DenoHttp extends NativeHttp {
     this.exchanges.finish();
   }
 }
+
+/**
+ * Where Deno has what a response is made of. To ask for its `body` would make a stream of a string,
+ * which costs more than the answer.
+ */
+const MADE_OF = Object.getOwnPropertySymbols(new Response(null)).find(({ description }) =>
+  description === "response"
+);
+
+interface MadeOf {
+  /** `source` is what a body was made of that is whole: a blob, a form. */
+  readonly body: { readonly streamOrStatic: unknown; readonly source: unknown } | null;
+}
+
+function streams(response: Response): boolean {
+  const made = MADE_OF && (response as unknown as Record<symbol, MadeOf | undefined>)[MADE_OF];
+  if (made === undefined) return saysThatItStreams(response) && response.body !== null;
+  const { body } = made;
+  return body !== null && body.source === null && body.streamOrStatic instanceof ReadableStream;
+}
+
+/** The signal of the request aborts later than this is thrown, or not at all. */
+function lost(thrown: unknown): boolean {
+  const { BadResource, Http } = Deno.errors;
+  return thrown instanceof BadResource && thrown.message.includes("read body") ||
+    thrown instanceof Http && thrown.message.includes("EOF");
+}
+
+const WAYS: HttpWays = { streams, lost };
