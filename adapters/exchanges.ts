@@ -97,3 +97,20 @@ export function saysThatItStreams({ headers }: Response): boolean {
   return headers.has("transfer-encoding") ||
     headers.get("content-type")?.startsWith("text/event-stream") === true;
 }
+
+/** RFC 3986, section 3.2: a name or an address, and a port. */
+const HOST = /^(?:\[[\da-f:.]+\]|[\w.~!$&'()*+,;=%-]*)(?::\d*)?$/i;
+
+/** Of the Host that was asked last, which is mostly the next one's. */
+let lastHost = DEFAULT_HOST;
+
+/**
+ * Whether that is a host, of which a URL can be made; none, and an empty one, are the default. Some
+ * runtimes make a URL of whatever is there: another path, of "a/b?", or one that nobody can read.
+ */
+export function isHost(host: string | null | undefined): boolean {
+  if (!host || host === lastHost) return true;
+  if (!HOST.test(host) || !URL.canParse(`http://${host}/`)) return false;
+  lastHost = host;
+  return true;
+}

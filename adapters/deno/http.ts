@@ -9,7 +9,7 @@ import { PorticoError } from "../../runtime/core/errors.ts";
 import type { HttpListener, HttpTable } from "../../runtime/core/exchange.ts";
 import { fromKernelPath } from "../addresses.ts";
 import { acceptFailure, isExhausted } from "../errno.ts";
-import { type HttpWays, saysThatItStreams } from "../exchanges.ts";
+import { type HttpWays, isHost, saysThatItStreams } from "../exchanges.ts";
 import type { ListenTarget } from "../listen-target.ts";
 import { openListener } from "../listener.ts";
 import { NativeHttp } from "../native-http.ts";
@@ -29,9 +29,6 @@ export function serve(
 ): Promise<HttpListener> {
   return openListener(endpoint, options, (target) => new DenoHttp(target, table));
 }
-
-/** RFC 3986, section 3.2: a name or an address, and a port. */
-const HOST = /^(?:\[[\da-f:.]+\]|[\w.~!$&'()*+,;=%-]*)(?::\d*)?$/i;
 
 /** Milliseconds between two trials to go on. */
 const RETRY = 1000;
@@ -54,9 +51,7 @@ class DenoHttp extends NativeHttp {
   constructor(target: ListenTarget, table: HttpTable) {
     super(target, table, WAYS);
     this.#handler = (request, info) => {
-      // Deno makes the URL of whatever is there: another path, if that is "a/b?".
-      const host = request.headers.get("host");
-      if (host !== null && !HOST.test(host)) return new Response(null, { status: 400 });
+      if (!isHost(request.headers.get("host"))) return new Response(null, { status: 400 });
       const remote = info.remoteAddr as Partial<Deno.NetAddr>;
       const exchange = this.exchanges.begin(remote.hostname, remote.port, request);
       info.completed.then(

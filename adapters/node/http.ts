@@ -15,7 +15,14 @@ import {
   type HttpTable,
 } from "../../runtime/core/exchange.ts";
 import { acceptFailure } from "../errno.ts";
-import { DEFAULT_HOST, Exchanges, GRACE, type HttpWays, saysThatItStreams } from "../exchanges.ts";
+import {
+  DEFAULT_HOST,
+  Exchanges,
+  GRACE,
+  type HttpWays,
+  isHost,
+  saysThatItStreams,
+} from "../exchanges.ts";
 import type { ListenTarget } from "../listen-target.ts";
 import { openListener, ReopenedListener } from "../listener.ts";
 import { descriptorLimit } from "../posix/descriptor-limit.ts";
@@ -51,6 +58,7 @@ class NodeHttp extends ReopenedListener implements HttpListener {
     super(target);
     this.#exchanges = new Exchanges(table, this.address, WAYS);
     const answer = getRequestListener((request, { incoming, outgoing }) => {
+      if (!isHost(incoming.headers.host)) return new Response(null, { status: 400 });
       const { remoteAddress, remotePort } = incoming.socket;
       const exchange = this.#exchanges.begin(remoteAddress, remotePort);
       (outgoing as Answered).exchange = exchange;
