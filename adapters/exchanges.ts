@@ -114,3 +114,14 @@ export function isHost(host: string | null | undefined): boolean {
   lastHost = host;
   return true;
 }
+
+/** With what the URL of the last request began, and mostly the next one does. */
+let lastOrigin = `http://${DEFAULT_HOST}/`;
+
+/** Whether that is an absolute URL that can be read; its request may have named another host than Host. */
+export function isReadable(url: string): boolean {
+  if (url.startsWith(lastOrigin)) return true;
+  if (!URL.canParse(url)) return false;
+  lastOrigin = url.slice(0, url.indexOf("/", "https://".length) + 1) || lastOrigin;
+  return true;
+}

@@ -3,7 +3,7 @@ import { estimateShallowMemoryUsageOf } from "bun:jsc";
 import type { BindableEndpoint, SocketOptions } from "../../runtime/core/contract.ts";
 import { Address } from "../../runtime/core/endpoint.ts";
 import type { HttpListener, HttpTable } from "../../runtime/core/exchange.ts";
-import { DEFAULT_HOST, type HttpWays, isHost, type OpenExchange } from "../exchanges.ts";
+import { DEFAULT_HOST, type HttpWays, isReadable, type OpenExchange } from "../exchanges.ts";
 import { openListener } from "../listener.ts";
 import { NativeHttp } from "../native-http.ts";
 import { openLibc } from "../posix/libc.ts";
@@ -28,8 +28,6 @@ export function serve(
 class BunHttp extends NativeHttp {
   readonly ownOptions = OWN;
   #server: Bun.Server<undefined> | undefined = undefined;
-  /** With which the URL of the last request began, and mostly the next one does. */
-  #origin = `http://${DEFAULT_HOST}/`;
 
   protected listen({ reusePort, ipv6Only }: SocketOptions): Address {
     const { inherited, path, host, port } = this.target;
@@ -59,7 +57,7 @@ class BunHttp extends NativeHttp {
   }
 
   #answer(asked: Request, server: Bun.Server<undefined>): Response | Promise<Response> {
-    const request = this.#complete(asked);
+    const request = isReadable(asked.url) ? asked : complete(asked);
     if (request === undefined) return new Response(null, { status: 400 });
     const from = this.address.path === "" ? server.requestIP(asked) : null;
     const exchange = this.exchanges.begin(from?.address, from?.port, request);
@@ -71,20 +69,6 @@ class BunHttp extends NativeHttp {
       server.timeout(asked, IDLE);
       return this.#leave(exchange, response, asked);
     });
-  }
-
-  /** Undefined for what has to be refused. Without a Host, or with one that is none, Bun has a path for a URL. */
-  #complete(asked: Request): Request | undefined {
-    const { url } = asked;
-    if (url.startsWith(this.#origin)) return asked;
-    const host = asked.headers.get("host");
-    if (!isHost(host)) return undefined;
-    if (url.startsWith("/")) {
-      return host ? undefined : new Request(`http://${DEFAULT_HOST}${url}`, asked);
-    }
-    if (!URL.canParse(url)) return undefined;
-    this.#origin = url.slice(0, url.indexOf("/", "http://".length) + 1);
-    return asked;
   }
 
   /** Nobody is told when a response has gone out: when it is Bun's, it is over. */
@@ -107,6 +91,12 @@ class BunHttp extends NativeHttp {
   protected openEpoll(): Promise<RuntimeEpoll> {
     return openEpoll();
   }
+}
+
+/** Without a Host, or with one that is none, Bun has a path for a URL. Undefined for what has to be refused. */
+function complete(request: Request): Request | undefined {
+  if (!request.url.startsWith("/") || request.headers.get("host")) return undefined;
+  return new Request(`http://${DEFAULT_HOST}${request.url}`, request);
 }
 
 /** Bytes that a response takes beside its body. */

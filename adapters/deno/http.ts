@@ -9,7 +9,7 @@ import { PorticoError } from "../../runtime/core/errors.ts";
 import type { HttpListener, HttpTable } from "../../runtime/core/exchange.ts";
 import { fromKernelPath } from "../addresses.ts";
 import { acceptFailure, isExhausted } from "../errno.ts";
-import { type HttpWays, isHost, saysThatItStreams } from "../exchanges.ts";
+import { type HttpWays, isHost, isReadable, saysThatItStreams } from "../exchanges.ts";
 import type { ListenTarget } from "../listen-target.ts";
 import { openListener } from "../listener.ts";
 import { NativeHttp } from "../native-http.ts";
@@ -51,7 +51,9 @@ class DenoHttp extends NativeHttp {
   constructor(target: ListenTarget, table: HttpTable) {
     super(target, table, WAYS);
     this.#handler = (request, info) => {
-      if (!isHost(request.headers.get("host"))) return new Response(null, { status: 400 });
+      if (!isHost(request.headers.get("host")) || !isReadable(request.url)) {
+        return new Response(null, { status: 400 });
+      }
       const remote = info.remoteAddr as Partial<Deno.NetAddr>;
       const exchange = this.exchanges.begin(remote.hostname, remote.port, request);
       info.completed.then(

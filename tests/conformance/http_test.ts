@@ -155,12 +155,19 @@ for (const [name, adapter] of all) {
           client.say(`GET /one HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
           await client.hears("HTTP/1.1 400");
         }
+        for (const url of ["http://other:65536/x", "http://[::1/x"]) {
+          const client = await dial(t, desk.listener.address);
+          client.say(`GET ${url} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
+          await client.hears("HTTP/1.1 ");
+        }
         for (const host of ["localhost", "[::1]:80", "a-b.example:8080", "127.0.0.1", ""]) {
           const client = await dial(t, desk.listener.address);
           client.say(`GET /two HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
           await client.hears("you asked for /two");
         }
-        await until("six ends", () => desk.closed.length === 6);
+        const ends = (path: string): number =>
+          desk.closed.filter((closed) => closed.path === path).length;
+        await until("six ends", () => ends("/old") === 1 && ends("/two") === 5);
         assert.deepEqual(desk.failures, []);
       });
 
