@@ -76,7 +76,7 @@ class BunHttp extends NativeHttp {
     // What streams may be silent for long.
     if (exchange.streaming) this.#server!.timeout(request, 0);
     queueMicrotask(() => this.exchanges.end(exchange, false));
-    return response;
+    return this.closed ? last(response, exchange.streaming) : response;
   }
 
   protected stop(): Promise<unknown> {
@@ -117,6 +117,13 @@ function streams(response: Response): boolean {
   // The other one has all that comes.
   void copy.body!.cancel().catch(() => {});
   return true;
+}
+
+/** The same, as the last of its connection. What the core has not made may be sent elsewhere, too. */
+function last(response: Response, streams: boolean): Response {
+  const last = streams || response.bodyUsed ? response : response.clone();
+  last.headers.set("connection", "close");
+  return last;
 }
 
 const WAYS: HttpWays = { streams, lost: () => false };

@@ -60,7 +60,9 @@ class DenoHttp extends NativeHttp {
         () => this.exchanges.end(exchange, false),
         () => this.exchanges.end(exchange, true),
       );
-      return table.request(exchange, request);
+      const response = table.request(exchange, request);
+      if (response instanceof Response) return this.closed ? last(response) : response;
+      return response.then((response) => this.closed ? last(response) : response);
     };
   }
 
@@ -190,3 +192,14 @@ function lost(thrown: unknown): boolean {
 }
 
 const WAYS: HttpWays = { streams, lost };
+
+/** The same, as what says that its connection ends; Deno leaves that to the peer. */
+function last(response: Response): Response {
+  try {
+    response.headers.set("connection", "close");
+    return response;
+  } catch {
+    // Headers of what `fetch` or `redirect` has made cannot be changed.
+    return last(new Response(response.body, response));
+  }
+}

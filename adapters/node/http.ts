@@ -49,6 +49,8 @@ class NodeHttp extends ReopenedListener implements HttpListener {
   /** Connections, by what they are at. */
   readonly #sockets: Map<Socket, "fresh" | "busy" | "idle"> = new Map();
   #started = false;
+  /** Closed, and who had connected has had its time: nobody is idle any more. */
+  #ended = false;
 
   constructor(
     target: ListenTarget,
@@ -97,7 +99,7 @@ class NodeHttp extends ReopenedListener implements HttpListener {
       if (exchange !== undefined) this.#exchanges.end(exchange, !outgoing.writableFinished, failed);
       if (!this.#sockets.has(socket)) return;
       this.#sockets.set(socket, "idle");
-      if (this.closed) socket.destroySoon();
+      if (this.#ended) socket.destroySoon();
     });
   }
 
@@ -132,25 +134,23 @@ class NodeHttp extends ReopenedListener implements HttpListener {
   protected closeRuntime(keep: boolean): void {
     for (const response of this.#responses) response.shouldKeepAlive = false;
     const finish = (): void => this.#exchanges.finish();
-    if (!this.#started) finish();
-    else if (!keep) this.#server.close(finish);
-    else this.#closeSlowly(finish);
-  }
-
-  /** Node's own close takes connections that have had no request yet for idle ones. */
-  #closeSlowly(finish: () => void): void {
+    if (!this.#started) return finish();
+    if (!keep) {
+      this.#ended = true;
+      this.#server.close(finish);
+      return;
+    }
+    // Node's own close would end the connections that have had no request yet, or none just now.
     NetServer.prototype.close.call(this.#server, finish);
-    this.#cut("idle");
-    const late = setTimeout(() => this.#cut("fresh"), GRACE);
+    const late = setTimeout(() => {
+      this.#ended = true;
+      for (const [socket, state] of this.#sockets) if (state !== "busy") socket.destroy();
+    }, GRACE);
     void this.over.then(() => {
       clearTimeout(late);
       // Its timer is all that is left.
       this.#server.close(() => {});
     });
-  }
-
-  #cut(which: "fresh" | "idle"): void {
-    for (const [socket, state] of this.#sockets) if (state === which) socket.destroy();
   }
 
   abort(): void {
