@@ -46,9 +46,12 @@ export interface Settings {
   readonly options?: unknown;
 }
 
-/** A plugin of these hooks, for streams and datagrams. */
+/** A plugin of these hooks, for streams and datagrams; or for requests. */
 export function pluginOf(hooks: Hooks<never>): Plugin {
-  return { name: "tested", transports: ["stream", "datagram"], start: () => hooks as Hooks };
+  const transports = hooks.fetch === undefined
+    ? ["stream", "datagram"] as const
+    : ["http"] as const;
+  return { name: "tested", transports, start: () => hooks as Hooks };
 }
 
 /** A log with one sink. What goes wrong in it is `failed`'s, or thrown. */
