@@ -21,12 +21,12 @@ import { Channel } from "./channel.ts";
 import type { CpuLimit } from "./cpu-limit.ts";
 import { IncomingStreams } from "./incoming.ts";
 import { RemotePermit } from "./remote-permit.ts";
-import type {
-  AddressParts,
-  DatagramMessage,
-  OwnedFile,
-  WorkerCommand,
-  WorkerEvent,
+import {
+  type AddressParts,
+  decodePlan,
+  type OwnedFile,
+  type WorkerCommand,
+  type WorkerEvent,
 } from "./messages.ts";
 
 type TakeCommand = Extract<WorkerCommand, { type: "take" }>;
@@ -112,7 +112,7 @@ export class ServiceWorker {
       case "take":
         return this.#incoming.add(command);
       case "datagrams":
-        return command.datagrams.forEach((datagram) => this.#deliver(datagram));
+        return this.#deliver(command);
       case "stop":
         return void this.#stop();
       case "ping":
@@ -123,9 +123,10 @@ export class ServiceWorker {
   }
 
   async #begin(
-    { plan, wanted, ids, measure }: Extract<WorkerCommand, { type: "job" }>,
+    { bytes, wanted, ids, measure }: Extract<WorkerCommand, { type: "job" }>,
   ): Promise<void> {
     try {
+      const plan = decodePlan(bytes);
       const { adapter, become, cpuLimit } = this.#input;
       this.#service = plan.name;
       const sink = { write: (record: LogRecord) => this.#record(record) };
@@ -173,12 +174,7 @@ export class ServiceWorker {
    * instance is free: who reads the one shall find the other.
    */
   #record(record: LogRecord): void {
-    try {
-      this.#channel.send({ type: "record", record });
-    } catch {
-      // A field that cannot be cloned, as a function: what JSON makes of it can.
-      this.#channel.send({ type: "record", record: JSON.parse(JSON.stringify(record)) });
-    }
+    this.#channel.send({ type: "record", record });
     if (record.event !== "close") this.#channel.flush();
   }
 
@@ -219,9 +215,14 @@ export class ServiceWorker {
     if (count > 0) this.#channel.send({ type: "taken", count });
   }
 
-  #deliver({ id, socket, from, bytes }: DatagramMessage): void {
-    const accepted = { id, permit: this.#permit(id) };
-    this.#instance!.datagrams.accept(this.#senders[socket]!, bytes, toAddress(from), accepted);
+  #deliver({ datagrams, bytes }: Extract<WorkerCommand, { type: "datagrams" }>): void {
+    let at = 0;
+    for (const { id, socket, from, size } of datagrams) {
+      // Each has memory of its own: a plugin may transfer what it was given.
+      const own = bytes.slice(at, at += size);
+      const accepted = { id, permit: this.#permit(id) };
+      this.#instance!.datagrams.accept(this.#senders[socket]!, own, toAddress(from), accepted);
+    }
   }
 
   /** One more session is here. What it gives back is the supervisor's to count. */
