@@ -187,6 +187,9 @@ export interface StartContext<Options> {
    * session that these hooks serve: `data`, `end`, `drain` or `handle`; `finish`, `error`. It ends as
    * any session does; a datagram session with its `end`. It is resolved when the peer has accepted.
    *
+   * Whoever awaits it goes on first, and then the hooks begin, in a later turn of the event loop: not
+   * even a peer that speaks at once, ends at once or resets is heard before.
+   *
    * @throws PorticoError ECONNREFUSED, ENOENT, ETIMEDOUT, ENOTFOUND …
    */
   readonly connect: <State = undefined>(

@@ -158,6 +158,33 @@ export const connecting: readonly Case[] = [
     },
   },
   {
+    name:
+      "connect: who pauses in open hears nothing of a quick target before it resumes; 100 rounds",
+    async run(stage) {
+      const server = await stage.listen({
+        open(connection) {
+          connection.write(encode("greeting"));
+          connection.end();
+        },
+        end: (connection) => connection.end(),
+      });
+      const behaviour: Behaviour = { open: (connection) => connection.pause() };
+      for (let i = 0; i < 100; i++) {
+        await withClient(stage, named(server.listener.address), behaviour, async (client) => {
+          const mine = client.connections[0]!;
+          assert.deepEqual(mine.events, ["open"]);
+          await server.connection(i);
+          assert.deepEqual(mine.events, ["open"]);
+          mine.resume();
+          await until("the end", () => mine.events.includes("end"));
+          mine.end();
+          await until("the close", () => mine.closed);
+          assert.equal(text(mine.bytes()), "greeting");
+        });
+      }
+    },
+  },
+  {
     name: "connect: an abort of the other side is told",
     needs: ({ adapter }) => adapter.features.resets,
     only: "tcp",
