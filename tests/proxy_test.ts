@@ -374,6 +374,33 @@ test(
   },
 );
 
+for (const transport of ["udp", "unixgram"] as const) {
+  test(`proxy: 200 senders over ${transport} are all answered, again and again`, {
+    skip: lackingTransport(transport),
+  }, async (t) => {
+    const [to, listen] = transport === "udp" ? [UDP, UDP] : ["unixgram:./to", "unixgram:./from"];
+    const server = await startManifest(t, { echo: { plugin: "echo", listen: to } });
+    const target = server.endpoint("echo", transport);
+    const other = await startManifest(t, proxy(target, {}, { listen, limits: { drain: "10ms" } }));
+    const endpoint = other.endpoint("proxy", transport);
+    const senders = await Promise.all(
+      Array.from({ length: 200 }, () => openDatagrams(t, transport)),
+    );
+    for (let round = 0; round < 2; round++) {
+      let next = 0;
+      // The queue of a Unix socket is short.
+      await Promise.all(Array.from({ length: 8 }, async () => {
+        while (next < senders.length) {
+          const index = next++;
+          const answer = await senders[index]!.ask(`${round} ${index}`, endpoint);
+          assert.equal(new TextDecoder().decode(answer), `${round} ${index}`);
+        }
+      }));
+    }
+    assert.equal(other.live("proxy"), 200);
+  });
+}
+
 test("proxy: options that are wrong are errors of the manifest", async (t) => {
   for (
     const [options, pattern] of [

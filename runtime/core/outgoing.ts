@@ -5,7 +5,7 @@
  */
 import type { StreamSession } from "./stream/session.ts";
 import type { Adapter, NamedEndpoint, StreamTable } from "./contract.ts";
-import { Dialed } from "./datagram/dialed.ts";
+import { Dialed, type DialedSession } from "./datagram/dialed.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { kindOf, parseEndpoint } from "./endpoint.ts";
 import { messageOf, PorticoError, toPorticoError } from "./errors.ts";
@@ -31,16 +31,18 @@ export type OutgoingInput = Pick<
   "plan" | "log" | "gather" | "lends" | "nextId" | "keepsDatagrams"
 >;
 
+type OutgoingAdapter = Pick<Adapter, "connect" | "dial" | "defer">;
+
 /** The sessions that one service has opened. */
 export class Outgoing {
   readonly #input: OutgoingInput;
-  readonly #adapter: Pick<Adapter, "connect" | "dial">;
+  readonly #adapter: OutgoingAdapter;
   /** One for each table of hooks; a plugin that makes a table for each connect leaves none behind. */
   readonly #groups: WeakMap<object, HookGroup> = new WeakMap();
   readonly #busy: Set<HookGroup> = new Set();
   #closing = false;
 
-  constructor(input: OutgoingInput, adapter: Pick<Adapter, "connect" | "dial">) {
+  constructor(input: OutgoingInput, adapter: OutgoingAdapter) {
     this.#input = { ...input, plan: unlimited(input.plan) };
     this.#adapter = adapter;
   }
@@ -64,7 +66,7 @@ export class Outgoing {
     this.#refuseWhenClosing(text);
     try {
       const session = kindOf(endpoint.transport) === "datagram"
-        ? group.dialed.serve(await this.#adapter.dial(endpoint, group.dialed.table), state)
+        ? await this.#dial(group, endpoint, state)
         : await this.#open(group, endpoint, state, limit);
       this.#note(group);
       this.#refuseWhenClosing(text);
@@ -80,9 +82,25 @@ export class Outgoing {
     state: unknown,
     timeout: number,
   ): Promise<StreamSession> {
-    const request: Request = { state, session: undefined };
-    await this.#adapter.connect(endpoint, group.table, request, timeout);
+    const { promise: held, resolve: release } = Promise.withResolvers<void>();
+    const request: Request = { state, held, session: undefined };
+    try {
+      await this.#adapter.connect(endpoint, group.table, request, timeout);
+    } catch (error) {
+      // Its time was up in the moment in which it was open.
+      request.session?.abort();
+      throw error;
+    } finally {
+      this.#adapter.defer(release);
+    }
     return request.session!;
+  }
+
+  async #dial(group: HookGroup, endpoint: NamedEndpoint, state: unknown): Promise<DialedSession> {
+    const { dialed } = group;
+    const session = dialed.open(await this.#adapter.dial(endpoint, dialed.table), state);
+    this.#adapter.defer(() => dialed.serve(session));
+    return session;
   }
 
   #groupOf(hooks: Hooks<unknown>): HookGroup {
@@ -125,6 +143,8 @@ export class Outgoing {
 /** What a connect hands through the adapter to the open of its stream. */
 interface Request {
   readonly state: unknown;
+  /** Resolves in a turn of its own, in which whoever called connect has gone on. */
+  readonly held: Promise<void>;
   session: StreamSession | undefined;
 }
 
@@ -142,9 +162,9 @@ class HookGroup {
       ...this.#streams.table,
       open: (connection) => {
         const request = connection.data as Request;
-        const { state } = request;
+        const { state, held } = request;
         const id = service.nextId();
-        request.session = this.#streams.accept(connection, { id, permit: UNLIMITED, state });
+        request.session = this.#streams.accept(connection, { id, permit: UNLIMITED, state, held });
       },
     };
   }

@@ -241,6 +241,9 @@ export interface StartContext<Options> {
    * `error`. Without hooks it is in pull form, and whoever called reads it to its end, or ends it. It
    * ends as any session does; a datagram session with its `end`. It is resolved when the peer has accepted.
    *
+   * Whoever awaits it goes on first, and then the hooks begin, in a later turn of the event loop: not
+   * even a peer that speaks at once, ends at once or resets is heard before.
+   *
    * @throws PorticoError ECONNREFUSED, ENOENT, ETIMEDOUT, ENOTFOUND …
    */
   readonly connect: <State = undefined>(

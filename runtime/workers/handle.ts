@@ -9,12 +9,13 @@ import { type Counters, growthOf, newCounters } from "../core/totals.ts";
 import { newStatistics, type Statistics } from "../core/statistics.ts";
 import type { WorkerStatus } from "../services/status.ts";
 import type { PendingSession } from "./pending.ts";
-import { Channel } from "./channel.ts";
+import { Channel, join } from "./channel.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import type { Exit, Launched } from "./launch.ts";
 import {
   type Counted,
   type DatagramMessage,
+  encodePlan,
   partsOf,
   type WorkerCommand,
   type WorkerEvent,
@@ -76,7 +77,9 @@ export class WorkerHandle {
   readonly #over = Promise.withResolvers<void>();
   #counters: Counters = newCounters();
   #statistics: Statistics = newStatistics();
+  /** Datagrams that this turn has given to it, with the bytes of each. */
   #datagrams: DatagramMessage[] = [];
+  #bytes: Uint8Array[] = [];
   /** Streams that were given to it, and that it has not taken yet. */
   readonly #given: PendingSession[] = [];
   readonly heartbeat: Heartbeat = new Heartbeat(() => this.#channel.send({ type: "ping" }));
@@ -114,10 +117,9 @@ export class WorkerHandle {
     this.#expect(LOADING);
     await this.#channel.open(this.#descriptors, this.#launched.channel);
     try {
-      // Sinks are the supervisor's affair.
-      const [mute, ids] = [{ ...plan, log: [] }, ++started * OWN_IDS];
+      const [bytes, ids] = [encodePlan(plan), ++started * OWN_IDS];
       const { number } = this;
-      this.#channel.send({ type: "job", plan: mute, wanted, ids, number, ...state() });
+      this.#channel.send({ type: "job", bytes, wanted, ids, number, ...state() });
     } catch (cause) {
       const text = "the options hold something that cannot be sent to a worker, as a function";
       throw new PorticoError("START_FAILED", text, { cause });
@@ -165,7 +167,14 @@ export class WorkerHandle {
   give(session: PendingSession): boolean {
     const { id, remote, local, fd, bytes, socket } = session;
     if (bytes !== undefined) {
-      this.#datagrams.push({ id, socket, from: partsOf(remote), to: local.host, bytes });
+      this.#datagrams.push({
+        id,
+        socket,
+        from: partsOf(remote),
+        to: local.host,
+        size: bytes.length,
+      });
+      this.#bytes.push(bytes);
       if (this.#datagrams.length === 1) queueMicrotask(() => this.#sendDatagrams());
     } else {
       try {
@@ -184,9 +193,10 @@ export class WorkerHandle {
   }
 
   #sendDatagrams(): void {
-    const datagrams = this.#datagrams;
+    const [datagrams, bytes] = [this.#datagrams, join(this.#bytes)];
     this.#datagrams = [];
-    this.#channel.send({ type: "datagrams", datagrams });
+    this.#bytes = [];
+    this.#channel.send({ type: "datagrams", datagrams, bytes });
   }
 
   /** Has it tell how late its event loop is. */

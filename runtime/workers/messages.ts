@@ -1,4 +1,5 @@
-/** What a supervisor and its workers tell each other. Bytes and `Infinity` travel as they are (structured clone). */
+/** What a supervisor and its workers tell each other: JSON, with bytes beside it where there are any. */
+import { deserialize, serialize } from "node:v8";
 import type { SocketFileId } from "../core/descriptors.ts";
 import type { Address, Transport } from "../core/endpoint.ts";
 import type { Side } from "../core/errors.ts";
@@ -19,7 +20,8 @@ export interface DatagramMessage {
   readonly from: AddressParts;
   /** The host of ours that it was sent to. */
   readonly to: string;
-  readonly bytes: Uint8Array;
+  /** How many of the bytes that travel with it are its own, behind those of the ones before it. */
+  readonly size: number;
 }
 
 /** What a worker has counted since its start. */
@@ -34,12 +36,32 @@ export function partsOf({ transport, host, port, path }: Address): AddressParts 
   return [transport, host, port, path];
 }
 
+const encoded = new WeakMap<ServicePlan, Uint8Array>();
+
+/**
+ * A plan as it travels, without its sinks, which are the supervisor's affair: its options may hold what
+ * has no JSON. It is made once, whatever the number of workers.
+ *
+ * @throws DOMException when they hold what no other thread can be given, as a function.
+ */
+export function encodePlan(plan: ServicePlan): Uint8Array {
+  let bytes = encoded.get(plan);
+  if (bytes === undefined) encoded.set(plan, bytes = serialize({ ...plan, log: [] }));
+  return bytes;
+}
+
+/** @param bytes have to begin with their buffer: Deno would look for views in them at the wrong place. */
+export function decodePlan(bytes: Uint8Array): ServicePlan {
+  return deserialize(bytes);
+}
+
 /** Supervisor to worker. Descriptors travel beside it, in the order in which messages name them. */
 export type WorkerCommand =
   /** The first: what to run. */
   | {
     readonly type: "job";
-    readonly plan: ServicePlan;
+    /** See {@link encodePlan}. */
+    readonly bytes: Uint8Array;
     /** Which records anybody wants of it; none when undefined. */
     readonly wanted: Wanted | undefined;
     /** The numbers of the sessions that its plugin opens itself come after this one. */
@@ -61,7 +83,11 @@ export type WorkerCommand =
     readonly remote: AddressParts;
     readonly local: AddressParts;
   }
-  | { readonly type: "datagrams"; readonly datagrams: readonly DatagramMessage[] }
+  | {
+    readonly type: "datagrams";
+    readonly datagrams: readonly DatagramMessage[];
+    readonly bytes: Uint8Array;
+  }
   /** End the sessions that are left, then yourself. A second one means: be quick. */
   | { readonly type: "stop" }
   | { readonly type: "ping" }

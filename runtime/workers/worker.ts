@@ -21,7 +21,7 @@ import type { CpuLimit } from "./cpu-limit.ts";
 import { IncomingStreams } from "./incoming.ts";
 import { RemotePermit } from "./remote-permit.ts";
 import { Locals } from "./locals.ts";
-import type { AddressParts, DatagramMessage, WorkerCommand, WorkerEvent } from "./messages.ts";
+import { type AddressParts, decodePlan, type WorkerCommand, type WorkerEvent } from "./messages.ts";
 
 type TakeCommand = Extract<WorkerCommand, { type: "take" }>;
 
@@ -111,7 +111,7 @@ export class ServiceWorker {
       case "take":
         return this.#incoming.add(command);
       case "datagrams":
-        return command.datagrams.forEach((datagram) => this.#deliver(datagram));
+        return this.#deliver(command);
       case "stop":
         return void this.#stop();
       case "ping":
@@ -125,9 +125,10 @@ export class ServiceWorker {
   }
 
   async #begin(
-    { plan, wanted, ids, measure, drains, number }: Extract<WorkerCommand, { type: "job" }>,
+    { bytes, wanted, ids, measure, drains, number }: Extract<WorkerCommand, { type: "job" }>,
   ): Promise<void> {
     try {
+      const plan = decodePlan(bytes);
       const { adapter, become, cpuLimit } = this.#input;
       this.#service = plan.name;
       this.#drains = drains;
@@ -178,12 +179,7 @@ export class ServiceWorker {
    * instance is free: who reads the one shall find the other.
    */
   #record(record: LogRecord): void {
-    try {
-      this.#channel.send({ type: "record", record });
-    } catch {
-      // A field that cannot be cloned, as a function: what JSON makes of it can.
-      this.#channel.send({ type: "record", record: JSON.parse(JSON.stringify(record)) });
-    }
+    this.#channel.send({ type: "record", record });
     if (record.event !== "close") this.#channel.flush();
   }
 
@@ -225,15 +221,20 @@ export class ServiceWorker {
     if (count > 0) this.#channel.send({ type: "taken", count });
   }
 
-  #deliver({ id, socket: index, from, to, bytes }: DatagramMessage): void {
-    const { socket, locals } = this.#senders[index]!;
-    const accepted = {
-      id,
-      permit: this.#permit(id),
-      remote: toAddress(from),
-      local: locals.find(to),
-    };
-    this.#instance!.datagrams.accept(socket, bytes, accepted);
+  #deliver({ datagrams, bytes }: Extract<WorkerCommand, { type: "datagrams" }>): void {
+    let at = 0;
+    for (const { id, socket: index, from, to, size } of datagrams) {
+      // Each has memory of its own: a plugin may transfer what it was given.
+      const own = bytes.slice(at, at += size);
+      const { socket, locals } = this.#senders[index]!;
+      const accepted = {
+        id,
+        permit: this.#permit(id),
+        remote: toAddress(from),
+        local: locals.find(to),
+      };
+      this.#instance!.datagrams.accept(socket, own, accepted);
+    }
   }
 
   /** One more session is here. What it gives back is the supervisor's to count. */

@@ -49,9 +49,8 @@ export class Dialed {
     return this.#live.empty(limit);
   }
 
-  /** Makes a session of a socket that was dialed with {@link table}. */
-  serve(socket: DialedSocket, state: unknown): DialedSession {
-    const { hooks } = this.service;
+  /** Makes a session of a socket that was dialed with {@link table}; {@link serve} follows. */
+  open(socket: DialedSocket, state: unknown): DialedSession {
     const session = new DialedSession(this, socket);
     socket.data = session;
     session.state = state;
@@ -59,11 +58,17 @@ export class Dialed {
     this.#live.up();
     this.service.countServed();
     recordArrival(this.service, "debug", "open", session);
-    if (hooks.datagram === undefined && this.service.pulls) session.openReader();
-    if (hooks.datagram !== undefined || hooks.handle === undefined) return session;
+    const { hooks, pulls } = this.service;
+    if (hooks.datagram === undefined && pulls) session.openReader();
+    return session;
+  }
+
+  /** Has it handled, when whoever has opened it has it. */
+  serve(session: DialedSession): void {
+    const { hooks } = this.service;
+    if (hooks.handle === undefined || hooks.datagram !== undefined || session.over) return;
     const done = (): void => session.close("done");
     callHook(this.#caller, session, () => hooks.handle!(session), done, done);
-    return session;
   }
 
   #receive(session: DialedSession, bytes: Uint8Array): void {

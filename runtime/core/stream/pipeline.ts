@@ -32,6 +32,8 @@ export interface Accepted {
   readonly permit: Permit;
   /** What {@link StreamSession.state} begins as. */
   readonly state?: unknown;
+  /** Nothing is read and no hook is called until it resolves: somebody has to be told first. */
+  readonly held?: Promise<void>;
 }
 
 /** The stream sessions of one service. */
@@ -91,11 +93,12 @@ export class StreamPipeline {
   }
 
   /** A connection that is served without being asked for here. For the `open` of a table of one's own. */
-  accept(connection: Connection, { id, permit, state }: Accepted): StreamSession {
+  accept(connection: Connection, { id, permit, state, held }: Accepted): StreamSession {
     const session = this.#begin(connection, id);
     session.permit = permit;
     session.state = state;
-    this.verify(session);
+    if (held === undefined) this.verify(session);
+    else this.#setUp(session, held);
     return session;
   }
 
@@ -128,12 +131,15 @@ export class StreamPipeline {
 
   // SETUP. Here `open` is recorded.
 
-  #setUp(session: StreamSession): void {
+  #setUp(session: StreamSession, held?: Promise<void>): void {
     const { hooks } = this.service;
     session.phase = "setup";
     session.served = true;
     this.service.countServed();
     recordArrival(this.service, this.service.level, "open", session);
+    if (held !== undefined) {
+      return callHook(this.#caller, session, () => held, () => this.#serve(session));
+    }
     if (hooks.setup === undefined) return this.#serve(session);
     callHook(this.#caller, session, () => hooks.setup!(session as never), (state) => {
       session.state = state;
