@@ -9,7 +9,7 @@ import type { SocketOptions, Support } from "../../runtime/core/contract.ts";
 import { until } from "../support/until.ts";
 import type { Harness, Tested } from "./harness.ts";
 import type { Case, Stage } from "./stage.ts";
-import { both, kernel, rejects } from "./stage.ts";
+import { both, kernel, programs, rejects } from "./stage.ts";
 
 type Unix = "unix" | "unixgram";
 
@@ -31,11 +31,6 @@ while not select.select([sys.stdin], [], [], 0)[0]:
             print(entry.name, oct(mode), flush=True)
             sys.exit()
 `;
-
-function hasPython(): Support {
-  const { status } = spawnSync("python3", ["-c", ""]);
-  return status === 0 ? true : { reason: "there is no python3" };
-}
 
 function pathOf(stage: Stage): string {
   return (stage.harness.place(stage.transport) as { path: string }).path;
@@ -97,7 +92,7 @@ export const files: readonly Case[] = [
   },
   {
     name: "a stale file is taken over",
-    needs: kernel,
+    needs: programs("python3"),
     async run(stage) {
       const paths: [string, string] = [pathOf(stage), pathOf(stage)];
       leaveStale(...paths);
@@ -155,7 +150,7 @@ export const files: readonly Case[] = [
   },
   {
     name: "a file is never open to more than its mode says, not even before it is at its path",
-    needs: ({ kernel }) => both(kernel, hasPython()),
+    needs: programs("python3"),
     async run(stage) {
       const before = process.umask(0);
       const path = pathOf(stage);

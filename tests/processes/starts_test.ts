@@ -8,7 +8,7 @@ import { describe, test, type TestContext } from "node:test";
 import { lackingTransport } from "../support/adapter.ts";
 import { MAIN } from "../support/command.ts";
 import { folder } from "../support/folder.ts";
-import { lackingPrograms } from "../support/program.ts";
+import { lackingPrograms } from "../support/packages.ts";
 import { failToStart, manifest, pluginPath, startServer } from "../support/server-process.ts";
 
 const TCP = "tcp://127.0.0.1:0";
