@@ -63,7 +63,11 @@ export class MemoryDatagrams implements DialedSocket {
   offer(bytes: Uint8Array): boolean {
     if (this.#closed) return true;
     if (bytes.length > LARGEST) throw new PorticoError("EMSGSIZE");
-    if (this.#binding.find(this.target) === undefined) throw new PorticoError("ECONNREFUSED");
+    // Over UDP that is heard afterwards, as a failure.
+    const unix = this.target.transport === "unixgram";
+    if (unix && this.#binding.find(this.target) === undefined) {
+      throw new PorticoError("ECONNREFUSED");
+    }
     return this.send(bytes, this.target);
   }
 

@@ -21,9 +21,6 @@ import { AddressCache } from "../posix/address-cache.ts";
 import { openResolved, type ResolvedHost, resolveHost } from "../posix/resolve.ts";
 import { UnbatchedSocket } from "./unbatched.ts";
 
-/** Bytes that may wait to be sent, of datagrams that can wait with who offers them. */
-const OFFER_LIMIT: number = 64 * 1024;
-
 /**
  * Binds a UDP endpoint.
  *
@@ -143,10 +140,10 @@ class DgramSocket extends UnbatchedSocket {
     return super.refusal(bytes, to);
   }
 
-  /** See {@link DialedSocket.offer}: libuv tells later what the kernel said. */
+  /** See {@link DialedSocket.offer}: what the kernel said is told later, so the next waits for it with its owner. */
   offerTo(bytes: Uint8Array, to: Address): boolean {
     if (!fitsUdp(bytes.length, to.host)) throw sendFailure("EMSGSIZE", to);
-    if (this.waiting > 0 && this.waiting + bytes.length > OFFER_LIMIT) return false;
+    if (this.waiting > 0) return false;
     return this.send(bytes, to);
   }
 

@@ -17,6 +17,7 @@ import {
   EINTR,
   MSG_DONTWAIT,
   MSG_TRUNC,
+  SO_ERROR,
   SO_SNDBUF,
   SOL_SOCKET,
 } from "./linux.ts";
@@ -36,6 +37,10 @@ const TURN = 256;
 const MISSES_MAX = 4;
 const SKIP_MAX = 16;
 const CONTROL_WORDS = PACKET_INFO_BYTES / 4;
+
+/** What an option of a socket is read into. */
+const number = new Int32Array(new ArrayBuffer(4));
+const numberBytes = new Uint8Array(number.buffer);
 
 /** A descriptor, and what becomes of it. */
 export interface OwnedDescriptor {
@@ -127,6 +132,14 @@ export class BatchSocket implements DatagramSocket, BatchSender {
     if (sent === -EAGAIN || sent === -EINTR) return false;
     if (sent < 0) throw sendFailure(-sent, to);
     return true;
+  }
+
+  /** See {@link DialedSocket.takeError}. */
+  takeError(): PorticoError | undefined {
+    if (this.#closed !== undefined) return undefined;
+    number[0] = 0;
+    this.#libc.getsockopt(this.#fd, SOL_SOCKET, SO_ERROR, numberBytes);
+    return number[0] === 0 ? undefined : receiveFailure(number[0]);
   }
 
   /** IPv6 carries a little more than IPv4, also from a socket that speaks both. */
@@ -296,7 +309,6 @@ export class BatchSocket implements DatagramSocket, BatchSender {
 
 /** unix(7) keeps 32 bytes of the send buffer for itself. */
 function unixLimit(libc: Libc, fd: number): number {
-  const size = new Int32Array(new ArrayBuffer(4));
-  libc.getsockopt(fd, SOL_SOCKET, SO_SNDBUF, new Uint8Array(size.buffer));
-  return size[0]! - 32;
+  libc.getsockopt(fd, SOL_SOCKET, SO_SNDBUF, numberBytes);
+  return number[0]! - 32;
 }

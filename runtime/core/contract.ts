@@ -156,6 +156,11 @@ export interface DialedSocket extends DatagramSocket {
    */
   offer(bytes: Uint8Array): boolean;
   /**
+   * Takes what the kernel has heard of what was sent, and has told nobody yet: ECONNREFUSED, most often.
+   * Absent where the kernel cannot be asked: then it comes as a failure, in a turn of its own.
+   */
+  takeError?(): PorticoError | undefined;
+  /**
    * As {@link offer}, for what is larger than a datagram may be, to a server that takes it so, as
    * journald does: an empty Unix datagram, with the descriptor of a sealed memfd_create(2) that holds
    * the bytes. Absent for UDP, and where there is no FFI.

@@ -12,6 +12,7 @@ import type {
 import type { Address } from "../../runtime/core/endpoint.ts";
 import { kindOf } from "../../runtime/core/endpoint.ts";
 import type { PorticoError } from "../../runtime/core/errors.ts";
+import { lackingPrograms, type ProgramName } from "../support/packages.ts";
 import { within } from "../support/until.ts";
 import type {
   ConnectOptions,
@@ -39,6 +40,12 @@ export interface Case {
 
 /** For {@link Case.needs}. */
 export const kernel = ({ kernel }: Harness): Support => kernel;
+
+/** Sockets, and programs of this machine as peers. */
+export const programs = (...names: readonly ProgramName[]) => ({ kernel }: Harness): Support => {
+  const reason = lackingPrograms(...names);
+  return both(kernel, reason === false ? true : { reason });
+};
 
 /** Both of two. */
 export function both(one: Support, other: Support): Support {

@@ -1,6 +1,6 @@
 /** Starts a command where no socket of IPv6 can be made, as below systemd's RestrictAddressFamilies. */
 import process from "node:process";
-import { lackingPrograms } from "./program.ts";
+import { lackingPrograms } from "./packages.ts";
 
 /** The filter of seccomp(2): socket(AF_INET6) fails with EAFNOSUPPORT. */
 const LAUNCHER = `
