@@ -337,3 +337,15 @@ export function definePlugin<Options = Record<string, never>, State = undefined>
 ): Plugin<Options, State> {
   return plugin;
 }
+
+/**
+ * Returns its argument, for the types: where `start` takes its context and `setup` takes nothing, TypeScript
+ * does not find out by itself what `session.state` is.
+ *
+ * ```ts
+ * start: ({ log }) => defineHooks({ setup: () => ({ lines: 0 }), data(session) { session.state.lines++ } })
+ * ```
+ */
+export function defineHooks<State = undefined>(hooks: Hooks<State>): Hooks<State> {
+  return hooks;
+}
