@@ -2,7 +2,13 @@
 import * as module from "node:module";
 import process from "node:process";
 import { holdHeap } from "./daemon/heap.ts";
+import { tooOld } from "./engines.ts";
 
+const reason = tooOld();
+if (reason !== undefined) {
+  process.stderr.write(reason);
+  process.exit(1);
+}
 // Compiled code is kept between starts where the runtime can; it has to be asked before the rest is loaded.
 module.enableCompileCache?.();
 holdHeap();
