@@ -30,13 +30,23 @@ export function published(json: PackageJson): PackageJson {
   return Object.fromEntries(fields.filter(([name]) => !OWN.has(name))) as unknown as PackageJson;
 }
 
-/** The declarations that `exports` lead to, with what these import, as paths below `root`. */
+/** The entry points that have declarations, `./plugins/echo` for one, with these; paths below `root`. */
+export function entriesOf(exports: PackageJson["exports"], root: string): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(exports).flatMap(([name, target]) => {
+      const types = typeof target === "object" ? target?.["types"] : undefined;
+      if (types === undefined) return [];
+      return globSync(types.slice(2), { cwd: root }).map((file) => {
+        const star = file.slice(types.indexOf("*") - 2, file.length - ".d.ts".length);
+        return [name.replace("*", star), file] as const;
+      });
+    }).filter(([name]) => exports[name] !== null),
+  );
+}
+
+/** Those declarations, and what they import. */
 export function declarationsOf(exports: PackageJson["exports"], root: string): string[] {
-  const hidden = Object.keys(exports).filter((key) => exports[key] === null);
-  const entries = Object.values(exports).flatMap((target) =>
-    typeof target === "object" && target?.["types"] !== undefined ? [target["types"]] : []
-  ).flatMap((types) => globSync(types.slice(2), { cwd: root }))
-    .filter((file) => !hidden.some((key) => file === `dist/${key.slice(2)}.d.ts`));
+  const entries = Object.values(entriesOf(exports, root));
   const found = new Set<string>();
   for (const waiting = [...entries]; waiting.length > 0;) {
     const file = waiting.pop()!;

@@ -1,6 +1,6 @@
 /** The package, as who installs it has it: outside this tree, compiled, on every runtime. */
 import assert from "node:assert/strict";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { after, before, describe, test } from "node:test";
@@ -149,6 +149,74 @@ describe("the package", () => {
     }
     assert.equal(tooOld(), undefined);
   });
+});
+
+/** What an author writes against the declarations. */
+const AUTHOR =
+  `import { defineHooks, definePlugin, defineManifest, defineSink, lines, pipe, PorticoError } from "portico";
+import type { Manifest, Plugin, Session } from "portico";
+import echo from "portico/plugins/echo";
+import proxy from "portico/plugins/proxy";
+import schema from "portico/schema.json" with { type: "json" };
+import * as v from "valibot";
+export default definePlugin({
+  name: "shout",
+  transports: ["stream", "datagram"],
+  options: v.object({ upper: v.optional(v.boolean(), false) }),
+  start: ({ options, log }) => defineHooks({
+    setup: () => ({ count: 0 }),
+    data(session, chunk) {
+      session.state.count++;
+      log.info("told", { count: session.state.count, upper: options.upper });
+      if (!session.write(chunk)) session.pause();
+    },
+  }),
+});
+export const manifest: Manifest = defineManifest({
+  services: { shout: { plugin: "./shout.js", listen: { endpoint: "tcp://*:0", backlog: 5 } } },
+});
+// @ts-expect-error There is no such strategy.
+defineManifest({ services: { a: { plugin: "echo", listen: "tcp://*:0", concurrency: "fibers" } } });
+export const names: readonly string[] = [echo.name, proxy.name, PorticoError.name, String(schema)];
+export const others: readonly unknown[] = [defineSink, lines, pipe];
+export type { Plugin, Session };
+`;
+
+describe("the tree", () => {
+  const json = (name: string) =>
+    JSON.parse(readFileSync(new URL(`../../${name}`, import.meta.url), "utf8"));
+
+  test("is one version for npm and JSR, and Deno's tasks need no program but deno", () => {
+    assert.equal(json("deno.json").version, json("package.json").version);
+    for (const [name, task] of Object.entries<string>(json("deno.json").tasks)) {
+      // In the shell of tasks sh may be missing, and what stands behind || is there.
+      assert.match(
+        task,
+        /^(?:\w+=\S+ )?(?:deno|\$\(sh -c '[^']+' 2>\/dev\/null \|\| echo deno\)) /,
+        name,
+      );
+    }
+  });
+
+  test("has no package whose scripts Bun would run, and which need Node: bun install is enough", () => {
+    assert.deepEqual(json("package.json").trustedDependencies, []);
+  });
+});
+
+describe("the declarations", () => {
+  for (const [resolution, module] of [["bundler", "esnext"], ["nodenext", "nodenext"]] as const) {
+    test(`are clean under tsc --strict, libraries checked, with ${resolution}`, async () => {
+      writeFileSync(join(home, "author.ts"), AUTHOR);
+      const result = await inFolder(home, [
+        "tsc",
+        ...["--noEmit", "--strict"],
+        ...["--skipLibCheck", "false", "--exactOptionalPropertyTypes", "--target", "es2022"],
+        ...["--module", module, "--moduleResolution", resolution, "--resolveJsonModule"],
+        ...["--ignoreConfig", "--types", "", "author.ts"],
+      ]);
+      assert.equal(result.code, 0, result.out + result.err);
+    });
+  }
 });
 
 describe("the installed package", () => {
