@@ -12,6 +12,8 @@ if (reason !== undefined) {
 // Compiled code is kept between starts where the runtime can; it has to be asked before the rest is loaded.
 module.enableCompileCache?.();
 holdHeap();
+const { providePortico } = await import("./adapter.ts");
+await providePortico();
 const { main } = await import("./cli/mod.ts");
 // A plugin may have left a timer or a socket behind; what is written is out by now.
 process.exit(await main(process.argv.slice(2)));

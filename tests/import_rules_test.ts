@@ -109,7 +109,7 @@ const FOLDERS: Readonly<Record<string, readonly string[]>> = {
     ...["strategies", "daemon", "adapter.ts"],
   ],
   "engines.ts": [],
-  "main.ts": ["daemon", "cli", "engines.ts"],
+  "main.ts": ["daemon", "cli", "adapter.ts", "engines.ts"],
   "mod.ts": ["core", "manifest", "sinks", "services", "control"],
   "schema.ts": ["manifest", "sinks"],
   "worker.ts": ["workers"],
