@@ -90,7 +90,7 @@ const LONG = [
 ].map((name) => `tests/processes/${name}_test.ts`).concat("tests/parity/parity_test.ts");
 
 /** What starts every runtime by itself, and so is run by one of them. */
-const ONCE = ["tests/processes/package_test.ts"];
+const ONCE = ["tests/processes/package_test.ts", "tests/processes/permissions_test.ts"];
 
 /** Prints a runner's output as it comes: all of it when it fails, else what it closes with. */
 async function run(name: string, files: readonly string[]): Promise<Counts> {
