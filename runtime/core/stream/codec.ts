@@ -23,6 +23,12 @@ export interface Codec<Value = Uint8Array> {
   encode?(value: Value): Uint8Array | string;
 }
 
+/** A codec that writes what it reads, as those of this package. */
+export interface TwoWayCodec<Value = Uint8Array, Written extends Uint8Array | string = Uint8Array>
+  extends Codec<Value> {
+  encode(value: Value): Written;
+}
+
 /** What a {@link Codec} has found: of bytes their place, of all else the value. */
 export type Found<Value> = [Value] extends [Uint8Array] ? Frame : Parsed<Value>;
 
@@ -49,7 +55,7 @@ const decoder = new TextDecoder();
 const LF = new Uint8Array([10]);
 
 /** Frames after their length, an unsigned big-endian number of 1, 2 or 4 bytes that does not count itself. */
-export function lengthPrefixed(width: 1 | 2 | 4, max: number = FRAME_MAX): Codec {
+export function lengthPrefixed(width: 1 | 2 | 4, max: number = FRAME_MAX): TwoWayCodec {
   if (width !== 1 && width !== 2 && width !== 4) {
     throw new RangeError(`a length prefix has 1, 2 or 4 bytes: received ${width}`);
   }
@@ -78,7 +84,7 @@ export function lengthPrefixed(width: 1 | 2 | 4, max: number = FRAME_MAX): Codec
 }
 
 /** Frames of one size. */
-export function fixed(size: number): Codec {
+export function fixed(size: number): TwoWayCodec {
   if (!Number.isInteger(size) || size < 1) {
     throw new RangeError(`a frame has at least 1 byte: received ${size}`);
   }
@@ -93,7 +99,7 @@ export function fixed(size: number): Codec {
 }
 
 /** Frames that end with `mark`, which does not belong to them. */
-export function delimited(mark: Uint8Array | string, max: number = FRAME_MAX): Codec {
+export function delimited(mark: Uint8Array | string, max: number = FRAME_MAX): TwoWayCodec {
   const sought = typeof mark === "string" ? encoder.encode(mark) : new Uint8Array(mark);
   if (sought.length === 0) throw new RangeError("a delimiter has at least 1 byte: received none");
   return {
@@ -114,7 +120,7 @@ export function delimited(mark: Uint8Array | string, max: number = FRAME_MAX): C
 }
 
 /** Lines without their LF or CRLF, UTF-8; they are written with CRLF. A last line without an end counts. */
-export function lines(max: number = FRAME_MAX): Codec<string> {
+export function lines(max: number = FRAME_MAX): TwoWayCodec<string, string> {
   return {
     next(bytes, from) {
       const end = seek(bytes, LF, from, max);
