@@ -166,10 +166,7 @@ export interface Hooks<State = unknown> {
    * a `refuse` record. On datagrams and requests, for each of them. `limits.lifetime` is its deadline.
    */
   verify?(peer: Peer): boolean | Promise<boolean>;
-  /**
-   * Makes `session.state`, whose type is inferred from it: where `start` takes its context, name the
-   * parameter here too, as in `setup: (_session) => new Framer(lines())`.
-   */
+  /** Makes `session.state`; {@link defineHooks} is for its type. */
   setup?(session: Session<undefined>): State | Promise<State>;
   /**
    * Push form: each chunk of a stream, or the one datagram. `chunk` is lent until the hook returns:

@@ -100,6 +100,30 @@ for _ in range(${SIZE / BLOCK.length}): sys.stdout.buffer.write(block)"`;
     }
   });
 
+  test(`socks, ${strategy}: BIND waits for the one who is named, and passes on`, {
+    skip: lacking,
+  }, async (t) => {
+    const server = await serveProtocol(t, "socks", strategy);
+    const peer = await dial(t, await server.endpoint("socks", "tcp"));
+    peer.send(new Uint8Array([5, 1, 0, 5, 2, 0, 1, 127, 0, 0, 1, 0, 0]));
+    await peer.when("where it listens", () => peer.received === 12);
+    const [version, code, , type, ...place] = peer.bytes().subarray(2);
+    assert.deepEqual([version, code, type, ...place.slice(0, 4)], [5, 0, 1, 127, 0, 0, 1]);
+    const guest = await dial(t, `tcp://127.0.0.1:${place[4]! * 256 + place[5]!}`);
+    guest.send("I call back");
+    await peer.hears("I call back");
+    const [high, low] = peer.bytes().subarray(20, 22);
+    assert.match(guest.name, new RegExp(`:${high! * 256 + low!}$`));
+    peer.send("welcome");
+    await guest.hears("welcome");
+    peer.end();
+    await guest.over();
+    guest.end();
+    await peer.over();
+    await server.until("socks", ({ live }) => live === 0);
+    assert.deepEqual(server.process.all({ level: /warn|error/ }), []);
+  });
+
   test(`socks, ${strategy}: where nobody listens, curl is told so`, { skip }, async (t) => {
     const server = await serveProtocol(t, "socks", strategy);
     const proxy = `127.0.0.1:${await portOf(server, "socks")}`;
@@ -119,7 +143,7 @@ test(
     const server = await serveProtocol(t, "socks", "async");
     const endpoint = await server.endpoint("socks", "tcp");
     const peer = await dial(t, endpoint);
-    peer.send(new Uint8Array([5, 1, 0, 5, 2, 0, 1, 127, 0, 0, 1, 0, 1]));
+    peer.send(new Uint8Array([5, 1, 0, 5, 3, 0, 1, 127, 0, 0, 1, 0, 1]));
     await peer.over();
     assert.deepEqual([...peer.bytes()].slice(0, 4), [5, 0, 5, 7]);
     const target = await httpTarget(t);

@@ -1,4 +1,4 @@
-import { type Codec, definePlugin, Framer, PorticoError, type Session } from "portico";
+import { type Codec, defineHooks, definePlugin, Framer, PorticoError, type Session } from "portico";
 import * as v from "valibot";
 
 const MAX = 1024 * 1024;
@@ -95,16 +95,16 @@ export default definePlugin({
       else if (name.toUpperCase() === "QUIT") session.end();
       else session.write(`-ERR unknown command '${name}'\r\n`);
     }
-    const error = (session: Session<unknown>, thrown: unknown): void =>
+    const failed = (session: Session<unknown>, thrown: unknown): void =>
       void session.write(`-ERR ${(thrown as Error).message}\r\n`);
     if (form === "push") {
-      return {
-        setup: (_session) => new Framer(resp),
+      return defineHooks({
+        setup: () => new Framer(resp),
         data(session, chunk) {
           for (const command of session.state.push(chunk)) run(session, command);
         },
-        error,
-      };
+        error: (session, thrown) => failed(session, thrown),
+      });
     }
     return {
       async handle(session) {
@@ -116,7 +116,7 @@ export default definePlugin({
           }
         }
       },
-      error,
+      error: failed,
     };
   },
 });

@@ -1,4 +1,4 @@
-import { definePlugin, pipe, PorticoError, type Session } from "portico";
+import { type Address, definePlugin, pipe, PorticoError, type Session } from "portico";
 
 /** What a reply says, by what `connect` rejects with: RFC 1928, section 6. */
 const REPLIES: Readonly<Record<string, number>> = {
@@ -9,11 +9,11 @@ const REPLIES: Readonly<Record<string, number>> = {
   ENETUNREACH: 3,
 };
 
-/** SOCKS5 without authentication: CONNECT. */
+/** SOCKS5 without authentication: CONNECT, and BIND for peers of IPv4. */
 export default definePlugin({
   name: "socks",
   transports: ["stream"],
-  start: ({ connect }) => ({
+  start: ({ connect, listen }) => ({
     async handle(session) {
       session.deadline("10s");
       const [version, methods] = await session.readExactly(2);
@@ -25,17 +25,27 @@ export default definePlugin({
       const [, command, , type] = await session.readExactly(4);
       const host = await readHost(session, type!);
       const [high, low] = await session.readExactly(2);
-      if (command !== 1 || host === undefined) {
-        return await session.send(reply(command !== 1 ? 7 : 8));
-      }
+      if (host === undefined) return await session.send(reply(8));
+      if (command !== 1 && command !== 2) return await session.send(reply(7));
       let upstream: Session;
       try {
-        upstream = await connect(`tcp://${host}:${high! * 256 + low!}`);
+        if (command === 1) upstream = await connect(`tcp://${host}:${high! * 256 + low!}`);
+        else {
+          const once = { once: true, from: host, timeout: "10s" } as const;
+          const { address, accepted } = await listen(
+            `tcp://${session.local.host}:0`,
+            undefined,
+            once,
+          );
+          session.deadline("20s");
+          await session.send(reply(0, address));
+          upstream = await accepted;
+        }
       } catch (error) {
         return await session.send(reply(REPLIES[(error as PorticoError).code] ?? 1));
       }
       session.deadline(Infinity);
-      session.write(reply(0));
+      session.write(reply(0, command === 2 ? upstream.remote : undefined));
       await pipe(session, upstream);
     },
   }),
@@ -53,5 +63,11 @@ async function readHost(session: Session, type: number): Promise<string | undefi
   return `[${words.map((word) => word.toString(16)).join(":")}]`;
 }
 
-/** Nobody looks at the address that the proxy has connected from. */
-const reply = (code: number): Uint8Array => new Uint8Array([5, code, 0, 1, 0, 0, 0, 0, 0, 0]);
+/** With an address of IPv4, or none: nobody looks at where the proxy has connected from. */
+function reply(code: number, { host, port }: Partial<Address> = {}): Uint8Array {
+  return new Uint8Array([
+    ...[5, code, 0, 1],
+    ...(host ?? "0.0.0.0").split(".").map(Number),
+    ...[(port ?? 0) >> 8, (port ?? 0) & 255],
+  ]);
+}
