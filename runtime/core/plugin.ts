@@ -340,7 +340,7 @@ export function definePlugin<Options = Record<string, never>, State = undefined>
 
 /**
  * Returns its argument, for the types: where `start` takes its context and `setup` takes nothing, TypeScript
- * does not find out by itself what `session.state` is.
+ * does not find out by itself what `session.state` is. It does where `setup` names its parameter, used or not.
  *
  * ```ts
  * start: ({ log }) => defineHooks({ setup: () => ({ lines: 0 }), data(session) { session.state.lines++ } })

@@ -55,6 +55,7 @@ for (const form of ["push", "frames", "readUntil"]) {
     // What was answered before the error, and the error itself, come before the end.
     assert.equal(peer.text, answers);
     assert.deepEqual([peer.ended, peer.code], [true, undefined]);
+    peer.end();
     const close = await server.process.record({ event: "close" });
     assert.equal(close["reason"], "error");
     assert.deepEqual(server.process.all({ level: /warn|error/ }), []);

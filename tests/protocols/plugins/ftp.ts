@@ -17,8 +17,8 @@ export default definePlugin({
     defineHooks({
       setup: () => ({
         cwd: "/",
-        /** Gives the connection of the next transfer. */
-        data: undefined as (() => Promise<Session>) | undefined,
+        /** The connection of the next transfer: how to have it, and how to be rid of it. */
+        data: undefined as { open(): Promise<Session>; drop(): void } | undefined,
         leaving: new AbortController(),
       }),
       async handle(session) {
@@ -28,20 +28,33 @@ export default definePlugin({
         const inside = (path: string): string => posix.resolve(state.cwd, path);
         const onDisk = (path: string): string => join(resolve(folder, options.root), inside(path));
 
+        function drop(): void {
+          state.data?.drop();
+          state.data = undefined;
+        }
         async function passive(): Promise<number> {
+          drop();
           const host = local.host.includes(":") ? `[${local.host}]` : local.host;
-          const { address, accepted } = await listen(
-            `tcp://${host}:${options.ports}`,
-            undefined,
-            { once: true, from: remote, timeout: "10s" },
-          );
-          state.data = () => accepted;
-          return address.port;
+          const listening = await listen(`tcp://${host}:${options.ports}`, undefined, {
+            once: true,
+            from: remote,
+            timeout: "10s",
+          });
+          state.data = {
+            open: () => listening.accepted,
+            drop() {
+              void listening.close();
+              listening.accepted.then((session) => session.abort(), () => {});
+            },
+          };
+          return listening.address.port;
         }
         /** Nobody but the client itself is connected to: no bounces. */
         function active(host: string, port: number): Promise<void> {
           if (host !== remote.host) return reply("501 That is somebody else");
-          state.data = () => connect(`tcp://${host.includes(":") ? `[${host}]` : host}:${port}`);
+          drop();
+          const place = `tcp://${host.includes(":") ? `[${host}]` : host}:${port}`;
+          state.data = { open: () => connect(place), drop() {} };
           return reply("200 OK");
         }
         async function transfer(work: (data: Session) => Promise<void>): Promise<void> {
@@ -51,7 +64,7 @@ export default definePlugin({
           await reply("150 Here it comes");
           let connection: Session | undefined;
           try {
-            connection = await data();
+            connection = await data.open();
             await work(connection);
             connection.end();
             // What was sent has arrived when the client has ended, too.
@@ -128,10 +141,13 @@ export default definePlugin({
             await (commands[name.toUpperCase()] ?? (() => reply("502 Unknown")))(argument);
           } catch (error) {
             if ((error as PorticoError).code === "SESSION_CLOSED") throw error;
+            drop();
             await reply(`550 ${(error as Error).message}`);
           }
         }
       },
+      /** Who had come for a transfer that is none does not stay. */
+      finish: ({ state }) => state.data?.drop(),
       /** A transfer goes on to its end; who waits for its next command is told. */
       retire: ({ state }) => state.leaving.abort(new Error("421 Shutting down")),
       error(session, error) {

@@ -1,4 +1,4 @@
-import { type Codec, defineHooks, definePlugin, Framer, PorticoError, type Session } from "portico";
+import { type Codec, definePlugin, Framer, PorticoError, type Session } from "portico";
 import * as v from "valibot";
 
 const MAX = 1024 * 1024;
@@ -98,13 +98,13 @@ export default definePlugin({
     const failed = (session: Session<unknown>, thrown: unknown): void =>
       void session.write(`-ERR ${(thrown as Error).message}\r\n`);
     if (form === "push") {
-      return defineHooks({
-        setup: () => new Framer(resp),
+      return {
+        setup: (_session) => new Framer(resp),
         data(session, chunk) {
           for (const command of session.state.push(chunk)) run(session, command);
         },
         error: (session, thrown) => failed(session, thrown),
-      });
+      };
     }
     return {
       async handle(session) {
