@@ -13,6 +13,8 @@ export type {
   Closed,
   ConnectOptions,
   Hooks,
+  Listening,
+  ListenOptions,
   Logger,
   Peer,
   Plugin,

@@ -7,7 +7,7 @@ import type { StreamSession } from "./stream/session.ts";
 import type { Adapter, NamedEndpoint, StreamTable } from "./contract.ts";
 import { Dialed, type DialedSession } from "./datagram/dialed.ts";
 import type { Endpoint } from "./endpoint.ts";
-import { kindOf, parseEndpoint } from "./endpoint.ts";
+import { expandPorts, kindOf, parseEndpoint } from "./endpoint.ts";
 import { messageOf, PorticoError, toPorticoError } from "./errors.ts";
 import { StreamPipeline } from "./stream/pipeline.ts";
 import { UNLIMITED } from "./admission/permit.ts";
@@ -23,7 +23,7 @@ const TIMEOUT = 10_000;
 const TRANSPORTS: readonly string[] = ["tcp", "unix", "udp", "unixgram"];
 
 /** Of a session in pull form, which whoever has connected reads. */
-const HELD: Hooks<never> = {};
+export const HELD: Hooks<never> = {};
 
 /** What all outgoing sessions of one service have from it. */
 export type OutgoingInput = Pick<
@@ -72,7 +72,7 @@ export class Outgoing {
       this.#refuseWhenClosing(text);
       return session as unknown as Session<State>;
     } catch (error) {
-      throw inWords(text, error);
+      throw inWords(`cannot connect to ${text}`, text, error);
     }
   };
 
@@ -106,7 +106,7 @@ export class Outgoing {
   #groupOf(hooks: Hooks<unknown>): HookGroup {
     let group = this.#groups.get(hooks);
     if (group === undefined) {
-      checkForm(hooks);
+      checkForm(hooks, "connect");
       group = new HookGroup(this.#input, hooks);
       this.#groups.set(hooks, group);
     }
@@ -155,7 +155,7 @@ class HookGroup {
   readonly #streams: StreamPipeline;
 
   constructor(input: OutgoingInput, hooks: Hooks<unknown>) {
-    const service = new Service({ ...input, outgoing: true, hooks: bound(hooks) });
+    const service = new Service({ ...input, outgoing: true, hooks: bindHooks(hooks) });
     this.dialed = new Dialed(service);
     this.#streams = new StreamPipeline(service);
     this.table = {
@@ -190,8 +190,10 @@ class HookGroup {
   }
 }
 
-/** The hooks that an outgoing session has; each knows the table that it belongs to. */
-const OUTGOING = [
+/** The hooks that a session has which the plugin has opened, or listened for. */
+const HOOKS = [
+  "verify",
+  "setup",
   "data",
   "end",
   "drain",
@@ -202,44 +204,56 @@ const OUTGOING = [
   "error",
 ] as const;
 
-function bound(hooks: Hooks<unknown>): Hooks<unknown> {
-  const found = OUTGOING.flatMap((name) => {
+/** Those of a table; each knows the table that it belongs to. */
+export function bindHooks(hooks: Hooks<unknown>): Hooks<unknown> {
+  const found = HOOKS.flatMap((name) => {
     const hook = hooks[name] as ((...given: never[]) => unknown) | undefined;
     return hook === undefined ? [] : [[name, hook.bind(hooks)] as const];
   });
   return Object.fromEntries(found);
 }
 
-function checkForm(hooks: Hooks<unknown>): void {
+/** @throws PorticoError USAGE for hooks with no form, or two. */
+export function checkForm(hooks: Hooks<unknown>, call: string): void {
   const { data, handle, datagram } = hooks;
   if (hooks === HELD) return;
   if (data !== undefined && handle !== undefined) {
-    throw misuse("the hooks given to connect have both data and handle: one of them is needed");
+    throw misuse(`the hooks given to ${call} have both data and handle: one of them is needed`);
   }
   if (data !== undefined || handle !== undefined || datagram !== undefined) return;
   throw misuse(
-    "the hooks given to connect have neither data nor handle: one of them is needed, or no hooks at all",
+    `the hooks given to ${call} have neither data nor handle: one of them is needed, or no hooks at all`,
   );
 }
 
 /** @throws PorticoError USAGE for what nobody can connect to. */
 function readEndpoint(text: string): NamedEndpoint {
-  let endpoint: Endpoint;
+  const [endpoint, other] = readEndpoints(text, "connect", TRANSPORTS);
+  const nobody = "port" in endpoint! && (endpoint.port === 0 || endpoint.host === "*");
+  if (nobody || other !== undefined) {
+    throw misuse(`cannot connect to ${text}: a host and a port are needed`);
+  }
+  return endpoint!;
+}
+
+/** One for each port of a range, at least one. @throws PorticoError USAGE. */
+export function readEndpoints(
+  text: string,
+  call: string,
+  transports: readonly string[],
+): NamedEndpoint[] {
+  let endpoints: Endpoint[];
   try {
-    endpoint = parseEndpoint(text);
+    endpoints = expandPorts(text).map((each) => parseEndpoint(each));
   } catch (error) {
-    throw misuse(`cannot connect: ${messageOf(error)}`);
+    throw misuse(`cannot ${call}: ${messageOf(error)}`);
   }
-  if (!TRANSPORTS.includes(endpoint.transport)) {
-    throw misuse(`cannot connect to ${text}: only to ${TRANSPORTS.join(", ")}`);
-  }
-  const nobody = "port" in endpoint && (endpoint.port === 0 || endpoint.host === "*");
-  if (nobody) throw misuse(`cannot connect to ${text}: a host and a port are needed`);
-  return endpoint as NamedEndpoint;
+  if (transports.includes(endpoints[0]!.transport)) return endpoints as NamedEndpoint[];
+  throw misuse(`cannot ${call} to ${text}: only to ${transports.join(", ")}`);
 }
 
 /** Relative paths start at the manifest's folder, as those do that a service listens on. */
-function placed(endpoint: NamedEndpoint, { folder }: ServicePlan): NamedEndpoint {
+export function placed(endpoint: NamedEndpoint, { folder }: ServicePlan): NamedEndpoint {
   if (!("path" in endpoint) || /^[/@]/.test(endpoint.path)) return endpoint;
   return { ...endpoint, path: `${folder}/${endpoint.path}` };
 }
@@ -253,12 +267,10 @@ function misuse(text: string): PorticoError {
  * Says where it was to go. It is nothing that the peers of the service have done: where nobody looks
  * after it, the record is a warning.
  */
-function inWords(text: string, thrown: unknown): PorticoError {
+export function inWords(what: string, text: string, thrown: unknown): PorticoError {
   const error = toPorticoError(thrown, "ECONNREFUSED");
   const side = error.side === "peer" || error.side === "config" ? "host" : error.side;
-  const message = error.message.includes(text)
-    ? error.message
-    : `cannot connect to ${text}: ${error.message}`;
+  const message = error.message.includes(text) ? error.message : `${what}: ${error.message}`;
   return new PorticoError(error.code, message, { cause: error.cause ?? thrown, side });
 }
 

@@ -251,6 +251,40 @@ export interface StartContext<Options> {
     hooks?: Hooks<State>,
     options?: ConnectOptions<State>,
   ) => Promise<Session<State>>;
+  /**
+   * Listens on a stream (`tcp:`, `unix:`) at run time, in the worker that asks: FTP's passive mode, the
+   * BIND of SOCKS. Of a range of ports (`tcp://*:30000-30009`) it takes one that is free. Who comes is a
+   * session of the service, with its rules, `sessions`, `perSource` and deadlines, and it is waited for
+   * when the service drains; but it needs no turn, as it belongs to somebody who has it. Without hooks it
+   * is in pull form, as with {@link connect}.
+   *
+   * @throws PorticoError EADDRINUSE, EACCES, EADDRNOTAVAIL …
+   */
+  readonly listen: <State = undefined>(
+    endpoint: string,
+    hooks?: Hooks<State>,
+    options?: ListenOptions,
+  ) => Promise<Listening<State>>;
+}
+
+/** Options of {@link StartContext.listen}. */
+export interface ListenOptions {
+  /** One session is let in, then nobody listens any more. */
+  readonly once?: boolean;
+  /** The only host that is let in, as {@link Session.remote} of whom it is for. */
+  readonly from?: Address | string;
+  /** Nobody listens any more when nobody has come by then. */
+  readonly timeout?: Duration;
+}
+
+/** A listener that a plugin has opened at run time. Close it; or the end of the service does. */
+export interface Listening<State = undefined> {
+  /** What is really bound: port 0 is resolved. */
+  readonly address: Address;
+  /** The first session that is served. Rejects with ETIMEDOUT, or SESSION_CLOSED when it is closed before. */
+  readonly accepted: Promise<Session<State>>;
+  /** Stops listening. Who has come stays. May be called twice. */
+  close(): Promise<void>;
 }
 
 /** Options of {@link StartContext.connect}. */

@@ -11,7 +11,10 @@ import { checkForm, checkKind } from "./kind.ts";
 
 /** Starts the plugin here. @throws PorticoError, with nothing left behind. */
 export async function startInline(input: ExecutorInput): Promise<Executor> {
-  return new InlineExecutor(input, await ServiceInstance.start(input));
+  return new InlineExecutor(
+    input,
+    await ServiceInstance.start({ ...input, join: (session) => input.admission.join(session) }),
+  );
 }
 
 class InlineExecutor implements Executor {
@@ -82,7 +85,7 @@ class InlineExecutor implements Executor {
 
   drains(on: boolean): void {
     if (on) this.#requests.endEvents();
-    this.#instance.streams.retire(on);
+    this.#instance.drains(on);
   }
 
   async cut(): Promise<void> {

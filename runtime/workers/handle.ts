@@ -1,5 +1,6 @@
 /** One worker, as its supervisor sees it. */
-import type { Descriptors, SocketFileId } from "../core/descriptors.ts";
+import type { Refusal } from "../core/admission/candidate.ts";
+import type { Descriptors, Origin, SocketFileId } from "../core/descriptors.ts";
 import type { Address } from "../core/endpoint.ts";
 import { type Code, CODES, PorticoError } from "../core/errors.ts";
 import type { Wanted } from "../core/log.ts";
@@ -17,6 +18,7 @@ import {
   type DatagramMessage,
   encodePlan,
   partsOf,
+  toAddress,
   type WorkerCommand,
   type WorkerEvent,
 } from "./messages.ts";
@@ -40,6 +42,8 @@ export interface HandleEvents {
   record(record: LogRecord): void;
   taken(session: PendingSession): void;
   turned(session: PendingSession): void;
+  /** A place for one that has come to the worker itself, or why not. */
+  join(id: number, from: Origin): PendingSession | Refusal;
   gone(handle: WorkerHandle, session: PendingSession): void;
   /** What its counters have grown by. */
   count(growth: Counters): void;
@@ -263,6 +267,8 @@ export class WorkerHandle {
       case "taken":
         for (const session of this.#given.splice(0, report.count)) this.#events.taken(session);
         return;
+      case "join":
+        return this.#join(report);
       case "turned": {
         const session = this.live.get(report.id);
         return session === undefined ? undefined : this.#events.turned(session);
@@ -282,6 +288,13 @@ export class WorkerHandle {
       case "stopped":
         return this.#count(report);
     }
+  }
+
+  #join({ id, remote, local }: Extract<WorkerEvent, { type: "join" }>): void {
+    const answer = this.#events.join(id, { remote: toAddress(remote), local: toAddress(local) });
+    const granted = "phase" in answer;
+    if (granted) this.live.set(id, answer);
+    this.#channel.send({ type: "joined", id, ...(!granted && { why: answer }) });
   }
 
   #count({ counters: now, statistics }: Counted): void {

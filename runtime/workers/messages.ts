@@ -1,7 +1,8 @@
 /** What a supervisor and its workers tell each other: JSON, with bytes beside it where there are any. */
 import { deserialize, serialize } from "node:v8";
 import type { SocketFileId } from "../core/descriptors.ts";
-import type { Address, Transport } from "../core/endpoint.ts";
+import type { Refusal } from "../core/admission/candidate.ts";
+import { Address, type Transport } from "../core/endpoint.ts";
 import type { Side } from "../core/errors.ts";
 import type { Wanted } from "../core/log.ts";
 import type { ServicePlan } from "../core/plan.ts";
@@ -55,6 +56,10 @@ export function decodePlan(bytes: Uint8Array): ServicePlan {
   return deserialize(bytes);
 }
 
+export function toAddress([transport, host, port, path]: AddressParts): Address {
+  return new Address(transport, host, port, path);
+}
+
 /** Supervisor to worker. Descriptors travel beside it, in the order in which messages name them. */
 export type WorkerCommand =
   /** The first: what to run. */
@@ -91,6 +96,8 @@ export type WorkerCommand =
   /** End the sessions that are left, then yourself. A second one means: be quick. */
   | { readonly type: "stop" }
   | { readonly type: "ping" }
+  /** Whether a session that came to a listener of the plugin's own is let in. */
+  | { readonly type: "joined"; readonly id: number; readonly why?: Refusal }
   /** The service drains, or does not any more. */
   | { readonly type: "drains"; readonly on: boolean }
   /** Somebody wants to know how late its event loop is. */
@@ -110,6 +117,13 @@ export type WorkerEvent =
   | { readonly type: "record"; readonly record: LogRecord }
   /** It has taken so many streams more, in the order in which they were given. */
   | { readonly type: "taken"; readonly count: number }
+  /** Somebody has come to a listener of the plugin's own. */
+  | {
+    readonly type: "join";
+    readonly id: number;
+    readonly remote: AddressParts;
+    readonly local: AddressParts;
+  }
   /** A session has given its turn back. */
   | { readonly type: "turned"; readonly id: number }
   /** Nothing is left of a session. */

@@ -65,10 +65,13 @@ export class WorkerPool {
       record: (record) => log.pass(record),
       taken: (session) => session.dispatcher.taken(session),
       turned: (session) => session.permit.returnTurn(),
+      join: (id, from) => this.#dispatcher!.join(id, from),
       gone: (handle, session) => {
         session.dispatcher.over(session);
         // It has done what it was for.
-        if (input.use.once && handle.state === "ready") handle.retire(plan.limits.drain);
+        if (input.use.once && handle.state === "ready" && handle.live.size === 0) {
+          handle.retire(plan.limits.drain);
+        }
         this.#pump();
       },
       count: (growth) => addCounters(this.#dispatcher!.service.counters, growth),

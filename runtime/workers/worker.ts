@@ -2,7 +2,6 @@
 import type { Permit } from "../core/admission/permit.ts";
 import type { Adapter, DatagramSocket, StreamTable } from "../core/contract.ts";
 import type { Descriptors, SocketFileId } from "../core/descriptors.ts";
-import { Address } from "../core/endpoint.ts";
 import { codeOf, isShortage, messageOf, PorticoError } from "../core/errors.ts";
 import { Gather } from "../core/stream/gather.ts";
 import { hookError } from "../core/hooks.ts";
@@ -20,8 +19,16 @@ import { Channel } from "./channel.ts";
 import type { CpuLimit } from "./cpu-limit.ts";
 import { IncomingStreams } from "./incoming.ts";
 import { RemotePermit } from "./remote-permit.ts";
+import { Joining } from "./joining.ts";
 import { Locals } from "./locals.ts";
-import { type AddressParts, decodePlan, type WorkerCommand, type WorkerEvent } from "./messages.ts";
+import {
+  type AddressParts,
+  decodePlan,
+  partsOf,
+  toAddress,
+  type WorkerCommand,
+  type WorkerEvent,
+} from "./messages.ts";
 
 type TakeCommand = Extract<WorkerCommand, { type: "take" }>;
 
@@ -58,6 +65,12 @@ export class ServiceWorker {
   #stopping = false;
   #service = "";
   readonly #incoming: IncomingStreams<TakeCommand>;
+  readonly #joining = new Joining(
+    ({ id, remote, local }) => {
+      this.#channel.send({ type: "join", id, remote: partsOf(remote), local: partsOf(local) });
+    },
+    (id) => this.#permit(id),
+  );
   /** Streams that were taken in this turn. */
   #taken = 0;
 
@@ -118,7 +131,9 @@ export class ServiceWorker {
         return this.#channel.send({ type: "pong", ...this.#reporter!.settle() });
       case "drains":
         this.#drains = command.on;
-        return this.#instance?.streams.retire(command.on);
+        return this.#instance?.drains(command.on);
+      case "joined":
+        return this.#joining.decided(command.id, command.why);
       case "measure":
         return this.#measure();
     }
@@ -154,10 +169,11 @@ export class ServiceWorker {
         host: { adapter, gather: new Gather(adapter), nextId: () => ++ids },
         totals,
         worker: number,
+        join: this.#joining.join,
         counted: () => reporter.soon(),
       });
       const { streams } = this.#instance;
-      streams.retire(this.#drains);
+      this.#instance.drains(this.#drains);
       this.#streams = {
         ...streams.table,
         open: (connection) => void streams.accept(connection, connection.data as Accepted),
@@ -287,8 +303,4 @@ export class ServiceWorker {
     }
     this.#over.resolve(stopping ? 0 : 1);
   }
-}
-
-function toAddress([transport, host, port, path]: AddressParts): Address {
-  return new Address(transport, host, port, path);
 }

@@ -77,6 +77,18 @@ export class Admission {
     return answer;
   }
 
+  /**
+   * A ticket for somebody who belongs to one that is in, as FTP's data connections do: rules hold, and it has
+   * a place of its own; but it needs no turn, never waits, and comes in though the service drains.
+   */
+  join(candidate: Candidate): Ticket | Refusal {
+    const rule = this.#rules.empty ? undefined : this.#rules.refuses(candidate.remote.host);
+    if (rule !== undefined) return { rule };
+    const answer = this.places.join(this, candidate);
+    if ("stage" in answer) this.#live.up();
+    return answer;
+  }
+
   /** A ticket is over. For {@link Places} alone. */
   left(): void {
     this.#live.down();

@@ -92,6 +92,18 @@ export class Places {
     return ticket;
   }
 
+  /** A place, at once or never, without a turn. */
+  join(admission: Admission, candidate: Candidate): Ticket | Refusal {
+    const { limits } = this.#policy;
+    const source = limits.perSource === Infinity ? "" : candidate.remote.host;
+    const obstacle = this.#full(source);
+    if (obstacle !== undefined) return REFUSALS[obstacle];
+    const ticket = new Ticket(admission, source);
+    this.#addPlace(source);
+    ticket.stage = STAGE.turned;
+    return ticket;
+  }
+
   /** A turn is free: whoever has waited longest has it. */
   returnTurn(): void {
     this.#turns--;
@@ -128,18 +140,28 @@ export class Places {
 
   /** What forbids another place now. */
   #obstacle(source: string): LimitName | undefined {
-    const { sessions, perSource, rate } = this.#policy.limits;
-    if (this.#taken >= sessions) return "sessions";
-    if (source !== "" && (this.#sources.get(source) ?? 0) >= perSource) return "perSource";
+    const full = this.#full(source);
+    if (full !== undefined) return full;
+    const { rate } = this.#policy.limits;
     return rate.count === Infinity || this.#rate.allows(rate, performance.now())
       ? undefined
       : "rate";
   }
 
+  #full(source: string): "sessions" | "perSource" | undefined {
+    const { sessions, perSource } = this.#policy.limits;
+    if (this.#taken >= sessions) return "sessions";
+    return source !== "" && (this.#sources.get(source) ?? 0) >= perSource ? "perSource" : undefined;
+  }
+
   #takePlace(source: string): void {
+    this.#addPlace(source);
+    this.#rate.take();
+  }
+
+  #addPlace(source: string): void {
     this.#taken++;
     if (source !== "") this.#sources.set(source, (this.#sources.get(source) ?? 0) + 1);
-    this.#rate.take();
   }
 
   #returnPlace(source: string): void {

@@ -10,7 +10,6 @@
  * sockets that a plugin takes are `pipeline.ts` of the folders beside this one. What a hook answers
  * at once is followed at once: only a promise costs one.
  */
-import type { Admission } from "../admission/admission.ts";
 import type { CutReason, Refusal } from "../admission/candidate.ts";
 import type { Permit } from "../admission/permit.ts";
 import type { Caller } from "../calls.ts";
@@ -36,21 +35,35 @@ export interface Accepted {
   readonly held?: Promise<void>;
 }
 
+/** What lets a stream in: {@link Admission}, or what stands for it where the sockets are not. */
+export interface StreamAdmission {
+  admit(session: StreamSession): Permit | Refusal;
+}
+
 /** The stream sessions of one service. */
 export class StreamPipeline {
   readonly service: Service;
   readonly deadlines: Deadlines;
   /** What an adapter calls. Its `open` asks the admission. */
   readonly table: StreamTable;
-  readonly #admission: Admission | undefined;
+  readonly #admission: StreamAdmission | undefined;
+  readonly #served: ((session: StreamSession) => void) | undefined;
   readonly #caller: Caller<StreamSession>;
   /** The service drains. */
   #retiring = false;
 
-  /** @param admission undefined where sessions come by {@link accept} alone. */
-  constructor(service: Service, admission?: Admission) {
+  /**
+   * @param admission undefined where sessions come by {@link accept} alone.
+   * @param served is told of each that is set up.
+   */
+  constructor(
+    service: Service,
+    admission?: StreamAdmission,
+    served?: (session: StreamSession) => void,
+  ) {
     this.service = service;
     this.#admission = admission;
+    this.#served = served;
     this.deadlines = new Deadlines(
       service.plan.limits,
       (session, name) => this.#late(session, name),
@@ -86,7 +99,7 @@ export class StreamPipeline {
   #open(connection: Connection): void {
     const session = this.#begin(connection, this.service.nextId());
     const answer = this.#admission!.admit(session);
-    if (!("stage" in answer)) return this.refuse(session, answer);
+    if (!("granted" in answer)) return this.refuse(session, answer);
     session.permit = answer;
     if (answer.granted) this.verify(session);
     else session.pauseFor(PAUSE.phase);
@@ -155,6 +168,7 @@ export class StreamPipeline {
     if (session.over) return this.#conclude(session);
     session.phase = "served";
     session.resumeFor(PAUSE.phase);
+    this.#served?.(session);
     if (this.service.pulls) session.openReader();
     if (hooks.handle !== undefined) {
       callHook(this.#caller, session, () => hooks.handle!(session), () => this.endInOrder(session));
