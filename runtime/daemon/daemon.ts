@@ -207,7 +207,7 @@ export class Daemon implements AsyncDisposable {
     const { manifest, adapter, predecessor, journal } = this.#input;
     this.#control = await openControlSocket(
       this.#supervisor,
-      manifest.plan,
+      manifest,
       adapter,
       predecessor?.control,
       journal.server,
