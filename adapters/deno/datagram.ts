@@ -3,8 +3,8 @@
  * 1. `Deno.listenDatagram` waits for one without a thread, so it receives the first; the rest of
  *    what has come, and all answers, go through recvmmsg(2) and sendmmsg(2) on the same descriptor.
  *    It needs --unstable-net and the ffi permission.
- * 2. A socket of our own, with a thread that waits: without the flag, and for options that belong
- *    before bind(2). It needs the ffi permission.
+ * 2. A socket of our own, with a thread that waits: without the flag, for options that belong before
+ *    bind(2), and for UDP on every address of the machine. It needs the ffi permission.
  * 3. For UDP `Deno.listenDatagram` alone, see udp.ts; it needs the flag. For Unix sockets it will
  *    not do: while one peer's queue is full it sends to nobody.
  * 4. For UDP node:dgram.
@@ -16,7 +16,7 @@ import type {
   NamedEndpoint,
   SocketOptions,
 } from "../../runtime/core/contract.ts";
-import { Address, type InternetEndpoint } from "../../runtime/core/endpoint.ts";
+import { Address, type InternetEndpoint, isWildcard } from "../../runtime/core/endpoint.ts";
 import { PorticoError } from "../../runtime/core/errors.ts";
 import { toKernelPath, udpAddress } from "../addresses.ts";
 import { bindFailure } from "../errno.ts";
@@ -29,7 +29,7 @@ import { ffiSupport, type Libc, openLibc } from "../posix/libc.ts";
 import { AF_UNIX } from "../posix/linux.ts";
 import { applyByDescriptor } from "../posix/options.ts";
 import { DATAGRAM_MAX } from "../posix/receive-batch.ts";
-import { resolveLocal } from "../posix/resolve.ts";
+import { openResolved } from "../posix/resolve.ts";
 import { type ClaimedPath, claimPath, withFileMode } from "../posix/socket-file.ts";
 import { duplicate } from "../posix/socket.ts";
 import { encodedAddressReader, receiveLoop, type Receiver } from "./receive.ts";
@@ -37,6 +37,14 @@ import { DenoUdpSocket } from "./udp.ts";
 
 function hasListenDatagram(): boolean {
   return typeof Deno.listenDatagram === "function";
+}
+
+/**
+ * Deno does not tell at which address of the machine the datagram was asked that it has received, nor
+ * the zone of an address.
+ */
+function lacksAddresses(endpoint: NamedEndpoint): boolean {
+  return "host" in endpoint && (isWildcard(endpoint.host) || endpoint.host.includes("%"));
 }
 
 /** See {@link Adapter.bind}. */
@@ -49,7 +57,9 @@ export async function bind(
   if (ffiSupport() === true) {
     // What Deno's own sockets do without saying is not set again: `ipv6Only: false`.
     const early = options.reusePort === true || options.ipv6Only === true;
-    if (early || !hasListenDatagram()) return await bindThroughFfi(endpoint, table, options);
+    if (early || lacksAddresses(endpoint) || !hasListenDatagram()) {
+      return await bindThroughFfi(endpoint, table, options);
+    }
     return await bindBatched(endpoint, table, options, await openLibc());
   }
   if ("path" in endpoint) return await bindThroughFfi(endpoint, table, options);
@@ -70,9 +80,12 @@ async function bindUnbatched(
   }
 }
 
-async function listenUdp(endpoint: InternetEndpoint): Promise<Deno.DatagramConn> {
-  const { host } = await resolveLocal(endpoint);
-  return Deno.listenDatagram({ transport: "udp", hostname: host, port: endpoint.port });
+function listenUdp(endpoint: InternetEndpoint): Promise<Deno.DatagramConn> {
+  const { port } = endpoint;
+  return openResolved(
+    endpoint,
+    ({ host }) => Deno.listenDatagram({ transport: "udp", hostname: host, port }),
+  );
 }
 
 async function bindBatched(

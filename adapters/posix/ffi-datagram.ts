@@ -44,18 +44,16 @@ export function watchedSocket(
   let scheduled = false;
 
   /** No turn of the event loop is lost where there is nothing to wait for. */
-  const stopWaiting = (): Promise<void> | undefined => {
-    const ending = watching?.close();
+  const stopWaiting = (): void => {
+    watching?.close();
     watching = undefined;
-    return ending;
   };
   const socket = new BatchSocket(libc, table, {
     fd,
     address,
     stopWaiting,
-    async release(keep) {
-      const ending = stopWaiting();
-      if (ending !== undefined) await ending;
+    release(keep) {
+      stopWaiting();
       if (!keep) file?.release();
       libc.close(fd);
     },

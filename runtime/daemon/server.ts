@@ -3,6 +3,7 @@ import type { Reloaded } from "../control/control.ts";
 import type { ServiceStatus } from "../services/status.ts";
 import type { Address } from "../core/endpoint.ts";
 import { PorticoError } from "../core/errors.ts";
+import { OwnSockets } from "../core/admission/own-sockets.ts";
 import { Gather } from "../core/stream/gather.ts";
 import type { ServicePlan } from "../core/plan.ts";
 import {
@@ -38,8 +39,14 @@ export class Server {
   readonly #hurried = Promise.withResolvers<void>();
 
   /** @param host what services share; the rest of it is made here. */
-  constructor(host: Omit<Host, "gather" | "nextId">) {
-    this.#host = { ...host, gather: new Gather(host.adapter), nextId: () => ++sessions };
+  constructor(host: Omit<Host, "gather" | "nextId" | "ownSockets">) {
+    const { adapter } = host;
+    this.#host = {
+      ...host,
+      gather: new Gather(adapter),
+      nextId: () => ++sessions,
+      ownSockets: new OwnSockets((address) => adapter.ownsAddress(address)),
+    };
   }
 
   get endpoints(): { readonly service: string; readonly address: Address }[] {

@@ -1,5 +1,6 @@
 /** What a service is started from, and what serves its sessions. */
 import type { Admission } from "../core/admission/admission.ts";
+import type { OwnSockets } from "../core/admission/own-sockets.ts";
 import type { Adapter, BindableEndpoint, DatagramSocket, Listener } from "../core/contract.ts";
 import type { Inherited, Inspected, Origin } from "../core/descriptors.ts";
 import type { Address } from "../core/endpoint.ts";
@@ -30,6 +31,8 @@ export interface Host {
   readonly gather: Gather;
   /** Gives the next session number. */
   readonly nextId: () => number;
+  /** The UDP sockets of all services. */
+  readonly ownSockets: OwnSockets;
   /** The module that a worker runs, absolute. */
   readonly worker: string;
   /** The folder to be in when the working directory is no more; `/` when silent. */
@@ -83,8 +86,8 @@ export interface Executor extends Opener {
   settle(): void;
   /** Has its workers tell from now on how late their event loops are. */
   measure(): void;
-  /** The service lets nobody in any more, and waits for its sessions. */
-  drainBegins(): void;
+  /** The service lets nobody in any more, and waits for its sessions; or does not any more. */
+  drains(on: boolean): void;
   /** Ends the sessions that are left, with reason `drain`. */
   cut(): Promise<void>;
   /** Starts anew after it has failed. */

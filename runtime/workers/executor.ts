@@ -101,7 +101,9 @@ class PoolExecutor implements Executor {
     this.#pool.measure();
   }
 
-  drainBegins(): void {}
+  drains(on: boolean): void {
+    this.#pool.drains(on);
+  }
 
   cut(): Promise<void> {
     return this.#pool.cut();

@@ -14,7 +14,7 @@ import { DispatchQueue } from "./dispatch-queue.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import { keepWorkingDirectory } from "../identity/folder.ts";
 import type { Exit, WorkerUse } from "./launch.ts";
-import { type HandleEvents, WorkerHandle } from "./handle.ts";
+import { type HandleEvents, WorkerHandle, type WorkerState } from "./handle.ts";
 import { watchHeartbeats } from "./heartbeat.ts";
 import { RestartPolicy } from "./restart-policy.ts";
 
@@ -48,8 +48,8 @@ export class WorkerPool {
   #shared: SharedSockets | undefined = undefined;
   /** What workers remove when this process is killed. */
   #files: readonly SocketFileId[] = [];
-  #numbers = 0;
   #measures = false;
+  #drains = false;
   #stopping = false;
   #failed = false;
   /** There was no way to start a worker when that was tried last. */
@@ -65,10 +65,13 @@ export class WorkerPool {
       record: (record) => log.pass(record),
       taken: (session) => session.dispatcher.taken(session),
       turned: (session) => session.permit.returnTurn(),
+      join: (id, from) => this.#dispatcher!.join(id, from),
       gone: (handle, session) => {
         session.dispatcher.over(session);
         // It has done what it was for.
-        if (input.use.once && handle.state === "ready") handle.retire(plan.limits.drain);
+        if (input.use.once && handle.state === "ready" && handle.live.size === 0) {
+          handle.retire(plan.limits.drain);
+        }
         this.#pump();
       },
       count: (growth) => addCounters(this.#dispatcher!.service.counters, growth),
@@ -99,6 +102,13 @@ export class WorkerPool {
   measure(): void {
     this.#measures = true;
     for (const handle of this.#handles) handle.measure();
+  }
+
+  /** See {@link Executor.drains}. */
+  drains(on: boolean): void {
+    if (this.#drains === on) return;
+    this.#drains = on;
+    for (const handle of this.#handles) handle.drains(on);
   }
 
   /** The sockets are open: sessions can be served. */
@@ -183,12 +193,20 @@ export class WorkerPool {
     const { use, host, descriptors, ready } = this.#input;
     keepWorkingDirectory(host.home ?? "/");
     const launched = use.launch(host, descriptors, ready.plan);
-    const handle = new WorkerHandle(++this.#numbers, launched, descriptors, this.#events);
+    const handle = new WorkerHandle(this.#freeNumber(), launched, descriptors, this.#events);
     this.#handles.add(handle);
     this.#say("debug", "started", handle);
-    const measures = (): boolean => this.#measures;
-    handle.begin(ready.plan, ready.log.wanted, measures).catch((error) => handle.fail(error));
+    const state = (): WorkerState => ({ measure: this.#measures, drains: this.#drains });
+    handle.begin(ready.plan, ready.log.wanted, state).catch((error) => handle.fail(error));
     return handle;
+  }
+
+  /** The smallest number that no worker has. */
+  #freeNumber(): number {
+    const taken = new Set([...this.#handles].map(({ number }) => number));
+    let number = 1;
+    while (taken.has(number)) number++;
+    return number;
   }
 
   /** Gives queued sessions to workers, in their order. */

@@ -2,7 +2,6 @@
 import type { Permit } from "../core/admission/permit.ts";
 import type { Adapter, DatagramSocket, StreamTable } from "../core/contract.ts";
 import type { Descriptors, SocketFileId } from "../core/descriptors.ts";
-import { Address } from "../core/endpoint.ts";
 import { codeOf, isShortage, messageOf, PorticoError } from "../core/errors.ts";
 import { Gather } from "../core/stream/gather.ts";
 import { hookError } from "../core/hooks.ts";
@@ -20,7 +19,16 @@ import { Channel } from "./channel.ts";
 import type { CpuLimit } from "./cpu-limit.ts";
 import { IncomingStreams } from "./incoming.ts";
 import { RemotePermit } from "./remote-permit.ts";
-import type { AddressParts, DatagramMessage, WorkerCommand, WorkerEvent } from "./messages.ts";
+import { Joining } from "./joining.ts";
+import { Locals } from "./locals.ts";
+import {
+  type AddressParts,
+  decodePlan,
+  partsOf,
+  toAddress,
+  type WorkerCommand,
+  type WorkerEvent,
+} from "./messages.ts";
 
 type TakeCommand = Extract<WorkerCommand, { type: "take" }>;
 
@@ -40,7 +48,7 @@ export class ServiceWorker {
   readonly #input: WorkerInput;
   readonly #channel: Channel<WorkerEvent, WorkerCommand>;
   readonly #over = Promise.withResolvers<number>();
-  readonly #senders: DatagramSocket[] = [];
+  readonly #senders: { readonly socket: DatagramSocket; readonly locals: Locals }[] = [];
   #files: readonly SocketFileId[] = [];
   #log: Log | undefined = undefined;
   #instance: ServiceInstance | undefined = undefined;
@@ -49,12 +57,20 @@ export class ServiceWorker {
   /** Sessions that are here. */
   #live = 0;
   #reporter: CountReporter | undefined = undefined;
+  /** The service drains. */
+  #drains = false;
   /** When somebody wants to know how late the event loop is. */
   #measures = false;
   #lag: Lag | undefined = undefined;
   #stopping = false;
   #service = "";
   readonly #incoming: IncomingStreams<TakeCommand>;
+  readonly #joining = new Joining(
+    ({ id, remote, local }) => {
+      this.#channel.send({ type: "join", id, remote: partsOf(remote), local: partsOf(local) });
+    },
+    (id) => this.#permit(id),
+  );
   /** Streams that were taken in this turn. */
   #taken = 0;
 
@@ -108,22 +124,29 @@ export class ServiceWorker {
       case "take":
         return this.#incoming.add(command);
       case "datagrams":
-        return command.datagrams.forEach((datagram) => this.#deliver(datagram));
+        return this.#deliver(command);
       case "stop":
         return void this.#stop();
       case "ping":
         return this.#channel.send({ type: "pong", ...this.#reporter!.settle() });
+      case "drains":
+        this.#drains = command.on;
+        return this.#instance?.drains(command.on);
+      case "joined":
+        return this.#joining.decided(command.id, command.why);
       case "measure":
         return this.#measure();
     }
   }
 
   async #begin(
-    { plan, wanted, ids, measure }: Extract<WorkerCommand, { type: "job" }>,
+    { bytes, wanted, ids, measure, drains, number }: Extract<WorkerCommand, { type: "job" }>,
   ): Promise<void> {
     try {
+      const plan = decodePlan(bytes);
       const { adapter, become, cpuLimit } = this.#input;
       this.#service = plan.name;
+      this.#drains = drains;
       const sink = { write: (record: LogRecord) => this.#record(record) };
       const outlets = wanted === undefined ? [] : [{ name: "supervisor", sink, ...wanted }];
       const log = this.#log = new Log(outlets, () => {});
@@ -145,9 +168,12 @@ export class ServiceWorker {
         // Those who come have their numbers already: these are of sessions that the plugin opens itself.
         host: { adapter, gather: new Gather(adapter), nextId: () => ++ids },
         totals,
+        worker: number,
+        join: this.#joining.join,
         counted: () => reporter.soon(),
       });
       const { streams } = this.#instance;
+      this.#instance.drains(this.#drains);
       this.#streams = {
         ...streams.table,
         open: (connection) => void streams.accept(connection, connection.data as Accepted),
@@ -169,12 +195,7 @@ export class ServiceWorker {
    * instance is free: who reads the one shall find the other.
    */
   #record(record: LogRecord): void {
-    try {
-      this.#channel.send({ type: "record", record });
-    } catch {
-      // A field that cannot be cloned, as a function: what JSON makes of it can.
-      this.#channel.send({ type: "record", record: JSON.parse(JSON.stringify(record)) });
-    }
+    this.#channel.send({ type: "record", record });
     if (record.event !== "close") this.#channel.flush();
   }
 
@@ -183,7 +204,9 @@ export class ServiceWorker {
     for (const parts of datagrams) {
       const fd = descriptors.take(descriptorChannel, true);
       const { table } = this.#instance!.datagrams;
-      this.#senders.push(descriptors.sender(fd, toAddress(parts), table));
+      const address = toAddress(parts);
+      const socket = descriptors.sender(fd, address, table);
+      this.#senders.push({ socket, locals: new Locals(address) });
     }
   }
 
@@ -214,9 +237,20 @@ export class ServiceWorker {
     if (count > 0) this.#channel.send({ type: "taken", count });
   }
 
-  #deliver({ id, socket, from, bytes }: DatagramMessage): void {
-    const accepted = { id, permit: this.#permit(id) };
-    this.#instance!.datagrams.accept(this.#senders[socket]!, bytes, toAddress(from), accepted);
+  #deliver({ datagrams, bytes }: Extract<WorkerCommand, { type: "datagrams" }>): void {
+    let at = 0;
+    for (const { id, socket: index, from, to, size } of datagrams) {
+      // Each has memory of its own: a plugin may transfer what it was given.
+      const own = bytes.slice(at, at += size);
+      const { socket, locals } = this.#senders[index]!;
+      const accepted = {
+        id,
+        permit: this.#permit(id),
+        remote: toAddress(from),
+        local: locals.find(to),
+      };
+      this.#instance!.datagrams.accept(socket, own, accepted);
+    }
   }
 
   /** One more session is here. What it gives back is the supervisor's to count. */
@@ -253,7 +287,7 @@ export class ServiceWorker {
     this.#incoming.close();
     if (instance !== undefined) {
       await instance.cut();
-      await Promise.all(this.#senders.map((sender) => sender.close(true)));
+      await Promise.all(this.#senders.map(({ socket }) => socket.close(true)));
       await instance.end();
       this.#lag?.close();
       this.#channel.send({ type: "stopped", ...this.#reporter!.take() });
@@ -269,8 +303,4 @@ export class ServiceWorker {
     }
     this.#over.resolve(stopping ? 0 : 1);
   }
-}
-
-function toAddress([transport, host, port, path]: AddressParts): Address {
-  return new Address(transport, host, port, path);
 }

@@ -17,7 +17,7 @@ import type { SocketOptions, Support } from "../../runtime/core/contract.ts";
 import { until } from "../support/until.ts";
 import type { Harness, Tested } from "./harness.ts";
 import type { Case, Stage } from "./stage.ts";
-import { both, kernel, rejects } from "./stage.ts";
+import { both, kernel, programs, rejects } from "./stage.ts";
 
 type Unix = "unix" | "unixgram";
 
@@ -50,11 +50,6 @@ held[0].listen()
 print("bound", flush=True)
 sys.stdin.read()
 `;
-
-function hasPython(): Support {
-  const { status } = spawnSync("python3", ["-c", ""]);
-  return status === 0 ? true : { reason: "there is no python3" };
-}
 
 function pathOf(stage: Stage): string {
   return (stage.harness.place(stage.transport) as { path: string }).path;
@@ -116,7 +111,7 @@ export const files: readonly Case[] = [
   },
   {
     name: "a stale file is taken over",
-    needs: kernel,
+    needs: programs("python3"),
     async run(stage) {
       const paths: [string, string] = [pathOf(stage), pathOf(stage)];
       leaveStale(...paths);
@@ -152,7 +147,7 @@ export const files: readonly Case[] = [
   {
     name:
       "a stale file is taken over though somebody has a path of the same letters, in another folder",
-    needs: ({ kernel }) => both(kernel, hasPython()),
+    needs: programs("python3"),
     async run(stage) {
       const before = process.cwd();
       const [here, there] = [pathOf(stage), pathOf(stage)];
@@ -222,7 +217,7 @@ export const files: readonly Case[] = [
   },
   {
     name: "a file is never open to more than its mode says, not even before it is at its path",
-    needs: ({ kernel }) => both(kernel, hasPython()),
+    needs: programs("python3"),
     async run(stage) {
       const before = process.umask(0);
       const path = pathOf(stage);
