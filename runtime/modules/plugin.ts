@@ -125,6 +125,11 @@ export type OptionsCheck =
   | { readonly options: unknown }
   | { readonly issues: readonly { path: (string | number)[]; message: string }[] };
 
+/** The places that a check refuses. */
+export function wrongOptions(check: OptionsCheck): readonly (readonly (string | number)[])[] {
+  return "issues" in check ? check.issues.map(({ path }) => path) : [];
+}
+
 /**
  * Checks the manifest's options by the plugin's own schema.
  *
