@@ -18,7 +18,7 @@ import { udpAddress } from "../addresses.ts";
 import { fitsUdp, setMethodOptions, wrongAddress } from "../datagram.ts";
 import { bindFailure, connectFailure, receiveFailure, sendFailure } from "../errno.ts";
 import { AddressCache } from "../posix/address-cache.ts";
-import { resolveHost, resolveLocal } from "../posix/resolve.ts";
+import { openResolved, type ResolvedHost, resolveHost } from "../posix/resolve.ts";
 import { UnbatchedSocket } from "./unbatched.ts";
 
 /**
@@ -27,13 +27,22 @@ import { UnbatchedSocket } from "./unbatched.ts";
  * @param inOrder sends wait for each other.
  * @throws PorticoError of side `config`.
  */
-export async function bindDgram(
+export function bindDgram(
   endpoint: InternetEndpoint,
   table: DatagramTable,
   options: SocketOptions,
   inOrder = false,
 ): Promise<DatagramSocket> {
-  const { host, family } = await resolveLocal(endpoint);
+  return openResolved(endpoint, (host) => bindTo(endpoint, host, table, options, inOrder));
+}
+
+async function bindTo(
+  endpoint: InternetEndpoint,
+  { host, family }: ResolvedHost,
+  table: DatagramTable,
+  options: SocketOptions,
+  inOrder: boolean,
+): Promise<DatagramSocket> {
   const six = family === 6;
   const socket = createSocket({
     type: six ? "udp6" : "udp4",
@@ -118,7 +127,9 @@ class DgramSocket extends UnbatchedSocket {
       if (!this.receiving) return;
       const sender = this.#senders.find(from.address, from.port);
       // On Deno such a socket is connected by name only.
-      if (peer === undefined || isSame(sender, peer)) table.datagram(this, bytes, sender);
+      if (peer === undefined || isSame(sender, peer)) {
+        table.datagram(this, bytes, sender, this.address);
+      }
     });
     socket.on("error", (error) => this.fail(receiveFailure(error)));
   }

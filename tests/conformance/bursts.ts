@@ -87,6 +87,21 @@ export const bursts: readonly Case[] = [
     },
   },
   {
+    name: "who has sent from port 0 wants no answer: false, PEER_UNNAMED, and no warning",
+    only: "udp",
+    async run(stage) {
+      const receiver = await stage.bind();
+      const nobody = new Address("udp", "127.0.0.1", 0, "");
+      const peer = await stage.join();
+      assert.equal(receiver.send(encode("lost"), nobody), false);
+      assert.equal(receiver.send(encode("hello"), peer.address), true);
+      await until("the answer", () => peer.received.length === 1);
+      await until("the failure", () => receiver.failures.length === 1);
+      assert.equal(receiver.failures[0]!.code, "PEER_UNNAMED");
+      assert.equal(receiver.failures[0]!.side, "peer");
+    },
+  },
+  {
     name: "a peer that nobody is any more costs nobody else anything",
     needs: kernel,
     async run(stage) {

@@ -155,6 +155,36 @@ export const dialing: readonly Case[] = [
     },
   },
   {
+    name: "200 dialed sockets at once: each hears its answers, and leaves no descriptor",
+    needs: counted,
+    async run(stage) {
+      const server = await stage.bind(echo);
+      const endpoint = named(server.socket.address);
+      const before = count();
+      const dialed = await Promise.all(Array.from({ length: 200 }, async () => {
+        const receiver = new Receiver(() => {});
+        const socket = receiver.socket = await stage.adapter.dial(endpoint, receiver);
+        return { receiver, socket };
+      }));
+      for (let round = 1; round <= 2; round++) {
+        for (const [i, { receiver, socket }] of dialed.entries()) {
+          receiver.send(encode(`${i}`), socket.target);
+          // A Unix socket's queue has room for some ten only, which none may wait for here.
+          if (i % 8 === 7) await until("answers", () => receiver.received.length === round);
+        }
+        await until(
+          "all answers",
+          () => dialed.every(({ receiver }) => receiver.received.length === round),
+        );
+      }
+      dialed.forEach(({ receiver }, i) => {
+        assert.deepEqual(receiver.received.map(({ bytes }) => text(bytes)), [`${i}`, `${i}`]);
+      });
+      await Promise.all(dialed.map(({ socket }) => socket.close()));
+      await countBack(before);
+    },
+  },
+  {
     name: "100 dialed sockets leave no descriptor",
     needs: counted,
     async run(stage) {

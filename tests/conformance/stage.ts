@@ -5,6 +5,7 @@ import type {
   Connection,
   DatagramSocket,
   Listener,
+  NamedEndpoint,
   SocketOptions,
   Support,
 } from "../../runtime/core/contract.ts";
@@ -119,6 +120,18 @@ export class Stage {
     return receiver;
   }
 
+  /** A socket with one peer, that hears nobody else. */
+  async dial(endpoint: NamedEndpoint): Promise<Caller> {
+    const receiver = new Receiver(() => {});
+    const socket = await within("dial", this.adapter.dial(endpoint, receiver));
+    receiver.socket = socket;
+    this.#servers.push(receiver);
+    return {
+      received: receiver.received,
+      send: (bytes) => void receiver.send(bytes, socket.target),
+    };
+  }
+
   /** Opens a socket of this transport that is of no use but to be there. It is the caller's to close. */
   open(
     endpoint: BindableEndpoint,
@@ -139,6 +152,12 @@ export class Stage {
       await server.stop(() => this.settle());
     }
   }
+}
+
+/** Who has dialed. */
+export interface Caller {
+  readonly received: Receiver["received"];
+  send(bytes: Uint8Array): void;
 }
 
 /** Both ends of one connection. */

@@ -220,6 +220,7 @@ for (const strategy of WORKERS) {
         5 * 5 + 8 * 7,
       'datagrams_total direction="in"': 6,
       'datagrams_total direction="out"': 5,
+      datagrams_lost_total: 0,
       "worker_restarts_total": 1,
       'records_dropped_total sink="leaky"': 2 * 16,
       'records_dropped_total sink="json"': 0,

@@ -38,6 +38,8 @@ export const PROGRAMS = {
   grep: { package: "grep" },
   mount: { package: "mount" },
   setpriv: { package: "util-linux" },
+  unshare: { package: "util-linux" },
+  ip: { package: "iproute2" },
   // The one of netcat-traditional neither ends its side nor knows Unix sockets.
   nc: { package: "netcat-openbsd", suits: (path) => /-\w*N/.test(prints(path, "-h")) },
   socat: { package: "socat" },

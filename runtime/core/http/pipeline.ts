@@ -8,11 +8,11 @@ import type { CutReason, Refusal } from "../admission/candidate.ts";
 import { LAST_WORDS } from "../calls.ts";
 import { Count } from "../count.ts";
 import { PorticoError } from "../errors.ts";
-import type { Exchange, HttpTable } from "../exchange.ts";
+import type { BodyFailure, Exchange, HttpTable } from "../exchange.ts";
 import { hookError, isPromise } from "../hooks.ts";
 import { recordRequest, recordResponse } from "../records.ts";
 import type { Service } from "../service.ts";
-import { isEvents, streams, watched } from "./body.ts";
+import { isEvents, watched } from "./body.ts";
 import { Lifetime } from "./lifetime.ts";
 import { HttpSession } from "./session.ts";
 
@@ -41,7 +41,7 @@ export class HttpPipeline {
     );
     this.table = {
       request: (exchange, request) => this.#open(exchange, request),
-      close: (exchange, gone) => this.#close(exchange.data as HttpSession, gone),
+      close: (exchange, gone, failed) => this.#close(exchange.data as HttpSession, gone, failed),
       failure: (error) => service.report(error),
     };
   }
@@ -145,24 +145,44 @@ export class HttpPipeline {
       const text = `fetch has to return a Response: received ${typeof response}`;
       return this.#fail(session, new PorticoError("HOOK_FAILED", text));
     }
+    if (response.bodyUsed) {
+      const text =
+        "fetch has returned a Response whose body was read already: make one for each request";
+      return this.#fail(session, new PorticoError("HOOK_FAILED", text));
+    }
     session.status = response.status;
-    if (!streams(response)) return response;
+    if (!session.exchange.streams(response)) return response;
     session.open++;
     session.endless = isEvents(response);
-    return watched(response, session, () => this.#leave(session));
+    const over = (): void => this.#leave(session);
+    return watched(response, session, over, (thrown) => this.#failBody(session, thrown));
   }
 
   #fail(session: HttpSession, thrown: unknown): Response {
     if (session.over || session.status !== 0) return nobody();
-    session.reason ??= "error";
     session.status = 500;
+    // Its reading has failed because the peer has left.
+    if (session.exchange.isGone(thrown)) {
+      session.reason ??= "peer";
+      return nobody();
+    }
+    session.reason ??= "error";
     this.service.report(hookError(thrown), session.id);
     return new Response(null, { status: 500 });
   }
 
+  /** The head has gone out: nothing is left to answer with. */
+  #failBody(session: HttpSession, thrown: unknown): void {
+    session.reason ??= "error";
+    this.service.report(hookError(thrown), session.id);
+  }
+
   // FINISH
 
-  #close(session: HttpSession, gone: boolean): void {
+  #close(session: HttpSession, gone: boolean, failed: BodyFailure | undefined): void {
+    if (failed !== undefined && session.reason === undefined) {
+      this.#failBody(session, failed.thrown);
+    }
     if (gone) {
       session.reason ??= "peer";
       session.signalEnd("peer");
