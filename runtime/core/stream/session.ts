@@ -156,7 +156,10 @@ export class StreamSession extends BaseSession implements Flushable, Candidate {
     this.#out = this.#more = undefined;
     this.#gathered = 0;
     if (this.phase === "closed") return;
-    if (this.connection.write(more === undefined ? first : join(first, more, length))) return;
+    if (this.connection.write(more === undefined ? first : join(first, more, length))) {
+      this.#awaited = 0;
+      return;
+    }
     this.#busy = true;
     if (this.service.restsOnBacklog && this.way === undefined) this.pauseFor(PAUSE.backlog);
     if (this.connection.pending - this.#awaited > this.service.plan.limits.writeBuffer) {
