@@ -1,6 +1,6 @@
-/** A server that was started by a link goes where the link leads: to other code, to its control socket. */
+/** A server goes where the links lead that it was started by, and lies in folders of any name. */
 import assert from "node:assert/strict";
-import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { portico } from "../support/command.ts";
@@ -126,3 +126,47 @@ test("--watch sees a ConfigMap of Kubernetes that is updated", async (t) => {
   }
   await server.stop();
 });
+
+for (const name of ["c# app", "100%", "a?b"]) {
+  test(`services, sinks and a manifest in a folder ${JSON.stringify(name)} start and reload`, async (t) => {
+    // Their sockets lie elsewhere: a "?" is no part of an address.
+    const home = folder(t, {});
+    const place = join(home, name);
+    const put = (word: string): void => {
+      const { services } = JSON.parse(manifest(home));
+      services.a.log = [{ type: "json" }, { type: "./sink.cjs", level: "debug" }];
+      const sink = `exports.__esModule = true;
+exports.default = { name: "own", open: () => ({
+  write: ({ event }) => require("node:fs").appendFileSync(${
+        JSON.stringify(join(home, "log"))
+      }, "${word} " + event + "\\n"),
+}) };`;
+      const text = JSON.stringify({ defaults: { log: "json" }, services });
+      write(place, {
+        ...release(word, "helped"),
+        "sink.cjs": sink,
+        "portico.ts": `export default ${text};`,
+      });
+    };
+    const told = async (): Promise<string[]> =>
+      await Promise.all(
+        ["a", "t", "p", "o"].map((one) => askOnce(t, `unix:${join(home, one)}`, "?")),
+      );
+    put("one");
+    const server = await start(t, place);
+    assert.deepEqual(await told(), ["one helped", "one helped", "one helped", "one of old"]);
+    for (const [index, word] of ["two", "three"].entries()) {
+      put(word);
+      server.signal("SIGHUP");
+      const { changed } = await server.record("reload", index + 1);
+      assert.deepEqual(changed, ["a", "t", "p", "o"]);
+      const own = `${word} helped`;
+      assert.deepEqual(await told(), [own, own, own, `${word} of old`]);
+    }
+    await server.stop();
+    const records = readFileSync(join(home, "log"), "utf8");
+    for (const word of ["one", "two", "three"]) {
+      assert.match(records, new RegExp(`^${word} open$`, "m"));
+    }
+  });
+}
