@@ -14,10 +14,10 @@ function weigh(name: string): { readonly plain: number; readonly gzip: number } 
   return { plain: code.length, gzip: gzipSync(code, { level: 9 }).length };
 }
 
-/** What it may weigh at most: on 2026-11-27 it was 23.6 KB, 8.4 with gzip; with admission 29.9 and 10.7. */
+/** What it may weigh at most: on 2026-11-27 it was 27.4 KB, 9.7 with gzip; with admission 33.8 and 11.9. */
 const MOST = [
-  ["stream-core", 26_800, 9_600],
-  ["admitting-core", 31_000, 11_000],
+  ["stream-core", 28_800, 10_200],
+  ["admitting-core", 35_000, 12_400],
 ] as const;
 
 for (const [name, plain, gzip] of MOST) {

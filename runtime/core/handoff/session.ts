@@ -24,6 +24,7 @@ export class HandoffSession extends BaseSession implements Candidate {
   reason: string | undefined = undefined;
   /** It is to end; its hook has been told. */
   over = false;
+  gone = false;
   /** What `take` says of it. */
   found: Fields = {};
   readonly #opened: number = performance.now();
@@ -70,6 +71,8 @@ export class HandoffSession extends BaseSession implements Candidate {
   /** Nothing is left of it. */
   close(): void {
     clearTimeout(this.#timer);
+    this.gone = true;
+    this.tellClosed();
   }
 
   /** Tells the hook, once, that it has to end. */
@@ -93,6 +96,14 @@ export class HandoffSession extends BaseSession implements Candidate {
     return Promise.reject(misuse("write to"));
   }
 
+  writable(): Promise<never> {
+    return Promise.reject(misuse("write to"));
+  }
+
+  deadline(): never {
+    throw misuse("limit");
+  }
+
   end(): never {
     throw misuse("end");
   }
@@ -109,7 +120,7 @@ export class HandoffSession extends BaseSession implements Candidate {
     throw misuse("read from");
   }
 
-  protected throttle(): void {}
+  throttle(): void {}
 }
 
 function misuse(what: string): Error {

@@ -51,3 +51,21 @@ export function parseRate(text: string): { count: number; per: number } {
 export function parseCount(text: string): number {
   return COUNT.test(text) ? Number(text) : NaN;
 }
+
+/** Milliseconds, or text as the manifest has it: `250ms`, `30s`, `5m`, `1h`. */
+export type Duration = number | string;
+
+/**
+ * Milliseconds of a duration that a plugin names; Infinity is none.
+ *
+ * @throws RangeError that says whose it is, for what is no duration or longer than timers count.
+ */
+export function milliseconds(duration: Duration, name: string): number {
+  const ms = typeof duration === "string" ? parseDuration(duration) : duration;
+  if (ms === Infinity || (ms >= 0 && ms <= DURATION_MAX)) return ms;
+  throw new RangeError(
+    `${name}: milliseconds from 0 to ${DURATION_MAX}, Infinity, or text as "30s" are due, received ${
+      typeof duration === "string" ? JSON.stringify(duration) : String(duration)
+    }`,
+  );
+}
