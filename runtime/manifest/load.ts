@@ -5,6 +5,7 @@ import { pathToFileURL } from "node:url";
 import { codeOf, messageOf } from "../core/errors.ts";
 import { substitute } from "./environment.ts";
 import { importModule, type VersionOf } from "../modules/import.ts";
+import { realOf } from "../modules/stamp.ts";
 import { ManifestError, type Path, type Problem, show } from "../values/problem.ts";
 import { parseJsonc } from "./jsonc.ts";
 import { Problems, type Source } from "./source.ts";
@@ -122,10 +123,11 @@ async function loadModule(file: string, versionOf: VersionOf): Promise<Source> {
     );
   }
   const { message, line, column, cause } = result;
-  const elsewhere = result.file !== undefined && result.file !== file;
+  const elsewhere = result.file !== undefined && result.file !== file &&
+    result.file !== realOf(file);
   throw new ManifestError([{
     code: "MANIFEST_SYNTAX",
-    file: result.file ?? file,
+    file: elsewhere ? result.file! : file,
     ...(line !== undefined && { line, column: column ?? 1 }),
     path: [],
     received: message,
