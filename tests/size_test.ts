@@ -16,8 +16,8 @@ function weigh(name: string): { readonly plain: number; readonly gzip: number } 
 
 /** What it may weigh at most: on 2026-11-27 it was 23.6 KB, 8.4 with gzip; with admission 29.9 and 10.7. */
 const MOST = [
-  ["stream-core", 26_800, 9_600],
-  ["admitting-core", 31_000, 11_000],
+  ["stream-core", 29_000, 10_500],
+  ["admitting-core", 34_500, 12_400],
 ] as const;
 
 for (const [name, plain, gzip] of MOST) {

@@ -3,6 +3,7 @@
  * are that come to the service; but nobody is refused, nobody waits for a turn, and of the limits
  * only `writeBuffer` counts. Its `open` and `close` are records of level debug.
  */
+import { milliseconds, objectWith, TIMER_MAX, wrongType } from "./arguments.ts";
 import type { StreamSession } from "./stream/session.ts";
 import type { Adapter, NamedEndpoint, StreamTable } from "./contract.ts";
 import { Dialed } from "./datagram/dialed.ts";
@@ -52,9 +53,12 @@ export class Outgoing {
   readonly connect: StartContext<unknown>["connect"] = async <State>(
     text: string,
     hooks: Hooks<State>,
-    { state, timeout = TIMEOUT }: ConnectOptions<State> = {},
+    options: ConnectOptions<State> = {},
   ): Promise<Session<State>> => {
     const endpoint = placed(readEndpoint(text), this.#input.plan);
+    objectWith("options of connect", "an object", options);
+    const { state, timeout = TIMEOUT } = options;
+    milliseconds("timeout of connect", timeout);
     const group = this.#groupOf(hooks as Hooks<unknown>);
     this.#refuseWhenClosing(text);
     try {
@@ -73,8 +77,9 @@ export class Outgoing {
     group: HookGroup,
     endpoint: NamedEndpoint,
     state: unknown,
-    timeout: number,
+    limit: number,
   ): Promise<StreamSession> {
+    const timeout = limit <= TIMER_MAX ? limit : undefined;
     const request: Request = { state, session: undefined };
     await this.#adapter.connect(endpoint, group.table, request, timeout);
     return request.session!;
@@ -177,7 +182,13 @@ function bound(hooks: Hooks<unknown>): Hooks<unknown> {
   };
 }
 
-function checkForm({ data, handle }: Hooks<unknown>): void {
+function checkForm(hooks: Hooks<unknown>): void {
+  objectWith("hooks of connect", "an object of hooks", hooks);
+  const { data, end, drain, handle, finish, error } = hooks;
+  for (const [name, hook] of Object.entries({ data, end, drain, handle, finish, error })) {
+    if (hook === undefined || typeof hook === "function") continue;
+    throw wrongType(`hooks.${name} of connect`, "a function", hook);
+  }
   if ((data === undefined) !== (handle === undefined)) return;
   const why = data === undefined ? "neither data nor handle" : "both data and handle";
   throw misuse(`the hooks given to connect have ${why}: one of them is needed`);
@@ -185,6 +196,7 @@ function checkForm({ data, handle }: Hooks<unknown>): void {
 
 /** @throws PorticoError USAGE for what nobody can connect to. */
 function readEndpoint(text: string): NamedEndpoint {
+  if (typeof text !== "string") throw wrongType("endpoint of connect", "text", text);
   let endpoint: Endpoint;
   try {
     endpoint = parseEndpoint(text);

@@ -3,7 +3,7 @@ import { messageOf } from "./errors.ts";
 
 /**
  * A value as a record can hold it, here and after it has come from a worker: of an object a copy, as JSON
- * has it, of an error its message. What JSON does not have is text, as a bigint or an object that holds
+ * has it, of an error its message. What JSON does not have is text, as a bigint, NaN, or an object that holds
  * itself; a function is undefined, as in JSON. Never throws.
  */
 export function plainValue(value: unknown): unknown {
@@ -12,6 +12,8 @@ export function plainValue(value: unknown): unknown {
       return value === null ? null : plainObject(value);
     case "function":
       return undefined;
+    case "number":
+      return Number.isFinite(value) ? value : String(value);
     case "bigint":
     case "symbol":
       return String(value);

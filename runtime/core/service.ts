@@ -1,7 +1,7 @@
 /** What the sessions of one service share, in one thread. */
 import type { Refusal } from "./admission/candidate.ts";
 import type { PorticoError, Side } from "./errors.ts";
-import { makeLogger } from "./hooks.ts";
+import { checkAnswer, makeLogger, verdict } from "./hooks.ts";
 import { errorFields } from "./log.ts";
 import type { Log } from "./log.ts";
 import type { ServicePlan } from "./plan.ts";
@@ -52,6 +52,8 @@ export class Service {
   readonly keepsDatagrams: boolean;
   /** A session with a backlog is not read from: its plugin does not look after that itself. */
   readonly restsOnBacklog: boolean;
+  /** The plugin's question, with an answer that is one. */
+  readonly verify: Hooks["verify"];
   readonly #counted: (() => void) | undefined;
 
   constructor(input: ServiceInput) {
@@ -67,6 +69,7 @@ export class Service {
     this.outgoing = outgoing ?? false;
     this.keepsDatagrams = hooks.data === undefined || (input.keepsDatagrams ?? true);
     this.restsOnBacklog = hooks.drain === undefined;
+    this.verify = hooks.verify && ((peer) => checkAnswer(hooks.verify!(peer), verdict));
     this.#counted = counted;
   }
 

@@ -1,8 +1,10 @@
 /** What sessions of streams and of datagrams have in common. */
+import { given } from "./arguments.ts";
 import type { Codec } from "./stream/codec.ts";
 import type { Address } from "./endpoint.ts";
 import type { Logger, Session } from "./plugin.ts";
 import type { Service } from "./service.ts";
+import { checkCodec } from "./stream/codec-checks.ts";
 import { Reader } from "./stream/reader.ts";
 
 /** What few sessions need, made when first asked for: an idle connection stays small. */
@@ -21,11 +23,10 @@ const encoder = new TextEncoder();
  */
 export function toBytes(bytes: Uint8Array | string): Uint8Array {
   if (typeof bytes === "string") return encoder.encode(bytes);
-  if (bytes instanceof Uint8Array) return bytes;
+  // A proxy of bytes passes for some, and fails where it is too late.
+  if (ArrayBuffer.isView(bytes) && bytes instanceof Uint8Array) return bytes;
   throw new TypeError(
-    `Cannot write: bytes (a Uint8Array) or text are due, received ${
-      bytes === null ? "null" : typeof bytes
-    }`,
+    `Cannot write: bytes (a Uint8Array) or text are due, received ${given(bytes)}`,
   );
 }
 
@@ -48,7 +49,7 @@ export abstract class BaseSession implements Session<unknown> {
   abstract readonly over: boolean;
   abstract write(bytes: Uint8Array | string): boolean;
   abstract send(bytes: Uint8Array | string): Promise<void>;
-  abstract end(): void;
+  abstract end(bytes?: Uint8Array | string): void;
   abstract abort(): void;
   abstract pause(): void;
   abstract resume(): void;
@@ -116,6 +117,7 @@ export abstract class BaseSession implements Session<unknown> {
   }
 
   frames(codec: Codec): AsyncIterableIterator<Uint8Array> {
+    checkCodec("frames(codec)", codec);
     return this.reader.frames(codec, (frame) => frame, false);
   }
 

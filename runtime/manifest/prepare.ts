@@ -4,7 +4,7 @@ import type { Plan, ServicePlan } from "../core/plan.ts";
 import type { Plugin } from "../core/plugin.ts";
 import { isInherited } from "./inherited.ts";
 import type { VersionOf } from "../modules/import.ts";
-import { checkOptions, loadPlugin } from "../modules/plugin.ts";
+import { checkOptions, loadPlugin, misfit } from "../modules/plugin.ts";
 import { prepareSinks } from "./plugin-sinks.ts";
 import { dig, type Path, show } from "../values/problem.ts";
 import type { SinkCatalog } from "../values/sink-catalog.ts";
@@ -78,7 +78,7 @@ function checkFit(
   path: Path,
   problems: Problems,
 ): void {
-  const wrong = plugin.fits?.(options, plan.listen.map(({ endpoint }) => endpoint));
+  const wrong = misfit(plugin, options, plan.listen.map(({ endpoint }) => endpoint));
   if (wrong === undefined) return;
   const texts = plan.listen.map(({ text }) => text).join(", ");
   problems.add([...path, "listen"], show(texts), wrong);

@@ -9,6 +9,7 @@ import { isOver, isPromise } from "../hooks.ts";
 import { keep } from "../keep.ts";
 import { recordArrival, recordClose } from "../records.ts";
 import type { Service } from "../service.ts";
+import { countBytes } from "../totals.ts";
 import { BaseSession, toBytes } from "../session.ts";
 
 /** The dialed sockets of one table of hooks. */
@@ -103,9 +104,7 @@ export class Dialed {
       }
     }
     if (!this.#sessions.delete(session)) return;
-    const { counters } = this.service;
-    counters.bytesIn += session.bytesIn;
-    counters.bytesOut += session.bytesOut;
+    countBytes(this.service.counters, session.bytesIn, session.bytesOut);
     recordClose(this.service, "debug", session, session.age);
     this.#live.down();
   }
@@ -172,7 +171,8 @@ export class DialedSession extends BaseSession {
     return Promise.reject(new PorticoError(this.over ? "SESSION_CLOSED" : "SEND_FAILED"));
   }
 
-  end(): void {
+  end(last?: Uint8Array | string): void {
+    if (last !== undefined) this.write(last);
     this.close("done");
   }
 

@@ -106,12 +106,12 @@ export class DatagramPipeline {
 
   /** @param lent the bytes are the adapter's, and others soon. */
   #verify(session: DatagramSession, bytes: Uint8Array, lent: boolean): void {
-    const { hooks } = this.service;
-    if (hooks.verify === undefined) return this.#setUp(session, bytes, lent);
+    const { verify } = this.service;
+    if (verify === undefined) return this.#setUp(session, bytes, lent);
     let answer: boolean | Promise<boolean>;
     let later: boolean;
     try {
-      answer = hooks.verify(session);
+      answer = verify(session);
       later = isPromise(answer);
     } catch (error) {
       this.#fail(session, error);

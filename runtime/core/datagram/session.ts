@@ -6,6 +6,7 @@ import type { Address } from "../endpoint.ts";
 import { PorticoError } from "../errors.ts";
 import type { Service } from "../service.ts";
 import { BaseSession, toBytes } from "../session.ts";
+import { counted } from "../totals.ts";
 import type { DatagramPipeline } from "./pipeline.ts";
 
 export class DatagramSession extends BaseSession implements Candidate {
@@ -83,7 +84,7 @@ export class DatagramSession extends BaseSession implements Candidate {
     const bytes = toBytes(data);
     this.bytesOut += bytes.length;
     const { counters } = this.service;
-    counters.bytesOut += bytes.length;
+    counters.bytesOut += counted(bytes.length);
     counters.datagramsOut++;
     return this.#way().send(bytes, this.remote);
   }
@@ -100,8 +101,10 @@ export class DatagramSession extends BaseSession implements Candidate {
     return Promise.reject(new PorticoError(this.over ? "SESSION_CLOSED" : "SEND_FAILED"));
   }
 
-  /** A datagram session ends by itself: there is nothing to tell the peer. */
-  end(): void {}
+  /** A datagram session ends by itself: there is nothing more to tell the peer than these bytes. */
+  end(last?: Uint8Array | string): void {
+    if (last !== undefined) this.write(last);
+  }
 
   abort(): void {
     this.close("aborted");

@@ -1,6 +1,7 @@
 /** The session of a stream whose socket is its plugin's. What happens to it is `pipeline.ts`. */
 import { type Candidate, type Refusal, WEIGHT } from "../admission/candidate.ts";
 import { type Permit, UNLIMITED } from "../admission/permit.ts";
+import { TIMER_MAX } from "../arguments.ts";
 import type { Origin } from "../descriptors.ts";
 import type { Address } from "../endpoint.ts";
 import type { Fields } from "../record.ts";
@@ -8,9 +9,6 @@ import type { Service } from "../service.ts";
 import { BaseSession } from "../session.ts";
 import type { Reader } from "../stream/reader.ts";
 import type { HandoffPipeline } from "./pipeline.ts";
-
-/** The longest delay of a timer, in ms. */
-const TIMER_MAX = 2 ** 31 - 1;
 
 export class HandoffSession extends BaseSession implements Candidate {
   readonly pipeline: HandoffPipeline;

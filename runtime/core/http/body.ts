@@ -1,4 +1,5 @@
 /** Bodies that stream: counted on their way, known to be over, and cut when their session must end. */
+import { given } from "../arguments.ts";
 import type { HttpSession } from "./session.ts";
 
 /**
@@ -42,6 +43,9 @@ export function watched(response: Response, session: HttpSession, over: () => vo
         if (done) {
           controller.close();
           return end();
+        }
+        if (!(value instanceof Uint8Array)) {
+          throw new TypeError(`the body of a Response holds bytes: received ${given(value)}`);
         }
         session.bytesOut += value.length;
         controller.enqueue(value);

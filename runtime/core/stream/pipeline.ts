@@ -113,10 +113,10 @@ export class StreamPipeline {
   // VERIFY: the plugin's own question. Its turn has come.
 
   verify(session: StreamSession): void {
-    const { hooks } = this.service;
+    const { verify } = this.service;
     session.phase = "verify";
-    if (hooks.verify === undefined) return this.#setUp(session);
-    callHook(this.#caller, session, () => hooks.verify!(session), (answer) => {
+    if (verify === undefined) return this.#setUp(session);
+    callHook(this.#caller, session, () => verify(session), (answer) => {
       // It has ended while verify was asked.
       if (session.over) return;
       if (answer === false) this.refuse(session, { rule: "verify" });

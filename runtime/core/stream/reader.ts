@@ -1,11 +1,16 @@
 /** Push → pull: what arrives is kept, in bounds, until it is asked for. */
 import type { Codec } from "./codec.ts";
-import { delimited, fixed } from "./codec.ts";
+import { endingWith, fixed } from "./codec.ts";
+import { checkFound } from "./codec-checks.ts";
+import { wholeNumber } from "../arguments.ts";
 import { PorticoError } from "../errors.ts";
 
 /** Above this many unread bytes the source is asked to wait, below the other it goes on. */
 const HIGH_WATER = 64 * 1024;
 const LOW_WATER = 16 * 1024;
+
+/** What one read may ask for. */
+const LENGTH = { least: 0, most: 2 ** 32 - 1, due: "a whole number of bytes, 0 to 4294967295," };
 
 const DONE: IteratorReturnResult<undefined> = { value: undefined, done: true };
 const NOTHING: Uint8Array = new Uint8Array(0);
@@ -119,10 +124,11 @@ export class Reader {
   }
 
   lines(max?: number): AsyncIterableIterator<string> {
-    return this.frames(delimited("\n", max), toLine, true);
+    return this.frames(endingWith("mark", "lines(max)", "\n", max), toLine, true);
   }
 
   async exactly(length: number): Promise<Uint8Array> {
+    wholeNumber("length of readExactly(length)", length, LENGTH);
     if (length === 0) return NOTHING;
     const frame = await this.frame(fixed(length));
     if (frame === undefined) {
@@ -132,7 +138,7 @@ export class Reader {
   }
 
   until(delimiter: Uint8Array | string, max?: number): Promise<Uint8Array | undefined> {
-    return this.frame(delimited(delimiter, max));
+    return this.frame(endingWith("delimiter", "readUntil(delimiter, max)", delimiter, max));
   }
 
   /** One frame; undefined at the end. */
@@ -219,7 +225,7 @@ export class Reader {
 
   #search(codec: Codec, bytes: Uint8Array): ReturnType<Codec["next"]> {
     try {
-      return codec.next(bytes, this.#searched);
+      return checkFound(codec.next(bytes, this.#searched), bytes.length);
     } catch (error) {
       this.#codec = undefined;
       throw error;

@@ -6,7 +6,7 @@ import type { Address } from "../endpoint.ts";
 import { PorticoError } from "../errors.ts";
 import type { Service } from "../service.ts";
 import { BaseSession, toBytes } from "../session.ts";
-import type { Counters } from "../totals.ts";
+import { countBytes, type Counters } from "../totals.ts";
 import type { Flushable } from "./gather.ts";
 import type { StreamPipeline } from "./pipeline.ts";
 
@@ -74,8 +74,7 @@ export class StreamSession extends BaseSession implements Flushable, Candidate {
 
   /** Counts what has gone through since the last time. */
   settle(counters: Counters): void {
-    counters.bytesIn += this.bytesIn - this.#settledIn;
-    counters.bytesOut += this.bytesOut - this.#settledOut;
+    countBytes(counters, this.bytesIn - this.#settledIn, this.bytesOut - this.#settledOut);
     this.#settledIn = this.bytesIn;
     this.#settledOut = this.bytesOut;
   }
@@ -180,8 +179,9 @@ export class StreamSession extends BaseSession implements Flushable, Candidate {
     });
   }
 
-  end(): void {
+  end(last?: Uint8Array | string): void {
     if (this.#sealed) return;
+    if (last !== undefined) this.write(last);
     this.flush();
     this.#sealed = true;
     this.reason ??= "done";
