@@ -1,6 +1,7 @@
 /** How hooks are called, and what is said of those that fail. */
 import { objectWith, wrongType } from "./arguments.ts";
 import { isPorticoError, messageOf, PorticoError } from "./errors.ts";
+import { placeOf } from "./frames.ts";
 import type { Log } from "./log.ts";
 import { plainValue } from "./plain.ts";
 import type { Hooks, Logger } from "./plugin.ts";
@@ -148,8 +149,12 @@ export async function startPlugin(
   try {
     return checkHooks(await Promise.race([start(), late]), plugin);
   } catch (error) {
-    if (error instanceof PorticoError) throw error;
-    const text = `the start of plugin ${JSON.stringify(plugin)} failed: ${messageOf(error)}`;
+    if (isPorticoError(error)) throw error;
+    const at = placeOf(error);
+    const place = at === undefined ? "" : `, at ${at}`;
+    const text = `the start of plugin ${JSON.stringify(plugin)} failed: ${
+      messageOf(error)
+    }${place}`;
     throw new PorticoError("START_FAILED", text, { cause: error });
   } finally {
     clearTimeout(timer);

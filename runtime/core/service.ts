@@ -10,6 +10,7 @@ import type { Level } from "./record.ts";
 import { count, countEnd } from "./statistics.ts";
 import type { Gather } from "./stream/gather.ts";
 import { type Counters, Totals } from "./totals.ts";
+import { Warnings } from "./warnings.ts";
 
 /** What a service is built from. */
 export interface ServiceInput {
@@ -54,6 +55,7 @@ export class Service {
   readonly restsOnBacklog: boolean;
   /** The plugin's question, with an answer that is one. */
   readonly verify: Hooks["verify"];
+  readonly warnings: Warnings = new Warnings();
   readonly #counted: (() => void) | undefined;
 
   constructor(input: ServiceInput) {
@@ -81,6 +83,12 @@ export class Service {
   /** Whether the plugin reads in pull form. */
   get pulls(): boolean {
     return this.hooks.handle !== undefined;
+  }
+
+  /** Whether somebody asks about a session when its connection has gone. */
+  get asksLater(): boolean {
+    const { finish, error } = this.hooks;
+    return finish !== undefined || error !== undefined || this.log.wants(this.level, "close");
   }
 
   /** The plugin's log, for the service or for one session. */

@@ -31,6 +31,14 @@ function sentence(record: LogRecord, field: (name: string) => string): string {
       return `open from ${field("remote")} to ${field("local")}`;
     case "close":
       return closed(record, field);
+    case "request":
+      return `${field("method")} ${field("path")}: ${field("status")} to ${field("remote")}${
+        why(record, field)
+      } after ${field("durationMs")} ms`;
+    case "datagram":
+      return `datagram of ${field("remote")}${why(record, field)} after ${field("durationMs")} ms${
+        traffic(record, field)
+      }`;
     case "refuse":
       return refused(record, field);
     case "error":
@@ -43,16 +51,24 @@ function sentence(record: LogRecord, field: (name: string) => string): string {
 }
 
 function closed(record: LogRecord, field: (name: string) => string): string {
-  const why = record["reason"] === undefined
-    ? ""
-    : record["reason"] === "peer"
-    ? " by the peer"
-    : `, ${field("reason")},`;
-  field("reason");
-  const bytes = record["bytesIn"] === undefined
-    ? ""
-    : `, ${field("bytesIn")} B in, ${field("bytesOut")} B out`;
-  return `closed${why} after ${field("durationMs")} ms${bytes}`;
+  const peer = record["remote"] === undefined ? "" : ` ${field("remote")}`;
+  return `closed${peer}${why(record, field)} after ${field("durationMs")} ms${
+    traffic(record, field)
+  }`;
+}
+
+/** Why it ended, and of an error which it was. */
+function why(record: LogRecord, field: (name: string) => string): string {
+  const reason = field("reason");
+  if (reason === "" || (record.event !== "close" && reason === "done")) return "";
+  if (reason === "peer") return " by the peer";
+  const cause = record["code"] === undefined ? "" : ` (${field("code")}: ${field("message")})`;
+  return `, ${reason}${cause},`;
+}
+
+function traffic(record: LogRecord, field: (name: string) => string): string {
+  if (record["bytesIn"] === undefined) return "";
+  return `, ${field("bytesIn")} B in, ${field("bytesOut")} B out`;
 }
 
 function refused(record: LogRecord, field: (name: string) => string): string {
@@ -60,10 +76,12 @@ function refused(record: LogRecord, field: (name: string) => string): string {
   return `refused ${field("remote")} at ${field("local")}: ${why}`;
 }
 
-/** Whose fault, and of a stack the frame that says where. */
+/** Whose fault, and where. */
 function blame(record: LogRecord, field: (name: string) => string): string {
   const side = record["side"] === undefined ? "" : ` (${field("side")})`;
-  const frame = /\n\s+(at .*)/.exec(field("stack"))?.[1];
+  const stack = field("stack");
+  if (record["at"] !== undefined) return `${side} at ${field("at")}`;
+  const frame = /\n\s+(at .*)/.exec(stack)?.[1];
   return frame === undefined ? side : `${side} ${frame}`;
 }
 

@@ -5,7 +5,7 @@ import type { DatagramTable, DialedSocket } from "../contract.ts";
 import { Count } from "../count.ts";
 import type { Address } from "../endpoint.ts";
 import { PorticoError } from "../errors.ts";
-import { isOver, isPromise } from "../hooks.ts";
+import { hookError, isOver, isPromise } from "../hooks.ts";
 import { keep } from "../keep.ts";
 import { recordArrival, recordClose } from "../records.ts";
 import type { Service } from "../service.ts";
@@ -88,6 +88,7 @@ export class Dialed {
   #fail(session: DialedSession, thrown: unknown): void {
     if (session.over && isOver(thrown)) return;
     session.reason ??= "error";
+    session.cause ??= hookError(thrown);
     tellError(this.service, this.#caller, session, thrown);
     session.close("error");
   }
@@ -120,6 +121,8 @@ export class Dialed {
 export class DialedSession extends BaseSession {
   /** Why it ends. */
   reason: string | undefined = undefined;
+  /** The error that ended it. */
+  cause: PorticoError | undefined = undefined;
   over = false;
   /** The socket is gone. */
   closed = false;

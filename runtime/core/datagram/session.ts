@@ -17,6 +17,8 @@ export class DatagramSession extends BaseSession implements Candidate {
   /** Hooks that have not come back. */
   running = 0;
   reason: string | undefined = undefined;
+  /** The error that ended it. */
+  cause: PorticoError | undefined = undefined;
   readonly #socket: DatagramSocket;
   /** While it waits: the datagram. */
   #kept: Uint8Array | undefined = undefined;

@@ -14,9 +14,9 @@ import type { Caller } from "../calls.ts";
 import { callHook, LAST_WORDS, tellError } from "../calls.ts";
 import { Count } from "../count.ts";
 import type { AdmitTable, Descriptors, Origin } from "../descriptors.ts";
-import { checkAnswer, isOver, takenFields } from "../hooks.ts";
+import { checkAnswer, hookError, isOver, takenFields } from "../hooks.ts";
 import type { Fields } from "../record.ts";
-import { recordArrival, recordEnd } from "../records.ts";
+import { recordArrival, recordEnd, recordRefusal } from "../records.ts";
 import type { Service } from "../service.ts";
 import { HandoffSession } from "./session.ts";
 
@@ -80,7 +80,7 @@ export class HandoffPipeline {
 
   refuse(session: HandoffSession, why: Refusal): void {
     this.service.countRefusal(why);
-    recordArrival(this.service, this.service.level, "refuse", session, why);
+    recordRefusal(this.service, this.service.level, session, why);
     session.finish("refused");
     this.#close(session);
   }
@@ -137,6 +137,7 @@ export class HandoffPipeline {
   #fail(session: HandoffSession, thrown: unknown): void {
     if (session.over && isOver(thrown)) return;
     session.reason ??= "error";
+    session.cause ??= hookError(thrown);
     tellError(this.service, this.#caller, session, thrown);
   }
 

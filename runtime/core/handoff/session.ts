@@ -4,6 +4,7 @@ import { type Permit, UNLIMITED } from "../admission/permit.ts";
 import { TIMER_MAX } from "../arguments.ts";
 import type { Origin } from "../descriptors.ts";
 import type { Address } from "../endpoint.ts";
+import type { PorticoError } from "../errors.ts";
 import type { Fields } from "../record.ts";
 import type { Service } from "../service.ts";
 import { BaseSession } from "../session.ts";
@@ -20,6 +21,8 @@ export class HandoffSession extends BaseSession implements Candidate {
   served = false;
   /** Why it ends, once somebody has decided that. */
   reason: string | undefined = undefined;
+  /** The error that ended it. */
+  cause: PorticoError | undefined = undefined;
   /** It is to end; its hook has been told. */
   over = false;
   /** What `take` says of it. */

@@ -79,7 +79,7 @@ export class HttpPipeline {
   #refuse(session: HttpSession, why: Refusal): Response {
     const status = "rule" in why ? 403 : STATUS[why.limit] ?? 503;
     this.service.countRefusal(why);
-    recordRequest(this.service, "refuse", session, why);
+    recordRequest(this.service, session, why);
     session.reason ??= "refused";
     session.status = status;
     const again = status !== 403 && { headers: { "retry-after": "1" } };
@@ -111,7 +111,7 @@ export class HttpPipeline {
   #fetch(session: HttpSession): Answer {
     session.served = true;
     this.service.countServed();
-    recordRequest(this.service, "open", session);
+    recordRequest(this.service, session);
     try {
       const answer = this.service.hooks.fetch!(session.request, { session });
       if (!isPromise(answer)) return this.#respond(session, answer);
@@ -154,10 +154,12 @@ export class HttpPipeline {
 
   #fail(session: HttpSession, thrown: unknown): Response {
     if (session.over || session.status !== 0) return nobody();
+    const error = hookError(thrown);
     session.reason ??= "error";
-    session.status = 500;
-    this.service.report(hookError(thrown), session.id);
-    return new Response(null, { status: 500 });
+    session.cause = error;
+    session.status = error.code === "PROTOCOL_ERROR" ? 400 : 500;
+    this.service.report(error, session.id);
+    return new Response(null, { status: session.status });
   }
 
   // FINISH

@@ -19,7 +19,7 @@ import type { Connection, StreamTable } from "../contract.ts";
 import type { PorticoError } from "../errors.ts";
 import { hookError, isOver, isPromise } from "../hooks.ts";
 import { keep } from "../keep.ts";
-import { recordArrival, recordEnd } from "../records.ts";
+import { recordArrival, recordEnd, recordRefusal } from "../records.ts";
 import type { Service } from "../service.ts";
 import type { DeadlineName } from "./deadlines.ts";
 import { Deadlines } from "./deadlines.ts";
@@ -106,7 +106,7 @@ export class StreamPipeline {
 
   refuse(session: StreamSession, why: Refusal): void {
     this.service.countRefusal(why);
-    recordArrival(this.service, this.service.level, "refuse", session, why);
+    recordRefusal(this.service, this.service.level, session, why);
     session.kill("refused", true);
   }
 
@@ -132,6 +132,8 @@ export class StreamPipeline {
     session.served = true;
     this.service.countServed();
     recordArrival(this.service, this.service.level, "open", session);
+    // When it has gone, nobody knows any more where it was, unless somebody has asked before.
+    if (this.service.asksLater) void session.remote;
     if (hooks.setup === undefined) return this.#serve(session);
     callHook(this.#caller, session, () => hooks.setup!(session as never), (state) => {
       session.state = state;
@@ -210,13 +212,15 @@ export class StreamPipeline {
     const { hooks } = this.service;
     // A read, a send or a wait that ends because the session does is nobody's fault.
     if (session.over && isOver(thrown)) return;
+    const error = hookError(thrown);
+    session.cause ??= error;
     if (hooks.error === undefined || session.failed) {
-      this.service.report(hookError(thrown), session.id);
+      this.service.report(error, session.id);
       session.endsFor("error");
       return this.#endAfterError(session);
     }
     session.failed = true;
-    this.service.countError(hookError(thrown));
+    this.service.countError(error);
     session.endsFor("error");
     callHook(
       this.#caller,

@@ -31,6 +31,8 @@ export class StreamSession extends BaseSession implements Flushable, Candidate {
   phase: Phase = "waiting";
   /** Why it ends, once somebody has decided that; the peer when nobody has. */
   reason: string | undefined = undefined;
+  /** The error that ended it. */
+  cause: PorticoError | undefined = undefined;
   /** What `firstByte` and `lifetime`, and what `idle` count from: the clock of the deadlines. */
   opened: number;
   active: number;
