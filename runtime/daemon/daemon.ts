@@ -11,6 +11,7 @@ import {
 } from "../activation/mod.ts";
 import type { ControlSocket } from "../control/socket.ts";
 import type { Adapter } from "../core/contract.ts";
+import type { Log } from "../core/log.ts";
 import { openControlSocket } from "./control-socket.ts";
 import { releaseHeap } from "./heap.ts";
 import { Journal } from "./journal.ts";
@@ -89,7 +90,10 @@ export class Daemon implements AsyncDisposable {
     this.#input = input;
     this.#nextOwner = predecessor === undefined ? "nobody" : "predecessor";
     this.#toClose.defer(() => journal.close());
-    this.#toClose.defer(recordUncaught(() => journal.server));
+    const logOf = (service = ""): Log => journal.logs.get(service) ?? journal.server;
+    this.#toClose.defer(adapter.onUncaught((thrown) => {
+      recordUncaught(thrown, this.#supervisor.plans, logOf);
+    }));
     this.#toClose.defer(onSignals(this.#signalHandlers()));
     this.#toClose.defer(() => operator.close());
     this.#toClose.defer(keepAlive());

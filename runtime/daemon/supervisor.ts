@@ -9,7 +9,7 @@ import type { Adapter } from "../core/contract.ts";
 import { messageOf, PorticoError } from "../core/errors.ts";
 import { hookError } from "../core/hooks.ts";
 import { errorFields } from "../core/log.ts";
-import type { Plan } from "../core/plan.ts";
+import type { Plan, ServicePlan } from "../core/plan.ts";
 import { stampOf } from "../modules/stamp.ts";
 import type { ReadyService, Server } from "./server.ts";
 import { commandOn } from "../adapter.ts";
@@ -60,6 +60,11 @@ export class Supervisor implements Control {
         stamp: () => stamp ??= stampOf(service.plan.plugin.url).stamp,
       };
     });
+  }
+
+  /** Of the services, as the manifest has them that was read last. */
+  get plans(): readonly ServicePlan[] {
+    return this.#manifest.plan.services;
   }
 
   /** It serves: what its code was is remembered, to be compared. */
