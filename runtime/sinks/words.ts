@@ -1,10 +1,11 @@
 import type { LogRecord } from "../core/record.ts";
+import { escape } from "./invisible.ts";
 
 /** Fields that every record has, and those that {@link describe} has already put into words. */
 type Used = Set<string>;
 
 /**
- * What a record says, for people, on one line: control characters are written as escapes. Fields
+ * What a record says, for people, on one line: what cannot be seen is written as escapes. Fields
  * that have no words of their own follow as `name=value`.
  */
 export function describe(record: LogRecord): string {
@@ -96,13 +97,4 @@ export function toText(value: unknown): string {
   } catch {
     return String(value);
   }
-}
-
-/** A peer's bytes may reach a log: nothing in them may move the cursor or begin a new line. */
-export function escape(text: string): string {
-  return text.replace(
-    /\p{Cc}/gu,
-    (character) =>
-      character === "\n" ? "\\n" : `\\x${character.charCodeAt(0).toString(16).padStart(2, "0")}`,
-  );
 }
