@@ -20,7 +20,7 @@ import { ServerOperator } from "./server-operator.ts";
 import { Server } from "./server.ts";
 import { onSignals, type SignalHandlers } from "./signals.ts";
 import { Supervisor } from "./supervisor.ts";
-import { recordUncaught } from "./uncaught.ts";
+import { recordExit, recordUncaught } from "./uncaught.ts";
 import { finishHandover, type Predecessor } from "./upgrade.ts";
 import { becomeUser } from "./user.ts";
 import { runtime, version } from "./version.ts";
@@ -94,6 +94,10 @@ export class Daemon implements AsyncDisposable {
     this.#toClose.defer(adapter.onUncaught((thrown) => {
       recordUncaught(thrown, this.#supervisor.plans, logOf);
     }));
+    const exited = (code: number): void => recordExit(code, this.#supervisor.plans, journal.server);
+    // Before those of the sinks, which write then what they have.
+    process.prependListener("exit", exited);
+    this.#toClose.defer(() => void process.removeListener("exit", exited));
     this.#toClose.defer(onSignals(this.#signalHandlers()));
     this.#toClose.defer(() => operator.close());
     this.#toClose.defer(keepAlive());

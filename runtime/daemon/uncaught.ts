@@ -1,5 +1,5 @@
-/** What a plugin throws outside of its hooks, in the process of the sockets. */
-import { placesOf } from "../core/frames.ts";
+/** What a plugin does to the process of the sockets: throws outside of its hooks, or ends it. */
+import { placeOf, placesOf } from "../core/frames.ts";
 import { hookError } from "../core/hooks.ts";
 import { errorFields, type Log } from "../core/log.ts";
 import type { ServicePlan } from "../core/plan.ts";
@@ -19,6 +19,20 @@ export function recordUncaught(
   logOf(service).emit("error", "error", {
     ...(service !== undefined && { service }),
     ...errorFields(hookError(thrown)),
+  });
+}
+
+/** `stop`, when the process ends without having been asked to: a plugin has called `process.exit`. */
+export function recordExit(code: number, plans: readonly ServicePlan[], log: Log): void {
+  // Who has called it is still on the stack.
+  const called = new Error("exit");
+  const service = serviceOf(called, plans);
+  const at = placeOf(called);
+  log.emit("error", "stop", {
+    ...(service !== undefined && { service }),
+    reason: "exit",
+    exit: code,
+    ...(at !== undefined && { at }),
   });
 }
 

@@ -1,5 +1,7 @@
 /** What a plugin throws outside of its hooks ends nothing, whatever it is, and its record says whose it was. */
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
 import { folder } from "../support/folder.ts";
 import { ODD } from "../support/odd-values.ts";
@@ -50,4 +52,38 @@ for (const strategy of ["async", "threads", "processes", "spawn"] as const) {
     bad.end();
     await server.stop();
   });
+}
+
+for (const strategy of ["serial", "async"] as const) {
+  for (const form of ["json", "text"] as const) {
+    test(`${strategy}: a plugin that ends the process leaves a stop record, in a ${form} file`, async (t) => {
+      const log = { type: "file", path: "./log", format: form };
+      const home = folder(t, {
+        "portico.json": manifest({
+          bad: {
+            plugin: pluginPath("outside"),
+            listen: TCP,
+            concurrency: { strategy },
+            log: ["json", log],
+          },
+          good: { plugin: "echo", listen: TCP, log: ["json"] },
+        }),
+      });
+      const server = await startServer(t, home);
+      const bad = await dial(t, server.endpoint("bad", "tcp"));
+      bad.send("exit: 3\n");
+      assert.equal(await server.ended(), 3);
+      const stop = await server.record({ event: "stop" });
+      const { level, service, reason, exit } = stop;
+      assert.deepEqual({ level, service, reason, exit }, {
+        level: "error",
+        service: "bad",
+        reason: "exit",
+        exit: 3,
+      });
+      assert.match(String(stop["at"]), /\/outside\.ts:\d+:\d+$/);
+      const last = readFileSync(join(home, "log"), "utf8").trimEnd().split("\n").at(-1)!;
+      assert.match(last, form === "json" ? /"event":"stop".*"reason":"exit"/ : /stop reason=exit/);
+    });
+  }
 }

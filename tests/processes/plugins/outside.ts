@@ -1,7 +1,8 @@
+import process from "node:process";
 import { definePlugin } from "../../../runtime/mod.ts";
 import { ODD } from "../../support/odd-values.ts";
 
-/** Throws, outside of its hooks, what each line names: from a timer, from a promise, or from a job for later. */
+/** Throws, outside of its hooks, what each line names: from a timer, from a promise, or from a job for later; or ends the process. */
 export default definePlugin({
   name: "outside",
   transports: ["stream"],
@@ -9,6 +10,7 @@ export default definePlugin({
     async handle(session) {
       for await (const line of session.lines()) {
         const [way, what] = line.split(": ") as [string, string];
+        if (way === "exit") process.exit(Number(what));
         const value = ODD[what]!();
         const raise = (): never => {
           throw value;
