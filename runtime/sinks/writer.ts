@@ -1,4 +1,4 @@
-import { write, writeSync } from "node:fs";
+import { fstatSync, write, writeSync } from "node:fs";
 import process from "node:process";
 import { setImmediate, setTimeout } from "node:timers";
 import { TextBuffer } from "./text-buffer.ts";
@@ -257,11 +257,15 @@ export class Writer {
   }
 
   readonly #atExit = (): void => {
-    // Where a write will be tried again, the reader has stopped, and a line may be half written.
-    if (this.#over || (this.#busy && !this.#flying) || this.#held.length === 0) return;
+    if (this.#over || this.#held.length === 0) return;
+    const { descriptor } = this.#destination;
     try {
-      if (this.#flying) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, LAST_WRITE);
-      writeSync(this.#destination.descriptor, this.#held.bytes);
+      if (this.#busy) {
+        // A reader may have stopped for good; and where a write will be tried again, a line may be half written.
+        if (!this.#flying || !fstatSync(descriptor).isFile()) return;
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, LAST_WRITE);
+      }
+      writeSync(descriptor, this.#held.bytes);
     } catch {
       // The process ends; there is nobody left to tell.
     }

@@ -20,6 +20,19 @@ const WAYS: Readonly<Record<string, (value: unknown) => Hooks<never>>> = {
     },
     data() {},
   }),
+  "rejects in handle": (value) => ({ handle: () => Promise.reject(value) }),
+  "throws in finish": (value) => ({
+    data: (session) => session.end(),
+    finish() {
+      throw value;
+    },
+  }),
+  "throws in error": (value) => ({
+    data: () => Promise.reject(new Error("first")),
+    error() {
+      throw value;
+    },
+  }),
   "rejects in verify": (value) => ({ verify: () => Promise.reject(value), data() {} }),
 };
 
@@ -31,10 +44,10 @@ for (const [way, hooksOf] of Object.entries(WAYS)) {
         const server = await startInMemory(t, hooks);
         const peer = server.connect();
         peer.write("x");
+        peer.end();
         const error = await server.record("error");
         assert.equal(error.code, "HOOK_FAILED");
         assert.ok(JSON.stringify(error).length < 40_000, "its length is bounded");
-        peer.end();
         await until("the end", () => server.running.status()[0]!.live === 0);
         server.send("x");
         await server.record("error", 2);

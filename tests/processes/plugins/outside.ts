@@ -2,7 +2,7 @@ import process from "node:process";
 import { definePlugin } from "../../../runtime/mod.ts";
 import { ODD } from "../../support/odd-values.ts";
 
-/** Throws, outside of its hooks, what each line names: from a timer, from a promise, or from a job for later; or ends the process. */
+/** Throws, outside of its hooks, what each line names: from a timer, from a promise, or from a job for later; or ends the process; or in a hook, or logs it. */
 export default definePlugin({
   name: "outside",
   transports: ["stream"],
@@ -15,7 +15,9 @@ export default definePlugin({
         const raise = (): never => {
           throw value;
         };
-        if (way === "timer") setTimeout(raise, 0);
+        if (way === "hook") raise();
+        if (way === "log") session.log.info("odd", { value });
+        else if (way === "timer") setTimeout(raise, 0);
         else if (way === "microtask") queueMicrotask(raise);
         else void Promise.reject(value);
         await session.send(`${line}\n`);
