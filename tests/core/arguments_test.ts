@@ -223,6 +223,8 @@ describe("connect", () => {
       // Objects, but without a form: said in words of their own.
       "an object",
       "a list",
+      // None at all: pull form, for whoever has connected.
+      "undefined",
     ]],
     "hooks.data of connect": [
       (connect, value) => connect("tcp://127.0.0.1:9", { data: value }),

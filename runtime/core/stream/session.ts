@@ -164,7 +164,8 @@ export class StreamSession extends BaseSession implements Flushable, Candidate {
     this.#busy = true;
     if (this.service.restsOnBacklog && this.way === undefined) this.pauseFor(PAUSE.backlog);
     if (this.connection.pending - this.#awaited > this.service.plan.limits.writeBuffer) {
-      this.pipeline.killWithError(this, "writeBuffer", new PorticoError("WRITE_LIMIT"));
+      this.service.report(new PorticoError("WRITE_LIMIT"), this.id);
+      this.kill("writeBuffer");
     }
   }
 
