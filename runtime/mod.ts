@@ -8,7 +8,7 @@ export { Address, kindOf, parseEndpoint } from "./core/endpoint.ts";
 export type { Endpoint, Transport } from "./core/endpoint.ts";
 export { CODES, PorticoError } from "./core/errors.ts";
 export type { Code, Side } from "./core/errors.ts";
-export { API, definePlugin } from "./core/plugin.ts";
+export { API, defineHooks, definePlugin } from "./core/plugin.ts";
 export type {
   Closed,
   ConnectOptions,

@@ -25,11 +25,12 @@ const NAME_MAX = 32;
  * The control sockets that a manifest may have by itself, the best first. Which of them it has
  * depends on how the server was started: a login has XDG_RUNTIME_DIR, a service of systemd has not.
  *
- * @param manifest its file. The same file has the same paths, whatever path leads to it.
+ * @param manifest its file, by the path that the server was started with; else one that leads to that.
  */
 export function defaultPaths(manifest: string): string[] {
-  const name = nameOf(realOf(manifest));
-  return folders().map((folder) => join(folder, name)).filter(fits);
+  // A link may have been switched since the server was started by it; who was not may be asked by it.
+  const names = new Set([resolve(manifest), realOf(manifest)].map(nameOf));
+  return [...names].flatMap((name) => folders().map((folder) => join(folder, name))).filter(fits);
 }
 
 /**

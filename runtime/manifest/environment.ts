@@ -44,7 +44,8 @@ export function substitute(
   return value;
 }
 
-function isPlain(value: object): boolean {
+/** Whether it is no instance of a class. */
+export function isPlain(value: object): boolean {
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === Object.prototype || prototype === null;
 }

@@ -4,8 +4,10 @@ import process from "node:process";
 import { pathToFileURL } from "node:url";
 import { codeOf, messageOf } from "../core/errors.ts";
 import { substitute } from "./environment.ts";
+import { DEPTH_EXPECTED, pathTooDeep } from "./depth.ts";
 import { importModule, type VersionOf } from "../modules/import.ts";
-import { ManifestError, type Path, type Problem, show } from "../values/problem.ts";
+import { realOf } from "../modules/stamp.ts";
+import { formatPath, ManifestError, type Path, type Problem, show } from "../values/problem.ts";
 import { parseJsonc } from "./jsonc.ts";
 import { Problems, type Source } from "./source.ts";
 
@@ -113,7 +115,13 @@ async function loadModule(file: string, versionOf: VersionOf): Promise<Source> {
   const result = await importModule(href, versionOf(href));
   const locate = (): undefined => undefined;
   if ("module" in result) {
-    if ("default" in result.module) return { file, value: result.module["default"], locate };
+    if ("default" in result.module) {
+      const value = result.module["default"];
+      const deep = pathTooDeep(value);
+      if (deep === undefined) return { file, value, locate };
+      const place = `level ${deep.length + 1}, below ${formatPath(deep.slice(0, 5))}`;
+      throw failure("MANIFEST_INVALID", file, place, DEPTH_EXPECTED);
+    }
     throw failure(
       "MANIFEST_INVALID",
       file,
@@ -122,10 +130,11 @@ async function loadModule(file: string, versionOf: VersionOf): Promise<Source> {
     );
   }
   const { message, line, column, cause } = result;
-  const elsewhere = result.file !== undefined && result.file !== file;
+  const elsewhere = result.file !== undefined && result.file !== file &&
+    result.file !== realOf(file);
   throw new ManifestError([{
     code: "MANIFEST_SYNTAX",
-    file: result.file ?? file,
+    file: elsewhere ? result.file! : file,
     ...(line !== undefined && { line, column: column ?? 1 }),
     path: [],
     received: message,

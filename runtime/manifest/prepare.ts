@@ -5,7 +5,7 @@ import type { Plan, ServicePlan } from "../core/plan.ts";
 import type { Plugin } from "../core/plugin.ts";
 import { isInherited } from "./inherited.ts";
 import type { VersionOf } from "../modules/import.ts";
-import { checkOptions, loadPlugin, wrongOptions } from "../modules/plugin.ts";
+import { checkOptions, loadPlugin, misfit, wrongOptions } from "../modules/plugin.ts";
 import { prepareSinks } from "./plugin-sinks.ts";
 import { parseRate } from "../core/units.ts";
 import { dig, type Path, show } from "../values/problem.ts";
@@ -97,7 +97,7 @@ function checkFit(
   path: Path,
   problems: Problems,
 ): void {
-  const wrong = plugin.fits?.(options, plan.listen.map(({ endpoint }) => endpoint));
+  const wrong = misfit(plugin, options, plan.listen.map(({ endpoint }) => endpoint));
   if (wrong === undefined) return;
   const texts = plan.listen.map(({ text }) => text).join(", ");
   problems.add([...path, "listen"], show(texts), wrong);

@@ -13,7 +13,7 @@ export const SOCKET_ENTRIES = {
   ),
   noDelay: entry("TCP_NODELAY: send at once; on when silent, since writes are gathered", flag()),
   keepAlive: entry(
-    "silence before the first keep-alive probe: SO_KEEPALIVE with TCP_KEEPIDLE; 0 is off",
+    "silence after which a peer is probed; one that answers nothing for about as long again is given up; 0 is off",
     duration(false, false),
   ),
   receiveBuffer: entry("SO_RCVBUF; the kernel caps it at net.core.rmem_max", size(false)),

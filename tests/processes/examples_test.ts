@@ -172,6 +172,20 @@ describe("examples/classics", () => {
   );
 });
 
+describe("examples/owner", () => {
+  test("examples/owner counts once for all workers, and says which of them has answered", {
+    skip: lackingFeature("descriptors") || lackingPrograms("nc"),
+  }, async (t) => {
+    const { root, server } = await example(t, "owner");
+    const client = (line: string): Promise<string> =>
+      shell(t, root, `printf '${line}\\n' | nc -q1 127.0.0.1 ${port(server, "front", "tcp")}`);
+    const answers = await Promise.all(Array.from({ length: 8 }, () => client("incr a")));
+    assert.deepEqual(answers.map(Number).sort((a, b) => a - b), [1, 2, 3, 4, 5, 6, 7, 8]);
+    assert.equal(await client("get a"), "8\n");
+    assert.match(await client("worker"), /^worker [1-4]\n$/);
+  });
+});
+
 describe("examples/chat", () => {
   test("examples/chat tells two guests of each other: nicknames, rooms, a push to many", {
     skip: lackingPrograms("nc"),
