@@ -101,7 +101,17 @@ const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   workers: ["core", "modules", "identity", "services", "metrics", "adapter.ts"],
   strategies: ["core", "services", "workers"],
   daemon: [
-    ...["core", "modules", "manifest", "sinks", "identity", "services", "metrics", "activation"],
+    ...[
+      "core",
+      "values",
+      "modules",
+      "manifest",
+      "sinks",
+      "identity",
+      "services",
+      "metrics",
+      "activation",
+    ],
     ...["control", "terminal", "workers", "strategies", "adapter.ts"],
   ],
   cli: [

@@ -28,7 +28,10 @@ export type StandardResult<Output> =
     }[];
   };
 
-/** A plugin's own records: text with fields, as event `log`. A session's log adds the session's number. */
+/**
+ * A plugin's own records: text with fields, as event `log`. A session's log adds the session's number. It
+ * never throws; an error in the place of fields is the field `error`.
+ */
 export interface Logger {
   debug(text: string, fields?: Fields): void;
   info(text: string, fields?: Fields): void;
@@ -93,8 +96,8 @@ export interface Session<State = unknown> extends AsyncIterable<Uint8Array> {
    * an eighth of its length (at least 10 ms, at most a second) late. Not on datagrams.
    */
   deadline(after: Duration): void;
-  /** Sends what was written, then ends our side. The peer may go on sending (half-close). */
-  end(): void;
+  /** Sends what was written, and these last bytes, then ends our side. The peer may go on sending (half-close). */
+  end(bytes?: Uint8Array | string): void;
   /** Ends the session at once, both ways; what was not sent is lost. */
   abort(): void;
   /** Stops `data` until {@link resume}; the peer is slowed down by its own kernel. Not on datagrams. */
@@ -163,7 +166,7 @@ export interface RequestInfo {
 export interface Hooks<State = unknown> {
   /**
    * After the manifest's rules, limits and turn, before anything is read: `false` refuses the peer, with
-   * a `refuse` record. On datagrams and requests, for each of them. `limits.lifetime` is its deadline.
+   * a `refuse` record; what is neither true nor false is an error, and lets nobody in. On datagrams and requests, for each of them. `limits.lifetime` is its deadline.
    */
   verify?(peer: Peer): boolean | Promise<boolean>;
   /** Makes `session.state`. */

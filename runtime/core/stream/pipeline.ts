@@ -18,7 +18,7 @@ import type { Connection, StreamTable } from "../contract.ts";
 import type { PorticoError } from "../errors.ts";
 import { hookError, isOver } from "../hooks.ts";
 import { pullData, pushData } from "./data.ts";
-import { recordArrival, recordEnd } from "../records.ts";
+import { recordArrival, recordEnd, recordRefusal } from "../records.ts";
 import type { Service } from "../service.ts";
 import type { DeadlineName } from "./deadlines.ts";
 import { Deadlines } from "./deadlines.ts";
@@ -124,17 +124,17 @@ export class StreamPipeline {
 
   refuse(session: StreamSession, why: Refusal): void {
     this.service.countRefusal(why);
-    recordArrival(this.service, this.service.level, "refuse", session, why);
+    recordRefusal(this.service, this.service.level, session, why);
     session.kill("refused", true);
   }
 
   // VERIFY: the plugin's own question. Its turn has come.
 
   verify(session: StreamSession): void {
-    const { hooks } = this.service;
+    const { verify } = this.service;
     session.phase = "verify";
-    if (hooks.verify === undefined) return this.#setUp(session);
-    callHook(this.#caller, session, () => hooks.verify!(session), (answer) => {
+    if (verify === undefined) return this.#setUp(session);
+    callHook(this.#caller, session, () => verify(session), (answer) => {
       // It has ended while verify was asked.
       if (session.over) return;
       if (answer === false) this.refuse(session, { rule: "verify" });
@@ -150,6 +150,8 @@ export class StreamPipeline {
     session.served = true;
     this.service.countServed();
     recordArrival(this.service, this.service.level, "open", session);
+    // When it has gone, nobody knows any more where it was, unless somebody has asked before.
+    if (this.service.asksLater) void session.remote;
     if (held !== undefined) {
       return callHook(this.#caller, session, () => held, () => this.#serve(session));
     }
@@ -223,13 +225,15 @@ export class StreamPipeline {
     const { hooks } = this.service;
     // A read, a send or a wait that ends because the session does is nobody's fault.
     if (session.over && isOver(thrown)) return;
+    const error = hookError(thrown);
+    session.cause ??= error;
     if (hooks.error === undefined || session.failed) {
-      this.service.report(hookError(thrown), session.id);
+      this.service.report(error, session.id);
       session.endsFor("error");
       return this.#endAfterError(session);
     }
     session.failed = true;
-    this.service.countError(hookError(thrown));
+    this.service.countError(error);
     session.endsFor("error");
     callHook(
       this.#caller,
