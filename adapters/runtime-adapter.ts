@@ -9,6 +9,7 @@ import { type Connect, giveUp } from "./connect.ts";
 import { connectFailure } from "./errno.ts";
 import type { Adopt } from "./posix/descriptors.ts";
 import { ffiSupport, openLibc } from "./posix/libc.ts";
+import { ownsAddress } from "./own-addresses.ts";
 import { command } from "./program.ts";
 
 /** What is a runtime's own. */
@@ -52,6 +53,7 @@ export function runtimeAdapter(runtime: Runtime): Adapter {
     command,
     defaults: () => defaultsWith(backlog),
     turns,
+    ownsAddress,
     defer: (callback) => void setImmediate(callback),
     onUncaught: (report) => {
       runtime.tellsUncaught?.();

@@ -119,7 +119,7 @@ const FOLDERS: Readonly<Record<string, readonly string[]>> = {
     ...["strategies", "daemon", "adapter.ts"],
   ],
   "main.ts": ["daemon", "cli"],
-  "mod.ts": ["core", "values", "manifest", "sinks", "services", "control"],
+  "mod.ts": ["core", "manifest", "sinks", "services", "control"],
   "schema.ts": ["manifest", "sinks"],
   "worker.ts": ["workers"],
 };

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
+import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { createServer, type Server, type Socket } from "node:net";
 import { resolve } from "node:path";
 import process from "node:process";
 import { test, type TestContext } from "node:test";
-import { adapter, lackingTransport } from "./support/adapter.ts";
+import { adapter, lackingFeature, lackingTransport } from "./support/adapter.ts";
 import { folder } from "./support/folder.ts";
 import { type InProcessServer, startManifest } from "./support/in-process.ts";
 import { dial, openDatagrams, openUdp } from "./support/peers.ts";
@@ -303,6 +304,33 @@ test("proxy: each sender of datagrams has a socket of its own, until it is silen
   await until("silence", () => other.live("proxy") === 0);
 });
 
+test(
+  "proxy: who sends to two addresses of ours is answered by each",
+  { skip: lackingFeature("packetInfo") },
+  async (t) => {
+    const server = await startManifest(t, { echo: { plugin: "echo", listen: UDP } });
+    const to = server.endpoint("echo", "udp");
+    const other = await startManifest(
+      t,
+      proxy(to, { idle: "1h" }, {
+        listen: "udp://0.0.0.0:0",
+        limits: { drain: "10ms" },
+      }),
+    );
+    const port = Number(other.endpoint("proxy", "udp").split(":").at(-1));
+    const client = createSocket("udp4");
+    t.after(() => new Promise<void>((resolve) => client.close(() => resolve())));
+    const heard: string[] = [];
+    client.on("message", (bytes, { address }) => heard.push(`${bytes} ${address}`));
+    for (const host of ["127.0.0.5", "127.0.0.6", "127.0.0.5"]) {
+      const before = heard.length;
+      client.send(`to ${host}`, port, host);
+      await until("an answer", () => heard.length > before);
+      assert.equal(heard.at(-1), `to ${host} ${host}`);
+    }
+  },
+);
+
 test("proxy: of too many senders the one that was silent for longest is forgotten", async (t) => {
   const server = await startManifest(t, { echo: { plugin: "echo", listen: UDP } });
   const options = { idle: "1h", maxPeers: 2 };
@@ -345,6 +373,33 @@ test(
     await until("silence", () => server.live("proxy") === 0);
   },
 );
+
+for (const transport of ["udp", "unixgram"] as const) {
+  test(`proxy: 200 senders over ${transport} are all answered, again and again`, {
+    skip: lackingTransport(transport),
+  }, async (t) => {
+    const [to, listen] = transport === "udp" ? [UDP, UDP] : ["unixgram:./to", "unixgram:./from"];
+    const server = await startManifest(t, { echo: { plugin: "echo", listen: to } });
+    const target = server.endpoint("echo", transport);
+    const other = await startManifest(t, proxy(target, {}, { listen, limits: { drain: "10ms" } }));
+    const endpoint = other.endpoint("proxy", transport);
+    const senders = await Promise.all(
+      Array.from({ length: 200 }, () => openDatagrams(t, transport)),
+    );
+    for (let round = 0; round < 2; round++) {
+      let next = 0;
+      // The queue of a Unix socket is short.
+      await Promise.all(Array.from({ length: 8 }, async () => {
+        while (next < senders.length) {
+          const index = next++;
+          const answer = await senders[index]!.ask(`${round} ${index}`, endpoint);
+          assert.equal(new TextDecoder().decode(answer), `${round} ${index}`);
+        }
+      }));
+    }
+    assert.equal(other.live("proxy"), 200);
+  });
+}
 
 test("proxy: options that are wrong are errors of the manifest", async (t) => {
   for (

@@ -14,10 +14,10 @@ function weigh(name: string): { readonly plain: number; readonly gzip: number } 
   return { plain: code.length, gzip: gzipSync(code, { level: 9 }).length };
 }
 
-/** What it may weigh at most: on 2026-11-27 it was 23.6 KB, 8.4 with gzip; with admission 29.9 and 10.7. */
+/** What it may weigh at most: on 2026-11-27 it was 27.4 KB, 9.7 with gzip; with admission 33.8 and 11.9. */
 const MOST = [
-  ["stream-core", 29_000, 10_500],
-  ["admitting-core", 34_500, 12_400],
+  ["stream-core", 33_000, 11_900],
+  ["admitting-core", 40_500, 14_300],
 ] as const;
 
 for (const [name, plain, gzip] of MOST) {

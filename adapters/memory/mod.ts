@@ -43,6 +43,7 @@ export class MemoryAdapter implements Adapter {
     abstract: true,
     descriptors: NO_DESCRIPTOR,
     processCalls: NO_PROCESS,
+    packetInfo: true,
     endsThreads: true,
     resets: true,
     lends: false,
@@ -99,6 +100,10 @@ export class MemoryAdapter implements Adapter {
 
   command(): never {
     throw new PorticoError("NOT_SUPPORTED", "the memory adapter is no program");
+  }
+
+  ownsAddress(host: string): boolean {
+    return host.startsWith("127.");
   }
 
   readonly turns = "microtasks";

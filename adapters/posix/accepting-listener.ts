@@ -151,17 +151,14 @@ class AcceptingListener implements Listener, PausableListener {
   }
 
   close(keep = false): Promise<void> {
-    return this.#closed ??= this.#release(keep);
+    return this.#closed ??= Promise.try(() => this.#release(keep));
   }
 
-  async #release(keep: boolean): Promise<void> {
+  #release(keep: boolean): void {
     clearTimeout(this.#timer);
     descriptorLimit.remove(this);
-    // A thread that still waits for the descriptor would keep the address in use, after the successor's
-    // close too.
-    const ending = this.#watch?.close();
-    if (ending !== undefined) await ending;
-    this.#libc.close(this.#bound.fd);
+    this.#watch?.close();
     if (!keep) this.#bound.file?.release();
+    this.#libc.close(this.#bound.fd);
   }
 }

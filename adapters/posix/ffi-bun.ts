@@ -1,9 +1,11 @@
 /**
  * libc through bun:ffi. Bun's event loop cannot wait for a foreign descriptor, and libuv's poll
- * handles abort the process there: a thread waits in epoll(7) instead, see epoll-thread.ts.
+ * handles abort the process there: a thread waits in epoll(7) instead, see epoll-watch.ts.
  */
 import { dlopen, type FFIFunction, ptr, read } from "bun:ffi";
-import { watchWith } from "./epoll-thread.ts";
+import { fileURLToPath } from "node:url";
+import { Worker } from "node:worker_threads";
+import { type StartThread, watchWith } from "./epoll-watch.ts";
 import { type Libc, LIBC_FILES } from "./libc.ts";
 import {
   type ArgumentKind,
@@ -15,6 +17,11 @@ import {
   SIGNATURES,
 } from "./syscalls.ts";
 
+const WORKER = fileURLToPath(new URL("./epoll-bun.ts", import.meta.url).href);
+
+/** Milliseconds that the thread waits for another descriptor. */
+const LINGER = 500;
+
 /** What is used of libc here. */
 export type BunCalls =
   & Calls
@@ -25,17 +32,33 @@ export type BunCalls =
 export function open(): Libc {
   const c = openCalls();
   const location = c.__errno_location();
+  const errno = (): number => read.i32(location, 0);
+  const epollCtl: NonNullable<Libc["epollCtl"]> = (epoll, operation, fd, event) =>
+    c.epoll_ctl(epoll, operation, fd, ptr(event));
   return makeLibc({
     calls: c,
-    errno: () => read.i32(location, 0),
+    errno,
     pass: (memory) => ptr(memory as Uint8Array),
     nullPointer: null,
     address: (memory) => ptr(memory),
     pointer: (address) => address,
-    watch: watchWith(c),
-    epollCtl: (epoll, operation, fd, event) => c.epoll_ctl(epoll, operation, fd, ptr(event)),
+    watch: watchWith({ calls: c, epollCtl, errno, close: c.close }, startThread),
+    epollCtl,
   });
 }
+
+const startThread: StartThread = (data, ready, ended) => {
+  const worker = new Worker(WORKER, { workerData: data });
+  worker.on("message", ready);
+  worker.once("exit", ended);
+  return {
+    linger: LINGER,
+    keepAlive(yes) {
+      if (yes) worker.ref();
+      else worker.unref();
+    },
+  };
+};
 
 /** Opens the library; a thread has to do it for itself. */
 export function openCalls(): BunCalls {

@@ -28,8 +28,8 @@ export async function bindThroughFfi(
   try {
     return watchedSocket(libc, bound, table);
   } catch (error) {
-    libc.close(bound.fd);
     bound.file?.release();
+    libc.close(bound.fd);
     throw bindFailure(endpoint, error);
   }
 }
@@ -44,20 +44,18 @@ export function watchedSocket(
   let scheduled = false;
 
   /** No turn of the event loop is lost where there is nothing to wait for. */
-  const stopWaiting = (): Promise<void> | undefined => {
-    const ending = watching?.close();
+  const stopWaiting = (): void => {
+    watching?.close();
     watching = undefined;
-    return ending;
   };
   const socket = new BatchSocket(libc, table, {
     fd,
     address,
     stopWaiting,
-    async release(keep) {
-      const ending = stopWaiting();
-      if (ending !== undefined) await ending;
-      libc.close(fd);
+    release(keep) {
+      stopWaiting();
       if (!keep) file?.release();
+      libc.close(fd);
     },
   });
 

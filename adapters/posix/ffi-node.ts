@@ -114,7 +114,6 @@ function watchWith(
         c.uv_poll_stop(handle);
         c.uv_close(handle, free);
         lib.unregisterCallback(callback);
-        return undefined;
       },
     };
   };

@@ -74,7 +74,11 @@ export interface Libc {
   address(memory: Uint8Array): number;
   /** An address in the form that calls take. */
   pointer(address: number): Pointer;
-  /** Calls `readable` whenever the descriptor has something to read. */
+  /**
+   * Calls `readable` whenever the descriptor has something to read.
+   *
+   * @throws PorticoError or Error when it cannot be waited for: EMFILE, ENOSPC …
+   */
   watch(fd: number, readable: () => void): ReadWatch;
   /**
    * epoll_ctl(2) with a struct epoll_event. Absent on Node, which needs none: it takes sockets by
@@ -93,11 +97,8 @@ export interface ReadWatch {
   rearm(): void;
   /** Keeps it quiet until {@link rearm}, though there is something to read. */
   suspend(): void;
-  /**
-   * Ends it; `readable` is not called any more. The descriptor may be closed when it has resolved:
-   * a thread that still waits for it would keep its address in use.
-   */
-  close(): Promise<void> | undefined;
+  /** Ends it; `readable` is not called any more. To be called before the descriptor is closed. */
+  close(): void;
 }
 
 const OTHER_SYSTEM: Lack = {

@@ -8,7 +8,7 @@ import { load } from "../manifest/load.ts";
 import { prepare } from "../manifest/prepare.ts";
 import { probeSink, sinkCatalog } from "../sinks/mod.ts";
 import { STRATEGIES } from "../strategies/mod.ts";
-import { describeScope } from "../services/scope.ts";
+import { describeScope } from "../core/scope.ts";
 import { loadAdapter } from "../adapter.ts";
 import { columns, print, printJson } from "../terminal/output.ts";
 

@@ -50,16 +50,6 @@ export function wholeNumber(what: string, value: unknown, { least, most, due }: 
   throw new RangeError(`${what}: ${due} is due; received ${value}`);
 }
 
-/** The longest delay of a timer, in ms: a longer one is none. */
-export const TIMER_MAX: number = 2 ** 31 - 1;
-
-/** @throws TypeError for what is no number, RangeError for one that is no time to wait. */
-export function milliseconds(what: string, value: unknown): void {
-  const due = "a number of milliseconds above 0, or Infinity for no limit,";
-  if (typeof value !== "number") throw wrongType(what, due, value);
-  if (!(value > 0)) throw new RangeError(`${what}: ${due} is due; received ${value}`);
-}
-
 /** @throws TypeError for what is no object, or has no function of this name. */
 export function objectWith(what: string, due: string, value: unknown, name?: string): void {
   const right = typeof value === "object" && value !== null &&

@@ -103,7 +103,7 @@ export function makeLogger(log: Log, service: string, session?: number): Logger 
 }
 
 /** The hooks that say how a plugin reads. `take` may stand beside `data` or `handle`, which then serve datagrams. */
-const FORMS: readonly string[] = ["data", "handle", "take", "fetch"];
+const FORMS: readonly string[] = ["data", "handle", "datagram", "take", "fetch"];
 
 /**
  * Checks what `start` returned.
@@ -123,7 +123,9 @@ export function checkHooks(hooks: unknown, plugin: string): Hooks<unknown> {
     }
   }
   const forms = FORMS.filter((form) => table[form] !== undefined);
-  if (forms.length === 0) throw invalid("returned none of the hooks data, handle, take and fetch");
+  if (forms.length === 0) {
+    throw invalid("returned none of the hooks data, handle, datagram, take and fetch");
+  }
   if (forms.includes("data") && forms.includes("handle")) {
     throw invalid("returned both data and handle: a plugin reads in push form or in pull form");
   }

@@ -1,6 +1,7 @@
 import type { Address, Endpoint } from "./endpoint.ts";
 import type { Codec } from "./stream/codec.ts";
 import type { Fields } from "./record.ts";
+import type { Duration } from "./units.ts";
 
 /** The version of this interface. A package that holds a plugin says `"portico": { "api": 1 }`. */
 export const API = 1;
@@ -57,8 +58,17 @@ export interface Session<State = unknown> extends AsyncIterable<Uint8Array> {
   readonly local: Address;
   /** What `setup` returned. Assignable. */
   state: State;
-  /** Aborts when the session must end: its peer has gone, a limit has struck, the server stops. */
+  /**
+   * Aborts when the session must end: its peer has gone, a limit has struck, the server stops. Where all
+   * was in order, what was received is read first, as with {@link closed}.
+   */
   readonly signal: AbortSignal;
+  /**
+   * Resolves, and never rejects, when the session is closed both ways: in push form when its hooks have
+   * come back, in pull form when all that was received has been read, or after 5 s when nobody does.
+   * Its `finish` may be still to come.
+   */
+  readonly closed: Promise<Closed>;
   readonly log: Logger;
   /** Bytes received from the peer, and handed to `write`. */
   readonly bytesIn: number;
@@ -75,6 +85,17 @@ export interface Session<State = unknown> extends AsyncIterable<Uint8Array> {
   write(bytes: Uint8Array | string): boolean;
   /** `write` that resolves when the backlog is low again. Rejects with SESSION_CLOSED when the session ends first. */
   send(bytes: Uint8Array | string): Promise<void>;
+  /**
+   * Resolves when there is no backlog: at once, or when `drain` would be called. Rejects as {@link send}
+   * does, for which it is `write` and this. Of datagrams there is none.
+   */
+  writable(): Promise<void>;
+  /**
+   * The session has this long from now on, whatever happens; a later call counts anew, Infinity lifts it.
+   * Then it is closed as by a limit: what was written is sent, the reason is `deadline`. It strikes up to
+   * an eighth of its length (at least 10 ms, at most a second) late. Not on datagrams.
+   */
+  deadline(after: Duration): void;
   /** Sends what was written, and these last bytes, then ends our side. The peer may go on sending (half-close). */
   end(bytes?: Uint8Array | string): void;
   /** Ends the session at once, both ways; what was not sent is lost. */
@@ -97,7 +118,26 @@ export interface Session<State = unknown> extends AsyncIterable<Uint8Array> {
    */
   readUntil(delimiter: Uint8Array | string, max?: number): Promise<Uint8Array | undefined>;
   /** Frames of a codec, as `lengthPrefixed(2)`. @throws FRAME_TOO_LONG, UNEXPECTED_END. */
-  frames(codec: Codec): AsyncIterableIterator<Uint8Array>;
+  frames<Value>(codec: Codec<Value>): AsyncIterableIterator<Value>;
+  /**
+   * One frame of a codec; undefined at the end. A read that is given up, by `signal` or `timeout`, takes
+   * nothing: the next one finds all that came.
+   *
+   * @throws FRAME_TOO_LONG, UNEXPECTED_END, ETIMEDOUT, the reason of `signal`.
+   */
+  read<Value>(codec: Codec<Value>, options?: ReadOptions): Promise<Value | undefined>;
+}
+
+/** How a session came to its end. */
+export interface Closed {
+  /** As in its `close` record: `done`, `peer`, `reset`, `error`, `aborted`, `drain`, `deadline`, a limit. */
+  readonly reason: string;
+}
+
+/** When a {@link Session.read} is given up. */
+export interface ReadOptions {
+  readonly signal?: AbortSignal;
+  readonly timeout?: Duration;
 }
 
 /** One HTTP request: what it has in common with other sessions. */
@@ -120,7 +160,7 @@ export interface RequestInfo {
 
 /**
  * What a service does with its sessions, in the order of `socketserver`: verify, setup, handle,
- * finish; and error. All are optional but one of `data`, `handle` and `fetch`. A hook that throws or
+ * finish; and error. All are optional but one of `data`, `handle`, `datagram` and `fetch`. A hook that throws or
  * rejects ends its own session only.
  */
 export interface Hooks<State = unknown> {
@@ -144,6 +184,11 @@ export interface Hooks<State = unknown> {
    * after back-pressure itself: reading goes on meanwhile. Not on datagrams.
    */
   drain?(session: Session<State>): void | Promise<void>;
+  /**
+   * A datagram, where the plugin serves streams in another form: it stands in the place of `data` or
+   * `handle` for datagrams. `bytes` as in {@link data}.
+   */
+  datagram?(session: Session<State>, bytes: Uint8Array): void | Promise<void>;
   /** Pull form. The session ends when it returns: what was written is sent first. */
   handle?(session: Session<State>): void | Promise<void>;
   /**
@@ -158,6 +203,12 @@ export interface Hooks<State = unknown> {
    * `setup` and no `finish`. What throws is answered with 500.
    */
   fetch?(request: Request, info: RequestInfo): Response | Promise<Response>;
+  /**
+   * The service drains, because it stops, is reloaded or suspended: the session has `limits.drain` to
+   * say goodbye, as SMTP does by 421, and to end. Also of those that are let in meanwhile. Beside
+   * `data` or `handle`, which go on. Not on datagrams.
+   */
+  retire?(session: Session<State>): void | Promise<void>;
   /** Always, once, if `setup` came back. */
   finish?(session: Session<State>): void | Promise<void>;
   /** A hook threw. When silent it is logged; the session ends either way. */
@@ -185,26 +236,66 @@ export interface StartContext<Options> {
    * `threads` and `processes`, of which there are several; one `session`'s under `spawn`.
    */
   readonly scope: "service" | "worker" | "session";
+  /** Which worker this is, from 1 on; whoever replaces one that has died has its number. None under `serial` and `async`. */
+  readonly worker: number | undefined;
   /**
    * Opens a stream (`tcp:`, `unix:`) or a datagram socket with one peer (`udp:`, `unixgram:`), as a
-   * session that these hooks serve: `data`, `end`, `drain` or `handle`; `finish`, `error`. It ends as
-   * any session does; a datagram session with its `end`. It is resolved when the peer has accepted.
+   * session that these hooks serve: `data`, `end`, `drain` or `handle`; `datagram`, `retire`, `finish`,
+   * `error`. Without hooks it is in pull form, and whoever called reads it to its end, or ends it. It
+   * ends as any session does; a datagram session with its `end`. It is resolved when the peer has accepted.
+   *
+   * Whoever awaits it goes on first, and then the hooks begin, in a later turn of the event loop: not
+   * even a peer that speaks at once, ends at once or resets is heard before.
    *
    * @throws PorticoError ECONNREFUSED, ENOENT, ETIMEDOUT, ENOTFOUND …
    */
   readonly connect: <State = undefined>(
     endpoint: string,
-    hooks: Hooks<State>,
+    hooks?: Hooks<State>,
     options?: ConnectOptions<State>,
   ) => Promise<Session<State>>;
+  /**
+   * Listens on a stream (`tcp:`, `unix:`) at run time, in the worker that asks: FTP's passive mode, the
+   * BIND of SOCKS. Of a range of ports (`tcp://*:30000-30009`) it takes one that is free. Who comes is a
+   * session of the service, with its rules, `sessions`, `perSource` and deadlines, and it is waited for
+   * when the service drains; but it needs no turn, as it belongs to somebody who has it. Without hooks it
+   * is in pull form, as with {@link connect}.
+   *
+   * @throws PorticoError EADDRINUSE, EACCES, EADDRNOTAVAIL …
+   */
+  readonly listen: <State = undefined>(
+    endpoint: string,
+    hooks?: Hooks<State>,
+    options?: ListenOptions,
+  ) => Promise<Listening<State>>;
+}
+
+/** Options of {@link StartContext.listen}. */
+export interface ListenOptions {
+  /** One session is let in, then nobody listens any more. */
+  readonly once?: boolean;
+  /** The only host that is let in, as {@link Session.remote} of whom it is for. */
+  readonly from?: Address | string;
+  /** Nobody listens any more when nobody has come by then. */
+  readonly timeout?: Duration;
+}
+
+/** A listener that a plugin has opened at run time. Close it; or the end of the service does. */
+export interface Listening<State = undefined> {
+  /** What is really bound: port 0 is resolved. */
+  readonly address: Address;
+  /** The first session that is served. Rejects with ETIMEDOUT, or SESSION_CLOSED when it is closed before. */
+  readonly accepted: Promise<Session<State>>;
+  /** Stops listening. Who has come stays. May be called twice. */
+  close(): Promise<void>;
 }
 
 /** Options of {@link StartContext.connect}. */
 export interface ConnectOptions<State> {
   /** What `session.state` begins as. */
   readonly state?: State;
-  /** Milliseconds; 10 s when silent. */
-  readonly timeout?: number;
+  /** 10 s when silent. */
+  readonly timeout?: Duration;
 }
 
 /** A handler plugin: the default export of its module. Make it with {@link definePlugin}. */
@@ -225,6 +316,16 @@ export interface Plugin<Options = unknown, State = unknown> {
    * an `await`. Then they are not copied for it. True when silent.
    */
   readonly keepsDatagrams?: boolean;
+  /**
+   * `service`: its state must be one for all sessions, as a store's. Then a strategy that would give
+   * it several is refused at the start. A worker that dies takes its state with it.
+   */
+  readonly scope?: "service";
+  /**
+   * How many datagrams one address may send over UDP where the manifest is silent, as `"1000/s"`: for
+   * what answers everybody, so that two of its kind do not talk to each other for ever at full speed.
+   */
+  readonly datagramRate?: string;
   /** 1 when silent: {@link API}. */
   readonly api?: number;
   /** Runs once in each worker, and returns the hooks. State that it closes over belongs to the service. */
@@ -238,4 +339,16 @@ export function definePlugin<Options = Record<string, never>, State = undefined>
   plugin: Plugin<Options, State>,
 ): Plugin<Options, State> {
   return plugin;
+}
+
+/**
+ * Returns its argument, for the types: where `start` takes its context and `setup` takes nothing, TypeScript
+ * does not find out by itself what `session.state` is.
+ *
+ * ```ts
+ * start: ({ log }) => defineHooks({ setup: () => ({ lines: 0 }), data(session) { session.state.lines++ } })
+ * ```
+ */
+export function defineHooks<State = undefined>(hooks: Hooks<State>): Hooks<State> {
+  return hooks;
 }

@@ -69,7 +69,8 @@ export class Service {
     this.totals = totals ?? new Totals();
     this.counters = this.totals.counters;
     this.outgoing = outgoing ?? false;
-    this.keepsDatagrams = hooks.data === undefined || (input.keepsDatagrams ?? true);
+    const pushes = hooks.datagram ?? hooks.data;
+    this.keepsDatagrams = pushes === undefined || (input.keepsDatagrams ?? true);
     this.restsOnBacklog = hooks.drain === undefined;
     this.verify = hooks.verify && ((peer) => checkAnswer(hooks.verify!(peer), verdict));
     this.#counted = counted;
@@ -80,9 +81,9 @@ export class Service {
     return this.outgoing ? "debug" : "info";
   }
 
-  /** Whether the plugin reads in pull form. */
+  /** Whether streams are read in pull form: by the plugin's `handle`, or by whoever has connected. */
   get pulls(): boolean {
-    return this.hooks.handle !== undefined;
+    return this.hooks.data === undefined;
   }
 
   /** Whether somebody asks about a session when its connection has gone. */

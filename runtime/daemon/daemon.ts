@@ -1,4 +1,5 @@
 /** What `portico run` keeps alive: a server with its manifest, its records, and those who steer it. */
+import { dirname } from "node:path";
 import process from "node:process";
 import { clearInterval, setInterval } from "node:timers";
 import { fileURLToPath } from "node:url";
@@ -22,7 +23,7 @@ import { onSignals, type SignalHandlers } from "./signals.ts";
 import { Supervisor } from "./supervisor.ts";
 import { recordExit, recordUncaught } from "./uncaught.ts";
 import { finishHandover, type Predecessor } from "./upgrade.ts";
-import { becomeUser } from "./user.ts";
+import { becomeUser, userOf } from "./user.ts";
 import { runtime, version } from "./version.ts";
 
 /** How `portico run` was called. */
@@ -78,10 +79,11 @@ export class Daemon implements AsyncDisposable {
     adapter: Adapter,
     predecessor: Predecessor | undefined,
   ): Promise<Daemon> {
-    const { umask, services } = manifest.plan;
+    const { umask, services, identity } = manifest.plan;
     if (umask !== undefined) process.umask(umask);
+    const owner = await userOf(identity);
     const operator = new ServerOperator();
-    const journal = await Journal.open(services, adapter, operator.sink);
+    const journal = await Journal.open(services, { adapter, owner }, operator.sink);
     return new Daemon({ options, manifest, adapter, predecessor, journal, operator });
   }
 
@@ -110,12 +112,14 @@ export class Daemon implements AsyncDisposable {
       adapter,
       operator,
       worker: fileURLToPath(new URL("../worker.ts", import.meta.url).href),
+      home: dirname(manifest.source.file),
       inherit: async ({ endpoint }) => inheritedFor(endpoint, await adapter.descriptors()),
     });
     const [server, notifier] = [this.#server, this.#notifier];
-    const end = (reason: string, handed: boolean): void => this.#end(reason, handed);
+    const end = (reason: string): void => this.#end(reason);
+    const handed = (): void => void (this.#nextOwner = "successor");
     this.#supervisor = new Supervisor(
-      { ...options, pid: process.pid, adapter, server, journal, notifier, end },
+      { ...options, pid: process.pid, adapter, server, journal, notifier, handed, end },
       manifest,
     );
     operator.attach(this.#supervisor, () => server.measure());
@@ -158,10 +162,12 @@ export class Daemon implements AsyncDisposable {
     if (handed) this.#nextOwner = "successor";
     this.#watchers.dispose();
     await this.#notifier.stopping();
+    // It may have got ready after a signal has come.
+    const keep = this.#nextOwner === "successor";
     // A successor has the control socket already; else whoever looks on hears when it is over.
-    if (handed) await this.#control?.close(true);
-    await this.#server.stop(handed);
-    await this.#control?.close(handed);
+    if (keep) await this.#control?.close(true);
+    await this.#server.stop(keep);
+    await this.#control?.close(keep);
     this.#input.journal.server.emit("info", "stop", { reason });
   }
 
@@ -170,23 +176,28 @@ export class Daemon implements AsyncDisposable {
     await this.#toClose.disposeAsync();
   }
 
-  #end(reason: string, handed: boolean): void {
-    this.#ended.resolve({ reason, handed });
+  #end(reason: string): void {
+    this.#ended.resolve({ reason, handed: this.#nextOwner === "successor" });
   }
 
   #signalHandlers(): SignalHandlers {
     return {
       stop: (signal) => {
         this.#supervisor.close();
-        this.#end(signal, false);
+        this.#end(signal);
       },
-      kill: () => this.#started ? void this.#server.kill() : process.exit(1),
+      kill: () => this.#started ? this.#kill() : process.exit(1),
       reload: () => {
         this.#input.journal.reopen();
         void this.#reload();
       },
       status: () => this.#recordStatus(),
     };
+  }
+
+  /** What a successor has stays. */
+  #kill(): void {
+    void this.#server.kill(this.#nextOwner === "successor");
   }
 
   #recordStatus(): void {
@@ -221,6 +232,7 @@ export class Daemon implements AsyncDisposable {
     const { predecessor, adapter } = this.#input;
     if (predecessor === undefined) return;
     this.#nextOwner = "nobody";
+    this.#server.ownFiles(true);
     await finishHandover(predecessor, this.#control, adapter);
   }
 
@@ -231,12 +243,14 @@ export class Daemon implements AsyncDisposable {
 
   async #endWhenIdle(): Promise<void> {
     await untilDone(this.#input.manifest.plan.services, () => this.#server.status());
-    this.#end("idle", false);
+    this.#end("idle");
   }
 
   async #closeSockets(): Promise<void> {
     await Promise.all([
-      this.#nextOwner === "predecessor" ? this.#server.undo() : this.#server.kill(),
+      this.#nextOwner === "predecessor"
+        ? this.#server.undo()
+        : this.#server.kill(this.#nextOwner === "successor"),
       this.#control?.close(this.#nextOwner !== "nobody"),
       this.#notifier.close(),
     ]);

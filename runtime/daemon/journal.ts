@@ -1,5 +1,4 @@
 import { setTimeout } from "node:timers";
-import type { Adapter } from "../core/contract.ts";
 import { messageOf } from "../core/errors.ts";
 import { Log } from "../core/log.ts";
 import type { ServicePlan } from "../core/plan.ts";
@@ -38,8 +37,8 @@ export class Journal {
 
   readonly #adminSink: Sink;
 
-  private constructor(adapter: Adapter, adminSink: Sink) {
-    this.#host = { adapter, warn };
+  private constructor(host: Omit<SinkHost, "warn">, adminSink: Sink) {
+    this.#host = { ...host, warn };
     this.#adminSink = adminSink;
   }
 
@@ -54,15 +53,16 @@ export class Journal {
   }
 
   /**
+   * @param host the sinks' sockets, and whose their files are.
    * @param adminSink is given the records of level info and above where a service is an `admin`.
    * @throws PorticoError when a sink cannot be opened.
    */
   static async open(
     plans: readonly ServicePlan[],
-    adapter: Adapter,
+    host: Omit<SinkHost, "warn">,
     adminSink: Sink,
   ): Promise<Journal> {
-    const journal = new Journal(adapter, adminSink);
+    const journal = new Journal(host, adminSink);
     await journal.change(plans);
     return journal;
   }

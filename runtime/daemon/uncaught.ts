@@ -3,7 +3,7 @@ import { placeOf, placesOf } from "../core/frames.ts";
 import { hookError } from "../core/hooks.ts";
 import { errorFields, type Log } from "../core/log.ts";
 import type { ServicePlan } from "../core/plan.ts";
-import { scopeOf } from "../services/scope.ts";
+import { scopeOf } from "../core/scope.ts";
 
 /**
  * Records what a plugin has thrown outside of its hooks.

@@ -12,18 +12,12 @@ import { Address } from "../core/endpoint.ts";
 import { PorticoError } from "../core/errors.ts";
 import type { ControlSocket } from "../control/socket.ts";
 import { type Handover, removeFiles } from "../services/handover.ts";
-import { Channel, type Format } from "../workers/channel.ts";
+import { Channel } from "../workers/channel.ts";
 import { takeEnds } from "../workers/channel-ends.ts";
 import { type AddressParts, partsOf } from "../workers/messages.ts";
 
 /** The environment variable that tells a server that it succeeds another one. */
 const SUCCESSOR = "PORTICO_SUCCESSOR";
-
-/** Runtimes have formats of their own for structured clones; JSON they have in common. */
-const JSON_LINES: Format = {
-  encode: (message) => new TextEncoder().encode(JSON.stringify(message)),
-  decode: (bytes) => JSON.parse(new TextDecoder().decode(bytes)),
-};
 
 /** A socket that is handed over, without its descriptor. */
 interface SocketInfo {
@@ -74,7 +68,6 @@ export async function startSuccessor(
   const channel = new Channel<HandoverMessage, SuccessorReply>(
     replied.resolve,
     () => replied.resolve({ failed: "it ended before it was ready" }),
-    JSON_LINES,
   );
   let stop: (() => void) | undefined;
   try {
@@ -144,7 +137,7 @@ export async function receiveHandover(adapter: Adapter): Promise<Predecessor> {
   const channel = new Channel<SuccessorReply, HandoverMessage>(received.resolve, () => {
     closed.resolve();
     received.reject(new PorticoError("START_FAILED", "the server to be succeeded has gone"));
-  }, JSON_LINES);
+  });
   received.promise.catch(() => {});
   await channel.open(descriptors, fd);
   const { services, control } = await received.promise;

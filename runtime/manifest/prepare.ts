@@ -1,11 +1,13 @@
 import { kindOf } from "../core/endpoint.ts";
 import { type Code, codeOf, PorticoError } from "../core/errors.ts";
+import { describeScope, splitsState } from "../core/scope.ts";
 import type { Plan, ServicePlan } from "../core/plan.ts";
 import type { Plugin } from "../core/plugin.ts";
 import { isInherited } from "./inherited.ts";
 import type { VersionOf } from "../modules/import.ts";
 import { checkOptions, loadPlugin, misfit } from "../modules/plugin.ts";
 import { prepareSinks } from "./plugin-sinks.ts";
+import { parseRate } from "../core/units.ts";
 import { dig, type Path, show } from "../values/problem.ts";
 import type { SinkCatalog } from "../values/sink-catalog.ts";
 import { Problems, type Source } from "./source.ts";
@@ -55,7 +57,8 @@ async function one(
     const check = await checkOptions(plugin, plan.options);
     if ("options" in check) {
       checkFit(plugin, plan, check.options, path, problems);
-      return { plan, plugin, options: check.options };
+      checkScope(plugin, plan, path, problems);
+      return { plan: withRate(plan, plugin), plugin, options: check.options };
     }
     for (const { path: inner, message } of check.issues) {
       problems.add([...path, "options", ...inner], show(dig(plan.options, inner)), message, {
@@ -70,6 +73,13 @@ async function one(
   return undefined;
 }
 
+/** The plugin's own rate of datagrams where the manifest has none. */
+function withRate(plan: ServicePlan, { datagramRate }: Plugin): ServicePlan {
+  const { limits } = plan;
+  if (datagramRate === undefined || limits.datagramRate !== undefined) return plan;
+  return { ...plan, limits: { ...limits, datagramRate: parseRate(datagramRate) } };
+}
+
 /** A plugin may ask for an option where an endpoint is open to others. */
 function checkFit(
   plugin: Plugin,
@@ -82,6 +92,18 @@ function checkFit(
   if (wrong === undefined) return;
   const texts = plan.listen.map(({ text }) => text).join(", ");
   problems.add([...path, "listen"], show(texts), wrong);
+}
+
+/** A plugin whose state has to be one is not to be given several. */
+function checkScope(plugin: Plugin, plan: ServicePlan, path: Path, problems: Problems): void {
+  const { strategy, workers } = plan.concurrency;
+  if (plugin.scope !== "service" || !splitsState(strategy, workers)) return;
+  const several = describeScope(strategy, workers);
+  problems.add(
+    [...path, "concurrency"],
+    strategy === "spawn" ? strategy : `${strategy} with ${workers} workers`,
+    `"serial", "async" or 1 worker: the plugin ${plugin.name} keeps one state for all sessions, and here ${several}`,
+  );
 }
 
 /**

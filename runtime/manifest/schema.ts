@@ -108,6 +108,10 @@ const limits = strict('an object of limits, as { "sessions": 1000, "idle": "60s"
   sessions: entry("sessions at once, held ones too", count()),
   perSource: entry("sessions at once from one address", count()),
   rate: entry("new sessions of the whole service", rate()),
+  datagramRate: entry(
+    "datagrams from one address over UDP; the plugin's own when silent, as 1000/s of echo",
+    rate(),
+  ),
   idle: entry(
     "how long a session may stay without a byte in either direction; not of HTTP",
     duration(true, true),

@@ -6,6 +6,7 @@ import { API, type Plugin } from "../core/plugin.ts";
 import { type ImportFailure, importModule, isTypeStrippingRefusal } from "./import.ts";
 import { packageOf } from "./package.ts";
 import { show } from "../values/problem.ts";
+import { parseRate } from "../core/units.ts";
 
 const TRANSPORTS: readonly unknown[] = ["stream", "datagram", "http"];
 
@@ -85,7 +86,7 @@ function flaw(value: unknown): string | undefined {
   if (typeof value !== "object" || value === null) {
     return `${form}; its default export is ${show(value)}`;
   }
-  const { name, transports, start, api, options, fits } = value as Partial<
+  const { name, transports, start, api, options, fits, scope, datagramRate } = value as Partial<
     Record<keyof Plugin, unknown>
   >;
   if (api !== undefined && api !== API) {
@@ -107,6 +108,12 @@ function flaw(value: unknown): string | undefined {
   }
   if (fits !== undefined && typeof fits !== "function") {
     return `a plugin whose "fits" is a function; it has ${show(fits)}`;
+  }
+  if (scope !== undefined && scope !== "service") {
+    return `a plugin whose "scope" is "service", or absent; it has ${show(scope)}`;
+  }
+  if (datagramRate !== undefined && Number.isNaN(parseRate(String(datagramRate)).count)) {
+    return `a plugin whose "datagramRate" is a rate, as "1000/s"; it has ${show(datagramRate)}`;
   }
   const standard = (options as Plugin["options"] | null)?.["~standard"];
   if (options !== undefined && typeof standard?.validate !== "function") {

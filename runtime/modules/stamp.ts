@@ -14,13 +14,25 @@ export interface Stamp {
 const MODULE = /^\.[cm]?[jt]sx?$/;
 
 /** Where an import without a file of exactly its name may lead, on runtimes that guess. */
-const GUESSES = ["", ".ts", ".tsx", ".mts", ".js", ".mjs", ".json", "/index.ts", "/index.js"];
+const GUESSES = [
+  "",
+  ".ts",
+  ".tsx",
+  ".mts",
+  ".js",
+  ".mjs",
+  ".cjs",
+  ".json",
+  "/index.ts",
+  "/index.js",
+  "/index.cjs",
+];
 
-/** The specifiers of relative imports: static ones, and `import("./x.ts")` with the name itself. */
+/** The specifiers of relative imports: static ones, and `import("./x.ts")` or `require` with the name itself. */
 const IMPORTS: readonly RegExp[] = [
   /\b(?:import|export)\b[^;"'`()]*?\bfrom\s*(["'])(\.\.?\/[^"'\n]+)\1/g,
   /\bimport\s*(["'])(\.\.?\/[^"'\n]+)\1/g,
-  /\bimport\s*\(\s*(["'`])(\.\.?\/[^"'`$\n]+)\1/g,
+  /\b(?:import|require)\s*\(\s*(["'`])(\.\.?\/[^"'`$\n]+)\1/g,
 ];
 
 /**

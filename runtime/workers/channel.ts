@@ -1,9 +1,11 @@
 /**
- * Messages over one end of a socket pair: a length, then a structured clone. What one turn of the
- * event loop sends leaves in one write. Descriptors travel along a pair of their own, sent before
- * the message that names them, so that they are there when it arrives.
+ * Messages over one end of a socket pair: a length, JSON, and then bytes as they are, where a message
+ * has any. What one turn of the event loop sends leaves in one write. Descriptors travel along a pair
+ * of their own, sent before the message that names them, so that they are there when it arrives.
+ *
+ * Structured clones (`node:v8`) could carry anything. But both ends may be of different runtimes, and
+ * on Deno each clone that is written or read takes memory that is never given back.
  */
-import { deserialize, serialize } from "node:v8";
 import type { Connection, StreamTable } from "../core/contract.ts";
 import type { Descriptors } from "../core/descriptors.ts";
 import { Address } from "../core/endpoint.ts";
@@ -20,17 +22,14 @@ const LAST = 1000;
 
 const NOWHERE = new Address("unix", "", 0, "");
 
-/** How messages become bytes. Both ends have to have the same. */
-export interface Format {
-  encode(message: unknown): Uint8Array;
-  decode(bytes: Uint8Array): unknown;
-}
+/** What stands between JSON, which never holds it, and bytes. */
+const BYTES = 0;
 
-/** Structured clones, for both ends on one runtime: each has a format of its own. */
-const CLONES: Format = { encode: serialize, decode: deserialize };
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
 
-export class Channel<Out, In> {
-  readonly #format: Format;
+/** A message is JSON values, but for `bytes`, which travel beside them and are the caller's until they have left. */
+export class Channel<Out extends object, In> {
   readonly #receive: (message: In) => void;
   readonly #closed: (error: PorticoError | undefined) => void;
   #connection: Connection | undefined = undefined;
@@ -43,9 +42,7 @@ export class Channel<Out, In> {
   constructor(
     receive: (message: In) => void,
     closed: (error: PorticoError | undefined) => void,
-    format: Format = CLONES,
   ) {
-    this.#format = format;
     this.#receive = receive;
     this.#closed = closed;
   }
@@ -68,11 +65,16 @@ export class Channel<Out, In> {
     return (this.#connection?.pending ?? 0) > FULL;
   }
 
+  /** @throws TypeError what has no JSON: a circle, a bigint. */
   send(message: Out): void {
-    const body = this.#format.encode(message);
+    const bytes = "bytes" in message ? message.bytes as Uint8Array : undefined;
+    const plain = bytes === undefined ? message : { ...message, bytes: undefined };
+    const json = encoder.encode(JSON.stringify(plain));
     const head = new Uint8Array(HEAD);
-    new DataView(head.buffer).setUint32(0, body.length);
-    this.#out.push(head, body);
+    const size = json.length + (bytes === undefined ? 0 : 1 + bytes.length);
+    new DataView(head.buffer).setUint32(0, size);
+    this.#out.push(head, json);
+    if (bytes !== undefined) this.#out.push(Uint8Array.of(BYTES), bytes);
     if (this.#scheduled) return;
     this.#scheduled = true;
     queueMicrotask(() => this.flush());
@@ -128,10 +130,7 @@ export class Channel<Out, In> {
       if (bytes.length < HEAD) break;
       const size = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0);
       if (bytes.length < HEAD + size) break;
-      // A copy: what is decoded may be a view of it, which the receiver keeps; and Deno takes such a
-      // view from the wrong place where the bytes do not begin with their buffer.
-      const body = new Uint8Array(bytes.subarray(HEAD, HEAD + size));
-      this.#receive(this.#format.decode(body) as In);
+      this.#receive(parse(bytes.subarray(HEAD, HEAD + size)) as In);
       bytes = bytes.subarray(HEAD + size);
     }
     // The chunk is lent: what is kept of it is copied.
@@ -139,8 +138,16 @@ export class Channel<Out, In> {
   }
 }
 
-function join(parts: readonly Uint8Array[]): Uint8Array {
-  // Memory that does not move.
+function parse(body: Uint8Array): unknown {
+  const end = body.indexOf(BYTES);
+  if (end < 0) return JSON.parse(decoder.decode(body));
+  // Bytes are the receiver's to keep, and the chunk is lent.
+  const bytes = new Uint8Array(body.subarray(end + 1));
+  return Object.assign(JSON.parse(decoder.decode(body.subarray(0, end))), { bytes });
+}
+
+/** One after the other, in memory that does not move. */
+export function join(parts: readonly Uint8Array[]): Uint8Array {
   const size = parts.reduce((sum, part) => sum + part.length, 0);
   const whole = new Uint8Array(new ArrayBuffer(size));
   let at = 0;

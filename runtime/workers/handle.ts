@@ -1,5 +1,6 @@
 /** One worker, as its supervisor sees it. */
-import type { Descriptors } from "../core/descriptors.ts";
+import type { Refusal } from "../core/admission/candidate.ts";
+import type { Descriptors, Origin, SocketFileId } from "../core/descriptors.ts";
 import type { Address } from "../core/endpoint.ts";
 import { type Code, CODES, PorticoError } from "../core/errors.ts";
 import type { Wanted } from "../core/log.ts";
@@ -9,13 +10,15 @@ import { type Counters, growthOf, newCounters } from "../core/totals.ts";
 import { newStatistics, type Statistics } from "../core/statistics.ts";
 import type { WorkerStatus } from "../services/status.ts";
 import type { PendingSession } from "./pending.ts";
-import { Channel } from "./channel.ts";
+import { Channel, join } from "./channel.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import type { Exit, Launched } from "./launch.ts";
 import {
   type Counted,
   type DatagramMessage,
+  encodePlan,
   partsOf,
+  toAddress,
   type WorkerCommand,
   type WorkerEvent,
 } from "./messages.ts";
@@ -39,6 +42,8 @@ export interface HandleEvents {
   record(record: LogRecord): void;
   taken(session: PendingSession): void;
   turned(session: PendingSession): void;
+  /** A place for one that has come to the worker itself, or why not. */
+  join(id: number, from: Origin): PendingSession | Refusal;
   gone(handle: WorkerHandle, session: PendingSession): void;
   /** What its counters have grown by. */
   count(growth: Counters): void;
@@ -46,6 +51,12 @@ export interface HandleEvents {
   statistics(now: Statistics, before: Statistics): void;
   /** The thread or process is no more, and nothing that it has said is unheard. */
   ended(handle: WorkerHandle, exit: Exit): void;
+}
+
+/** What a worker is told that its service does. */
+export interface WorkerState {
+  readonly measure: boolean;
+  readonly drains: boolean;
 }
 
 export class WorkerHandle {
@@ -70,7 +81,9 @@ export class WorkerHandle {
   readonly #over = Promise.withResolvers<void>();
   #counters: Counters = newCounters();
   #statistics: Statistics = newStatistics();
+  /** Datagrams that this turn has given to it, with the bytes of each. */
   #datagrams: DatagramMessage[] = [];
+  #bytes: Uint8Array[] = [];
   /** Streams that were given to it, and that it has not taken yet. */
   readonly #given: PendingSession[] = [];
   readonly heartbeat: Heartbeat = new Heartbeat(() => this.#channel.send({ type: "ping" }));
@@ -102,15 +115,15 @@ export class WorkerHandle {
   async begin(
     plan: ServicePlan,
     wanted: Wanted | undefined,
-    measures: () => boolean,
+    state: () => WorkerState,
   ): Promise<void> {
     this.#patience = plan.limits.start + GRACE;
     this.#expect(LOADING);
     await this.#channel.open(this.#descriptors, this.#launched.channel);
     try {
-      // Sinks are the supervisor's affair.
-      const [mute, ids] = [{ ...plan, log: [] }, ++started * OWN_IDS];
-      this.#channel.send({ type: "job", plan: mute, wanted, ids, measure: measures() });
+      const [bytes, ids] = [encodePlan(plan), ++started * OWN_IDS];
+      const { number } = this;
+      this.#channel.send({ type: "job", bytes, wanted, ids, number, ...state() });
     } catch (cause) {
       const text = "the options hold something that cannot be sent to a worker, as a function";
       throw new PorticoError("START_FAILED", text, { cause });
@@ -125,14 +138,16 @@ export class WorkerHandle {
     });
   }
 
-  /** The sockets that datagrams come to, and the files of all. */
-  open(
-    sockets: readonly { readonly fd: number; readonly address: Address }[],
-    files: Extract<WorkerCommand, { type: "sockets" }>["files"],
-  ): void {
+  /** The sockets that datagrams come to. */
+  open(sockets: readonly { readonly fd: number; readonly address: Address }[]): void {
     for (const { fd } of sockets) this.#descriptors.pass(this.#launched.descriptorChannel, fd);
     const datagrams = sockets.map(({ address }) => partsOf(address));
-    this.#channel.send({ type: "sockets", datagrams, files });
+    this.#channel.send({ type: "sockets", datagrams });
+  }
+
+  /** What it removes when this process is killed. */
+  own(files: readonly SocketFileId[]): void {
+    this.#channel.send({ type: "files", files });
   }
 
   /** Resolves when the thread or process is no more. */
@@ -156,7 +171,14 @@ export class WorkerHandle {
   give(session: PendingSession): boolean {
     const { id, remote, local, fd, bytes, socket } = session;
     if (bytes !== undefined) {
-      this.#datagrams.push({ id, socket, from: partsOf(remote), bytes });
+      this.#datagrams.push({
+        id,
+        socket,
+        from: partsOf(remote),
+        to: local.host,
+        size: bytes.length,
+      });
+      this.#bytes.push(bytes);
       if (this.#datagrams.length === 1) queueMicrotask(() => this.#sendDatagrams());
     } else {
       try {
@@ -175,14 +197,20 @@ export class WorkerHandle {
   }
 
   #sendDatagrams(): void {
-    const datagrams = this.#datagrams;
+    const [datagrams, bytes] = [this.#datagrams, join(this.#bytes)];
     this.#datagrams = [];
-    this.#channel.send({ type: "datagrams", datagrams });
+    this.#bytes = [];
+    this.#channel.send({ type: "datagrams", datagrams, bytes });
   }
 
   /** Has it tell how late its event loop is. */
   measure(): void {
     this.#channel.send({ type: "measure" });
+  }
+
+  /** The service drains, or does not any more. */
+  drains(on: boolean): void {
+    this.#channel.send({ type: "drains", on });
   }
 
   /** Ends it when it has no session any more, within `patience` ms and a little, whatever its plugin does. */
@@ -239,6 +267,8 @@ export class WorkerHandle {
       case "taken":
         for (const session of this.#given.splice(0, report.count)) this.#events.taken(session);
         return;
+      case "join":
+        return this.#join(report);
       case "turned": {
         const session = this.live.get(report.id);
         return session === undefined ? undefined : this.#events.turned(session);
@@ -258,6 +288,13 @@ export class WorkerHandle {
       case "stopped":
         return this.#count(report);
     }
+  }
+
+  #join({ id, remote, local }: Extract<WorkerEvent, { type: "join" }>): void {
+    const answer = this.#events.join(id, { remote: toAddress(remote), local: toAddress(local) });
+    const granted = "phase" in answer;
+    if (granted) this.live.set(id, answer);
+    this.#channel.send({ type: "joined", id, ...(!granted && { why: answer }) });
   }
 
   #count({ counters: now, statistics }: Counted): void {

@@ -1,5 +1,8 @@
-/** What a supervisor and its workers tell each other. Bytes and `Infinity` travel as they are (structured clone). */
-import type { Address, Transport } from "../core/endpoint.ts";
+/** What a supervisor and its workers tell each other: JSON, with bytes beside it where there are any. */
+import { deserialize, serialize } from "node:v8";
+import type { SocketFileId } from "../core/descriptors.ts";
+import type { Refusal } from "../core/admission/candidate.ts";
+import { Address, type Transport } from "../core/endpoint.ts";
 import type { Side } from "../core/errors.ts";
 import type { Wanted } from "../core/log.ts";
 import type { ServicePlan } from "../core/plan.ts";
@@ -16,14 +19,10 @@ export interface DatagramMessage {
   /** Which of the service's datagram sockets it came to, and is answered from. */
   readonly socket: number;
   readonly from: AddressParts;
-  readonly bytes: Uint8Array;
-}
-
-/** A socket file that nobody but the supervisor would remove. */
-export interface OwnedFile {
-  readonly path: string;
-  readonly dev: number;
-  readonly ino: number;
+  /** The host of ours that it was sent to. */
+  readonly to: string;
+  /** How many of the bytes that travel with it are its own, behind those of the ones before it. */
+  readonly size: number;
 }
 
 /** What a worker has counted since its start. */
@@ -38,25 +37,50 @@ export function partsOf({ transport, host, port, path }: Address): AddressParts 
   return [transport, host, port, path];
 }
 
+const encoded = new WeakMap<ServicePlan, Uint8Array>();
+
+/**
+ * A plan as it travels, without its sinks, which are the supervisor's affair: its options may hold what
+ * has no JSON. It is made once, whatever the number of workers.
+ *
+ * @throws DOMException when they hold what no other thread can be given, as a function.
+ */
+export function encodePlan(plan: ServicePlan): Uint8Array {
+  let bytes = encoded.get(plan);
+  if (bytes === undefined) encoded.set(plan, bytes = serialize({ ...plan, log: [] }));
+  return bytes;
+}
+
+/** @param bytes have to begin with their buffer: Deno would look for views in them at the wrong place. */
+export function decodePlan(bytes: Uint8Array): ServicePlan {
+  return deserialize(bytes);
+}
+
+export function toAddress([transport, host, port, path]: AddressParts): Address {
+  return new Address(transport, host, port, path);
+}
+
 /** Supervisor to worker. Descriptors travel beside it, in the order in which messages name them. */
 export type WorkerCommand =
   /** The first: what to run. */
   | {
     readonly type: "job";
-    readonly plan: ServicePlan;
+    /** See {@link encodePlan}. */
+    readonly bytes: Uint8Array;
     /** Which records anybody wants of it; none when undefined. */
     readonly wanted: Wanted | undefined;
     /** The numbers of the sessions that its plugin opens itself come after this one. */
     readonly ids: number;
-    /** As with `measure`, from the start. */
+    /** As with `measure` and `drains`, from the start. */
     readonly measure: boolean;
+    readonly drains: boolean;
+    /** See {@link StartContext.worker}. */
+    readonly number: number;
   }
   /** The service's sockets, when they are open; with one descriptor for each of `datagrams`. */
-  | {
-    readonly type: "sockets";
-    readonly datagrams: readonly AddressParts[];
-    readonly files: readonly OwnedFile[];
-  }
+  | { readonly type: "sockets"; readonly datagrams: readonly AddressParts[] }
+  /** What is to be removed when the supervisor is killed; it replaces what was said before. */
+  | { readonly type: "files"; readonly files: readonly SocketFileId[] }
   /** A stream to serve. With its descriptor. */
   | {
     readonly type: "take";
@@ -64,10 +88,18 @@ export type WorkerCommand =
     readonly remote: AddressParts;
     readonly local: AddressParts;
   }
-  | { readonly type: "datagrams"; readonly datagrams: readonly DatagramMessage[] }
+  | {
+    readonly type: "datagrams";
+    readonly datagrams: readonly DatagramMessage[];
+    readonly bytes: Uint8Array;
+  }
   /** End the sessions that are left, then yourself. A second one means: be quick. */
   | { readonly type: "stop" }
   | { readonly type: "ping" }
+  /** Whether a session that came to a listener of the plugin's own is let in. */
+  | { readonly type: "joined"; readonly id: number; readonly why?: Refusal }
+  /** The service drains, or does not any more. */
+  | { readonly type: "drains"; readonly on: boolean }
   /** Somebody wants to know how late its event loop is. */
   | { readonly type: "measure" };
 
@@ -85,6 +117,13 @@ export type WorkerEvent =
   | { readonly type: "record"; readonly record: LogRecord }
   /** It has taken so many streams more, in the order in which they were given. */
   | { readonly type: "taken"; readonly count: number }
+  /** Somebody has come to a listener of the plugin's own. */
+  | {
+    readonly type: "join";
+    readonly id: number;
+    readonly remote: AddressParts;
+    readonly local: AddressParts;
+  }
   /** A session has given its turn back. */
   | { readonly type: "turned"; readonly id: number }
   /** Nothing is left of a session. */

@@ -10,14 +10,14 @@ import {
 } from "../../adapters/posix/linux.ts";
 import { encode as sockaddr } from "../../adapters/posix/sockaddr.ts";
 import { boundName, sockaddrOf } from "../../adapters/posix/socket.ts";
-import type { Connection, NamedEndpoint } from "../../runtime/core/contract.ts";
+import type { NamedEndpoint } from "../../runtime/core/contract.ts";
 import { Address, formatEndpoint } from "../../runtime/core/endpoint.ts";
 import type { PorticoError } from "../../runtime/core/errors.ts";
 import { until, within } from "../support/until.ts";
+import { Client, named, withClient } from "./client.ts";
 import { needs } from "./door.ts";
 import { assertBytes, encode, pattern, text } from "./harness.ts";
 import type { Behaviour } from "./recorder.ts";
-import { Recorder } from "./recorder.ts";
 import type { Case, Stage } from "./stage.ts";
 import { both, kernel } from "./stage.ts";
 
@@ -27,50 +27,6 @@ const echo: Behaviour = {
   data: (connection, chunk) => void connection.write(chunk),
   end: (connection) => connection.end(),
 };
-
-/** The side that connects. */
-export class Client extends Recorder {
-  readonly given: unknown[] = [];
-
-  constructor(behaviour: Behaviour) {
-    super(behaviour);
-    const nowhere = new Address("tcp", "", 0, "");
-    this.listener = {
-      address: nowhere,
-      duplicate: () => Promise.resolve(-1),
-      close: () => Promise.resolve(),
-    };
-  }
-
-  override open(connection: Connection): void {
-    this.given.push(connection.data);
-    super.open(connection);
-  }
-}
-
-function named({ transport, host, port, path }: Address): NamedEndpoint {
-  return host === ""
-    ? { transport: transport as "unix", path }
-    : { transport: transport as "tcp", host, port };
-}
-
-/** Connects, and ends what is left when `use` is over. */
-async function withClient(
-  stage: Stage,
-  to: NamedEndpoint,
-  behaviour: Behaviour,
-  use: (client: Client) => Promise<void>,
-): Promise<void> {
-  const client = new Client(behaviour);
-  await within("connect", stage.adapter.connect(to, client, "given", 5000));
-  assert.equal(client.connections.length, 1, "open comes before connect resolves");
-  assert.deepEqual(client.given, ["given"]);
-  try {
-    await use(client);
-  } finally {
-    await client.stop(() => stage.settle());
-  }
-}
 
 async function refused(
   stage: Stage,
@@ -155,6 +111,33 @@ export const connecting: readonly Case[] = [
         await until("the close", () => mine.closed);
         assert.equal(text(mine.bytes()), "greeting");
       });
+    },
+  },
+  {
+    name:
+      "connect: who pauses in open hears nothing of a quick target before it resumes; 100 rounds",
+    async run(stage) {
+      const server = await stage.listen({
+        open(connection) {
+          connection.write(encode("greeting"));
+          connection.end();
+        },
+        end: (connection) => connection.end(),
+      });
+      const behaviour: Behaviour = { open: (connection) => connection.pause() };
+      for (let i = 0; i < 100; i++) {
+        await withClient(stage, named(server.listener.address), behaviour, async (client) => {
+          const mine = client.connections[0]!;
+          assert.deepEqual(mine.events, ["open"]);
+          await server.connection(i);
+          assert.deepEqual(mine.events, ["open"]);
+          mine.resume();
+          await until("the end", () => mine.events.includes("end"));
+          mine.end();
+          await until("the close", () => mine.closed);
+          assert.equal(text(mine.bytes()), "greeting");
+        });
+      }
     },
   },
   {

@@ -41,6 +41,29 @@ const INHERITED: readonly (readonly [SocketOptions, OptionName, string])[] = [
 
 export const admissions: readonly Case[] = [
   {
+    name: "40 listeners admit at once, and each of them goes on",
+    needs,
+    async run(stage) {
+      const descriptors = await stage.adapter.descriptors();
+      const doors: Door[] = [];
+      try {
+        for (let i = 0; i < 40; i++) {
+          const door = new Door(descriptors);
+          door.listener = await descriptors.admit(stage.harness.place(stage.transport), door, {});
+          doors.push(door);
+        }
+        for (let round = 1; round <= 2; round++) {
+          for (const door of doors) {
+            await stage.connect(door.listener.address);
+            await until("the arrival", () => door.arrivals.length === round);
+          }
+        }
+      } finally {
+        for (const door of doors) await door.stop();
+      }
+    },
+  },
+  {
     name: "admit gives connections away unread, with the right addresses",
     needs,
     run: (stage) =>

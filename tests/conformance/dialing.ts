@@ -7,7 +7,7 @@ import { until, within } from "../support/until.ts";
 import { count, countBack, counted, named, needs } from "./door.ts";
 import { encode, type Harness, type Tested, text } from "./harness.ts";
 import { type Answer, Receiver } from "./receiver.ts";
-import { both, type Case, type Stage } from "./stage.ts";
+import { both, type Case, programs, type Stage } from "./stage.ts";
 
 const echo: Answer = (receiver, bytes, from) => void receiver.send(bytes, from);
 
@@ -138,7 +138,7 @@ export const dialing: readonly Case[] = [
   {
     name: "a datagram is offered in vain where a queue is full, and where nobody is any more",
     only: "unixgram",
-    needs,
+    needs: (harness) => both(needs(harness), programs("python3")(harness)),
     async run(stage) {
       const deaf = await stage.harness.deafPeer();
       await withDialed(stage, deaf, (_receiver, _target, dialed) => {
@@ -152,6 +152,36 @@ export const dialing: readonly Case[] = [
         await server.socket.close();
         assert.throws(() => dialed.offer(encode("x")), { code: "ENOENT" });
       });
+    },
+  },
+  {
+    name: "200 dialed sockets at once: each hears its answers, and leaves no descriptor",
+    needs: counted,
+    async run(stage) {
+      const server = await stage.bind(echo);
+      const endpoint = named(server.socket.address);
+      const before = count();
+      const dialed = await Promise.all(Array.from({ length: 200 }, async () => {
+        const receiver = new Receiver(() => {});
+        const socket = receiver.socket = await stage.adapter.dial(endpoint, receiver);
+        return { receiver, socket };
+      }));
+      for (let round = 1; round <= 2; round++) {
+        for (const [i, { receiver, socket }] of dialed.entries()) {
+          receiver.send(encode(`${i}`), socket.target);
+          // A Unix socket's queue has room for some ten only, which none may wait for here.
+          if (i % 8 === 7) await until("answers", () => receiver.received.length === round);
+        }
+        await until(
+          "all answers",
+          () => dialed.every(({ receiver }) => receiver.received.length === round),
+        );
+      }
+      dialed.forEach(({ receiver }, i) => {
+        assert.deepEqual(receiver.received.map(({ bytes }) => text(bytes)), [`${i}`, `${i}`]);
+      });
+      await Promise.all(dialed.map(({ socket }) => socket.close()));
+      await countBack(before);
     },
   },
   {

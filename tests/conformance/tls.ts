@@ -5,7 +5,7 @@ import type { NamedEndpoint } from "../../runtime/core/contract.ts";
 import { formatEndpoint, type TlsClient } from "../../runtime/core/endpoint.ts";
 import type { PorticoError } from "../../runtime/core/errors.ts";
 import { until, within } from "../support/until.ts";
-import { Client } from "./connecting.ts";
+import { Client } from "./client.ts";
 import { assertBytes, encode, pattern, text } from "./harness.ts";
 import type { Behaviour, Tapped } from "./recorder.ts";
 import { both, type Case, type Stage } from "./stage.ts";

@@ -42,6 +42,8 @@ class Asker implements Candidate {
     return new Address("tcp", this.host, 1, "");
   }
 
+  readonly local: Address = new Address("tcp", "192.0.2.1", 7, "");
+
   admitted(): void {
     this.told = "admitted";
     this.served();

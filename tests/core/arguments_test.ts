@@ -220,9 +220,10 @@ describe("connect", () => {
   > = {
     "endpoint of connect": [(connect, value) => connect(value, hooks), ["text"]],
     "hooks of connect": [(connect, value) => connect("tcp://127.0.0.1:9", value), [
-      // Objects, but without a form: said in words of their own.
+      // Objects, but without a form: said in words of their own. Without hooks it is read by whoever connects.
       "an object",
       "a list",
+      "undefined",
     ]],
     "hooks.data of connect": [
       (connect, value) => connect("tcp://127.0.0.1:9", { data: value }),

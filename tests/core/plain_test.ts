@@ -30,6 +30,8 @@ revoke();
 const VALUES: [string, unknown, unknown][] = [
   ["text", "a\nb", "a\nb"],
   ["a number", -1.5, -1.5],
+  ["no number", NaN, "NaN"],
+  ["an infinite number", -Infinity, "-Infinity"],
   ["nothing", null, null],
   ["undefined", undefined, undefined],
   ["a bigint", 10n, "10"],

@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { parseEndpoint } from "../../runtime/core/endpoint.ts";
 import { folder } from "../support/folder.ts";
 import { controlled } from "../support/probe.ts";
-import { lackingPrograms } from "../support/program.ts";
+import { lackingPrograms } from "../support/packages.ts";
 import { limitDescriptors, pluginPath, startServer } from "../support/server-process.ts";
 import { until } from "../support/until.ts";
 import { lackingStrategy, STRATEGIES, type StrategyName } from "../support/strategies.ts";

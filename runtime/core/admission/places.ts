@@ -6,7 +6,7 @@ import type { Concurrency, Limits } from "../plan.ts";
 import type { Admission } from "./admission.ts";
 import type { Candidate, LimitName, Refusal } from "./candidate.ts";
 import { type Waiter, WaitQueue } from "./queue.ts";
-import { Rate } from "./rate.ts";
+import { Rate, SourceRates } from "./rate.ts";
 import { STAGE, Ticket } from "./ticket.ts";
 
 /** Memory of those that wait, in bytes as {@link Candidate.weight} says them; beyond it newcomers are refused. */
@@ -18,12 +18,17 @@ const TIMER_MAX = 2 ** 31 - 1;
 
 /** What is limited. */
 export interface Policy {
-  readonly limits: Pick<Limits, "sessions" | "perSource" | "rate" | "hold" | "overflow">;
+  readonly limits: Pick<
+    Limits,
+    "sessions" | "perSource" | "rate" | "datagramRate" | "hold" | "overflow"
+  >;
   readonly concurrency: Pick<Concurrency, "max">;
 }
 
 const REFUSALS = Object.fromEntries(
-  (["sessions", "perSource", "rate", "hold"] as const).map((limit) => [limit, { limit }]),
+  (["sessions", "perSource", "rate", "datagramRate", "hold"] as const).map((
+    limit,
+  ) => [limit, { limit }]),
 ) as Record<LimitName, Refusal>;
 
 export class Places {
@@ -34,6 +39,7 @@ export class Places {
   #turns = 0;
   readonly #sources: Map<string, number> = new Map();
   readonly #rate: Rate = new Rate();
+  readonly #datagrams: SourceRates = new SourceRates();
   /** Have no place yet; have a place, and not their turn. */
   readonly #placeless: WaitQueue = new WaitQueue();
   readonly #turnless: WaitQueue = new WaitQueue();
@@ -62,6 +68,9 @@ export class Places {
    */
   enter(admission: Admission, candidate: Candidate): Ticket | Refusal {
     const { limits, concurrency } = this.#policy;
+    if (candidate.kind === "datagram" && !this.#admits(candidate.remote.host)) {
+      return REFUSALS.datagramRate;
+    }
     const source = limits.perSource === Infinity ? "" : candidate.remote.host;
     const obstacle = this.#obstacle(source);
     if (obstacle === undefined) {
@@ -80,6 +89,18 @@ export class Places {
     if (this.#weight + candidate.weight > WEIGHT_MAX) return REFUSALS.hold;
     const ticket = new Ticket(admission, source);
     this.#wait(ticket, candidate, STAGE.place);
+    return ticket;
+  }
+
+  /** A place, at once or never, without a turn. */
+  join(admission: Admission, candidate: Candidate): Ticket | Refusal {
+    const { limits } = this.#policy;
+    const source = limits.perSource === Infinity ? "" : candidate.remote.host;
+    const obstacle = this.#full(source);
+    if (obstacle !== undefined) return REFUSALS[obstacle];
+    const ticket = new Ticket(admission, source);
+    this.#addPlace(source);
+    ticket.stage = STAGE.turned;
     return ticket;
   }
 
@@ -110,20 +131,37 @@ export class Places {
     for (const waiter of found) if (waiter.queue !== undefined) this.#refuse(waiter, why);
   }
 
+  /** Whether `limits.datagramRate` lets one more come from an address; who has none cannot be forged. */
+  #admits(host: string): boolean {
+    const rate = this.#policy.limits.datagramRate;
+    if (rate === undefined || rate.count === Infinity || host === "") return true;
+    return this.#datagrams.admits(host, rate, performance.now());
+  }
+
   /** What forbids another place now. */
   #obstacle(source: string): LimitName | undefined {
-    const { sessions, perSource, rate } = this.#policy.limits;
-    if (this.#taken >= sessions) return "sessions";
-    if (source !== "" && (this.#sources.get(source) ?? 0) >= perSource) return "perSource";
+    const full = this.#full(source);
+    if (full !== undefined) return full;
+    const { rate } = this.#policy.limits;
     return rate.count === Infinity || this.#rate.allows(rate, performance.now())
       ? undefined
       : "rate";
   }
 
+  #full(source: string): "sessions" | "perSource" | undefined {
+    const { sessions, perSource } = this.#policy.limits;
+    if (this.#taken >= sessions) return "sessions";
+    return source !== "" && (this.#sources.get(source) ?? 0) >= perSource ? "perSource" : undefined;
+  }
+
   #takePlace(source: string): void {
+    this.#addPlace(source);
+    this.#rate.take();
+  }
+
+  #addPlace(source: string): void {
     this.#taken++;
     if (source !== "") this.#sources.set(source, (this.#sources.get(source) ?? 0) + 1);
-    this.#rate.take();
   }
 
   #returnPlace(source: string): void {

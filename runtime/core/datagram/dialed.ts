@@ -50,9 +50,8 @@ export class Dialed {
     return this.#live.empty(limit);
   }
 
-  /** Makes a session of a socket that was dialed with {@link table}. */
-  serve(socket: DialedSocket, state: unknown): DialedSession {
-    const { hooks } = this.service;
+  /** Makes a session of a socket that was dialed with {@link table}; {@link serve} follows. */
+  open(socket: DialedSocket, state: unknown): DialedSession {
     const session = new DialedSession(this, socket);
     socket.data = session;
     session.state = state;
@@ -60,24 +59,31 @@ export class Dialed {
     this.#live.up();
     this.service.countServed();
     recordArrival(this.service, "debug", "open", session);
-    if (hooks.handle === undefined) return session;
-    session.openReader();
+    const { hooks, pulls } = this.service;
+    if (hooks.datagram === undefined && pulls) session.openReader();
+    return session;
+  }
+
+  /** Has it handled, when whoever has opened it has it. */
+  serve(session: DialedSession): void {
+    const { hooks } = this.service;
+    if (hooks.handle === undefined || hooks.datagram !== undefined || session.over) return;
     const done = (): void => session.close("done");
     callHook(this.#caller, session, () => hooks.handle!(session), done, done);
-    return session;
   }
 
   #receive(session: DialedSession, bytes: Uint8Array): void {
     const { gather, hooks, keepsDatagrams } = this.service;
     if (session.over) return;
     session.bytesIn += bytes.length;
-    if (hooks.data === undefined) {
+    const push = hooks.datagram ?? hooks.data;
+    if (push === undefined) {
       if (!session.full) session.feed(keep(bytes));
       return;
     }
     gather.enter();
     try {
-      const answer = hooks.data(session, keepsDatagrams ? keep(bytes) : bytes);
+      const answer = push.call(hooks, session, keepsDatagrams ? keep(bytes) : bytes);
       if (answer !== undefined && isPromise(answer)) follow(this.#caller, session, answer);
     } catch (error) {
       this.#fail(session, error);
@@ -95,7 +101,7 @@ export class Dialed {
 
   /** Calls `finish` when the socket is closed and every hook has come back; then it is over. */
   conclude(session: DialedSession): void {
-    if (!session.closed || session.running > 0) return;
+    if (!session.released || session.running > 0) return;
     const { hooks } = this.service;
     if (session.finishDue) {
       session.finishDue = false;
@@ -107,6 +113,8 @@ export class Dialed {
     if (!this.#sessions.delete(session)) return;
     countBytes(this.service.counters, session.bytesIn, session.bytesOut);
     recordClose(this.service, "debug", session, session.age);
+    session.gone = true;
+    session.tellClosed();
     this.#live.down();
   }
 
@@ -124,8 +132,10 @@ export class DialedSession extends BaseSession {
   /** The error that ended it. */
   cause: PorticoError | undefined = undefined;
   over = false;
-  /** The socket is gone. */
-  closed = false;
+  /** The socket is closed. */
+  released = false;
+  /** Nothing is left of it. */
+  gone = false;
   /** Hooks that have not come back; `finish` has not been called. */
   running = 0;
   finishDue = true;
@@ -174,6 +184,17 @@ export class DialedSession extends BaseSession {
     return Promise.reject(new PorticoError(this.over ? "SESSION_CLOSED" : "SEND_FAILED"));
   }
 
+  /** The kernel holds nobody back who sends datagrams. */
+  writable(): Promise<void> {
+    return this.over ? Promise.reject(new PorticoError("SESSION_CLOSED")) : Promise.resolve();
+  }
+
+  deadline(): void {}
+
+  protected override get pulls(): boolean {
+    return this.service.pulls && this.service.hooks.datagram === undefined;
+  }
+
   end(last?: Uint8Array | string): void {
     if (last !== undefined) this.write(last);
     this.close("done");
@@ -189,7 +210,7 @@ export class DialedSession extends BaseSession {
     this.over = true;
     this.reason ??= reason;
     const gone = (): void => {
-      this.closed = true;
+      this.released = true;
       this.closeReader();
       this.signalEnd(this.reason!);
       this.#dialed.conclude(this);
@@ -197,11 +218,10 @@ export class DialedSession extends BaseSession {
     this.#socket.close().then(gone, gone);
   }
 
-  /** The kernel holds nobody back who sends datagrams. */
   pause(): void {}
   resume(): void {}
 
-  protected throttle(full: boolean): void {
+  throttle(full: boolean): void {
     this.full = full;
   }
 }

@@ -17,6 +17,14 @@ import { recordArrival, recordClose, recordDatagram, recordRefusal } from "../re
 import type { Service } from "../service.ts";
 import { DatagramSession } from "./session.ts";
 
+/** Of a datagram that was admitted elsewhere. */
+export interface AcceptedDatagram {
+  readonly id: number;
+  readonly permit: Permit;
+  readonly remote: Address;
+  readonly local: Address;
+}
+
 /** The datagram sessions of one service. */
 export class DatagramPipeline {
   readonly service: Service;
@@ -43,18 +51,19 @@ export class DatagramPipeline {
       },
     };
     this.table = {
-      datagram: (socket, bytes, from) => this.#arrive(socket, bytes, from),
+      datagram: (socket, bytes, from, to) => this.#arrive(socket, bytes, from, to),
       failure: (_socket, error) => service.report(error),
     };
   }
 
   // RULES, LIMITS, TURN
 
-  #arrive(socket: DatagramSocket, bytes: Uint8Array, from: Address): void {
+  #arrive(socket: DatagramSocket, bytes: Uint8Array, from: Address, to: Address): void {
     const { counters, gather } = this.service;
     counters.bytesIn += bytes.length;
     counters.datagramsIn++;
-    const session = new DatagramSession(this, socket, from, bytes.length, this.service.nextId());
+    const id = this.service.nextId();
+    const session = new DatagramSession(this, socket, from, to, bytes.length, id);
     gather.enter();
     const answer = this.#admission!.admit(session);
     if (!("stage" in answer)) this.refuse(session, answer);
@@ -75,11 +84,10 @@ export class DatagramPipeline {
   accept(
     socket: DatagramSocket,
     bytes: Uint8Array,
-    from: Address,
-    { id, permit }: { readonly id: number; readonly permit: Permit },
+    { remote, local, id, permit }: AcceptedDatagram,
   ): void {
     const { gather } = this.service;
-    const session = new DatagramSession(this, socket, from, bytes.length, id);
+    const session = new DatagramSession(this, socket, remote, local, bytes.length, id);
     session.permit = permit;
     this.#live.up();
     gather.enter();
@@ -153,7 +161,8 @@ export class DatagramPipeline {
 
   #serve(session: DatagramSession, bytes: Uint8Array): void {
     const { hooks } = this.service;
-    if (hooks.data === undefined) {
+    const push = hooks.datagram ?? hooks.data;
+    if (push === undefined) {
       session.openReader();
       session.reader.push(bytes);
       session.closeReader();
@@ -161,7 +170,7 @@ export class DatagramPipeline {
       return callHook(this.#caller, session, () => hooks.handle!(session), done, done);
     }
     try {
-      const answer = hooks.data(session, bytes);
+      const answer = push.call(hooks, session, bytes);
       if (answer !== undefined && isPromise(answer)) {
         const done = (): void => this.#finish(session);
         return follow(this.#caller, session, answer, done, done);

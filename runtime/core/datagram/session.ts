@@ -12,6 +12,7 @@ import type { DatagramPipeline } from "./pipeline.ts";
 export class DatagramSession extends BaseSession implements Candidate {
   readonly pipeline: DatagramPipeline;
   readonly remote: Address;
+  readonly local: Address;
   permit: Permit | undefined = undefined;
   over = false;
   /** Hooks that have not come back. */
@@ -28,6 +29,7 @@ export class DatagramSession extends BaseSession implements Candidate {
     pipeline: DatagramPipeline,
     socket: DatagramSocket,
     remote: Address,
+    local: Address,
     length: number,
     id: number,
   ) {
@@ -35,6 +37,7 @@ export class DatagramSession extends BaseSession implements Candidate {
     this.pipeline = pipeline;
     this.#socket = socket;
     this.remote = remote;
+    this.local = local;
     this.bytesIn = length;
   }
 
@@ -44,10 +47,6 @@ export class DatagramSession extends BaseSession implements Candidate {
 
   get kind(): "datagram" {
     return "datagram";
-  }
-
-  get local(): Address {
-    return this.#socket.address;
   }
 
   get weight(): number {
@@ -88,7 +87,7 @@ export class DatagramSession extends BaseSession implements Candidate {
     const { counters } = this.service;
     counters.bytesOut += counted(bytes.length);
     counters.datagramsOut++;
-    return this.#way().send(bytes, this.remote);
+    return this.#way().send(bytes, this.remote, this.local);
   }
 
   /** Its socket, or the one in the place of that, as after a suspension: the core's slot says so. */
@@ -101,6 +100,22 @@ export class DatagramSession extends BaseSession implements Candidate {
   send(data: Uint8Array | string): Promise<void> {
     if (this.write(data)) return Promise.resolve();
     return Promise.reject(new PorticoError(this.over ? "SESSION_CLOSED" : "SEND_FAILED"));
+  }
+
+  /** There is no backlog. */
+  writable(): Promise<void> {
+    return this.over ? Promise.reject(new PorticoError("SESSION_CLOSED")) : Promise.resolve();
+  }
+
+  /** It is over when its hook has come back. */
+  deadline(): void {}
+
+  protected override get pulls(): boolean {
+    return this.service.pulls && this.service.hooks.datagram === undefined;
+  }
+
+  protected get gone(): boolean {
+    return this.over;
   }
 
   /** A datagram session ends by itself: there is nothing more to tell the peer than these bytes. */
@@ -118,10 +133,11 @@ export class DatagramSession extends BaseSession implements Candidate {
     this.over = true;
     this.reason ??= reason;
     this.signalEnd(reason);
+    this.tellClosed();
   }
 
   /** There is nothing to pause: a datagram has come whole. */
   pause(): void {}
   resume(): void {}
-  protected throttle(): void {}
+  throttle(): void {}
 }

@@ -8,12 +8,12 @@ import type { Admission } from "../admission/admission.ts";
 import type { CutReason, Refusal } from "../admission/candidate.ts";
 import { LAST_WORDS } from "../calls.ts";
 import { Count } from "../count.ts";
-import type { Exchange, HttpTable } from "../exchange.ts";
+import type { BodyFailure, Exchange, HttpTable } from "../exchange.ts";
 import { hookError, isPromise } from "../hooks.ts";
 import { recordRequest, recordResponse } from "../records.ts";
 import type { Service } from "../service.ts";
 import { countBytes } from "../totals.ts";
-import { isEvents, streams, watched } from "./body.ts";
+import { isEvents, watched } from "./body.ts";
 import { Lifetime } from "./lifetime.ts";
 import { HttpSession } from "./session.ts";
 
@@ -42,7 +42,7 @@ export class HttpPipeline {
     );
     this.table = {
       request: (exchange, request) => this.#open(exchange, request),
-      close: (exchange, gone) => this.#close(exchange.data as HttpSession, gone),
+      close: (exchange, gone, failed) => this.#close(exchange.data as HttpSession, gone, failed),
       failure: (error) => service.report(error),
     };
   }
@@ -144,27 +144,44 @@ export class HttpPipeline {
       return nobody();
     }
     checkResponse(response);
-    const long = streams(response);
     session.status = response.status;
-    if (!long) return response;
+    if (!session.exchange.streams(response)) return response;
     session.open++;
     session.endless = isEvents(response);
-    return watched(response, session, () => this.#leave(session));
+    const over = (): void => this.#leave(session);
+    return watched(response, session, over, (thrown) => this.#failBody(session, thrown));
   }
 
   #fail(session: HttpSession, thrown: unknown): Response {
     if (session.over || session.status !== 0) return nobody();
+    session.status = 500;
+    // Its reading has failed because the peer has left.
+    if (session.exchange.isGone(thrown)) {
+      session.reason ??= "peer";
+      return nobody();
+    }
     const error = hookError(thrown);
     session.reason ??= "error";
     session.cause = error;
-    session.status = error.code === "PROTOCOL_ERROR" ? 400 : 500;
+    if (error.code === "PROTOCOL_ERROR") session.status = 400;
     this.service.report(error, session.id);
     return new Response(null, { status: session.status });
   }
 
+  /** The head has gone out: nothing is left to answer with. */
+  #failBody(session: HttpSession, thrown: unknown): void {
+    const error = hookError(thrown);
+    session.reason ??= "error";
+    session.cause ??= error;
+    this.service.report(error, session.id);
+  }
+
   // FINISH
 
-  #close(session: HttpSession, gone: boolean): void {
+  #close(session: HttpSession, gone: boolean, failed: BodyFailure | undefined): void {
+    if (failed !== undefined && session.reason === undefined) {
+      this.#failBody(session, failed.thrown);
+    }
     if (gone) {
       session.reason ??= "peer";
       session.signalEnd("peer");

@@ -1,6 +1,6 @@
 /** A codec may be a plugin's own: what it is, and what it answers, is checked. */
 import { given, objectWith } from "../arguments.ts";
-import type { Frame } from "./codec.ts";
+import type { Frame, Parsed } from "./codec.ts";
 
 /** @throws TypeError for what is no codec. */
 export function checkCodec(call: string, codec: unknown): void {
@@ -12,11 +12,15 @@ export function checkCodec(call: string, codec: unknown): void {
  *
  * @throws TypeError for an answer that can never be right: a session would wait for ever, or read the same for ever.
  */
-export function checkFound(found: Frame | number, length: number): Frame | number {
+export function checkFound(
+  found: Frame | Parsed<unknown> | number,
+  length: number,
+): Frame | Parsed<unknown> | number {
   if (typeof found === "number") {
     if (Number.isFinite(found)) return found;
   } else if (typeof found === "object" && found !== null) {
-    const { start, end, next } = found;
+    if ("value" in found && isPlace(found.next, 1, length)) return found;
+    const { start, end, next } = found as Frame;
     const inside = isPlace(start, 0, length) && isPlace(end, start, length) &&
       isPlace(next, 1, length);
     if (inside) return found;

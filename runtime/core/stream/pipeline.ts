@@ -10,15 +10,14 @@
  * sockets that a plugin takes are `pipeline.ts` of the folders beside this one. What a hook answers
  * at once is followed at once: only a promise costs one.
  */
-import type { Admission } from "../admission/admission.ts";
 import type { CutReason, Refusal } from "../admission/candidate.ts";
 import type { Permit } from "../admission/permit.ts";
 import type { Caller } from "../calls.ts";
 import { callHook, follow, LAST_WORDS } from "../calls.ts";
 import type { Connection, StreamTable } from "../contract.ts";
 import type { PorticoError } from "../errors.ts";
-import { hookError, isOver, isPromise } from "../hooks.ts";
-import { keep } from "../keep.ts";
+import { hookError, isOver } from "../hooks.ts";
+import { pullData, pushData } from "./data.ts";
 import { recordArrival, recordEnd, recordRefusal } from "../records.ts";
 import type { Service } from "../service.ts";
 import type { DeadlineName } from "./deadlines.ts";
@@ -32,6 +31,13 @@ export interface Accepted {
   readonly permit: Permit;
   /** What {@link StreamSession.state} begins as. */
   readonly state?: unknown;
+  /** Nothing is read and no hook is called until it resolves: somebody has to be told first. */
+  readonly held?: Promise<void>;
+}
+
+/** What lets a stream in: {@link Admission}, or what stands for it where the sockets are not. */
+export interface StreamAdmission {
+  admit(session: StreamSession): Permit | Refusal;
 }
 
 /** The stream sessions of one service. */
@@ -40,13 +46,24 @@ export class StreamPipeline {
   readonly deadlines: Deadlines;
   /** What an adapter calls. Its `open` asks the admission. */
   readonly table: StreamTable;
-  readonly #admission: Admission | undefined;
+  readonly #admission: StreamAdmission | undefined;
+  readonly #served: ((session: StreamSession) => void) | undefined;
   readonly #caller: Caller<StreamSession>;
+  /** The service drains. */
+  #retiring = false;
 
-  /** @param admission undefined where sessions come by {@link accept} alone. */
-  constructor(service: Service, admission?: Admission) {
+  /**
+   * @param admission undefined where sessions come by {@link accept} alone.
+   * @param served is told of each that is set up.
+   */
+  constructor(
+    service: Service,
+    admission?: StreamAdmission,
+    served?: (session: StreamSession) => void,
+  ) {
     this.service = service;
     this.#admission = admission;
+    this.#served = served;
     this.deadlines = new Deadlines(
       service.plan.limits,
       (session, name) => this.#late(session, name),
@@ -68,7 +85,7 @@ export class StreamPipeline {
     };
     this.table = {
       open: (connection) => this.#open(connection),
-      data: service.pulls ? this.#makePull() : this.#makePush(),
+      data: service.pulls ? pullData(this) : pushData(this),
       end: (connection) => this.#ended(connection.data as StreamSession),
       drain: (connection) => (connection.data as StreamSession).drained(),
       close: (connection, error) => this.#close(connection.data as StreamSession, error),
@@ -82,18 +99,19 @@ export class StreamPipeline {
   #open(connection: Connection): void {
     const session = this.#begin(connection, this.service.nextId());
     const answer = this.#admission!.admit(session);
-    if (!("stage" in answer)) return this.refuse(session, answer);
+    if (!("granted" in answer)) return this.refuse(session, answer);
     session.permit = answer;
     if (answer.granted) this.verify(session);
     else session.pauseFor(PAUSE.phase);
   }
 
   /** A connection that is served without being asked for here. For the `open` of a table of one's own. */
-  accept(connection: Connection, { id, permit, state }: Accepted): StreamSession {
+  accept(connection: Connection, { id, permit, state, held }: Accepted): StreamSession {
     const session = this.#begin(connection, id);
     session.permit = permit;
     session.state = state;
-    this.verify(session);
+    if (held === undefined) this.verify(session);
+    else this.#setUp(session, held);
     return session;
   }
 
@@ -126,7 +144,7 @@ export class StreamPipeline {
 
   // SETUP. Here `open` is recorded.
 
-  #setUp(session: StreamSession): void {
+  #setUp(session: StreamSession, held?: Promise<void>): void {
     const { hooks } = this.service;
     session.phase = "setup";
     session.served = true;
@@ -134,6 +152,9 @@ export class StreamPipeline {
     recordArrival(this.service, this.service.level, "open", session);
     // When it has gone, nobody knows any more where it was, unless somebody has asked before.
     if (this.service.asksLater) void session.remote;
+    if (held !== undefined) {
+      return callHook(this.#caller, session, () => held, () => this.#serve(session));
+    }
     if (hooks.setup === undefined) return this.#serve(session);
     callHook(this.#caller, session, () => hooks.setup!(session as never), (state) => {
       session.state = state;
@@ -149,52 +170,27 @@ export class StreamPipeline {
     if (session.over) return this.#conclude(session);
     session.phase = "served";
     session.resumeFor(PAUSE.phase);
-    if (hooks.handle === undefined) return;
-    session.openReader();
-    callHook(this.#caller, session, () => hooks.handle!(session), () => this.#endInOrder(session));
-  }
-
-  #makePush(): StreamTable["data"] {
-    const { gather, hooks } = this.service;
-    const { deadlines } = this;
-    return (connection, chunk) => {
-      const session = connection.data as StreamSession;
-      session.bytesIn += chunk.length;
-      session.active = deadlines.now;
-      if (session.phase !== "served") return;
-      gather.enter();
-      try {
-        const result = hooks.data!(session, chunk);
-        if (result !== undefined && isPromise(result)) this.#waitFor(session, result);
-      } catch (error) {
-        this.fail(session, error);
-      }
-      gather.leave();
-    };
+    this.#served?.(session);
+    if (this.service.pulls) session.openReader();
+    if (hooks.handle !== undefined) {
+      callHook(this.#caller, session, () => hooks.handle!(session), () => this.endInOrder(session));
+    }
+    if (this.#retiring) this.#retire(session);
   }
 
   /** Reading waits for a promise that `data` returned. */
-  #waitFor(session: StreamSession, result: Promise<void>): void {
+  waitFor(session: StreamSession, result: Promise<void>): void {
     session.pauseFor(PAUSE.hook);
     follow(this.#caller, session, result, () => session.resumeFor(PAUSE.hook));
   }
 
-  #makePull(): StreamTable["data"] {
-    const { deadlines } = this;
-    const { lends } = this.service;
-    return (connection, chunk) => {
-      const session = connection.data as StreamSession;
-      session.bytesIn += chunk.length;
-      session.active = deadlines.now;
-      if (session.phase === "served") session.feed(lends ? keep(chunk) : chunk);
-    };
-  }
-
   #ended(session: StreamSession): void {
-    const { hooks } = this.service;
+    const { hooks, pulls } = this.service;
+    session.peerEnded = true;
     if (session.phase !== "served") return;
     session.reason ??= "peer";
-    if (hooks.handle !== undefined) session.closeReader();
+    if (session.way !== undefined) session.way.end();
+    else if (pulls) session.closeReader();
     else if (hooks.end === undefined) session.end();
     else callHook(this.#caller, session, () => hooks.end!(session));
   }
@@ -202,8 +198,25 @@ export class StreamPipeline {
   /** There is room to write again. */
   writable(session: StreamSession): void {
     const { hooks } = this.service;
+    if (session.way !== undefined) return session.way.back.writable();
     if (session.phase !== "served" || hooks.drain === undefined) return;
     callHook(this.#caller, session, () => hooks.drain!(session));
+  }
+
+  // RETIRE
+
+  /** The service drains, or does not any more: whoever is served, or comes to be, has time to say goodbye. */
+  retire(on: boolean): void {
+    if (this.#retiring === on) return;
+    this.#retiring = on;
+    if (!on || this.service.hooks.retire === undefined) return;
+    this.deadlines.forEach((session) => this.#retire(session));
+  }
+
+  #retire(session: StreamSession): void {
+    const { hooks } = this.service;
+    if (session.phase !== "served" || hooks.retire === undefined) return;
+    callHook(this.#caller, session, () => hooks.retire!(session));
   }
 
   // ERROR: a hook threw, or a limit has struck. This session ends, nothing else.
@@ -232,11 +245,10 @@ export class StreamPipeline {
 
   /** What was written so far, an answer mostly, goes out; before setup has come back there is nothing to end in order. */
   #endAfterError(session: StreamSession): void {
-    if (session.phase === "served") this.#endInOrder(session);
+    if (session.phase === "served") this.endInOrder(session);
     else if (session.phase === "verify" || session.phase === "setup") session.kill("error");
   }
 
-  /** Ends a session at once, with an `error` record. */
   killWithError(session: StreamSession, reason: string, error: PorticoError): void {
     this.service.report(error, session.id);
     session.kill(reason);
@@ -244,6 +256,7 @@ export class StreamPipeline {
 
   #late(session: StreamSession, deadline: DeadlineName): void {
     if (deadline === "lifetime") return this.#cut(session, deadline);
+    if (session.phase === "closed") return this.#leave(session);
     session.flush();
     session.kill(deadline, true);
   }
@@ -251,6 +264,7 @@ export class StreamPipeline {
   /** What was written is sent. Whoever was not let in yet has no `close` that could say why. */
   #cut(session: StreamSession, reason: CutReason): void {
     if (session.phase === "verify") return this.refuse(session, { limit: reason });
+    if (session.phase === "closed") return this.#leave(session);
     session.reason ??= reason;
     session.flush();
     session.kill(reason, true);
@@ -259,24 +273,46 @@ export class StreamPipeline {
   // FINISH: when the connection has closed, or `handle` has returned. Each step is taken once.
 
   #close(session: StreamSession, error: PorticoError | undefined): void {
+    const wasCut = error !== undefined || session.over;
     session.phase = "closed";
     session.reason ??= error === undefined ? "peer" : "reset";
     if (error !== undefined && error.side !== "peer") this.service.report(error, session.id);
-    session.stopWriting(session.reason);
+    session.stopWriting();
     session.closeReader(error ?? session.closedError());
+    session.way?.closed();
+    if (session.gone) return;
+    // Somebody may still read what has come; nobody does who was cut.
+    if (wasCut || session.readToEnd) return this.#leave(session);
+    session.active = this.deadlines.readClock();
+    this.deadlines.watch();
+    this.#conclude(session);
+  }
+
+  /** All that came has been read. */
+  exhausted(session: StreamSession): void {
+    if (session.phase === "closed" && !session.gone) this.#leave(session);
+  }
+
+  /** Nothing of it is left but hooks that have not come back. */
+  #leave(session: StreamSession): void {
+    session.gone = true;
+    session.signalEnd(session.reason!);
     this.#conclude(session);
   }
 
   /** `handle`, or `error`, has returned: what was written is sent before the end. */
-  #endInOrder(session: StreamSession): void {
+  endInOrder(session: StreamSession): void {
     if (session.phase !== "served") return;
     session.phase = "ending";
     this.#conclude(session);
   }
 
   #conclude(session: StreamSession): void {
+    const { hooks, pulls } = this.service;
+    if (session.gone && (pulls || session.running === 0)) session.tellClosed();
     if (session.running > 0) return;
-    const { hooks } = this.service;
+    // Of one without hooks, whoever has connected it reads on.
+    if (session.phase === "closed" && !session.gone && hooks.handle === undefined) return;
     if (session.finishDue) {
       session.finishDue = false;
       if (hooks.finish !== undefined) {
@@ -295,8 +331,6 @@ export class StreamPipeline {
     if (session.served) recordEnd(this.service, session, age);
     session.permit.release();
   }
-
-  // The end of the service.
 
   /**
    * Ends the sessions that are left: their `signal` aborts with `reason`, what was written is sent.

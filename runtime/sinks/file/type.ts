@@ -70,8 +70,8 @@ export const FILE: SinkType = {
   schema,
   paths: ["path"],
   probe: ({ path }) => canAppend(String(path)),
-  open: async (options, { warn }) =>
-    (await import("./sink.ts")).openFile(options as unknown as FileOptions, warn),
+  open: async (options, { warn, owner }) =>
+    (await import("./sink.ts")).openFile(options as unknown as FileOptions, warn, owner),
 };
 
 function canAppend(path: string): Support {

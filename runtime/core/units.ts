@@ -3,6 +3,7 @@
  * the JSON Schema as they are. `none` stands for "no limit" and is read as Infinity, so that a
  * service can lift a limit of `defaults`.
  */
+import { given, wrongType } from "./arguments.ts";
 
 /** `250ms` `30s` `5m` `1h`. */
 export const DURATION = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/;
@@ -50,4 +51,21 @@ export function parseRate(text: string): { count: number; per: number } {
 /** `NaN` for what {@link COUNT} does not match. */
 export function parseCount(text: string): number {
   return COUNT.test(text) ? Number(text) : NaN;
+}
+
+/** Milliseconds, or text as the manifest has it: `250ms`, `30s`, `5m`, `1h`. */
+export type Duration = number | string;
+
+/**
+ * Milliseconds of a duration that a plugin names; Infinity is none.
+ *
+ * @throws RangeError that says whose it is, for what is no duration or longer than timers count.
+ */
+export function milliseconds(duration: Duration, name: string): number {
+  const ms = typeof duration === "string" ? parseDuration(duration) : duration;
+  const due = `milliseconds from 0 to ${DURATION_MAX}, Infinity, or text as "30s"`;
+  // A plugin in JavaScript may give anything.
+  if (typeof ms !== "number") throw wrongType(name, due, duration);
+  if (ms === Infinity || (ms >= 0 && ms <= DURATION_MAX)) return ms;
+  throw new RangeError(`${name}: ${due} is due; received ${given(duration)}`);
 }
