@@ -3,6 +3,7 @@
  * service as any other, but for its turn: it belongs to one that has it.
  */
 import type { Refusal } from "./admission/candidate.ts";
+import { objectWith } from "./arguments.ts";
 import type { Permit } from "./admission/permit.ts";
 import type { Adapter, Listener, NamedEndpoint } from "./contract.ts";
 import { Address } from "./endpoint.ts";
@@ -47,6 +48,7 @@ export class RunTimeListeners {
     const endpoints = readEndpoints(text, "listen", STREAMS).map((each) =>
       placed(each, this.#input.plan)
     );
+    objectWith("options of listen", "an object", options);
     const limit = milliseconds(options.timeout ?? Infinity, "timeout");
     checkForm(hooks as Hooks<unknown>, "listen");
     const first = this.#turn++ % endpoints.length;

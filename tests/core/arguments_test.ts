@@ -1,8 +1,8 @@
 /** Every call of the plugin API with what it does not take: an error at the plugin's line, or what is defined. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { delimited, fixed, lengthPrefixed } from "../../runtime/core/stream/codec.ts";
-import type { Codec } from "../../runtime/core/stream/codec.ts";
+import { delimited, fixed, lengthPrefixed, lines } from "../../runtime/core/stream/codec.ts";
+import { Framer } from "../../runtime/core/stream/framer.ts";
 import type { Plugin, Session, StartContext } from "../../runtime/core/plugin.ts";
 import { startInMemory } from "../support/in-memory.ts";
 import { until, within } from "../support/until.ts";
@@ -51,6 +51,11 @@ const CALLS: Readonly<Record<string, { call: Call; takes: string[]; names: RegEx
     call: (session, value) => session.frames(value),
     takes: [],
     names: /codec of frames\(codec\): a codec/,
+  },
+  "read(codec)": {
+    call: (session, value) => session.read(value),
+    takes: [],
+    names: /codec of read\(codec\): a codec/,
   },
 };
 
@@ -139,7 +144,7 @@ async function failureOf(call: () => unknown): Promise<Error> {
 }
 
 describe("codecs", () => {
-  const FACTORIES: Readonly<Record<string, [(value: never) => Codec, string[]]>> = {
+  const FACTORIES: Readonly<Record<string, [(value: never) => unknown, string[]]>> = {
     "width of lengthPrefixed": [(value) => lengthPrefixed(value), []],
     "max of lengthPrefixed": [
       (value) => lengthPrefixed(2, value),
@@ -151,6 +156,8 @@ describe("codecs", () => {
       (value) => delimited("\n", value),
       ["5", "2**53", "Infinity", "undefined"],
     ],
+    "max of lines": [(value) => lines(value), ["5", "2**53", "Infinity", "undefined"]],
+    "codec of new Framer": [(value) => new Framer(value), []],
   };
 
   for (const [name, [make, takes]] of Object.entries(FACTORIES)) {
@@ -235,7 +242,7 @@ describe("connect", () => {
     ],
     "timeout of connect": [
       (connect, value) => connect("tcp://127.0.0.1:9", hooks, { timeout: value }),
-      ["5", "1.5", "2**53", "Infinity", "undefined"],
+      ["0", "5", "1.5", "Infinity", "undefined"],
     ],
   };
   test("what it does not take is named", async (t) => {

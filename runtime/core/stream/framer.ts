@@ -1,4 +1,5 @@
 import type { Codec } from "./codec.ts";
+import { checkCodec } from "./codec-checks.ts";
 import { FrameBuffer, NONE } from "./frame-buffer.ts";
 
 /**
@@ -18,6 +19,7 @@ export class Framer<Value> implements IterableIterator<Value, undefined> {
   #lent = false;
 
   constructor(codec: Codec<Value>) {
+    checkCodec("new Framer(codec)", codec);
     this.#codec = codec;
   }
 
