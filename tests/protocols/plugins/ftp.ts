@@ -154,7 +154,7 @@ export default definePlugin({
         const { message, code } = error as PorticoError;
         if (message.startsWith("421") || code === "ETIMEDOUT") {
           session.write(code === "ETIMEDOUT" ? "421 Timeout\r\n" : `${message}\r\n`);
-        } else session.log.error(message);
+        } else throw error;
       },
     }),
 });

@@ -4,7 +4,7 @@ import * as v from "valibot";
 const MAX = 1024 * 1024;
 const decoder = new TextDecoder();
 const broken = (why: string): PorticoError =>
-  new PorticoError("HOOK_FAILED", why, { side: "peer" });
+  new PorticoError("PROTOCOL_ERROR", `Protocol error: ${why}`);
 
 /** Where the parser of the one command that is looked at is. */
 let at = 0;
@@ -15,7 +15,7 @@ function number(bytes: Uint8Array): number | undefined {
   if (end < 0) return undefined;
   let value = 0;
   for (let i = at; i < end - 1; i++) value = value * 10 + bytes[i]! - 48;
-  if (!(value >= 0 && value <= MAX)) throw broken("Protocol error: invalid length");
+  if (!(value >= 0 && value <= MAX)) throw broken("invalid length");
   at = end + 1;
   return value;
 }
@@ -26,7 +26,7 @@ const resp: Codec<string[]> = {
     if (bytes[0] !== 0x2a) {
       const end = bytes.indexOf(10, from);
       if (end < 0 && bytes.length < MAX) return bytes.length + 1;
-      if (end < 0) throw broken("Protocol error: too big inline request");
+      if (end < 0) throw broken("too big inline request");
       return { value: decoder.decode(bytes.subarray(0, end)).trim().split(/\s+/), next: end + 1 };
     }
     at = 1;
@@ -35,7 +35,7 @@ const resp: Codec<string[]> = {
     const words: string[] = [];
     for (let i = 0; i < count; i++) {
       if (at >= bytes.length) return at + 1;
-      if (bytes[at++] !== 0x24) throw broken("Protocol error: expected '$'");
+      if (bytes[at++] !== 0x24) throw broken("expected '$'");
       const length = number(bytes);
       if (length === undefined) return bytes.length + 1;
       if (bytes.length < at + length + 2) return at + length + 2;
@@ -54,7 +54,7 @@ async function readCommand(session: Session<unknown>): Promise<string[] | undefi
   const words: string[] = [];
   for (let left = Number(decoder.decode(head.subarray(1))); left > 0; left--) {
     const size = await session.readUntil("\r\n");
-    if (size?.[0] !== 0x24) throw broken("Protocol error: expected '$'");
+    if (size?.[0] !== 0x24) throw broken("expected '$'");
     const word = await session.readExactly(Number(decoder.decode(size.subarray(1))) + 2);
     words.push(decoder.decode(word.subarray(0, -2)));
   }
@@ -95,8 +95,10 @@ export default definePlugin({
       else if (name.toUpperCase() === "QUIT") session.end();
       else session.write(`-ERR unknown command '${name}'\r\n`);
     }
-    const failed = (session: Session<unknown>, thrown: unknown): void =>
-      void session.write(`-ERR ${(thrown as Error).message}\r\n`);
+    const failed = (session: Session<unknown>, thrown: unknown): void => {
+      session.write(`-ERR ${(thrown as Error).message}\r\n`);
+      throw thrown;
+    };
     if (form === "push") {
       return {
         setup: (_session) => new Framer(resp),

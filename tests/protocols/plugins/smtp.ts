@@ -76,7 +76,7 @@ export default definePlugin({
         else if (code === "FRAME_TOO_LONG") session.write("500 Line too long\r\n");
         else if (code !== "UNEXPECTED_END") {
           session.write("451 Local error\r\n");
-          session.log.error(message);
+          throw error;
         }
       },
     }),

@@ -18,7 +18,7 @@ const frame: TwoWayCodec<Message> = {
     const start = 2 + wide + 4;
     if (bytes.length < start) return start;
     if ((bytes[1]! & 128) === 0) {
-      throw new PorticoError("HOOK_FAILED", "not masked", { side: "peer" });
+      throw new PorticoError("PROTOCOL_ERROR", "not masked");
     }
     let length = wide === 0 ? short : 0;
     for (let i = 2; i < 2 + wide; i++) length = length * 256 + bytes[i]!;
