@@ -147,7 +147,7 @@ if (unknown !== undefined) {
   process.exit(2);
 }
 const files = positionals.length > 0 ? positionals : globSync("tests/**/*_test.ts", { cwd: root })
-  .filter((file) => !quick || !/\/(?:processes|parity)\//.test(file)).sort();
+  .filter((file) => !quick || !/\/(?:processes|parity|protocols)\//.test(file)).sort();
 const sum = { passed: 0, failed: 0, skipped: 0 };
 const waiting = [...names];
 async function job(): Promise<void> {
