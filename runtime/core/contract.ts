@@ -273,6 +273,13 @@ export interface Adapter {
   ownsAddress(host: string): boolean;
   /** Runs `callback` once, after every other callback of this round of the event loop. */
   defer(callback: () => void): void;
+  /**
+   * From now on `report` is told what nobody has caught, from a timer or a promise that nobody awaits,
+   * and it ends nothing; whatever the value is.
+   *
+   * @returns ends that.
+   */
+  onUncaught(report: (thrown: unknown) => void): () => void;
 }
 
 /** What an endpoint asks that an adapter lacks. */

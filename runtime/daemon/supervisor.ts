@@ -11,9 +11,10 @@ import type { Adapter } from "../core/contract.ts";
 import { messageOf, PorticoError } from "../core/errors.ts";
 import { hookError } from "../core/hooks.ts";
 import { errorFields } from "../core/log.ts";
-import type { Plan } from "../core/plan.ts";
+import type { Plan, ServicePlan } from "../core/plan.ts";
 import { keepWorkingDirectory } from "../identity/folder.ts";
 import { stampOf } from "../modules/stamp.ts";
+import { problemLines } from "../values/problem.ts";
 import type { ReadyService, Server } from "./server.ts";
 import { commandOn } from "../adapter.ts";
 import type { Journal } from "./journal.ts";
@@ -67,6 +68,11 @@ export class Supervisor implements Control {
     });
   }
 
+  /** Of the services, as the manifest has them that was read last. */
+  get plans(): readonly ServicePlan[] {
+    return this.#manifest.plan.services;
+  }
+
   /** It serves: what its code was is remembered, to be compared. */
   began(services: readonly ReadyService[], control: ControlSocket | undefined): void {
     this.#control = control;
@@ -110,8 +116,11 @@ export class Supervisor implements Control {
         return result;
       } catch (error) {
         // What is wrong concerns whoever has asked for it; the services go on as they are.
-        const { code, message } = hookError(error);
-        journal.server.emit("error", "error", { code, message, side: "config", during: "reload" });
+        const found = hookError(error);
+        const about = { side: "config", during: "reload" };
+        for (const message of problemLines(found)) {
+          journal.server.emit("error", "error", { code: found.code, message, ...about });
+        }
         throw error;
       } finally {
         // Sessions of before go on with the log of before.

@@ -48,7 +48,7 @@ export const SOCKET_ENTRIES = {
   multicastLoopback: entry("IP_MULTICAST_LOOP: hear one's own datagrams", flag()),
   device: entry(
     "SO_BINDTODEVICE: only this network interface",
-    v.pipe(v.string(DEVICE), v.regex(/^[^\s/]{1,15}$/, DEVICE)),
+    v.pipe(v.string(DEVICE), v.regex(/^[^\s/\0]{1,15}$/, DEVICE)),
   ),
   deferAccept: entry(
     "TCP_DEFER_ACCEPT: wait for data before a connection is accepted; rounded up to seconds",

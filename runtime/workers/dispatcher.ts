@@ -8,7 +8,7 @@ import type { Admission } from "../core/admission/admission.ts";
 import type { Refusal } from "../core/admission/candidate.ts";
 import type { DatagramSocket, DatagramTable } from "../core/contract.ts";
 import type { AdmitTable, Descriptors, Origin } from "../core/descriptors.ts";
-import { recordArrival, recordClose } from "../core/records.ts";
+import { recordClose, recordRefusal } from "../core/records.ts";
 import type { Service } from "../core/service.ts";
 import { PendingSession } from "./pending.ts";
 
@@ -71,7 +71,7 @@ export class Dispatcher {
   refuse(session: PendingSession, why: Refusal): void {
     this.service.countRefusal(why);
     const level = session.kind === "stream" ? "info" : "debug";
-    recordArrival(this.service, level, "refuse", session, why);
+    recordRefusal(this.service, level, session, why);
     this.over(session);
   }
 

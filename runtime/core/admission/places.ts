@@ -2,10 +2,10 @@
  * The places and turns of one service, and who waits for them. A service that is reloaded shares them
  * with the one that it replaces, so that limits hold over the sessions of both.
  */
-import type { Concurrency, Limits } from "../plan.ts";
 import type { Admission } from "./admission.ts";
 import type { Candidate, LimitName, Refusal } from "./candidate.ts";
 import { Placed } from "./placed.ts";
+import { type Policy, REFUSALS } from "./policy.ts";
 import { type Waiter, WaitQueue } from "./queue.ts";
 import { Rate, SourceRates } from "./rate.ts";
 import { STAGE, Ticket } from "./ticket.ts";
@@ -16,21 +16,6 @@ export const WEIGHT_MAX = 32 * 1024 * 1024;
 const BATCH = 64;
 /** The longest delay of a timer, in ms. */
 const TIMER_MAX = 2 ** 31 - 1;
-
-/** What is limited. */
-export interface Policy {
-  readonly limits: Pick<
-    Limits,
-    "sessions" | "perSource" | "rate" | "datagramRate" | "hold" | "overflow"
-  >;
-  readonly concurrency: Pick<Concurrency, "max">;
-}
-
-const REFUSALS = Object.fromEntries(
-  (["sessions", "perSource", "rate", "datagramRate", "hold"] as const).map((
-    limit,
-  ) => [limit, { limit }]),
-) as Record<LimitName, Refusal>;
 
 export class Places {
   #policy: Policy;
