@@ -244,7 +244,7 @@ test("what no server can mend stops the start: a file that is missing or is no c
     message: /^cannot read .*no\.pem, the tls\.ca of a syslog sink: /,
   });
   await assert.rejects(open(t, tls(join(home, "not.pem"))), { message: /is not PEM/ });
-  await assert.rejects(open(t, { to: `unix:/${"x".repeat(120)}` }), { code: "ENAMETOOLONG" });
+  await assert.rejects(open(t, { to: `unix:/${"x".repeat(120)}` }), /at most 107 bytes/);
   const found = probeSink({ type: "syslog", options: tls(join(home, "no.pem")) });
   assert.ok(found !== true && /ENOENT/.test(found.reason));
   const long = probeSink({ type: "syslog", options: { to: `unix:/${"x".repeat(120)}` } });
