@@ -4,7 +4,6 @@ import { describe, test } from "node:test";
 import { delimited, fixed, lengthPrefixed, lines } from "../../runtime/core/stream/codec.ts";
 import { Framer } from "../../runtime/core/stream/framer.ts";
 import { pipe } from "../../runtime/core/stream/pipe.ts";
-import type { Codec } from "../../runtime/core/stream/codec.ts";
 import type { Plugin, Session, StartContext } from "../../runtime/core/plugin.ts";
 import { startInMemory } from "../support/in-memory.ts";
 import { until, within } from "../support/until.ts";
