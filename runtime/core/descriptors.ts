@@ -93,6 +93,13 @@ export interface Descriptors {
   /** @throws PorticoError NOT_SUPPORTED for what is no socket, or one of another family or type. */
   inspect(fd: number): Inspected;
   /**
+   * Calls `reset`, once, when a TCP connection that nobody reads is reset by its peer. Its end in order is
+   * not told: what it has said before is still to be read.
+   *
+   * @returns ends it; to be called before the descriptor is closed or given away.
+   */
+  watchReset(fd: number, reset: () => void): () => void;
+  /**
    * Writes to a stream socket at once, past any connection that was made of it: `bytes` have left
    * when it returns, or are the caller's still.
    *
