@@ -23,6 +23,7 @@ export function makeAdapter(): Adapter {
         remedy: "none is needed: the peer sees the end",
       },
       lends: true,
+      descriptorCost: { server: 58, thread: 20, process: 2 },
       stream: STREAM,
       lacks: {
         ipv6Only: {

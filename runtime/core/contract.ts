@@ -158,6 +158,17 @@ export interface Lack {
 /** True, or why not. */
 export type Support = true | Lack;
 
+/**
+ * What a server here holds of file descriptors when nobody is there, with enough for some sessions
+ * and to open files beside them: what comes to less is deaf after a rush.
+ */
+export interface DescriptorCost {
+  readonly server: number;
+  /** In the supervisor, for each worker. */
+  readonly thread: number;
+  readonly process: number;
+}
+
 /** What an adapter can do here and now: on this platform, with these flags and permissions. */
 export interface Features {
   readonly transports: Readonly<Record<Transport, Support>>;
@@ -173,6 +184,8 @@ export interface Features {
   readonly resets: Support;
   /** Chunks are views of a buffer that the adapter uses again when `data` has returned. */
   readonly lends: boolean;
+  /** Absent where descriptors are not what it is made of. */
+  readonly descriptorCost?: DescriptorCost;
   /** By option, then by the transports it exists for. An absent transport: the option has no meaning there. */
   readonly options: Readonly<
     Record<OptionName, Readonly<Partial<Record<Transport, Support>>>>
