@@ -21,12 +21,21 @@ export function reaches(host: string, ipv6: boolean): boolean {
   return family === 4 || (family === 6 && ipv6);
 }
 
+/**
+ * Whether nobody can be sent to there: a Unix socket without a name, or a UDP peer that wants no answer
+ * and therefore has no port (RFC 768).
+ */
+export function isUnnamed({ host, port, path }: Address): boolean {
+  return port === 0 && (host !== "" || path === "");
+}
+
 /** Why a UDP socket can never send this; undefined when it can. */
 export function refusalOf(
   bytes: Uint8Array,
   to: Address,
   ipv6: boolean,
 ): PorticoError | undefined {
+  if (isUnnamed(to)) return new PorticoError("PEER_UNNAMED");
   if (!reaches(to.host, ipv6)) return wrongAddress(to, "this UDP");
   return fitsUdp(bytes.length, to.host) ? undefined : sendFailure("EMSGSIZE", to);
 }

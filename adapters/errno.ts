@@ -152,6 +152,13 @@ export function bindFailure(endpoint: BindableEndpoint, reason: Reason): Portico
   return new PorticoError(reason.code, message, { cause: reason, side: "config" });
 }
 
+/** Whether `::` cannot be bound because there is no IPv6 here; `Bun.listen` has no word for it. */
+export function lacksIPv6(reason: Reason): boolean {
+  if (reason instanceof PorticoError && reason.cause !== undefined) return lacksIPv6(reason.cause);
+  const text = `${errnoOf(reason)} ${messageOf(reason)}`;
+  return /EAFNOSUPPORT|EADDRNOTAVAIL|^ Failed to listen at ::$/.test(text);
+}
+
 /**
  * Why an endpoint cannot be connected to, or dialed. To be refused is no mistake of the configuration:
  * the side is the peer's, or this machine's.

@@ -1,6 +1,6 @@
 /** The requests of one HTTP listener that are under way: what the servers of all runtimes have in common. */
 import type { Address } from "../runtime/core/endpoint.ts";
-import type { Exchange, HttpTable } from "../runtime/core/exchange.ts";
+import type { BodyFailure, Exchange, HttpTable } from "../runtime/core/exchange.ts";
 import { tcpAddress, UNNAMED_UNIX } from "./addresses.ts";
 
 /**
@@ -12,11 +12,14 @@ export const GRACE = 1000;
 /** The host in the URL of a request that names none, as HTTP/1.0 allows. */
 export const DEFAULT_HOST = "localhost";
 
-class OpenExchange implements Exchange {
+export class OpenExchange implements Exchange {
   data: unknown = undefined;
   readonly remote: Address;
   readonly local: Address;
   over = false;
+  left = false;
+  /** What {@link streams} has answered last. */
+  streaming = false;
   readonly #exchanges: Exchanges;
   readonly #request: Request | undefined;
 
@@ -27,20 +30,40 @@ class OpenExchange implements Exchange {
     this.#request = request;
   }
 
+  isGone(thrown: unknown): boolean {
+    return this.left || this.#request?.signal.aborted === true || this.#exchanges.ways.lost(thrown);
+  }
+
+  streams(response: Response): boolean {
+    // The answer to HEAD has no body, whatever it was made of.
+    if (this.#request?.method === "HEAD") return false;
+    return this.streaming = this.#exchanges.ways.streams(response);
+  }
+
   watch(): void {
     this.#request?.signal.addEventListener("abort", () => this.#exchanges.end(this, true));
   }
+}
+
+/** What one runtime does in its own way. */
+export interface HttpWays {
+  /** See {@link Exchange.streams}. */
+  streams(response: Response): boolean;
+  /** Whether a request's body has thrown this because its peer has left. */
+  lost(thrown: unknown): boolean;
 }
 
 export class Exchanges {
   readonly table: HttpTable;
   /** Of the listener; set again as soon as its port is known. */
   local: Address;
+  readonly ways: HttpWays;
   readonly #over = Promise.withResolvers<void>();
 
-  constructor(table: HttpTable, local: Address) {
+  constructor(table: HttpTable, local: Address, ways: HttpWays) {
     this.table = table;
     this.local = local;
+    this.ways = ways;
   }
 
   /** The listener is closed, and nothing is under way any more; or nobody waits for what is. */
@@ -49,21 +72,56 @@ export class Exchanges {
   }
 
   /** @param request whose signal tells of a peer that leaves, where nothing else does. */
-  begin(host: string | undefined, port: number | undefined, request?: Request): Exchange {
+  begin(host: string | undefined, port: number | undefined, request?: Request): OpenExchange {
     const unix = host === undefined || this.local.path !== "";
     return new OpenExchange(unix ? UNNAMED_UNIX : tcpAddress(host, port), this, request);
   }
 
   /** The last that is heard of it; may be called twice. */
-  end(exchange: Exchange, gone: boolean): void {
+  end(exchange: Exchange, gone: boolean, failed?: BodyFailure): void {
     const open = exchange as OpenExchange;
     if (open.over) return;
     open.over = true;
-    this.table.close(open, gone);
+    open.left = gone;
+    this.table.close(open, gone, failed);
   }
 
   /** See {@link over}. */
   finish(): void {
     this.#over.resolve();
   }
+}
+
+/** Whether a response says that its body comes bit by bit. */
+export function saysThatItStreams({ headers }: Response): boolean {
+  return headers.has("transfer-encoding") ||
+    headers.get("content-type")?.startsWith("text/event-stream") === true;
+}
+
+/** RFC 3986, section 3.2: a name or an address, and a port. */
+const HOST = /^(?:\[[\da-f:.]+\]|[\w.~!$&'()*+,;=%-]*)(?::\d*)?$/i;
+
+/** Of the Host that was asked last, which is mostly the next one's. */
+let lastHost = DEFAULT_HOST;
+
+/**
+ * Whether that is a host, of which a URL can be made; none, and an empty one, are the default. Some
+ * runtimes make a URL of whatever is there: another path, of "a/b?", or one that nobody can read.
+ */
+export function isHost(host: string | null | undefined): boolean {
+  if (!host || host === lastHost) return true;
+  if (!HOST.test(host) || !URL.canParse(`http://${host}/`)) return false;
+  lastHost = host;
+  return true;
+}
+
+/** With what the URL of the last request began, and mostly the next one does. */
+let lastOrigin = `http://${DEFAULT_HOST}/`;
+
+/** Whether that is an absolute URL that can be read; its request may have named another host than Host. */
+export function isReadable(url: string): boolean {
+  if (url.startsWith(lastOrigin)) return true;
+  if (!URL.canParse(url)) return false;
+  lastOrigin = url.slice(0, url.indexOf("/", "https://".length) + 1) || lastOrigin;
+  return true;
 }

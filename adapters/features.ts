@@ -53,6 +53,7 @@ export function makeFeatures(own: RuntimeFeatures): Features {
     abstract: LINUX,
     descriptors: own.descriptors ?? ffi,
     processCalls: ffi,
+    packetInfo: ffi,
     endsThreads: own.endsThreads,
     resets: own.resets,
     lends: own.lends,

@@ -1,11 +1,10 @@
 /** Where a listener is to listen: the same steps for streams and HTTP on every runtime. */
 import type { BindableEndpoint, SocketOptions } from "../runtime/core/contract.ts";
 import type { Inherited } from "../runtime/core/descriptors.ts";
-import { Address, type InternetEndpoint } from "../runtime/core/endpoint.ts";
+import { Address } from "../runtime/core/endpoint.ts";
 import { fromKernelPath, toKernelPath } from "./addresses.ts";
 import { checkListener, isInherited } from "./posix/inherited.ts";
-import { resolveLocal } from "./posix/resolve.ts";
-import { claim, stageFile } from "./posix/socket-file.ts";
+import { claimPath } from "./posix/socket-file.ts";
 
 export interface ListenTarget {
   /** The socket that is there already; undefined for none. */
@@ -26,17 +25,20 @@ export interface ListenTarget {
 }
 
 /**
- * Prepares to listen: resolves the host, makes the path of a Unix socket free.
+ * Prepares to listen: makes the path of a Unix socket free.
  *
- * @throws PorticoError ENOTFOUND, EADDRINUSE, ENAMETOOLONG, EACCES; NOT_SUPPORTED for a descriptor
+ * @param host what that of an Internet endpoint comes to.
+ * @throws PorticoError EADDRINUSE, ENAMETOOLONG, EACCES; NOT_SUPPORTED for a descriptor
  * that does not listen.
  */
-export async function listenTarget(endpoint: BindableEndpoint): Promise<ListenTarget> {
+export async function listenTarget(
+  endpoint: BindableEndpoint,
+  host?: string,
+): Promise<ListenTarget> {
   if (isInherited(endpoint)) return await inheritedTarget(endpoint);
   const { transport } = endpoint;
   if ("path" in endpoint) {
-    await claim(endpoint);
-    const file = stageFile(endpoint);
+    const file = await claimPath(endpoint, "stream");
     const bound = new Address("unix", "", 0, fromKernelPath(file.path));
     const address = new Address(transport, "", 0, endpoint.path);
     return {
@@ -51,15 +53,16 @@ export async function listenTarget(endpoint: BindableEndpoint): Promise<ListenTa
       release: () => file.release(),
     };
   }
-  const { host } = await resolveLocal(endpoint as InternetEndpoint);
+  const { port } = endpoint;
+  const literal = host ?? endpoint.host;
   return {
     inherited: undefined,
     unix: false,
     path: undefined,
-    host,
-    port: endpoint.port,
-    bound: (port = endpoint.port) => new Address("tcp", host, port, ""),
-    address: (port = endpoint.port) => new Address(transport, host, port, ""),
+    host: literal,
+    port,
+    bound: (known = port) => new Address("tcp", literal, known, ""),
+    address: (known = port) => new Address(transport, literal, known, ""),
     publish() {},
     release() {},
   };

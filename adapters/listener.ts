@@ -17,6 +17,7 @@ import { descriptorLimit, type PausableListener } from "./posix/descriptor-limit
 import { findDescriptor } from "./posix/find-descriptor.ts";
 import { duplicateOf } from "./posix/inherited.ts";
 import { applyByDescriptor } from "./posix/options.ts";
+import { openResolved } from "./posix/resolve.ts";
 import { withFileMode } from "./posix/socket-file.ts";
 
 /**
@@ -30,10 +31,20 @@ export async function openListener<Made extends RuntimeListener>(
   options: SocketOptions,
   make: (target: ListenTarget) => Made | Promise<Made>,
 ): Promise<Made> {
+  if ("fd" in endpoint || "path" in endpoint) return await openOn(endpoint, options, make);
+  return await openResolved(endpoint, ({ host }) => openOn(endpoint, options, make, host));
+}
+
+async function openOn<Made extends RuntimeListener>(
+  endpoint: BindableEndpoint,
+  options: SocketOptions,
+  make: (target: ListenTarget) => Made | Promise<Made>,
+  host?: string,
+): Promise<Made> {
   let target: ListenTarget | undefined;
   let listener: Made | undefined;
   try {
-    target = await listenTarget(endpoint);
+    target = await listenTarget(endpoint, host);
     listener = await make(target);
     const made = listener;
     // Every runtime binds before it returns.

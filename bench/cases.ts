@@ -23,6 +23,8 @@ export interface Case {
   /** Who answers in the bare server, and in Portico. */
   readonly handler: Call["handler"];
   readonly plugin: PluginName;
+  /** Where Portico listens; 127.0.0.1 when silent. */
+  readonly host?: string;
   readonly shape: Shape;
   readonly target: (runtime: RuntimeName) => Target | undefined;
 }
@@ -46,11 +48,12 @@ const shape = (sockets: number, size: number, depth = 1, reconnect = false): Sha
   reconnect,
 });
 
-type Way = Pick<Case, "kind" | "transport" | "handler" | "plugin">;
+type Way = Pick<Case, "kind" | "transport" | "handler" | "plugin" | "host">;
 const tcp: Way = { kind: "speed", transport: "tcp", handler: "echo", plugin: "push" };
 const pulled: Way = { ...tcp, plugin: "pull" };
 const pipelined: Way = { ...tcp, handler: "pipelined", plugin: "pipelined" };
 const udp: Way = { ...tcp, transport: "udp" };
+const udpAll: Way = { ...udp, host: "*" };
 const unix: Way = { ...tcp, transport: "unix" };
 const idle: Way = { kind: "memory", transport: "tcp", handler: "idle", plugin: "idle" };
 
@@ -75,6 +78,8 @@ export const CASES: readonly Case[] = [
   row("pipelined", "TCP, 16 messages of 64 B at once", pipelined, shape(64, 64, 16), gathered),
   row("udp-16x8", "UDP 64 B, 16 sockets, 8 in flight", udp, shape(16, 64, 8), udpLoad),
   row("udp-1x1", "UDP 64 B, one in flight", udp, shape(1, 64), udpOne),
+  row("all-16x8", "UDP on *, 64 B, 16 sockets, 8 in flight", udpAll, shape(16, 64, 8), none),
+  row("all-1x1", "UDP on *, 64 B, one in flight", udpAll, shape(1, 64), none),
   row("connect", "TCP connect, echo, close", tcp, shape(32, 64, 1, true), none),
   row("memory", "memory of an idle connection", idle, shape(IDLE, 64), memory),
   row("start", "from the start to ready", { ...tcp, kind: "start" }, shape(0, 64), start),

@@ -126,7 +126,7 @@ function manifest(id: number, of: Case, target: Target, wishes: Wishes): string 
   const file = join(folder(), `${id}.json`);
   const listen = of.transport === "unix"
     ? `unix:${target.path}`
-    : `${of.transport}://127.0.0.1:${target.port}`;
+    : `${of.transport}://${of.host ?? "127.0.0.1"}:${target.port}`;
   writeFileSync(
     file,
     JSON.stringify({

@@ -1,7 +1,7 @@
 import * as v from "valibot";
 import type { Session } from "../runtime/mod.ts";
 import { definePlugin } from "../runtime/mod.ts";
-import { FACTOR, refuseLoops, replyLimit } from "./wire.ts";
+import { DATAGRAM_RATE, FACTOR, refuseLoops, replyLimit } from "./wire.ts";
 
 /** The printing characters of ASCII, the length of a line without its CRLF, and of a datagram at most. */
 const PRINTING = 95;
@@ -27,6 +27,7 @@ export default definePlugin({
   name: "chargen",
   transports: ["stream", "datagram"],
   keepsDatagrams: false,
+  datagramRate: DATAGRAM_RATE,
   options: v.strictObject({
     factor: v.optional(v.pipe(v.number(), v.minValue(1)), FACTOR),
   }),

@@ -1,5 +1,5 @@
 import { definePlugin } from "../runtime/mod.ts";
-import { refuseLoops } from "./wire.ts";
+import { DATAGRAM_RATE, refuseLoops } from "./wire.ts";
 
 /**
  * Sends the time of day as text, in UTC, then ends: RFC 867, in the form that its section "Daytime
@@ -12,6 +12,7 @@ export default definePlugin({
   name: "daytime",
   transports: ["stream", "datagram"],
   keepsDatagrams: false,
+  datagramRate: DATAGRAM_RATE,
   start: () => ({
     verify: refuseLoops,
     handle: (session) => void session.write(`${formatTime(new Date())}\r\n`),

@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import { definePlugin } from "../runtime/mod.ts";
-import { refuseLoops } from "./wire.ts";
+import { DATAGRAM_RATE, refuseLoops } from "./wire.ts";
 
 /**
  * Sends back what it gets: RFC 862. With `upper`, in upper case, as far as letters of ASCII go.
@@ -11,6 +11,7 @@ export default definePlugin({
   name: "echo",
   transports: ["stream", "datagram"],
   keepsDatagrams: false,
+  datagramRate: DATAGRAM_RATE,
   options: v.strictObject({ upper: v.optional(v.boolean(), false) }),
   start: ({ options }) => ({
     verify: refuseLoops,

@@ -1,8 +1,6 @@
-import type { Session } from "../runtime/mod.ts";
-import { definePlugin } from "../runtime/mod.ts";
+import { definePlugin, pipe } from "../runtime/mod.ts";
 import { Associations } from "./proxy/datagrams.ts";
 import { options } from "./proxy/options.ts";
-import { clientEnds, clientGone, type Pair, Streams } from "./proxy/streams.ts";
 import { Targets } from "./proxy/targets.ts";
 
 /**
@@ -22,25 +20,21 @@ export default definePlugin({
   transports: ["stream", "datagram"],
   options,
   start: ({ options: { to, connectTimeout, health, idle, maxPeers }, connect, log }) => {
-    const targets = { fails: health.fails, retry: health.retry, log };
-    const streams = new Streams(new Targets(to, "stream", targets), connect, connectTimeout);
-    const associations = new Associations(new Targets(to, "datagram", targets), connect, {
+    const policy = { fails: health.fails, retry: health.retry, log };
+    const servers = new Targets(to, "stream", policy);
+    const associations = new Associations(new Targets(to, "datagram", policy), connect, {
       idle,
       maxPeers,
     });
     return {
-      setup: (session: Session): undefined | Promise<Pair> =>
-        session.kind === "stream" ? streams.open(session) : undefined,
-      data(session: Session<Pair | undefined>, chunk): void | Promise<void> {
-        const pair = session.state;
-        if (pair === undefined) return associations.forward(session, chunk);
-        if (!pair.upstream.write(chunk)) session.pause();
+      async handle(client) {
+        const upstream = await servers.reach(
+          client,
+          (endpoint) => connect(endpoint, undefined, { timeout: connectTimeout }),
+        );
+        await pipe(client, upstream);
       },
-      drain: ({ state }) => state!.upstream.resume(),
-      end: ({ state }) => clientEnds(state!),
-      finish: ({ state }) => {
-        if (state !== undefined) clientGone(state);
-      },
+      datagram: (session, bytes) => associations.forward(session, bytes),
       stop: () => associations.close(),
     };
   },

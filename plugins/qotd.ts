@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import { definePlugin } from "../runtime/mod.ts";
-import { FACTOR, refuseLoops, replyLimit } from "./wire.ts";
+import { DATAGRAM_RATE, FACTOR, refuseLoops, replyLimit } from "./wire.ts";
 
 /** RFC 865: a quote has less than 512 characters. */
 const QUOTE_MAX = 511;
@@ -23,6 +23,7 @@ export default definePlugin({
   name: "qotd",
   transports: ["stream", "datagram"],
   keepsDatagrams: false,
+  datagramRate: DATAGRAM_RATE,
   options: v.strictObject({
     quotes: v.optional(v.pipe(v.array(v.string()), v.minLength(1)), [...QUOTES]),
     factor: v.optional(v.pipe(v.number(), v.minValue(1)), FACTOR),

@@ -1,5 +1,5 @@
 import { definePlugin } from "../runtime/mod.ts";
-import { refuseLoops } from "./wire.ts";
+import { DATAGRAM_RATE, refuseLoops } from "./wire.ts";
 
 /** Seconds from 1900, where RFC 868 counts from, to 1970. */
 const EPOCH = 2_208_988_800;
@@ -13,6 +13,7 @@ export default definePlugin({
   name: "time",
   transports: ["stream", "datagram"],
   keepsDatagrams: false,
+  datagramRate: DATAGRAM_RATE,
   start: () => ({
     verify: refuseLoops,
     handle(session) {

@@ -1,17 +1,24 @@
 /** What plugins and manifests import as `portico`. */
-export { delimited, fixed, lengthPrefixed } from "./core/stream/codec.ts";
-export type { Codec, Frame } from "./core/stream/codec.ts";
+export { delimited, fixed, lengthPrefixed, lines } from "./core/stream/codec.ts";
+export type { Codec, Found, Frame, Parsed } from "./core/stream/codec.ts";
+export { Framer } from "./core/stream/framer.ts";
+export { pipe } from "./core/stream/pipe.ts";
+export type { PipeOptions } from "./core/stream/pipe.ts";
 export { Address, kindOf, parseEndpoint } from "./core/endpoint.ts";
 export type { Endpoint, Transport } from "./core/endpoint.ts";
 export { CODES, PorticoError } from "./core/errors.ts";
 export type { Code, Side } from "./core/errors.ts";
-export { API, definePlugin } from "./core/plugin.ts";
+export { API, defineHooks, definePlugin } from "./core/plugin.ts";
 export type {
+  Closed,
   ConnectOptions,
   Hooks,
+  Listening,
+  ListenOptions,
   Logger,
   Peer,
   Plugin,
+  ReadOptions,
   RequestInfo,
   RequestSession,
   Session,
@@ -27,4 +34,5 @@ export type { Operator } from "./control/operator.ts";
 export { defineManifest } from "./manifest/define.ts";
 export type { Manifest } from "./manifest/schema.ts";
 export type { ServerStatus, ServiceStatus } from "./services/status.ts";
-export { parseDuration, parseSize } from "./values/units.ts";
+export { parseDuration, parseSize } from "./core/units.ts";
+export type { Duration } from "./core/units.ts";

@@ -7,7 +7,7 @@ import { folder } from "./support/folder.ts";
 import { startManifest } from "./support/in-process.ts";
 import { dial, openUdp } from "./support/peers.ts";
 import { runs } from "./support/proc.ts";
-import { lackingPrograms } from "./support/program.ts";
+import { lackingPrograms } from "./support/packages.ts";
 import { until } from "./support/until.ts";
 
 const skip = lackingFeature("descriptors") || lackingPrograms("sh", "cat", "env", "sleep");

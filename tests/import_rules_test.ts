@@ -101,7 +101,17 @@ const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   workers: ["core", "modules", "identity", "services", "metrics", "adapter.ts"],
   strategies: ["core", "services", "workers"],
   daemon: [
-    ...["core", "modules", "manifest", "sinks", "identity", "services", "metrics", "activation"],
+    ...[
+      "core",
+      "values",
+      "modules",
+      "manifest",
+      "sinks",
+      "identity",
+      "services",
+      "metrics",
+      "activation",
+    ],
     ...["control", "terminal", "workers", "strategies", "adapter.ts"],
   ],
   cli: [
@@ -109,7 +119,7 @@ const FOLDERS: Readonly<Record<string, readonly string[]>> = {
     ...["strategies", "daemon", "adapter.ts"],
   ],
   "main.ts": ["daemon", "cli"],
-  "mod.ts": ["core", "values", "manifest", "sinks", "services", "control"],
+  "mod.ts": ["core", "manifest", "sinks", "services", "control"],
   "schema.ts": ["manifest", "sinks"],
   "worker.ts": ["workers"],
 };
@@ -210,7 +220,7 @@ describe("import rules", () => {
       (specifier) =>
         isInside(specifier, "adapters") || KNOWN_TO_ADAPTERS.has(specifier) ||
         specifier === "koffi" || specifier === "@hono/node-server" || specifier === "bun" ||
-        specifier === "bun:ffi" ||
+        specifier === "bun:ffi" || specifier === "bun:jsc" ||
         (specifier.startsWith("node:") && (isBuiltin(specifier) || specifier === "node:ffi")),
     );
   });

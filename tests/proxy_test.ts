@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
+import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { createServer, type Server, type Socket } from "node:net";
 import { resolve } from "node:path";
 import process from "node:process";
 import { test, type TestContext } from "node:test";
-import { adapter, lackingTransport } from "./support/adapter.ts";
+import { adapter, lackingFeature, lackingTransport } from "./support/adapter.ts";
 import { folder } from "./support/folder.ts";
 import { type InProcessServer, startManifest } from "./support/in-process.ts";
 import { dial, openDatagrams, openUdp } from "./support/peers.ts";
@@ -302,6 +303,33 @@ test("proxy: each sender of datagrams has a socket of its own, until it is silen
   assert.equal(new TextDecoder().decode(again), "again");
   await until("silence", () => other.live("proxy") === 0);
 });
+
+test(
+  "proxy: who sends to two addresses of ours is answered by each",
+  { skip: lackingFeature("packetInfo") },
+  async (t) => {
+    const server = await startManifest(t, { echo: { plugin: "echo", listen: UDP } });
+    const to = server.endpoint("echo", "udp");
+    const other = await startManifest(
+      t,
+      proxy(to, { idle: "1h" }, {
+        listen: "udp://0.0.0.0:0",
+        limits: { drain: "10ms" },
+      }),
+    );
+    const port = Number(other.endpoint("proxy", "udp").split(":").at(-1));
+    const client = createSocket("udp4");
+    t.after(() => new Promise<void>((resolve) => client.close(() => resolve())));
+    const heard: string[] = [];
+    client.on("message", (bytes, { address }) => heard.push(`${bytes} ${address}`));
+    for (const host of ["127.0.0.5", "127.0.0.6", "127.0.0.5"]) {
+      const before = heard.length;
+      client.send(`to ${host}`, port, host);
+      await until("an answer", () => heard.length > before);
+      assert.equal(heard.at(-1), `to ${host} ${host}`);
+    }
+  },
+);
 
 test("proxy: of too many senders the one that was silent for longest is forgotten", async (t) => {
   const server = await startManifest(t, { echo: { plugin: "echo", listen: UDP } });

@@ -14,10 +14,10 @@ function weigh(name: string): { readonly plain: number; readonly gzip: number } 
   return { plain: code.length, gzip: gzipSync(code, { level: 9 }).length };
 }
 
-/** What it may weigh at most: on 2026-11-27 it was 23.6 KB, 8.4 with gzip; with admission 29.9 and 10.7. */
+/** What it may weigh at most: on 2026-11-27 it was 32.6 KB, 11.5 with gzip; with admission 40.3 and 14.1. */
 const MOST = [
-  ["stream-core", 26_800, 9_600],
-  ["admitting-core", 31_000, 11_000],
+  ["stream-core", 34_000, 12_000],
+  ["admitting-core", 42_000, 14_700],
 ] as const;
 
 for (const [name, plain, gzip] of MOST) {

@@ -1,7 +1,8 @@
 /**
  * Datagrams on Bun. `Bun.udpSocket` receives cheaply by itself, and what is answered in one turn of
  * the event loop leaves with one `sendMany`; FFI would gain nothing. It is used for options that
- * Bun has no call for, and for Unix datagram sockets, which Bun does not have: see posix/epoll.ts.
+ * Bun has no call for, for Unix datagram sockets, which Bun does not have, and for UDP on every
+ * address of the machine: see posix/epoll-thread.ts.
  */
 import type {
   BindableEndpoint,
@@ -11,7 +12,7 @@ import type {
   SocketOptions,
 } from "../../runtime/core/contract.ts";
 import type { Inherited } from "../../runtime/core/descriptors.ts";
-import type { InternetEndpoint } from "../../runtime/core/endpoint.ts";
+import { type InternetEndpoint, isWildcard } from "../../runtime/core/endpoint.ts";
 import { setMethodOptions } from "../datagram.ts";
 import { bindFailure } from "../errno.ts";
 import { bindThroughFfi } from "../posix/ffi-datagram.ts";
@@ -19,7 +20,7 @@ import { ffiSupport, openLibc } from "../posix/libc.ts";
 import { AF_INET6 } from "../posix/linux.ts";
 import { openSocket } from "../posix/open-socket.ts";
 import { familyOf } from "../posix/options.ts";
-import { resolveLocal } from "../posix/resolve.ts";
+import { openResolved } from "../posix/resolve.ts";
 import { DATAGRAM } from "./options.ts";
 import { UdpSocket } from "./udp.ts";
 
@@ -31,6 +32,11 @@ export async function bind(
 ): Promise<DatagramSocket> {
   // Bun would be given a Unix socket in vain.
   if ("path" in endpoint || endpoint.transport === "unixgram") {
+    return await bindThroughFfi(endpoint, table, options);
+  }
+  // Nor does it tell at which address of the machine a datagram was asked, nor the zone of an address.
+  const { host } = "fd" in endpoint ? endpoint.address : endpoint;
+  if ((isWildcard(host) || host.includes("%")) && ffiSupport() === true) {
     return await bindThroughFfi(endpoint, table, options);
   }
   try {
@@ -60,14 +66,15 @@ async function bindUdp(
     }
     return socket;
   }
-  const { host, family } = await resolveLocal(endpoint);
-  const socket = new UdpSocket(table, family === 6);
-  const bun = await socket.open({ hostname: host, port: endpoint.port });
-  try {
-    setMethodOptions(bun, options);
-  } catch (error) {
-    await socket.close();
-    throw error;
-  }
-  return socket;
+  return await openResolved(endpoint, async ({ host, family }) => {
+    const socket = new UdpSocket(table, family === 6);
+    const bun = await socket.open({ hostname: host, port: endpoint.port });
+    try {
+      setMethodOptions(bun, options);
+    } catch (error) {
+      await socket.close();
+      throw error;
+    }
+    return socket;
+  });
 }

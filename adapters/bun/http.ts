@@ -1,8 +1,9 @@
 /** HTTP on `Bun.serve`. */
+import { estimateShallowMemoryUsageOf } from "bun:jsc";
 import type { BindableEndpoint, SocketOptions } from "../../runtime/core/contract.ts";
 import { Address } from "../../runtime/core/endpoint.ts";
-import type { Exchange, HttpListener, HttpTable } from "../../runtime/core/exchange.ts";
-import { DEFAULT_HOST } from "../exchanges.ts";
+import type { HttpListener, HttpTable } from "../../runtime/core/exchange.ts";
+import { DEFAULT_HOST, type HttpWays, isReadable, type OpenExchange } from "../exchanges.ts";
 import { openListener } from "../listener.ts";
 import { NativeHttp } from "../native-http.ts";
 import { openLibc } from "../posix/libc.ts";
@@ -21,7 +22,7 @@ export function serve(
   table: HttpTable,
   options: SocketOptions,
 ): Promise<HttpListener> {
-  return openListener(endpoint, options, (target) => new BunHttp(target, table));
+  return openListener(endpoint, options, (target) => new BunHttp(target, table, WAYS));
 }
 
 class BunHttp extends NativeHttp {
@@ -56,7 +57,7 @@ class BunHttp extends NativeHttp {
   }
 
   #answer(asked: Request, server: Bun.Server<undefined>): Response | Promise<Response> {
-    const request = asked.url.startsWith("http") ? asked : complete(asked);
+    const request = isReadable(asked.url) ? asked : complete(asked);
     if (request === undefined) return new Response(null, { status: 400 });
     const from = this.address.path === "" ? server.requestIP(asked) : null;
     const exchange = this.exchanges.begin(from?.address, from?.port, request);
@@ -71,11 +72,11 @@ class BunHttp extends NativeHttp {
   }
 
   /** Nobody is told when a response has gone out: when it is Bun's, it is over. */
-  #leave(exchange: Exchange, response: Response, request: Request): Response {
+  #leave(exchange: OpenExchange, response: Response, request: Request): Response {
     // What streams may be silent for long.
-    if (streams(response)) this.#server!.timeout(request, 0);
+    if (exchange.streaming) this.#server!.timeout(request, 0);
     queueMicrotask(() => this.exchanges.end(exchange, false));
-    return response;
+    return this.closed ? last(response, exchange.streaming) : response;
   }
 
   protected stop(): Promise<unknown> {
@@ -94,14 +95,38 @@ class BunHttp extends NativeHttp {
 
 /** Without a Host, or with one that is none, Bun has a path for a URL. Undefined for what has to be refused. */
 function complete(request: Request): Request | undefined {
-  if (!request.url.startsWith("/") || request.headers.has("host")) return undefined;
+  if (!request.url.startsWith("/") || request.headers.get("host")) return undefined;
   return new Request(`http://${DEFAULT_HOST}${request.url}`, request);
 }
 
-function streams({ headers }: Response): boolean {
-  return headers.has("transfer-encoding") ||
-    headers.get("content-type")?.startsWith("text/event-stream") === true;
+/** Bytes that a response takes beside its body. */
+const BARE = estimateShallowMemoryUsageOf(new Response(null));
+
+/**
+ * A response whose `body` or `headers` were asked for goes out with others: the type of a string is
+ * lost, the range of a file. So: what takes memory is a string or bytes; of the rest (a blob, a file,
+ * a stream, also one of a file), Bun's own description of a copy says what it is. What `fetch` has
+ * returned passes through untouched.
+ */
+function streams(response: Response): boolean {
+  const { status, statusText } = response;
+  const body = estimateShallowMemoryUsageOf(response) - BARE - statusText.length;
+  if (body > 0 || status === 204 || status === 304 || response.bodyUsed) return false;
+  const copy = response.clone();
+  if (!Bun.inspect(copy, { depth: 0 }).includes("\n  ReadableStream {")) return false;
+  // The other one has all that comes.
+  void copy.body!.cancel().catch(() => {});
+  return true;
 }
+
+/** The same, as the last of its connection. What the core has not made may be sent elsewhere, too. */
+function last(response: Response, streams: boolean): Response {
+  const last = streams || response.bodyUsed ? response : response.clone();
+  last.headers.set("connection", "close");
+  return last;
+}
+
+const WAYS: HttpWays = { streams, lost: () => false };
 
 let epoll: RuntimeEpoll | undefined;
 

@@ -3,7 +3,7 @@
  * `sendMany` for each turn of the event loop. When little is sent that turn would cost more than it
  * saves, so each datagram leaves at once; which of the two is right is tried now and then.
  */
-import type { DatagramSocket, DatagramTable } from "../../runtime/core/contract.ts";
+import type { DatagramSocket, DatagramTable, Losses } from "../../runtime/core/contract.ts";
 import { Address, normalizeHost } from "../../runtime/core/endpoint.ts";
 import { codeOf, PorticoError } from "../../runtime/core/errors.ts";
 import { udpAddress } from "../addresses.ts";
@@ -12,7 +12,8 @@ import { receiveFailure, sendFailure } from "../errno.ts";
 import { AddressCache } from "../posix/address-cache.ts";
 import type { BatchSocket } from "../posix/batch-socket.ts";
 import { senderOf } from "../posix/descriptors.ts";
-import { type Libc, openLibc } from "../posix/libc.ts";
+import { ffiSupport, type Libc, openLibc } from "../posix/libc.ts";
+import { lossesOf } from "../posix/losses.ts";
 import { SendQueue } from "../posix/send-queue.ts";
 import { duplicate } from "../posix/socket.ts";
 
@@ -42,6 +43,7 @@ export class UdpSocket implements DatagramSocket {
   readonly #known: AddressCache<KnownAddress>;
   readonly #queue: SendQueue<Address>;
   #socket: BunSocket | undefined;
+  #libc: Libc | undefined;
   /** What goes on sending when Bun's socket, which cannot pause, is closed. */
   #sender: BatchSocket | undefined;
   #halted: Promise<void> | undefined;
@@ -78,12 +80,13 @@ export class UdpSocket implements DatagramSocket {
     where: { readonly hostname?: string; readonly port?: number },
     address?: Address,
   ): Promise<Bun.udp.Socket<"uint8array">> {
+    if (ffiSupport() === true) this.#libc = await openLibc();
     const socket = await Bun.udpSocket<"uint8array">({
       ...where,
       binaryType: "uint8array",
       socket: {
         data: (_socket, bytes, port, host) => {
-          this.#table.datagram(this, bytes, this.#known.find(host, port));
+          this.#table.datagram(this, bytes, this.#known.find(host, port), this.#address!);
         },
         // Bun passes the error alone, whatever its types say.
         error: (...values: unknown[]) => this.#receiveFailed(values.at(-1)),
@@ -106,6 +109,10 @@ export class UdpSocket implements DatagramSocket {
     if (this.#closed !== undefined) return true;
     if (this.#sender !== undefined) return this.#sender.send(bytes, to);
     const { host, port } = to;
+    if (port === 0) {
+      this.#fail(new PorticoError("PEER_UNNAMED"));
+      return false;
+    }
     if (!(to instanceof KnownAddress) && !reaches(host, this.#six)) {
       this.#fail(wrongAddress(to, "this UDP"));
       return false;
@@ -198,6 +205,11 @@ export class UdpSocket implements DatagramSocket {
     if (this.#closed !== undefined) return;
     this.#problems.push(error);
     this.#schedule();
+  }
+
+  losses(): Losses | undefined {
+    if (this.#closed !== undefined || this.#libc === undefined) return undefined;
+    return lossesOf(this.#libc, this.#sender?.fd ?? this.#socket!.fd);
   }
 
   async duplicate(): Promise<number> {

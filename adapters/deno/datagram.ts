@@ -3,8 +3,8 @@
  * 1. `Deno.listenDatagram` waits for one without a thread, so it receives the first; the rest of
  *    what has come, and all answers, go through recvmmsg(2) and sendmmsg(2) on the same descriptor.
  *    It needs --unstable-net and the ffi permission.
- * 2. A socket of our own, with a thread that waits: without the flag, and for options that belong
- *    before bind(2). It needs the ffi permission.
+ * 2. A socket of our own, with a thread that waits: without the flag, for options that belong before
+ *    bind(2), and for UDP on every address of the machine. It needs the ffi permission.
  * 3. For UDP `Deno.listenDatagram` alone, see udp.ts; it needs the flag. For Unix sockets it will
  *    not do: while one peer's queue is full it sends to nobody.
  * 4. For UDP node:dgram.
@@ -16,7 +16,7 @@ import type {
   NamedEndpoint,
   SocketOptions,
 } from "../../runtime/core/contract.ts";
-import { Address, type InternetEndpoint } from "../../runtime/core/endpoint.ts";
+import { Address, type InternetEndpoint, isWildcard } from "../../runtime/core/endpoint.ts";
 import { PorticoError } from "../../runtime/core/errors.ts";
 import { toKernelPath, udpAddress } from "../addresses.ts";
 import { bindFailure } from "../errno.ts";
@@ -29,14 +29,22 @@ import { ffiSupport, type Libc, openLibc } from "../posix/libc.ts";
 import { AF_UNIX } from "../posix/linux.ts";
 import { applyByDescriptor } from "../posix/options.ts";
 import { DATAGRAM_MAX } from "../posix/receive-batch.ts";
-import { resolveLocal } from "../posix/resolve.ts";
-import { claim, ownFile, type SocketFile, withFileMode } from "../posix/socket-file.ts";
+import { openResolved } from "../posix/resolve.ts";
+import { type ClaimedPath, claimPath, withFileMode } from "../posix/socket-file.ts";
 import { duplicate } from "../posix/socket.ts";
 import { encodedAddressReader, receiveLoop, type Receiver } from "./receive.ts";
 import { DenoUdpSocket } from "./udp.ts";
 
 function hasListenDatagram(): boolean {
   return typeof Deno.listenDatagram === "function";
+}
+
+/**
+ * Deno does not tell at which address of the machine the datagram was asked that it has received, nor
+ * the zone of an address.
+ */
+function lacksAddresses(endpoint: NamedEndpoint): boolean {
+  return "host" in endpoint && (isWildcard(endpoint.host) || endpoint.host.includes("%"));
 }
 
 /** See {@link Adapter.bind}. */
@@ -49,7 +57,9 @@ export async function bind(
   if (ffiSupport() === true) {
     // What Deno's own sockets do without saying is not set again: `ipv6Only: false`.
     const early = options.reusePort === true || options.ipv6Only === true;
-    if (early || !hasListenDatagram()) return await bindThroughFfi(endpoint, table, options);
+    if (early || lacksAddresses(endpoint) || !hasListenDatagram()) {
+      return await bindThroughFfi(endpoint, table, options);
+    }
     return await bindBatched(endpoint, table, options, await openLibc());
   }
   if ("path" in endpoint) return await bindThroughFfi(endpoint, table, options);
@@ -70,9 +80,12 @@ async function bindUnbatched(
   }
 }
 
-async function listenUdp(endpoint: InternetEndpoint): Promise<Deno.DatagramConn> {
-  const { host } = await resolveLocal(endpoint);
-  return Deno.listenDatagram({ transport: "udp", hostname: host, port: endpoint.port });
+function listenUdp(endpoint: InternetEndpoint): Promise<Deno.DatagramConn> {
+  const { port } = endpoint;
+  return openResolved(
+    endpoint,
+    ({ host }) => Deno.listenDatagram({ transport: "udp", hostname: host, port }),
+  );
 }
 
 async function bindBatched(
@@ -81,18 +94,18 @@ async function bindBatched(
   options: SocketOptions,
   libc: Libc,
 ): Promise<DatagramSocket> {
-  let file: SocketFile | undefined;
+  let file: ClaimedPath | undefined;
   let connection: Deno.DatagramConn | undefined;
   let others: ReadonlySet<number> = ownDescriptors;
   try {
     if ("path" in endpoint) {
-      await claim(endpoint);
+      file = await claimPath(endpoint, "datagram");
       // A socket that somebody else listens on by now may have had this name too.
       others = descriptorsOf(libc, new Address("unixgram", "", 0, endpoint.path));
       const { path } = endpoint;
       connection = withFileMode(options.mode, () => listenUnix(path));
       // Deno leaves the file behind when it closes.
-      file = ownFile(endpoint.path, options.mode);
+      file.publish(options.mode);
     } else {
       connection = await listenUdp(endpoint);
     }
@@ -104,8 +117,8 @@ async function bindBatched(
     await applyByDescriptor(fd, "path" in endpoint ? "unixgram" : "udp", options);
     return batched(libc, connection, fd, address, file, table);
   } catch (error) {
-    connection?.close();
     file?.release();
+    connection?.close();
     throw bindFailure(endpoint, error);
   }
 }
@@ -118,7 +131,7 @@ function batched(
   connection: Deno.DatagramConn,
   fd: number,
   address: Address,
-  file: SocketFile | undefined,
+  file: ClaimedPath | undefined,
   table: DatagramTable,
 ): DatagramSocket {
   ownDescriptors.add(fd);

@@ -9,6 +9,7 @@ import { PorticoError } from "../../runtime/core/errors.ts";
 import type { HttpListener, HttpTable } from "../../runtime/core/exchange.ts";
 import { fromKernelPath } from "../addresses.ts";
 import { acceptFailure, isExhausted } from "../errno.ts";
+import { type HttpWays, isHost, isReadable, saysThatItStreams } from "../exchanges.ts";
 import type { ListenTarget } from "../listen-target.ts";
 import { openListener } from "../listener.ts";
 import { NativeHttp } from "../native-http.ts";
@@ -29,9 +30,6 @@ export function serve(
   return openListener(endpoint, options, (target) => new DenoHttp(target, table));
 }
 
-/** RFC 3986, section 3.2: a name or an address, and a port. */
-const HOST = /^(?:\[[\da-f:.]+\]|[\w.~!$&'()*+,;=%-]*)(?::\d*)?$/i;
-
 /** Milliseconds between two trials to go on. */
 const RETRY = 1000;
 
@@ -51,18 +49,20 @@ class DenoHttp extends NativeHttp {
   #stopped = false;
 
   constructor(target: ListenTarget, table: HttpTable) {
-    super(target, table);
+    super(target, table, WAYS);
     this.#handler = (request, info) => {
-      // Deno makes the URL of whatever is there: another path, if that is "a/b?".
-      const host = request.headers.get("host");
-      if (host !== null && !HOST.test(host)) return new Response(null, { status: 400 });
+      if (!isHost(request.headers.get("host")) || !isReadable(request.url)) {
+        return new Response(null, { status: 400 });
+      }
       const remote = info.remoteAddr as Partial<Deno.NetAddr>;
       const exchange = this.exchanges.begin(remote.hostname, remote.port, request);
       info.completed.then(
         () => this.exchanges.end(exchange, false),
         () => this.exchanges.end(exchange, true),
       );
-      return table.request(exchange, request);
+      const response = table.request(exchange, request);
+      if (response instanceof Response) return this.closed ? last(response) : response;
+      return response.then((response) => this.closed ? last(response) : response);
     };
   }
 
@@ -161,5 +161,45 @@ class DenoHttp extends NativeHttp {
   /** Deno cannot cut a response that is under way once it shuts down: who makes it, ends it. */
   abort(): void {
     this.exchanges.finish();
+  }
+}
+
+/**
+ * Where Deno has what a response is made of. To ask for its `body` would make a stream of a string,
+ * which costs more than the answer.
+ */
+const MADE_OF = Object.getOwnPropertySymbols(new Response(null)).find(({ description }) =>
+  description === "response"
+);
+
+interface MadeOf {
+  /** `source` is what a body was made of that is whole: a blob, a form. */
+  readonly body: { readonly streamOrStatic: unknown; readonly source: unknown } | null;
+}
+
+function streams(response: Response): boolean {
+  const made = MADE_OF && (response as unknown as Record<symbol, MadeOf | undefined>)[MADE_OF];
+  if (made === undefined) return saysThatItStreams(response) && response.body !== null;
+  const { body } = made;
+  return body !== null && body.source === null && body.streamOrStatic instanceof ReadableStream;
+}
+
+/** The signal of the request aborts later than this is thrown, or not at all. */
+function lost(thrown: unknown): boolean {
+  const { BadResource, Http } = Deno.errors;
+  return thrown instanceof BadResource && thrown.message.includes("read body") ||
+    thrown instanceof Http && thrown.message.includes("EOF");
+}
+
+const WAYS: HttpWays = { streams, lost };
+
+/** The same, as what says that its connection ends; Deno leaves that to the peer. */
+function last(response: Response): Response {
+  try {
+    response.headers.set("connection", "close");
+    return response;
+  } catch {
+    // Headers of what `fetch` or `redirect` has made cannot be changed.
+    return last(new Response(response.body, response));
   }
 }

@@ -8,6 +8,7 @@ import { makeFeatures } from "../features.ts";
 import { runtimeAdapter } from "../runtime-adapter.ts";
 import { DATAGRAM, STREAM } from "./options.ts";
 import { listen } from "./stream.ts";
+import { tellsUncaught } from "./uncaught.ts";
 
 /** Makes it. */
 export function makeAdapter(): Adapter {
@@ -40,5 +41,6 @@ export function makeAdapter(): Adapter {
     backlog: 511,
     // A round of the event loop (setImmediate) costs 1.1 µs here, a microtask 0.03.
     turns: "microtasks",
+    tellsUncaught,
   });
 }

@@ -19,7 +19,7 @@ export class DenoUdpSocket extends UnbatchedSocket {
       size: LARGEST,
       sender: addressReader<Address>((each) => each, UNNAMED),
       deliver: (bytes, from) => {
-        if (this.receiving) table.datagram(this, bytes, from);
+        if (this.receiving) table.datagram(this, bytes, from, address);
       },
       fail: (error) => this.fail(error),
     });

@@ -37,25 +37,25 @@ export class MemoryDatagrams implements DialedSocket {
   }
 
   /** Delivers a datagram from `from`, at the end of this turn. The bytes are lent, then overwritten. */
-  deliver(bytes: Uint8Array, from: Address): void {
+  deliver(bytes: Uint8Array, from: Address, to: Address = this.address): void {
     if (this.#dialed && String(from) !== String(this.target)) return;
     const lent = new Uint8Array(bytes);
     queueMicrotask(() => {
       if (this.#closed || !this.#receiving) return;
-      this.#table.datagram(this, lent, from);
+      this.#table.datagram(this, lent, from, to);
       lent.fill(0xdd);
     });
   }
 
-  send(bytes: Uint8Array, to: Address): boolean {
+  send(bytes: Uint8Array, to: Address, from: Address = this.address): boolean {
     if (this.#closed) return true;
     if (bytes.length > LARGEST) return this.#fail("EMSGSIZE");
-    if (to.host === "" && to.path === "") return this.#fail("PEER_UNNAMED");
+    if (to.port === 0 && (to.host !== "" || to.path === "")) return this.#fail("PEER_UNNAMED");
     const answers = this.sent.get(String(to)) ?? [];
     answers.push(new Uint8Array(bytes));
     this.sent.set(String(to), answers);
     const peer = this.#binding.find(to);
-    if (peer !== undefined) peer.deliver(bytes, this.address);
+    if (peer !== undefined) peer.deliver(bytes, from);
     else if (this.#dialed) this.#fail("ECONNREFUSED");
     return true;
   }
@@ -63,7 +63,11 @@ export class MemoryDatagrams implements DialedSocket {
   offer(bytes: Uint8Array): boolean {
     if (this.#closed) return true;
     if (bytes.length > LARGEST) throw new PorticoError("EMSGSIZE");
-    if (this.#binding.find(this.target) === undefined) throw new PorticoError("ECONNREFUSED");
+    // Over UDP that is heard afterwards, as a failure.
+    const unix = this.target.transport === "unixgram";
+    if (unix && this.#binding.find(this.target) === undefined) {
+      throw new PorticoError("ECONNREFUSED");
+    }
     return this.send(bytes, this.target);
   }
 

@@ -43,6 +43,7 @@ export class MemoryAdapter implements Adapter {
     abstract: true,
     descriptors: NO_DESCRIPTOR,
     processCalls: NO_PROCESS,
+    packetInfo: true,
     endsThreads: true,
     resets: true,
     lends: false,
@@ -101,6 +102,10 @@ export class MemoryAdapter implements Adapter {
     throw new PorticoError("NOT_SUPPORTED", "the memory adapter is no program");
   }
 
+  ownsAddress(host: string): boolean {
+    return host.startsWith("127.");
+  }
+
   readonly turns = "microtasks";
 
   /** No socket, no options. */
@@ -110,6 +115,11 @@ export class MemoryAdapter implements Adapter {
 
   defer(callback: () => void): void {
     setTimeout(callback, 0);
+  }
+
+  /** What is thrown in a test is the test's. */
+  onUncaught(): () => void {
+    return () => {};
   }
 
   /** Connects a peer, which is for a test to play, to a bound address. */

@@ -18,11 +18,8 @@ import { udpAddress } from "../addresses.ts";
 import { fitsUdp, setMethodOptions, wrongAddress } from "../datagram.ts";
 import { bindFailure, connectFailure, receiveFailure, sendFailure } from "../errno.ts";
 import { AddressCache } from "../posix/address-cache.ts";
-import { resolveHost, resolveLocal } from "../posix/resolve.ts";
+import { openResolved, type ResolvedHost, resolveHost } from "../posix/resolve.ts";
 import { UnbatchedSocket } from "./unbatched.ts";
-
-/** Bytes that may wait to be sent, of datagrams that can wait with who offers them. */
-const OFFER_LIMIT: number = 64 * 1024;
 
 /**
  * Binds a UDP endpoint.
@@ -30,13 +27,22 @@ const OFFER_LIMIT: number = 64 * 1024;
  * @param inOrder sends wait for each other.
  * @throws PorticoError of side `config`.
  */
-export async function bindDgram(
+export function bindDgram(
   endpoint: InternetEndpoint,
   table: DatagramTable,
   options: SocketOptions,
   inOrder = false,
 ): Promise<DatagramSocket> {
-  const { host, family } = await resolveLocal(endpoint);
+  return openResolved(endpoint, (host) => bindTo(endpoint, host, table, options, inOrder));
+}
+
+async function bindTo(
+  endpoint: InternetEndpoint,
+  { host, family }: ResolvedHost,
+  table: DatagramTable,
+  options: SocketOptions,
+  inOrder: boolean,
+): Promise<DatagramSocket> {
   const six = family === 6;
   const socket = createSocket({
     type: six ? "udp6" : "udp4",
@@ -121,7 +127,9 @@ class DgramSocket extends UnbatchedSocket {
       if (!this.receiving) return;
       const sender = this.#senders.find(from.address, from.port);
       // On Deno such a socket is connected by name only.
-      if (peer === undefined || isSame(sender, peer)) table.datagram(this, bytes, sender);
+      if (peer === undefined || isSame(sender, peer)) {
+        table.datagram(this, bytes, sender, this.address);
+      }
     });
     socket.on("error", (error) => this.fail(receiveFailure(error)));
   }
@@ -132,10 +140,10 @@ class DgramSocket extends UnbatchedSocket {
     return super.refusal(bytes, to);
   }
 
-  /** See {@link DialedSocket.offer}: libuv tells later what the kernel said. */
+  /** See {@link DialedSocket.offer}: what the kernel said is told later, so the next waits for it with its owner. */
   offerTo(bytes: Uint8Array, to: Address): boolean {
     if (!fitsUdp(bytes.length, to.host)) throw sendFailure("EMSGSIZE", to);
-    if (this.waiting > 0 && this.waiting + bytes.length > OFFER_LIMIT) return false;
+    if (this.waiting > 0) return false;
     return this.send(bytes, to);
   }
 

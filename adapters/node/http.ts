@@ -7,14 +7,27 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { type AddressInfo, Server as NetServer, type Socket } from "node:net";
 import type { BindableEndpoint, OptionName, SocketOptions } from "../../runtime/core/contract.ts";
 import type { PorticoError } from "../../runtime/core/errors.ts";
-import type { Exchange, HttpListener, HttpTable } from "../../runtime/core/exchange.ts";
+import {
+  type BodyFailure,
+  bytesOf,
+  type Exchange,
+  type HttpListener,
+  type HttpTable,
+} from "../../runtime/core/exchange.ts";
 import { acceptFailure } from "../errno.ts";
-import { DEFAULT_HOST, Exchanges, GRACE } from "../exchanges.ts";
+import {
+  DEFAULT_HOST,
+  Exchanges,
+  GRACE,
+  type HttpWays,
+  isHost,
+  saysThatItStreams,
+} from "../exchanges.ts";
 import type { ListenTarget } from "../listen-target.ts";
 import { openListener, ReopenedListener } from "../listener.ts";
 import { descriptorLimit } from "../posix/descriptor-limit.ts";
 import { descriptorOf } from "./handle.ts";
-import { listenOn, listenOptions, STREAM } from "./options.ts";
+import { listenOn, listenOptions, setKeepAlive, STREAM } from "./options.ts";
 
 /** As {@link Adapter.serve}. */
 export function serve(
@@ -26,7 +39,7 @@ export function serve(
 }
 
 /** A response, with what it answers. */
-type Answered = ServerResponse & { exchange?: Exchange };
+type Answered = ServerResponse & { exchange?: Exchange; failed?: BodyFailure };
 
 class NodeHttp extends ReopenedListener implements HttpListener {
   readonly ownOptions: readonly OptionName[] = STREAM;
@@ -36,29 +49,32 @@ class NodeHttp extends ReopenedListener implements HttpListener {
   /** Connections, by what they are at. */
   readonly #sockets: Map<Socket, "fresh" | "busy" | "idle"> = new Map();
   #started = false;
+  /** Closed, and who had connected has had its time: nobody is idle any more. */
+  #ended = false;
 
   constructor(
     target: ListenTarget,
     table: HttpTable,
-    { noDelay, keepAlive = 0 }: SocketOptions,
+    options: SocketOptions,
   ) {
     super(target);
-    this.#exchanges = new Exchanges(table, this.address);
+    this.#exchanges = new Exchanges(table, this.address, WAYS);
     const answer = getRequestListener((request, { incoming, outgoing }) => {
+      if (!isHost(incoming.headers.host)) return new Response(null, { status: 400 });
       const { remoteAddress, remotePort } = incoming.socket;
       const exchange = this.#exchanges.begin(remoteAddress, remotePort);
       (outgoing as Answered).exchange = exchange;
-      return table.request(exchange, request);
+      const response = table.request(exchange, request);
+      return response instanceof Response
+        ? observed(response, outgoing as Answered)
+        : response.then((response) => observed(response, outgoing as Answered));
     }, { overrideGlobalObjects: false, hostname: DEFAULT_HOST });
-    this.#server = createServer({
-      noDelay: noDelay ?? true,
-      keepAlive: keepAlive > 0,
-      keepAliveInitialDelay: keepAlive,
-    }, (incoming, outgoing) => {
+    this.#server = createServer({ noDelay: options.noDelay ?? true }, (incoming, outgoing) => {
       this.#begin(incoming, outgoing);
       void answer(incoming, outgoing);
     });
     this.#server.on("connection", (socket) => {
+      setKeepAlive(socket, options);
       this.#sockets.set(socket, "fresh");
       socket.once("close", () => this.#sockets.delete(socket));
       descriptorLimit.accepted(descriptorOf(socket));
@@ -76,11 +92,11 @@ class NodeHttp extends ReopenedListener implements HttpListener {
     outgoing.once("close", () => {
       this.#responses.delete(outgoing);
       // What is no request is answered, and never begins.
-      const { exchange } = outgoing as Answered;
-      if (exchange !== undefined) this.#exchanges.end(exchange, !outgoing.writableFinished);
+      const { exchange, failed } = outgoing as Answered;
+      if (exchange !== undefined) this.#exchanges.end(exchange, !outgoing.writableFinished, failed);
       if (!this.#sockets.has(socket)) return;
       this.#sockets.set(socket, "idle");
-      if (this.closed) socket.destroySoon();
+      if (this.#ended) socket.destroySoon();
     });
   }
 
@@ -115,16 +131,18 @@ class NodeHttp extends ReopenedListener implements HttpListener {
   protected closeRuntime(keep: boolean): void {
     for (const response of this.#responses) response.shouldKeepAlive = false;
     const finish = (): void => this.#exchanges.finish();
-    if (!this.#started) finish();
-    else if (!keep) this.#server.close(finish);
-    else this.#closeSlowly(finish);
-  }
-
-  /** Node's own close takes connections that have had no request yet for idle ones. */
-  #closeSlowly(finish: () => void): void {
+    if (!this.#started) return finish();
+    if (!keep) {
+      this.#ended = true;
+      this.#server.close(finish);
+      return;
+    }
+    // Node's own close would end the connections that have had no request yet, or none just now.
     NetServer.prototype.close.call(this.#server, finish);
-    this.#cut("idle");
-    const late = setTimeout(() => this.#cut("fresh"), GRACE);
+    const late = setTimeout(() => {
+      this.#ended = true;
+      for (const [socket, state] of this.#sockets) if (state !== "busy") socket.destroy();
+    }, GRACE);
     void this.over.then(() => {
       clearTimeout(late);
       // Its timer is all that is left.
@@ -132,12 +150,69 @@ class NodeHttp extends ReopenedListener implements HttpListener {
     });
   }
 
-  #cut(which: "fresh" | "idle"): void {
-    for (const [socket, state] of this.#sockets) if (state === which) socket.destroy();
-  }
-
   abort(): void {
     this.#server.closeAllConnections();
     this.#exchanges.finish();
+  }
+}
+
+const WAYS: HttpWays = {
+  // Whether any other body fails is seen as it is read.
+  streams: (response) => saysThatItStreams(response) && response.body !== null,
+  lost: () => false,
+};
+
+/**
+ * A response for the bridge to send. Of a body that throws the bridge would tell standard error, and
+ * the peer: the head and the text of the error, as if it were the end of the answer.
+ */
+function observed(response: Response, outgoing: Answered): Response {
+  const { status, headers, body } = response;
+  if (body === null) return response;
+  return { status, headers, body: new ObservedBody(body, outgoing) } as unknown as Response;
+}
+
+/** What the bridge uses of a body, and of its reader. Whoever reads of a body that has failed waits for ever. */
+class ObservedBody {
+  readonly #body: ReadableStream<Uint8Array>;
+  readonly #outgoing: Answered;
+  #reader: ReadableStreamDefaultReader<Uint8Array> | undefined = undefined;
+
+  constructor(body: ReadableStream<Uint8Array>, outgoing: Answered) {
+    this.#body = body;
+    this.#outgoing = outgoing;
+  }
+
+  getReader(): this {
+    try {
+      this.#reader = this.#body.getReader();
+    } catch (thrown) {
+      this.#fail(thrown);
+    }
+    return this;
+  }
+
+  async read(): Promise<{ readonly done: boolean; readonly value: Uint8Array | undefined }> {
+    try {
+      const { done, value } = await this.#reader!.read();
+      return { done, value: done ? undefined : bytesOf(value) };
+    } catch (thrown) {
+      this.#fail(thrown);
+      this.#reader?.cancel(thrown).catch(() => {});
+      return await new Promise(() => {});
+    }
+  }
+
+  #fail(thrown: unknown): void {
+    this.#outgoing.failed ??= { thrown };
+    this.#outgoing.once("error", () => {}).destroy();
+  }
+
+  async cancel(reason?: unknown): Promise<void> {
+    await this.#reader?.cancel(reason);
+  }
+
+  get closed(): Promise<void> {
+    return this.#reader?.closed.then(() => {}, () => {}) ?? Promise.resolve();
   }
 }

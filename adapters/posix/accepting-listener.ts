@@ -158,7 +158,7 @@ class AcceptingListener implements Listener, PausableListener {
     clearTimeout(this.#timer);
     descriptorLimit.remove(this);
     this.#watch?.close();
-    this.#libc.close(this.#bound.fd);
     if (!keep) this.#bound.file?.release();
+    this.#libc.close(this.#bound.fd);
   }
 }

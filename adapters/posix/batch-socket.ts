@@ -3,10 +3,10 @@
  * callback for each datagram, sendmmsg(2) for what they answered. It is the same on every runtime;
  * what tells it that the descriptor is readable is the adapter's.
  */
-import type { DatagramSocket, DatagramTable } from "../../runtime/core/contract.ts";
+import type { DatagramSocket, DatagramTable, Losses } from "../../runtime/core/contract.ts";
 import type { Address } from "../../runtime/core/endpoint.ts";
 import { PorticoError } from "../../runtime/core/errors.ts";
-import { dropped, fitsUdp, truncated, UDP_MAX, wrongAddress } from "../datagram.ts";
+import { dropped, fitsUdp, isUnnamed, truncated, UDP_MAX, wrongAddress } from "../datagram.ts";
 import { receiveFailure, sendFailure } from "../errno.ts";
 import { type BatchBuffers, buffersOf } from "./batch-buffers.ts";
 import type { Libc } from "./libc.ts";
@@ -17,15 +17,18 @@ import {
   EINTR,
   MSG_DONTWAIT,
   MSG_TRUNC,
+  SO_ERROR,
   SO_SNDBUF,
   SOL_SOCKET,
 } from "./linux.ts";
-import { FLAGS, HEADER_WORDS, LENGTH } from "./message-headers.ts";
+import { CONTROL_SIZE, FLAGS, HEADER_WORDS, LENGTH } from "./message-headers.ts";
+import { lossesOf } from "./losses.ts";
 import { familyOf } from "./options.ts";
+import { type LocalAddress, LocalAddresses, PACKET_INFO_BYTES } from "./packet-info.ts";
 import { BATCH, DATAGRAM_MAX } from "./receive-batch.ts";
 import type { BatchSender } from "./send-batch.ts";
 import { SendQueue } from "./send-queue.ts";
-import { encode, EncodedAddress, NAME_WORDS, UNNAMED } from "./sockaddr.ts";
+import { encode, EncodedAddress, NAME_WORDS } from "./sockaddr.ts";
 import { duplicate } from "./socket.ts";
 
 /** Datagrams delivered in one turn of the event loop; timers and other sockets have theirs after it. */
@@ -33,6 +36,11 @@ const TURN = 256;
 /** Looks for more that may find nothing before looks are left out, and after how many datagrams one is made at the latest. */
 const MISSES_MAX = 4;
 const SKIP_MAX = 16;
+const CONTROL_WORDS = PACKET_INFO_BYTES / 4;
+
+/** What an option of a socket is read into. */
+const number = new Int32Array(new ArrayBuffer(4));
+const numberBytes = new Uint8Array(number.buffer);
 
 /** A descriptor, and what becomes of it. */
 export interface OwnedDescriptor {
@@ -56,7 +64,9 @@ export class BatchSocket implements DatagramSocket, BatchSender {
   readonly family: number;
   /** The largest datagram that it surely sends, in bytes. */
   readonly #limit: number;
-  readonly #queue: SendQueue<EncodedAddress>;
+  readonly #queue: SendQueue<EncodedAddress, LocalAddress>;
+  /** Of a socket that is bound to every address of the machine. */
+  readonly #locals: LocalAddresses | undefined;
   /** The kernel's form of addresses that others made. */
   readonly #encoded = new WeakMap<Address, EncodedAddress>();
   #problems: PorticoError[] = [];
@@ -74,6 +84,7 @@ export class BatchSocket implements DatagramSocket, BatchSender {
     this.#fd = owned.fd;
     this.address = owned.address;
     this.family = familyOf(libc, owned.fd);
+    this.#locals = LocalAddresses.of(libc, owned.fd, this.family, owned.address);
     const unix = this.family === AF_UNIX;
     this.#limit = unix ? unixLimit(libc, owned.fd) : UDP_MAX;
     this.#queue = new SendQueue(unix, this.#sendOne, (count, to) => {
@@ -96,16 +107,17 @@ export class BatchSocket implements DatagramSocket, BatchSender {
     this.#fd = fd;
   }
 
-  send(bytes: Uint8Array, to: Address): boolean {
+  send(bytes: Uint8Array, to: Address, from?: Address): boolean {
     if (this.#closed !== undefined) return true;
     const peer = to instanceof EncodedAddress && to.family === this.family ? to : this.#resolve(to);
-    if (peer === undefined || peer === UNNAMED) return this.#refuse(to);
+    if (peer === undefined || (to.port === 0 && isUnnamed(to))) return this.#refuse(to);
     if (bytes.length > this.#limit && !this.#fits(bytes.length, peer)) {
       this.#fail(sendFailure("EMSGSIZE", peer));
       return false;
     }
-    if (this.#queue.hasWaiting(peer)) this.#queue.push(bytes, peer);
-    else this.#buffers.sending.add(this, bytes, peer);
+    const local = from === undefined ? undefined : this.#locals?.resolve(from);
+    if (this.#queue.hasWaiting(peer)) this.#queue.push(bytes, peer, local);
+    else this.#buffers.sending.add(this, bytes, peer, local);
     return true;
   }
 
@@ -116,10 +128,18 @@ export class BatchSocket implements DatagramSocket, BatchSender {
       throw sendFailure("EMSGSIZE", to);
     }
     if (this.#queue.hasWaiting(to)) return false;
-    const sent = this.#buffers.sending.sendNow(this, bytes, to);
+    const sent = this.#buffers.sending.sendNow(this, bytes, to, undefined);
     if (sent === -EAGAIN || sent === -EINTR) return false;
     if (sent < 0) throw sendFailure(-sent, to);
     return true;
+  }
+
+  /** See {@link DialedSocket.takeError}. */
+  takeError(): PorticoError | undefined {
+    if (this.#closed !== undefined) return undefined;
+    number[0] = 0;
+    this.#libc.getsockopt(this.#fd, SOL_SOCKET, SO_ERROR, numberBytes);
+    return number[0] === 0 ? undefined : receiveFailure(number[0]);
   }
 
   /** IPv6 carries a little more than IPv4, also from a socket that speaks both. */
@@ -138,7 +158,7 @@ export class BatchSocket implements DatagramSocket, BatchSender {
 
   #refuse(to: Address): false {
     const unix = this.family === AF_UNIX;
-    if (unix && to.host === "" && to.path === "") this.#fail(new PorticoError("PEER_UNNAMED"));
+    if (isUnnamed(to)) this.#fail(new PorticoError("PEER_UNNAMED"));
     else {
       const kind = unix ? "a Unix datagram" : this.family === AF_INET6 ? "a UDP" : "an IPv4";
       this.#fail(wrongAddress(to, kind));
@@ -159,7 +179,7 @@ export class BatchSocket implements DatagramSocket, BatchSender {
     let more = false;
     sending.beginBatch();
     if (from !== undefined) {
-      this.#table.datagram(this, first!, from);
+      this.#table.datagram(this, first!, from, this.address);
       if (this.#skip > 0 || !this.receiving) {
         if (this.#skip > 0) this.#skip--;
         sending.endBatch();
@@ -193,7 +213,8 @@ export class BatchSocket implements DatagramSocket, BatchSender {
 
   #deliver(count: number): void {
     const { received, peers } = this.#buffers;
-    const { headers, names, nameBytes } = received.headers;
+    const { controls, headers, names, nameBytes } = received.headers;
+    const locals = this.#locals;
     for (let i = 0; i < count; i++) {
       const header = i * HEADER_WORDS;
       const size = headers[header + LENGTH]!;
@@ -202,7 +223,8 @@ export class BatchSocket implements DatagramSocket, BatchSender {
         this.#fail(truncated(from, DATAGRAM_MAX));
         continue;
       }
-      this.#table.datagram(this, received.view(i, size), from);
+      const to = locals?.find(controls, i * CONTROL_WORDS, headers[header + CONTROL_SIZE]!);
+      this.#table.datagram(this, received.view(i, size), from, to ?? this.address);
       received.check(i, size);
       if (this.#closed !== undefined) return;
     }
@@ -212,8 +234,8 @@ export class BatchSocket implements DatagramSocket, BatchSender {
     return this.#queue.hasWaiting(to);
   }
 
-  wait(bytes: Uint8Array, to: EncodedAddress): void {
-    this.#queue.push(bytes, to);
+  wait(bytes: Uint8Array, to: EncodedAddress, from: LocalAddress | undefined): void {
+    this.#queue.push(bytes, to, from);
   }
 
   failed(errno: number, to: EncodedAddress): void {
@@ -234,12 +256,20 @@ export class BatchSocket implements DatagramSocket, BatchSender {
     }
   }
 
-  readonly #sendOne = (bytes: Uint8Array, to: EncodedAddress): boolean => {
-    const sent = this.#buffers.sending.sendNow(this, bytes, to);
+  readonly #sendOne = (
+    bytes: Uint8Array,
+    to: EncodedAddress,
+    from: LocalAddress | undefined,
+  ): boolean => {
+    const sent = this.#buffers.sending.sendNow(this, bytes, to, from);
     if (sent === -EAGAIN || sent === -EINTR) return false;
     if (sent < 0) this.failed(-sent, to);
     return true;
   };
+
+  losses(): Losses | undefined {
+    return this.#closed === undefined ? lossesOf(this.#libc, this.#fd) : undefined;
+  }
 
   duplicate(): Promise<number> {
     return Promise.try(() => {
@@ -279,7 +309,6 @@ export class BatchSocket implements DatagramSocket, BatchSender {
 
 /** unix(7) keeps 32 bytes of the send buffer for itself. */
 function unixLimit(libc: Libc, fd: number): number {
-  const size = new Int32Array(new ArrayBuffer(4));
-  libc.getsockopt(fd, SOL_SOCKET, SO_SNDBUF, new Uint8Array(size.buffer));
-  return size[0]! - 32;
+  libc.getsockopt(fd, SOL_SOCKET, SO_SNDBUF, numberBytes);
+  return number[0]! - 32;
 }

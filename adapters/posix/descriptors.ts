@@ -11,6 +11,7 @@ import type { Libc } from "./libc.ts";
 import { F_GETFL, F_SETFL, O_NONBLOCK, SO_TYPE, SOCK_STREAM, SOL_SOCKET } from "./linux.ts";
 import { DescriptorPassing } from "./passing.ts";
 import { duplicate } from "./socket.ts";
+import { removeOrphan } from "./socket-file.ts";
 
 /**
  * Makes a connection of a connected stream socket, the runtime's way, and opens it; see
@@ -63,6 +64,7 @@ export function makeDescriptors(libc: Libc, adopt: Adopt): Descriptors {
     },
     credentials: (fd) => credentials(libc, fd),
     inspect: (fd) => inspect(libc, fd),
+    removeFile: removeOrphan,
     duplicate: (fd) => duplicate(libc, fd),
     close: (fd) => void libc.close(fd),
     blocking(fd) {

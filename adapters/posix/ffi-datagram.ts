@@ -28,8 +28,8 @@ export async function bindThroughFfi(
   try {
     return watchedSocket(libc, bound, table);
   } catch (error) {
-    libc.close(bound.fd);
     bound.file?.release();
+    libc.close(bound.fd);
     throw bindFailure(endpoint, error);
   }
 }
@@ -54,8 +54,8 @@ export function watchedSocket(
     stopWaiting,
     release(keep) {
       stopWaiting();
-      libc.close(fd);
       if (!keep) file?.release();
+      libc.close(fd);
     },
   });
 

@@ -42,6 +42,7 @@ export const SOL_IPV6 = 41;
 
 export const SO_REUSEADDR = 2;
 export const SO_TYPE = 3;
+export const SO_ERROR = 4;
 export const SO_BROADCAST = 6;
 export const SO_SNDBUF = 7;
 export const SO_RCVBUF = 8;
@@ -50,9 +51,12 @@ export const SO_REUSEPORT = 15;
 export const SO_BINDTODEVICE = 25;
 export const SO_PEERCRED = 17;
 export const SO_ACCEPTCONN = 30;
+export const SO_MEMINFO = 55;
+export const SO_COOKIE = 57;
 
 export const IP_TOS = 1;
 export const IP_TTL = 2;
+export const IP_PKTINFO = 8;
 export const IP_MULTICAST_TTL = 33;
 export const IP_MULTICAST_LOOP = 34;
 export const IP_ADD_MEMBERSHIP = 35;
@@ -62,10 +66,15 @@ export const IPV6_MULTICAST_HOPS = 18;
 export const IPV6_MULTICAST_LOOP = 19;
 export const IPV6_ADD_MEMBERSHIP = 20;
 export const IPV6_V6ONLY = 26;
+export const IPV6_RECVPKTINFO = 49;
+export const IPV6_PKTINFO = 50;
+export const IPV6_FREEBIND = 78;
 export const IPV6_TCLASS = 67;
 
 export const TCP_NODELAY = 1;
 export const TCP_KEEPIDLE = 4;
+export const TCP_KEEPINTVL = 5;
+export const TCP_KEEPCNT = 6;
 export const TCP_DEFER_ACCEPT = 9;
 export const TCP_USER_TIMEOUT = 18;
 export const TCP_FASTOPEN = 23;

@@ -41,23 +41,28 @@ export function writeAddress(words: Int32Array, at: number, address: number): vo
   words[at + 1] = address / 0x1_0000_0000 | 0;
 }
 
-/** Headers, names and vectors of `count` messages in one piece of memory. */
+/** Headers, names, vectors and control messages of `count` messages in one piece of memory. */
 export class MessageHeaders {
   readonly headers: Int32Array;
   readonly names: Int32Array;
   readonly nameBytes: Uint8Array;
   readonly iovecs: Int32Array;
+  /** `controlBytes` for each; how many of them count is in its header, {@link CONTROL_SIZE}. */
+  readonly controls: Int32Array;
   /** Where each header is. */
   readonly pointers: readonly Pointer[];
 
-  constructor(libc: Libc, count: number) {
+  /** @param controlBytes room for the control messages of each, a multiple of 8. */
+  constructor(libc: Libc, count: number, controlBytes = 0) {
     const namesAt = count * HEADER_WORDS * 4;
     const iovecsAt = namesAt + count * NAME_BYTES;
-    const memory = new ArrayBuffer(iovecsAt + count * IOVEC_WORDS * 4);
+    const controlsAt = iovecsAt + count * IOVEC_WORDS * 4;
+    const memory = new ArrayBuffer(controlsAt + count * controlBytes);
     this.headers = new Int32Array(memory, 0, count * HEADER_WORDS);
     this.names = new Int32Array(memory, namesAt, count * NAME_WORDS);
     this.nameBytes = new Uint8Array(memory, namesAt, count * NAME_BYTES);
     this.iovecs = new Int32Array(memory, iovecsAt, count * IOVEC_WORDS);
+    this.controls = new Int32Array(memory, controlsAt, count * controlBytes / 4);
     const base = libc.address(new Uint8Array(memory));
     const pointers: Pointer[] = [];
     for (let i = 0; i < count; i++) {
@@ -67,6 +72,8 @@ export class MessageHeaders {
       this.headers[header + NAME_SIZE] = NAME_BYTES;
       writeAddress(this.headers, header + IOV, base + iovecsAt + i * IOVEC_WORDS * 4);
       this.headers[header + IOV_COUNT] = 1;
+      if (controlBytes === 0) continue;
+      writeAddress(this.headers, header + CONTROL, base + controlsAt + i * controlBytes);
     }
     this.pointers = pointers;
   }

@@ -5,14 +5,7 @@ import { bindFailure } from "../errno.ts";
 import type { Libc } from "./libc.ts";
 import { AF_UNIX } from "./linux.ts";
 import { encode } from "./sockaddr.ts";
-import {
-  claim,
-  inheritedFile,
-  ownFile,
-  type SocketFile,
-  stageFile,
-  withFileMode,
-} from "./socket-file.ts";
+import { claimPath, inheritedFile, type SocketFile, withFileMode } from "./socket-file.ts";
 import {
   applyOptions,
   bindInternet,
@@ -74,23 +67,23 @@ async function openUnix(
   options: SocketOptions,
   kind: SocketKind,
 ): Promise<BoundSocket> {
-  await claim(endpoint);
   const { transport, path } = endpoint;
-  const staged = kind === "stream" ? stageFile(endpoint) : undefined;
-  let file: SocketFile | undefined = staged;
+  const file = await claimPath(endpoint, kind);
   let fd = -1;
   try {
     fd = newSocket(libc, endpoint, AF_UNIX, kind);
-    const name = new Address(transport, "", 0, staged?.path ?? path);
+    const name = new Address(transport, "", 0, file.path);
     withFileMode(options.mode, () => bindTo(libc, fd, endpoint, encode(name, AF_UNIX)!));
-    if (staged === undefined) file = ownFile(path, options.mode);
+    if (kind === "datagram") file.publish(options.mode);
     applyOptions(libc, fd, AF_UNIX, transport as "unix" | "unixgram", options, false);
-    if (kind === "stream") listen(libc, fd, endpoint, options);
-    staged?.publish(options.mode);
+    if (kind === "stream") {
+      listen(libc, fd, endpoint, options);
+      file.publish(options.mode);
+    }
     return { fd, address: new Address(transport, "", 0, path), file };
   } catch (error) {
+    file.release();
     if (fd >= 0) libc.close(fd);
-    file?.release();
     throw bindFailure(endpoint, error);
   }
 }

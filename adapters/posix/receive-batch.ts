@@ -5,6 +5,7 @@
  */
 import type { Libc } from "./libc.ts";
 import {
+  CONTROL_SIZE,
   HEADER_WORDS,
   IOVEC_SIZE,
   IOVEC_WORDS,
@@ -12,6 +13,7 @@ import {
   NAME_SIZE,
   writeAddress,
 } from "./message-headers.ts";
+import { PACKET_INFO_BYTES } from "./packet-info.ts";
 import { NAME_BYTES } from "./sockaddr.ts";
 
 /** Datagrams received by one call. */
@@ -35,7 +37,8 @@ export class ReceiveBatch {
 
   constructor(libc: Libc) {
     this.#libc = libc;
-    this.headers = new MessageHeaders(libc, BATCH);
+    this.headers = new MessageHeaders(libc, BATCH, PACKET_INFO_BYTES);
+    this.reset(BATCH);
     for (let i = 0; i < BATCH; i++) this.#allocate(i);
   }
 
@@ -54,10 +57,13 @@ export class ReceiveBatch {
     return this.#libc.recvmmsg(fd, this.headers.pointers[0]!, BATCH, flags);
   }
 
-  /** Makes `count` slots ready for the next call: the kernel has written the length of names into them. */
+  /** Makes `count` slots ready for the next call: the kernel has written into them how long names and control messages are. */
   reset(count: number): void {
     const { headers } = this.headers;
-    for (let i = 0; i < count; i++) headers[i * HEADER_WORDS + NAME_SIZE] = NAME_BYTES;
+    for (let i = 0; i < count; i++) {
+      headers[i * HEADER_WORDS + NAME_SIZE] = NAME_BYTES;
+      headers[i * HEADER_WORDS + CONTROL_SIZE] = PACKET_INFO_BYTES;
+    }
   }
 
   /** The datagram of `size` bytes in slot `i`. */

@@ -1,16 +1,15 @@
 /** The host of an endpoint as an address; dns.lookup, which asks getaddrinfo(3). */
 import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
-import { networkInterfaces } from "node:os";
 import type { InternetEndpoint } from "../../runtime/core/endpoint.ts";
 import type { PorticoError } from "../../runtime/core/errors.ts";
-import { bindFailure } from "../errno.ts";
+import { bindFailure, lacksIPv6 } from "../errno.ts";
 
 /** An IP address, and whether it stands for every address of the machine. */
 export interface ResolvedHost {
   readonly host: string;
   readonly family: 4 | 6;
-  /** `*`: IPv4 will do where IPv6 is switched off. */
+  /** `*`: IPv4 will do where there is no IPv6. */
   readonly any: boolean;
 }
 
@@ -34,15 +33,21 @@ export async function resolveHost(
   }
 }
 
-/** As {@link resolveHost}, for sockets that a runtime binds: none of them takes IPv4 for `*` by itself. */
-export async function resolveLocal(endpoint: InternetEndpoint): Promise<ResolvedHost> {
+/**
+ * Opens what an endpoint means here: for `*`, IPv4 alone where the kernel, or who has started us, does
+ * not let us have IPv6. To ask is no use: addresses may be listed where no socket can be made.
+ *
+ * @throws what `open` throws.
+ */
+export async function openResolved<Made>(
+  endpoint: InternetEndpoint,
+  open: (host: ResolvedHost) => Made | Promise<Made>,
+): Promise<Made> {
   const found = await resolveHost(endpoint);
-  return found.any && !hasIPv6() ? { host: "0.0.0.0", family: 4, any: true } : found;
-}
-
-/** Whether this machine has any IPv6 address, the loopback one included. */
-function hasIPv6(): boolean {
-  return Object.values(networkInterfaces()).some((each) =>
-    each?.some((address) => address.family === "IPv6")
-  );
+  try {
+    return await open(found);
+  } catch (error) {
+    if (!found.any || !lacksIPv6(error)) throw error;
+    return await open({ host: "0.0.0.0", family: 4, any: false });
+  }
 }

@@ -6,6 +6,7 @@
 import type { Libc } from "./libc.ts";
 import { EAGAIN, EINTR, MSG_DONTWAIT, MSG_NOSIGNAL } from "./linux.ts";
 import {
+  CONTROL_SIZE,
   HEADER_WORDS,
   IOVEC_SIZE,
   IOVEC_WORDS,
@@ -13,11 +14,13 @@ import {
   NAME_SIZE,
   writeAddress,
 } from "./message-headers.ts";
+import { type LocalAddress, PACKET_INFO_BYTES } from "./packet-info.ts";
 import { type EncodedAddress, NAME_WORDS } from "./sockaddr.ts";
 
 /** Datagrams sent by one call. */
 const BATCH = 64;
 const ARENA_BYTES: number = 256 * 1024;
+const CONTROL_WORDS = PACKET_INFO_BYTES / 4;
 const FLAGS = MSG_DONTWAIT | MSG_NOSIGNAL;
 
 /** A socket that sends. */
@@ -26,7 +29,7 @@ export interface BatchSender {
   /** Whether datagrams wait already that go to this peer, or through the same full buffer. */
   hasWaiting(to: EncodedAddress): boolean;
   /** The kernel cannot take it now. The bytes are lent. */
-  wait(bytes: Uint8Array, to: EncodedAddress): void;
+  wait(bytes: Uint8Array, to: EncodedAddress, from: LocalAddress | undefined): void;
   /** The kernel refused it for good. To be reported later: this runs inside `send`. */
   failed(errno: number, to: EncodedAddress): void;
   /** Reports what has failed. It runs where callbacks may. */
@@ -38,6 +41,7 @@ export class SendBatch {
   readonly #libc: Libc;
   readonly #vector: MessageHeaders;
   readonly #targets: (EncodedAddress | undefined)[] = new Array(BATCH).fill(undefined);
+  readonly #sources: (LocalAddress | undefined)[] = new Array(BATCH).fill(undefined);
   #arena: Uint8Array;
   #arenaAt: number;
   #used = 0;
@@ -51,13 +55,22 @@ export class SendBatch {
 
   constructor(libc: Libc) {
     this.#libc = libc;
-    this.#vector = new MessageHeaders(libc, BATCH);
+    this.#vector = new MessageHeaders(libc, BATCH, PACKET_INFO_BYTES);
     this.#arena = new Uint8Array(new ArrayBuffer(ARENA_BYTES));
     this.#arenaAt = libc.address(this.#arena);
   }
 
-  /** Takes a copy of a datagram. */
-  add(owner: BatchSender, bytes: Uint8Array, to: EncodedAddress): void {
+  /**
+   * Takes a copy of a datagram.
+   *
+   * @param from the address of ours that it leaves from; the kernel chooses when undefined.
+   */
+  add(
+    owner: BatchSender,
+    bytes: Uint8Array,
+    to: EncodedAddress,
+    from: LocalAddress | undefined,
+  ): void {
     const size = bytes.length;
     if (this.#owner !== owner) {
       this.flush();
@@ -67,20 +80,23 @@ export class SendBatch {
     ) {
       this.flush();
       // It may have met a full queue: then this one has its place behind those that wait.
-      if (owner.hasWaiting(to)) return owner.wait(bytes, to);
+      if (owner.hasWaiting(to)) return owner.wait(bytes, to, from);
     }
     if (size > this.#arena.length) this.#grow(size);
     const i = this.#count++;
     const used = this.#used;
     this.#arena.set(bytes, used);
-    const { headers, iovecs, names } = this.#vector;
+    const { controls, headers, iovecs, names } = this.#vector;
     const { words } = to;
     const name = i * NAME_WORDS;
     for (let w = 0, count = (to.size + 3) >> 2; w < count; w++) names[name + w] = words[w]!;
     headers[i * HEADER_WORDS + NAME_SIZE] = to.size;
+    headers[i * HEADER_WORDS + CONTROL_SIZE] = from === undefined ? 0 : from.control.length << 2;
+    if (from !== undefined) controls.set(from.control, i * CONTROL_WORDS);
     writeAddress(iovecs, i * IOVEC_WORDS, this.#arenaAt + used);
     iovecs[i * IOVEC_WORDS + IOVEC_SIZE] = size;
     this.#targets[i] = to;
+    this.#sources[i] = from;
     this.#used = used + size;
     if (!this.#delivering) this.schedule();
   }
@@ -148,22 +164,28 @@ export class SendBatch {
       const size = iovecs[i * IOVEC_WORDS + IOVEC_SIZE]!;
       const to = this.#targets[i]!;
       if (i === from || owner.hasWaiting(to)) {
-        owner.wait(this.#arena.subarray(at, at + size), to);
+        owner.wait(this.#arena.subarray(at, at + size), to, this.#sources[i]);
       } else {
         const sent = this.#libc.sendmmsg(owner.fd, this.#vector.pointers[i]!, 1, FLAGS);
-        if (sent === -EAGAIN) owner.wait(this.#arena.subarray(at, at + size), to);
-        else if (sent < 0) owner.failed(-sent, to);
+        if (sent === -EAGAIN) {
+          owner.wait(this.#arena.subarray(at, at + size), to, this.#sources[i]);
+        } else if (sent < 0) owner.failed(-sent, to);
       }
       at += size;
     }
   }
 
   /** Sends one datagram at once; 1, or an errno, negated. What is gathered goes first. */
-  sendNow(sender: BatchSender, bytes: Uint8Array, to: EncodedAddress): number {
+  sendNow(
+    sender: BatchSender,
+    bytes: Uint8Array,
+    to: EncodedAddress,
+    from: LocalAddress | undefined,
+  ): number {
     this.flush();
     const delivering = this.#delivering;
     this.#delivering = true;
-    this.add(sender, bytes, to);
+    this.add(sender, bytes, to, from);
     this.#delivering = delivering;
     this.#count = this.#used = 0;
     return this.#libc.sendmmsg(sender.fd, this.#vector.pointers[0]!, 1, FLAGS);

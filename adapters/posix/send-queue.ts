@@ -16,21 +16,26 @@ const PATIENCE = 2000;
 const EAGER = 8;
 const LONGEST_PAUSE = 32;
 
-interface PeerQueue<To> {
+interface PeerQueue<To, From> {
   readonly to: To;
-  readonly waiting: { readonly bytes: Uint8Array; readonly to: To }[];
+  readonly waiting: {
+    readonly bytes: Uint8Array;
+    readonly to: To;
+    readonly from: From | undefined;
+  }[];
   dropped: number;
   /** When something last went out, of performance.now(). */
   since: number;
 }
 
 /** Sends one datagram: true when it is done with, sent or failed; false when the queue is full. */
-export type SendOne<To> = (bytes: Uint8Array, to: To) => boolean;
+export type SendOne<To, From> = (bytes: Uint8Array, to: To, from: From | undefined) => boolean;
 
-export class SendQueue<To extends Address> {
-  readonly #queues = new Map<string, PeerQueue<To>>();
+/** Where the address that a datagram leaves from is chosen, `From` is what chooses it. */
+export class SendQueue<To extends Address, From = never> {
+  readonly #queues = new Map<string, PeerQueue<To, From>>();
   readonly #perPeer: boolean;
-  readonly #send: SendOne<To>;
+  readonly #send: SendOne<To, From>;
   readonly #drop: (count: number, to: Address) => void;
   #count = 0;
   #bytes = 0;
@@ -42,7 +47,11 @@ export class SendQueue<To extends Address> {
    * @param perPeer each peer has a queue of its own, as with Unix sockets.
    * @param drop is told, from a turn of its own, how many datagrams to a peer were given up.
    */
-  constructor(perPeer: boolean, send: SendOne<To>, drop: (count: number, to: Address) => void) {
+  constructor(
+    perPeer: boolean,
+    send: SendOne<To, From>,
+    drop: (count: number, to: Address) => void,
+  ) {
     this.#perPeer = perPeer;
     this.#send = send;
     this.#drop = drop;
@@ -54,7 +63,7 @@ export class SendQueue<To extends Address> {
   }
 
   /** Lets a copy of a datagram wait, or counts it as dropped. */
-  push(bytes: Uint8Array, to: To): void {
+  push(bytes: Uint8Array, to: To, from?: From): void {
     const key = this.#perPeer ? to.path : "";
     let queue = this.#queues.get(key);
     if (queue === undefined) {
@@ -68,7 +77,7 @@ export class SendQueue<To extends Address> {
       queue.dropped++;
     } else {
       // Not `slice`, which gives a view of a Buffer.
-      queue.waiting.push({ bytes: new Uint8Array(bytes), to });
+      queue.waiting.push({ bytes: new Uint8Array(bytes), to, from });
       this.#count++;
       this.#bytes += bytes.length;
     }
@@ -107,7 +116,11 @@ export class SendQueue<To extends Address> {
     for (const [key, queue] of this.#queues) {
       const { waiting } = queue;
       let sent = 0;
-      while (sent < waiting.length && this.#send(waiting[sent]!.bytes, waiting[sent]!.to)) sent++;
+      while (sent < waiting.length) {
+        const { bytes, to, from } = waiting[sent]!;
+        if (!this.#send(bytes, to, from)) break;
+        sent++;
+      }
       if (sent > 0) {
         queue.since = now;
         progress = true;

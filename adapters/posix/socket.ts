@@ -1,7 +1,7 @@
 /** Making sockets of our own: socket(2), setsockopt(2), bind(2); and taking over those of others. */
 import type { BindableEndpoint, SocketOptions } from "../../runtime/core/contract.ts";
 import type { Inherited } from "../../runtime/core/descriptors.ts";
-import { Address, type InternetEndpoint } from "../../runtime/core/endpoint.ts";
+import { Address, type InternetEndpoint, isWildcard } from "../../runtime/core/endpoint.ts";
 import { PorticoError } from "../../runtime/core/errors.ts";
 import { bindFailure, callFailure } from "../errno.ts";
 import { inspect } from "./inspect.ts";
@@ -21,7 +21,8 @@ import {
   SOL_SOCKET,
 } from "./linux.ts";
 import { applyByDescriptor, concerns, isEarly, OPTION_NAMES, setOption } from "./options.ts";
-import { resolveHost } from "./resolve.ts";
+import { askPacketInfo } from "./packet-info.ts";
+import { openResolved } from "./resolve.ts";
 import { encode, type EncodedAddress, NAME_BYTES, readName, readStreamName } from "./sockaddr.ts";
 
 /** What is opened as tcp and unix, or as udp and unixgram. */
@@ -90,9 +91,8 @@ export async function bindInternet(
   options: SocketOptions,
   kind: SocketKind,
 ): Promise<{ readonly fd: number; readonly address: Address }> {
-  let { host, family, any } = await resolveHost(endpoint);
   const transport = kind === "stream" ? "tcp" : "udp";
-  for (;;) {
+  return await openResolved(endpoint, ({ host, family }) => {
     const domain = family === 6 ? AF_INET6 : AF_INET;
     let fd = -1;
     try {
@@ -102,19 +102,15 @@ export async function bindInternet(
       // Both families, whatever net.ipv6.bindv6only says.
       const all = domain === AF_INET6 ? { ipv6Only: false, ...options } : options;
       applyOptions(libc, fd, domain, transport, all, true);
+      if (kind === "datagram" && isWildcard(host)) askPacketInfo(libc, fd, domain);
       bindTo(libc, fd, endpoint, encode(new Address("udp", host, endpoint.port, ""), domain)!);
       applyOptions(libc, fd, domain, transport, options, false);
       return { fd, address: boundName(libc, fd, kind) };
     } catch (error) {
       if (fd >= 0) libc.close(fd);
-      // `*` on a machine without IPv6: EAFNOSUPPORT at socket(2), or EADDRNOTAVAIL at bind(2).
-      if (!any || family === 4 || !/EAFNOSUPPORT|EADDRNOTAVAIL/.test(String(error))) {
-        throw bindFailure(endpoint, error);
-      }
-      host = "0.0.0.0";
-      family = 4;
+      throw bindFailure(endpoint, error);
     }
-  }
+  });
 }
 
 /** What is really bound. */

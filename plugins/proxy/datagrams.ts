@@ -5,7 +5,10 @@ import type { Targets } from "./targets.ts";
 /** Datagrams that wait for the socket of a new sender; more are lost, as they may be. */
 const WAITING_MAX = 16;
 
-/** A sender with its socket towards a target, as RFC 1928 calls it: until neither has sent anything for a while. */
+/**
+ * A sender, and the address of ours that it sends to, with its socket towards a target, as RFC 1928 calls
+ * it: until neither has sent anything for a while.
+ */
 interface Association {
   readonly key: string;
   /** The first datagram of this sender, and with it the right to answer; it is held until the end. */
@@ -53,7 +56,7 @@ export class Associations {
    * as long it may be answered.
    */
   forward(client: Session<unknown>, bytes: Uint8Array): void | Promise<void> {
-    const key = String(client.remote);
+    const key = `${client.remote} ${client.local.host}`;
     const association = this.#associations.get(key);
     if (association === undefined) return this.#add(client, key, bytes);
     association.seen = this.now;

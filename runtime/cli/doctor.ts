@@ -30,13 +30,19 @@ type Defaults = Readonly<Partial<Record<OptionName, Readonly<Partial<Record<Tran
 /** Tells what this runtime on this machine can do. */
 export async function doctor(json: boolean): Promise<number> {
   const adapter = await loadAdapter();
-  const { transports, abstract, descriptors, endsThreads, resets } = adapter.features;
+  const { transports, abstract, descriptors, endsThreads, packetInfo, resets } = adapter.features;
   const report = {
     version: version(),
     runtime: runtime(),
     platform: `${process.platform} ${process.arch}`,
     transports: availabilities(transports),
-    "streams and datagrams": availabilities({ abstract, descriptors, endsThreads, resets }),
+    "streams and datagrams": availabilities({
+      abstract,
+      descriptors,
+      endsThreads,
+      packetInfo,
+      resets,
+    }),
     strategies: strategies(adapter),
     options: await options(adapter),
   };

@@ -98,10 +98,21 @@ export interface DatagramTable {
    * One datagram. `bytes` is lent, until the callback returns; `from` is the reader's to keep and
    * may be the same object for the same peer. Adapters that receive in batches call it once for
    * each datagram, and send what was answered once for each batch.
+   *
+   * @param to the address of ours that it was sent to, where {@link Features.packetInfo}; else, and
+   * of a multicast datagram over IPv6, the socket's own.
    */
-  datagram(socket: DatagramSocket, bytes: Uint8Array, from: Address): void;
+  datagram(socket: DatagramSocket, bytes: Uint8Array, from: Address, to: Address): void;
   /** Something failed that concerns no receiver of ours: an ICMP answer, a full queue. The socket goes on. */
   failure(socket: DatagramSocket, error: PorticoError): void;
+}
+
+/** What the kernel has dropped because a socket's queue was full. */
+export interface Losses {
+  /** Which socket; the same for whoever goes on with it. */
+  readonly socket: string;
+  /** Datagrams since it was made, up to 2³² − 1; then it begins anew. */
+  readonly count: number;
 }
 
 /** A bound datagram socket. */
@@ -114,8 +125,13 @@ export interface DatagramSocket {
    * Sends one datagram, gathered with the others of this batch or turn. `bytes` may be reused when
    * it returns. False when it can never go out, with a {@link DatagramTable.failure} of the reason
    * to follow: too large (EMSGSIZE), a peer without an address (PEER_UNNAMED).
+   *
+   * @param from the address of ours that it leaves from, as `datagram` has told it; without it, or
+   * where there is no {@link Features.packetInfo}, the kernel chooses.
    */
-  send(bytes: Uint8Array, to: Address): boolean;
+  send(bytes: Uint8Array, to: Address, from?: Address): boolean;
+  /** Absent, or undefined, where nobody can say: without FFI, and when it is closed. */
+  losses?(): Losses | undefined;
   /** As {@link Listener.duplicate}. */
   duplicate(): Promise<number>;
   /** No `datagram` after it has resolved; what is in the socket's queue stays for another reader. Sending goes on. */
@@ -139,6 +155,11 @@ export interface DialedSocket extends DatagramSocket {
    * @throws PorticoError when it was refused: EMSGSIZE, ECONNREFUSED, ENOENT …
    */
   offer(bytes: Uint8Array): boolean;
+  /**
+   * Takes what the kernel has heard of what was sent, and has told nobody yet: ECONNREFUSED, most often.
+   * Absent where the kernel cannot be asked: then it comes as a failure, in a turn of its own.
+   */
+  takeError?(): PorticoError | undefined;
   /**
    * As {@link offer}, for what is larger than a datagram may be, to a server that takes it so, as
    * journald does: an empty Unix datagram, with the descriptor of a sealed memfd_create(2) that holds
@@ -180,6 +201,8 @@ export interface Features {
   readonly processCalls: Support;
   /** A thread whose event loop does not turn can be ended, with all that it has open. */
   readonly endsThreads: Support;
+  /** A UDP socket on every address of the machine tells which one was asked, and answers from it. */
+  readonly packetInfo: Support;
   /** {@link Connection.abort} makes the peer see a reset. */
   readonly resets: Support;
   /** Chunks are views of a buffer that the adapter uses again when `data` has returned. */
@@ -259,8 +282,17 @@ export interface Adapter {
    * or with the round of the event loop ({@link defer}), which gathers more. What costs less here.
    */
   readonly turns: "microtasks" | "round";
+  /** Whether an IP address is one of this machine's, as far as that is known. */
+  ownsAddress(host: string): boolean;
   /** Runs `callback` once, after every other callback of this round of the event loop. */
   defer(callback: () => void): void;
+  /**
+   * From now on `report` is told what nobody has caught, from a timer or a promise that nobody awaits,
+   * and it ends nothing; whatever the value is.
+   *
+   * @returns ends that.
+   */
+  onUncaught(report: (thrown: unknown) => void): () => void;
 }
 
 /** What an endpoint asks that an adapter lacks. */

@@ -19,6 +19,16 @@ export interface Inherited {
   readonly owned: boolean;
 }
 
+/** A socket file, told from others that have come to its path. */
+export interface SocketFileId {
+  /** Absolute. */
+  readonly path: string;
+  readonly dev: number;
+  readonly ino: number;
+  /** Whoever is given it has the socket open: as long as that is so, nobody else's file has its number. */
+  readonly open: boolean;
+}
+
 /** What a descriptor turns out to be. */
 export type Inspected =
   | { readonly kind: "listener" | "datagram"; readonly socket: Inherited }
@@ -93,6 +103,11 @@ export interface Descriptors {
   send(fd: number, bytes: Uint8Array): number;
   /** Makes the number `target` another one for what `fd` is, dup3(2); at no moment is it nobody's. */
   replace(target: number, fd: number): void;
+  /**
+   * Removes the file of a socket whose owner was killed, unless somebody listens on it, or it is another
+   * one by now. Never rejects.
+   */
+  removeFile(file: SocketFileId): Promise<void>;
   /** Another descriptor for the same socket. @throws PorticoError EMFILE. */
   duplicate(fd: number): number;
   close(fd: number): void;

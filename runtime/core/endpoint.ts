@@ -55,6 +55,8 @@ export const UNIX_PATH_MAX = 107;
 const INTERNET = /^(tcp|tls|udp|https?):\/\/(.*)$/s;
 const LOCAL = /^(unix|unixgram|http\+unix):(.*)$/s;
 const INHERITED = /^(fd|systemd|stdio):(.*)$/s;
+/** What getaddrinfo(3) takes for the end of a name, or would never find. */
+const NO_HOST = /[\0-\x20\x7f]/;
 const FORMS =
   "tcp://HOST:PORT, tls://HOST:PORT, udp://HOST:PORT, unix:PATH, unixgram:PATH, http://HOST:PORT, https://HOST:PORT, http+unix:PATH, systemd:NAME, fd:N or stdio:";
 
@@ -76,6 +78,29 @@ export function parseEndpoint(text: string, lookup?: PortLookup): Endpoint {
     return parseInherited(inherited[1] as InheritedEndpoint["transport"], inherited[2]!, text);
   }
   throw new SyntaxError(`an endpoint is one of ${FORMS}; received ${quote(text)}`);
+}
+
+/** Ports of one range at most. */
+const RANGE_MAX = 1024;
+
+/**
+ * The endpoints of a range of ports, as `tcp://*:30000-30009`; of any other text itself.
+ *
+ * @throws SyntaxError whose message says what was received and what would be right.
+ */
+export function expandPorts(text: string): string[] {
+  const found = /^(\w+:\/\/.*:)(\d+)-(\d+)$/s.exec(text);
+  if (found === null) return [text];
+  const [, place, from, to] = found;
+  const [first, last] = [Number(from), Number(to)];
+  if (first < 1 || last > 65535 || last < first || last - first >= RANGE_MAX) {
+    throw new SyntaxError(
+      `a range of ports has two of 1 to 65535, the lower one first, and at most ${RANGE_MAX} ports; received ${
+        quote(text)
+      }`,
+    );
+  }
+  return Array.from({ length: last - first + 1 }, (_, index) => `${place}${first + index}`);
 }
 
 function parseInternet(
@@ -102,6 +127,11 @@ function parseInternet(
   if (host === "") {
     throw new SyntaxError(
       `a host is needed, as in ${example}, or * for all; received ${quote(text)}`,
+    );
+  }
+  if (NO_HOST.test(host)) {
+    throw new SyntaxError(
+      `a host is a name of letters, digits, - and . or an address; received ${quote(text)}`,
     );
   }
   if (/^[\d.]+$/.test(host) && !isIPv4(host)) {
@@ -223,6 +253,11 @@ export class KnownPeer extends Address {
 /** `::ffff:10.1.2.3`, as a dual-stack socket reports an IPv4 peer, becomes `10.1.2.3`. */
 export function normalizeHost(host: string): string {
   return host.length > 7 && host.startsWith("::ffff:") && host.includes(".") ? host.slice(7) : host;
+}
+
+/** Whether a host stands for every address of the machine: `*`, `0.0.0.0`, `::` however it is written. */
+export function isWildcard(host: string): boolean {
+  return host === "*" || host === "0.0.0.0" || (host.includes(":") && /^[0:.]+$/.test(host));
 }
 
 /** Dotted quad, each part 0 to 255, nothing else. */

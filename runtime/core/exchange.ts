@@ -13,6 +13,18 @@ export interface Exchange {
   readonly local: Address;
   /** Has {@link HttpTable.close} tell at once of a peer that leaves before the answer; else that may wait for it. */
   watch(): void;
+  /** Whether the peer has left, as far as the runtime tells by now, or by what a hook has `thrown`. */
+  isGone(thrown: unknown): boolean;
+  /**
+   * Whether the core has to watch the body of this response, which streams. Of all others the runtime
+   * makes what it likes, and the adapter tells of their end; no header changes by the question.
+   */
+  streams(response: Response): boolean;
+}
+
+/** What a body has thrown. */
+export interface BodyFailure {
+  readonly thrown: unknown;
 }
 
 /** The core's callbacks for the requests of one HTTP listener. */
@@ -20,10 +32,10 @@ export interface HttpTable {
   /** A request has come, with its head; its body may be on the way. What is returned never rejects. */
   request(exchange: Exchange, request: Request): Response | Promise<Response>;
   /**
-   * Last, exactly once: the response has gone out, as far as the runtime tells (a body that says that
-   * it streams, the core watches itself); or the peer is `gone` before that.
+   * Last, exactly once: the response has gone out, as far as the runtime tells (a body that streams,
+   * the core watches itself); or the peer is `gone` before that; or the body has `failed` with that.
    */
-  close(exchange: Exchange, gone: boolean): void;
+  close(exchange: Exchange, gone: boolean, failed?: BodyFailure): void;
   /** As that of a stream listener. */
   failure(error: PorticoError): void;
 }
@@ -40,3 +52,15 @@ export interface HttpListener extends Listener {
   /** After the close: cuts what is still under way, as far as the runtime can. */
   abort(): void;
 }
+
+/** A chunk of a body, in what form one runtime or the other takes it. @throws TypeError for what is no bytes. */
+export function bytesOf(chunk: unknown): Uint8Array<ArrayBuffer> {
+  if (chunk instanceof Uint8Array) return chunk as Uint8Array<ArrayBuffer>;
+  if (typeof chunk === "string") return encoder.encode(chunk);
+  if (chunk instanceof ArrayBuffer) return new Uint8Array(chunk);
+  throw new TypeError(
+    `the body of a response has to be bytes: received a chunk of ${typeof chunk}`,
+  );
+}
+
+const encoder = new TextEncoder();

@@ -1,5 +1,7 @@
 /** How hooks are called, and what is said of those that fail. */
+import { objectWith, wrongType } from "./arguments.ts";
 import { isPorticoError, messageOf, PorticoError } from "./errors.ts";
+import { placeOf } from "./frames.ts";
 import type { Log } from "./log.ts";
 import { plainValue } from "./plain.ts";
 import type { Hooks, Logger } from "./plugin.ts";
@@ -30,17 +32,59 @@ export function isOver(thrown: unknown): boolean {
 /** Fields of a record that say what it is and who speaks. */
 const RESERVED: readonly string[] = ["time", "level", "event", "service", "session", "text"];
 
-/** Fields that a plugin has named. One of the reserved names gets a `_` behind it: nobody can speak for another. */
-export function ownFields(fields: Fields, more: readonly string[] = []): Fields {
-  const own = Object.entries(fields).map(([name, value]) =>
-    [RESERVED.includes(name) || more.includes(name) ? `${name}_` : name, plainValue(value)] as const
-  );
-  return Object.fromEntries(own);
+/**
+ * Fields that a plugin has named. One of the reserved names gets a `_` behind it: nobody can speak for
+ * another. An error in the place of fields is the field `error`, anything else `fields`. Never throws.
+ */
+export function ownFields(fields: unknown, more: readonly string[] = []): Fields {
+  if (fields === undefined || fields === null) return {};
+  try {
+    if (fields instanceof Error) return { error: plainValue(fields) };
+    if (typeof fields !== "object") return { fields: plainValue(fields) };
+    return Object.fromEntries(
+      Object.keys(fields).map((name) => {
+        const taken = RESERVED.includes(name) || more.includes(name);
+        return [taken ? `${name}_` : name, valueOf(fields, name)];
+      }),
+    );
+  } catch {
+    return { fields: plainValue(fields) };
+  }
+}
+
+/** A getter may throw: that is no reason to lose the other fields. */
+function valueOf(fields: object, name: string): unknown {
+  try {
+    return plainValue((fields as Record<string, unknown>)[name]);
+  } catch {
+    return "[unreadable]";
+  }
+}
+
+/** What `verify` has answered. @throws TypeError for what is no answer: a guard must not fail open. */
+export function verdict(answer: unknown): boolean {
+  if (typeof answer === "boolean") return answer;
+  throw wrongType("the answer of verify", "true or false", answer);
+}
+
+/** What `take` has answered, as fields. @throws TypeError for what are none. */
+export function takenFields(fields: unknown): Fields {
+  if (fields === undefined) return {};
+  objectWith("the answer of take", "an object of fields, or nothing,", fields);
+  return ownFields(fields, ["durationMs", "reason"]);
+}
+
+/** A hook's answer when it was looked at; of a promise that is later. @throws what `look` throws. */
+export function checkAnswer<Value, Checked>(
+  answer: Value | Promise<Value>,
+  look: (value: Value) => Checked,
+): Checked | Promise<Checked> {
+  return isPromise(answer) ? Promise.resolve(answer).then(look) : look(answer);
 }
 
 /** Makes the plugin's own log. */
 export function makeLogger(log: Log, service: string, session?: number): Logger {
-  const say = (level: Level, text: string, fields: Fields = {}): void => {
+  const say = (level: Level, text: string, fields?: Fields): void => {
     if (!log.wants(level, "log", session)) return;
     log.emit(level, "log", {
       service,
@@ -59,7 +103,7 @@ export function makeLogger(log: Log, service: string, session?: number): Logger 
 }
 
 /** The hooks that say how a plugin reads. `take` may stand beside `data` or `handle`, which then serve datagrams. */
-const FORMS: readonly string[] = ["data", "handle", "take", "fetch"];
+const FORMS: readonly string[] = ["data", "handle", "datagram", "take", "fetch"];
 
 /**
  * Checks what `start` returned.
@@ -79,7 +123,9 @@ export function checkHooks(hooks: unknown, plugin: string): Hooks<unknown> {
     }
   }
   const forms = FORMS.filter((form) => table[form] !== undefined);
-  if (forms.length === 0) throw invalid("returned none of the hooks data, handle, take and fetch");
+  if (forms.length === 0) {
+    throw invalid("returned none of the hooks data, handle, datagram, take and fetch");
+  }
   if (forms.includes("data") && forms.includes("handle")) {
     throw invalid("returned both data and handle: a plugin reads in push form or in pull form");
   }
@@ -105,8 +151,12 @@ export async function startPlugin(
   try {
     return checkHooks(await Promise.race([start(), late]), plugin);
   } catch (error) {
-    if (error instanceof PorticoError) throw error;
-    const text = `the start of plugin ${JSON.stringify(plugin)} failed: ${messageOf(error)}`;
+    if (isPorticoError(error)) throw error;
+    const at = placeOf(error);
+    const place = at === undefined ? "" : `, at ${at}`;
+    const text = `the start of plugin ${JSON.stringify(plugin)} failed: ${
+      messageOf(error)
+    }${place}`;
     throw new PorticoError("START_FAILED", text, { cause: error });
   } finally {
     clearTimeout(timer);

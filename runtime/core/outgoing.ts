@@ -3,11 +3,12 @@
  * are that come to the service; but nobody is refused, nobody waits for a turn, and of the limits
  * only `writeBuffer` counts. Its `open` and `close` are records of level debug.
  */
+import { objectWith, wrongType } from "./arguments.ts";
 import type { StreamSession } from "./stream/session.ts";
 import type { Adapter, NamedEndpoint, StreamTable } from "./contract.ts";
 import { Dialed, type DialedSession } from "./datagram/dialed.ts";
 import type { Endpoint } from "./endpoint.ts";
-import { kindOf, parseEndpoint } from "./endpoint.ts";
+import { expandPorts, kindOf, parseEndpoint } from "./endpoint.ts";
 import { messageOf, PorticoError, toPorticoError } from "./errors.ts";
 import { StreamPipeline } from "./stream/pipeline.ts";
 import { UNLIMITED } from "./admission/permit.ts";
@@ -15,11 +16,15 @@ import type { ServicePlan } from "./plan.ts";
 import type { ConnectOptions, Hooks, Session, StartContext } from "./plugin.ts";
 import type { ServiceInput } from "./service.ts";
 import { Service } from "./service.ts";
+import { milliseconds } from "./units.ts";
 
 /** How long a connect may take when nobody says so, in ms. */
 const TIMEOUT = 10_000;
 
 const TRANSPORTS: readonly string[] = ["tcp", "unix", "udp", "unixgram"];
+
+/** Of a session in pull form, which whoever has connected reads. */
+export const HELD: Hooks<never> = {};
 
 /** What all outgoing sessions of one service have from it. */
 export type OutgoingInput = Pick<
@@ -53,21 +58,24 @@ export class Outgoing {
   /** See {@link StartContext.connect}. It may be taken out of its object. */
   readonly connect: StartContext<unknown>["connect"] = async <State>(
     text: string,
-    hooks: Hooks<State>,
-    { state, timeout = TIMEOUT }: ConnectOptions<State> = {},
+    hooks: Hooks<State> = HELD,
+    options: ConnectOptions<State> = {},
   ): Promise<Session<State>> => {
     const endpoint = placed(readEndpoint(text), this.#input.plan);
+    objectWith("options of connect", "an object", options);
+    const { state, timeout = TIMEOUT } = options;
+    const limit = milliseconds(timeout, "timeout of connect");
     const group = this.#groupOf(hooks as Hooks<unknown>);
     this.#refuseWhenClosing(text);
     try {
       const session = kindOf(endpoint.transport) === "datagram"
         ? await this.#dial(group, endpoint, state)
-        : await this.#open(group, endpoint, state, timeout);
+        : await this.#open(group, endpoint, state, limit);
       this.#note(group);
       this.#refuseWhenClosing(text);
       return session as unknown as Session<State>;
     } catch (error) {
-      throw inWords(text, error);
+      throw inWords(`cannot connect to ${text}`, text, error);
     }
   };
 
@@ -75,8 +83,9 @@ export class Outgoing {
     group: HookGroup,
     endpoint: NamedEndpoint,
     state: unknown,
-    timeout: number,
+    limit: number,
   ): Promise<StreamSession> {
+    const timeout = limit === Infinity ? undefined : limit;
     const { promise: held, resolve: release } = Promise.withResolvers<void>();
     const request: Request = { state, held, session: undefined };
     try {
@@ -101,7 +110,7 @@ export class Outgoing {
   #groupOf(hooks: Hooks<unknown>): HookGroup {
     let group = this.#groups.get(hooks);
     if (group === undefined) {
-      checkForm(hooks);
+      checkForm(hooks, "connect");
       group = new HookGroup(this.#input, hooks);
       this.#groups.set(hooks, group);
     }
@@ -150,7 +159,7 @@ class HookGroup {
   readonly #streams: StreamPipeline;
 
   constructor(input: OutgoingInput, hooks: Hooks<unknown>) {
-    const service = new Service({ ...input, outgoing: true, hooks: bound(hooks) });
+    const service = new Service({ ...input, outgoing: true, hooks: bindHooks(hooks) });
     this.dialed = new Dialed(service);
     this.#streams = new StreamPipeline(service);
     this.table = {
@@ -174,6 +183,7 @@ class HookGroup {
   }
 
   async drain(limit: number): Promise<void> {
+    this.#streams.retire(true);
     await this.empty(limit);
     await Promise.all([this.#streams.cut("drain"), this.dialed.cut("drain")]);
   }
@@ -184,43 +194,77 @@ class HookGroup {
   }
 }
 
-/** The hooks that an outgoing session has; each knows the table that it belongs to. */
-function bound(hooks: Hooks<unknown>): Hooks<unknown> {
-  const { data, end, drain, handle, finish, error } = hooks;
-  return {
-    ...(data !== undefined && { data: data.bind(hooks) }),
-    ...(end !== undefined && { end: end.bind(hooks) }),
-    ...(drain !== undefined && { drain: drain.bind(hooks) }),
-    ...(handle !== undefined && { handle: handle.bind(hooks) }),
-    ...(finish !== undefined && { finish: finish.bind(hooks) }),
-    ...(error !== undefined && { error: error.bind(hooks) }),
-  };
+/** The hooks that a session has which the plugin has opened, or listened for. */
+const HOOKS = [
+  "verify",
+  "setup",
+  "data",
+  "end",
+  "drain",
+  "datagram",
+  "handle",
+  "retire",
+  "finish",
+  "error",
+] as const;
+
+/** Those of a table; each knows the table that it belongs to. */
+export function bindHooks(hooks: Hooks<unknown>): Hooks<unknown> {
+  const found = HOOKS.flatMap((name) => {
+    const hook = hooks[name] as ((...given: never[]) => unknown) | undefined;
+    return hook === undefined ? [] : [[name, hook.bind(hooks)] as const];
+  });
+  return Object.fromEntries(found);
 }
 
-function checkForm({ data, handle }: Hooks<unknown>): void {
-  if ((data === undefined) !== (handle === undefined)) return;
-  const why = data === undefined ? "neither data nor handle" : "both data and handle";
-  throw misuse(`the hooks given to connect have ${why}: one of them is needed`);
+/** @throws TypeError for what are no hooks, PorticoError USAGE for hooks with no form, or two. */
+export function checkForm(hooks: Hooks<unknown>, call: string): void {
+  if (hooks === HELD) return;
+  objectWith(`hooks of ${call}`, "an object of hooks", hooks);
+  for (const name of HOOKS) {
+    const hook: unknown = hooks[name];
+    if (hook === undefined || typeof hook === "function") continue;
+    throw wrongType(`hooks.${name} of ${call}`, "a function", hook);
+  }
+  const { data, handle, datagram } = hooks;
+  if (data !== undefined && handle !== undefined) {
+    throw misuse(`the hooks given to ${call} have both data and handle: one of them is needed`);
+  }
+  if (data !== undefined || handle !== undefined || datagram !== undefined) return;
+  throw misuse(
+    `the hooks given to ${call} have neither data nor handle: one of them is needed, or no hooks at all`,
+  );
 }
 
 /** @throws PorticoError USAGE for what nobody can connect to. */
 function readEndpoint(text: string): NamedEndpoint {
-  let endpoint: Endpoint;
+  const [endpoint, other] = readEndpoints(text, "connect", TRANSPORTS);
+  const nobody = "port" in endpoint! && (endpoint.port === 0 || endpoint.host === "*");
+  if (nobody || other !== undefined) {
+    throw misuse(`cannot connect to ${text}: a host and a port are needed`);
+  }
+  return endpoint!;
+}
+
+/** One for each port of a range, at least one. @throws PorticoError USAGE. */
+export function readEndpoints(
+  text: string,
+  call: string,
+  transports: readonly string[],
+): NamedEndpoint[] {
+  if (typeof text !== "string") throw wrongType(`endpoint of ${call}`, "text", text);
+  let endpoints: Endpoint[];
   try {
-    endpoint = parseEndpoint(text);
+    endpoints = expandPorts(text).map((each) => parseEndpoint(each));
   } catch (error) {
-    throw misuse(`cannot connect: ${messageOf(error)}`);
+    throw misuse(`cannot ${call}: ${messageOf(error)}`);
   }
-  if (!TRANSPORTS.includes(endpoint.transport)) {
-    throw misuse(`cannot connect to ${text}: only to ${TRANSPORTS.join(", ")}`);
-  }
-  const nobody = "port" in endpoint && (endpoint.port === 0 || endpoint.host === "*");
-  if (nobody) throw misuse(`cannot connect to ${text}: a host and a port are needed`);
-  return endpoint as NamedEndpoint;
+  if (transports.includes(endpoints[0]!.transport)) return endpoints as NamedEndpoint[];
+  throw misuse(`cannot ${call} to ${text}: only to ${transports.join(", ")}`);
 }
 
 /** Relative paths start at the manifest's folder, as those do that a service listens on. */
-function placed(endpoint: NamedEndpoint, { folder }: ServicePlan): NamedEndpoint {
+export function placed(endpoint: NamedEndpoint, { folder }: ServicePlan): NamedEndpoint {
   if (!("path" in endpoint) || /^[/@]/.test(endpoint.path)) return endpoint;
   return { ...endpoint, path: `${folder}/${endpoint.path}` };
 }
@@ -234,12 +278,10 @@ function misuse(text: string): PorticoError {
  * Says where it was to go. It is nothing that the peers of the service have done: where nobody looks
  * after it, the record is a warning.
  */
-function inWords(text: string, thrown: unknown): PorticoError {
+export function inWords(what: string, text: string, thrown: unknown): PorticoError {
   const error = toPorticoError(thrown, "ECONNREFUSED");
   const side = error.side === "peer" || error.side === "config" ? "host" : error.side;
-  const message = error.message.includes(text)
-    ? error.message
-    : `cannot connect to ${text}: ${error.message}`;
+  const message = error.message.includes(text) ? error.message : `${what}: ${error.message}`;
   return new PorticoError(error.code, message, { cause: error.cause ?? thrown, side });
 }
 

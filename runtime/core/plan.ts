@@ -111,6 +111,8 @@ export interface Limits {
   readonly perSource: number;
   /** New sessions of the whole service: a token bucket of `count`, refilled over `per` ms. */
   readonly rate: { readonly count: number; readonly per: number };
+  /** Datagrams from one address over UDP, likewise; absent: as many as there are. */
+  readonly datagramRate?: { readonly count: number; readonly per: number };
   /** Without a byte in either direction. */
   readonly idle: number;
   /** From the open to the first byte of the peer. */

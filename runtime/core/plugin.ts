@@ -1,6 +1,17 @@
 import type { Address, Endpoint } from "./endpoint.ts";
-import type { Codec } from "./stream/codec.ts";
+import type { Logger, Peer, RequestInfo, Session } from "./conversation.ts";
 import type { Fields } from "./record.ts";
+import type { Duration } from "./units.ts";
+
+export type {
+  Closed,
+  Logger,
+  Peer,
+  ReadOptions,
+  RequestInfo,
+  RequestSession,
+  Session,
+} from "./conversation.ts";
 
 /** The version of this interface. A package that holds a plugin says `"portico": { "api": 1 }`. */
 export const API = 1;
@@ -27,103 +38,15 @@ export type StandardResult<Output> =
     }[];
   };
 
-/** A plugin's own records: text with fields, as event `log`. A session's log adds the session's number. */
-export interface Logger {
-  debug(text: string, fields?: Fields): void;
-  info(text: string, fields?: Fields): void;
-  warn(text: string, fields?: Fields): void;
-  error(text: string, fields?: Fields): void;
-}
-
-/** Who asks to be served: allowed by the rules, within the limits, its turn has come; nothing is read yet. */
-export interface Peer {
-  readonly kind: "stream" | "datagram" | "http";
-  readonly remote: Address;
-  readonly local: Address;
-}
-
-/**
- * One conversation: a stream connection, or one datagram and the right to answer it. It is written
- * once for both; where they differ, the member says so.
- */
-export interface Session<State = unknown> extends AsyncIterable<Uint8Array> {
-  /** Counts from 1 in each process; the same in every record of this session. */
-  readonly id: number;
-  readonly kind: "stream" | "datagram";
-  readonly remote: Address;
-  readonly local: Address;
-  /** What `setup` returned. Assignable. */
-  state: State;
-  /** Aborts when the session must end: its peer has gone, a limit has struck, the server stops. */
-  readonly signal: AbortSignal;
-  readonly log: Logger;
-  /** Bytes received from the peer, and handed to `write`. */
-  readonly bytesIn: number;
-  readonly bytesOut: number;
-  /**
-   * Takes every byte, in order, and gathers what one turn of the event loop writes into one system
-   * call. `false` means: wait for `drain`. The bytes must not be changed afterwards; a chunk of the
-   * `data` hook may be written as it is. On datagrams each call is one datagram back to the sender;
-   * `false` means it cannot be sent. Once the session is over it does nothing and returns false.
-   *
-   * While there is a backlog nothing more is read for the session, unless the plugin has a `drain` hook. A
-   * backlog above `limits.writeBuffer` ends the session (WRITE_LIMIT); what {@link send} waits for is none.
-   */
-  write(bytes: Uint8Array | string): boolean;
-  /** `write` that resolves when the backlog is low again. Rejects with SESSION_CLOSED when the session ends first. */
-  send(bytes: Uint8Array | string): Promise<void>;
-  /** Sends what was written, then ends our side. The peer may go on sending (half-close). */
-  end(): void;
-  /** Ends the session at once, both ways; what was not sent is lost. */
-  abort(): void;
-  /** Stops `data` until {@link resume}; the peer is slowed down by its own kernel. Not on datagrams. */
-  pause(): void;
-  resume(): void;
-  /** The chunks, in pull form; they are yours to keep. Ends with the peer's end. One reader at a time. */
-  [Symbol.asyncIterator](): AsyncIterator<Uint8Array, undefined>;
-  /**
-   * Lines without their LF or CRLF, UTF-8. A last line without an end counts.
-   * @throws FRAME_TOO_LONG for a line above `max` bytes (64 KiB when silent).
-   */
-  lines(max?: number): AsyncIterableIterator<string>;
-  /** Exactly `length` bytes. @throws UNEXPECTED_END when fewer come. */
-  readExactly(length: number): Promise<Uint8Array>;
-  /**
-   * The bytes up to and without `delimiter`; undefined at the end of the stream.
-   * @throws FRAME_TOO_LONG above `max` bytes (64 KiB when silent), UNEXPECTED_END in the middle.
-   */
-  readUntil(delimiter: Uint8Array | string, max?: number): Promise<Uint8Array | undefined>;
-  /** Frames of a codec, as `lengthPrefixed(2)`. @throws FRAME_TOO_LONG, UNEXPECTED_END. */
-  frames(codec: Codec): AsyncIterableIterator<Uint8Array>;
-}
-
-/** One HTTP request: what it has in common with other sessions. */
-export interface RequestSession extends Peer {
-  /** As {@link Session.id}. */
-  readonly id: number;
-  readonly kind: "http";
-  /**
-   * Aborts when the peer has gone, or the server stops and its time is over (reason `drain`). Deno
-   * says on stderr, the first time, that its flag `--unstable-no-legacy-abort` belongs to it.
-   */
-  readonly signal: AbortSignal;
-  readonly log: Logger;
-}
-
-/** What `fetch` is given beside the request; in a Hono app it is `c.env`. */
-export interface RequestInfo {
-  readonly session: RequestSession;
-}
-
 /**
  * What a service does with its sessions, in the order of `socketserver`: verify, setup, handle,
- * finish; and error. All are optional but one of `data`, `handle` and `fetch`. A hook that throws or
+ * finish; and error. All are optional but one of `data`, `handle`, `datagram` and `fetch`. A hook that throws or
  * rejects ends its own session only.
  */
 export interface Hooks<State = unknown> {
   /**
    * After the manifest's rules, limits and turn, before anything is read: `false` refuses the peer, with
-   * a `refuse` record. On datagrams and requests, for each of them. `limits.lifetime` is its deadline.
+   * a `refuse` record; what is neither true nor false is an error, and lets nobody in. On datagrams and requests, for each of them. `limits.lifetime` is its deadline.
    */
   verify?(peer: Peer): boolean | Promise<boolean>;
   /** Makes `session.state`. */
@@ -141,6 +64,11 @@ export interface Hooks<State = unknown> {
    * after back-pressure itself: reading goes on meanwhile. Not on datagrams.
    */
   drain?(session: Session<State>): void | Promise<void>;
+  /**
+   * A datagram, where the plugin serves streams in another form: it stands in the place of `data` or
+   * `handle` for datagrams. `bytes` as in {@link data}.
+   */
+  datagram?(session: Session<State>, bytes: Uint8Array): void | Promise<void>;
   /** Pull form. The session ends when it returns: what was written is sent first. */
   handle?(session: Session<State>): void | Promise<void>;
   /**
@@ -155,6 +83,12 @@ export interface Hooks<State = unknown> {
    * `setup` and no `finish`. What throws is answered with 500.
    */
   fetch?(request: Request, info: RequestInfo): Response | Promise<Response>;
+  /**
+   * The service drains, because it stops, is reloaded or suspended: the session has `limits.drain` to
+   * say goodbye, as SMTP does by 421, and to end. Also of those that are let in meanwhile. Beside
+   * `data` or `handle`, which go on. Not on datagrams.
+   */
+  retire?(session: Session<State>): void | Promise<void>;
   /** Always, once, if `setup` came back. */
   finish?(session: Session<State>): void | Promise<void>;
   /** A hook threw. When silent it is logged; the session ends either way. */
@@ -182,10 +116,13 @@ export interface StartContext<Options> {
    * `threads` and `processes`, of which there are several; one `session`'s under `spawn`.
    */
   readonly scope: "service" | "worker" | "session";
+  /** Which worker this is, from 1 on; whoever replaces one that has died has its number. None under `serial` and `async`. */
+  readonly worker: number | undefined;
   /**
    * Opens a stream (`tcp:`, `unix:`) or a datagram socket with one peer (`udp:`, `unixgram:`), as a
-   * session that these hooks serve: `data`, `end`, `drain` or `handle`; `finish`, `error`. It ends as
-   * any session does; a datagram session with its `end`. It is resolved when the peer has accepted.
+   * session that these hooks serve: `data`, `end`, `drain` or `handle`; `datagram`, `retire`, `finish`,
+   * `error`. Without hooks it is in pull form, and whoever called reads it to its end, or ends it. It
+   * ends as any session does; a datagram session with its `end`. It is resolved when the peer has accepted.
    *
    * Whoever awaits it goes on first, and then the hooks begin, in a later turn of the event loop: not
    * even a peer that speaks at once, ends at once or resets is heard before.
@@ -194,17 +131,51 @@ export interface StartContext<Options> {
    */
   readonly connect: <State = undefined>(
     endpoint: string,
-    hooks: Hooks<State>,
+    hooks?: Hooks<State>,
     options?: ConnectOptions<State>,
   ) => Promise<Session<State>>;
+  /**
+   * Listens on a stream (`tcp:`, `unix:`) at run time, in the worker that asks: FTP's passive mode, the
+   * BIND of SOCKS. Of a range of ports (`tcp://*:30000-30009`) it takes one that is free. Who comes is a
+   * session of the service, with its rules, `sessions`, `perSource` and deadlines, and it is waited for
+   * when the service drains; but it needs no turn, as it belongs to somebody who has it. Without hooks it
+   * is in pull form, as with {@link connect}.
+   *
+   * @throws PorticoError EADDRINUSE, EACCES, EADDRNOTAVAIL …
+   */
+  readonly listen: <State = undefined>(
+    endpoint: string,
+    hooks?: Hooks<State>,
+    options?: ListenOptions,
+  ) => Promise<Listening<State>>;
+}
+
+/** Options of {@link StartContext.listen}. */
+export interface ListenOptions {
+  /** One session is let in, then nobody listens any more. */
+  readonly once?: boolean;
+  /** The only host that is let in, as {@link Session.remote} of whom it is for. */
+  readonly from?: Address | string;
+  /** Nobody listens any more when nobody has come by then. */
+  readonly timeout?: Duration;
+}
+
+/** A listener that a plugin has opened at run time. Close it; or the end of the service does. */
+export interface Listening<State = undefined> {
+  /** What is really bound: port 0 is resolved. */
+  readonly address: Address;
+  /** The first session that is served. Rejects with ETIMEDOUT, or SESSION_CLOSED when it is closed before. */
+  readonly accepted: Promise<Session<State>>;
+  /** Stops listening. Who has come stays. May be called twice. */
+  close(): Promise<void>;
 }
 
 /** Options of {@link StartContext.connect}. */
 export interface ConnectOptions<State> {
   /** What `session.state` begins as. */
   readonly state?: State;
-  /** Milliseconds; 10 s when silent. */
-  readonly timeout?: number;
+  /** 10 s when silent. */
+  readonly timeout?: Duration;
 }
 
 /** A handler plugin: the default export of its module. Make it with {@link definePlugin}. */
@@ -225,6 +196,16 @@ export interface Plugin<Options = unknown, State = unknown> {
    * an `await`. Then they are not copied for it. True when silent.
    */
   readonly keepsDatagrams?: boolean;
+  /**
+   * `service`: its state must be one for all sessions, as a store's. Then a strategy that would give
+   * it several is refused at the start. A worker that dies takes its state with it.
+   */
+  readonly scope?: "service";
+  /**
+   * How many datagrams one address may send over UDP where the manifest is silent, as `"1000/s"`: for
+   * what answers everybody, so that two of its kind do not talk to each other for ever at full speed.
+   */
+  readonly datagramRate?: string;
   /** 1 when silent: {@link API}. */
   readonly api?: number;
   /** Runs once in each worker, and returns the hooks. State that it closes over belongs to the service. */
@@ -238,4 +219,16 @@ export function definePlugin<Options = Record<string, never>, State = undefined>
   plugin: Plugin<Options, State>,
 ): Plugin<Options, State> {
   return plugin;
+}
+
+/**
+ * Returns its argument, for the types: where `start` takes its context and `setup` takes nothing, TypeScript
+ * does not find out by itself what `session.state` is.
+ *
+ * ```ts
+ * start: ({ log }) => defineHooks({ setup: () => ({ lines: 0 }), data(session) { session.state.lines++ } })
+ * ```
+ */
+export function defineHooks<State = undefined>(hooks: Hooks<State>): Hooks<State> {
+  return hooks;
 }

@@ -1,7 +1,7 @@
 /** What the sessions of one service share, in one thread. */
 import type { Refusal } from "./admission/candidate.ts";
 import type { PorticoError, Side } from "./errors.ts";
-import { makeLogger } from "./hooks.ts";
+import { checkAnswer, makeLogger, verdict } from "./hooks.ts";
 import { errorFields } from "./log.ts";
 import type { Log } from "./log.ts";
 import type { ServicePlan } from "./plan.ts";
@@ -10,6 +10,7 @@ import type { Level } from "./record.ts";
 import { count, countEnd } from "./statistics.ts";
 import type { Gather } from "./stream/gather.ts";
 import { type Counters, Totals } from "./totals.ts";
+import { Warnings } from "./warnings.ts";
 
 /** What a service is built from. */
 export interface ServiceInput {
@@ -52,6 +53,9 @@ export class Service {
   readonly keepsDatagrams: boolean;
   /** A session with a backlog is not read from: its plugin does not look after that itself. */
   readonly restsOnBacklog: boolean;
+  /** The plugin's question, with an answer that is one. */
+  readonly verify: Hooks["verify"];
+  readonly warnings: Warnings = new Warnings();
   readonly #counted: (() => void) | undefined;
 
   constructor(input: ServiceInput) {
@@ -65,8 +69,10 @@ export class Service {
     this.totals = totals ?? new Totals();
     this.counters = this.totals.counters;
     this.outgoing = outgoing ?? false;
-    this.keepsDatagrams = hooks.data === undefined || (input.keepsDatagrams ?? true);
+    const pushes = hooks.datagram ?? hooks.data;
+    this.keepsDatagrams = pushes === undefined || (input.keepsDatagrams ?? true);
     this.restsOnBacklog = hooks.drain === undefined;
+    this.verify = hooks.verify && ((peer) => checkAnswer(hooks.verify!(peer), verdict));
     this.#counted = counted;
   }
 
@@ -75,9 +81,15 @@ export class Service {
     return this.outgoing ? "debug" : "info";
   }
 
-  /** Whether the plugin reads in pull form. */
+  /** Whether streams are read in pull form: by the plugin's `handle`, or by whoever has connected. */
   get pulls(): boolean {
-    return this.hooks.handle !== undefined;
+    return this.hooks.data === undefined;
+  }
+
+  /** Whether somebody asks about a session when its connection has gone. */
+  get asksLater(): boolean {
+    const { finish, error } = this.hooks;
+    return finish !== undefined || error !== undefined || this.log.wants(this.level, "close");
   }
 
   /** The plugin's log, for the service or for one session. */

@@ -1,15 +1,19 @@
 /** What sessions of streams and of datagrams have in common. */
+import { given } from "./arguments.ts";
 import type { Codec } from "./stream/codec.ts";
 import type { Address } from "./endpoint.ts";
-import type { Logger, Session } from "./plugin.ts";
+import type { Closed, Logger, ReadOptions, Session } from "./plugin.ts";
 import type { Service } from "./service.ts";
-import { Reader } from "./stream/reader.ts";
+import { checkCodec } from "./stream/codec-checks.ts";
+import { Reader, type ReaderSource } from "./stream/reader.ts";
+import type { Duration } from "./units.ts";
 
 /** What few sessions need, made when first asked for: an idle connection stays small. */
 interface Extra {
   log: Logger | undefined;
   controller: AbortController | undefined;
   reader: Reader | undefined;
+  closed: PromiseWithResolvers<Closed> | undefined;
 }
 
 const encoder = new TextEncoder();
@@ -21,15 +25,14 @@ const encoder = new TextEncoder();
  */
 export function toBytes(bytes: Uint8Array | string): Uint8Array {
   if (typeof bytes === "string") return encoder.encode(bytes);
-  if (bytes instanceof Uint8Array) return bytes;
+  // A proxy of bytes passes for some, and fails where it is too late.
+  if (ArrayBuffer.isView(bytes) && bytes instanceof Uint8Array) return bytes;
   throw new TypeError(
-    `Cannot write: bytes (a Uint8Array) or text are due, received ${
-      bytes === null ? "null" : typeof bytes
-    }`,
+    `Cannot write: bytes (a Uint8Array) or text are due, received ${given(bytes)}`,
   );
 }
 
-export abstract class BaseSession implements Session<unknown> {
+export abstract class BaseSession implements Session<unknown>, ReaderSource {
   readonly id: number;
   state: unknown = undefined;
   bytesIn = 0;
@@ -46,14 +49,20 @@ export abstract class BaseSession implements Session<unknown> {
   abstract readonly local: Address;
   /** Whether nothing can be done with it any more; decides the state of a late {@link signal}. */
   abstract readonly over: boolean;
+  /** Whether {@link closed} has come true. */
+  protected abstract readonly gone: boolean;
+  abstract reason: string | undefined;
   abstract write(bytes: Uint8Array | string): boolean;
   abstract send(bytes: Uint8Array | string): Promise<void>;
-  abstract end(): void;
+  abstract writable(): Promise<void>;
+  abstract deadline(after: Duration): void;
+  abstract end(bytes?: Uint8Array | string): void;
   abstract abort(): void;
   abstract pause(): void;
   abstract resume(): void;
-  /** Asks the source to wait, for the reader. */
-  protected abstract throttle(full: boolean): void;
+  abstract throttle(full: boolean): void;
+  /** See {@link Reader}. */
+  exhausted(): void {}
 
   get log(): Logger {
     return this.extra.log ??= this.service.logger(this.id);
@@ -73,9 +82,23 @@ export abstract class BaseSession implements Session<unknown> {
     this.#extra?.controller?.abort(new DOMException(reason, "AbortError"));
   }
 
+  get closed(): Promise<Closed> {
+    const { extra } = this;
+    if (extra.closed === undefined) {
+      extra.closed = Promise.withResolvers();
+      if (this.gone) this.tellClosed();
+    }
+    return extra.closed.promise;
+  }
+
+  /** {@link closed} comes true. May be called again. */
+  tellClosed(): void {
+    this.#extra?.closed?.resolve({ reason: this.reason ?? "done" });
+  }
+
   /** Makes the reader, before the first chunk comes. */
   openReader(): void {
-    this.extra.reader ??= new Reader((full) => this.throttle(full));
+    this.extra.reader ??= new Reader(this);
   }
 
   /** Hands a chunk to the reader, which is there. The bytes are the reader's. */
@@ -83,15 +106,35 @@ export abstract class BaseSession implements Session<unknown> {
     this.#extra!.reader!.push(chunk);
   }
 
+  /** Whether what comes goes to the reader. */
+  protected get pulls(): boolean {
+    return this.service.pulls;
+  }
+
   /** @throws Error in a plugin of push form, whose data never comes here. */
   get reader(): Reader {
-    if (!this.service.pulls) {
+    if (!this.pulls) {
       throw new Error(
         "Cannot pull from a session whose plugin has a data hook: use handle instead",
       );
     }
     this.openReader();
     return this.extra.reader!;
+  }
+
+  /** What has come and is not read, with the reader left empty. */
+  takeUnread(): Uint8Array[] {
+    return this.#extra?.reader?.takeAll() ?? [];
+  }
+
+  /** Whether a read waits for what comes. */
+  get isRead(): boolean {
+    return this.#extra?.reader?.waiting ?? false;
+  }
+
+  /** Whether all was read, and nothing more will come; so it is where nobody reads. */
+  get readToEnd(): boolean {
+    return this.#extra?.reader?.exhausted ?? true;
   }
 
   /** Ends the pull side, if there is one. */
@@ -115,11 +158,22 @@ export abstract class BaseSession implements Session<unknown> {
     return this.reader.until(delimiter, max);
   }
 
-  frames(codec: Codec): AsyncIterableIterator<Uint8Array> {
-    return this.reader.frames(codec, (frame) => frame, false);
+  frames<Value>(codec: Codec<Value>): AsyncIterableIterator<Value> {
+    checkCodec("frames(codec)", codec);
+    return this.reader.frames(codec);
+  }
+
+  read<Value>(codec: Codec<Value>, options?: ReadOptions): Promise<Value | undefined> {
+    checkCodec("read(codec, options)", codec);
+    return this.reader.read(codec, options);
   }
 
   private get extra(): Extra {
-    return this.#extra ??= { log: undefined, controller: undefined, reader: undefined };
+    return this.#extra ??= {
+      log: undefined,
+      controller: undefined,
+      reader: undefined,
+      closed: undefined,
+    };
   }
 }

@@ -1,4 +1,5 @@
 /** What a service has done since its start: it outlives reloads, and is what `ctl status` and metrics read. */
+import type { Losses } from "./contract.ts";
 import { newStatistics, type Statistics } from "./statistics.ts";
 
 /** Numbers that only grow. */
@@ -16,6 +17,8 @@ export interface Counters {
   bytesOut: number;
   datagramsIn: number;
   datagramsOut: number;
+  /** What the kernel has dropped because a socket's queue was full, with {@link Totals.settle}. */
+  datagramsLost: number;
 }
 
 /** Nothing counted yet. */
@@ -28,6 +31,7 @@ export function newCounters(): Counters {
     bytesOut: 0,
     datagramsIn: 0,
     datagramsOut: 0,
+    datagramsLost: 0,
   };
 }
 
@@ -42,7 +46,21 @@ export function growthOf(now: Counters, before: Counters): Counters {
 
 /** Adds what counters have grown by. */
 export function addCounters(total: Counters, growth: Counters): void {
-  for (const name of NAMES) total[name] += growth[name];
+  for (const name of NAMES) total[name] += counted(growth[name]);
+}
+
+/** Adds what has gone through a session. */
+export function countBytes(total: Counters, bytesIn: unknown, bytesOut: unknown): void {
+  total.bytesIn += counted(bytesIn);
+  total.bytesOut += counted(bytesOut);
+}
+
+/**
+ * What can be counted; nothing of what cannot. A counter that is no number once would never be one again,
+ * and a plugin can reach what a session has of its own.
+ */
+export function counted(growth: unknown): number {
+  return Number.isSafeInteger(growth) && (growth as number) > 0 ? growth as number : 0;
 }
 
 /** Has live sessions whose bytes are not all in the counters yet. */
@@ -59,6 +77,22 @@ export class Totals {
   readonly meters: Set<Meter> = new Set();
   /** Workers that died and were replaced. */
   restarts = 0;
+  /** What is counted of the losses of each socket; whoever goes on with one goes on from there. */
+  readonly #lost = new Map<string, number>();
+
+  /** A socket is there from now on. What was lost before is another one's, if it `had` one. */
+  meet(losses: Losses | undefined, had: boolean): void {
+    if (losses === undefined || this.#lost.has(losses.socket)) return;
+    this.#lost.set(losses.socket, had ? losses.count : 0);
+  }
+
+  /** Counts what a socket has lost since it was asked last. */
+  countLost(losses: Losses | undefined): void {
+    if (losses === undefined) return;
+    const { socket, count } = losses;
+    this.counters.datagramsLost += (count - (this.#lost.get(socket) ?? 0)) >>> 0;
+    this.#lost.set(socket, count);
+  }
 
   /** Brings the counters up to date: with what has gone through the sessions that are open. */
   settle(): void {

@@ -1,4 +1,5 @@
 /** What `portico run` keeps alive: a server with its manifest, its records, and those who steer it. */
+import { dirname } from "node:path";
 import process from "node:process";
 import { clearInterval, setInterval } from "node:timers";
 import { fileURLToPath } from "node:url";
@@ -11,6 +12,7 @@ import {
 } from "../activation/mod.ts";
 import type { ControlSocket } from "../control/socket.ts";
 import type { Adapter } from "../core/contract.ts";
+import type { Log } from "../core/log.ts";
 import { openControlSocket } from "./control-socket.ts";
 import { releaseHeap } from "./heap.ts";
 import { Journal } from "./journal.ts";
@@ -20,9 +22,9 @@ import { ServerOperator } from "./server-operator.ts";
 import { Server } from "./server.ts";
 import { onSignals, type SignalHandlers } from "./signals.ts";
 import { Supervisor } from "./supervisor.ts";
-import { recordUncaught } from "./uncaught.ts";
+import { recordExit, recordUncaught } from "./uncaught.ts";
 import { finishHandover, type Predecessor } from "./upgrade.ts";
-import { becomeUser } from "./user.ts";
+import { becomeUser, userOf } from "./user.ts";
 import { runtime, version } from "./version.ts";
 
 /** How `portico run` was called. */
@@ -78,10 +80,12 @@ export class Daemon implements AsyncDisposable {
     adapter: Adapter,
     predecessor: Predecessor | undefined,
   ): Promise<Daemon> {
-    const { umask, services } = manifest.plan;
+    const { umask, services, identity } = manifest.plan;
     if (umask !== undefined) process.umask(umask);
+    // Who is not known is told when it would be become.
+    const owner = await userOf(identity).catch(() => undefined);
     const operator = new ServerOperator();
-    const journal = await Journal.open(services, adapter, operator.sink);
+    const journal = await Journal.open(services, { adapter, owner }, operator.sink);
     return new Daemon({ options, manifest, adapter, predecessor, journal, operator });
   }
 
@@ -90,7 +94,14 @@ export class Daemon implements AsyncDisposable {
     this.#input = input;
     this.#nextOwner = predecessor === undefined ? "nobody" : "predecessor";
     this.#toClose.defer(() => journal.close());
-    this.#toClose.defer(recordUncaught(() => journal.server));
+    const logOf = (service = ""): Log => journal.logs.get(service) ?? journal.server;
+    this.#toClose.defer(adapter.onUncaught((thrown) => {
+      recordUncaught(thrown, this.#supervisor.plans, logOf);
+    }));
+    const exited = (code: number): void => recordExit(code, this.#supervisor.plans, journal.server);
+    // Before those of the sinks, which write then what they have.
+    process.prependListener("exit", exited);
+    this.#toClose.defer(() => void process.removeListener("exit", exited));
     this.#toClose.defer(onSignals(this.#signalHandlers()));
     this.#toClose.defer(() => operator.close());
     this.#toClose.defer(keepAlive());
@@ -103,12 +114,14 @@ export class Daemon implements AsyncDisposable {
       adapter,
       operator,
       worker: fileURLToPath(new URL("../worker.ts", import.meta.url).href),
+      home: dirname(manifest.source.file),
       inherit: async ({ endpoint }) => inheritedFor(endpoint, await adapter.descriptors()),
     });
     const [server, notifier] = [this.#server, this.#notifier];
-    const end = (reason: string, handed: boolean): void => this.#end(reason, handed);
+    const end = (reason: string): void => this.#end(reason);
+    const handed = (): void => void (this.#nextOwner = "successor");
     this.#supervisor = new Supervisor(
-      { ...options, pid: process.pid, adapter, server, journal, notifier, end },
+      { ...options, pid: process.pid, adapter, server, journal, notifier, handed, end },
       manifest,
     );
     operator.attach(this.#supervisor, () => server.measure());
@@ -152,10 +165,12 @@ export class Daemon implements AsyncDisposable {
     if (handed) this.#nextOwner = "successor";
     this.#watchers.dispose();
     await this.#notifier.stopping();
+    // It may have got ready after a signal has come.
+    const keep = this.#nextOwner === "successor";
     // A successor has the control socket already; else whoever looks on hears when it is over.
-    if (handed) await this.#control?.close(true);
-    await this.#server.stop(handed);
-    await this.#control?.close(handed);
+    if (keep) await this.#control?.close(true);
+    await this.#server.stop(keep);
+    await this.#control?.close(keep);
     this.#input.journal.server.emit("info", "stop", { reason });
   }
 
@@ -164,23 +179,28 @@ export class Daemon implements AsyncDisposable {
     await this.#toClose.disposeAsync();
   }
 
-  #end(reason: string, handed: boolean): void {
-    this.#ended.resolve({ reason, handed });
+  #end(reason: string): void {
+    this.#ended.resolve({ reason, handed: this.#nextOwner === "successor" });
   }
 
   #signalHandlers(): SignalHandlers {
     return {
       stop: (signal) => {
         this.#supervisor.close();
-        this.#end(signal, false);
+        this.#end(signal);
       },
-      kill: () => this.#started ? void this.#server.kill() : process.exit(1),
+      kill: () => this.#started ? this.#kill() : process.exit(1),
       reload: () => {
         this.#input.journal.reopen();
         void this.#reload();
       },
       status: () => this.#recordStatus(),
     };
+  }
+
+  /** What a successor has stays. */
+  #kill(): void {
+    void this.#server.kill(this.#nextOwner === "successor");
   }
 
   #recordStatus(): void {
@@ -198,7 +218,7 @@ export class Daemon implements AsyncDisposable {
     const { manifest, adapter, predecessor, journal } = this.#input;
     this.#control = await openControlSocket(
       this.#supervisor,
-      manifest.plan,
+      manifest,
       adapter,
       predecessor?.control,
       journal.server,
@@ -215,6 +235,7 @@ export class Daemon implements AsyncDisposable {
     const { predecessor, adapter } = this.#input;
     if (predecessor === undefined) return;
     this.#nextOwner = "nobody";
+    this.#server.ownFiles(true);
     await finishHandover(predecessor, this.#control, adapter);
   }
 
@@ -225,12 +246,14 @@ export class Daemon implements AsyncDisposable {
 
   async #endWhenIdle(): Promise<void> {
     await untilDone(this.#input.manifest.plan.services, () => this.#server.status());
-    this.#end("idle", false);
+    this.#end("idle");
   }
 
   async #closeSockets(): Promise<void> {
     await Promise.all([
-      this.#nextOwner === "predecessor" ? this.#server.undo() : this.#server.kill(),
+      this.#nextOwner === "predecessor"
+        ? this.#server.undo()
+        : this.#server.kill(this.#nextOwner === "successor"),
       this.#control?.close(this.#nextOwner !== "nobody"),
       this.#notifier.close(),
     ]);

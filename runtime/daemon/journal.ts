@@ -1,8 +1,8 @@
 import { setTimeout } from "node:timers";
-import type { Adapter } from "../core/contract.ts";
 import { messageOf } from "../core/errors.ts";
 import { Log } from "../core/log.ts";
 import type { ServicePlan } from "../core/plan.ts";
+import { counted } from "../core/totals.ts";
 import type { SinkStatus } from "../services/status.ts";
 import { standard } from "../sinks/standard.ts";
 import {
@@ -37,8 +37,8 @@ export class Journal {
 
   readonly #adminSink: Sink;
 
-  private constructor(adapter: Adapter, adminSink: Sink) {
-    this.#host = { adapter, warn };
+  private constructor(host: Omit<SinkHost, "warn">, adminSink: Sink) {
+    this.#host = { ...host, warn };
     this.#adminSink = adminSink;
   }
 
@@ -53,15 +53,16 @@ export class Journal {
   }
 
   /**
+   * @param host the sinks' sockets, and whose their files are.
    * @param adminSink is given the records of level info and above where a service is an `admin`.
    * @throws PorticoError when a sink cannot be opened.
    */
   static async open(
     plans: readonly ServicePlan[],
-    adapter: Adapter,
+    host: Omit<SinkHost, "warn">,
     adminSink: Sink,
   ): Promise<Journal> {
-    const journal = new Journal(adapter, adminSink);
+    const journal = new Journal(host, adminSink);
     await journal.change(plans);
     return journal;
   }
@@ -136,7 +137,7 @@ export class Journal {
     return [...this.#opened.values()].map(({ name, type, sink }) => {
       const before = past.get(name) ?? 0;
       past.delete(name);
-      return { name, type, dropped: before + (sink.dropped?.() ?? 0) };
+      return { name, type, dropped: before + counted(sink.dropped?.()) };
     });
   }
 
@@ -168,7 +169,7 @@ function basesOf(outlets: ReadonlyMap<string, readonly OpenOutlet[]>): ReadonlyS
 }
 
 function addDropped(sums: Map<string, number>, { name, sink }: OpenSink): void {
-  sums.set(name, (sums.get(name) ?? 0) + (sink.dropped?.() ?? 0));
+  sums.set(name, (sums.get(name) ?? 0) + counted(sink.dropped?.()));
 }
 
 async function finish(sinks: readonly OpenSink[]): Promise<void> {

@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import { loadAdapter } from "../adapter.ts";
 import { passedSockets } from "../activation/mod.ts";
 import { messageOf } from "../core/errors.ts";
@@ -11,7 +12,9 @@ import { isSuccessor, receiveHandover } from "./upgrade.ts";
  *
  * @throws PorticoError when it cannot start; nothing is left behind, and a predecessor goes on.
  */
-export async function runDaemon(options: DaemonOptions): Promise<void> {
+export async function runDaemon({ path, ...how }: DaemonOptions): Promise<void> {
+  // The folder that a relative one starts from may be gone when it is asked for again.
+  const options: DaemonOptions = { path: resolve(path), ...how };
   // The adapter is loaded while the manifest is read: a start is mostly waiting for modules.
   const loading = loadAdapter();
   loading.catch(() => {});

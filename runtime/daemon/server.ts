@@ -3,7 +3,6 @@ import type { Reloaded } from "../control/control.ts";
 import type { ServiceStatus } from "../services/status.ts";
 import type { Address } from "../core/endpoint.ts";
 import { PorticoError } from "../core/errors.ts";
-import { Gather } from "../core/stream/gather.ts";
 import type { ServicePlan } from "../core/plan.ts";
 import {
   closeHandover,
@@ -15,12 +14,10 @@ import { describeLack, lacking } from "../strategies/lacking.ts";
 import { STRATEGIES } from "../strategies/mod.ts";
 import type { Host, ReadyService } from "../services/contract.ts";
 import { RunningService } from "../services/running.ts";
+import { completeHost } from "./host.ts";
 import { compare, inService, nameOf, type ServiceEntry, statusOf, textsOf } from "./entry.ts";
 
 export type { ReadyService } from "../services/contract.ts";
-
-/** Numbers the sessions of this process. */
-let sessions = 0;
 
 export class Server {
   readonly #host: Host;
@@ -33,11 +30,13 @@ export class Server {
   #change: Promise<unknown> = Promise.resolve();
   #ending = false;
   #measures = false;
+  /** The socket files are ours, and not those of a predecessor or a successor. */
+  #owns = true;
   readonly #hurried = Promise.withResolvers<void>();
 
   /** @param host what services share; the rest of it is made here. */
-  constructor(host: Omit<Host, "gather" | "nextId">) {
-    this.#host = { ...host, gather: new Gather(host.adapter), nextId: () => ++sessions };
+  constructor(host: Parameters<typeof completeHost>[0]) {
+    this.#host = completeHost(host);
   }
 
   get endpoints(): { readonly service: string; readonly address: Address }[] {
@@ -49,12 +48,13 @@ export class Server {
   /**
    * Starts services in their order; when one fails, those before it are stopped again.
    *
-   * @param handover the sockets of a predecessor, which become ours. Those that nobody has taken stay
-   * in it, closed.
+   * @param handover the sockets of a predecessor, which become ours; their files do with
+   * {@link ownFiles}. Those that nobody has taken stay in it, closed.
    * @throws PorticoError that names the service.
    */
-  async start(services: readonly ReadyService[], handover: Handover = new Map()): Promise<void> {
-    await this.#handOver(handover, services, async (distributed) => {
+  async start(services: readonly ReadyService[], handover?: Handover): Promise<void> {
+    this.#owns = handover === undefined;
+    await this.#handOver(handover ?? new Map(), services, async (distributed) => {
       this.#check(services);
       for (const ready of services) {
         const { name } = ready.plan;
@@ -151,6 +151,7 @@ export class Server {
       const takeover = { sockets, admission: old?.running.admission, totals: old?.running.totals };
       const running = await RunningService.start(ready, this.#host, takeover, executor);
       if (this.#measures) running.measure();
+      running.ownFiles(this.#owns);
       return { ready, running, inherited };
     } catch (error) {
       throw inService(ready.plan.name, error);
@@ -262,12 +263,21 @@ export class Server {
     return [name];
   }
 
-  /** Duplicates of all sockets, for a successor; the caller's to close. */
+  /** Duplicates of all sockets, for a successor; the caller's to close. Their files are the successor's too. */
   async handover(): Promise<Handover> {
     this.#checkEnd();
     const handover: Handover = new Map();
-    for (const [name, { running }] of this.#entries) handover.set(name, await running.duplicates());
+    for (const [name, { running }] of this.#entries) {
+      handover.set(name, await running.duplicates());
+    }
+    this.ownFiles(false);
     return handover;
+  }
+
+  /** Whether the socket files are ours from here on: see {@link RunningService.ownFiles}. */
+  ownFiles(own: boolean): void {
+    this.#owns = own;
+    for (const { running } of this.#entries.values()) running.ownFiles(own);
   }
 
   /**
@@ -285,11 +295,11 @@ export class Server {
     return this.#undo(this.#entries);
   }
 
-  /** Closes at once, also what {@link stop} still waits for. */
-  kill(): Promise<void> {
-    for (const { running } of this.#leaving.keys()) void running.stop(0);
+  /** Closes at once, also what {@link stop} still waits for. `keep` as there. */
+  kill(keep = false): Promise<void> {
+    for (const { running } of this.#leaving.keys()) void running.stop(0, keep);
     this.#hurried.resolve();
-    return this.#stopAll(() => 0, false);
+    return this.#stopAll(() => 0, keep);
   }
 
   async #stopAll(limitOf: (plan: ServicePlan) => number, keep: boolean): Promise<void> {

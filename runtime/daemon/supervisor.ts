@@ -1,4 +1,5 @@
 /** A server with its manifest: what signals, the control socket and file watchers ask for is done here. */
+import { dirname } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import type { Notifier } from "../activation/mod.ts";
@@ -9,8 +10,10 @@ import type { Adapter } from "../core/contract.ts";
 import { messageOf, PorticoError } from "../core/errors.ts";
 import { hookError } from "../core/hooks.ts";
 import { errorFields } from "../core/log.ts";
-import type { Plan } from "../core/plan.ts";
+import type { Plan, ServicePlan } from "../core/plan.ts";
+import { keepWorkingDirectory } from "../identity/folder.ts";
 import { stampOf } from "../modules/stamp.ts";
+import { problemLines } from "../values/problem.ts";
 import type { ReadyService, Server } from "./server.ts";
 import { commandOn } from "../adapter.ts";
 import type { Journal } from "./journal.ts";
@@ -31,8 +34,10 @@ export interface SupervisorInput {
   readonly server: Server;
   readonly journal: Journal;
   readonly notifier: Notifier;
-  /** Ends the server. `handed`: a successor has its sockets. */
-  readonly end: (reason: string, handed: boolean) => void;
+  /** A successor has its sockets from here on, however this server ends. */
+  readonly handed: () => void;
+  /** Ends the server. */
+  readonly end: (reason: string) => void;
 }
 
 export class Supervisor implements Control {
@@ -61,6 +66,11 @@ export class Supervisor implements Control {
         stamp: () => stamp ??= stampOf(service.plan.plugin.url).stamp,
       };
     });
+  }
+
+  /** Of the services, as the manifest has them that was read last. */
+  get plans(): readonly ServicePlan[] {
+    return this.#manifest.plan.services;
   }
 
   /** It serves: what its code was is remembered, to be compared. */
@@ -106,8 +116,11 @@ export class Supervisor implements Control {
         return result;
       } catch (error) {
         // What is wrong concerns whoever has asked for it; the services go on as they are.
-        const { code, message } = hookError(error);
-        journal.server.emit("error", "error", { code, message, side: "config", during: "reload" });
+        const found = hookError(error);
+        const about = { side: "config", during: "reload" };
+        for (const message of problemLines(found)) {
+          journal.server.emit("error", "error", { code: found.code, message, ...about });
+        }
         throw error;
       } finally {
         // Sessions of before go on with the log of before.
@@ -168,13 +181,14 @@ export class Supervisor implements Control {
     const names = server.status().map((status) => status.service);
     this.close();
     // The answer goes out first.
-    setTimeout(() => end("control", false), 0);
+    setTimeout(() => end("control"), 0);
     return names;
   }
 
   upgrade(to?: RuntimeName): Promise<number> {
     return this.#inTurn(async () => {
-      const { server, journal, notifier, path, json, watch, adapter, end } = this.#input;
+      const { server, journal, notifier, path, json, watch, adapter } = this.#input;
+      const { handed, end } = this.#input;
       if (this.#input.pid === 1) {
         const text =
           "this is process 1: what it is in ends with it; start another container instead";
@@ -186,20 +200,25 @@ export class Supervisor implements Control {
       const command = to === undefined ? adapter.command(main, args) : commandOn(to, main, args);
       await notifier.reloading();
       try {
+        const handover = await server.handover();
         const pid = await startSuccessor(
-          { handover: await server.handover(), control: await this.#controlDuplicate() },
+          { handover, control: await this.#controlDuplicate() },
           command,
           notifier.variables,
           descriptors,
           this.#ending.signal,
-        );
+        ).catch((error) => {
+          server.ownFiles(true);
+          throw error;
+        });
+        handed();
         this.close();
         // Who asks for more after the answer to this reaches the successor.
         await server.yieldSockets();
         await this.#control?.retire();
         journal.server.emit("info", "reload", { successor: pid, ...(to && { runtime: to }) });
         await notifier.mainPid(pid);
-        setTimeout(() => end("upgrade", true), 0);
+        setTimeout(() => end("upgrade"), 0);
         return pid;
       } catch (error) {
         journal.server.emit("error", "error", {
@@ -225,6 +244,7 @@ export class Supervisor implements Control {
       if (this.#ending.signal.aborted) {
         throw new PorticoError("NOT_SUPPORTED", "this server is ending");
       }
+      keepWorkingDirectory(dirname(this.#manifest.source.file));
       return act();
     });
     this.#last = result.catch(() => {});

@@ -1,5 +1,16 @@
 import type { Adapter } from "../core/contract.ts";
 import type { Identity } from "../core/plan.ts";
+import type { ResolvedIdentity } from "../identity/mod.ts";
+
+/**
+ * Whom a manifest names, in numbers; undefined for nobody.
+ *
+ * @throws PorticoError ENOENT for a user who is not known.
+ */
+export async function userOf(named: Identity): Promise<ResolvedIdentity | undefined> {
+  if (named.user === undefined && named.group === undefined) return undefined;
+  return (await import("../identity/mod.ts")).resolveIdentity(named);
+}
 
 /**
  * Makes this process the user that a manifest names, for good. To be called when the sockets are
@@ -8,9 +19,9 @@ import type { Identity } from "../core/plan.ts";
  * @throws PorticoError ENOENT for a user who is not known, EPERM.
  */
 export async function becomeUser(named: Identity, adapter: Adapter): Promise<void> {
-  if (named.user === undefined && named.group === undefined) return;
-  const { dropPrivileges, resolveIdentity } = await import("../identity/mod.ts");
-  const identity = resolveIdentity(named);
+  const identity = await userOf(named);
+  if (identity === undefined) return;
+  const { dropPrivileges } = await import("../identity/mod.ts");
   const calls = adapter.features.processCalls === true ? await adapter.processCalls() : undefined;
-  if (identity !== undefined) dropPrivileges(identity, calls);
+  dropPrivileges(identity, calls);
 }

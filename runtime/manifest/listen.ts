@@ -2,7 +2,13 @@ import { Buffer } from "node:buffer";
 import { dirname, isAbsolute, relative, resolve } from "node:path";
 import process from "node:process";
 import type { SocketOptions } from "../core/contract.ts";
-import { type Endpoint, formatEndpoint, parseEndpoint, UNIX_PATH_MAX } from "../core/endpoint.ts";
+import {
+  type Endpoint,
+  expandPorts,
+  formatEndpoint,
+  parseEndpoint,
+  UNIX_PATH_MAX,
+} from "../core/endpoint.ts";
 import { messageOf } from "../core/errors.ts";
 import type { ListenPlan } from "../core/plan.ts";
 import { checkInherited } from "./inherited.ts";
@@ -62,10 +68,12 @@ export class Endpoints {
     return absolute;
   }
 
+  /** A range of ports is each of them. */
   #one(text: string, options: SocketOptions, path: Path): ListenPlan[] {
-    let endpoint: Endpoint;
     try {
-      endpoint = parseEndpoint(text, portOf);
+      return expandPorts(text).map((each) =>
+        this.#checked(parseEndpoint(each, portOf), each, options, path)
+      );
     } catch (error) {
       const scheme = /^([a-z+]+):/i.exec(text)?.[1] ?? text;
       this.#problems.add(path, show(text), expectation(error), {
@@ -73,10 +81,13 @@ export class Endpoints {
       });
       return [];
     }
-    endpoint = this.#absolute(endpoint, path);
+  }
+
+  #checked(parsed: Endpoint, text: string, options: SocketOptions, path: Path): ListenPlan {
+    const endpoint = this.#absolute(parsed, path);
     this.#claim(endpoint, text, path);
     checkInherited(this.#problems, { text, endpoint, options }, path);
-    return [{ text, endpoint, options }];
+    return { text, endpoint, options };
   }
 
   /** Paths start at the manifest's folder; the kernel wants them short. */

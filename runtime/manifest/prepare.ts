@@ -1,14 +1,17 @@
 import { kindOf } from "../core/endpoint.ts";
 import { type Code, codeOf, PorticoError } from "../core/errors.ts";
+import { describeScope, splitsState } from "../core/scope.ts";
 import type { Plan, ServicePlan } from "../core/plan.ts";
 import type { Plugin } from "../core/plugin.ts";
 import { isInherited } from "./inherited.ts";
 import type { VersionOf } from "../modules/import.ts";
-import { checkOptions, loadPlugin } from "../modules/plugin.ts";
+import { checkOptions, loadPlugin, misfit, wrongOptions } from "../modules/plugin.ts";
 import { prepareSinks } from "./plugin-sinks.ts";
+import { parseRate } from "../core/units.ts";
 import { dig, type Path, show } from "../values/problem.ts";
 import type { SinkCatalog } from "../values/sink-catalog.ts";
 import { Problems, type Source } from "./source.ts";
+import { checkTypedLater } from "./typed.ts";
 
 /** A service whose plugin is there and has taken its options. */
 export interface PreparedService {
@@ -52,10 +55,19 @@ async function one(
   try {
     const plugin = await loadPlugin(plan.plugin, versionOf(plan.plugin.url));
     checkTransports(plugin, plan, [...path, "listen"], problems);
-    const check = await checkOptions(plugin, plan.options);
+    const { value, result: check } = await checkTypedLater(
+      problems.source,
+      [...path, "options"],
+      plan.options,
+      (options) => checkOptions(plugin, options),
+      wrongOptions,
+    );
     if ("options" in check) {
       checkFit(plugin, plan, check.options, path, problems);
-      return { plan, plugin, options: check.options };
+      checkScope(plugin, plan, path, problems);
+      // Workers check the options themselves.
+      const given = { ...withRate(plan, plugin), options: value };
+      return { plan: given, plugin, options: check.options };
     }
     for (const { path: inner, message } of check.issues) {
       problems.add([...path, "options", ...inner], show(dig(plan.options, inner)), message, {
@@ -70,6 +82,13 @@ async function one(
   return undefined;
 }
 
+/** The plugin's own rate of datagrams where the manifest has none. */
+function withRate(plan: ServicePlan, { datagramRate }: Plugin): ServicePlan {
+  const { limits } = plan;
+  if (datagramRate === undefined || limits.datagramRate !== undefined) return plan;
+  return { ...plan, limits: { ...limits, datagramRate: parseRate(datagramRate) } };
+}
+
 /** A plugin may ask for an option where an endpoint is open to others. */
 function checkFit(
   plugin: Plugin,
@@ -78,10 +97,22 @@ function checkFit(
   path: Path,
   problems: Problems,
 ): void {
-  const wrong = plugin.fits?.(options, plan.listen.map(({ endpoint }) => endpoint));
+  const wrong = misfit(plugin, options, plan.listen.map(({ endpoint }) => endpoint));
   if (wrong === undefined) return;
   const texts = plan.listen.map(({ text }) => text).join(", ");
   problems.add([...path, "listen"], show(texts), wrong);
+}
+
+/** A plugin whose state has to be one is not to be given several. */
+function checkScope(plugin: Plugin, plan: ServicePlan, path: Path, problems: Problems): void {
+  const { strategy, workers } = plan.concurrency;
+  if (plugin.scope !== "service" || !splitsState(strategy, workers)) return;
+  const several = describeScope(strategy, workers);
+  problems.add(
+    [...path, "concurrency"],
+    strategy === "spawn" ? strategy : `${strategy} with ${workers} workers`,
+    `"serial", "async" or 1 worker: the plugin ${plugin.name} keeps one state for all sessions, and here ${several}`,
+  );
 }
 
 /**

@@ -93,11 +93,11 @@ const TYPE =
 
 /** One sink. What a type takes beside these is checked by the type itself. */
 export const sink = v.looseObject({
-  type: v.pipe(v.string(SINK), v.nonEmpty(SINK), v.description(TYPE)),
+  type: v.pipe(v.string(SINK), v.regex(/^[^\0]+$/, SINK), v.description(TYPE)),
   ...POLICIES,
 }, (issue) => issue.expected === '"type"' ? `"type": ${SINK}` : SINK);
 
-const sinkName = v.pipe(v.string(), v.nonEmpty(SINK));
+const sinkName = v.pipe(v.string(), v.regex(/^[^\0]+$/, SINK));
 const log = choice(`${SINK}; or a list of these`, {
   string: sinkName,
   object: sink,
@@ -108,6 +108,10 @@ const limits = strict('an object of limits, as { "sessions": 1000, "idle": "60s"
   sessions: entry("sessions at once, held ones too", count()),
   perSource: entry("sessions at once from one address", count()),
   rate: entry("new sessions of the whole service", rate()),
+  datagramRate: entry(
+    "datagrams from one address over UDP; the plugin's own when silent, as 1000/s of echo",
+    rate(),
+  ),
   idle: entry(
     "how long a session may stay without a byte in either direction; not of HTTP",
     duration(true, true),
@@ -152,7 +156,7 @@ const shared = {
 };
 
 const PLUGIN = "a built-in plugin, a short name, ./path or an npm package";
-const specifier = v.pipe(v.string(PLUGIN), v.nonEmpty(PLUGIN));
+const specifier = v.pipe(v.string(PLUGIN), v.regex(/^[^\0]+$/, PLUGIN));
 
 /** One service. Only the admin may be silent about where it listens: `expand.ts` sees to that. */
 export const service = strict('a service: { "plugin": …, "listen": … }', {

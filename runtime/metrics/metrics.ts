@@ -169,6 +169,12 @@ function families(own: Delays): Family[] {
       samples: ways(({ datagramsIn }) => datagramsIn, ({ datagramsOut }) => datagramsOut),
     },
     {
+      name: "portico_datagrams_lost_total",
+      help: "Datagrams that the kernel has dropped because a socket's queue was full.",
+      type: "counter",
+      samples: each(({ datagramsLost }) => datagramsLost),
+    },
+    {
       name: "portico_workers",
       help: "Workers, by state.",
       type: "gauge",

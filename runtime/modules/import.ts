@@ -1,7 +1,10 @@
+import { createRequire } from "node:module";
 import process from "node:process";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { stripVTControlCharacters } from "node:util";
 import { messageOf } from "../core/errors.ts";
+import { importableUrl } from "./link.ts";
+import { realOf, stampOf } from "./stamp.ts";
 
 /** Why a module could not be imported, in words that hold on every runtime. */
 export interface ImportFailure {
@@ -14,30 +17,86 @@ export interface ImportFailure {
   readonly cause: unknown;
 }
 
+/** A module's namespace. */
+type Namespace = Readonly<Record<string, unknown>>;
+
+/** By URL: the version that was imported last. */
+const imported = new Map<string, string | undefined>();
+
 /**
- * Imports a module by URL; answers with its namespace, or why that failed. Never throws.
+ * Imports a module by URL; answers with its namespace, or why that failed. Never throws. What tsc and
+ * esbuild make of an ES module for CommonJS has the default export that it had before.
  *
  * @param version makes it another module than the one of this URL that was imported before: what has
- * been changed since is read anew. What it imports in turn is not.
+ * been changed since is read anew. What it imports in turn is not, but for what it `require`s.
  */
 export async function importModule(
-  url: string,
+  file: string,
   version?: string,
-): Promise<{ readonly module: Readonly<Record<string, unknown>> } | ImportFailure> {
+): Promise<{ readonly module: Namespace } | ImportFailure> {
+  const url = await importableUrl(realUrl(file));
+  const required = imported.has(url) && imported.get(url) !== version && forget(url);
+  imported.set(url, version);
   try {
-    return { module: await import(version === undefined ? url : versioned(url, version)) };
+    if (required) return { module: requireModule(url) };
+    return { module: unwrapped(await import(version === undefined ? url : `${url}?v=${version}`)) };
+  } catch (error) {
+    if (required || !lacksCommonJs(error)) return explain(error);
+  }
+  try {
+    return { module: requireModule(url) };
   } catch (error) {
     return explain(error);
   }
 }
 
+/** Node remembers where a link has led, and goes on with what was there. */
+function realUrl(url: string): string {
+  return url.startsWith("file:") ? pathToFileURL(realOf(fileURLToPath(url))).href : url;
+}
+
 /**
- * Bun answers a `file:` URL with a query from its cache, and reads a path with one anew; Node and Deno
- * take both. A path with one of these letters, or with a drive, is no specifier.
+ * A query makes another ES module, on Node and Deno; CommonJS is known by its path, and on Bun all is.
+ * ES modules that this one imports stay: they may be Portico's own.
+ *
+ * @returns whether it was CommonJS. Node imports that once only: of what it requires, half is missing later.
  */
-function versioned(url: string, version: string): string {
-  const path = url.startsWith("file:") ? fileURLToPath(url) : "";
-  return `${/^\/[^%?#]*$/.test(path) ? path : url}?v=${version}`;
+function forget(url: string): boolean {
+  if (!url.startsWith("file:")) return false;
+  const { cache } = createRequire(url);
+  const [entry, ...rest] = stampOf(url).files;
+  const required = isCommonJs(cache[entry!]);
+  delete cache[entry!];
+  for (const file of rest) if (isCommonJs(cache[file])) delete cache[file];
+  return required;
+}
+
+/** Whether what was required is no ES module. */
+function isCommonJs(module: { readonly exports: unknown } | undefined): boolean {
+  return module !== undefined && !isNamespace(module.exports);
+}
+
+function requireModule(url: string): Namespace {
+  const exports: unknown = createRequire(url)(fileURLToPath(url));
+  return isNamespace(exports) ? exports : unwrapped({ default: exports });
+}
+
+function isNamespace(value: unknown): value is Namespace {
+  return (value as { [Symbol.toStringTag]?: unknown } | undefined)?.[Symbol.toStringTag] ===
+    "Module";
+}
+
+/** Deno takes a .js file for an ES module, also where its package.json says that it is CommonJS. */
+function lacksCommonJs(error: unknown): boolean {
+  return error instanceof ReferenceError &&
+    /^(?:module|exports|require) is not defined/.test(error.message);
+}
+
+function unwrapped(module: Namespace): Namespace {
+  const outer = module["default"] as { __esModule?: unknown; default?: unknown } | null | undefined;
+  return outer?.__esModule === true && "default" in outer
+    ? { ...module, default: outer.default }
+    : module;
 }
 
 /** The version of a module that has changed since it was imported first; else undefined. */

@@ -1,5 +1,6 @@
 /** What a service is started from, and what serves its sessions. */
 import type { Admission } from "../core/admission/admission.ts";
+import type { OwnSockets } from "../core/admission/own-sockets.ts";
 import type { Adapter, BindableEndpoint, DatagramSocket, Listener } from "../core/contract.ts";
 import type { Inherited, Inspected, Origin } from "../core/descriptors.ts";
 import type { Address } from "../core/endpoint.ts";
@@ -30,8 +31,12 @@ export interface Host {
   readonly gather: Gather;
   /** Gives the next session number. */
   readonly nextId: () => number;
+  /** The UDP sockets of all services. */
+  readonly ownSockets: OwnSockets;
   /** The module that a worker runs, absolute. */
   readonly worker: string;
+  /** The folder to be in when the working directory is no more; `/` when silent. */
+  readonly home?: string;
   /** What the plugin `admin` is given as {@link StartContext.server}. */
   readonly operator?: unknown;
   /** The sockets of an endpoint that somebody else has opened: `fd:`, `systemd:`, `stdio:`. */
@@ -71,16 +76,18 @@ export interface Opener {
  * workers. It is driven by `running.ts`, which knows no difference.
  */
 export interface Executor extends Opener {
-  /** All sockets are open, at these addresses. */
-  opened(addresses: readonly Address[]): void;
+  /** All sockets are open. */
+  opened(): void;
+  /** At these addresses are socket files that are its own to remove; what was handed on is not any more. */
+  own(addresses: readonly Address[]): void;
   /** Of the workers, if there are any. */
   readonly workers: readonly WorkerStatus[];
   /** Brings the totals up to date. */
   settle(): void;
   /** Has its workers tell from now on how late their event loops are. */
   measure(): void;
-  /** The service lets nobody in any more, and waits for its sessions. */
-  drainBegins(): void;
+  /** The service lets nobody in any more, and waits for its sessions; or does not any more. */
+  drains(on: boolean): void;
   /** Ends the sessions that are left, with reason `drain`. */
   cut(): Promise<void>;
   /** Starts anew after it has failed. */

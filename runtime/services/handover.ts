@@ -1,7 +1,9 @@
 /** Sockets that outlive the service, or the server, that has opened them. */
 import { lstatSync, unlinkSync } from "node:fs";
+import { resolve } from "node:path";
 import type { Descriptors, Inherited } from "../core/descriptors.ts";
-import type { ServicePlan } from "../core/plan.ts";
+import type { UnixEndpoint } from "../core/endpoint.ts";
+import type { ListenPlan, ServicePlan } from "../core/plan.ts";
 
 /** The sockets of one service, by the text of their endpoint. */
 export type SocketsByText = Map<string, Inherited[]>;
@@ -11,24 +13,40 @@ export type Handover = Map<string, SocketsByText>;
 
 /**
  * Distributes them: to each service the sockets that it had before, then those that their former
- * service has no use for any more, as after a change of its name. What nobody wants stays where it is.
+ * service has no use for any more, as after a change of its name; at last those of the same path that is
+ * written in another way. What nobody wants stays where it is.
  */
 export function distribute(handover: Handover, plans: readonly ServicePlan[]): Handover {
   const distributed: Handover = new Map(plans.map(({ name }) => [name, new Map()]));
-  const give = (name: string, text: string, from: string): void => {
-    const sockets = handover.get(from)?.get(text);
+  const give = (name: string, text: string, from: string, former = text): void => {
+    const sockets = handover.get(from)?.get(former);
     if (sockets === undefined || distributed.get(name)!.has(text)) return;
-    handover.get(from)!.delete(text);
+    handover.get(from)!.delete(former);
     distributed.get(name)!.set(text, sockets);
   };
-  const each = (visit: (name: string, text: string) => void): void => {
-    for (const { name, listen } of plans) for (const { text } of listen) visit(name, text);
+  const each = (visit: (name: string, listen: ListenPlan) => void): void => {
+    for (const { name, listen } of plans) for (const each of listen) visit(name, each);
   };
-  each((name, text) => give(name, text, name));
-  each((name, text) => {
+  each((name, { text }) => give(name, text, name));
+  each((name, { text }) => {
     for (const from of handover.keys()) give(name, text, from);
   });
+  each((name, { text, endpoint }) => {
+    if (!("path" in endpoint) || distributed.get(name)!.has(text)) return;
+    for (const [from, sockets] of handover) {
+      for (const [other, [socket]] of sockets) {
+        if (socket === undefined || !isAt(socket, endpoint)) continue;
+        return give(name, text, from, other);
+      }
+    }
+  });
   return distributed;
+}
+
+/** Whether a socket is bound to this path, however both are written. */
+function isAt({ transport, address }: Inherited, endpoint: UnixEndpoint): boolean {
+  const whole = (path: string): string => path.startsWith("@") ? path : resolve(path);
+  return transport === endpoint.transport && whole(address.path) === whole(endpoint.path);
 }
 
 /** Closes what nobody has taken. */

@@ -1,19 +1,20 @@
 /** `serial` and `async`: the sessions of a service are served in this thread, where its sockets are. */
 import type { BindableEndpoint, DatagramSocket, Listener } from "../core/contract.ts";
 import type { Origin } from "../core/descriptors.ts";
-import type { Address } from "../core/endpoint.ts";
-import { PorticoError } from "../core/errors.ts";
 import type { HttpListener } from "../core/exchange.ts";
 import { HttpPipeline } from "../core/http/pipeline.ts";
 import type { ListenPlan } from "../core/plan.ts";
 import type { Executor, ExecutorInput } from "./contract.ts";
 import { askingCredentials, connecting } from "./credentials.ts";
 import { ServiceInstance } from "./instance.ts";
-import { checkKind } from "./kind.ts";
+import { checkForm, checkKind } from "./kind.ts";
 
 /** Starts the plugin here. @throws PorticoError, with nothing left behind. */
 export async function startInline(input: ExecutorInput): Promise<Executor> {
-  return new InlineExecutor(input, await ServiceInstance.start(input));
+  return new InlineExecutor(
+    input,
+    await ServiceInstance.start({ ...input, join: (session) => input.admission.join(session) }),
+  );
 }
 
 class InlineExecutor implements Executor {
@@ -31,6 +32,7 @@ class InlineExecutor implements Executor {
   async listen(endpoint: BindableEndpoint, { options, text }: ListenPlan): Promise<Listener> {
     const { ready, host } = this.#input;
     checkKind(ready.plugin, "stream", text);
+    checkForm(ready.plugin.name, this.#instance.service.hooks, "stream", text);
     const { handoffs, streams } = this.#instance;
     const { adapter } = host;
     const asks = endpoint.transport === "unix" && ready.log.asksUser &&
@@ -47,21 +49,18 @@ class InlineExecutor implements Executor {
     );
   }
 
-  bind(endpoint: BindableEndpoint, { options, text }: ListenPlan): Promise<DatagramSocket> {
+  async bind(endpoint: BindableEndpoint, { options, text }: ListenPlan): Promise<DatagramSocket> {
     const { ready, host } = this.#input;
     checkKind(ready.plugin, "datagram", text);
-    return host.adapter.bind(endpoint, this.#instance.datagrams.table, options);
+    checkForm(ready.plugin.name, this.#instance.service.hooks, "datagram", text);
+    return await host.adapter.bind(endpoint, this.#instance.datagrams.table, options);
   }
 
-  serve(endpoint: BindableEndpoint, { options, text }: ListenPlan): Promise<HttpListener> {
+  async serve(endpoint: BindableEndpoint, { options, text }: ListenPlan): Promise<HttpListener> {
     const { ready, host } = this.#input;
     checkKind(ready.plugin, "http", text);
-    if (this.#instance.service.hooks.fetch === undefined) {
-      const { name } = ready.plugin;
-      const why = `${text}: the start of plugin ${JSON.stringify(name)} returned no hook fetch`;
-      return Promise.reject(new PorticoError("PLUGIN_INVALID", why));
-    }
-    return host.adapter.serve(endpoint, this.#requests.table, options);
+    checkForm(ready.plugin.name, this.#instance.service.hooks, "http", text);
+    return await host.adapter.serve(endpoint, this.#requests.table, options);
   }
 
   async adopt(fd: number, origin: Origin): Promise<void> {
@@ -72,7 +71,10 @@ class InlineExecutor implements Executor {
     await (await host.adapter.descriptors()).adopt(fd, origin, streams.table, undefined);
   }
 
-  opened(_addresses: readonly Address[]): void {}
+  opened(): void {}
+
+  /** Whoever has opened a socket removes its file. */
+  own(): void {}
 
   settle(): void {
     this.#input.totals.settle();
@@ -81,8 +83,9 @@ class InlineExecutor implements Executor {
   /** The supervisor's event loop is its own. */
   measure(): void {}
 
-  drainBegins(): void {
-    this.#requests.endEvents();
+  drains(on: boolean): void {
+    if (on) this.#requests.endEvents();
+    this.#instance.drains(on);
   }
 
   async cut(): Promise<void> {

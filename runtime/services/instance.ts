@@ -7,13 +7,15 @@ import { LAST_WORDS } from "../core/calls.ts";
 import { DatagramPipeline } from "../core/datagram/pipeline.ts";
 import { HandoffPipeline } from "../core/handoff/pipeline.ts";
 import { hookError, makeLogger, startPlugin } from "../core/hooks.ts";
+import { type Join, RunTimeListeners } from "../core/listening.ts";
 import { Outgoing } from "../core/outgoing.ts";
 import type { Hooks } from "../core/plugin.ts";
 import { Service } from "../core/service.ts";
 import { StreamPipeline } from "../core/stream/pipeline.ts";
 import type { Totals } from "../core/totals.ts";
 import type { Host, ReadyService } from "./contract.ts";
-import { scopeOf } from "./scope.ts";
+import { checkForms } from "./kind.ts";
+import { scopeOf } from "../core/scope.ts";
 
 /** What an instance is made of. */
 export interface InstanceInput {
@@ -22,6 +24,10 @@ export interface InstanceInput {
   readonly totals: Totals;
   /** Where the sockets are here. In a worker there is none: who comes was admitted. */
   readonly admission?: Admission;
+  /** How who comes to a listener of the plugin's own gets its place. */
+  readonly join: Join;
+  /** See {@link StartContext.worker}. */
+  readonly worker?: number;
   /** See {@link ServiceInput.counted}. */
   readonly counted?: () => void;
 }
@@ -33,18 +39,21 @@ export class ServiceInstance {
   /** The way of streams whose plugin takes the descriptor itself. */
   readonly handoffs: HandoffPipeline | undefined;
   readonly #outgoing: Outgoing;
+  readonly #listeners: RunTimeListeners;
   readonly #ending: AbortController;
   readonly #hurried = Promise.withResolvers<void>();
 
   private constructor(
     service: Service,
     outgoing: Outgoing,
+    listeners: RunTimeListeners,
     ending: AbortController,
     handoffs: HandoffPipeline | undefined,
     admission: Admission | undefined,
   ) {
     this.service = service;
     this.#outgoing = outgoing;
+    this.#listeners = listeners;
     this.#ending = ending;
     this.streams = new StreamPipeline(service, admission);
     this.datagrams = new DatagramPipeline(service, admission);
@@ -53,7 +62,7 @@ export class ServiceInstance {
 
   /** Starts the plugin. @throws PorticoError START_FAILED, START_TIMEOUT, PLUGIN_INVALID. */
   static async start(input: InstanceInput): Promise<ServiceInstance> {
-    const { ready, host, totals, admission, counted } = input;
+    const { ready, host, totals, admission, counted, join } = input;
     const { plan, plugin, options, log } = ready;
     const { adapter, gather, nextId } = host;
     const { keepsDatagrams } = plugin;
@@ -61,6 +70,7 @@ export class ServiceInstance {
     const { lends } = adapter.features;
     const shared = { plan, log, gather, lends, nextId, keepsDatagrams };
     const outgoing = new Outgoing(shared, adapter);
+    const listeners = new RunTimeListeners({ ...shared, totals, counted, join }, adapter);
     const context = {
       options,
       service: plan.name,
@@ -68,19 +78,22 @@ export class ServiceInstance {
       log: makeLogger(log, plan.name),
       signal: ending.signal,
       scope: scopeOf(plan.concurrency.strategy),
+      worker: input.worker,
       connect: outgoing.connect,
+      listen: listeners.listen,
       ...(host.operator !== undefined && plan.admin && { server: host.operator }),
     };
     let hooks: Hooks<unknown>;
     try {
       hooks = await startPlugin(plugin.name, () => plugin.start(context), plan.limits.start);
+      checkForms(plugin.name, hooks, plan.listen);
     } catch (error) {
-      await outgoing.drain(0);
+      await Promise.all([outgoing.drain(0), listeners.close()]);
       throw error;
     }
     const service = new Service({ ...shared, hooks, totals, counted });
     const make = (handoffs?: HandoffPipeline): ServiceInstance =>
-      new ServiceInstance(service, outgoing, ending, handoffs, admission);
+      new ServiceInstance(service, outgoing, listeners, ending, handoffs, admission);
     if (hooks.take === undefined) return make();
     try {
       return make(new HandoffPipeline(service, await adapter.descriptors(), admission));
@@ -96,7 +109,14 @@ export class ServiceInstance {
       this.streams.cut("drain"),
       this.datagrams.cut("drain"),
       this.handoffs?.cut("drain"),
+      this.#listeners.cut(),
     ]);
+  }
+
+  /** The service drains, or does not any more. */
+  drains(on: boolean): void {
+    this.streams.retire(on);
+    this.#listeners.retire(on);
   }
 
   /** The plugin's `stop` must not take as long as it likes any more. */
@@ -109,6 +129,7 @@ export class ServiceInstance {
     const { hooks } = this.service;
     this.service.totals.meters.delete(this.streams.deadlines);
     this.#ending.abort(new DOMException("the service stops", "AbortError"));
+    await this.#listeners.close();
     if (hooks.stop !== undefined) await this.#stopPlugin(() => hooks.stop!());
     // What the plugin has said upstream last still goes out.
     await this.#outgoing.drain(LAST_WORDS);

@@ -58,7 +58,7 @@ export class RunningService {
     this.totals = totals;
     this.#ready = ready;
     this.#executor = executor;
-    this.#sockets = new Sockets(host, executor, (address) => {
+    this.#sockets = new Sockets(host, executor, totals, (address) => {
       log.emit("info", "listening", { service: plan.name, endpoint: String(address) });
     });
   }
@@ -80,7 +80,12 @@ export class RunningService {
     const input: ExecutorInput = {
       ready,
       host,
-      admission: new Admission(plan, (later) => adapter.defer(later), takeover.admission),
+      admission: new Admission(
+        plan,
+        (later) => adapter.defer(later),
+        takeover.admission,
+        host.ownSockets,
+      ),
       totals: takeover.totals ?? new Totals(),
       failed: (reason) => {
         if (service !== undefined) void service.#fail(reason);
@@ -89,7 +94,7 @@ export class RunningService {
     service = new RunningService(input, await startExecutor(input));
     try {
       for (const listen of plan.listen) await service.#sockets.open(listen, takeover);
-      service.#executor.opened(service.addresses);
+      service.#executor.opened();
     } catch (error) {
       await service.stop(0);
       throw error;
@@ -106,6 +111,7 @@ export class RunningService {
   status(): ServiceStatus {
     const { plan } = this.#ready;
     this.#executor.settle();
+    this.#sockets.countLosses();
     return {
       service: plan.name,
       state: this.#shownState(),
@@ -135,6 +141,11 @@ export class RunningService {
     return this.#inTurn(() => this.#sockets.duplicates());
   }
 
+  /** Whether its socket files are its own to remove, whatever happens to this process, or a successor's. */
+  ownFiles(own: boolean): void {
+    this.#executor.own(own ? this.#sockets.owned : []);
+  }
+
   /**
    * Nobody goes on with these endpoints, by their texts: their listeners are closed for good now,
    * datagram sockets by {@link stop}, whatever it keeps.
@@ -162,6 +173,7 @@ export class RunningService {
     return this.#inTurn(async () => {
       // One that was asked for before this, and had to wait for its turn.
       this.#endDrain();
+      this.#executor.drains(false);
       this.#executor.revive();
       await this.#sockets.resume();
       this.#become("running");
@@ -206,7 +218,7 @@ export class RunningService {
     const { live } = this.admission;
     if (live > 0) log.emit("info", "drain", { service: plan.name, live, limitMs });
     if (!keep) this.admission.close();
-    this.#executor.drainBegins();
+    this.#executor.drains(true);
     return this.admission.empty(limitMs);
   }
 

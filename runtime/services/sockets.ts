@@ -4,6 +4,7 @@ import type { HttpListener } from "../core/exchange.ts";
 import type { Descriptors, Inherited } from "../core/descriptors.ts";
 import { type Address, kindOf } from "../core/endpoint.ts";
 import type { ListenPlan } from "../core/plan.ts";
+import type { Totals } from "../core/totals.ts";
 import type { FoundSocket, Host, Opener, Takeover } from "./contract.ts";
 
 interface Entry {
@@ -23,6 +24,7 @@ interface Entry {
 export class Sockets {
   readonly #host: Host;
   readonly #opener: Opener;
+  readonly #totals: Totals;
   readonly #opened: (address: Address) => void;
   readonly #entries: Entry[] = [];
   readonly #abandoned: Set<string> = new Set();
@@ -33,14 +35,20 @@ export class Sockets {
   #answering: DatagramSocket[] = [];
 
   /** @param opened is told of each that is open. */
-  constructor(host: Host, opener: Opener, opened: (address: Address) => void) {
+  constructor(host: Host, opener: Opener, totals: Totals, opened: (address: Address) => void) {
     this.#host = host;
     this.#opener = opener;
+    this.#totals = totals;
     this.#opened = opened;
   }
 
   get addresses(): readonly Address[] {
     return this.#entries.map(({ address }) => address);
+  }
+
+  /** Where there are files that are ours to remove. */
+  get owned(): readonly Address[] {
+    return this.#entries.filter(({ owned }) => owned).map(({ address }) => address);
   }
 
   /**
@@ -54,7 +62,10 @@ export class Sockets {
       await this.#open(listen, takeover);
     } catch (error) {
       const opened = this.#entries.splice(0);
-      await Promise.all(opened.map(({ socket, handed }) => socket.close(handed)));
+      await Promise.all(opened.map((entry) => {
+        this.#host.ownSockets.remove(entry.address);
+        return entry.socket.close(entry.handed);
+      }));
       throw error;
     }
   }
@@ -94,6 +105,8 @@ export class Sockets {
     const kind = kindOf(endpoint.transport);
     const socket = await this.#openSocket(endpoint, listen, kind);
     const { address } = socket;
+    this.#host.ownSockets.add(address);
+    if ("send" in socket) this.#totals.meet(socket.losses?.(), whose.handed);
     const transport = endpoint.transport as Inherited["transport"];
     const kept = undefined;
     this.#entries.push({ listen, transport, address, kind, socket, kept, ...whose });
@@ -127,6 +140,13 @@ export class Sockets {
       if (!this.#entries.some(({ socket, kept }) => socket === listener && kept === undefined)) {
         listener.abort();
       }
+    }
+  }
+
+  /** Counts what the kernel has dropped of datagrams up to now. */
+  countLosses(): void {
+    for (const { socket } of this.#entries) {
+      if ("send" in socket) this.#totals.countLost(socket.losses?.());
     }
   }
 
@@ -202,6 +222,7 @@ export class Sockets {
 
   /** Closes what is left. */
   async close(keep: boolean): Promise<void> {
+    this.countLosses();
     await this.#closeAnswering();
     await Promise.all(this.#entries.map(async (entry) => {
       const { kept, listen, kind } = entry;
@@ -212,6 +233,7 @@ export class Sockets {
         entry.socket = await this.#openSocket(kept, listen, kind);
       } else if (kept !== undefined) this.#descriptors?.close(kept.fd);
       await entry.socket.close(keeps);
+      this.#host.ownSockets.remove(entry.address);
     }));
     for (const listener of this.#serving) listener.abort();
   }

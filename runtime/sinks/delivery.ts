@@ -123,34 +123,35 @@ export class Delivery implements Sink {
   async #open(): Promise<void> {
     this.#opening = true;
     /** It may be lost before it is ours. */
-    const early: { loss?: Parameters<LinkEvents["lost"]> } = {};
+    let early: PorticoError | undefined;
     let link: Link | undefined;
     const events: LinkEvents = {
       ready: () => {
         if (link !== undefined && link === this.#link) this.#pump();
       },
-      lost: (error, unsent) => {
-        if (link === undefined) early.loss = [error, unsent];
-        else if (link === this.#link) this.#lose(error, unsent);
+      lost: (error) => {
+        if (link === undefined) early = error;
+        else if (link === this.#link) this.#lose(error);
       },
     };
     try {
       link = await this.#input.open(events);
     } catch (thrown) {
       this.#opening = false;
-      return this.#lose(toPorticoError(thrown, "SINK_FAILED"), []);
+      return this.#lose(toPorticoError(thrown, "SINK_FAILED"));
     }
     this.#opening = false;
     this.#link = link;
     this.#since = performance.now();
     this.#fresh = true;
-    if (early.loss !== undefined) return this.#lose(...early.loss);
+    if (early !== undefined) return this.#lose(early);
     if (!this.#over) return this.#pump();
     this.#link = undefined;
     void link.close(0);
   }
 
-  #lose(error: PorticoError, unsent: readonly Uint8Array[]): void {
+  #lose(error: PorticoError): void {
+    const unsent = this.#link?.unsent ?? [];
     const held = this.#link !== undefined && performance.now() - this.#since > STEADY;
     this.#link = undefined;
     if (held) {
@@ -208,8 +209,8 @@ export class Delivery implements Sink {
         this.#drop(1);
         this.#schedule();
       } else {
+        this.#lose(error);
         void link.close(0);
-        this.#lose(error, []);
       }
     }
     this.#settleFlushes();

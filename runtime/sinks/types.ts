@@ -2,6 +2,7 @@ import * as v from "valibot";
 import type { Adapter, Support } from "../core/contract.ts";
 import type { Sink } from "../core/record.ts";
 import { integer, strict } from "../values/fields.ts";
+import type { FileOwner } from "./file/owner.ts";
 import { FILE } from "./file/type.ts";
 import { JOURNALD } from "./journald/type.ts";
 import { LOGTAPE } from "./logtape/type.ts";
@@ -15,6 +16,8 @@ export interface SinkHost {
   readonly adapter: Adapter;
   /** Tells the operator of a sink's trouble, on standard error: once for each trouble, not for each record. */
   readonly warn: (message: string) => void;
+  /** Whom the server becomes: what root makes before is theirs. */
+  readonly owner?: FileOwner | undefined;
 }
 
 /** A kind of sink. Its module is loaded when it is first opened. */

@@ -26,6 +26,9 @@ export function renderStatus(status: ServerStatus): string {
   if (workers.length > 0) {
     text += `\n${columns([["worker", "pid", "state", "live", "served", "up"], ...workers])}`;
   }
+  const late = services.filter(({ datagramsLost }) => datagramsLost > 0)
+    .map(({ service, datagramsLost }) => [service, String(datagramsLost)]);
+  if (late.length > 0) text += `\n${columns([["service", "datagrams lost"], ...late])}`;
   const lossy = status.sinks.filter(({ dropped }) => dropped > 0)
     .map(({ name, type, dropped }) => [name, type, String(dropped)]);
   if (lossy.length > 0) text += `\n${columns([["sink", "type", "dropped"], ...lossy])}`;

@@ -13,7 +13,7 @@ import {
   parseSize,
   RATE,
   SIZE,
-} from "./units.ts";
+} from "../core/units.ts";
 
 /** The kinds of a JSON value that a choice can be made by. */
 export type Kind = "string" | "number" | "boolean" | "array" | "object";

@@ -7,8 +7,8 @@
 import type { Admission } from "../core/admission/admission.ts";
 import type { Refusal } from "../core/admission/candidate.ts";
 import type { DatagramSocket, DatagramTable } from "../core/contract.ts";
-import type { AdmitTable, Descriptors } from "../core/descriptors.ts";
-import { recordArrival, recordClose } from "../core/records.ts";
+import type { AdmitTable, Descriptors, Origin } from "../core/descriptors.ts";
+import { recordClose, recordRefusal } from "../core/records.ts";
 import type { Service } from "../core/service.ts";
 import { PendingSession } from "./pending.ts";
 
@@ -38,10 +38,10 @@ export class Dispatcher {
       failure: (error) => service.report(error),
     };
     this.datagrams = {
-      datagram: (socket, bytes, from) => {
+      datagram: (socket, bytes, from, to) => {
         service.counters.datagramsIn++;
         service.counters.bytesIn += bytes.length;
-        const origin = { remote: from, local: socket.address };
+        const origin = { remote: from, local: to };
         const cargo = { bytes: new Uint8Array(bytes), socket: indexOf(socket) };
         this.#arrive(new PendingSession(this, origin, cargo));
       },
@@ -56,10 +56,20 @@ export class Dispatcher {
     if (answer.granted) this.dispatch(session);
   }
 
+  /** One has come to a worker, which listens for it: a place for it, or why not. */
+  join(id: number, from: Origin): PendingSession | Refusal {
+    const session = new PendingSession(this, from, { fd: -1 }, id);
+    const answer = this.#admission.join(session);
+    if (!("stage" in answer)) return answer;
+    session.permit = answer;
+    session.phase = "given";
+    return session;
+  }
+
   refuse(session: PendingSession, why: Refusal): void {
     this.service.countRefusal(why);
     const level = session.kind === "stream" ? "info" : "debug";
-    recordArrival(this.service, level, "refuse", session, why);
+    recordRefusal(this.service, level, session, why);
     this.over(session);
   }
 

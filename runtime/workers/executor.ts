@@ -1,7 +1,8 @@
 /** `threads`, `processes`, `spawn`: the sockets of a service are here, its sessions are served by workers. */
 import { lstatSync } from "node:fs";
+import { resolve } from "node:path";
 import type { BindableEndpoint, DatagramSocket, Listener } from "../core/contract.ts";
-import type { Descriptors, Origin } from "../core/descriptors.ts";
+import type { Descriptors, Origin, SocketFileId } from "../core/descriptors.ts";
 import type { Address } from "../core/endpoint.ts";
 import { PorticoError } from "../core/errors.ts";
 import type { ListenPlan } from "../core/plan.ts";
@@ -11,7 +12,6 @@ import { checkKind } from "../services/kind.ts";
 import type { WorkerStatus } from "../services/status.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import type { WorkerUse } from "./launch.ts";
-import type { OwnedFile } from "./messages.ts";
 import { WorkerPool } from "./pool.ts";
 
 /** Makes the start of an executor whose workers are used in this way. */
@@ -86,9 +86,12 @@ class PoolExecutor implements Executor {
     return Promise.resolve();
   }
 
-  opened(addresses: readonly Address[]): void {
-    const files = addresses.flatMap(({ path }) => fileOf(path));
-    this.#pool.open({ datagrams: this.#datagrams, files });
+  opened(): void {
+    this.#pool.open(this.#datagrams);
+  }
+
+  own(addresses: readonly Address[]): void {
+    this.#pool.own(addresses.flatMap(fileOf));
   }
 
   /** Workers tell by themselves. */
@@ -98,7 +101,9 @@ class PoolExecutor implements Executor {
     this.#pool.measure();
   }
 
-  drainBegins(): void {}
+  drains(on: boolean): void {
+    this.#pool.drains(on);
+  }
 
   cut(): Promise<void> {
     return this.#pool.cut();
@@ -119,8 +124,10 @@ class PoolExecutor implements Executor {
 }
 
 /** A socket file as it is now: whoever removes it later must not remove another one of its name. */
-function fileOf(path: string): OwnedFile[] {
+function fileOf({ transport, path }: Address): SocketFileId[] {
   if (path === "" || path.startsWith("@")) return [];
-  const stat = lstatSync(path, { throwIfNoEntry: false });
-  return stat === undefined ? [] : [{ path, dev: stat.dev, ino: stat.ino }];
+  const absolute = resolve(path);
+  const stat = lstatSync(absolute, { throwIfNoEntry: false });
+  if (stat === undefined) return [];
+  return [{ path: absolute, dev: stat.dev, ino: stat.ino, open: transport === "unixgram" }];
 }

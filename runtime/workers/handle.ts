@@ -1,5 +1,6 @@
 /** One worker, as its supervisor sees it. */
-import type { Descriptors } from "../core/descriptors.ts";
+import type { Refusal } from "../core/admission/candidate.ts";
+import type { Descriptors, Origin, SocketFileId } from "../core/descriptors.ts";
 import type { Address } from "../core/endpoint.ts";
 import { type Code, CODES, PorticoError } from "../core/errors.ts";
 import type { Wanted } from "../core/log.ts";
@@ -17,8 +18,10 @@ import {
   type DatagramMessage,
   encodePlan,
   partsOf,
+  toAddress,
   type WorkerCommand,
   type WorkerEvent,
+  type WorkerState,
 } from "./messages.ts";
 
 /** How many numbers each worker has for the sessions that its plugin opens itself. */
@@ -40,6 +43,8 @@ export interface HandleEvents {
   record(record: LogRecord): void;
   taken(session: PendingSession): void;
   turned(session: PendingSession): void;
+  /** A place for one that has come to the worker itself, or why not. */
+  join(id: number, from: Origin): PendingSession | Refusal;
   gone(handle: WorkerHandle, session: PendingSession): void;
   /** What its counters have grown by. */
   count(growth: Counters): void;
@@ -105,14 +110,15 @@ export class WorkerHandle {
   async begin(
     plan: ServicePlan,
     wanted: Wanted | undefined,
-    measures: () => boolean,
+    state: () => WorkerState,
   ): Promise<void> {
     this.#patience = plan.limits.start + GRACE;
     this.#expect(LOADING);
     await this.#channel.open(this.#descriptors, this.#launched.channel);
     try {
       const [bytes, ids] = [encodePlan(plan), ++started * OWN_IDS];
-      this.#channel.send({ type: "job", bytes, wanted, ids, measure: measures() });
+      const { number } = this;
+      this.#channel.send({ type: "job", bytes, wanted, ids, number, ...state() });
     } catch (cause) {
       const text = "the options hold something that cannot be sent to a worker, as a function";
       throw new PorticoError("START_FAILED", text, { cause });
@@ -127,14 +133,16 @@ export class WorkerHandle {
     });
   }
 
-  /** The sockets that datagrams come to, and the files of all. */
-  open(
-    sockets: readonly { readonly fd: number; readonly address: Address }[],
-    files: Extract<WorkerCommand, { type: "sockets" }>["files"],
-  ): void {
+  /** The sockets that datagrams come to. */
+  open(sockets: readonly { readonly fd: number; readonly address: Address }[]): void {
     for (const { fd } of sockets) this.#descriptors.pass(this.#launched.descriptorChannel, fd);
     const datagrams = sockets.map(({ address }) => partsOf(address));
-    this.#channel.send({ type: "sockets", datagrams, files });
+    this.#channel.send({ type: "sockets", datagrams });
+  }
+
+  /** What it removes when this process is killed. */
+  own(files: readonly SocketFileId[]): void {
+    this.#channel.send({ type: "files", files });
   }
 
   /** Resolves when the thread or process is no more. */
@@ -158,7 +166,13 @@ export class WorkerHandle {
   give(session: PendingSession): boolean {
     const { id, remote, local, fd, bytes, socket } = session;
     if (bytes !== undefined) {
-      this.#datagrams.push({ id, socket, from: partsOf(remote), size: bytes.length });
+      this.#datagrams.push({
+        id,
+        socket,
+        from: partsOf(remote),
+        to: local.host,
+        size: bytes.length,
+      });
       this.#bytes.push(bytes);
       if (this.#datagrams.length === 1) queueMicrotask(() => this.#sendDatagrams());
     } else {
@@ -187,6 +201,11 @@ export class WorkerHandle {
   /** Has it tell how late its event loop is. */
   measure(): void {
     this.#channel.send({ type: "measure" });
+  }
+
+  /** The service drains, or does not any more. */
+  drains(on: boolean): void {
+    this.#channel.send({ type: "drains", on });
   }
 
   /** Ends it when it has no session any more, within `patience` ms and a little, whatever its plugin does. */
@@ -243,6 +262,8 @@ export class WorkerHandle {
       case "taken":
         for (const session of this.#given.splice(0, report.count)) this.#events.taken(session);
         return;
+      case "join":
+        return this.#join(report);
       case "turned": {
         const session = this.live.get(report.id);
         return session === undefined ? undefined : this.#events.turned(session);
@@ -262,6 +283,13 @@ export class WorkerHandle {
       case "stopped":
         return this.#count(report);
     }
+  }
+
+  #join({ id, remote, local }: Extract<WorkerEvent, { type: "join" }>): void {
+    const answer = this.#events.join(id, { remote: toAddress(remote), local: toAddress(local) });
+    const granted = "phase" in answer;
+    if (granted) this.live.set(id, answer);
+    this.#channel.send({ type: "joined", id, ...(!granted && { why: answer }) });
   }
 
   #count({ counters: now, statistics }: Counted): void {

@@ -1,6 +1,8 @@
 /** What a supervisor and its workers tell each other: JSON, with bytes beside it where there are any. */
 import { deserialize, serialize } from "node:v8";
-import type { Address, Transport } from "../core/endpoint.ts";
+import type { SocketFileId } from "../core/descriptors.ts";
+import type { Refusal } from "../core/admission/candidate.ts";
+import { Address, type Transport } from "../core/endpoint.ts";
 import type { Side } from "../core/errors.ts";
 import type { Wanted } from "../core/log.ts";
 import type { ServicePlan } from "../core/plan.ts";
@@ -17,15 +19,10 @@ export interface DatagramMessage {
   /** Which of the service's datagram sockets it came to, and is answered from. */
   readonly socket: number;
   readonly from: AddressParts;
+  /** The host of ours that it was sent to. */
+  readonly to: string;
   /** How many of the bytes that travel with it are its own, behind those of the ones before it. */
   readonly size: number;
-}
-
-/** A socket file that nobody but the supervisor would remove. */
-export interface OwnedFile {
-  readonly path: string;
-  readonly dev: number;
-  readonly ino: number;
 }
 
 /** What a worker has counted since its start. */
@@ -59,6 +56,16 @@ export function decodePlan(bytes: Uint8Array): ServicePlan {
   return deserialize(bytes);
 }
 
+export function toAddress([transport, host, port, path]: AddressParts): Address {
+  return new Address(transport, host, port, path);
+}
+
+/** What a worker is told that its service does. */
+export interface WorkerState {
+  readonly measure: boolean;
+  readonly drains: boolean;
+}
+
 /** Supervisor to worker. Descriptors travel beside it, in the order in which messages name them. */
 export type WorkerCommand =
   /** The first: what to run. */
@@ -70,15 +77,16 @@ export type WorkerCommand =
     readonly wanted: Wanted | undefined;
     /** The numbers of the sessions that its plugin opens itself come after this one. */
     readonly ids: number;
-    /** As with `measure`, from the start. */
+    /** As with `measure` and `drains`, from the start. */
     readonly measure: boolean;
+    readonly drains: boolean;
+    /** See {@link StartContext.worker}. */
+    readonly number: number;
   }
   /** The service's sockets, when they are open; with one descriptor for each of `datagrams`. */
-  | {
-    readonly type: "sockets";
-    readonly datagrams: readonly AddressParts[];
-    readonly files: readonly OwnedFile[];
-  }
+  | { readonly type: "sockets"; readonly datagrams: readonly AddressParts[] }
+  /** What is to be removed when the supervisor is killed; it replaces what was said before. */
+  | { readonly type: "files"; readonly files: readonly SocketFileId[] }
   /** A stream to serve. With its descriptor. */
   | {
     readonly type: "take";
@@ -94,6 +102,10 @@ export type WorkerCommand =
   /** End the sessions that are left, then yourself. A second one means: be quick. */
   | { readonly type: "stop" }
   | { readonly type: "ping" }
+  /** Whether a session that came to a listener of the plugin's own is let in. */
+  | { readonly type: "joined"; readonly id: number; readonly why?: Refusal }
+  /** The service drains, or does not any more. */
+  | { readonly type: "drains"; readonly on: boolean }
   /** Somebody wants to know how late its event loop is. */
   | { readonly type: "measure" };
 
@@ -111,6 +123,13 @@ export type WorkerEvent =
   | { readonly type: "record"; readonly record: LogRecord }
   /** It has taken so many streams more, in the order in which they were given. */
   | { readonly type: "taken"; readonly count: number }
+  /** Somebody has come to a listener of the plugin's own. */
+  | {
+    readonly type: "join";
+    readonly id: number;
+    readonly remote: AddressParts;
+    readonly local: AddressParts;
+  }
   /** A session has given its turn back. */
   | { readonly type: "turned"; readonly id: number }
   /** Nothing is left of a session. */

@@ -34,9 +34,10 @@ export class PendingSession implements Candidate {
     dispatcher: Dispatcher,
     from: { readonly remote: Address; readonly local: Address },
     cargo: Cargo,
+    id: number = dispatcher.service.nextId(),
   ) {
     this.dispatcher = dispatcher;
-    this.id = dispatcher.service.nextId();
+    this.id = id;
     this.remote = from.remote;
     this.local = from.local;
     const stream = "fd" in cargo;

@@ -1,7 +1,7 @@
 /** The workers of one service: started, given sessions, watched, replaced. */
 import { setTimeout } from "node:timers";
 import type { WorkerStatus } from "../services/status.ts";
-import type { Descriptors } from "../core/descriptors.ts";
+import type { Descriptors, SocketFileId } from "../core/descriptors.ts";
 import type { Address } from "../core/endpoint.ts";
 import { messageOf, PorticoError } from "../core/errors.ts";
 import { hookError } from "../core/hooks.ts";
@@ -9,21 +9,19 @@ import { addCounters } from "../core/totals.ts";
 import { addGrowth } from "../core/statistics.ts";
 import type { Host, ReadyService } from "../services/contract.ts";
 import type { PendingSession } from "./pending.ts";
+import { freeNumber } from "./free-number.ts";
 import { leastBusy } from "./least-busy.ts";
 import { DispatchQueue } from "./dispatch-queue.ts";
 import type { Dispatcher } from "./dispatcher.ts";
+import { keepWorkingDirectory } from "../identity/folder.ts";
 import type { Exit, WorkerUse } from "./launch.ts";
 import { type HandleEvents, WorkerHandle } from "./handle.ts";
-import type { OwnedFile } from "./messages.ts";
+import type { WorkerState } from "./messages.ts";
 import { watchHeartbeats } from "./heartbeat.ts";
 import { RestartPolicy } from "./restart-policy.ts";
 
-/** What all workers share of the service's sockets. */
-export interface Shared {
-  /** Duplicates of its datagram sockets, to answer from. Theirs who opened them. */
-  readonly datagrams: readonly { readonly fd: number; readonly address: Address }[];
-  readonly files: readonly OwnedFile[];
-}
+/** Duplicates of the service's datagram sockets, to answer from. Theirs who opened them. */
+export type SharedSockets = readonly { readonly fd: number; readonly address: Address }[];
 
 /** What a pool is made of. */
 export interface PoolInput {
@@ -49,9 +47,11 @@ export class WorkerPool {
   readonly #restarts: RestartPolicy;
   readonly #events: HandleEvents;
   #dispatcher: Dispatcher | undefined = undefined;
-  #shared: Shared | undefined = undefined;
-  #numbers = 0;
+  #shared: SharedSockets | undefined = undefined;
+  /** What workers remove when this process is killed. */
+  #files: readonly SocketFileId[] = [];
   #measures = false;
+  #drains = false;
   #stopping = false;
   #failed = false;
   /** There was no way to start a worker when that was tried last. */
@@ -67,10 +67,13 @@ export class WorkerPool {
       record: (record) => log.pass(record),
       taken: (session) => session.dispatcher.taken(session),
       turned: (session) => session.permit.returnTurn(),
+      join: (id, from) => this.#dispatcher!.join(id, from),
       gone: (handle, session) => {
         session.dispatcher.over(session);
         // It has done what it was for.
-        if (input.use.once && handle.state === "ready") handle.retire(plan.limits.drain);
+        if (input.use.once && handle.state === "ready" && handle.live.size === 0) {
+          handle.retire(plan.limits.drain);
+        }
         this.#pump();
       },
       count: (growth) => addCounters(this.#dispatcher!.service.counters, growth),
@@ -103,13 +106,28 @@ export class WorkerPool {
     for (const handle of this.#handles) handle.measure();
   }
 
+  /** See {@link Executor.drains}. */
+  drains(on: boolean): void {
+    if (this.#drains === on) return;
+    this.#drains = on;
+    for (const handle of this.#handles) handle.drains(on);
+  }
+
   /** The sockets are open: sessions can be served. */
-  open(shared: Shared): void {
+  open(shared: SharedSockets): void {
     this.#shared = shared;
     for (const handle of this.#handles) {
-      if (handle.state === "ready") handle.open(shared.datagrams, shared.files);
+      if (handle.state === "ready") handle.open(shared);
     }
     this.#pump();
+  }
+
+  /** See {@link Executor.own}. */
+  own(files: readonly SocketFileId[]): void {
+    this.#files = files;
+    for (const handle of this.#handles) {
+      if (handle.state === "ready") handle.own(files);
+    }
   }
 
   dispatch(session: PendingSession): void {
@@ -165,7 +183,8 @@ export class WorkerPool {
     handle.ready.then(() => {
       this.#short = false;
       const shared = this.#shared;
-      if (shared !== undefined) handle.open(shared.datagrams, shared.files);
+      if (shared !== undefined) handle.open(shared);
+      handle.own(this.#files);
       this.#pump();
     }, (error) => {
       if (!this.#stopping) this.#say("error", "failed", handle, { message: messageOf(error) });
@@ -174,12 +193,13 @@ export class WorkerPool {
 
   #launch(): WorkerHandle {
     const { use, host, descriptors, ready } = this.#input;
+    keepWorkingDirectory(host.home ?? "/");
     const launched = use.launch(host, descriptors, ready.plan);
-    const handle = new WorkerHandle(++this.#numbers, launched, descriptors, this.#events);
+    const handle = new WorkerHandle(freeNumber(this.#handles), launched, descriptors, this.#events);
     this.#handles.add(handle);
     this.#say("debug", "started", handle);
-    const measures = (): boolean => this.#measures;
-    handle.begin(ready.plan, ready.log.wanted, measures).catch((error) => handle.fail(error));
+    const state = (): WorkerState => ({ measure: this.#measures, drains: this.#drains });
+    handle.begin(ready.plan, ready.log.wanted, state).catch((error) => handle.fail(error));
     return handle;
   }
 

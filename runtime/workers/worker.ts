@@ -1,16 +1,14 @@
 /** The worker's side: runs one service on what the supervisor sends, and tells what becomes of it. */
-import { lstatSync, unlinkSync } from "node:fs";
 import type { Permit } from "../core/admission/permit.ts";
 import type { Adapter, DatagramSocket, StreamTable } from "../core/contract.ts";
-import type { Descriptors } from "../core/descriptors.ts";
-import { Address } from "../core/endpoint.ts";
+import type { Descriptors, SocketFileId } from "../core/descriptors.ts";
 import { codeOf, isShortage, messageOf, PorticoError } from "../core/errors.ts";
 import { Gather } from "../core/stream/gather.ts";
 import { hookError } from "../core/hooks.ts";
 import { errorFields, Log } from "../core/log.ts";
 import type { ServicePlan } from "../core/plan.ts";
 import type { LogRecord } from "../core/record.ts";
-import type { Accepted } from "../core/stream/pipeline.ts";
+import type { Accepted } from "../core/stream/arrival.ts";
 import { Totals } from "../core/totals.ts";
 import { checkOptions, loadPlugin } from "../modules/plugin.ts";
 import { withCredentials } from "../services/credentials.ts";
@@ -21,10 +19,13 @@ import { Channel } from "./channel.ts";
 import type { CpuLimit } from "./cpu-limit.ts";
 import { IncomingStreams } from "./incoming.ts";
 import { RemotePermit } from "./remote-permit.ts";
+import { Joining } from "./joining.ts";
+import { Locals } from "./locals.ts";
 import {
   type AddressParts,
   decodePlan,
-  type OwnedFile,
+  partsOf,
+  toAddress,
   type WorkerCommand,
   type WorkerEvent,
 } from "./messages.ts";
@@ -47,8 +48,8 @@ export class ServiceWorker {
   readonly #input: WorkerInput;
   readonly #channel: Channel<WorkerEvent, WorkerCommand>;
   readonly #over = Promise.withResolvers<number>();
-  readonly #senders: DatagramSocket[] = [];
-  #files: readonly OwnedFile[] = [];
+  readonly #senders: { readonly socket: DatagramSocket; readonly locals: Locals }[] = [];
+  #files: readonly SocketFileId[] = [];
   #log: Log | undefined = undefined;
   #instance: ServiceInstance | undefined = undefined;
   /** For connections that are made of descriptors: they were admitted. */
@@ -56,12 +57,20 @@ export class ServiceWorker {
   /** Sessions that are here. */
   #live = 0;
   #reporter: CountReporter | undefined = undefined;
+  /** The service drains. */
+  #drains = false;
   /** When somebody wants to know how late the event loop is. */
   #measures = false;
   #lag: Lag | undefined = undefined;
   #stopping = false;
   #service = "";
   readonly #incoming: IncomingStreams<TakeCommand>;
+  readonly #joining = new Joining(
+    ({ id, remote, local }) => {
+      this.#channel.send({ type: "join", id, remote: partsOf(remote), local: partsOf(local) });
+    },
+    (id) => this.#permit(id),
+  );
   /** Streams that were taken in this turn. */
   #taken = 0;
 
@@ -108,7 +117,10 @@ export class ServiceWorker {
       case "job":
         return void this.#begin(command);
       case "sockets":
-        return this.#open(command.datagrams, command.files);
+        return this.#open(command.datagrams);
+      case "files":
+        this.#files = command.files;
+        return;
       case "take":
         return this.#incoming.add(command);
       case "datagrams":
@@ -117,18 +129,24 @@ export class ServiceWorker {
         return void this.#stop();
       case "ping":
         return this.#channel.send({ type: "pong", ...this.#reporter!.settle() });
+      case "drains":
+        this.#drains = command.on;
+        return this.#instance?.drains(command.on);
+      case "joined":
+        return this.#joining.decided(command.id, command.why);
       case "measure":
         return this.#measure();
     }
   }
 
   async #begin(
-    { bytes, wanted, ids, measure }: Extract<WorkerCommand, { type: "job" }>,
+    { bytes, wanted, ids, measure, drains, number }: Extract<WorkerCommand, { type: "job" }>,
   ): Promise<void> {
     try {
       const plan = decodePlan(bytes);
       const { adapter, become, cpuLimit } = this.#input;
       this.#service = plan.name;
+      this.#drains = drains;
       const sink = { write: (record: LogRecord) => this.#record(record) };
       const outlets = wanted === undefined ? [] : [{ name: "supervisor", sink, ...wanted }];
       const log = this.#log = new Log(outlets, () => {});
@@ -150,9 +168,12 @@ export class ServiceWorker {
         // Those who come have their numbers already: these are of sessions that the plugin opens itself.
         host: { adapter, gather: new Gather(adapter), nextId: () => ++ids },
         totals,
+        worker: number,
+        join: this.#joining.join,
         counted: () => reporter.soon(),
       });
       const { streams } = this.#instance;
+      this.#instance.drains(this.#drains);
       this.#streams = {
         ...streams.table,
         open: (connection) => void streams.accept(connection, connection.data as Accepted),
@@ -178,13 +199,14 @@ export class ServiceWorker {
     if (record.event !== "close") this.#channel.flush();
   }
 
-  #open(datagrams: readonly AddressParts[], files: readonly OwnedFile[]): void {
+  #open(datagrams: readonly AddressParts[]): void {
     const { descriptors, descriptorChannel } = this.#input;
-    this.#files = files;
     for (const parts of datagrams) {
       const fd = descriptors.take(descriptorChannel, true);
       const { table } = this.#instance!.datagrams;
-      this.#senders.push(descriptors.sender(fd, toAddress(parts), table));
+      const address = toAddress(parts);
+      const socket = descriptors.sender(fd, address, table);
+      this.#senders.push({ socket, locals: new Locals(address) });
     }
   }
 
@@ -217,11 +239,17 @@ export class ServiceWorker {
 
   #deliver({ datagrams, bytes }: Extract<WorkerCommand, { type: "datagrams" }>): void {
     let at = 0;
-    for (const { id, socket, from, size } of datagrams) {
+    for (const { id, socket: index, from, to, size } of datagrams) {
       // Each has memory of its own: a plugin may transfer what it was given.
       const own = bytes.slice(at, at += size);
-      const accepted = { id, permit: this.#permit(id) };
-      this.#instance!.datagrams.accept(this.#senders[socket]!, own, toAddress(from), accepted);
+      const { socket, locals } = this.#senders[index]!;
+      const accepted = {
+        id,
+        permit: this.#permit(id),
+        remote: toAddress(from),
+        local: locals.find(to),
+      };
+      this.#instance!.datagrams.accept(socket, own, accepted);
     }
   }
 
@@ -259,7 +287,7 @@ export class ServiceWorker {
     this.#incoming.close();
     if (instance !== undefined) {
       await instance.cut();
-      await Promise.all(this.#senders.map((sender) => sender.close(true)));
+      await Promise.all(this.#senders.map(({ socket }) => socket.close(true)));
       await instance.end();
       this.#lag?.close();
       this.#channel.send({ type: "stopped", ...this.#reporter!.take() });
@@ -268,22 +296,11 @@ export class ServiceWorker {
   }
 
   /** The channel is closed. Without having been asked to stop, that means that the supervisor is no more. */
-  #left(): void {
-    if (!this.#stopping) { for (const file of this.#files) remove(file); }
-    this.#over.resolve(this.#stopping ? 0 : 1);
-  }
-}
-
-function toAddress([transport, host, port, path]: AddressParts): Address {
-  return new Address(transport, host, port, path);
-}
-
-/** Removes a socket file whose owner was killed, if it is still the same. */
-function remove({ path, dev, ino }: OwnedFile): void {
-  try {
-    const stat = lstatSync(path);
-    if (stat.dev === dev && stat.ino === ino) unlinkSync(path);
-  } catch {
-    // It is gone already: another worker, or the supervisor itself.
+  async #left(): Promise<void> {
+    const stopping = this.#stopping;
+    if (!stopping) {
+      await Promise.all(this.#files.map((file) => this.#input.descriptors.removeFile(file)));
+    }
+    this.#over.resolve(stopping ? 0 : 1);
   }
 }

@@ -5,12 +5,13 @@ import { connect as connectTls } from "node:tls";
 import { loadAdapter } from "../../adapters/mod.ts";
 import { makeAdapter as makeNode } from "../../adapters/node/mod.ts";
 import type { Adapter, Support } from "../../runtime/core/contract.ts";
+import { lackingPrograms } from "../support/packages.ts";
 import { within } from "../support/until.ts";
 import { adopting } from "./adopted.ts";
 import type { Harness } from "./harness.ts";
 import { MemoryHarness } from "./memory.ts";
 import { SocketHarness } from "./sockets.ts";
-import { lackingTls, withTlsServer } from "./tls-server.ts";
+import { withTlsServer } from "./tls-server.ts";
 
 /** What the bare node:net of this runtime does with 5 MB that are written after the peer's end. */
 async function probeHalfClose(): Promise<Support> {
@@ -36,7 +37,7 @@ async function probeHalfClose(): Promise<Support> {
 /** What the bare node:tls of this runtime makes of a reset. */
 async function probeTlsReset(): Promise<Support> {
   // Where there is no such server, no rule about it is played either.
-  if (lackingTls() !== undefined) return true;
+  if (lackingPrograms("openssl", "python3") !== false) return true;
   let error: unknown;
   await withTlsServer({ manner: "reset" }, async ({ port }) => {
     const peer = connectTls({ port, host: "127.0.0.1", rejectUnauthorized: false });

@@ -6,7 +6,7 @@ import type { Harness } from "./harness.ts";
 import { encode, text } from "./harness.ts";
 import type { Answer } from "./receiver.ts";
 import type { Case } from "./stage.ts";
-import { kernel } from "./stage.ts";
+import { kernel, programs } from "./stage.ts";
 
 const echo: Answer = (receiver, bytes, from) => void receiver.send(bytes, from);
 
@@ -29,7 +29,7 @@ export const bursts: readonly Case[] = [
     name:
       "2,000 small ones from a sender that waits arrive whole and in order, and so do the answers",
     only: "unixgram",
-    needs: kernel,
+    needs: programs("python3"),
     async run(stage) {
       const receiver = await stage.bind(echo);
       await stage.harness.correspond(receiver.socket.address, 2000, 100);
@@ -53,7 +53,7 @@ export const bursts: readonly Case[] = [
   {
     name: "a peer that does not read is given up, by name, and others are served meanwhile",
     only: "unixgram",
-    needs: kernel,
+    needs: programs("python3"),
     async run(stage) {
       const receiver = await stage.bind(echo);
       const deaf = await stage.harness.deafPeer();
@@ -71,6 +71,7 @@ export const bursts: readonly Case[] = [
   {
     name: "a sender without an address cannot be answered: false, PEER_UNNAMED",
     only: "unixgram",
+    needs: (harness) => harness.kernel === true ? programs("socat")(harness) : true,
     async run(stage) {
       const answers: boolean[] = [];
       const receiver = await stage.bind((receiver, bytes, from) => {
@@ -81,6 +82,21 @@ export const bursts: readonly Case[] = [
       assert.equal(text(receiver.received[0]!.bytes), "who am I");
       assert.equal(String(receiver.received[0]!.from), "unixgram:");
       assert.deepEqual(answers, [false]);
+      assert.equal(receiver.failures[0]!.code, "PEER_UNNAMED");
+      assert.equal(receiver.failures[0]!.side, "peer");
+    },
+  },
+  {
+    name: "who has sent from port 0 wants no answer: false, PEER_UNNAMED, and no warning",
+    only: "udp",
+    async run(stage) {
+      const receiver = await stage.bind();
+      const nobody = new Address("udp", "127.0.0.1", 0, "");
+      const peer = await stage.join();
+      assert.equal(receiver.send(encode("lost"), nobody), false);
+      assert.equal(receiver.send(encode("hello"), peer.address), true);
+      await until("the answer", () => peer.received.length === 1);
+      await until("the failure", () => receiver.failures.length === 1);
       assert.equal(receiver.failures[0]!.code, "PEER_UNNAMED");
       assert.equal(receiver.failures[0]!.side, "peer");
     },

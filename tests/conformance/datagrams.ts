@@ -1,15 +1,35 @@
 /** Datagrams, one by one and in bursts. */
 import assert from "node:assert/strict";
+import { networkInterfaces } from "node:os";
+import type { Support } from "../../runtime/core/contract.ts";
 import { Address } from "../../runtime/core/endpoint.ts";
 import { until } from "../support/until.ts";
 import { assertBytes, encode, pattern, text } from "./harness.ts";
 import type { Answer } from "./receiver.ts";
 import type { Case } from "./stage.ts";
-import { kernel } from "./stage.ts";
+import { both, kernel } from "./stage.ts";
 
 const echo: Answer = (receiver, bytes, from) => void receiver.send(bytes, from);
 
 const LARGEST = 65507;
+
+/** What is bound, and where it can be asked then. */
+const ASKED: readonly (readonly [string, readonly string[]])[] = [
+  ["0.0.0.0", ["127.0.0.5", "127.0.0.1"]],
+  ["*", ["127.0.0.5", "::1", "127.0.0.1"]],
+  ["::", ["127.0.0.6", "::1"]],
+];
+
+/** An address of ours that means something on one interface alone. */
+const linkLocal =
+  Object.entries(networkInterfaces()).flatMap(([name, addresses = []]) =>
+    addresses.filter(({ address, family, scopeid }) =>
+      family === "IPv6" && scopeid && address.startsWith("fe80:")
+    ).map(({ address }) => `${address.replace(/%.*$/, "")}%${name}`)
+  )[0];
+const LINK_LOCAL: Support = linkLocal !== undefined || {
+  reason: "this machine has no link-local address",
+};
 
 export const datagrams: readonly Case[] = [
   {
@@ -218,6 +238,60 @@ export const datagrams: readonly Case[] = [
         await until(`the answer to ${host}`, () => peer.received.length === 1);
         assert.equal(text(peer.received[0]!), host);
         assert.equal(String(receiver.received.at(-1)!.from), String(peer.address));
+      }
+    },
+  },
+  {
+    name: "bound to all addresses: an answer leaves from the one that was asked, at once and later",
+    only: "udp",
+    needs: (harness) => both(harness.kernel, harness.adapter.features.packetInfo),
+    async run(stage) {
+      for (const [host, asked] of ASKED) {
+        const receiver = await stage.bind(
+          (receiver, bytes, from, to) => void receiver.send(bytes, from, to),
+          {},
+          { transport: "udp", host, port: 0 },
+        );
+        const { port } = receiver.socket.address;
+        for (const at of asked) {
+          // It is connected: what comes from another address it does not hear.
+          const peer = await stage.dial({ transport: "udp", host: at, port });
+          peer.send(encode(at));
+          await until(`the answer of ${at} to ${host}`, () => peer.received.length === 1);
+          assert.equal(text(peer.received[0]!.bytes), at);
+          const { from, to } = receiver.received.at(-1)!;
+          assert.equal(String(to), String(new Address("udp", at, port, "")));
+          for (let i = 0; i < 3; i++) peer.send(encode(`${i}`));
+          await until("all three", () => peer.received.length === 4);
+          assert.equal(receiver.received.at(-1)!.to, to, "the same object");
+          // Another socket may have made the address, or the core.
+          receiver.send(encode("later"), from, to);
+          receiver.send(encode("copied"), from, new Address("udp", at, port, ""));
+          await until("the late ones", () => peer.received.length === 6);
+        }
+        assert.deepEqual(receiver.failures, []);
+      }
+    },
+  },
+  {
+    name: "a link-local address, with its zone: bound, asked and answered",
+    only: "udp",
+    needs: (harness) => both(both(harness.kernel, harness.adapter.features.packetInfo), LINK_LOCAL),
+    async run(stage) {
+      for (const host of [linkLocal!, "*"]) {
+        const receiver = await stage.bind(
+          (receiver, bytes, from, to) => void receiver.send(bytes, from, to),
+          {},
+          { transport: "udp", host, port: 0 },
+        );
+        const { port } = receiver.socket.address;
+        const asked = new Address("udp", linkLocal!, port, "");
+        if (host !== "*") assert.equal(String(receiver.socket.address), String(asked));
+        const peer = await stage.dial({ transport: "udp", host: linkLocal!, port });
+        peer.send(encode("near"));
+        await until(`the answer of ${host}`, () => peer.received.length === 1);
+        assert.equal(String(receiver.received[0]!.to), String(asked));
+        assert.deepEqual(receiver.failures, []);
       }
     },
   },

@@ -7,7 +7,7 @@ import { until, within } from "../support/until.ts";
 import { count, countBack, counted, named, needs } from "./door.ts";
 import { encode, type Harness, type Tested, text } from "./harness.ts";
 import { type Answer, Receiver } from "./receiver.ts";
-import { both, type Case, type Stage } from "./stage.ts";
+import { both, type Case, programs, type Stage } from "./stage.ts";
 
 const echo: Answer = (receiver, bytes, from) => void receiver.send(bytes, from);
 
@@ -138,7 +138,7 @@ export const dialing: readonly Case[] = [
   {
     name: "a datagram is offered in vain where a queue is full, and where nobody is any more",
     only: "unixgram",
-    needs,
+    needs: (harness) => both(needs(harness), programs("python3")(harness)),
     async run(stage) {
       const deaf = await stage.harness.deafPeer();
       await withDialed(stage, deaf, (_receiver, _target, dialed) => {

@@ -2,14 +2,22 @@
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, lstatSync, mkdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname } from "node:path";
 import process from "node:process";
 import type { SocketOptions, Support } from "../../runtime/core/contract.ts";
 import { until } from "../support/until.ts";
 import type { Harness, Tested } from "./harness.ts";
 import type { Case, Stage } from "./stage.ts";
-import { both, kernel, rejects } from "./stage.ts";
+import { both, kernel, programs, rejects } from "./stage.ts";
 
 type Unix = "unix" | "unixgram";
 
@@ -32,10 +40,16 @@ while not select.select([sys.stdin], [], [], 0)[0]:
             sys.exit()
 `;
 
-function hasPython(): Support {
-  const { status } = spawnSync("python3", ["-c", ""]);
-  return status === 0 ? true : { reason: "there is no python3" };
-}
+/** Has sockets open under the names of {@link leaveStale}, in its own folder, until its input ends. */
+const HOLD = `
+import socket, sys
+held = [socket.socket(socket.AF_UNIX, kind) for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM)]
+for each, path in zip(held, ("stream", "datagrams")):
+    each.bind(path)
+held[0].listen()
+print("bound", flush=True)
+sys.stdin.read()
+`;
 
 function pathOf(stage: Stage): string {
   return (stage.harness.place(stage.transport) as { path: string }).path;
@@ -97,11 +111,59 @@ export const files: readonly Case[] = [
   },
   {
     name: "a stale file is taken over",
-    needs: kernel,
+    needs: programs("python3"),
     async run(stage) {
       const paths: [string, string] = [pathOf(stage), pathOf(stage)];
       leaveStale(...paths);
       for (const path of paths) await talk(stage, path);
+    },
+  },
+  {
+    name: "of several that take over a stale file at once one has it, and its file",
+    needs: kernel,
+    async run(stage) {
+      for (let round = 0; round < 5; round++) {
+        const paths: [string, string] = [pathOf(stage), pathOf(stage)];
+        leaveStale(...paths);
+        for (const path of paths) {
+          const opened = await Promise.allSettled(
+            Array.from({ length: 6 }, () => open(stage, path)),
+          );
+          const failures = opened.filter(({ status }) => status === "rejected");
+          assert.equal(failures.length, 5);
+          for (const { reason } of failures as PromiseRejectedResult[]) {
+            assert.match(String(reason), /another process listens there \(EADDRINUSE\)/);
+          }
+          assert.ok(lstatSync(path).isSocket());
+          await rejects(open(stage, path), "EADDRINUSE", path);
+          for (const each of opened) if (each.status === "fulfilled") await each.value.close();
+        }
+      }
+      const folder = dirname(pathOf(stage));
+      const left = readdirSync(folder).filter((name) => name.startsWith("."));
+      assert.deepEqual(left, []);
+    },
+  },
+  {
+    name:
+      "a stale file is taken over though somebody has a path of the same letters, in another folder",
+    needs: programs("python3"),
+    async run(stage) {
+      const before = process.cwd();
+      const [here, there] = [pathOf(stage), pathOf(stage)];
+      for (const folder of [here, there]) mkdirSync(folder);
+      process.chdir(here);
+      const other = spawn("python3", ["-c", HOLD], { cwd: there, stdio: "pipe" });
+      const gone = once(other, "close");
+      try {
+        await once(other.stdout, "data");
+        leaveStale("stream", "datagrams");
+        for (const path of ["stream", "datagrams"]) await talk(stage, path);
+      } finally {
+        process.chdir(before);
+        other.stdin.end();
+        await gone;
+      }
     },
   },
   {
@@ -155,7 +217,7 @@ export const files: readonly Case[] = [
   },
   {
     name: "a file is never open to more than its mode says, not even before it is at its path",
-    needs: ({ kernel }) => both(kernel, hasPython()),
+    needs: programs("python3"),
     async run(stage) {
       const before = process.umask(0);
       const path = pathOf(stage);

@@ -1,13 +1,23 @@
 /** Datagram sockets handed over by descriptor, and those that only send. */
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
+import { openLibc } from "../../adapters/posix/libc.ts";
+import {
+  AF_INET,
+  AF_INET6,
+  SOCK_DGRAM,
+  SOCK_NONBLOCK_CLOEXEC,
+} from "../../adapters/posix/linux.ts";
+import { encode as encodeAddress } from "../../adapters/posix/sockaddr.ts";
+import { boundName, sockaddrOf } from "../../adapters/posix/socket.ts";
 import type { DatagramSocket, NamedEndpoint } from "../../runtime/core/contract.ts";
 import type { Inherited } from "../../runtime/core/descriptors.ts";
+import { Address } from "../../runtime/core/endpoint.ts";
 import { until } from "../support/until.ts";
 import { count, countBack, counted, inherited, needs } from "./door.ts";
 import { encode, text } from "./harness.ts";
 import { type Answer, Receiver } from "./receiver.ts";
-import type { Case } from "./stage.ts";
+import { both, type Case } from "./stage.ts";
 
 const echo: Answer = (receiver, bytes, from) => void receiver.send(bytes, from);
 
@@ -98,6 +108,35 @@ export const handover: readonly Case[] = [
       assert.ok(found.kind === "datagram");
       assert.equal(found.socket.transport, stage.transport);
       assert.equal(String(found.socket.address), String(socket.address));
+    },
+  },
+  {
+    name:
+      "what has come to all addresses before the socket was ours is answered from the right one",
+    only: "udp",
+    needs: (harness) => both(needs(harness), harness.adapter.features.packetInfo),
+    async run(stage) {
+      for (const [host, family] of [["0.0.0.0", AF_INET], ["::", AF_INET6]] as const) {
+        const libc = await openLibc();
+        const fd = libc.socket(family, SOCK_DGRAM | SOCK_NONBLOCK_CLOEXEC, 0);
+        const any = encodeAddress(new Address("udp", host, 0, ""), family)!;
+        libc.bind(fd, sockaddrOf(any), any.size);
+        const address = boundName(libc, fd, "datagram");
+        const callers = [];
+        for (const at of family === AF_INET ? ["127.0.0.5"] : ["127.0.0.5", "::1"]) {
+          const caller = await stage.dial({ transport: "udp", host: at, port: address.port });
+          caller.send(encode(at));
+          callers.push(caller);
+        }
+        await stage.bind(
+          (receiver, bytes, from, to) => void receiver.send(bytes, from, to),
+          {},
+          inherited(fd, address),
+        );
+        for (const { received } of callers) {
+          await until("the answer", () => received.length === 1);
+        }
+      }
     },
   },
   {

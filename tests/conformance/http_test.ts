@@ -147,17 +147,27 @@ for (const [name, adapter] of all) {
         const old = await dial(t, desk.listener.address);
         old.say("GET /old?a=b HTTP/1.0\r\n\r\n");
         await old.hears("you asked for /old");
-        for (const host of ["a/b?c", "a b", "a@b", "a\\b", "a#b"]) {
+        const bad = ["a/b?c", "a b", "a@b", "a\\b", "a#b", "a|b", "a<b", "%", "a%4"];
+        const badPorts = ["example.com:65536", "example.com:80:80", "a:b", "a:-1", "[::1]:99999"];
+        const badAddresses = ["[::1", "[zz]", "[1:2]", "[::1]a", "::1", "256.1.1.1", "1.2.3.4.5"];
+        for (const host of [...bad, ...badPorts, ...badAddresses]) {
           const client = await dial(t, desk.listener.address);
           client.say(`GET /one HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
           await client.hears("HTTP/1.1 400");
         }
-        for (const host of ["localhost", "[::1]:80", "a-b.example:8080", "127.0.0.1"]) {
+        for (const url of ["http://other:65536/x", "http://[::1/x"]) {
+          const client = await dial(t, desk.listener.address);
+          client.say(`GET ${url} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
+          await client.hears("HTTP/1.1 ");
+        }
+        for (const host of ["localhost", "[::1]:80", "a-b.example:8080", "127.0.0.1", ""]) {
           const client = await dial(t, desk.listener.address);
           client.say(`GET /two HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
           await client.hears("you asked for /two");
         }
-        await until("five ends", () => desk.closed.length === 5);
+        const ends = (path: string): number =>
+          desk.closed.filter((closed) => closed.path === path).length;
+        await until("six ends", () => ends("/old") === 1 && ends("/two") === 5);
         assert.deepEqual(desk.failures, []);
       });
 

@@ -10,7 +10,7 @@ import { Address } from "../../runtime/core/endpoint.ts";
 import { until, within } from "../support/until.ts";
 import { count, countBack, counted, Door, inherited, needs, read, withDoor } from "./door.ts";
 import type { Case } from "./stage.ts";
-import { both, rejects } from "./stage.ts";
+import { both, programs, rejects } from "./stage.ts";
 
 /** A process that waits a moment, then passes its standard input along itself. */
 const PASS = `
@@ -158,7 +158,7 @@ export const passing: readonly Case[] = [
   {
     name: "take can wait for what another process passes",
     only: "tcp",
-    needs,
+    needs: (harness) => both(needs(harness), programs("python3")(harness)),
     async run(stage) {
       const descriptors = await stage.adapter.descriptors();
       const [ours, theirs] = descriptors.pair();

@@ -5,12 +5,21 @@ import type { Address } from "../../runtime/core/endpoint.ts";
 import type { PorticoError } from "../../runtime/core/errors.ts";
 
 /** What a case does with a datagram. */
-export type Answer = (receiver: Receiver, bytes: Uint8Array, from: Address) => void;
+export type Answer = (
+  receiver: Receiver,
+  bytes: Uint8Array,
+  from: Address,
+  to: Address,
+) => void;
 
 /** The table of one socket. */
 export class Receiver implements DatagramTable {
   socket!: DatagramSocket;
-  readonly received: { readonly bytes: Uint8Array; readonly from: Address }[] = [];
+  readonly received: {
+    readonly bytes: Uint8Array;
+    readonly from: Address;
+    readonly to: Address;
+  }[] = [];
   readonly failures: PorticoError[] = [];
   readonly #answer: Answer;
   readonly #complaints: string[] = [];
@@ -21,23 +30,23 @@ export class Receiver implements DatagramTable {
     this.#answer = answer;
   }
 
-  send(bytes: Uint8Array, to: Address): boolean {
+  send(bytes: Uint8Array, to: Address, from?: Address): boolean {
     const outer = this.#sending;
     this.#sending = true;
     try {
-      return this.socket.send(bytes, to);
+      return this.socket.send(bytes, to, from);
     } finally {
       this.#sending = outer;
     }
   }
 
-  datagram(socket: DatagramSocket, bytes: Uint8Array, from: Address): void {
+  datagram(socket: DatagramSocket, bytes: Uint8Array, from: Address, to: Address): void {
     this.#check("datagram", socket);
-    this.received.push({ bytes: bytes.slice(), from });
+    this.received.push({ bytes: bytes.slice(), from, to });
     const sending = this.#sending;
     this.#sending = false;
     try {
-      this.#answer(this, bytes, from);
+      this.#answer(this, bytes, from, to);
     } catch (error) {
       this.#complaints.push(`datagram threw: ${error}`);
     }

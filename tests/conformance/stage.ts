@@ -5,12 +5,14 @@ import type {
   Connection,
   DatagramSocket,
   Listener,
+  NamedEndpoint,
   SocketOptions,
   Support,
 } from "../../runtime/core/contract.ts";
 import type { Address } from "../../runtime/core/endpoint.ts";
 import { kindOf } from "../../runtime/core/endpoint.ts";
 import type { PorticoError } from "../../runtime/core/errors.ts";
+import { lackingPrograms, type ProgramName } from "../support/packages.ts";
 import { within } from "../support/until.ts";
 import type {
   ConnectOptions,
@@ -38,6 +40,12 @@ export interface Case {
 
 /** For {@link Case.needs}. */
 export const kernel = ({ kernel }: Harness): Support => kernel;
+
+/** Sockets, and programs of this machine as peers. */
+export const programs = (...names: readonly ProgramName[]) => ({ kernel }: Harness): Support => {
+  const reason = lackingPrograms(...names);
+  return both(kernel, reason === false ? true : { reason });
+};
 
 /** Both of two. */
 export function both(one: Support, other: Support): Support {
@@ -112,6 +120,18 @@ export class Stage {
     return receiver;
   }
 
+  /** A socket with one peer, that hears nobody else. */
+  async dial(endpoint: NamedEndpoint): Promise<Caller> {
+    const receiver = new Receiver(() => {});
+    const socket = await within("dial", this.adapter.dial(endpoint, receiver));
+    receiver.socket = socket;
+    this.#servers.push(receiver);
+    return {
+      received: receiver.received,
+      send: (bytes) => void receiver.send(bytes, socket.target),
+    };
+  }
+
   /** Opens a socket of this transport that is of no use but to be there. It is the caller's to close. */
   open(
     endpoint: BindableEndpoint,
@@ -132,6 +152,12 @@ export class Stage {
       await server.stop(() => this.settle());
     }
   }
+}
+
+/** Who has dialed. */
+export interface Caller {
+  readonly received: Receiver["received"];
+  send(bytes: Uint8Array): void;
 }
 
 /** Both ends of one connection. */

@@ -1,5 +1,5 @@
 /** A server that speaks TLS by OpenSSL, in Python: no runtime's own, and the same for all of them. */
-import { execFileSync, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -9,7 +9,7 @@ import type { Support } from "../../runtime/core/contract.ts";
 import { certify } from "../support/certificates.ts";
 import { until, within } from "../support/until.ts";
 import type { Harness } from "./harness.ts";
-import { both, kernel } from "./stage.ts";
+import { programs } from "./stage.ts";
 
 /** What a server does once the handshake is done. */
 export type Manner =
@@ -141,31 +141,8 @@ function papersIn(home: string): NonNullable<typeof papers> {
   return Object.fromEntries(made) as NonNullable<typeof papers>;
 }
 
-let lack: string | undefined | null = null;
-
-/** What is missing to make a server with. */
-export function lackingTls(): string | undefined {
-  if (lack !== null) return lack;
-  const lacks = [["openssl", "version"], ["python3", "-c", "import ssl"]].find(
-    ([name, ...words]) => {
-      try {
-        execFileSync(name!, words, { stdio: "ignore" });
-        return false;
-      } catch {
-        return true;
-      }
-    },
-  );
-  return lack = lacks === undefined
-    ? undefined
-    : `there is no ${lacks[0]} to make a TLS server with`;
-}
-
 /** For {@link Case.needs}: a kernel, and a server. */
-export function needsTls(harness: Harness): Support {
-  const reason = lackingTls();
-  return both(kernel(harness), reason === undefined ? true : { reason });
-}
+export const needsTls: (harness: Harness) => Support = programs("openssl", "python3");
 
 export interface TlsServer {
   readonly port: number;

@@ -33,6 +33,7 @@ export const ECHO: ServiceStatus = {
   bytesOut: 0,
   datagramsIn: 0,
   datagramsOut: 0,
+  datagramsLost: 0,
   tally: newStatistics(),
 };
 export const TIME: ServiceStatus = {

@@ -260,7 +260,10 @@ test("take is a form of its own, and may stand beside data or handle", () => {
   checkHooks({ take }, "tested");
   checkHooks({ take, data() {} }, "tested");
   checkHooks({ take, handle() {} }, "tested");
-  assert.throws(() => checkHooks({ setup() {} }, "tested"), /data, handle, take and fetch/);
+  assert.throws(
+    () => checkHooks({ setup() {} }, "tested"),
+    /data, handle, datagram, take and fetch/,
+  );
   assert.throws(
     () => checkHooks({ take, data() {}, handle() {} }, "tested"),
     /both data and handle/,

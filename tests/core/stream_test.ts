@@ -3,8 +3,11 @@ import { describe, test } from "node:test";
 import fc from "fast-check";
 import type { Codec } from "../../runtime/core/stream/codec.ts";
 import { delimited, fixed, lengthPrefixed } from "../../runtime/core/stream/codec.ts";
-import { Reader } from "../../runtime/core/stream/reader.ts";
+import { Reader, type ReaderSource } from "../../runtime/core/stream/reader.ts";
 import { cut, cutOf, RUNS } from "../support/split.ts";
+
+/** It does not mind what it is asked. */
+const IDLE: ReaderSource = { throttle() {}, exhausted() {} };
 
 const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
 const decode = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
@@ -12,7 +15,7 @@ const concat = (chunks: Uint8Array[]): number[] => chunks.flatMap((chunk) => [..
 
 /** A reader that has been given all chunks, or is given them while it is read. */
 function readerOf(chunks: readonly Uint8Array[], late = false): Reader {
-  const reader = new Reader(() => {});
+  const reader = new Reader(IDLE);
   if (late) {
     void (async () => {
       for (const chunk of chunks) {
@@ -32,7 +35,7 @@ function readerOf(chunks: readonly Uint8Array[], late = false): Reader {
 async function framesOf(reader: Reader, codec: Codec): Promise<(number[] | string)[]> {
   const found: (number[] | string)[] = [];
   try {
-    for await (const frame of reader.frames(codec, (bytes) => [...bytes], false)) found.push(frame);
+    for await (const frame of reader.frames(codec)) found.push([...frame]);
   } catch (error) {
     found.push(String((error as { code?: string }).code));
   }
@@ -162,7 +165,7 @@ describe("Reader", () => {
 
   test("frames that were handed out are never written again", async () => {
     const kept: { bytes: Uint8Array; text: string }[] = [];
-    const reader = new Reader(() => {});
+    const reader = new Reader(IDLE);
     const wanted: string[] = [];
     void (async () => {
       for (let i = 0; i < 2000; i++) {
@@ -175,7 +178,7 @@ describe("Reader", () => {
       }
       reader.close();
     })();
-    for await (const bytes of reader.frames(delimited("\n"), (frame) => frame, false)) {
+    for await (const bytes of reader.frames(delimited("\n"))) {
       kept.push({ bytes, text: decode(bytes) });
     }
     assert.deepEqual(kept.map(({ text }) => text), wanted);
@@ -184,7 +187,7 @@ describe("Reader", () => {
 
   test("above 64 KiB the source is asked to wait, once; below 16 KiB to go on, once", async () => {
     const asked: boolean[] = [];
-    const reader = new Reader((full) => asked.push(full));
+    const reader = new Reader({ ...IDLE, throttle: (full) => void asked.push(full) });
     const chunk = new Uint8Array(8 * 1024);
     for (let i = 0; i < 8; i++) reader.push(chunk);
     assert.deepEqual(asked, []);
@@ -199,7 +202,7 @@ describe("Reader", () => {
 
   test("a frame larger than the high-water mark does not wait for ever", async () => {
     const asked: boolean[] = [];
-    const reader = new Reader((full) => asked.push(full));
+    const reader = new Reader({ ...IDLE, throttle: (full) => void asked.push(full) });
     for (let i = 0; i < 3; i++) reader.push(new Uint8Array(30_000));
     assert.deepEqual(asked, [true]);
     const frame = reader.exactly(100_000);
@@ -210,7 +213,7 @@ describe("Reader", () => {
   });
 
   test("an error comes after what is unread", async () => {
-    const reader = new Reader(() => {});
+    const reader = new Reader(IDLE);
     reader.push(encode("last"));
     reader.close(new Error("gone"));
     const iterator = reader.chunks();
@@ -222,7 +225,7 @@ describe("Reader", () => {
   test("a read that waits is ended by close, in order or with its error", async () => {
     for (const error of [undefined, new Error("gone")]) {
       for (const read of ["chunks", "until"] as const) {
-        const reader = new Reader(() => {});
+        const reader = new Reader(IDLE);
         const waiting: Promise<unknown> = read === "chunks"
           ? reader.chunks().next().then(({ value }) => value)
           : reader.until("x");

@@ -42,6 +42,16 @@ const WRONG: readonly WrongManifest[] = [
     `3:27  services.echo.listen[1]\n  received  "tcp://*:echo" a second time\n  expected  each endpoint once: services.echo has it already (3:14)`,
   ],
   [
+    "a range in which a port is taken",
+    service("", `"listen": ["tcp://*:9001", "tcp://*:9000-9002"]`),
+    `3:30  services.echo.listen[1]\n  received  "tcp://*:9001" a second time\n  expected  each endpoint once: services.echo has it already (3:14)`,
+  ],
+  [
+    "a range that is none",
+    service("", `"listen": "tcp://*:9002-9000"`),
+    `3:13  services.echo.listen\n  received  "tcp://*:9002-9000"\n  expected  a range of ports has two of 1 to 65535, the lower one first, and at most 1024 ports`,
+  ],
+  [
     "TLS on a port that TCP has",
     service("", `"listen": ["tcp://*:7", { "endpoint": "tls://*:7" }]`),
     `3:41  services.echo.listen[1].endpoint\n  received  "tls://*:7" a second time\n  expected  each endpoint once: services.echo has it already (3:14)`,

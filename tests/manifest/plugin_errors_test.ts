@@ -41,9 +41,29 @@ const FLAWS: [string, string, string][] = [
     'a plugin whose "start" is a function; it has nothing',
   ],
   [
+    "a scope that is none",
+    `export default { ${GOOD}, scope: "worker" };`,
+    'a plugin whose "scope" is "service", or absent; it has "worker"',
+  ],
+  [
     "options that are no schema",
     `export default { ${GOOD}, options: { a: 1 } };`,
     'a plugin whose "options" is a Standard Schema (valibot, zod, arktype …); it has {"a":1}',
+  ],
+  [
+    "a fits that is no function",
+    `export default { ${GOOD}, fits: true };`,
+    'a plugin whose "fits" is a function; it has true',
+  ],
+  [
+    "a fits that throws",
+    `export default { ${GOOD}, fits() { throw new Error("oops"); } };`,
+    'a plugin whose "fits" works; it threw: oops',
+  ],
+  [
+    "a fits that returns a promise",
+    `export default { ${GOOD}, fits: async () => undefined };`,
+    'a plugin whose "fits" returns a text, or undefined; it returned {}',
   ],
   [
     "a schema that throws",
@@ -53,6 +73,33 @@ const FLAWS: [string, string, string][] = [
 ];
 
 describe("plugins", () => {
+  for (
+    const [concurrency, received, several] of [
+      ['"spawn"', "spawn", "each session has a state of its own"],
+      [
+        '{ "strategy": "threads", "workers": 3 }',
+        "threads with 3 workers",
+        "each of the 3 workers has a state of its own",
+      ],
+      [
+        '{ "strategy": "processes", "workers": 2 }',
+        "processes with 2 workers",
+        "each of the 2 workers has a state of its own",
+      ],
+    ] as const
+  ) {
+    test(`prepare refuses ${received} for a plugin that has one state`, async (t) => {
+      const block = await blockOf(t, {
+        "portico.json": withPlugin("./p.ts", `,\n  "concurrency": ${concurrency}`),
+        "p.ts": `export default { ${GOOD}, scope: "service" };`,
+      });
+      assert.equal(
+        block.split("\n\n").at(-1),
+        `portico.json:4:18  services.s.concurrency\n  received  ${received}\n  expected  "serial", "async" or 1 worker: the plugin p keeps one state for all sessions, and here ${several}`,
+      );
+    });
+  }
+
   test("resolvePlugin suggests the nearest name for one that it does not know", async (t) => {
     assert.equal(
       await blockOf(t, { "portico.json": withPlugin("ecoh") }),

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { nearest } from "../../runtime/values/nearest.ts";
 import { parseServices, portOf } from "../../runtime/values/ports.ts";
-import { parseCount, parseDuration, parseRate, parseSize } from "../../runtime/values/units.ts";
+import { parseCount, parseDuration, parseRate, parseSize } from "../../runtime/core/units.ts";
 
 describe("units", () => {
   test("parseDuration reads ms, s, m, h", () => {

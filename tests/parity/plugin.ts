@@ -50,6 +50,8 @@ export default definePlugin({
           return word;
         case "bye":
           return "bye";
+        case "deadline":
+          return word;
         case "version":
           return `${version}`;
         case "who": {
@@ -87,6 +89,10 @@ export default definePlugin({
         trace("handle");
         for await (const line of session.lines()) {
           if (line === "abort") return session.abort();
+          if (line.startsWith("deadline ")) {
+            session.deadline(line.slice("deadline ".length));
+            void session.closed.then(({ reason }) => trace(`closed ${reason}`));
+          }
           const answer = await obey(session, line);
           if (answer === undefined) return;
           await session.send(`${answer}\n`);
@@ -100,6 +106,12 @@ export default definePlugin({
           new Response(answer ?? null, { status: answer === undefined ? 503 : 200 });
         const answer = obey(session, line);
         return answer instanceof Promise ? answer.then(respond) : respond(answer);
+      },
+      retire(session) {
+        trace("retire");
+        if (!has("retire.ends")) return;
+        session.write("goodbye\n");
+        session.end();
       },
       finish() {
         trace("finish");

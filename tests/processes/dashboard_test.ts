@@ -1,17 +1,14 @@
 /** The dashboard, in a real browser: Chromium, headless. */
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
 import { after, test } from "node:test";
 import type { Browser, Page } from "playwright-core";
 import { RUNTIMES } from "../support/command.ts";
 import { ManagedServer, TCP } from "../support/managed-server.ts";
+import { lackingPrograms, pathOf } from "../support/packages.ts";
 import { dial } from "../support/peers.ts";
 import type { Scope } from "../support/scope.ts";
 
-const CHROMIUM = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(
-  existsSync,
-);
-const skip = CHROMIUM === undefined && "there is no chromium";
+const skip = lackingPrograms("chromium");
 const TOKEN = "0123456789abcdef-secret";
 const HTTP = "http://127.0.0.1:0";
 
@@ -25,7 +22,7 @@ async function open(
   dark = false,
 ): Promise<{ page: Page; wrong: string[] }> {
   const { chromium } = await import("playwright-core");
-  browser ??= chromium.launch({ executablePath: CHROMIUM!, args: ["--no-sandbox"] });
+  browser ??= chromium.launch({ executablePath: pathOf("chromium")!, args: ["--no-sandbox"] });
   const context = await (await browser).newContext({
     colorScheme: dark ? "dark" : "light",
     viewport: { width: 1280, height: 1000 },

@@ -17,7 +17,8 @@ import { lackingFeature, lackingTransport } from "../support/adapter.ts";
 import { folder } from "../support/folder.ts";
 import { knock } from "../support/peers.ts";
 import { freePort } from "../support/ports.ts";
-import { lackingPrograms, Program, shell } from "../support/program.ts";
+import { lackingPrograms } from "../support/packages.ts";
+import { Program, shell } from "../support/program.ts";
 import { get } from "../support/requests.ts";
 import { type ServerProcess, startServer } from "../support/server-process.ts";
 import { until } from "../support/until.ts";
@@ -169,6 +170,20 @@ describe("examples/classics", () => {
       assert.ok(Math.abs(seconds(time.out) - now()) <= 10, `${time.out}`);
     },
   );
+});
+
+describe("examples/owner", () => {
+  test("examples/owner counts once for all workers, and says which of them has answered", {
+    skip: lackingFeature("descriptors") || lackingPrograms("nc"),
+  }, async (t) => {
+    const { root, server } = await example(t, "owner");
+    const client = (line: string): Promise<string> =>
+      shell(t, root, `printf '${line}\\n' | nc -q1 127.0.0.1 ${port(server, "front", "tcp")}`);
+    const answers = await Promise.all(Array.from({ length: 8 }, () => client("incr a")));
+    assert.deepEqual(answers.map(Number).sort((a, b) => a - b), [1, 2, 3, 4, 5, 6, 7, 8]);
+    assert.equal(await client("get a"), "8\n");
+    assert.match(await client("worker"), /^worker [1-4]\n$/);
+  });
 });
 
 describe("examples/chat", () => {

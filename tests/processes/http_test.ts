@@ -2,9 +2,11 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import process from "node:process";
 import { test } from "node:test";
 import { portico } from "../support/command.ts";
 import { folder } from "../support/folder.ts";
+import { askSteadily, KeepAliveTally } from "../support/keep-alive.ts";
 import { ManagedServer } from "../support/managed-server.ts";
 import { dial, type StreamClient } from "../support/peers.ts";
 import { get, send } from "../support/requests.ts";
@@ -323,3 +325,28 @@ function cpuOf(pid: number): number {
   const [user, system] = fields!.split(" ").slice(11, 13).map(Number) as [number, number];
   return 10 * (user + system);
 }
+
+test("a reload closes no kept connection that has a request on the way: its last answer says so", async (t) => {
+  const managed = await ManagedServer.start(t, { web: web({}, 0) });
+  const port = Number(new URL(await managed.endpoint("web", "http")).port);
+  const tally = new KeepAliveTally();
+  // Between two reloads, and after the last.
+  const wanted = Number(process.env["PORTICO_TEST_REQUESTS"] ?? 500);
+  const reloads = 3;
+  let last = Infinity;
+  const more = (): boolean => tally.answered < last;
+  const started = performance.now();
+  const clients = Array.from({ length: 20 }, () => askSteadily(port, tally, more));
+  for (let version = 1; version <= reloads; version++) {
+    const next = tally.answered + wanted;
+    await until("answers", () => tally.answered >= next, 60_000);
+    managed.write({ web: web({}, version) });
+    await managed.reload();
+  }
+  last = tally.answered + wanted;
+  await within("the clients", Promise.all(clients), 120_000);
+  const seconds = (performance.now() - started) / 1000;
+  t.diagnostic(`${tally.answered} answers in ${seconds} s, ${tally.connections} connections`);
+  assert.deepEqual(tally.failed, []);
+  assert.ok(tally.said >= 60, `${tally.said} answers said that they were the last`);
+});

@@ -9,6 +9,7 @@ import { lackingFeature } from "../support/adapter.ts";
 import { command, MAIN } from "../support/command.ts";
 import { echoManifest } from "../support/echo.ts";
 import { folder } from "../support/folder.ts";
+import { lackingPrograms, pathOf } from "../support/packages.ts";
 import { dial, openUdp } from "../support/peers.ts";
 import { freePort } from "../support/ports.ts";
 import { Program } from "../support/program.ts";
@@ -51,7 +52,7 @@ class Xinetd {
       `service portico-echo\n{\n${entries.map((line) => `\t${line}\n`).join("")}}\n`,
     );
     const files = ["-f", `${home}/xinetd.conf`, "-filelog", `${home}/main.log`];
-    new Program(t, home, XINETD, "-dontfork", "-pidfile", `${home}/pid`, ...files);
+    new Program(t, home, pathOf("xinetd")!, "-dontfork", "-pidfile", `${home}/pid`, ...files);
     const xinetd = new Xinetd(home, port);
     await until(
       () => `xinetd to work: ${xinetd.read("main.log")}`,
@@ -83,9 +84,7 @@ class Xinetd {
   }
 }
 
-const XINETD = "/usr/sbin/xinetd";
-const skip = lackingFeature("descriptors") ||
-  (!existsSync(XINETD) && `${XINETD} is not installed`);
+const skip = lackingFeature("descriptors") || lackingPrograms("xinetd");
 
 const STREAM = ["socket_type = stream", "protocol = tcp"];
 

@@ -8,20 +8,16 @@ import { test } from "node:test";
 import { checkSink, openSinks } from "../../runtime/sinks/mod.ts";
 import { record } from "../sinks/record.ts";
 import { adapter, lackingFeature } from "../support/adapter.ts";
-import { lackingPrograms } from "../support/program.ts";
+import { lackingPrograms, pathOf } from "../support/packages.ts";
 import type { Scope } from "../support/scope.ts";
 import { until } from "../support/until.ts";
 
-const DAEMON = ["/usr/lib/systemd/systemd-journald", "/lib/systemd/systemd-journald"]
-  .find((path) => existsSync(path));
 /** Where it keeps what it is told. */
 const PLACES = ["/var/log/journal", "/run/log/journal"];
 
-const skip = DAEMON === undefined
-  ? "there is no systemd-journald"
-  : process.getuid?.() !== 0
-  ? "only root can run systemd-journald"
-  : lackingPrograms("journalctl") || lackingFeature("descriptors");
+const skip = lackingPrograms("systemd-journald", "journalctl") ||
+  (process.getuid?.() !== 0 && "only root can run systemd-journald") ||
+  lackingFeature("descriptors");
 
 /** One entry, by field. */
 type Entry = Readonly<Record<string, string>>;
@@ -31,7 +27,7 @@ class Journald {
 
   constructor(scope: Scope) {
     this.name = `portico-${process.pid}`;
-    const child = spawn(DAEMON!, [this.name], { stdio: "ignore" });
+    const child = spawn(pathOf("systemd-journald")!, [this.name], { stdio: "ignore" });
     const ended = new Promise((resolve) => child.once("close", resolve));
     scope.after(async () => {
       child.kill("SIGTERM");

@@ -6,7 +6,8 @@ import { describe, test } from "node:test";
 import { gunzipSync } from "node:zlib";
 import { folder } from "../support/folder.ts";
 import { askOnce } from "../support/peers.ts";
-import { lackingPrograms, Program } from "../support/program.ts";
+import { lackingPrograms, pathOf } from "../support/packages.ts";
+import { Program } from "../support/program.ts";
 import type { Scope } from "../support/scope.ts";
 import { type JsonRecord, pluginPath, startServer } from "../support/server-process.ts";
 import { until } from "../support/until.ts";
@@ -40,7 +41,7 @@ async function rotate(scope: Scope, home: string, words: string): Promise<void> 
   const program = new Program(
     scope,
     home,
-    "logrotate",
+    pathOf("logrotate")!,
     "--force",
     "--state",
     join(home, "state"),

@@ -7,6 +7,7 @@ import process from "node:process";
 import { test, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 import { ManagedServer, TCP, UDP } from "../support/managed-server.ts";
+import { lackingPrograms } from "../support/packages.ts";
 import { dial, openUdp, type StreamClient } from "../support/peers.ts";
 import { ask, who } from "../support/probe.ts";
 import { get } from "../support/requests.ts";
@@ -219,6 +220,7 @@ for (const strategy of WORKERS) {
         5 * 5 + 8 * 7,
       'datagrams_total direction="in"': 6,
       'datagrams_total direction="out"': 5,
+      datagrams_lost_total: 0,
       "worker_restarts_total": 1,
       'records_dropped_total sink="leaky"': 2 * 16,
       'records_dropped_total sink="json"': 0,
@@ -231,9 +233,10 @@ for (const strategy of WORKERS) {
     if (strategy !== "spawn") assert.deepEqual(states, [['workers state="ready"', 4]]);
     assert.deepEqual(found, expected);
     const { text } = await get(await managed.endpoint("admin", "http"), "/metrics");
-    const checked = spawnSync("promtool", ["check", "metrics"], { input: text });
-    if (checked.error !== undefined) t.diagnostic("there is no promtool");
-    else assert.equal(checked.status, 0, `${checked.stdout}${checked.stderr}`);
+    if (lackingPrograms("promtool") === false) {
+      const checked = spawnSync("promtool", ["check", "metrics"], { input: text });
+      assert.equal(checked.status, 0, `${checked.stdout}${checked.stderr}`);
+    } else t.diagnostic("promtool does not check it");
     await managed.process.stop();
   });
 }

@@ -3,10 +3,11 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { checkSink, openSinks } from "../../runtime/sinks/mod.ts";
 import type { LogRecord, Sink } from "../../runtime/core/record.ts";
-import { describe as words, escape } from "../../runtime/sinks/words.ts";
+import { escape } from "../../runtime/sinks/invisible.ts";
+import { describe as words } from "../../runtime/sinks/words.ts";
 import { adapter, lackingTransport } from "../support/adapter.ts";
-import { lackingPrograms } from "../support/program.ts";
-import { Rsyslogd, type Stored } from "../support/rsyslogd.ts";
+import { lackingPrograms } from "../support/packages.ts";
+import { lackingRsyslogTls, Rsyslogd, type Stored } from "../support/rsyslogd.ts";
 import { Shared } from "../support/scope.ts";
 import { until, within } from "../support/until.ts";
 
@@ -102,7 +103,7 @@ const numberOf = (stored: Stored): number => Number(/ session="(\d+)"/.exec(stor
 const common = { facility: "local3", hostname: "here" };
 
 describe("rsyslogd", {
-  skip: lackingPrograms("rsyslogd", "openssl") ||
+  skip: lackingPrograms("rsyslogd") ||
     (process.platform !== "linux" && "it is looked at in /proc"),
 }, () => {
   const scope = new Shared();
@@ -167,7 +168,9 @@ describe("rsyslogd", {
   test(`${MANY} records reach TCP with LF framing, each once and whole`, () =>
     deliver({ to: `tcp://127.0.0.1:${server.tcp}`, framing: "lf" }));
 
-  test(`${MANY} records reach TLS with a certificate of ours, each once and whole`, () =>
+  test(`${MANY} records reach TLS with a certificate of ours, each once and whole`, {
+    skip: lackingRsyslogTls,
+  }, () =>
     deliver({
       to: `tls://127.0.0.1:${server.tls}`,
       tls: {
@@ -178,7 +181,9 @@ describe("rsyslogd", {
       },
     }));
 
-  test("a server of TLS that is not who it has to be gets nothing", async () => {
+  test("a server of TLS that is not who it has to be gets nothing", {
+    skip: lackingRsyslogTls,
+  }, async () => {
     skip = server.lines().length;
     const tls = {
       ca: `${server.home}/ca.pem`,

@@ -9,7 +9,7 @@ import { adapter } from "../support/adapter.ts";
 import { folder } from "../support/folder.ts";
 import { expand } from "../support/manifest.ts";
 import { controlled } from "../support/probe.ts";
-import { lackingPrograms } from "../support/program.ts";
+import { lackingPrograms } from "../support/packages.ts";
 import {
   failToStart,
   limitDescriptors,

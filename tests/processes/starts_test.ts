@@ -1,14 +1,13 @@
 /** Starts that have to fail: one block that names what is at fault, an exit code, and nothing left behind. */
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { describe, test, type TestContext } from "node:test";
 import { lackingTransport } from "../support/adapter.ts";
-import { MAIN } from "../support/command.ts";
 import { folder } from "../support/folder.ts";
-import { lackingPrograms } from "../support/program.ts";
+import { lackingPrograms } from "../support/packages.ts";
+import { lackingOtherUsers } from "../support/permissions.ts";
 import { failToStart, manifest, pluginPath, startServer } from "../support/server-process.ts";
 
 const TCP = "tcp://127.0.0.1:0";
@@ -84,22 +83,10 @@ service "second": the start of plugin "odd" did not return within 250 ms`,
   });
 });
 
-/** Words that start a program as a user without privileges; or why there are none. */
-function unprivileged(): { readonly through: readonly string[] } | { readonly skip: string } {
-  if (process.getuid?.() !== 0) return { through: [] };
-  const missing = lackingPrograms("setpriv");
-  if (missing !== false) return { skip: missing };
-  const through = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
-  const [first, ...rest] = [...through, "test", "-r", MAIN, "-a", "-x", process.execPath];
-  const { status } = spawnSync(first!, rest);
-  return status === 0 ? { through } : { skip: "nobody but this user may read Portico's files" };
-}
-
 describe("a start without permission", () => {
-  const user = unprivileged();
-  const { skip, through } = "skip" in user
-    ? { skip: user.skip, through: [] }
-    : { skip: false, through: user.through };
+  const root = process.getuid?.() === 0;
+  const skip = root && (lackingPrograms("setpriv") || lackingOtherUsers());
+  const through = root ? ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] : [];
 
   /** The lowest port that everybody may bind. */
   const lowest = (): number => {

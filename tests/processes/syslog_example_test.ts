@@ -10,7 +10,8 @@ import { parseEndpoint } from "../../runtime/core/endpoint.ts";
 import { lackingTransport } from "../support/adapter.ts";
 import { folder } from "../support/folder.ts";
 import { dial, openUdp } from "../support/peers.ts";
-import { lackingPrograms, shell } from "../support/program.ts";
+import { lackingPrograms } from "../support/packages.ts";
+import { shell } from "../support/program.ts";
 import { ServerProcess, startServer } from "../support/server-process.ts";
 import { until } from "../support/until.ts";
 

@@ -10,7 +10,8 @@ import { folder } from "../support/folder.ts";
 import { systemdNames, withSockets } from "../support/launcher.ts";
 import { type DatagramClient, dial, openUnix } from "../support/peers.ts";
 import { freePort } from "../support/ports.ts";
-import { lackingPrograms, Program } from "../support/program.ts";
+import { lackingPrograms } from "../support/packages.ts";
+import { Program } from "../support/program.ts";
 import { failToStart, manifest, ServerProcess, startServer } from "../support/server-process.ts";
 import { until } from "../support/until.ts";
 

@@ -1,6 +1,15 @@
 /** Whom servers and their workers become: user, group, umask, priority and environment. */
 import assert from "node:assert/strict";
-import { chmodSync, readFileSync, statSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { describe, test } from "node:test";
@@ -12,6 +21,7 @@ import { ask, controlled, probe, stopWithWorkers, twoWorkers, who } from "../sup
 import { niceOf, statusOf } from "../support/proc.ts";
 import { startServer } from "../support/server-process.ts";
 import { lackingWorkers, PROCESSES } from "../support/strategies.ts";
+import { until } from "../support/until.ts";
 
 const skip = lackingWorkers || lackingOtherUsers();
 
@@ -40,6 +50,71 @@ describe("user", () => {
       assert.equal(await server.ended(), 0);
     },
   );
+  test("a log file is the user's from the start, and opened again after a SIGHUP", {
+    skip,
+  }, async (t) => {
+    const home = folder(t, {});
+    const [logs, plain, rotated] = ["logs", "logs/plain.log", "logs/rotated.log"].map((name) =>
+      join(home, name)
+    ) as [string, string, string];
+    chmodSync(home, 0o755);
+    mkdirSync(logs);
+    chownSync(logs, 4001, 4002);
+    // What was put aside by root, and not compressed yet.
+    const aside = ["20260101-000000.000", "20260102-000000.000"].map((time) =>
+      `${rotated}.${time}`
+    );
+    for (const path of aside) {
+      writeFileSync(path, "{}\n");
+      chownSync(path, 4001, 4002);
+    }
+    const rotate = { size: "1MB", keep: 5, gzip: true };
+    const log = ["json", { type: "file", path: plain }, { type: "file", path: rotated, rotate }];
+    const services = { echo: { plugin: "echo", listen: "tcp://127.0.0.1:0", log } };
+    writeFileSync(
+      join(home, "portico.json"),
+      JSON.stringify({ user: 4001, group: 4002, control: false, services }),
+    );
+    const server = await startServer(t, home);
+    const ownerOf = (path: string): number[] => {
+      const { uid, gid, mode } = statSync(path);
+      return [uid, gid, mode & 0o777];
+    };
+    for (const path of [plain, rotated]) assert.deepEqual(ownerOf(path), [4001, 4002, 0o640]);
+    await until("the compressed file", () => existsSync(`${aside[0]}.gz`));
+    assert.deepEqual(ownerOf(`${aside[0]}.gz`).slice(0, 2), [4001, 4002]);
+    for (const path of [plain, rotated]) renameSync(path, `${path}.1`);
+    server.signal("SIGHUP");
+    await server.record({ event: "reload" });
+    await assertEchoes(t, server, "tcp");
+    await server.stop();
+    for (const path of [plain, rotated]) {
+      assert.deepEqual(ownerOf(path), [4001, 4002, 0o640]);
+      assert.match(readFileSync(path, "utf8"), /"event":"close"/);
+    }
+    assert.equal(server.errors, "");
+  });
+  test("a log file that the user cannot open again is told at the start", { skip }, async (t) => {
+    const home = folder(t, {
+      "app.log": "",
+      "portico.json": JSON.stringify({
+        user: 4001,
+        group: 4002,
+        control: false,
+        services: {
+          echo: {
+            plugin: "echo",
+            listen: "tcp://127.0.0.1:0",
+            log: ["json", { type: "file", path: "./app.log" }],
+          },
+        },
+      }),
+    });
+    const server = await startServer(t, home);
+    await server.stop();
+    assert.match(server.errors, /app\.log belongs to user 0: user 4001, whom .*; chown it/);
+    assert.equal(statSync(join(home, "app.log")).uid, 0, "what was there is given to nobody");
+  });
   test("the workers of a service become what it says", { skip }, async (t) => {
     const own = { user: 4001, group: 4002, umask: "077", nice: 3, env: { OWN: "x", TAKEN: null } };
     const listen = ["tcp://127.0.0.1:0", "udp://127.0.0.1:0"];

@@ -12,6 +12,7 @@ import { RunningService } from "../../runtime/services/running.ts";
 import { adapter, lackingFeature } from "../support/adapter.ts";
 import { logTo, readyService } from "../support/in-process.ts";
 import { countDescriptors } from "../support/proc.ts";
+import { OwnSockets } from "../../runtime/core/admission/own-sockets.ts";
 import { gate, until, within } from "../support/until.ts";
 
 const echo: Hooks<never> = { data: (session, chunk) => void session.write(chunk) };
@@ -28,6 +29,7 @@ async function start(t: Pick<TestContext, "after">, hooks: Hooks<never> = echo) 
       adapter,
       gather: new Gather(adapter),
       nextId: () => ++id,
+      ownSockets: new OwnSockets(() => false),
       worker: "",
       inherit: () => Promise.resolve([]),
     },

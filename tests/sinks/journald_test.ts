@@ -15,6 +15,7 @@ import { MARK } from "../../runtime/sinks/syslog/cut.ts";
 import { describe as words, toText } from "../../runtime/sinks/words.ts";
 import { adapter, lackingFeature, lackingTransport } from "../support/adapter.ts";
 import { folder } from "../support/folder.ts";
+import { lackingPrograms } from "../support/packages.ts";
 import { until } from "../support/until.ts";
 import { parseEntry } from "./parse.ts";
 import { Random, randomRecord } from "./random.ts";
@@ -207,7 +208,7 @@ class Taker {
   }
 }
 
-const noFiles = skip || lackingFeature("descriptors");
+const noFiles = skip || lackingFeature("descriptors") || lackingPrograms("python3");
 
 test("journald gets what is larger than a datagram whole, as a sealed file", {
   skip: noFiles,

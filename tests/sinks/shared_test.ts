@@ -21,7 +21,7 @@ import { type FileOptions, openFile } from "../../runtime/sinks/file/sink.ts";
 import { checkSink, probeSink } from "../../runtime/sinks/mod.ts";
 import { command, runToEnd } from "../support/command.ts";
 import { folder } from "../support/folder.ts";
-import { lackingPrograms } from "../support/program.ts";
+import { lackingPrograms } from "../support/packages.ts";
 import { until, within } from "../support/until.ts";
 import { record } from "./record.ts";
 

@@ -1,9 +1,15 @@
 /** What the syslog sink does when the server is late, leaves, is slow, or is a stream. */
 import assert from "node:assert/strict";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { Log } from "../../runtime/core/log.ts";
+import type { Hooks } from "../../runtime/core/plugin.ts";
 import { probeSink } from "../../runtime/sinks/mod.ts";
 import { folder } from "../support/folder.ts";
+import { adapter } from "../support/adapter.ts";
+import { InProcessServer, readyService } from "../support/in-process.ts";
+import { dial } from "../support/peers.ts";
 import { until, within } from "../support/until.ts";
 import { anyPort, bindUdp, Collector, numberIn, open, record } from "./collector.ts";
 import { parse3164, splitAt, splitCounted } from "./parse.ts";
@@ -27,6 +33,122 @@ test("over UDP nothing is lost while nobody is there, and nobody is told twice",
   assert.deepEqual([warnings.length, sink.dropped!()], [1, 0]);
   await new Promise<void>((resolve) => socket.close(resolve));
 });
+
+/** A UDP port that nobody has. */
+async function nobodysPort(): Promise<number> {
+  const { socket } = await bindUdp(0);
+  const { port } = socket.address();
+  await new Promise<void>((resolve) => socket.close(resolve));
+  return port;
+}
+
+/** Keeps this thread busy, so that timers and sockets have all become due when it is over. */
+function hold(ms: number): void {
+  for (const end = performance.now() + ms; performance.now() < end;);
+}
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+test("over UDP nothing is lost while nobody is there, however late this thread hears of it", async (t) => {
+  const port = await nobodysPort();
+  const sink = await open(t, { to: `udp://127.0.0.1:${port}` }, []);
+  for (let n = 0; n < 50; n++) sink.write(record(n));
+  for (let n = 0; n < 5; n++) {
+    await turn();
+    hold(150);
+  }
+  const { socket, received } = await bindUdp(port);
+  t.after(() => socket.close());
+  await until("all records", () => received.length === 50);
+  assert.deepEqual(received.map(numberIn), [...Array(50).keys()]);
+  assert.equal(sink.dropped!(), 0);
+});
+
+test("a record that was sent just after the server of UDP had left is sent to its successor", async (t) => {
+  const first = await bindUdp(0);
+  const { port } = first.socket.address();
+  const warnings: string[] = [];
+  const sink = await open(t, { to: `udp://127.0.0.1:${port}` }, warnings);
+  for (let n = 0; n < 3; n++) {
+    sink.write(record(n));
+    await until("it", () => first.received.length === n + 1);
+    await sink.flush!();
+  }
+  await new Promise<void>((resolve) => first.socket.close(resolve));
+  for (let n = 3; n < 6; n++) {
+    sink.write(record(n));
+    await turn();
+  }
+  await until("a warning", () => warnings.length > 0);
+  const { socket, received } = await bindUdp(port);
+  t.after(() => socket.close());
+  await until("the rest", () => received.length === 3);
+  assert.deepEqual(received.map(numberIn), [3, 4, 5]);
+  assert.equal(sink.dropped!(), 0);
+});
+
+test("a record that nobody was there for is counted at the close", async (t) => {
+  const first = await bindUdp(0);
+  const { port } = first.socket.address();
+  const warnings: string[] = [];
+  const sink = await open(t, { to: `udp://127.0.0.1:${port}` }, warnings);
+  sink.write(record(0));
+  await until("it", () => first.received.length === 1);
+  await sink.flush!();
+  await new Promise<void>((resolve) => first.socket.close(resolve));
+  sink.write(record(1));
+  await sink.close!();
+  assert.equal(sink.dropped!(), 1);
+  assert.match(warnings.at(-1)!, /was not there for the last 1 record$/);
+});
+
+/** How many datagrams the kernel has thrown away because the queue of a UDP port was full. */
+function droppedAt(port: number): number {
+  const bound = `:${port.toString(16).toUpperCase().padStart(4, "0")}`;
+  const lines = readFileSync("/proc/net/udp", "utf8").split("\n").map((line) =>
+    line.trim().split(/\s+/)
+  );
+  return Number(lines.find((words) => words[1]?.endsWith(bound))?.at(-1));
+}
+
+test(
+  "what a handler logs for each line reaches the queue of a UDP server, whole; the kernel counts what that cannot hold",
+  {
+    skip: !existsSync("/proc/net/udp") && "there is no /proc/net/udp",
+  },
+  async (t) => {
+    const { socket, received } = await bindUdp(0);
+    t.after(() => socket.close());
+    const { port } = socket.address();
+    const sink = await open(t, { to: `udp://127.0.0.1:${port}` });
+    const server = new InProcessServer(adapter);
+    const log = new Log(
+      [{ name: "s", sink, level: "debug" }],
+      (_, error) => assert.fail(`${error}`),
+    );
+    const hooks: Hooks<never> = {
+      data(session, bytes) {
+        session.log.info(new TextDecoder().decode(bytes));
+        session.write(bytes);
+      },
+    };
+    await server.start(t, [readyService(hooks, log, { listen: ["tcp://127.0.0.1:0"] })]);
+    const peer = await dial(t, server.endpoint());
+    for (let n = 0; n < 300; n++) {
+      await peer.echo(`${n}\n`);
+      if (n === 100) socket.setRecvBufferSize(1);
+      // Others have their turn when this thread has none: what comes meanwhile finds a short queue full.
+      if (n > 100 && n % 50 === 0) { for (let m = 0; m < 50; m++) sink.write(record(m)); }
+    }
+    await sink.flush!();
+    // "ready", "open", and the lines.
+    await until(
+      () => `all of it: ${received.length} have come, ${droppedAt(port)} were dropped`,
+      () => received.length + droppedAt(port) === 2 + 300 + 3 * 50,
+    );
+    assert.equal(sink.dropped!(), 0);
+  },
+);
 
 test("a Unix socket of streams is found out, and gets NUL after each message", async (t) => {
   const path = join(folder(t, {}), "log");

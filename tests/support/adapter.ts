@@ -22,7 +22,7 @@ export function lackingTransport(transport: Transport): string | false {
 
 /** Why a feature cannot be had here; false when it can. */
 export function lackingFeature(
-  feature: "descriptors" | "processCalls" | "abstract",
+  feature: "descriptors" | "processCalls" | "abstract" | "packetInfo",
 ): string | false {
   const support = adapter.features[feature];
   return support === true ? false : support.reason;

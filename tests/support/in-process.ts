@@ -46,9 +46,12 @@ export interface Settings {
   readonly options?: unknown;
 }
 
-/** A plugin of these hooks, for streams and datagrams. */
+/** A plugin of these hooks, for streams and datagrams; or for requests. */
 export function pluginOf(hooks: Hooks<never>): Plugin {
-  return { name: "tested", transports: ["stream", "datagram"], start: () => hooks as Hooks };
+  const transports = hooks.fetch === undefined
+    ? ["stream", "datagram"] as const
+    : ["http"] as const;
+  return { name: "tested", transports, start: () => hooks as Hooks };
 }
 
 /** A log with one sink. What goes wrong in it is `failed`'s, or thrown. */
@@ -163,18 +166,19 @@ export async function startManifest(
   return await server.start(scope, prepared.map((each) => ({ ...each, log })));
 }
 
-/** Starts one service of these hooks. @param service what a manifest says of it, beside the plugin. */
+/** Starts one service of a plugin, or of these hooks. @param service what a manifest says of it, beside the plugin. */
 export async function startHooks(
   scope: Scope,
-  hooks: Hooks<never>,
-  service: { readonly listen: string } & Readonly<Record<string, unknown>>,
+  plugin: Hooks<never> | Plugin<never, never>,
+  service: Readonly<Record<string, unknown>> = {},
 ): Promise<InProcessServer> {
   const { services } = expand({
     file: "/portico.json",
-    value: { services: { tested: { plugin: "echo", ...service } } },
+    value: { services: { tested: { plugin: "echo", listen: "tcp://127.0.0.1:0", ...service } } },
     locate: () => undefined,
   });
   const server = new InProcessServer(adapter);
-  const ready = { plan: services[0]!, plugin: pluginOf(hooks), options: {}, log: server.log() };
+  const made = "start" in plugin ? plugin as unknown as Plugin : pluginOf(plugin);
+  const ready = { plan: services[0]!, plugin: made, options: {}, log: server.log() };
   return await server.start(scope, [ready]);
 }

@@ -2,7 +2,12 @@
 import { createSocket, type Socket as Gram } from "node:dgram";
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
-import type { BindableEndpoint, DatagramSocket } from "../../runtime/core/contract.ts";
+import type {
+  BindableEndpoint,
+  DatagramSocket,
+  DialedSocket,
+  NamedEndpoint,
+} from "../../runtime/core/contract.ts";
 import { Address, parseEndpoint } from "../../runtime/core/endpoint.ts";
 import { adapter, freeAddress, type PlainTransport } from "./adapter.ts";
 import { Observable } from "./observable.ts";
@@ -199,6 +204,33 @@ export async function openUdp(scope: Scope): Promise<DatagramClient> {
   socket.bind(0, "127.0.0.1");
   await within("a port", once(socket, "listening"));
   return client;
+}
+
+/** A client of one endpoint, which hears nobody else: connect(2). */
+export class ConnectedClient extends DatagramClient {
+  #socket!: DialedSocket;
+
+  /** It is gone when `scope` is over. */
+  static async dial(scope: Scope, endpoint: string): Promise<ConnectedClient> {
+    const client = new ConnectedClient();
+    client.#socket = await adapter.dial(parseEndpoint(endpoint) as NamedEndpoint, {
+      datagram: (_, bytes) => client.take(bytes),
+      failure: (_, error) => {
+        throw error;
+      },
+    });
+    scope.after(() => client.#socket.close());
+    return client;
+  }
+
+  get name(): string {
+    return String(this.#socket.address);
+  }
+
+  send(bytes: Uint8Array | string): void {
+    const data = typeof bytes === "string" ? new TextEncoder().encode(bytes) : bytes;
+    this.#socket.send(data, this.#socket.target);
+  }
 }
 
 /** Node has no Unix datagram sockets: this one is the adapter's. */

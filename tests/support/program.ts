@@ -1,26 +1,8 @@
 /** Peers that are programs of their own: nc, socat and whatever a shell can join. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { accessSync, constants } from "node:fs";
-import { delimiter, join } from "node:path";
 import process from "node:process";
 import type { Scope } from "./scope.ts";
 import { Observable } from "./observable.ts";
-
-/** Whether a program is there; the reason to skip what needs it, when not. */
-export function lackingPrograms(...programs: readonly string[]): string | false {
-  const folders = (process.env["PATH"] ?? "").split(delimiter);
-  const there = (program: string): boolean =>
-    folders.some((folder) => {
-      try {
-        accessSync(join(folder, program), constants.X_OK);
-        return true;
-      } catch {
-        return false;
-      }
-    });
-  const missing = programs.filter((program) => !there(program));
-  return missing.length > 0 && `${missing.join(" and ")} cannot be found in PATH`;
-}
 
 /** A program that talks over its standard streams. */
 export class Program extends Observable {

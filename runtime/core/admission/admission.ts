@@ -9,7 +9,9 @@
 import { Count } from "../count.ts";
 import type { Access } from "../plan.ts";
 import type { Candidate, Refusal } from "./candidate.ts";
-import { Places, type Policy } from "./places.ts";
+import { Places } from "./places.ts";
+import type { Policy } from "./policy.ts";
+import type { OwnSockets } from "./own-sockets.ts";
 import { AccessList } from "./rules.ts";
 import type { Ticket } from "./ticket.ts";
 
@@ -17,6 +19,7 @@ import type { Ticket } from "./ticket.ts";
 export type AdmissionPlan = Policy & { readonly access: Access };
 
 const CLOSED: Refusal = { limit: "drain" };
+const LOOP: Refusal = { rule: "loop" };
 
 /** The admission of one service. */
 export class Admission {
@@ -26,15 +29,23 @@ export class Admission {
   waiting = 0;
   readonly #plan: AdmissionPlan;
   readonly #rules: AccessList;
+  readonly #own: OwnSockets | undefined;
   readonly #live: Count = new Count();
   #closed = false;
 
   /**
    * @param defer as {@link Adapter.defer}.
    * @param before of the service that this one replaces. Its limits hold until {@link activate}.
+   * @param own the sockets from which no datagram comes in earnest.
    */
-  constructor(plan: AdmissionPlan, defer: (callback: () => void) => void, before?: Admission) {
+  constructor(
+    plan: AdmissionPlan,
+    defer: (callback: () => void) => void,
+    before?: Admission,
+    own?: OwnSockets,
+  ) {
     this.#plan = plan;
+    this.#own = own;
     this.#rules = new AccessList(plan.access);
     this.places = before?.places ?? new Places(plan, defer);
   }
@@ -59,7 +70,22 @@ export class Admission {
       const rule = this.#rules.refuses(candidate.remote.host);
       if (rule !== undefined) return { rule };
     }
+    if (candidate.kind === "datagram" && this.#own?.has(candidate.remote, candidate.local)) {
+      return LOOP;
+    }
     const answer = this.places.enter(this, candidate);
+    if ("stage" in answer) this.#live.up();
+    return answer;
+  }
+
+  /**
+   * A ticket for somebody who belongs to one that is in, as FTP's data connections do: rules hold, and it has
+   * a place of its own; but it needs no turn, never waits, and comes in though the service drains.
+   */
+  join(candidate: Candidate): Ticket | Refusal {
+    const rule = this.#rules.empty ? undefined : this.#rules.refuses(candidate.remote.host);
+    if (rule !== undefined) return { rule };
+    const answer = this.places.join(this, candidate);
     if ("stage" in answer) this.#live.up();
     return answer;
   }

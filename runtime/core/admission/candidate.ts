@@ -11,6 +11,7 @@ export type LimitName =
   | "sessions"
   | "perSource"
   | "rate"
+  | "datagramRate"
   /** It has waited too long, or too much waits already. */
   | "hold"
   | CutReason
@@ -38,6 +39,8 @@ export interface Candidate {
   readonly kind: "stream" | "datagram" | "http";
   /** Looked at only where a rule or a limit is about addresses: to make it may cost a system call. */
   readonly remote: Address;
+  /** Of a datagram: the address of ours that it came to. */
+  readonly local: Address;
   /** Bytes of memory that it takes while it waits, about: {@link WEIGHT}, and what it carries. */
   readonly weight: number;
   /** Its turn has come, after it had to wait. */

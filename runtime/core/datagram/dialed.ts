@@ -5,10 +5,11 @@ import type { DatagramTable, DialedSocket } from "../contract.ts";
 import { Count } from "../count.ts";
 import type { Address } from "../endpoint.ts";
 import { PorticoError } from "../errors.ts";
-import { isOver, isPromise } from "../hooks.ts";
+import { hookError, isOver, isPromise } from "../hooks.ts";
 import { keep } from "../keep.ts";
 import { recordArrival, recordClose } from "../records.ts";
 import type { Service } from "../service.ts";
+import { countBytes } from "../totals.ts";
 import { BaseSession, toBytes } from "../session.ts";
 
 /** The dialed sockets of one table of hooks. */
@@ -58,14 +59,15 @@ export class Dialed {
     this.#live.up();
     this.service.countServed();
     recordArrival(this.service, "debug", "open", session);
-    if (this.service.hooks.handle !== undefined) session.openReader();
+    const { hooks, pulls } = this.service;
+    if (hooks.datagram === undefined && pulls) session.openReader();
     return session;
   }
 
   /** Has it handled, when whoever has opened it has it. */
   serve(session: DialedSession): void {
     const { hooks } = this.service;
-    if (hooks.handle === undefined || session.over) return;
+    if (hooks.handle === undefined || hooks.datagram !== undefined || session.over) return;
     const done = (): void => session.close("done");
     callHook(this.#caller, session, () => hooks.handle!(session), done, done);
   }
@@ -74,13 +76,14 @@ export class Dialed {
     const { gather, hooks, keepsDatagrams } = this.service;
     if (session.over) return;
     session.bytesIn += bytes.length;
-    if (hooks.data === undefined) {
+    const push = hooks.datagram ?? hooks.data;
+    if (push === undefined) {
       if (!session.full) session.feed(keep(bytes));
       return;
     }
     gather.enter();
     try {
-      const answer = hooks.data(session, keepsDatagrams ? keep(bytes) : bytes);
+      const answer = push.call(hooks, session, keepsDatagrams ? keep(bytes) : bytes);
       if (answer !== undefined && isPromise(answer)) follow(this.#caller, session, answer);
     } catch (error) {
       this.#fail(session, error);
@@ -91,13 +94,14 @@ export class Dialed {
   #fail(session: DialedSession, thrown: unknown): void {
     if (session.over && isOver(thrown)) return;
     session.reason ??= "error";
+    session.cause ??= hookError(thrown);
     tellError(this.service, this.#caller, session, thrown);
     session.close("error");
   }
 
   /** Calls `finish` when the socket is closed and every hook has come back; then it is over. */
   conclude(session: DialedSession): void {
-    if (!session.closed || session.running > 0) return;
+    if (!session.released || session.running > 0) return;
     const { hooks } = this.service;
     if (session.finishDue) {
       session.finishDue = false;
@@ -107,10 +111,10 @@ export class Dialed {
       }
     }
     if (!this.#sessions.delete(session)) return;
-    const { counters } = this.service;
-    counters.bytesIn += session.bytesIn;
-    counters.bytesOut += session.bytesOut;
+    countBytes(this.service.counters, session.bytesIn, session.bytesOut);
     recordClose(this.service, "debug", session, session.age);
+    session.gone = true;
+    session.tellClosed();
     this.#live.down();
   }
 
@@ -125,9 +129,13 @@ export class Dialed {
 export class DialedSession extends BaseSession {
   /** Why it ends. */
   reason: string | undefined = undefined;
+  /** The error that ended it. */
+  cause: PorticoError | undefined = undefined;
   over = false;
-  /** The socket is gone. */
-  closed = false;
+  /** The socket is closed. */
+  released = false;
+  /** Nothing is left of it. */
+  gone = false;
   /** Hooks that have not come back; `finish` has not been called. */
   running = 0;
   finishDue = true;
@@ -176,7 +184,19 @@ export class DialedSession extends BaseSession {
     return Promise.reject(new PorticoError(this.over ? "SESSION_CLOSED" : "SEND_FAILED"));
   }
 
-  end(): void {
+  /** The kernel holds nobody back who sends datagrams. */
+  writable(): Promise<void> {
+    return this.over ? Promise.reject(new PorticoError("SESSION_CLOSED")) : Promise.resolve();
+  }
+
+  deadline(): void {}
+
+  protected override get pulls(): boolean {
+    return this.service.pulls && this.service.hooks.datagram === undefined;
+  }
+
+  end(last?: Uint8Array | string): void {
+    if (last !== undefined) this.write(last);
     this.close("done");
   }
 
@@ -190,7 +210,7 @@ export class DialedSession extends BaseSession {
     this.over = true;
     this.reason ??= reason;
     const gone = (): void => {
-      this.closed = true;
+      this.released = true;
       this.closeReader();
       this.signalEnd(this.reason!);
       this.#dialed.conclude(this);
@@ -198,11 +218,10 @@ export class DialedSession extends BaseSession {
     this.#socket.close().then(gone, gone);
   }
 
-  /** The kernel holds nobody back who sends datagrams. */
   pause(): void {}
   resume(): void {}
 
-  protected throttle(full: boolean): void {
+  throttle(full: boolean): void {
     this.full = full;
   }
 }

@@ -11,11 +11,19 @@ import { callHook, follow, LAST_WORDS, tellError } from "../calls.ts";
 import type { DatagramSocket, DatagramTable } from "../contract.ts";
 import { Count } from "../count.ts";
 import type { Address } from "../endpoint.ts";
-import { isPromise } from "../hooks.ts";
+import { hookError, isPromise } from "../hooks.ts";
 import { keep } from "../keep.ts";
-import { recordArrival, recordClose } from "../records.ts";
+import { recordArrival, recordClose, recordDatagram, recordRefusal } from "../records.ts";
 import type { Service } from "../service.ts";
 import { DatagramSession } from "./session.ts";
+
+/** Of a datagram that was admitted elsewhere. */
+export interface AcceptedDatagram {
+  readonly id: number;
+  readonly permit: Permit;
+  readonly remote: Address;
+  readonly local: Address;
+}
 
 /** The datagram sessions of one service. */
 export class DatagramPipeline {
@@ -43,18 +51,19 @@ export class DatagramPipeline {
       },
     };
     this.table = {
-      datagram: (socket, bytes, from) => this.#arrive(socket, bytes, from),
+      datagram: (socket, bytes, from, to) => this.#arrive(socket, bytes, from, to),
       failure: (_socket, error) => service.report(error),
     };
   }
 
   // RULES, LIMITS, TURN
 
-  #arrive(socket: DatagramSocket, bytes: Uint8Array, from: Address): void {
+  #arrive(socket: DatagramSocket, bytes: Uint8Array, from: Address, to: Address): void {
     const { counters, gather } = this.service;
     counters.bytesIn += bytes.length;
     counters.datagramsIn++;
-    const session = new DatagramSession(this, socket, from, bytes.length, this.service.nextId());
+    const id = this.service.nextId();
+    const session = new DatagramSession(this, socket, from, to, bytes.length, id);
     gather.enter();
     const answer = this.#admission!.admit(session);
     if (!("stage" in answer)) this.refuse(session, answer);
@@ -75,11 +84,10 @@ export class DatagramPipeline {
   accept(
     socket: DatagramSocket,
     bytes: Uint8Array,
-    from: Address,
-    { id, permit }: { readonly id: number; readonly permit: Permit },
+    { remote, local, id, permit }: AcceptedDatagram,
   ): void {
     const { gather } = this.service;
-    const session = new DatagramSession(this, socket, from, bytes.length, id);
+    const session = new DatagramSession(this, socket, remote, local, bytes.length, id);
     session.permit = permit;
     this.#live.up();
     gather.enter();
@@ -90,7 +98,7 @@ export class DatagramPipeline {
   refuse(session: DatagramSession, why: Refusal): void {
     this.service.countRefusal(why);
     session.over = true;
-    recordArrival(this.service, "debug", "refuse", session, why);
+    recordRefusal(this.service, "debug", session, why);
     this.#release(session);
   }
 
@@ -106,12 +114,12 @@ export class DatagramPipeline {
 
   /** @param lent the bytes are the adapter's, and others soon. */
   #verify(session: DatagramSession, bytes: Uint8Array, lent: boolean): void {
-    const { hooks } = this.service;
-    if (hooks.verify === undefined) return this.#setUp(session, bytes, lent);
+    const { verify } = this.service;
+    if (verify === undefined) return this.#setUp(session, bytes, lent);
     let answer: boolean | Promise<boolean>;
     let later: boolean;
     try {
-      answer = hooks.verify(session);
+      answer = verify(session);
       later = isPromise(answer);
     } catch (error) {
       this.#fail(session, error);
@@ -133,7 +141,9 @@ export class DatagramPipeline {
   #setUp(session: DatagramSession, bytes: Uint8Array, lent: boolean): void {
     const { hooks, keepsDatagrams, log } = this.service;
     this.service.countServed();
-    if (log.wants("debug", "open") || log.wants("debug", "close")) {
+    if (
+      log.wants("debug", "open") || log.wants("debug", "close") || log.wants("info", "datagram")
+    ) {
       session.begin();
       recordArrival(this.service, "debug", "open", session);
     }
@@ -151,7 +161,8 @@ export class DatagramPipeline {
 
   #serve(session: DatagramSession, bytes: Uint8Array): void {
     const { hooks } = this.service;
-    if (hooks.data === undefined) {
+    const push = hooks.datagram ?? hooks.data;
+    if (push === undefined) {
       session.openReader();
       session.reader.push(bytes);
       session.closeReader();
@@ -159,7 +170,7 @@ export class DatagramPipeline {
       return callHook(this.#caller, session, () => hooks.handle!(session), done, done);
     }
     try {
-      const answer = hooks.data(session, bytes);
+      const answer = push.call(hooks, session, bytes);
       if (answer !== undefined && isPromise(answer)) {
         const done = (): void => this.#finish(session);
         return follow(this.#caller, session, answer, done, done);
@@ -181,9 +192,9 @@ export class DatagramPipeline {
 
   #end(session: DatagramSession): void {
     session.close("done");
-    if (this.service.log.wants("debug", "close")) {
-      recordClose(this.service, "debug", session, session.age);
-    }
+    const { log } = this.service;
+    if (log.wants("debug", "close")) recordClose(this.service, "debug", session, session.age);
+    if (log.wants("info", "datagram")) recordDatagram(this.service, session, session.age);
     this.#release(session);
   }
 
@@ -199,6 +210,7 @@ export class DatagramPipeline {
 
   #fail(session: DatagramSession, thrown: unknown): void {
     session.reason ??= "error";
+    session.cause ??= hookError(thrown);
     tellError(this.service, this.#caller, session, thrown);
   }
 

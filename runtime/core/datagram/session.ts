@@ -6,16 +6,20 @@ import type { Address } from "../endpoint.ts";
 import { PorticoError } from "../errors.ts";
 import type { Service } from "../service.ts";
 import { BaseSession, toBytes } from "../session.ts";
+import { counted } from "../totals.ts";
 import type { DatagramPipeline } from "./pipeline.ts";
 
 export class DatagramSession extends BaseSession implements Candidate {
   readonly pipeline: DatagramPipeline;
   readonly remote: Address;
+  readonly local: Address;
   permit: Permit | undefined = undefined;
   over = false;
   /** Hooks that have not come back. */
   running = 0;
   reason: string | undefined = undefined;
+  /** The error that ended it. */
+  cause: PorticoError | undefined = undefined;
   readonly #socket: DatagramSocket;
   /** While it waits: the datagram. */
   #kept: Uint8Array | undefined = undefined;
@@ -25,6 +29,7 @@ export class DatagramSession extends BaseSession implements Candidate {
     pipeline: DatagramPipeline,
     socket: DatagramSocket,
     remote: Address,
+    local: Address,
     length: number,
     id: number,
   ) {
@@ -32,6 +37,7 @@ export class DatagramSession extends BaseSession implements Candidate {
     this.pipeline = pipeline;
     this.#socket = socket;
     this.remote = remote;
+    this.local = local;
     this.bytesIn = length;
   }
 
@@ -41,10 +47,6 @@ export class DatagramSession extends BaseSession implements Candidate {
 
   get kind(): "datagram" {
     return "datagram";
-  }
-
-  get local(): Address {
-    return this.#socket.address;
   }
 
   get weight(): number {
@@ -83,9 +85,9 @@ export class DatagramSession extends BaseSession implements Candidate {
     const bytes = toBytes(data);
     this.bytesOut += bytes.length;
     const { counters } = this.service;
-    counters.bytesOut += bytes.length;
+    counters.bytesOut += counted(bytes.length);
     counters.datagramsOut++;
-    return this.#way().send(bytes, this.remote);
+    return this.#way().send(bytes, this.remote, this.local);
   }
 
   /** Its socket, or the one in the place of that, as after a suspension: the core's slot says so. */
@@ -100,8 +102,26 @@ export class DatagramSession extends BaseSession implements Candidate {
     return Promise.reject(new PorticoError(this.over ? "SESSION_CLOSED" : "SEND_FAILED"));
   }
 
-  /** A datagram session ends by itself: there is nothing to tell the peer. */
-  end(): void {}
+  /** There is no backlog. */
+  writable(): Promise<void> {
+    return this.over ? Promise.reject(new PorticoError("SESSION_CLOSED")) : Promise.resolve();
+  }
+
+  /** It is over when its hook has come back. */
+  deadline(): void {}
+
+  protected override get pulls(): boolean {
+    return this.service.pulls && this.service.hooks.datagram === undefined;
+  }
+
+  protected get gone(): boolean {
+    return this.over;
+  }
+
+  /** A datagram session ends by itself: there is nothing more to tell the peer than these bytes. */
+  end(last?: Uint8Array | string): void {
+    if (last !== undefined) this.write(last);
+  }
 
   abort(): void {
     this.close("aborted");
@@ -113,10 +133,11 @@ export class DatagramSession extends BaseSession implements Candidate {
     this.over = true;
     this.reason ??= reason;
     this.signalEnd(reason);
+    this.tellClosed();
   }
 
   /** There is nothing to pause: a datagram has come whole. */
   pause(): void {}
   resume(): void {}
-  protected throttle(): void {}
+  throttle(): void {}
 }

@@ -14,8 +14,9 @@ import type { Caller } from "../calls.ts";
 import { callHook, LAST_WORDS, tellError } from "../calls.ts";
 import { Count } from "../count.ts";
 import type { AdmitTable, Descriptors, Origin } from "../descriptors.ts";
-import { isOver, ownFields } from "../hooks.ts";
-import { recordArrival, recordEnd } from "../records.ts";
+import { checkAnswer, hookError, isOver, takenFields } from "../hooks.ts";
+import type { Fields } from "../record.ts";
+import { recordArrival, recordEnd, recordRefusal } from "../records.ts";
 import type { Service } from "../service.ts";
 import { HandoffSession } from "./session.ts";
 
@@ -79,7 +80,7 @@ export class HandoffPipeline {
 
   refuse(session: HandoffSession, why: Refusal): void {
     this.service.countRefusal(why);
-    recordArrival(this.service, this.service.level, "refuse", session, why);
+    recordRefusal(this.service, this.service.level, session, why);
     session.finish("refused");
     this.#close(session);
   }
@@ -87,11 +88,11 @@ export class HandoffPipeline {
   // VERIFY
 
   verify(session: HandoffSession): void {
-    const { hooks, plan } = this.service;
+    const { plan, verify } = this.service;
     session.limit(plan.limits.lifetime, () => this.#cut(session, "lifetime"));
-    if (hooks.verify === undefined) return this.#setUp(session);
+    if (verify === undefined) return this.#setUp(session);
     const failed = (): void => this.#close(session);
-    callHook(this.#caller, session, () => hooks.verify!(session), (answer) => {
+    callHook(this.#caller, session, () => verify(session), (answer) => {
       // It was refused, or has ended, while verify was asked.
       if (session.over) this.#close(session);
       else if (answer === false) this.refuse(session, { rule: "verify" });
@@ -120,13 +121,13 @@ export class HandoffPipeline {
     const { hooks } = this.service;
     // It has ended while setup ran.
     if (session.over) return this.#finish(session);
-    const take = (): ReturnType<NonNullable<typeof hooks.take>> => {
+    const take = (): Fields | Promise<Fields> => {
       this.#descriptors.blocking(session.fd);
-      return hooks.take!(session, session.fd);
+      return checkAnswer(hooks.take!(session, session.fd), takenFields);
     };
     const done = (): void => this.#finish(session);
     callHook(this.#caller, session, take, (fields) => {
-      if (fields !== undefined) session.found = ownFields(fields, ["durationMs", "reason"]);
+      session.found = fields;
       done();
     }, done);
   }
@@ -136,6 +137,7 @@ export class HandoffPipeline {
   #fail(session: HandoffSession, thrown: unknown): void {
     if (session.over && isOver(thrown)) return;
     session.reason ??= "error";
+    session.cause ??= hookError(thrown);
     tellError(this.service, this.#caller, session, thrown);
   }
 

@@ -1,16 +1,15 @@
 /** The session of a stream whose socket is its plugin's. What happens to it is `pipeline.ts`. */
 import { type Candidate, type Refusal, WEIGHT } from "../admission/candidate.ts";
 import { type Permit, UNLIMITED } from "../admission/permit.ts";
+import { DURATION_MAX } from "../units.ts";
 import type { Origin } from "../descriptors.ts";
 import type { Address } from "../endpoint.ts";
+import type { PorticoError } from "../errors.ts";
 import type { Fields } from "../record.ts";
 import type { Service } from "../service.ts";
 import { BaseSession } from "../session.ts";
 import type { Reader } from "../stream/reader.ts";
 import type { HandoffPipeline } from "./pipeline.ts";
-
-/** The longest delay of a timer, in ms. */
-const TIMER_MAX = 2 ** 31 - 1;
 
 export class HandoffSession extends BaseSession implements Candidate {
   readonly pipeline: HandoffPipeline;
@@ -22,8 +21,11 @@ export class HandoffSession extends BaseSession implements Candidate {
   served = false;
   /** Why it ends, once somebody has decided that. */
   reason: string | undefined = undefined;
+  /** The error that ended it. */
+  cause: PorticoError | undefined = undefined;
   /** It is to end; its hook has been told. */
   over = false;
+  gone = false;
   /** What `take` says of it. */
   found: Fields = {};
   readonly #opened: number = performance.now();
@@ -64,12 +66,14 @@ export class HandoffSession extends BaseSession implements Candidate {
 
   /** Calls `late` when it has been here for `limit` ms; not after {@link close}. */
   limit(limit: number, late: () => void): void {
-    if (limit <= TIMER_MAX) this.#timer = setTimeout(late, Math.max(0, limit - this.age));
+    if (limit <= DURATION_MAX) this.#timer = setTimeout(late, Math.max(0, limit - this.age));
   }
 
   /** Nothing is left of it. */
   close(): void {
     clearTimeout(this.#timer);
+    this.gone = true;
+    this.tellClosed();
   }
 
   /** Tells the hook, once, that it has to end. */
@@ -93,6 +97,14 @@ export class HandoffSession extends BaseSession implements Candidate {
     return Promise.reject(misuse("write to"));
   }
 
+  writable(): Promise<never> {
+    return Promise.reject(misuse("write to"));
+  }
+
+  deadline(): never {
+    throw misuse("limit");
+  }
+
   end(): never {
     throw misuse("end");
   }
@@ -109,7 +121,7 @@ export class HandoffSession extends BaseSession implements Candidate {
     throw misuse("read from");
   }
 
-  protected throttle(): void {}
+  throttle(): void {}
 }
 
 function misuse(what: string): Error {

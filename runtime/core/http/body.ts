@@ -1,22 +1,23 @@
 /** Bodies that stream: counted on their way, known to be over, and cut when their session must end. */
+import { bytesOf } from "../exchange.ts";
 import type { HttpSession } from "./session.ts";
-
-/**
- * Whether a response says that its body comes bit by bit. Of all others the runtime makes one write,
- * and does best when nobody comes between.
- */
-export function streams(response: Response): boolean {
-  const { headers, body } = response;
-  return (isEvents(response) || headers.has("transfer-encoding")) && body !== null;
-}
 
 /** Whether a body is a stream of server-sent events. */
 export function isEvents({ headers }: Response): boolean {
   return headers.get("content-type")?.startsWith("text/event-stream") === true;
 }
 
-/** The same response, with a body that tells of its end, whatever that is. */
-export function watched(response: Response, session: HttpSession, over: () => void): Response {
+/**
+ * The same response, with a body that tells of its end, whatever that is.
+ *
+ * @param failed before `over`: the body has thrown, and the peer sees that it is not whole.
+ */
+export function watched(
+  response: Response,
+  session: HttpSession,
+  over: () => void,
+  failed: (thrown: unknown) => void,
+): Response {
   const reader = response.body!.getReader();
   let ended = false;
   const end = (): void => {
@@ -25,7 +26,7 @@ export function watched(response: Response, session: HttpSession, over: () => vo
     session.cut = undefined;
     over();
   };
-  const body = new ReadableStream<Uint8Array>({
+  const body = new ReadableStream<Uint8Array<ArrayBuffer>>({
     start(controller) {
       session.cut = (reason) => {
         reader.cancel(reason).catch(() => {});
@@ -43,12 +44,15 @@ export function watched(response: Response, session: HttpSession, over: () => vo
           controller.close();
           return end();
         }
-        session.bytesOut += value.length;
-        controller.enqueue(value);
+        const bytes = bytesOf(value);
+        session.bytesOut += bytes.length;
+        controller.enqueue(bytes);
       } catch (error) {
         if (ended) return;
-        controller.error(error);
-        session.reason ??= "error";
+        reader.cancel(error).catch(() => {});
+        failed(error);
+        // It is in the record: Deno would write it to standard error as well.
+        controller.error("");
         end();
       }
     },

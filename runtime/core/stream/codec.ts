@@ -1,71 +1,175 @@
+import { given, LIMIT, wholeNumber, wrongType } from "../arguments.ts";
 import { PorticoError } from "../errors.ts";
 
 /**
- * Finds frames in a stream. It never sees the stream itself: it is asked about the bytes that are
- * there, and answers where the next frame lies. One codec may serve many sessions: it has no state.
+ * Finds frames in a stream, and makes values of them. It never sees the stream itself: it is asked
+ * about the bytes that are there, and answers where the next frame lies, or what it says. One codec may
+ * serve many sessions: it has no state.
+ *
+ * @typeParam Value of a frame: its bytes, when the codec says no more.
  */
-export interface Codec {
+export interface Codec<Value = Uint8Array> {
   /**
    * Looks at `bytes` from its start.
    *
    * @param from how far an earlier look, which found nothing, has already searched.
-   * @returns the frame's `start`, its `end`, and `next`, where the following one begins; a number
-   * instead says how many bytes are needed before another look makes sense (at least one more).
-   * @throws PorticoError FRAME_TOO_LONG.
+   * @returns the frame, or its value; a number instead says how many bytes are needed before another
+   * look makes sense (at least one more).
+   * @throws PorticoError FRAME_TOO_LONG. What it throws ends the read; the bytes stay where they are.
    */
-  next(bytes: Uint8Array, from: number): Frame | number;
+  next(bytes: Uint8Array, from: number): Found<Value> | number;
+  /** What the bytes are that are left when the peer has ended: without it, UNEXPECTED_END. */
+  last?(bytes: Uint8Array): Value;
+  /** The bytes of one frame, to be written. @throws RangeError for what no frame can hold. */
+  encode?(value: Value): Uint8Array | string;
 }
+
+/** What a {@link Codec} has found: of bytes their place, of all else the value. */
+export type Found<Value> = [Value] extends [Uint8Array] ? Frame : Parsed<Value>;
 
 /** Where a frame lies in the bytes that a {@link Codec} was shown. */
 export interface Frame {
   readonly start: number;
   readonly end: number;
+  /** Where the following frame begins. */
+  readonly next: number;
+}
+
+/** What a frame says. Where chunks are lent, in push form, it must not hold views of its bytes. */
+export interface Parsed<Value> {
+  readonly value: Value;
+  /** Where the following frame begins. */
   readonly next: number;
 }
 
 /** The largest frame of a codec that names none, in bytes. */
 export const FRAME_MAX: number = 64 * 1024;
 
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+const LF = new Uint8Array([10]);
+
+const SIZE = { least: 1, most: 2 ** 32 - 1, due: "a whole number of bytes, 1 to 4294967295," };
+
 /** Frames after their length, an unsigned big-endian number of 1, 2 or 4 bytes that does not count itself. */
 export function lengthPrefixed(width: 1 | 2 | 4, max: number = FRAME_MAX): Codec {
   if (width !== 1 && width !== 2 && width !== 4) {
-    throw new RangeError(`a length prefix has 1, 2 or 4 bytes: received ${width}`);
+    throw new RangeError(
+      `width of lengthPrefixed(width, max): 1, 2 or 4 is due; received ${given(width)}`,
+    );
   }
+  const call = "lengthPrefixed(width, max)";
+  wholeNumber(`max of ${call}`, max, LIMIT);
   return {
     next(bytes) {
       if (bytes.length < width) return width;
       let length = 0;
       for (let i = 0; i < width; i++) length = length * 256 + bytes[i]!;
-      if (length > max) throw tooLong(length, max);
+      if (length > max) throw tooLong(length, max, call);
       const end = width + length;
       return bytes.length < end ? end : { start: width, end, next: end };
+    },
+    encode(frame) {
+      const most = Math.min(max, 256 ** width - 1);
+      if (frame.length > most) {
+        throw new RangeError(`a frame has at most ${most} bytes: received ${frame.length}`);
+      }
+      const bytes = new Uint8Array(width + frame.length);
+      for (let i = width, rest = frame.length; i-- > 0; rest = Math.floor(rest / 256)) {
+        bytes[i] = rest;
+      }
+      bytes.set(frame, width);
+      return bytes;
     },
   };
 }
 
 /** Frames of one size. */
 export function fixed(size: number): Codec {
-  if (!Number.isInteger(size) || size < 1) {
-    throw new RangeError(`a frame has at least 1 byte: received ${size}`);
-  }
+  wholeNumber("size of fixed(size)", size, SIZE);
   const frame: Frame = { start: 0, end: size, next: size };
-  return { next: (bytes) => bytes.length < size ? size : frame };
+  return {
+    next: (bytes) => bytes.length < size ? size : frame,
+    encode(bytes) {
+      if (bytes.length === size) return bytes;
+      throw new RangeError(`a frame has ${size} bytes: received ${bytes.length}`);
+    },
+  };
 }
 
 /** Frames that end with `mark`, which does not belong to them. */
 export function delimited(mark: Uint8Array | string, max: number = FRAME_MAX): Codec {
-  const sought = typeof mark === "string" ? new TextEncoder().encode(mark) : mark;
-  if (sought.length === 0) throw new RangeError("a delimiter has at least 1 byte: received none");
+  return endingWith("mark", "delimited(mark, max)", mark, max);
+}
+
+/** As {@link delimited}, for a call that is its plugin's: what is wrong, or too long, is said of that. */
+export function endingWith(
+  name: string,
+  call: string,
+  mark: Uint8Array | string,
+  max: number = FRAME_MAX,
+): Codec {
+  if (typeof mark !== "string" && !(mark instanceof Uint8Array)) {
+    throw wrongType(`${name} of ${call}`, "text or bytes (a Uint8Array)", mark);
+  }
+  const sought = typeof mark === "string" ? encoder.encode(mark) : new Uint8Array(mark);
+  if (sought.length === 0) {
+    throw new RangeError(`${name} of ${call}: at least 1 byte is due; received none`);
+  }
+  wholeNumber(`max of ${call}`, max, LIMIT);
   return {
     next(bytes, from) {
-      const at = indexOf(bytes, sought, Math.max(0, from - sought.length + 1));
-      if (at > max) throw tooLong(at, max);
-      if (at >= 0) return { start: 0, end: at, next: at + sought.length };
-      // The mark may have begun already: its bytes are not the frame's.
-      if (bytes.length >= max + sought.length) throw tooLong(bytes.length, max);
-      return bytes.length + 1;
+      const found = seek(bytes, sought, from, max, call);
+      return found < 0 ? -found : { start: 0, end: found, next: found + sought.length };
+    },
+    encode(frame) {
+      if (indexOf(frame, sought, 0) >= 0) {
+        throw new RangeError("a frame does not hold its own delimiter");
+      }
+      const bytes = new Uint8Array(frame.length + sought.length);
+      bytes.set(frame);
+      bytes.set(sought, frame.length);
+      return bytes;
     },
   };
+}
+
+/** Lines without their LF or CRLF, UTF-8; they are written with CRLF. A last line without an end counts. */
+export function lines(max: number = FRAME_MAX): Codec<string> {
+  const call = "lines(max)";
+  wholeNumber(`max of ${call}`, max, LIMIT);
+  return {
+    next(bytes, from) {
+      const end = seek(bytes, LF, from, max, call);
+      return end < 0 ? -end : { value: toLine(bytes, end), next: end + 1 };
+    },
+    last: (bytes) => toLine(bytes, bytes.length),
+    encode(line) {
+      if (/[\r\n]/.test(line)) throw new RangeError("a line holds no CR and no LF");
+      return `${line}\r\n`;
+    },
+  };
+}
+
+/** Where `sought` is, of which nothing lies before `from`; else how many bytes are needed, as a negative number. */
+function seek(
+  bytes: Uint8Array,
+  sought: Uint8Array,
+  from: number,
+  max: number,
+  call: string,
+): number {
+  const at = indexOf(bytes, sought, Math.max(0, from - sought.length + 1));
+  if (at > max) throw tooLong(at, max, call);
+  if (at >= 0) return at;
+  // The mark may have begun already: its bytes are not the frame's.
+  if (bytes.length >= max + sought.length) throw tooLong(bytes.length, max, call);
+  return -(bytes.length + 1);
+}
+
+function toLine(bytes: Uint8Array, length: number): string {
+  const end = length > 0 && bytes[length - 1] === 13 ? length - 1 : length;
+  return decoder.decode(bytes.subarray(0, end));
 }
 
 function indexOf(bytes: Uint8Array, sought: Uint8Array, from: number): number {
@@ -83,9 +187,9 @@ function indexOf(bytes: Uint8Array, sought: Uint8Array, from: number): number {
   return -1;
 }
 
-function tooLong(received: number, max: number): PorticoError {
+function tooLong(received: number, max: number, call: string): PorticoError {
   return new PorticoError(
     "FRAME_TOO_LONG",
-    `a frame of ${received} bytes or more: at most ${max} are allowed`,
+    `a frame of ${received} bytes or more: at most ${max} are allowed; a larger max of ${call} allows more`,
   );
 }

@@ -7,7 +7,7 @@ import type { StreamSession } from "./session.ts";
 const LINGER = 5000;
 
 /** The deadline that a session has missed. */
-export type DeadlineName = "firstByte" | "lifetime" | "idle" | "linger";
+export type DeadlineName = "firstByte" | "lifetime" | "idle" | "deadline" | "linger";
 
 /**
  * The sessions of one service and their deadlines. One timer for all, armed only while there is
@@ -22,7 +22,8 @@ export class Deadlines implements Meter {
   readonly #epoch: number = performance.now();
   readonly #live: Count = new Count();
   readonly #always: boolean;
-  readonly #period: number;
+  /** Milliseconds between two looks; a session may want them closer. */
+  #period: number;
   #first: StreamSession | undefined = undefined;
   #last: StreamSession | undefined = undefined;
   #timer: ReturnType<typeof setInterval> | undefined = undefined;
@@ -35,7 +36,7 @@ export class Deadlines implements Meter {
     this.#missed = missed;
     const shortest = Math.min(limits.firstByte, limits.lifetime, limits.idle);
     this.#always = shortest !== Infinity;
-    this.#period = Math.min(1000, Math.max(10, Math.min(shortest, LINGER) / 8));
+    this.#period = periodOf(Math.min(shortest, LINGER));
   }
 
   /** Sessions in the list. */
@@ -71,8 +72,13 @@ export class Deadlines implements Meter {
     return true;
   }
 
-  /** Arms the timer: a session waits for something. */
-  watch(): void {
+  /** Arms the timer: a session waits for something, `ms` at most. */
+  watch(ms: number = Infinity): void {
+    const period = periodOf(ms);
+    if (period < this.#period) {
+      this.#period = period;
+      this.stop();
+    }
     this.#timer ??= setInterval(() => this.#look(), this.#period);
   }
 
@@ -112,18 +118,27 @@ export class Deadlines implements Meter {
   #check(session: StreamSession, now: number): DeadlineName | undefined {
     const { firstByte, lifetime, idle } = this.#limits;
     const age = now - session.opened;
+    const due = session.due > 0 && now >= session.due;
     switch (session.phase) {
       case "ending":
         return now - session.active > LINGER ? "linger" : undefined;
+      case "closed":
+        return !session.gone && now - session.active > LINGER ? "linger" : undefined;
       case "verify":
         return age > lifetime ? "lifetime" : undefined;
       case "setup":
       case "served":
         if (age > lifetime) return "lifetime";
+        if (due) return "deadline";
         if (session.bytesIn === 0 && age > firstByte) return "firstByte";
         return now - session.active > idle ? "idle" : undefined;
       default:
         return undefined;
     }
   }
+}
+
+/** How often a deadline of so many ms is looked after. */
+function periodOf(ms: number): number {
+  return Math.min(1000, Math.max(10, ms / 8));
 }

@@ -10,31 +10,19 @@
  * sockets that a plugin takes are `pipeline.ts` of the folders beside this one. What a hook answers
  * at once is followed at once: only a promise costs one.
  */
-import type { Admission } from "../admission/admission.ts";
 import type { CutReason, Refusal } from "../admission/candidate.ts";
-import type { Permit } from "../admission/permit.ts";
 import type { Caller } from "../calls.ts";
 import { callHook, follow, LAST_WORDS } from "../calls.ts";
 import type { Connection, StreamTable } from "../contract.ts";
 import type { PorticoError } from "../errors.ts";
-import { hookError, isOver, isPromise } from "../hooks.ts";
-import { keep } from "../keep.ts";
-import { recordArrival, recordEnd } from "../records.ts";
+import { hookError, isOver } from "../hooks.ts";
+import type { Accepted, StreamAdmission } from "./arrival.ts";
+import { pullData, pushData } from "./data.ts";
+import { recordArrival, recordEnd, recordRefusal } from "../records.ts";
 import type { Service } from "../service.ts";
 import type { DeadlineName } from "./deadlines.ts";
 import { Deadlines } from "./deadlines.ts";
 import { PAUSE, StreamSession } from "./session.ts";
-
-/** What a stream brings along that was admitted elsewhere, or that the plugin has opened itself. */
-export interface Accepted {
-  /** The session's number. */
-  readonly id: number;
-  readonly permit: Permit;
-  /** What {@link StreamSession.state} begins as. */
-  readonly state?: unknown;
-  /** Nothing is read and no hook is called until it resolves: somebody has to be told first. */
-  readonly held?: Promise<void>;
-}
 
 /** The stream sessions of one service. */
 export class StreamPipeline {
@@ -42,17 +30,25 @@ export class StreamPipeline {
   readonly deadlines: Deadlines;
   /** What an adapter calls. Its `open` asks the admission. */
   readonly table: StreamTable;
-  readonly #admission: Admission | undefined;
+  readonly #admission: StreamAdmission | undefined;
+  readonly #served: ((session: StreamSession) => void) | undefined;
   readonly #caller: Caller<StreamSession>;
+  /** The service drains. */
+  #retiring = false;
 
-  /** @param admission undefined where sessions come by {@link accept} alone. */
-  constructor(service: Service, admission?: Admission) {
+  /**
+   * @param admission undefined where sessions come by {@link accept} alone.
+   * @param served is told of each that is set up.
+   */
+  constructor(
+    service: Service,
+    admission?: StreamAdmission,
+    served?: (session: StreamSession) => void,
+  ) {
     this.service = service;
     this.#admission = admission;
-    this.deadlines = new Deadlines(
-      service.plan.limits,
-      (session, name) => this.#late(session, name),
-    );
+    this.#served = served;
+    this.deadlines = new Deadlines(service.plan.limits, (late, name) => this.#late(late, name));
     this.#caller = {
       gather: service.gather,
       failed: (session, thrown) => this.fail(session, thrown),
@@ -70,7 +66,7 @@ export class StreamPipeline {
     };
     this.table = {
       open: (connection) => this.#open(connection),
-      data: service.pulls ? this.#makePull() : this.#makePush(),
+      data: service.pulls ? pullData(this) : pushData(this),
       end: (connection) => this.#ended(connection.data as StreamSession),
       drain: (connection) => (connection.data as StreamSession).drained(),
       close: (connection, error) => this.#close(connection.data as StreamSession, error),
@@ -84,7 +80,7 @@ export class StreamPipeline {
   #open(connection: Connection): void {
     const session = this.#begin(connection, this.service.nextId());
     const answer = this.#admission!.admit(session);
-    if (!("stage" in answer)) return this.refuse(session, answer);
+    if (!("granted" in answer)) return this.refuse(session, answer);
     session.permit = answer;
     if (answer.granted) this.verify(session);
     else session.pauseFor(PAUSE.phase);
@@ -109,17 +105,17 @@ export class StreamPipeline {
 
   refuse(session: StreamSession, why: Refusal): void {
     this.service.countRefusal(why);
-    recordArrival(this.service, this.service.level, "refuse", session, why);
+    recordRefusal(this.service, this.service.level, session, why);
     session.kill("refused", true);
   }
 
   // VERIFY: the plugin's own question. Its turn has come.
 
   verify(session: StreamSession): void {
-    const { hooks } = this.service;
+    const { verify } = this.service;
     session.phase = "verify";
-    if (hooks.verify === undefined) return this.#setUp(session);
-    callHook(this.#caller, session, () => hooks.verify!(session), (answer) => {
+    if (verify === undefined) return this.#setUp(session);
+    callHook(this.#caller, session, () => verify(session), (answer) => {
       // It has ended while verify was asked.
       if (session.over) return;
       if (answer === false) this.refuse(session, { rule: "verify" });
@@ -135,6 +131,8 @@ export class StreamPipeline {
     session.served = true;
     this.service.countServed();
     recordArrival(this.service, this.service.level, "open", session);
+    // When it has gone, nobody knows any more where it was, unless somebody has asked before.
+    if (this.service.asksLater) void session.remote;
     if (held !== undefined) {
       return callHook(this.#caller, session, () => held, () => this.#serve(session));
     }
@@ -153,52 +151,27 @@ export class StreamPipeline {
     if (session.over) return this.#conclude(session);
     session.phase = "served";
     session.resumeFor(PAUSE.phase);
-    if (hooks.handle === undefined) return;
-    session.openReader();
-    callHook(this.#caller, session, () => hooks.handle!(session), () => this.#endInOrder(session));
-  }
-
-  #makePush(): StreamTable["data"] {
-    const { gather, hooks } = this.service;
-    const { deadlines } = this;
-    return (connection, chunk) => {
-      const session = connection.data as StreamSession;
-      session.bytesIn += chunk.length;
-      session.active = deadlines.now;
-      if (session.phase !== "served") return;
-      gather.enter();
-      try {
-        const result = hooks.data!(session, chunk);
-        if (result !== undefined && isPromise(result)) this.#waitFor(session, result);
-      } catch (error) {
-        this.fail(session, error);
-      }
-      gather.leave();
-    };
+    this.#served?.(session);
+    if (this.service.pulls) session.openReader();
+    if (hooks.handle !== undefined) {
+      callHook(this.#caller, session, () => hooks.handle!(session), () => this.endInOrder(session));
+    }
+    if (this.#retiring && hooks.retire !== undefined) this.#retire(session);
   }
 
   /** Reading waits for a promise that `data` returned. */
-  #waitFor(session: StreamSession, result: Promise<void>): void {
+  waitFor(session: StreamSession, result: Promise<void>): void {
     session.pauseFor(PAUSE.hook);
     follow(this.#caller, session, result, () => session.resumeFor(PAUSE.hook));
   }
 
-  #makePull(): StreamTable["data"] {
-    const { deadlines } = this;
-    const { lends } = this.service;
-    return (connection, chunk) => {
-      const session = connection.data as StreamSession;
-      session.bytesIn += chunk.length;
-      session.active = deadlines.now;
-      if (session.phase === "served") session.feed(lends ? keep(chunk) : chunk);
-    };
-  }
-
   #ended(session: StreamSession): void {
-    const { hooks } = this.service;
+    const { hooks, pulls } = this.service;
+    session.peerEnded = true;
     if (session.phase !== "served") return;
     session.reason ??= "peer";
-    if (hooks.handle !== undefined) session.closeReader();
+    if (session.way !== undefined) session.way.end();
+    else if (pulls) session.closeReader();
     else if (hooks.end === undefined) session.end();
     else callHook(this.#caller, session, () => hooks.end!(session));
   }
@@ -206,8 +179,22 @@ export class StreamPipeline {
   /** There is room to write again. */
   writable(session: StreamSession): void {
     const { hooks } = this.service;
+    if (session.way !== undefined) return session.way.back.writable();
     if (session.phase !== "served" || hooks.drain === undefined) return;
     callHook(this.#caller, session, () => hooks.drain!(session));
+  }
+
+  /** The service drains, or does not any more: whoever is served, or comes to be, has time to say goodbye. */
+  retire(on: boolean): void {
+    if (this.#retiring === on) return;
+    this.#retiring = on;
+    if (!on || this.service.hooks.retire === undefined) return;
+    this.deadlines.forEach((session) => this.#retire(session));
+  }
+
+  #retire(session: StreamSession): void {
+    if (session.phase !== "served") return;
+    callHook(this.#caller, session, () => this.service.hooks.retire!(session));
   }
 
   // ERROR: a hook threw, or a limit has struck. This session ends, nothing else.
@@ -216,13 +203,15 @@ export class StreamPipeline {
     const { hooks } = this.service;
     // A read, a send or a wait that ends because the session does is nobody's fault.
     if (session.over && isOver(thrown)) return;
+    const error = hookError(thrown);
+    session.cause ??= error;
     if (hooks.error === undefined || session.failed) {
-      this.service.report(hookError(thrown), session.id);
+      this.service.report(error, session.id);
       session.endsFor("error");
       return this.#endAfterError(session);
     }
     session.failed = true;
-    this.service.countError(hookError(thrown));
+    this.service.countError(error);
     session.endsFor("error");
     callHook(
       this.#caller,
@@ -234,18 +223,13 @@ export class StreamPipeline {
 
   /** What was written so far, an answer mostly, goes out; before setup has come back there is nothing to end in order. */
   #endAfterError(session: StreamSession): void {
-    if (session.phase === "served") this.#endInOrder(session);
+    if (session.phase === "served") this.endInOrder(session);
     else if (session.phase === "verify" || session.phase === "setup") session.kill("error");
-  }
-
-  /** Ends a session at once, with an `error` record. */
-  killWithError(session: StreamSession, reason: string, error: PorticoError): void {
-    this.service.report(error, session.id);
-    session.kill(reason);
   }
 
   #late(session: StreamSession, deadline: DeadlineName): void {
     if (deadline === "lifetime") return this.#cut(session, deadline);
+    if (session.phase === "closed") return this.#leave(session);
     session.flush();
     session.kill(deadline, true);
   }
@@ -253,6 +237,7 @@ export class StreamPipeline {
   /** What was written is sent. Whoever was not let in yet has no `close` that could say why. */
   #cut(session: StreamSession, reason: CutReason): void {
     if (session.phase === "verify") return this.refuse(session, { limit: reason });
+    if (session.phase === "closed") return this.#leave(session);
     session.reason ??= reason;
     session.flush();
     session.kill(reason, true);
@@ -261,24 +246,48 @@ export class StreamPipeline {
   // FINISH: when the connection has closed, or `handle` has returned. Each step is taken once.
 
   #close(session: StreamSession, error: PorticoError | undefined): void {
+    const wasCut = error !== undefined || session.over;
     session.phase = "closed";
     session.reason ??= error === undefined ? "peer" : "reset";
     if (error !== undefined && error.side !== "peer") this.service.report(error, session.id);
-    session.stopWriting(session.reason);
+    session.stopWriting();
     session.closeReader(error ?? session.closedError());
+    session.way?.closed();
+    if (session.gone) return;
+    // Somebody may still read what has come; nobody does who was cut.
+    if (wasCut || session.readToEnd) return this.#leave(session);
+    session.active = this.deadlines.readClock();
+    this.deadlines.watch();
+    this.#conclude(session);
+  }
+
+  /** All that came has been read. */
+  exhausted(session: StreamSession): void {
+    if (session.phase === "closed" && !session.gone) this.#leave(session);
+  }
+
+  /** Nothing of it is left but hooks that have not come back. */
+  #leave(session: StreamSession): void {
+    session.gone = true;
+    session.signalEnd(session.reason!);
     this.#conclude(session);
   }
 
   /** `handle`, or `error`, has returned: what was written is sent before the end. */
-  #endInOrder(session: StreamSession): void {
+  endInOrder(session: StreamSession): void {
     if (session.phase !== "served") return;
     session.phase = "ending";
     this.#conclude(session);
   }
 
   #conclude(session: StreamSession): void {
+    const { hooks, pulls } = this.service;
+    if (session.gone && (pulls || session.running === 0)) session.tellClosed();
     if (session.running > 0) return;
-    const { hooks } = this.service;
+    if (session.phase === "closed" && !session.gone) {
+      // Without hooks whoever has connected it reads on; when `handle` has returned nobody does.
+      return hooks.handle === undefined ? undefined : this.#leave(session);
+    }
     if (session.finishDue) {
       session.finishDue = false;
       if (hooks.finish !== undefined) {
@@ -297,8 +306,6 @@ export class StreamPipeline {
     if (session.served) recordEnd(this.service, session, age);
     session.permit.release();
   }
-
-  // The end of the service.
 
   /**
    * Ends the sessions that are left: their `signal` aborts with `reason`, what was written is sent.

@@ -6,16 +6,18 @@ import type { Address } from "../endpoint.ts";
 import { PorticoError } from "../errors.ts";
 import type { Service } from "../service.ts";
 import { BaseSession, toBytes } from "../session.ts";
-import type { Counters } from "../totals.ts";
+import { countBytes, type Counters } from "../totals.ts";
 import type { Flushable } from "./gather.ts";
+import { type Duration, milliseconds } from "../units.ts";
+import type { Way } from "./pipe.ts";
 import type { StreamPipeline } from "./pipeline.ts";
 
 /** Waiting for its turn, asked about (verify), set up, served, sending what is left, closed. */
 export type Phase = "waiting" | "verify" | "setup" | "served" | "ending" | "closed";
 
 /** Who wants the reading to stop; it goes on when nobody does. */
-export const PAUSE = { phase: 1, hook: 2, plugin: 4, reader: 8, backlog: 16 } as const;
-const ALL = 31;
+export const PAUSE = { phase: 1, hook: 2, plugin: 4, reader: 8, backlog: 16, pipe: 32 } as const;
+const ALL = 63;
 
 /**
  * A session's share of one turn, in bytes. When it is gathered it leaves at once, and `write` says
@@ -31,9 +33,19 @@ export class StreamSession extends BaseSession implements Flushable, Candidate {
   phase: Phase = "waiting";
   /** Why it ends, once somebody has decided that; the peer when nobody has. */
   reason: string | undefined = undefined;
+  /** The error that ended it. */
+  cause: PorticoError | undefined = undefined;
   /** What `firstByte` and `lifetime`, and what `idle` count from: the clock of the deadlines. */
   opened: number;
   active: number;
+  /** When its own {@link deadline} strikes; 0 without one. */
+  due = 0;
+  /** Where its bytes go, when they are passed on. */
+  way: Way | undefined = undefined;
+  /** The peer will send no more. */
+  peerEnded = false;
+  /** Closed, and nothing of what came is left to be read. */
+  gone = false;
   /** The list of live sessions, in the order of arrival. */
   previous: StreamSession | undefined = undefined;
   next: StreamSession | undefined = undefined;
@@ -74,8 +86,7 @@ export class StreamSession extends BaseSession implements Flushable, Candidate {
 
   /** Counts what has gone through since the last time. */
   settle(counters: Counters): void {
-    counters.bytesIn += this.bytesIn - this.#settledIn;
-    counters.bytesOut += this.bytesOut - this.#settledOut;
+    countBytes(counters, this.bytesIn - this.#settledIn, this.bytesOut - this.#settledOut);
     this.#settledIn = this.bytesIn;
     this.#settledOut = this.bytesOut;
   }
@@ -94,6 +105,11 @@ export class StreamSession extends BaseSession implements Flushable, Candidate {
 
   get over(): boolean {
     return this.#killed || this.phase === "ending" || this.phase === "closed";
+  }
+
+  /** Nothing can be written any more. */
+  get sealed(): boolean {
+    return this.#sealed;
   }
 
   get weight(): number {
@@ -141,11 +157,15 @@ export class StreamSession extends BaseSession implements Flushable, Candidate {
     this.#out = this.#more = undefined;
     this.#gathered = 0;
     if (this.phase === "closed") return;
-    if (this.connection.write(more === undefined ? first : join(first, more, length))) return;
+    if (this.connection.write(more === undefined ? first : join(first, more, length))) {
+      this.#awaited = 0;
+      return;
+    }
     this.#busy = true;
-    if (this.service.restsOnBacklog) this.pauseFor(PAUSE.backlog);
+    if (this.service.restsOnBacklog && this.way === undefined) this.pauseFor(PAUSE.backlog);
     if (this.connection.pending - this.#awaited > this.service.plan.limits.writeBuffer) {
-      this.pipeline.killWithError(this, "writeBuffer", new PorticoError("WRITE_LIMIT"));
+      this.service.report(new PorticoError("WRITE_LIMIT"), this.id);
+      this.kill("writeBuffer");
     }
   }
 
@@ -174,14 +194,30 @@ export class StreamSession extends BaseSession implements Flushable, Candidate {
     const bytes = toBytes(data);
     // What somebody waits for does not pile up behind anybody's back.
     if (this.#waiters === undefined && !this.#busy) this.#awaited = bytes.length;
-    if (this.write(bytes)) return Promise.resolve();
+    return this.write(bytes) ? Promise.resolve() : this.#room();
+  }
+
+  writable(): Promise<void> {
+    if (this.#sealed) return Promise.reject(this.closedError());
+    return this.#busy || this.#resting ? this.#room() : Promise.resolve();
+  }
+
+  #room(): Promise<void> {
     return new Promise((resolve, reject) => {
       (this.#waiters ??= []).push({ resolve, reject });
     });
   }
 
-  end(): void {
+  deadline(after: Duration): void {
+    const { deadlines } = this.pipeline;
+    const ms = milliseconds(after, "deadline");
+    this.due = ms === Infinity ? 0 : deadlines.readClock() + Math.max(1, Math.ceil(ms));
+    if (this.due > 0) deadlines.watch(ms);
+  }
+
+  end(last?: Uint8Array | string): void {
     if (this.#sealed) return;
+    if (last !== undefined) this.write(last);
     this.flush();
     this.#sealed = true;
     this.reason ??= "done";
@@ -212,7 +248,8 @@ export class StreamSession extends BaseSession implements Flushable, Candidate {
     if (this.phase === "closed") return;
     this.#killed = true;
     this.endsFor(reason);
-    this.stopWriting(reason);
+    this.stopWriting();
+    this.signalEnd(reason);
     this.connection.abort(quiet);
   }
 
@@ -220,20 +257,20 @@ export class StreamSession extends BaseSession implements Flushable, Candidate {
   finishWriting(now: number): void {
     this.reason ??= "done";
     this.end();
-    this.stopWriting(this.reason);
+    this.stopWriting();
+    this.signalEnd(this.reason);
     this.active = now;
     this.resumeFor(ALL);
   }
 
   /** Nothing can be written any more; what is gathered is dropped. */
-  stopWriting(reason: string): void {
+  stopWriting(): void {
     this.#sealed = true;
     this.#out = this.#more = undefined;
     this.#gathered = 0;
     const waiters = this.#waiters;
     this.#waiters = undefined;
     for (const { reject } of waiters ?? []) reject(this.closedError());
-    this.signalEnd(reason);
   }
 
   pause(): void {
@@ -257,9 +294,13 @@ export class StreamSession extends BaseSession implements Flushable, Candidate {
     if (this.#pauses === 0 && this.phase !== "closed") this.connection.resume();
   }
 
-  protected throttle(full: boolean): void {
+  throttle(full: boolean): void {
     if (full) this.pauseFor(PAUSE.reader);
     else this.resumeFor(PAUSE.reader);
+  }
+
+  override exhausted(): void {
+    this.pipeline.exhausted(this);
   }
 }
 

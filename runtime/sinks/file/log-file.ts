@@ -14,6 +14,7 @@ import { type Code, codeOf, messageOf, PorticoError } from "../../core/errors.ts
 import { nextPipeWrite } from "../pipe.ts";
 import type { Destination } from "../writer.ts";
 import { follow } from "./link.ts";
+import { type FileOwner, givesAway, make, mayWrite } from "./owner.ts";
 import { Archive, periodOf, type Rotation } from "./rotation.ts";
 
 /** What a file is opened with. */
@@ -22,6 +23,8 @@ export interface LogFileInput {
   /** Of a file that is made; 0640 less the umask when silent. */
   readonly mode?: number | undefined;
   readonly rotate?: Rotation | undefined;
+  /** Whose a file is that root makes; root's own when silent. */
+  readonly owner?: FileOwner | undefined;
   /** Bytes from which on a warning is written, once; and from which on nothing is. */
   readonly warnSize?: number | undefined;
   readonly maxSize?: number | undefined;
@@ -155,13 +158,18 @@ export class LogFile implements Destination {
    * well, as syslogd does: so it is there without a reader, and after one has left.
    */
   #make(): number {
-    const { path, mode } = this.#input;
+    const { path, mode, owner, warn } = this.#input;
     const stats = statSync(path, { throwIfNoEntry: false });
     if (stats?.isFIFO()) return openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
-    if (mode !== undefined && stats === undefined) {
-      const made = openSync(path, "a", mode);
-      fchmodSync(made, mode);
+    const made = stats === undefined ? make(path, mode ?? 0o640, owner) : undefined;
+    if (made !== undefined) {
+      if (mode !== undefined) fchmodSync(made, mode);
       return made;
+    }
+    if (stats?.isFile() && givesAway(owner) && !mayWrite(stats, owner)) {
+      warn(
+        `${path} belongs to user ${stats.uid}: user ${owner.uid}, whom the server becomes, will not be able to open it again; chown it`,
+      );
     }
     return openSync(path, "a", 0o640);
   }

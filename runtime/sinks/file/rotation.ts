@@ -1,16 +1,9 @@
 /** When a log file is put aside, what it is called then, and what becomes of it. */
-import {
-  closeSync,
-  createReadStream,
-  createWriteStream,
-  existsSync,
-  openSync,
-  renameSync,
-  rmSync,
-} from "node:fs";
-import { readdir, rename, rm, stat } from "node:fs/promises";
+import { closeSync, createReadStream, existsSync, openSync, renameSync, rmSync } from "node:fs";
+import { open, readdir, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
+import process from "node:process";
 import { setTimeout } from "node:timers";
 import { createGzip } from "node:zlib";
 import { messageOf } from "../../core/errors.ts";
@@ -189,9 +182,11 @@ async function isStale(path: string): Promise<boolean> {
 async function pack(path: string): Promise<void> {
   const part = `${path}${PART}`;
   try {
-    const { mode, size } = await stat(path);
-    const packed = createWriteStream(part, { mode, flags: "wx" });
-    await pipeline(createReadStream(path), createGzip(), packed);
+    const { mode, size, uid, gid } = await stat(path);
+    const made = await open(part, "wx", mode);
+    // What root compresses stays its owner's.
+    if (process.getuid?.() === 0) await made.chown(uid, gid);
+    await pipeline(createReadStream(path), createGzip(), made.createWriteStream());
     if ((await stat(path)).size !== size) return await rm(part);
     await rename(part, `${path}${PACKED}`);
     await rm(path);

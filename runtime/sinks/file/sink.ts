@@ -5,9 +5,10 @@ import { textLine } from "../text.ts";
 import { TextBuffer } from "../text-buffer.ts";
 import { Writer } from "../writer.ts";
 import { LogFile, type LogFileInput } from "./log-file.ts";
+import type { FileOwner } from "./owner.ts";
 
 /** The options of a `file` sink. */
-export interface FileOptions extends Omit<LogFileInput, "say" | "warn"> {
+export interface FileOptions extends Omit<LogFileInput, "say" | "warn" | "owner"> {
   readonly format: "json" | "text";
 }
 
@@ -24,9 +25,14 @@ interface OpenLogFile {
  * room, then dropped.
  *
  * @param warn tells the operator.
+ * @param owner whose the files are that root makes.
  * @throws PorticoError ENOENT, EACCES … when the file cannot be opened.
  */
-export function openFile(options: FileOptions, warn: (message: string) => void): Sink {
+export function openFile(
+  options: FileOptions,
+  warn: (message: string) => void,
+  owner?: FileOwner,
+): Sink {
   const line = options.format === "json" ? jsonLine : textLine;
   const say = (message: string): Uint8Array => {
     const out = new TextBuffer();
@@ -34,7 +40,7 @@ export function openFile(options: FileOptions, warn: (message: string) => void):
     return out.bytes;
   };
   const open = (): OpenLogFile => {
-    const file = new LogFile({ ...options, say, warn });
+    const file = new LogFile({ ...options, owner, say, warn });
     const writer = new Writer(file);
     return { file, writer, sink: lineSink(writer, line) };
   };

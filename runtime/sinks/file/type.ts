@@ -45,7 +45,7 @@ const SIZES = '"warnSize" below "maxSize"';
 
 const schema = v.pipe(
   strict('{ "type": "file", "path": … }', {
-    path: v.pipe(v.string(PATH), v.nonEmpty(PATH), v.description(PATH)),
+    path: v.pipe(v.string(PATH), v.regex(/^[^\0]+$/, PATH), v.description(PATH)),
     format: v.optional(
       v.pipe(v.picklist(["json", "text"], FORMAT), v.description(`${FORMAT}; json when silent`)),
       "json",
@@ -70,8 +70,8 @@ export const FILE: SinkType = {
   schema,
   paths: ["path"],
   probe: ({ path }) => canAppend(String(path)),
-  open: async (options, { warn }) =>
-    (await import("./sink.ts")).openFile(options as unknown as FileOptions, warn),
+  open: async (options, { warn, owner }) =>
+    (await import("./sink.ts")).openFile(options as unknown as FileOptions, warn, owner),
 };
 
 function canAppend(path: string): Support {

@@ -13,18 +13,16 @@ export interface FrameSource {
 export interface LinkEvents {
   /** It takes frames again, or has become {@link Link.idle}. */
   ready(): void;
-  /**
-   * It is over, by no wish of ours; told once.
-   *
-   * @param unsent what it had taken and the kernel has not.
-   */
-  lost(error: PorticoError, unsent: readonly Uint8Array[]): void;
+  /** It is over, by no wish of ours; told once. What is {@link Link.unsent} has to go out again. */
+  lost(error: PorticoError): void;
 }
 
 /** One way to a log server, from its opening to its loss. */
 export interface Link {
   /** All that was taken is with the kernel. */
   readonly idle: boolean;
+  /** When it is over: what it had taken and the server has not got, for all that is known. */
+  readonly unsent: readonly Uint8Array[];
   /**
    * Takes what it can take now, in bounds that delay nobody.
    *
@@ -35,7 +33,7 @@ export interface Link {
   /**
    * Ends it; what was taken goes out, if it does so within `limit` ms.
    *
-   * @returns how many frames have not.
+   * @returns how many frames have not, or were sent to nobody.
    */
   close(limit: number): Promise<number>;
 }

@@ -82,6 +82,10 @@ class StreamLink implements Link {
     return this.#flight.length === 0;
   }
 
+  get unsent(): readonly Uint8Array[] {
+    return this.#flight.map(({ frame }) => frame);
+  }
+
   pump(source: FrameSource): boolean {
     if (this.#over || this.#written - this.#taken >= WINDOW) return false;
     const chunks: Uint8Array[] = [];
@@ -144,9 +148,8 @@ class StreamLink implements Link {
     if (this.#over) return;
     this.#over = true;
     clearTimeout(this.#timer);
-    const unsent = this.#flight.map(({ frame }) => frame);
     if (!this.#closed) this.#connection.abort(true);
-    this.#events.lost(error, unsent);
+    this.#events.lost(error);
   }
 
   async close(limit: number): Promise<number> {

@@ -10,6 +10,7 @@ import { ORDER } from "./order.ts";
 import { REFUSALS } from "./refusals.ts";
 import { RELOADS } from "./reloads.ts";
 import { RESUMES } from "./resumes.ts";
+import { RETIRES } from "./retires.ts";
 import { SIGHTS } from "./sights.ts";
 import { STOPS } from "./stops.ts";
 import { VERBS } from "./verbs.ts";
@@ -24,6 +25,7 @@ export const CASES: readonly Case[] = [
   ...COUNTERS,
   ...CRASHES,
   ...DRAINS,
+  ...RETIRES,
   ...RESUMES,
   ...VERBS,
   ...RELOADS,

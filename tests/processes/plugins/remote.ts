@@ -1,11 +1,16 @@
 import { definePlugin } from "../../../runtime/mod.ts";
 
-/** Tells each peer under which address it is served. */
+/** Tells each peer under which address it is served; who sends a datagram, also which one it has asked. */
 export default definePlugin({
   name: "remote",
-  transports: ["stream"],
+  transports: ["stream", "datagram"],
   start: () => ({
-    setup: (session) => void session.write(`${session.remote}\n`) as undefined,
-    data() {},
+    setup(session) {
+      if (session.kind === "stream") session.write(`${session.remote}\n`);
+      return undefined;
+    },
+    data(session) {
+      if (session.kind === "datagram") session.write(`${session.remote} asked ${session.local}`);
+    },
   }),
 });

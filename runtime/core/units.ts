@@ -1,3 +1,5 @@
+import { given, wrongType } from "./arguments.ts";
+
 /**
  * The units of the manifest. Each pattern is exactly what its function reads; the patterns go into
  * the JSON Schema as they are. `none` stands for "no limit" and is read as Infinity, so that a
@@ -50,4 +52,22 @@ export function parseRate(text: string): { count: number; per: number } {
 /** `NaN` for what {@link COUNT} does not match. */
 export function parseCount(text: string): number {
   return COUNT.test(text) ? Number(text) : NaN;
+}
+
+/** Milliseconds, or text as the manifest has it: `250ms`, `30s`, `5m`, `1h`. */
+export type Duration = number | string;
+
+/**
+ * Milliseconds of a duration that a plugin names; Infinity is none.
+ *
+ * @throws TypeError, RangeError that say whose it is, for what is no duration or longer than timers count.
+ */
+export function milliseconds(duration: Duration, name: string): number {
+  const due = `milliseconds from 0 to ${DURATION_MAX}, Infinity, or text as "30s"`;
+  if (typeof duration !== "string" && typeof duration !== "number") {
+    throw wrongType(name, due, duration);
+  }
+  const ms = typeof duration === "string" ? parseDuration(duration) : duration;
+  if (ms === Infinity || (ms >= 0 && ms <= DURATION_MAX)) return ms;
+  throw new RangeError(`${name}: ${due} is due; received ${given(duration)}`);
 }

@@ -1,6 +1,6 @@
 /** Whose a plugin's state is: what `start` closes over, and who shares it. */
-import type { StrategyName } from "../core/plan.ts";
-import type { StartContext } from "../core/plugin.ts";
+import type { StrategyName } from "./plan.ts";
+import type { StartContext } from "./plugin.ts";
 
 /** As {@link StartContext} tells a plugin. */
 export type Scope = StartContext<unknown>["scope"];
@@ -29,4 +29,10 @@ export function describeScope(strategy: StrategyName, workers: number): string {
     case "session":
       return "each session has a state of its own";
   }
+}
+
+/** Whether a service of which there has to be one state would have several. */
+export function splitsState(strategy: StrategyName, workers: number): boolean {
+  const scope = scopeOf(strategy);
+  return scope === "session" || (scope === "worker" && workers > 1);
 }

@@ -1,0 +1,44 @@
+/** What becomes of the bytes of a stream: the hot path. A session that is piped has no reader and no hook. */
+import type { StreamTable } from "../contract.ts";
+import { isPromise } from "../hooks.ts";
+import { keep } from "../keep.ts";
+import type { StreamPipeline } from "./pipeline.ts";
+import type { StreamSession } from "./session.ts";
+
+/** Push form: the hook `data` is called with each chunk. */
+export function pushData(pipeline: StreamPipeline): StreamTable["data"] {
+  const { deadlines, service } = pipeline;
+  const { gather, hooks } = service;
+  return (connection, chunk) => {
+    const session = connection.data as StreamSession;
+    session.bytesIn += chunk.length;
+    session.active = deadlines.now;
+    if (session.phase !== "served") return;
+    gather.enter();
+    try {
+      const { way } = session;
+      const result = way === undefined ? hooks.data!(session, chunk) : way.data(chunk);
+      if (result !== undefined && isPromise(result)) pipeline.waitFor(session, result);
+    } catch (error) {
+      pipeline.fail(session, error);
+    }
+    gather.leave();
+  };
+}
+
+/** Pull form: chunks are kept for the reader. */
+export function pullData(pipeline: StreamPipeline): StreamTable["data"] {
+  const { deadlines, service } = pipeline;
+  const { gather, lends } = service;
+  return (connection, chunk) => {
+    const session = connection.data as StreamSession;
+    session.bytesIn += chunk.length;
+    session.active = deadlines.now;
+    if (session.phase !== "served") return;
+    const { way } = session;
+    if (way === undefined) return session.feed(lends ? keep(chunk) : chunk);
+    gather.enter();
+    way.data(chunk);
+    gather.leave();
+  };
+}
