@@ -1,12 +1,7 @@
 /** The table of features of all runtimes with sockets: what a runtime does by itself, and what rests on libc. */
 import process from "node:process";
-import type {
-  DescriptorCost,
-  Features,
-  Lack,
-  OptionName,
-  Support,
-} from "../runtime/core/contract.ts";
+import type { Features, Lack, OptionName, Support } from "../runtime/core/contract.ts";
+import type { DescriptorCost } from "../runtime/core/descriptors.ts";
 import { ffiSupport } from "./posix/libc.ts";
 import { descriptorSupport, optionTable } from "./posix/options.ts";
 

@@ -18,7 +18,7 @@ import type {
   Transport,
   UnixEndpoint,
 } from "./endpoint.ts";
-import type { Descriptors, Inherited } from "./descriptors.ts";
+import type { DescriptorCost, Descriptors, Inherited } from "./descriptors.ts";
 import type { PorticoError } from "./errors.ts";
 import type { HttpListener, HttpTable } from "./exchange.ts";
 import type { OptionName, SocketOptions } from "./options.ts";
@@ -178,17 +178,6 @@ export interface Lack {
 
 /** True, or why not. */
 export type Support = true | Lack;
-
-/**
- * What a server here holds of file descriptors when nobody is there, with enough for some sessions
- * and to open files beside them: what comes to less is deaf after a rush.
- */
-export interface DescriptorCost {
-  readonly server: number;
-  /** In the supervisor, for each worker. */
-  readonly thread: number;
-  readonly process: number;
-}
 
 /** What an adapter can do here and now: on this platform, with these flags and permissions. */
 export interface Features {

@@ -1,6 +1,7 @@
 /** Whether there are enough file descriptors for a manifest, before one that is missing stops everything. */
 import { readFileSync } from "node:fs";
-import type { Adapter, DescriptorCost, Support } from "../core/contract.ts";
+import type { Adapter, Support } from "../core/contract.ts";
+import type { DescriptorCost } from "../core/descriptors.ts";
 import { PorticoError } from "../core/errors.ts";
 import type { ServicePlan } from "../core/plan.ts";
 import { STRATEGIES } from "./mod.ts";

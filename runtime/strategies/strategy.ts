@@ -12,7 +12,7 @@ export interface Strategy {
   /** Whether it can run the service here; asked before anything is bound. */
   check(plan: ServicePlan, adapter: Adapter): Support;
   /** What its workers are, where it has any. */
-  readonly worker?: "thread" | "process";
+  readonly worker?: "threads" | "processes";
   /** Makes what serves the sessions. */
   readonly executor: StartExecutor;
 }
