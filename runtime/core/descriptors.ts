@@ -121,3 +121,14 @@ export interface Descriptors {
   /** Clears O_NONBLOCK, for a program that is given the socket; every duplicate shares the flag. */
   blocking(fd: number): void;
 }
+
+/**
+ * What a server here holds of file descriptors when nobody is there, with enough for some sessions
+ * and to open files beside them: what comes to less is deaf after a rush.
+ */
+export interface DescriptorCost {
+  readonly server: number;
+  /** In the supervisor, for each worker. */
+  readonly threads: number;
+  readonly processes: number;
+}
