@@ -3,7 +3,7 @@
  * the JSON Schema as they are. `none` stands for "no limit" and is read as Infinity, so that a
  * service can lift a limit of `defaults`.
  */
-import { given, wrongType } from "./arguments.ts";
+import { given } from "./arguments.ts";
 
 /** `250ms` `30s` `5m` `1h`. */
 export const DURATION = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/;
@@ -65,7 +65,7 @@ export function milliseconds(duration: Duration, name: string): number {
   const ms = typeof duration === "string" ? parseDuration(duration) : duration;
   const due = `milliseconds from 0 to ${DURATION_MAX}, Infinity, or text as "30s"`;
   // A plugin in JavaScript may give anything.
-  if (typeof ms !== "number") throw wrongType(name, due, duration);
-  if (ms === Infinity || (ms >= 0 && ms <= DURATION_MAX)) return ms;
+  const right = typeof ms === "number" && (ms === Infinity || (ms >= 0 && ms <= DURATION_MAX));
+  if (right) return ms;
   throw new RangeError(`${name}: ${due} is due; received ${given(duration)}`);
 }
