@@ -220,7 +220,7 @@ describe("import rules", () => {
       (specifier) =>
         isInside(specifier, "adapters") || KNOWN_TO_ADAPTERS.has(specifier) ||
         specifier === "koffi" || specifier === "@hono/node-server" || specifier === "bun" ||
-        specifier === "bun:ffi" ||
+        specifier === "bun:ffi" || specifier === "bun:jsc" ||
         (specifier.startsWith("node:") && (isBuiltin(specifier) || specifier === "node:ffi")),
     );
   });

@@ -3,9 +3,9 @@
  * service as any other, but for its turn: it belongs to one that has it.
  */
 import type { Refusal } from "./admission/candidate.ts";
-import { objectWith } from "./arguments.ts";
 import type { Permit } from "./admission/permit.ts";
 import type { Adapter, Listener, NamedEndpoint } from "./contract.ts";
+import { objectWith, wrongType } from "./arguments.ts";
 import { Address } from "./endpoint.ts";
 import { codeOf, PorticoError } from "./errors.ts";
 import { bindHooks, checkForm, HELD, inWords, placed, readEndpoints } from "./outgoing.ts";
@@ -49,7 +49,11 @@ export class RunTimeListeners {
       placed(each, this.#input.plan)
     );
     objectWith("options of listen", "an object", options);
-    const limit = milliseconds(options.timeout ?? Infinity, "timeout");
+    const { from, timeout = Infinity } = options;
+    if (from !== undefined && typeof from !== "string" && !(from instanceof Address)) {
+      throw wrongType("from of listen", "an Address, or its host as text", from);
+    }
+    const limit = milliseconds(timeout, "timeout of listen");
     checkForm(hooks as Hooks<unknown>, "listen");
     const first = this.#turn++ % endpoints.length;
     const order = [...endpoints.slice(first), ...endpoints.slice(0, first)];

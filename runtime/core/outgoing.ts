@@ -217,8 +217,9 @@ export function bindHooks(hooks: Hooks<unknown>): Hooks<unknown> {
   return Object.fromEntries(found);
 }
 
-/** @throws PorticoError USAGE for hooks with no form, or two; TypeError for what are none. */
+/** @throws TypeError for what are no hooks, PorticoError USAGE for hooks with no form, or two. */
 export function checkForm(hooks: Hooks<unknown>, call: string): void {
+  if (hooks === HELD) return;
   objectWith(`hooks of ${call}`, "an object of hooks", hooks);
   for (const name of HOOKS) {
     const hook: unknown = hooks[name];
@@ -226,7 +227,6 @@ export function checkForm(hooks: Hooks<unknown>, call: string): void {
     throw wrongType(`hooks.${name} of ${call}`, "a function", hook);
   }
   const { data, handle, datagram } = hooks;
-  if (hooks === HELD) return;
   if (data !== undefined && handle !== undefined) {
     throw misuse(`the hooks given to ${call} have both data and handle: one of them is needed`);
   }

@@ -3,8 +3,8 @@ import { messageOf } from "./errors.ts";
 
 /**
  * A value as a record can hold it, here and after it has come from a worker: of an object a copy, as JSON
- * has it, of an error its message. What JSON does not have is text, as a bigint, NaN, or an object that holds
- * itself; a function is undefined, as in JSON. Never throws.
+ * has it, of an error its message. What JSON does not have is text, as NaN, a bigint or an object that
+ * holds itself; a function is undefined, as in JSON. Never throws.
  */
 export function plainValue(value: unknown): unknown {
   switch (typeof value) {

@@ -164,7 +164,7 @@ export abstract class BaseSession implements Session<unknown>, ReaderSource {
   }
 
   read<Value>(codec: Codec<Value>, options?: ReadOptions): Promise<Value | undefined> {
-    checkCodec("read(codec)", codec);
+    checkCodec("read(codec, options)", codec);
     return this.reader.read(codec, options);
   }
 

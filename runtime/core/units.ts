@@ -1,9 +1,10 @@
+import { given, wrongType } from "./arguments.ts";
+
 /**
  * The units of the manifest. Each pattern is exactly what its function reads; the patterns go into
  * the JSON Schema as they are. `none` stands for "no limit" and is read as Infinity, so that a
  * service can lift a limit of `defaults`.
  */
-import { given } from "./arguments.ts";
 
 /** `250ms` `30s` `5m` `1h`. */
 export const DURATION = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/;
@@ -59,13 +60,14 @@ export type Duration = number | string;
 /**
  * Milliseconds of a duration that a plugin names; Infinity is none.
  *
- * @throws RangeError that says whose it is, for what is no duration or longer than timers count.
+ * @throws TypeError, RangeError that say whose it is, for what is no duration or longer than timers count.
  */
 export function milliseconds(duration: Duration, name: string): number {
-  const ms = typeof duration === "string" ? parseDuration(duration) : duration;
   const due = `milliseconds from 0 to ${DURATION_MAX}, Infinity, or text as "30s"`;
-  // A plugin in JavaScript may give anything.
-  const right = typeof ms === "number" && (ms === Infinity || (ms >= 0 && ms <= DURATION_MAX));
-  if (right) return ms;
+  if (typeof duration !== "string" && typeof duration !== "number") {
+    throw wrongType(name, due, duration);
+  }
+  const ms = typeof duration === "string" ? parseDuration(duration) : duration;
+  if (ms === Infinity || (ms >= 0 && ms <= DURATION_MAX)) return ms;
   throw new RangeError(`${name}: ${due} is due; received ${given(duration)}`);
 }

@@ -81,7 +81,8 @@ export class Daemon implements AsyncDisposable {
   ): Promise<Daemon> {
     const { umask, services, identity } = manifest.plan;
     if (umask !== undefined) process.umask(umask);
-    const owner = await userOf(identity);
+    // Who is not known is told when it would be become.
+    const owner = await userOf(identity).catch(() => undefined);
     const operator = new ServerOperator();
     const journal = await Journal.open(services, { adapter, owner }, operator.sink);
     return new Daemon({ options, manifest, adapter, predecessor, journal, operator });
@@ -215,7 +216,7 @@ export class Daemon implements AsyncDisposable {
     const { manifest, adapter, predecessor, journal } = this.#input;
     this.#control = await openControlSocket(
       this.#supervisor,
-      manifest.plan,
+      manifest,
       adapter,
       predecessor?.control,
       journal.server,

@@ -86,7 +86,7 @@ function flaw(value: unknown): string | undefined {
   if (typeof value !== "object" || value === null) {
     return `${form}; its default export is ${show(value)}`;
   }
-  const { name, transports, start, api, options, fits, scope, datagramRate } = value as Partial<
+  const { name, transports, start, api, options, scope, datagramRate, fits } = value as Partial<
     Record<keyof Plugin, unknown>
   >;
   if (api !== undefined && api !== API) {
@@ -106,14 +106,14 @@ function flaw(value: unknown): string | undefined {
   if (typeof start !== "function") {
     return `a plugin whose "start" is a function; it has ${show(start)}`;
   }
-  if (fits !== undefined && typeof fits !== "function") {
-    return `a plugin whose "fits" is a function; it has ${show(fits)}`;
-  }
   if (scope !== undefined && scope !== "service") {
     return `a plugin whose "scope" is "service", or absent; it has ${show(scope)}`;
   }
   if (datagramRate !== undefined && Number.isNaN(parseRate(String(datagramRate)).count)) {
     return `a plugin whose "datagramRate" is a rate, as "1000/s"; it has ${show(datagramRate)}`;
+  }
+  if (fits !== undefined && typeof fits !== "function") {
+    return `a plugin whose "fits" is a function; it has ${show(fits)}`;
   }
   const standard = (options as Plugin["options"] | null)?.["~standard"];
   if (options !== undefined && typeof standard?.validate !== "function") {
@@ -150,6 +150,11 @@ export function misfit(
 export type OptionsCheck =
   | { readonly options: unknown }
   | { readonly issues: readonly { path: (string | number)[]; message: string }[] };
+
+/** The places that a check refuses. */
+export function wrongOptions(check: OptionsCheck): readonly (readonly (string | number)[])[] {
+  return "issues" in check ? check.issues.map(({ path }) => path) : [];
+}
 
 /**
  * Checks the manifest's options by the plugin's own schema.

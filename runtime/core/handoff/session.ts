@@ -1,13 +1,13 @@
 /** The session of a stream whose socket is its plugin's. What happens to it is `pipeline.ts`. */
 import { type Candidate, type Refusal, WEIGHT } from "../admission/candidate.ts";
 import { type Permit, UNLIMITED } from "../admission/permit.ts";
+import { DURATION_MAX } from "../units.ts";
 import type { Origin } from "../descriptors.ts";
 import type { Address } from "../endpoint.ts";
 import type { PorticoError } from "../errors.ts";
 import type { Fields } from "../record.ts";
 import type { Service } from "../service.ts";
 import { BaseSession } from "../session.ts";
-import { DURATION_MAX } from "../units.ts";
 import type { Reader } from "../stream/reader.ts";
 import type { HandoffPipeline } from "./pipeline.ts";
 

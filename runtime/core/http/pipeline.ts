@@ -154,16 +154,16 @@ export class HttpPipeline {
 
   #fail(session: HttpSession, thrown: unknown): Response {
     if (session.over || session.status !== 0) return nobody();
-    session.status = 500;
     // Its reading has failed because the peer has left.
     if (session.exchange.isGone(thrown)) {
+      session.status = 500;
       session.reason ??= "peer";
       return nobody();
     }
     const error = hookError(thrown);
     session.reason ??= "error";
     session.cause = error;
-    if (error.code === "PROTOCOL_ERROR") session.status = 400;
+    session.status = error.code === "PROTOCOL_ERROR" ? 400 : 500;
     this.service.report(error, session.id);
     return new Response(null, { status: session.status });
   }
@@ -172,7 +172,7 @@ export class HttpPipeline {
   #failBody(session: HttpSession, thrown: unknown): void {
     const error = hookError(thrown);
     session.reason ??= "error";
-    session.cause ??= error;
+    session.cause = error;
     this.service.report(error, session.id);
   }
 

@@ -19,8 +19,15 @@ export function checkFound(
   if (typeof found === "number") {
     if (Number.isFinite(found)) return found;
   } else if (typeof found === "object" && found !== null) {
-    if ("value" in found && isPlace(found.next, 1, length)) return found;
-    const { start, end, next } = found as Frame;
+    if ("value" in found) {
+      if (isPlace(found.next, 1, length)) return found;
+      throw new TypeError(
+        `next of a codec: a value with a next of 1 to ${length} is due; received next ${
+          given(found.next)
+        }`,
+      );
+    }
+    const { start, end, next } = found;
     const inside = isPlace(start, 0, length) && isPlace(end, start, length) &&
       isPlace(next, 1, length);
     if (inside) return found;

@@ -45,10 +45,11 @@ export interface Parsed<Value> {
 /** The largest frame of a codec that names none, in bytes. */
 export const FRAME_MAX: number = 64 * 1024;
 
-const SIZE = { least: 1, most: 2 ** 32 - 1, due: "a whole number of bytes, 1 to 4294967295," };
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 const LF = new Uint8Array([10]);
+
+const SIZE = { least: 1, most: 2 ** 32 - 1, due: "a whole number of bytes, 1 to 4294967295," };
 
 /** Frames after their length, an unsigned big-endian number of 1, 2 or 4 bytes that does not count itself. */
 export function lengthPrefixed(width: 1 | 2 | 4, max: number = FRAME_MAX): Codec {
