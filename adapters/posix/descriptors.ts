@@ -6,7 +6,7 @@ import { PorticoError } from "../../runtime/core/errors.ts";
 import { callFailure } from "../errno.ts";
 import { admit } from "./accepting-listener.ts";
 import { BatchSocket } from "./batch-socket.ts";
-import { credentials, inspect } from "./inspect.ts";
+import { credentials, inspect, traffic } from "./inspect.ts";
 import type { Libc } from "./libc.ts";
 import { F_GETFL, F_SETFL, O_NONBLOCK, SO_TYPE, SOCK_STREAM, SOL_SOCKET } from "./linux.ts";
 import { DescriptorPassing } from "./passing.ts";
@@ -65,6 +65,7 @@ export function makeDescriptors(libc: Libc, adopt: Adopt): Descriptors {
       if (code < 0) throw callFailure(`descriptor ${fd} cannot become ${target}`, -code);
     },
     credentials: (fd) => credentials(libc, fd),
+    traffic: (fd) => traffic(libc, fd),
     inspect: (fd) => inspect(libc, fd),
     watchReset: (fd, reset) => resets.watch(fd, reset),
     removeFile: removeOrphan,

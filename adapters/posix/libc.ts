@@ -66,6 +66,8 @@ export interface Libc {
   setgroups(groups: Uint32Array): number;
   /** setitimer(2) of ITIMER_VIRTUAL, the process's own CPU time, with a struct itimerval. */
   setitimer(value: BigInt64Array): number;
+  /** waitpid(2), without waiting: the process, or 0 when it has not ended. */
+  reap(pid: number): number;
   /** memfd_create(2): a file without a name, close-on-exec, that can be sealed. */
   memfdCreate(): number;
   /** write(2): how many of the bytes were taken. */

@@ -14,6 +14,7 @@ import {
   POLLIN,
   SOCK_NONBLOCK_CLOEXEC,
   SOCK_STREAM,
+  WNOHANG,
 } from "./linux.ts";
 
 /**
@@ -44,6 +45,7 @@ export const SIGNATURES = {
   setgroups: ["u64", "memory"],
   setitimer: ["i32", "memory", "pointer"],
   memfd_create: ["memory", "u32"],
+  waitpid: ["i32", "memory", "i32"],
   write: ["i32", "memory", "u64"],
   close: ["i32"],
   recvmmsg: ["i32", "pointer", "u32", "i32", "pointer"],
@@ -169,6 +171,7 @@ export function makeLibc(ffi: Ffi): Libc {
     setgroups: (groups) =>
       result(c.setgroups(BigInt(groups.length), groups.length > 0 ? pass(groups) : nullPointer)),
     setitimer: (value) => result(c.setitimer(ITIMER_VIRTUAL, pass(value), nullPointer)),
+    reap: (pid) => result(c.waitpid(pid, nullPointer, WNOHANG)),
     memfdCreate: () => result(c.memfd_create(pass(MFD_NAME), MFD_FLAGS)),
     write: (fd, bytes) => result(c.write(fd, pass(bytes), BigInt(bytes.length))),
     close: ffi.close ?? ((fd) => result(c.close(fd))),

@@ -20,6 +20,7 @@ import { commandOn } from "../adapter.ts";
 import type { Journal } from "./journal.ts";
 import { ModuleVersions } from "./module-versions.ts";
 import { type LoadedManifest, loadManifest, moduleUrls } from "./loaded-manifest.ts";
+import { requireDescriptors } from "../strategies/descriptors.ts";
 import { startSuccessor } from "./upgrade.ts";
 import { runtime, version } from "./version.ts";
 
@@ -131,8 +132,9 @@ export class Supervisor implements Control {
   }
 
   async #reload(): Promise<Reloaded> {
-    const { path, json, journal, server } = this.#input;
+    const { path, json, journal, server, adapter } = this.#input;
     const manifest = await loadManifest(path, json, this.#versions);
+    requireDescriptors(manifest.plan.services, adapter);
     this.#checkFixed(manifest.plan);
     await journal.change(manifest.plan.services);
     try {
