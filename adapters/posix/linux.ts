@@ -101,6 +101,8 @@ export const EPOLL_EVENT_WORDS: number = process.arch === "x64" ? 3 : 4;
 /** Where the data begins in it, in words. */
 export const EPOLL_EVENT_DATA: number = EPOLL_EVENT_WORDS - 2;
 
+export const WNOHANG = 1;
+
 export const ITIMER_VIRTUAL = 1;
 
 export const EINTR = 4;

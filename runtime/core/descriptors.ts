@@ -101,6 +101,13 @@ export interface Descriptors {
   /** @throws PorticoError NOT_SUPPORTED for what is no socket, or one of another family or type. */
   inspect(fd: number): Inspected;
   /**
+   * Calls `reset`, once, when a TCP connection that nobody reads is reset by its peer. Its end in order is
+   * not told: what it has said before is still to be read.
+   *
+   * @returns ends it; to be called before the descriptor is closed or given away.
+   */
+  watchReset(fd: number, reset: () => void): () => void;
+  /**
    * Writes to a stream socket at once, past any connection that was made of it: `bytes` have left
    * when it returns, or are the caller's still.
    *
@@ -121,4 +128,15 @@ export interface Descriptors {
   close(fd: number): void;
   /** Clears O_NONBLOCK, for a program that is given the socket; every duplicate shares the flag. */
   blocking(fd: number): void;
+}
+
+/**
+ * What a server here holds of file descriptors when nobody is there, with enough for some sessions
+ * and to open files beside them: what comes to less is deaf after a rush.
+ */
+export interface DescriptorCost {
+  readonly server: number;
+  /** In the supervisor, for each worker. */
+  readonly threads: number;
+  readonly processes: number;
 }
