@@ -19,6 +19,11 @@ export function hookError(thrown: unknown): PorticoError {
     : new PorticoError("HOOK_FAILED", messageOf(thrown), { cause: thrown });
 }
 
+/** Whether both are the same that was thrown: the hook `error` may throw again what it was given. */
+export function isSame(one: PorticoError, other: PorticoError | undefined): boolean {
+  return one === other || (one.cause !== undefined && one.cause === other?.cause);
+}
+
 /** What a plugin's own awaits throw when their session has ended under them. */
 export function isOver(thrown: unknown): boolean {
   if (isPorticoError(thrown)) return thrown.code === "SESSION_CLOSED" || thrown.side === "peer";

@@ -49,7 +49,7 @@ export interface Hooks<State = unknown> {
    * a `refuse` record; what is neither true nor false is an error, and lets nobody in. On datagrams and requests, for each of them. `limits.lifetime` is its deadline.
    */
   verify?(peer: Peer): boolean | Promise<boolean>;
-  /** Makes `session.state`. */
+  /** Makes `session.state`; {@link defineHooks} is for its type. */
   setup?(session: Session<undefined>): State | Promise<State>;
   /**
    * Push form: each chunk of a stream, or the one datagram. `chunk` is lent until the hook returns:
@@ -91,7 +91,10 @@ export interface Hooks<State = unknown> {
   retire?(session: Session<State>): void | Promise<void>;
   /** Always, once, if `setup` came back. */
   finish?(session: Session<State>): void | Promise<void>;
-  /** A hook threw. When silent it is logged; the session ends either way. */
+  /**
+   * A hook threw. When silent it is logged; the session ends either way. What it throws itself is logged,
+   * too: `throw error` for what it has no answer to.
+   */
   error?(session: Session<State>, error: unknown): void | Promise<void>;
   /** Once, after the drain. */
   stop?(): void | Promise<void>;
@@ -223,7 +226,7 @@ export function definePlugin<Options = Record<string, never>, State = undefined>
 
 /**
  * Returns its argument, for the types: where `start` takes its context and `setup` takes nothing, TypeScript
- * does not find out by itself what `session.state` is.
+ * does not find out by itself what `session.state` is. It does where `setup` names its parameter, used or not.
  *
  * ```ts
  * start: ({ log }) => defineHooks({ setup: () => ({ lines: 0 }), data(session) { session.state.lines++ } })

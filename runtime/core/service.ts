@@ -121,8 +121,8 @@ export class Service {
   }
 
   /** An `error` record, at the level of the side at fault. */
-  report(error: PorticoError, session?: number): void {
-    this.countError(error);
+  report(error: PorticoError, session?: number, counted = false): void {
+    if (!counted) this.countError(error);
     const level = LEVEL_OF[error.side];
     if (!this.log.wants(level, "error", session)) return;
     this.log.emit(level, "error", {

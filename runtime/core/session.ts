@@ -24,12 +24,29 @@ const encoder = new TextEncoder();
  * @throws TypeError at the plugin's line for anything else, which a plugin in JavaScript may give.
  */
 export function toBytes(bytes: Uint8Array | string): Uint8Array {
-  if (typeof bytes === "string") return encoder.encode(bytes);
+  if (typeof bytes === "string") {
+    return bytes.length > SHORT ? encoder.encode(bytes) : encode(bytes);
+  }
   // A proxy of bytes passes for some, and fails where it is too late.
   if (ArrayBuffer.isView(bytes) && bytes instanceof Uint8Array) return bytes;
   throw new TypeError(
     `Cannot write: bytes (a Uint8Array) or text are due, received ${given(bytes)}`,
   );
+}
+
+/** Characters up to which a loop is quicker than a call into the runtime. */
+const SHORT = 32;
+
+/** Short text, ASCII mostly, as the replies of most protocols are. */
+function encode(text: string): Uint8Array {
+  const { length } = text;
+  const bytes = new Uint8Array(length);
+  for (let i = 0; i < length; i++) {
+    const code = text.charCodeAt(i);
+    if (code > 127) return encoder.encode(text);
+    bytes[i] = code;
+  }
+  return bytes;
 }
 
 export abstract class BaseSession implements Session<unknown>, ReaderSource {

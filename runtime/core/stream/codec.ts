@@ -24,6 +24,12 @@ export interface Codec<Value = Uint8Array> {
   encode?(value: Value): Uint8Array | string;
 }
 
+/** A codec that writes what it reads, as those of this package. */
+export interface TwoWayCodec<Value = Uint8Array, Written extends Uint8Array | string = Uint8Array>
+  extends Codec<Value> {
+  encode(value: Value): Written;
+}
+
 /** What a {@link Codec} has found: of bytes their place, of all else the value. */
 export type Found<Value> = [Value] extends [Uint8Array] ? Frame : Parsed<Value>;
 
@@ -52,7 +58,7 @@ const LF = new Uint8Array([10]);
 const SIZE = { least: 1, most: 2 ** 32 - 1, due: "a whole number of bytes, 1 to 4294967295," };
 
 /** Frames after their length, an unsigned big-endian number of 1, 2 or 4 bytes that does not count itself. */
-export function lengthPrefixed(width: 1 | 2 | 4, max: number = FRAME_MAX): Codec {
+export function lengthPrefixed(width: 1 | 2 | 4, max: number = FRAME_MAX): TwoWayCodec {
   if (width !== 1 && width !== 2 && width !== 4) {
     throw new RangeError(
       `width of lengthPrefixed(width, max): 1, 2 or 4 is due; received ${given(width)}`,
@@ -85,7 +91,7 @@ export function lengthPrefixed(width: 1 | 2 | 4, max: number = FRAME_MAX): Codec
 }
 
 /** Frames of one size. */
-export function fixed(size: number): Codec {
+export function fixed(size: number): TwoWayCodec {
   wholeNumber("size of fixed(size)", size, SIZE);
   const frame: Frame = { start: 0, end: size, next: size };
   return {
@@ -98,7 +104,7 @@ export function fixed(size: number): Codec {
 }
 
 /** Frames that end with `mark`, which does not belong to them. */
-export function delimited(mark: Uint8Array | string, max: number = FRAME_MAX): Codec {
+export function delimited(mark: Uint8Array | string, max: number = FRAME_MAX): TwoWayCodec {
   return endingWith("mark", "delimited(mark, max)", mark, max);
 }
 
@@ -108,7 +114,7 @@ export function endingWith(
   call: string,
   mark: Uint8Array | string,
   max: number = FRAME_MAX,
-): Codec {
+): TwoWayCodec {
   if (typeof mark !== "string" && !(mark instanceof Uint8Array)) {
     throw wrongType(`${name} of ${call}`, "text or bytes (a Uint8Array)", mark);
   }
@@ -135,7 +141,7 @@ export function endingWith(
 }
 
 /** Lines without their LF or CRLF, UTF-8; they are written with CRLF. A last line without an end counts. */
-export function lines(max: number = FRAME_MAX): Codec<string> {
+export function lines(max: number = FRAME_MAX): TwoWayCodec<string, string> {
   const call = "lines(max)";
   wholeNumber(`max of ${call}`, max, LIMIT);
   return {

@@ -15,7 +15,7 @@ import type { Caller } from "../calls.ts";
 import { callHook, follow, LAST_WORDS } from "../calls.ts";
 import type { Connection, StreamTable } from "../contract.ts";
 import type { PorticoError } from "../errors.ts";
-import { hookError, isOver } from "../hooks.ts";
+import { hookError, isOver, isSame } from "../hooks.ts";
 import type { Accepted, StreamAdmission } from "./arrival.ts";
 import { pullData, pushData } from "./data.ts";
 import { recordArrival, recordEnd, recordRefusal } from "../records.ts";
@@ -206,7 +206,7 @@ export class StreamPipeline {
     const error = hookError(thrown);
     session.cause ??= error;
     if (hooks.error === undefined || session.failed) {
-      this.service.report(error, session.id);
+      this.service.report(error, session.id, session.failed && isSame(error, session.cause));
       session.endsFor("error");
       return this.#endAfterError(session);
     }
