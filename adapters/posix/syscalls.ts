@@ -5,6 +5,8 @@
 import type { Libc, Pointer, ReadWatch } from "./libc.ts";
 import {
   AF_UNIX,
+  EPOLL_CLOEXEC,
+  EPOLL_EVENT_WORDS,
   F_DUPFD_CLOEXEC,
   ITIMER_VIRTUAL,
   MFD_FLAGS,
@@ -37,6 +39,9 @@ export const SIGNATURES = {
   dup3: ["i32", "i32", "i32"],
   fcntl: ["i32", "i32", "i32"],
   poll: ["memory", "u64", "i32"],
+  epoll_create1: ["i32"],
+  epoll_ctl: ["i32", "i32", "i32", "memory"],
+  epoll_pwait: ["i32", "memory", "i32", "i32", "pointer"],
   setgroups: ["u64", "memory"],
   setitimer: ["i32", "memory", "pointer"],
   memfd_create: ["memory", "u32"],
@@ -155,6 +160,13 @@ export function makeLibc(ffi: Ffi): Libc {
     waitReadable(fd) {
       pollfd.set([fd, POLLIN]);
       return result(c.poll(pollfdAt, 1n, -1));
+    },
+    epollCreate: () => result(c.epoll_create1(EPOLL_CLOEXEC)),
+    epollControl: (epoll, operation, fd, event) =>
+      result(c.epoll_ctl(epoll, operation, fd, pass(event))),
+    epollReady: (epoll, events) => {
+      const size = events.length / EPOLL_EVENT_WORDS;
+      return result(c.epoll_pwait(epoll, pass(events), size, 0, nullPointer));
     },
     setgroups: (groups) =>
       result(c.setgroups(BigInt(groups.length), groups.length > 0 ? pass(groups) : nullPointer)),

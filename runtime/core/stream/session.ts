@@ -210,7 +210,7 @@ export class StreamSession extends BaseSession implements Flushable, Candidate {
 
   deadline(after: Duration): void {
     const { deadlines } = this.pipeline;
-    const ms = milliseconds(after, "deadline");
+    const ms = milliseconds(after, "after of deadline(after)");
     this.due = ms === Infinity ? 0 : deadlines.readClock() + Math.max(1, Math.ceil(ms));
     if (this.due > 0) deadlines.watch(ms);
   }
