@@ -5,6 +5,7 @@
 import type { Refusal } from "./admission/candidate.ts";
 import type { Permit } from "./admission/permit.ts";
 import type { Adapter, Listener, NamedEndpoint } from "./contract.ts";
+import { objectWith, wrongType } from "./arguments.ts";
 import { Address } from "./endpoint.ts";
 import { codeOf, PorticoError } from "./errors.ts";
 import { bindHooks, checkForm, HELD, inWords, placed, readEndpoints } from "./outgoing.ts";
@@ -47,7 +48,12 @@ export class RunTimeListeners {
     const endpoints = readEndpoints(text, "listen", STREAMS).map((each) =>
       placed(each, this.#input.plan)
     );
-    const limit = milliseconds(options.timeout ?? Infinity, "timeout");
+    objectWith("options of listen", "an object", options);
+    const { from, timeout = Infinity } = options;
+    if (from !== undefined && typeof from !== "string" && !(from instanceof Address)) {
+      throw wrongType("from of listen", "an Address, or its host as text", from);
+    }
+    const limit = milliseconds(timeout, "timeout of listen");
     checkForm(hooks as Hooks<unknown>, "listen");
     const first = this.#turn++ % endpoints.length;
     const order = [...endpoints.slice(first), ...endpoints.slice(0, first)];

@@ -1,8 +1,9 @@
 /** Every call of the plugin API with what it does not take: an error at the plugin's line, or what is defined. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { delimited, fixed, lengthPrefixed } from "../../runtime/core/stream/codec.ts";
-import type { Codec } from "../../runtime/core/stream/codec.ts";
+import { delimited, fixed, lengthPrefixed, lines } from "../../runtime/core/stream/codec.ts";
+import { Framer } from "../../runtime/core/stream/framer.ts";
+import { pipe } from "../../runtime/core/stream/pipe.ts";
 import type { Plugin, Session, StartContext } from "../../runtime/core/plugin.ts";
 import { startInMemory } from "../support/in-memory.ts";
 import { until, within } from "../support/until.ts";
@@ -51,6 +52,50 @@ const CALLS: Readonly<Record<string, { call: Call; takes: string[]; names: RegEx
     call: (session, value) => session.frames(value),
     takes: [],
     names: /codec of frames\(codec\): a codec/,
+  },
+  "read(codec)": {
+    call: (session, value) => session.read(value),
+    takes: [],
+    names: /codec of read\(codec, options\): a codec/,
+  },
+  "read(codec, options)": {
+    call: (session, value) => session.read(lines(), value),
+    takes: ["an object", "a list", "undefined"],
+    names: /options of read\(codec, options\): an object/,
+  },
+  "read(codec, { signal })": {
+    call: (session, signal) => session.read(lines(), { signal }),
+    takes: ["undefined"],
+    names: /signal of read\(codec, options\): an AbortSignal/,
+  },
+  "read(codec, { timeout })": {
+    call: (session, timeout) =>
+      session.read(lines(), { timeout }).catch((error) => {
+        // It was taken, and nobody said anything in time.
+        if (error.code !== "ETIMEDOUT") throw error;
+      }),
+    takes: ["5", "1.5", "0", "Infinity", "undefined"],
+    names: /timeout of read\(codec, options\): milliseconds from 0/,
+  },
+  "deadline(after)": {
+    call: (session, value) => session.deadline(value),
+    takes: ["5", "1.5", "0", "Infinity"],
+    names: /after of deadline\(after\): milliseconds from 0/,
+  },
+  "new Framer(codec)": {
+    call: (_session, value) => new Framer(value),
+    takes: [],
+    names: /codec of new Framer\(codec\): a codec/,
+  },
+  "framer.push(chunk)": {
+    call: (_session, value) => [...new Framer(lines()).push(value)],
+    takes: [],
+    names: /chunk of push\(chunk\): bytes \(a Uint8Array\)/,
+  },
+  "pipe(a, b)": {
+    call: (session, value) => pipe(session, value),
+    takes: [],
+    names: /Cannot pipe: stream sessions are due/,
   },
 };
 
@@ -139,7 +184,8 @@ async function failureOf(call: () => unknown): Promise<Error> {
 }
 
 describe("codecs", () => {
-  const FACTORIES: Readonly<Record<string, [(value: never) => Codec, string[]]>> = {
+  const FACTORIES: Readonly<Record<string, [(value: never) => unknown, string[]]>> = {
+    "max of lines": [(value) => lines(value), ["5", "2**53", "Infinity", "undefined"]],
     "width of lengthPrefixed": [(value) => lengthPrefixed(value), []],
     "max of lengthPrefixed": [
       (value) => lengthPrefixed(2, value),
@@ -213,6 +259,58 @@ describe("codecs", () => {
   });
 });
 
+describe("listen", () => {
+  const HOOKS = { data() {} };
+  const ARGUMENTS: Readonly<
+    Record<string, [(listen: StartContext<unknown>["listen"], value: never) => unknown, string[]]>
+  > = {
+    "endpoint of listen": [(listen, value) => listen(value, HOOKS), ["text"]],
+    "hooks of listen": [(listen, value) => listen("tcp://127.0.0.1:7", value), [
+      "an object",
+      "a list",
+      "undefined",
+    ]],
+    "hooks.verify of listen": [
+      (listen, value) => listen("tcp://127.0.0.1:7", { ...HOOKS, verify: value }),
+      ["undefined", "a function"],
+    ],
+    "options of listen": [
+      (listen, value) => listen("tcp://127.0.0.1:7", HOOKS, value),
+      ["an object", "a list", "undefined"],
+    ],
+    "timeout of listen": [
+      (listen, value) => listen("tcp://127.0.0.1:7", HOOKS, { timeout: value }),
+      ["5", "1.5", "0", "Infinity", "undefined"],
+    ],
+    "from of listen": [
+      (listen, value) => listen("tcp://127.0.0.1:7", HOOKS, { from: value }),
+      ["text", "undefined"],
+    ],
+  };
+  test("what it does not take is named", async (t) => {
+    let listen!: StartContext<unknown>["listen"];
+    await startInMemory(
+      t,
+      {
+        name: "caller",
+        transports: ["stream", "datagram"],
+        start: (context: StartContext<unknown>) => {
+          ({ listen } = context);
+          return HOOKS;
+        },
+      } as unknown as Plugin<never, never>,
+    );
+    for (const [name, [call, takes]] of Object.entries(ARGUMENTS)) {
+      for (const [what, value] of Object.entries(WRONG)) {
+        // The service has that address: whoever takes the rest is told so.
+        const error = await failureOf(() => call(listen, value as never));
+        if (takes.includes(what)) assert.equal(error.name, "PorticoError", `${name} ${what}`);
+        else assert.match(error.message, new RegExp(`${name}: .* due`), `${name} ${what}`);
+      }
+    }
+  });
+});
+
 describe("connect", () => {
   const hooks = { data() {} };
   const ARGUMENTS: Readonly<
@@ -223,6 +321,8 @@ describe("connect", () => {
       // Objects, but without a form: said in words of their own.
       "an object",
       "a list",
+      // None at all: pull form, for whoever has connected.
+      "undefined",
     ]],
     "hooks.data of connect": [
       (connect, value) => connect("tcp://127.0.0.1:9", { data: value }),
@@ -234,7 +334,7 @@ describe("connect", () => {
     ],
     "timeout of connect": [
       (connect, value) => connect("tcp://127.0.0.1:9", hooks, { timeout: value }),
-      ["5", "1.5", "2**53", "Infinity", "undefined"],
+      ["5", "1.5", "0", "Infinity", "undefined"],
     ],
   };
   test("what it does not take is named", async (t) => {

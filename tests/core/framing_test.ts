@@ -160,7 +160,10 @@ describe("read", () => {
     await assert.rejects(reader.read(lines(), { signal: given.signal }), /given up/);
     reader.push(encode("f\n"));
     assert.equal(await reader.read(lines(), { timeout: "1s" }), "half");
-    await assert.rejects(reader.read(lines(), { timeout: -1 }), /timeout: milliseconds from 0/);
+    await assert.rejects(
+      reader.read(lines(), { timeout: -1 }),
+      /timeout of read.* milliseconds from 0/,
+    );
     await assert.rejects(reader.read(lines(), { timeout: "soon" }), /received "soon"/);
   });
 

@@ -1,5 +1,5 @@
 /** Push → pull: what arrives is kept, in bounds, until it is asked for. */
-import { wholeNumber } from "../arguments.ts";
+import { objectWith, wholeNumber, wrongType } from "../arguments.ts";
 import { PorticoError } from "../errors.ts";
 import type { ReadOptions } from "../plugin.ts";
 import { milliseconds } from "../units.ts";
@@ -139,10 +139,15 @@ export class Reader {
   /** A read that may be given up: nothing is lost then, and another one may follow. */
   async #readWithin(
     codec: Codec<unknown>,
-    { signal, timeout = Infinity }: ReadOptions,
+    options: ReadOptions,
   ): Promise<unknown> {
+    objectWith("options of read(codec, options)", "an object", options);
+    const { signal, timeout = Infinity } = options;
+    if (signal !== undefined && !(signal instanceof AbortSignal)) {
+      throw wrongType("signal of read(codec, options)", "an AbortSignal", signal);
+    }
+    const limit = milliseconds(timeout, "timeout of read(codec, options)");
     signal?.throwIfAborted();
-    const limit = milliseconds(timeout, "timeout");
     const answer = this.#ask(codec, false);
     const mine = this.#reject;
     const giveUp = (why: unknown): void => {

@@ -164,7 +164,8 @@ export class StreamSession extends BaseSession implements Flushable, Candidate {
     this.#busy = true;
     if (this.service.restsOnBacklog && this.way === undefined) this.pauseFor(PAUSE.backlog);
     if (this.connection.pending - this.#awaited > this.service.plan.limits.writeBuffer) {
-      this.pipeline.killWithError(this, "writeBuffer", new PorticoError("WRITE_LIMIT"));
+      this.service.report(new PorticoError("WRITE_LIMIT"), this.id);
+      this.kill("writeBuffer");
     }
   }
 
@@ -209,7 +210,7 @@ export class StreamSession extends BaseSession implements Flushable, Candidate {
 
   deadline(after: Duration): void {
     const { deadlines } = this.pipeline;
-    const ms = milliseconds(after, "deadline");
+    const ms = milliseconds(after, "after of deadline(after)");
     this.due = ms === Infinity ? 0 : deadlines.readClock() + Math.max(1, Math.ceil(ms));
     if (this.due > 0) deadlines.watch(ms);
   }
