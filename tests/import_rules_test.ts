@@ -95,9 +95,9 @@ const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   services: ["core"],
   metrics: ["core", "services"],
   activation: ["core", "services"],
-  control: ["core", "values", "services"],
-  terminal: ["core", "values", "services", "control"],
   "adapter.ts": [],
+  control: ["core", "values", "services", "adapter.ts"],
+  terminal: ["core", "values", "services", "control", "adapter.ts"],
   workers: ["core", "modules", "identity", "services", "metrics", "adapter.ts"],
   strategies: ["core", "services", "workers"],
   daemon: [

@@ -24,6 +24,7 @@ export function makeAdapter(): Adapter {
         remedy: "none is needed: the peer sees the end",
       },
       lends: true,
+      descriptorCost: { server: 58, threads: 20, processes: 2 },
       stream: STREAM,
       lacks: {
         ipv6Only: {

@@ -7,6 +7,7 @@ import { expand } from "../manifest/expand.ts";
 import { load } from "../manifest/load.ts";
 import { prepare } from "../manifest/prepare.ts";
 import { probeSink, sinkCatalog } from "../sinks/mod.ts";
+import { checkDescriptors } from "../strategies/descriptors.ts";
 import { STRATEGIES } from "../strategies/mod.ts";
 import { describeScope } from "../core/scope.ts";
 import { loadAdapter } from "../adapter.ts";
@@ -35,6 +36,10 @@ export async function check(path: string, json: boolean): Promise<number> {
     plugin: service.plugin.specifier,
     findings: findingsOf(service, adapter),
   }));
+  const descriptors = toLacks(checkDescriptors(plan.services, adapter));
+  if (descriptors.length > 0) {
+    services[0]?.findings.push({ what: "file descriptors", lacks: descriptors });
+  }
   const control = typeof plan.control === "string" ? toLacks(socketPlace(plan.control)) : [];
   const ok = control.length === 0 &&
     services.every(({ findings }) => findings.every(({ lacks }) => lacks.length === 0));

@@ -17,6 +17,7 @@ import { openControlSocket } from "./control-socket.ts";
 import { releaseHeap } from "./heap.ts";
 import { Journal } from "./journal.ts";
 import type { LoadedManifest } from "./loaded-manifest.ts";
+import { reapOrphans } from "./reaper.ts";
 import { ServerOperator } from "./server-operator.ts";
 import { Server } from "./server.ts";
 import { onSignals, type SignalHandlers } from "./signals.ts";
@@ -141,6 +142,7 @@ export class Daemon implements AsyncDisposable {
       version: version(),
       pid: process.pid,
     });
+    this.#toClose.defer(await reapOrphans(adapter));
     // First of all: a second server of this manifest shall hear of the first one, not of a port in use.
     if (!inetd) await this.#openControl();
     const services = this.#supervisor.ready(manifest);

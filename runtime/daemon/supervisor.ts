@@ -3,7 +3,8 @@ import { dirname } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import type { Notifier } from "../activation/mod.ts";
-import type { Control, Reloaded, RuntimeName } from "../control/control.ts";
+import type { RuntimeName } from "../adapter.ts";
+import type { Control, Reloaded } from "../control/control.ts";
 import type { ServerStatus } from "../services/status.ts";
 import type { ControlSocket } from "../control/socket.ts";
 import type { Adapter } from "../core/contract.ts";
@@ -19,6 +20,7 @@ import { commandOn } from "../adapter.ts";
 import type { Journal } from "./journal.ts";
 import { ModuleVersions } from "./module-versions.ts";
 import { type LoadedManifest, loadManifest, moduleUrls } from "./loaded-manifest.ts";
+import { requireDescriptors } from "../strategies/descriptors.ts";
 import { startSuccessor } from "./upgrade.ts";
 import { runtime, version } from "./version.ts";
 
@@ -130,8 +132,9 @@ export class Supervisor implements Control {
   }
 
   async #reload(): Promise<Reloaded> {
-    const { path, json, journal, server } = this.#input;
+    const { path, json, journal, server, adapter } = this.#input;
     const manifest = await loadManifest(path, json, this.#versions);
+    requireDescriptors(manifest.plan.services, adapter);
     this.#checkFixed(manifest.plan);
     await journal.change(manifest.plan.services);
     try {

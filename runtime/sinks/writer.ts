@@ -1,4 +1,5 @@
-import { fstatSync, write, writeSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { write, writeSync } from "node:fs";
 import process from "node:process";
 import { setImmediate, setTimeout } from "node:timers";
 import { TextBuffer } from "./text-buffer.ts";
@@ -16,6 +17,8 @@ const RETRY_FAILED = 500;
 const CLOSE = 1500;
 /** How long the write that is under way has at the end of the process, in milliseconds. */
 const LAST_WRITE = 20;
+/** And how long the lines have that are left then. */
+const LAST_LINES = 500;
 /** Failures after which no attempt can succeed: the reader has gone, there is no such descriptor. */
 const GONE: readonly (string | undefined)[] = ["EPIPE", "EBADF", "ECONNRESET"];
 
@@ -261,15 +264,22 @@ export class Writer {
     const { descriptor } = this.#destination;
     try {
       if (this.#busy) {
-        // A reader may have stopped for good; and where a write will be tried again, a line may be half written.
-        if (!this.#flying || !fstatSync(descriptor).isFile()) return;
+        // Where a write will be tried again, a line may be half written.
+        if (!this.#flying) return;
         Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, LAST_WRITE);
+        return writeBeside(descriptor, this.#held.bytes);
       }
       writeSync(descriptor, this.#held.bytes);
     } catch {
       // The process ends; there is nobody left to tell.
     }
   };
+}
+
+/** Writes without being held up: whoever reads may have stopped for good, which only another process can wait for. */
+function writeBeside(descriptor: number, bytes: Uint8Array): void {
+  const stdio = ["pipe", descriptor, "ignore"] as const;
+  spawnSync("cat", [], { input: bytes, stdio: [...stdio], timeout: LAST_LINES });
 }
 
 /** With the errno, which Deno keeps out of the message. */

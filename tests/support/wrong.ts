@@ -1,3 +1,5 @@
+import { within } from "./until.ts";
+
 /** What a plugin in JavaScript may give in the place of what is due; by name, so that a call can say which it takes. */
 export const WRONG: Readonly<Record<string, unknown>> = {
   "NaN": NaN,
@@ -17,3 +19,14 @@ export const WRONG: Readonly<Record<string, unknown>> = {
   "true": true,
   "a function": () => {},
 };
+
+/** What a call throws, or its promise is rejected with. */
+export async function failureOf(call: () => unknown): Promise<Error> {
+  try {
+    const answer = call();
+    if (answer instanceof Promise) await within("an answer", answer);
+  } catch (error) {
+    return error as Error;
+  }
+  return new Error("nothing was thrown");
+}

@@ -4,6 +4,7 @@
  */
 import type { Admission } from "./admission.ts";
 import type { Candidate, LimitName, Refusal } from "./candidate.ts";
+import { Placed } from "./placed.ts";
 import { type Policy, REFUSALS } from "./policy.ts";
 import { type Waiter, WaitQueue } from "./queue.ts";
 import { Rate, SourceRates } from "./rate.ts";
@@ -20,11 +21,8 @@ export class Places {
   #policy: Policy;
   readonly #defer: (callback: () => void) => void;
   /** Places and turns that are taken. */
-  #taken = 0;
+  readonly #placed: Placed = new Placed();
   #turns = 0;
-  readonly #sources: Map<string, number> = new Map();
-  /** One of those that have a place, first of a list. */
-  #first: Ticket | undefined = undefined;
   readonly #rate: Rate = new Rate();
   readonly #datagrams: SourceRates = new SourceRates();
   /** Have no place yet; have a place, and not their turn. */
@@ -87,7 +85,7 @@ export class Places {
     const obstacle = this.#full(source);
     if (obstacle !== undefined) return REFUSALS[obstacle];
     const ticket = new Ticket(admission, candidate, source);
-    this.#addPlace(ticket);
+    this.#placed.add(ticket);
     ticket.stage = STAGE.turned;
     return ticket;
   }
@@ -102,7 +100,7 @@ export class Places {
   release(ticket: Ticket, stage: number): void {
     if (ticket.waiter !== undefined) this.#leaveQueue(ticket.waiter);
     if (stage === STAGE.served) this.#turns--;
-    if (stage !== STAGE.place) this.#returnPlace(ticket);
+    if (stage !== STAGE.place) this.#placed.remove(ticket);
     ticket.admission.left();
     this.#admit();
   }
@@ -138,48 +136,21 @@ export class Places {
 
   #full(source: string): "sessions" | "perSource" | undefined {
     const { sessions, perSource } = this.#policy.limits;
-    if (this.#taken >= sessions) return "sessions";
-    return source !== "" && (this.#sources.get(source) ?? 0) >= perSource ? "perSource" : undefined;
+    if (this.#placed.count >= sessions) return "sessions";
+    return source !== "" && this.#placed.from(source) >= perSource ? "perSource" : undefined;
   }
 
   #takePlace(ticket: Ticket): void {
-    this.#addPlace(ticket);
+    this.#placed.add(ticket);
     this.#rate.take();
-  }
-
-  #addPlace(ticket: Ticket): void {
-    this.#taken++;
-    ticket.next = this.#first;
-    if (this.#first !== undefined) this.#first.previous = ticket;
-    this.#first = ticket;
-    this.#countSource(ticket.source);
-  }
-
-  #countSource(source: string): void {
-    if (source !== "") this.#sources.set(source, (this.#sources.get(source) ?? 0) + 1);
   }
 
   /** Those who came while nobody counted. */
   #countSources(): void {
-    for (let ticket = this.#first; ticket !== undefined; ticket = ticket.next) {
-      if (ticket.source === "") this.#countSource(ticket.source = ticket.candidate.remote.host);
-    }
+    this.#placed.countSources();
     for (let each = this.#placeless.first; each !== undefined; each = each.next) {
       each.ticket.source = each.candidate.remote.host;
     }
-  }
-
-  #returnPlace(ticket: Ticket): void {
-    this.#taken--;
-    const { source, previous, next } = ticket;
-    if (previous === undefined) this.#first = next;
-    else previous.next = next;
-    if (next !== undefined) next.previous = previous;
-    ticket.previous = ticket.next = undefined;
-    if (source === "") return;
-    const count = this.#sources.get(source)! - 1;
-    if (count === 0) this.#sources.delete(source);
-    else this.#sources.set(source, count);
   }
 
   #takeTurn(ticket: Ticket): void {
@@ -263,7 +234,7 @@ export class Places {
 
   /** The first that there is a place for: another one from the same address may have to go on waiting. */
   #fitting(): Waiter | undefined {
-    if (this.#taken >= this.#policy.limits.sessions) return undefined;
+    if (this.#placed.count >= this.#policy.limits.sessions) return undefined;
     for (let waiter = this.#placeless.first; waiter !== undefined; waiter = waiter.next) {
       const obstacle = this.#obstacle(waiter.ticket.source);
       if (obstacle === undefined) return waiter;

@@ -18,6 +18,7 @@ import { checkAnswer, hookError, isOver, takenFields } from "../hooks.ts";
 import type { Fields } from "../record.ts";
 import { recordArrival, recordEnd, recordRefusal } from "../records.ts";
 import type { Service } from "../service.ts";
+import { countBytes } from "../totals.ts";
 import { HandoffSession } from "./session.ts";
 
 /** The sessions of one service whose sockets its plugin takes. */
@@ -26,7 +27,7 @@ export class HandoffPipeline {
   /** What an adapter calls. It asks the admission. */
   readonly table: AdmitTable;
   readonly #admission: Admission | undefined;
-  readonly #descriptors: Pick<Descriptors, "blocking" | "close">;
+  readonly #descriptors: Pick<Descriptors, "blocking" | "close" | "traffic">;
   readonly #caller: Caller<HandoffSession>;
   readonly #sessions: Set<HandoffSession> = new Set();
   readonly #live: Count = new Count();
@@ -34,7 +35,7 @@ export class HandoffPipeline {
   /** @param admission undefined where sockets come by {@link accept} alone. */
   constructor(
     service: Service,
-    descriptors: Pick<Descriptors, "blocking" | "close">,
+    descriptors: Pick<Descriptors, "blocking" | "close" | "traffic">,
     admission?: Admission,
   ) {
     this.service = service;
@@ -155,10 +156,19 @@ export class HandoffPipeline {
     if (!this.#sessions.delete(session)) return;
     session.finish("done");
     session.close();
+    if (session.served) this.#countBytes(session);
     this.#descriptors.close(session.fd);
     if (session.served) recordEnd(this.service, session, session.age, session.found);
     session.permit.release();
     this.#live.down();
+  }
+
+  /** Who took the socket has read and written past us; of TCP the kernel has counted. */
+  #countBytes(session: HandoffSession): void {
+    const traffic = this.#descriptors.traffic(session.fd);
+    if (traffic === undefined) return;
+    session.found = { ...traffic, ...session.found };
+    countBytes(this.service.counters, traffic.bytesIn, traffic.bytesOut);
   }
 
   // The end of the service.

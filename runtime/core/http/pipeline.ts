@@ -255,7 +255,9 @@ function checkResponse(response: unknown): void {
     throw new TypeError(`fetch has to return a Response: received ${given(response)}`);
   }
   if (response.status === 0 || response.bodyUsed) {
-    const what = response.status === 0 ? "Response.error()" : "one whose body was read";
+    const what = response.status === 0
+      ? "Response.error()"
+      : "one whose body was read already: make one for each request";
     throw new TypeError(`fetch has to return a Response that can be sent: received ${what}`);
   }
 }
