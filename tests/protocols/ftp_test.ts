@@ -117,8 +117,9 @@ for (const strategy of STRATEGIES) {
         await control.when("a port", () => control.text.split("\r\n229 ").length === round + 1);
         return /^.*\|\|\|(\d+)\|/s.exec(control.text)![1]!;
       };
-      // It has come, and the listener is closed, in one moment: it stays as long as it is let.
-      const data = dial(t, `tcp://127.0.0.1:${await port()}`);
+      // It comes, and the listener is closed, in one moment; who has come stays as long as it is let.
+      const data = dial(t, `tcp://127.0.0.1:${await port()}`).catch(() => {});
+      await new Promise<void>((resolve) => setImmediate(resolve));
       control.send("RETR nothing\r\n");
       await control.when("no", () => control.text.split("\r\n550 ").length === round + 1);
       await data;
