@@ -2,6 +2,7 @@
  * The adapter of a runtime, of what is its own and what all share. Everything but stream listeners is
  * loaded at first need.
  */
+import process from "node:process";
 import type { Adapter, Features } from "../runtime/core/contract.ts";
 import type { InternetEndpoint } from "../runtime/core/endpoint.ts";
 import { type Connect, giveUp } from "./connect.ts";
@@ -22,6 +23,8 @@ export interface Runtime {
   /** The backlog of a listener when nobody sets one. */
   readonly backlog: number;
   readonly turns: Adapter["turns"];
+  /** Has the runtime tell its `process` of every value that nobody caught, where it does not by itself. */
+  tellsUncaught?(): void;
 }
 
 /** Puts it together. */
@@ -52,6 +55,21 @@ export function runtimeAdapter(runtime: Runtime): Adapter {
     turns,
     ownsAddress,
     defer: (callback) => void setImmediate(callback),
+    onUncaught: (report) => {
+      runtime.tellsUncaught?.();
+      return onUncaught(report);
+    },
+  };
+}
+
+/** See {@link Adapter.onUncaught}. */
+function onUncaught(report: (thrown: unknown) => void): () => void {
+  // The second argument of each event is something else.
+  const listener = (thrown: unknown): void => report(thrown);
+  const events = ["uncaughtException", "unhandledRejection"] as const;
+  for (const event of events) process.on(event, listener);
+  return () => {
+    for (const event of events) process.removeListener(event, listener);
   };
 }
 

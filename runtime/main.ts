@@ -2,6 +2,7 @@
 import * as module from "node:module";
 import process from "node:process";
 import { holdHeap } from "./daemon/heap.ts";
+import { leaveRemovedFolder } from "./daemon/start-folder.ts";
 import { tooOld } from "./engines.ts";
 
 const reason = tooOld();
@@ -12,6 +13,7 @@ if (reason !== undefined) {
 // Compiled code is kept between starts where the runtime can; it has to be asked before the rest is loaded.
 module.enableCompileCache?.();
 holdHeap();
+leaveRemovedFolder();
 const { providePortico } = await import("./adapter.ts");
 await providePortico();
 const { main } = await import("./cli/mod.ts");

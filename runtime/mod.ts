@@ -1,6 +1,6 @@
 /** What plugins and manifests import as `portico`. */
 export { delimited, fixed, lengthPrefixed, lines } from "./core/stream/codec.ts";
-export type { Codec, Found, Frame, Parsed } from "./core/stream/codec.ts";
+export type { Codec, Found, Frame, Parsed, TwoWayCodec } from "./core/stream/codec.ts";
 export { Framer } from "./core/stream/framer.ts";
 export { pipe } from "./core/stream/pipe.ts";
 export type { PipeOptions } from "./core/stream/pipe.ts";

@@ -5,6 +5,7 @@ import { describe, test } from "node:test";
 import { parseCall } from "../runtime/terminal/args.ts";
 import { columns } from "../runtime/terminal/output.ts";
 import { portico } from "./support/command.ts";
+import { formatPath } from "../runtime/values/problem.ts";
 import { folder } from "./support/folder.ts";
 
 const ECHO = { plugin: "echo", listen: "tcp://127.0.0.1:0" };
@@ -180,6 +181,64 @@ describe("portico", () => {
     assert.match(lacks[2], /later version/);
     assert.match(lacks[3], /ENOENT/);
     assert.match(lacks[4], /^mode: /);
+  });
+  test("portico check refuses a path of a socket that is taken by something else", async (t) => {
+    const home = folder(t, {
+      "folder/x": "",
+      "file": "",
+      "portico.json": JSON.stringify({
+        control: "unix:./folder",
+        services: {
+          one: {
+            plugin: "echo",
+            listen: ["unixgram:./file", "unix:./file/below", "unix:./free"],
+          },
+          two: { plugin: "echo", listen: "unix:/tmp" },
+        },
+      }),
+    });
+    const { code, out } = await portico("check", home, "--json");
+    const { ok, control, services } = JSON.parse(out);
+    assert.deepEqual([code, ok], [2, false]);
+    const reasons = (at: number): string[] =>
+      services[at].findings.slice(2).map(({ lacks }: { lacks: { reason: string }[] }) =>
+        lacks.map(({ reason }) => reason).join()
+      );
+    assert.match(control.lacks[0].reason, /folder is a folder$/);
+    const [file, below, free] = reasons(0);
+    assert.match(file!, /file is a file that is no socket$/);
+    assert.match(below!, /ENOTDIR/);
+    assert.equal(free, "");
+    assert.deepEqual(reasons(1), ["/tmp is a folder"]);
+    const text = await portico("check", home);
+    assert.match(text.out, /^no +control +unix:.*is a folder; name a path where nothing is$/m);
+    assert.match(text.out, /^no +two +plugin echo +unix:\/tmp +\/tmp is a folder; name/m);
+  });
+  test("portico check refuses a NUL wherever a name or a path is", async (t) => {
+    const wrong = {
+      "services.one.listen[0]": { listen: ["tcp://local\0host:0"] },
+      "services.one.listen": { listen: "unix:./a\0b" },
+      "services.one.listen.device": { listen: { endpoint: "tcp://*:0", device: "l\0" } },
+      "services.one.plugin": { plugin: "./a\0.ts", listen: "tcp://127.0.0.1:0" },
+      "services.one.log.path": {
+        listen: "tcp://127.0.0.1:0",
+        log: { type: "file", path: "a\0b" },
+      },
+      "services.one.log": { listen: "tcp://127.0.0.1:0", log: "./a\0.ts" },
+      "services.one.log.to": {
+        listen: "tcp://127.0.0.1:0",
+        log: { type: "syslog", to: "udp://a\0b:1" },
+      },
+    };
+    for (const [place, service] of Object.entries(wrong)) {
+      const home = folder(t, {
+        "portico.json": JSON.stringify({ services: { one: { plugin: "echo", ...service } } }),
+      });
+      const { code, err } = await portico("check", home, "--json");
+      assert.equal(code, 2, `${place}: ${err}`);
+      const { problems } = JSON.parse(err).error;
+      assert.equal(formatPath(problems[0].path), place);
+    }
   });
   test("portico doctor tells every transport, strategy and socket option", async () => {
     const { code, out } = await portico("doctor", "--json");

@@ -95,13 +95,23 @@ const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   services: ["core"],
   metrics: ["core", "services"],
   activation: ["core", "services"],
-  control: ["core", "values", "services"],
-  terminal: ["core", "values", "services", "control"],
   "adapter.ts": [],
+  control: ["core", "values", "services", "adapter.ts"],
+  terminal: ["core", "values", "services", "control", "adapter.ts"],
   workers: ["core", "modules", "identity", "services", "metrics", "adapter.ts"],
   strategies: ["core", "services", "workers"],
   daemon: [
-    ...["core", "modules", "manifest", "sinks", "identity", "services", "metrics", "activation"],
+    ...[
+      "core",
+      "values",
+      "modules",
+      "manifest",
+      "sinks",
+      "identity",
+      "services",
+      "metrics",
+      "activation",
+    ],
     ...["control", "terminal", "workers", "strategies", "adapter.ts"],
   ],
   cli: [
@@ -211,7 +221,7 @@ describe("import rules", () => {
       (specifier) =>
         isInside(specifier, "adapters") || KNOWN_TO_ADAPTERS.has(specifier) ||
         specifier === "koffi" || specifier === "@hono/node-server" || specifier === "bun" ||
-        specifier === "bun:ffi" ||
+        specifier === "bun:ffi" || specifier === "bun:jsc" ||
         (specifier.startsWith("node:") && (isBuiltin(specifier) || specifier === "node:ffi")),
     );
   });

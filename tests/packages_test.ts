@@ -4,6 +4,7 @@ import { chmodSync, readFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { folder } from "./support/folder.ts";
 import { lackingPrograms, pathOf, type ProgramName, PROGRAMS } from "./support/packages.ts";
 
@@ -11,7 +12,7 @@ import { lackingPrograms, pathOf, type ProgramName, PROGRAMS } from "./support/p
 const ALWAYS = ["dash", "coreutils", "grep", "util-linux", "mount"];
 
 test("the packages of all programs that tests talk to are those that .ci/run installs", () => {
-  const script = readFileSync(new URL("../.ci/run", import.meta.url), "utf8");
+  const script = readFileSync(fileURLToPath(new URL("../.ci/run", import.meta.url).href), "utf8");
   const installed = /^peers="([^"]*)"$/m.exec(script)![1]!.split(" ");
   const named = new Set(Object.values(PROGRAMS).map((each) => each.package));
   assert.deepEqual(

@@ -4,10 +4,12 @@
  *
  *     node tests/run.ts [--quick] [--jobs N] [--runtime node|node24|bun|deno]... [FILE...]
  *
- * `--quick` leaves out the files that start servers as processes of their own, and Node 24.
+ * `--quick` answers in about a minute: it leaves out the files that start servers as processes of their
+ * own and the parity table, and runs on Node alone, unless runtimes are named.
  */
 import { spawn } from "node:child_process";
 import { globSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 
@@ -21,6 +23,8 @@ const OUTPUT_MAX = 64 * 1024 * 1024;
 interface Runner {
   readonly command: string;
   readonly args: readonly string[];
+  /** The words that make it run so many files at once, where it can. */
+  readonly parallel?: (files: number) => readonly string[];
   /** Finds the counts in what it printed. */
   readonly count: (output: string) => Counts;
 }
@@ -57,7 +61,8 @@ function countDeno(output: string): Counts {
 
 const node = (command: string): Runner => ({
   command,
-  args: ["--test", "--test-reporter=tap", "--test-concurrency=1"],
+  args: ["--test", "--test-reporter=tap"],
+  parallel: (files) => [`--test-concurrency=${files}`],
   count: countNode,
 });
 
@@ -94,9 +99,11 @@ const ONCE = ["tests/processes/package_test.ts", "tests/processes/permissions_te
 
 /** Prints a runner's output as it comes: all of it when it fails, else what it closes with. */
 async function run(name: string, files: readonly string[]): Promise<Counts> {
-  const { command, args, count } = RUNNERS[name]!;
+  const { command, args, parallel, count } = RUNNERS[name]!;
   const started = performance.now();
-  const child = spawn(command, [...args, ...files], {
+  // One that runs alone has the machine for itself.
+  const together = parallel?.(names.length > 1 ? 1 : availableParallelism()) ?? [];
+  const child = spawn(command, [...args, ...together, ...files], {
     cwd: root,
     stdio: ["ignore", "pipe", "pipe"],
     env: { ...process.env, NO_COLOR: "1", FORCE_COLOR: "0" },
@@ -136,14 +143,14 @@ const { values, positionals } = parseArgs({
   },
 });
 const { quick, verbose } = values;
-const names = values.runtime ?? Object.keys(RUNNERS).filter((name) => !quick || name !== "node24");
+const names = values.runtime ?? (quick ? ["node"] : Object.keys(RUNNERS));
 const unknown = names.find((name) => RUNNERS[name] === undefined);
 if (unknown !== undefined) {
   console.error(`no runtime ${unknown}: one of ${Object.keys(RUNNERS).join(", ")}`);
   process.exit(2);
 }
 const files = positionals.length > 0 ? positionals : globSync("tests/**/*_test.ts", { cwd: root })
-  .filter((file) => !quick || !/\/(?:processes|parity)\//.test(file)).sort();
+  .filter((file) => !quick || !/\/(?:processes|parity|protocols)\//.test(file)).sort();
 const sum = { passed: 0, failed: 0, skipped: 0 };
 const waiting = [...names];
 async function job(): Promise<void> {

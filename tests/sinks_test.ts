@@ -7,6 +7,7 @@ import { describe, test } from "node:test";
 import { MemoryAdapter } from "../adapters/memory/mod.ts";
 import type { SinkPlan } from "../runtime/core/plan.ts";
 import type { LogRecord } from "../runtime/core/record.ts";
+import { toJson } from "../runtime/sinks/invisible.ts";
 import { lineSink } from "../runtime/sinks/lines.ts";
 import { checkSink, type OpenSink, openSinks, probeSink } from "../runtime/sinks/mod.ts";
 import { terminalLines, textLine } from "../runtime/sinks/text.ts";
@@ -150,7 +151,7 @@ describe("TextBuffer", () => {
     for (const text of [...texts, long, long, "end"]) {
       out.text(text);
       out.quoted(text);
-      expected += text.toWellFormed() + JSON.stringify(text);
+      expected += text.toWellFormed() + toJson(text);
     }
     assert.equal(decoder.decode(out.bytes), expected);
     out.clear();

@@ -68,6 +68,25 @@ const text = "import";
     }
   });
 
+  test("follows links as runtimes do; where all of it lies is no difference", (t) => {
+    const home = folder(t, {
+      "v1/app/p.ts": 'import "../lib/x.ts";',
+      "v1/lib/x.ts": "1",
+      "v2/app/p.ts": 'import "../lib/x.ts";',
+      "v2/lib/x.ts": "1",
+      "lib/x.ts": "not meant",
+    });
+    symlinkSync("v1/app", join(home, "app"));
+    const url = urlOf(home, "app/p.ts");
+    const before = stampOf(url);
+    assert.deepEqual(before.files, [join(home, "app/p.ts"), join(home, "v1/lib/x.ts")]);
+    rmSync(join(home, "app"));
+    symlinkSync("v2/app", join(home, "app"));
+    assert.equal(stampOf(url).stamp, before.stamp);
+    writeFileSync(join(home, "v2/lib/x.ts"), "2");
+    assert.notEqual(stampOf(url).stamp, before.stamp);
+  });
+
   test("tolerates an entry that is not there, and leaves other URLs alone", (t) => {
     const home = folder(t, {
       "index/index.ts": "",
@@ -162,6 +181,62 @@ describe("watchFiles", () => {
     mkdirSync(join(home, "v2"));
     writeFileSync(join(home, "v2/a.ts"), "1234");
     await until("the folder that is back", () => count() === 4);
+    end();
+  });
+
+  test("sees any link on the way that is led elsewhere", async (t) => {
+    const home = folder(t, { "v1/app/a.ts": "1", "v2/app/a.ts": "12", "v3/app/a.ts": "123" });
+    // As deployments do it, and as Kubernetes mounts a ConfigMap.
+    symlinkSync(join(home, "v1"), join(home, "latest"));
+    symlinkSync("latest", join(home, "current"));
+    symlinkSync("v1", join(home, "..data"));
+    symlinkSync("..data/app/a.ts", join(home, "a.ts"));
+    const lead = (name: string, to: string): void => {
+      symlinkSync(to, join(home, "next"));
+      renameSync(join(home, "next"), join(home, name));
+    };
+    const current = watched(() => [join(home, "current/app/a.ts")]);
+    const mounted = watched(() => [join(home, "a.ts")]);
+    lead("latest", join(home, "v2"));
+    await until("the link behind the link", () => current.count() === 1);
+    lead("current", "v3");
+    await until("the link", () => current.count() === 2);
+    assert.equal(mounted.count(), 0);
+    lead("..data", "v2");
+    rmSync(join(home, "v1"), { recursive: true });
+    await until("the link beside the file", () => mounted.count() === 1);
+    writeFileSync(join(home, "v2/app/a.ts"), "1");
+    await until("the file behind it", () => mounted.count() === 2);
+    current.end();
+    mounted.end();
+  });
+
+  test("sees what editors and copies do, whatever the file looks like then", async (t) => {
+    const home = folder(t, { "a.ts": "1" });
+    const a = join(home, "a.ts");
+    utimesSync(a, 1_000, 1_000);
+    const { count, end } = watched(() => [a]);
+    const steps: [string, () => void][] = [
+      ["replaced, with its old one beside it", () => {
+        renameSync(a, `${a}~`);
+        writeFileSync(a, "2");
+        utimesSync(a, 1_000, 1_000);
+      }],
+      ["put back", () => renameSync(`${a}~`, a)],
+      ["written in its place, of the same size and time", () => {
+        writeFileSync(a, "3");
+        utimesSync(a, 1_000, 1_000);
+      }],
+      ["removed and written, of the same size and time", () => {
+        rmSync(a);
+        writeFileSync(a, "4");
+        utimesSync(a, 1_000, 1_000);
+      }],
+    ];
+    for (const [index, [what, step]] of steps.entries()) {
+      step();
+      await until(what, () => count() === index + 1);
+    }
     end();
   });
 

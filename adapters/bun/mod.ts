@@ -16,6 +16,7 @@ export function makeAdapter(): Adapter {
       endsThreads: true,
       resets: true,
       lends: false,
+      descriptorCost: { server: 40, threads: 10, processes: 4 },
       stream: STREAM,
       datagram: DATAGRAM,
     }),

@@ -117,6 +117,11 @@ export class MemoryAdapter implements Adapter {
     setTimeout(callback, 0);
   }
 
+  /** What is thrown in a test is the test's. */
+  onUncaught(): () => void {
+    return () => {};
+  }
+
   /** Connects a peer, which is for a test to play, to a bound address. */
   peer(to: Address | string, from?: Address): MemoryPeer {
     const listener = this.#bound.get(String(to));

@@ -27,7 +27,7 @@ import type { ListenTarget } from "../listen-target.ts";
 import { openListener, ReopenedListener } from "../listener.ts";
 import { descriptorLimit } from "../posix/descriptor-limit.ts";
 import { descriptorOf } from "./handle.ts";
-import { listenOn, listenOptions, STREAM } from "./options.ts";
+import { listenOn, listenOptions, setKeepAlive, STREAM } from "./options.ts";
 
 /** As {@link Adapter.serve}. */
 export function serve(
@@ -55,7 +55,7 @@ class NodeHttp extends ReopenedListener implements HttpListener {
   constructor(
     target: ListenTarget,
     table: HttpTable,
-    { noDelay, keepAlive = 0 }: SocketOptions,
+    options: SocketOptions,
   ) {
     super(target);
     this.#exchanges = new Exchanges(table, this.address, WAYS);
@@ -69,15 +69,12 @@ class NodeHttp extends ReopenedListener implements HttpListener {
         ? observed(response, outgoing as Answered)
         : response.then((response) => observed(response, outgoing as Answered));
     }, { overrideGlobalObjects: false, hostname: DEFAULT_HOST });
-    this.#server = createServer({
-      noDelay: noDelay ?? true,
-      keepAlive: keepAlive > 0,
-      keepAliveInitialDelay: keepAlive,
-    }, (incoming, outgoing) => {
+    this.#server = createServer({ noDelay: options.noDelay ?? true }, (incoming, outgoing) => {
       this.#begin(incoming, outgoing);
       void answer(incoming, outgoing);
     });
     this.#server.on("connection", (socket) => {
+      setKeepAlive(socket, options);
       this.#sockets.set(socket, "fresh");
       socket.once("close", () => this.#sockets.delete(socket));
       descriptorLimit.accepted(descriptorOf(socket));

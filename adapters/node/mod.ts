@@ -33,6 +33,7 @@ export function makeAdapter(): Adapter {
       endsThreads: true,
       resets: true,
       lends: false,
+      descriptorCost: { server: 52, threads: 12, processes: 2 },
       stream: STREAM,
       ...(!STREAM.includes("ipv6Only") && { lacks: { ipv6Only: IGNORED } }),
       ...("Bun" in globalThis && ON_BUN),

@@ -1,8 +1,22 @@
 /** The options that `node:net` and `node:dgram` can set by themselves; the rest is set by descriptor. */
-import type { ListenOptions, Server } from "node:net";
+import type { ListenOptions, Server, Socket } from "node:net";
 import type { OptionName, SocketOptions } from "../../runtime/core/contract.ts";
 import { METHOD_OPTIONS } from "../datagram.ts";
+import { keepAliveProbes } from "../keep-alive.ts";
 import type { ListenTarget } from "../listen-target.ts";
+import { ffiSupport } from "../posix/libc.ts";
+
+/** Whether keep-alive is set for each connection: that of Node alone takes all values. */
+const byMethod = ffiSupport() !== true && !("Deno" in globalThis) && !("Bun" in globalThis);
+
+/** Sets `keepAlive` where it cannot be the listener's. */
+export function setKeepAlive(socket: Socket, { keepAlive = 0 }: SocketOptions): void {
+  if (!byMethod || keepAlive === 0) return;
+  const { idle, interval, count } = keepAliveProbes(keepAlive);
+  // The last two are not in the types yet.
+  const set: (on: boolean, ...more: number[]) => unknown = socket.setKeepAlive;
+  set.call(socket, true, 1000 * idle, 1000 * interval, count);
+}
 
 export const STREAM: readonly OptionName[] = [
   "noDelay",
@@ -10,7 +24,9 @@ export const STREAM: readonly OptionName[] = [
   "mode",
   // Ignored by the node:net of Bun, and by that of Deno.
   ...("Bun" in globalThis ? [] : ["backlog" as const]),
-  ...("Deno" in globalThis ? [] : ["keepAlive" as const, "ipv6Only" as const]),
+  ...("Deno" in globalThis ? [] : ["ipv6Only" as const]),
+  // By descriptor it is the listener's, and so every connection's from the start.
+  ...(byMethod ? ["keepAlive" as const] : []),
 ];
 
 export const DATAGRAM: readonly OptionName[] = [

@@ -18,7 +18,7 @@ import { openListener, ReopenedListener } from "../listener.ts";
 import { descriptorLimit } from "../posix/descriptor-limit.ts";
 import { attach } from "./connection.ts";
 import { descriptorOf } from "./handle.ts";
-import { listenOn, listenOptions, STREAM } from "./options.ts";
+import { listenOn, listenOptions, setKeepAlive, STREAM } from "./options.ts";
 
 /** As {@link Adapter.listen}, for `tcp` and `unix`. */
 export function listen(
@@ -79,18 +79,14 @@ export class NodeListener extends ReopenedListener {
   readonly #accepted = (socket: Socket): void => {
     // Bun's node:net begins with it on, and believes that it is off.
     if (this.#options.noDelay === false) socket.setNoDelay(true).setNoDelay(false);
+    setKeepAlive(socket, this.#options);
     attach(socket, this.#table, this.address);
     descriptorLimit.accepted(descriptorOf(socket));
   };
 
   #makeServer(): Server {
-    const { noDelay, keepAlive = 0 } = this.#options;
-    return createServer({
-      allowHalfOpen: true,
-      noDelay: noDelay ?? true,
-      keepAlive: keepAlive > 0,
-      keepAliveInitialDelay: keepAlive,
-    }, this.#accepted);
+    const { noDelay = true } = this.#options;
+    return createServer({ allowHalfOpen: true, noDelay }, this.#accepted);
   }
 
   async #listen(where: Parameters<typeof listenOn>[1]): Promise<void> {

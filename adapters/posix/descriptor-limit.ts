@@ -87,7 +87,7 @@ export class DescriptorLimit {
     if (fd < this.#limit / 2) return;
     // What pausing needs is loaded in good time, while there are descriptors to load it with.
     if (this.#libc === undefined) void this.#prepare();
-    else if (fd >= this.#limit - RESERVE && typeof this.#libc !== "string") this.#pause();
+    if (fd >= this.#limit - RESERVE) this.#pause();
   }
 
   async #prepare(): Promise<void> {
@@ -102,11 +102,19 @@ export class DescriptorLimit {
   #pause(): void {
     if (this.#full) return;
     this.#full = true;
+    const ready = typeof this.#libc === "object";
     const count = this.#limit === Infinity ? "all" : `${this.#limit - RESERVE} of ${this.#limit}`;
     const text = `${count} file descriptors are in use: accepting pauses`;
     const error = new PorticoError("EMFILE", text);
     const reports = this.#backOff.reports();
     for (const listener of this.#listeners) {
+      if (this.#paused.has(listener)) continue;
+      // What it takes to pause it is not loaded yet: it is asked again. The others pause at once, or a
+      // rush would take the last descriptor before a worker has one for whom it is given.
+      if (listener.closesToPause && !ready) {
+        this.#full = false;
+        continue;
+      }
       const kept = listener.closesToPause ? this.#keep(listener.descriptor) : -1;
       if (kept < 0 && listener.closesToPause) continue;
       listener.pauseAccepting(kept);
@@ -130,6 +138,7 @@ export class DescriptorLimit {
   }
 
   #wait(): void {
+    clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
       if (!this.#hasRoom()) return this.#wait();
       this.#backOff.reset();

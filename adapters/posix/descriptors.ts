@@ -6,10 +6,11 @@ import { PorticoError } from "../../runtime/core/errors.ts";
 import { callFailure } from "../errno.ts";
 import { admit } from "./accepting-listener.ts";
 import { BatchSocket } from "./batch-socket.ts";
-import { credentials, inspect } from "./inspect.ts";
+import { credentials, inspect, traffic } from "./inspect.ts";
 import type { Libc } from "./libc.ts";
 import { F_GETFL, F_SETFL, O_NONBLOCK, SO_TYPE, SOCK_STREAM, SOL_SOCKET } from "./linux.ts";
 import { DescriptorPassing } from "./passing.ts";
+import { Resets } from "./resets.ts";
 import { duplicate } from "./socket.ts";
 import { removeOrphan } from "./socket-file.ts";
 
@@ -33,6 +34,7 @@ const wordBytes = new Uint8Array(word.buffer);
 /** Puts them together. */
 export function makeDescriptors(libc: Libc, adopt: Adopt): Descriptors {
   const passing = new DescriptorPassing(libc);
+  const resets = new Resets(libc);
   return {
     admit: (endpoint, table, options) => admit(libc, endpoint, table, options),
     async adopt(fd, origin, table, data) {
@@ -63,7 +65,9 @@ export function makeDescriptors(libc: Libc, adopt: Adopt): Descriptors {
       if (code < 0) throw callFailure(`descriptor ${fd} cannot become ${target}`, -code);
     },
     credentials: (fd) => credentials(libc, fd),
+    traffic: (fd) => traffic(libc, fd),
     inspect: (fd) => inspect(libc, fd),
+    watchReset: (fd, reset) => resets.watch(fd, reset),
     removeFile: removeOrphan,
     duplicate: (fd) => duplicate(libc, fd),
     close: (fd) => void libc.close(fd),

@@ -1,5 +1,5 @@
 /** What a descriptor is, when nobody has said: one that was inherited, from systemd or inetd. */
-import type { Inspected } from "../../runtime/core/descriptors.ts";
+import type { Inspected, Traffic } from "../../runtime/core/descriptors.ts";
 import { Address, type Credentials } from "../../runtime/core/endpoint.ts";
 import { PorticoError } from "../../runtime/core/errors.ts";
 import type { Libc } from "./libc.ts";
@@ -15,6 +15,8 @@ import {
   SOCK_DGRAM,
   SOCK_STREAM,
   SOL_SOCKET,
+  SOL_TCP,
+  TCP_INFO,
 } from "./linux.ts";
 import { NAME_BYTES, readName, readStreamName } from "./sockaddr.ts";
 
@@ -35,6 +37,22 @@ export function credentials(libc: Libc, fd: number): Credentials | undefined {
   const [pid = 0, uid = 0, gid = 0] = words;
   // Nobody was there to connect, as with a pair of sockets of another machine's making.
   return code < 0 || pid === 0 ? undefined : { uid: uid >>> 0, gid: gid >>> 0, pid };
+}
+
+/** Of struct tcp_info, as Linux has it since 4.19. */
+const INFO = { bytesReceived: 128, notSent: 144, bytesSent: 200, bytesResent: 208, bytes: 216 };
+/** States in which the peer's end has come, which is counted as a byte: TIME_WAIT, CLOSE, CLOSE_WAIT … */
+const PEER_ENDED: readonly number[] = [6, 7, 8, 9, 11];
+
+/** See {@link Descriptors.traffic}. */
+export function traffic(libc: Libc, fd: number): Traffic | undefined {
+  const info = new DataView(new ArrayBuffer(INFO.bytes));
+  const code = libc.getsockopt(fd, SOL_TCP, TCP_INFO, new Uint8Array(info.buffer));
+  if (code < 0) return undefined;
+  const wide = (at: number): number => Number(info.getBigUint64(at, true));
+  const bytesIn = wide(INFO.bytesReceived) - (PEER_ENDED.includes(info.getUint8(0)) ? 1 : 0);
+  const sent = wide(INFO.bytesSent) - wide(INFO.bytesResent);
+  return { bytesIn: Math.max(0, bytesIn), bytesOut: sent + info.getUint32(INFO.notSent, true) };
 }
 
 /** See {@link Descriptors.inspect}. */

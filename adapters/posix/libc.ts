@@ -56,10 +56,18 @@ export interface Libc {
   tieToThread(fd: number): number;
   /** Blocks the thread until there is something to read, or the end; poll(2). */
   waitReadable(fd: number): number;
+  /** epoll_create1(2), close-on-exec. */
+  epollCreate(): number;
+  /** epoll_ctl(2) with a struct epoll_event. */
+  epollControl(epoll: number, operation: number, fd: number, event: Uint8Array): number;
+  /** epoll_pwait(2) of what is ready now: how many of the struct epoll_event were filled. */
+  epollReady(epoll: number, events: Int32Array): number;
   /** setgroups(2), for every thread of the process. */
   setgroups(groups: Uint32Array): number;
   /** setitimer(2) of ITIMER_VIRTUAL, the process's own CPU time, with a struct itimerval. */
   setitimer(value: BigInt64Array): number;
+  /** waitpid(2), without waiting: the process, or 0 when it has not ended. */
+  reap(pid: number): number;
   /** memfd_create(2): a file without a name, close-on-exec, that can be sealed. */
   memfdCreate(): number;
   /** write(2): how many of the bytes were taken. */

@@ -73,7 +73,10 @@ export const IPV6_TCLASS = 67;
 
 export const TCP_NODELAY = 1;
 export const TCP_KEEPIDLE = 4;
+export const TCP_KEEPINTVL = 5;
+export const TCP_KEEPCNT = 6;
 export const TCP_DEFER_ACCEPT = 9;
+export const TCP_INFO = 11;
 export const TCP_USER_TIMEOUT = 18;
 export const TCP_FASTOPEN = 23;
 
@@ -97,6 +100,8 @@ export const EPOLLONESHOT = 0x4000_0000;
 export const EPOLL_EVENT_WORDS: number = process.arch === "x64" ? 3 : 4;
 /** Where the data begins in it, in words. */
 export const EPOLL_EVENT_DATA: number = EPOLL_EVENT_WORDS - 2;
+
+export const WNOHANG = 1;
 
 export const ITIMER_VIRTUAL = 1;
 

@@ -5,6 +5,7 @@
 import type { Lack, OptionName, SocketOptions, Support } from "../../runtime/core/contract.ts";
 import type { Transport } from "../../runtime/core/endpoint.ts";
 import { optionFailure } from "../errno.ts";
+import { keepAliveProbes } from "../keep-alive.ts";
 import { ffiSupport, type Libc, openLibc } from "./libc.ts";
 import * as linux from "./linux.ts";
 import { joinGroup } from "./multicast.ts";
@@ -38,11 +39,8 @@ const milliseconds = (value: number): string => value === 0 ? "0" : `${value}ms`
 const TABLE: Readonly<Record<OptionName, Option>> = {
   backlog: { transports: [...STREAMS, "unix", "http+unix"] },
   noDelay: { transports: STREAMS, v4: [SOL_TCP, linux.TCP_NODELAY], decode: flag },
-  keepAlive: {
-    transports: STREAMS,
-    v4: [SOL_TCP, linux.TCP_KEEPIDLE],
-    encode: (value) => Math.max(1, Math.ceil(Number(value) / 1000)),
-  },
+  // Beside what is read back here it is SO_KEEPALIVE, TCP_KEEPINTVL and TCP_KEEPCNT.
+  keepAlive: { transports: STREAMS, v4: [SOL_TCP, linux.TCP_KEEPIDLE] },
   receiveBuffer: { transports: ALL, v4: [SOL_SOCKET, linux.SO_RCVBUF] },
   sendBuffer: { transports: ALL, v4: [SOL_SOCKET, linux.SO_SNDBUF] },
   reusePort: {
@@ -168,8 +166,14 @@ export function setOption(
     number[0] = to;
     return libc.setsockopt(fd, level, code, value.subarray(0, 4));
   };
-  if (name === "keepAlive") check(set([SOL_SOCKET, linux.SO_KEEPALIVE], wanted === 0 ? 0 : 1));
-  if (name === "keepAlive" && wanted === 0) return;
+  if (name === "keepAlive") {
+    const probes = wanted === 0 ? undefined : keepAliveProbes(Number(wanted));
+    check(set([SOL_SOCKET, linux.SO_KEEPALIVE], probes === undefined ? 0 : 1));
+    if (probes === undefined) return;
+    check(set([SOL_TCP, linux.TCP_KEEPIDLE], probes.idle));
+    check(set([SOL_TCP, linux.TCP_KEEPINTVL], probes.interval));
+    return check(set([SOL_TCP, linux.TCP_KEEPCNT], probes.count));
+  }
   const scalar = wanted as number | boolean;
   const to = option.encode?.(scalar) ?? Number(scalar);
   const six = family === linux.AF_INET6;

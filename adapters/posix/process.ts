@@ -12,6 +12,7 @@ export function makeProcessCalls(libc: Libc): ProcessCalls {
       const code = libc.setgroups(list);
       if (code < 0) throw callFailure(`setgroups(${groups.join(", ")})`, -code);
     },
+    reap: (pid) => libc.reap(pid) === pid,
     limitCpu(seconds) {
       // struct itimerval: it_interval, then it_value, in seconds and microseconds each.
       const code = libc.setitimer(BigInt64Array.of(0n, 0n, BigInt(seconds), 0n));

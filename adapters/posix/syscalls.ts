@@ -5,6 +5,8 @@
 import type { Libc, Pointer, ReadWatch } from "./libc.ts";
 import {
   AF_UNIX,
+  EPOLL_CLOEXEC,
+  EPOLL_EVENT_WORDS,
   F_DUPFD_CLOEXEC,
   ITIMER_VIRTUAL,
   MFD_FLAGS,
@@ -12,6 +14,7 @@ import {
   POLLIN,
   SOCK_NONBLOCK_CLOEXEC,
   SOCK_STREAM,
+  WNOHANG,
 } from "./linux.ts";
 
 /**
@@ -36,9 +39,13 @@ export const SIGNATURES = {
   dup3: ["i32", "i32", "i32"],
   fcntl: ["i32", "i32", "i32"],
   poll: ["memory", "u64", "i32"],
+  epoll_create1: ["i32"],
+  epoll_ctl: ["i32", "i32", "i32", "memory"],
+  epoll_pwait: ["i32", "memory", "i32", "i32", "pointer"],
   setgroups: ["u64", "memory"],
   setitimer: ["i32", "memory", "pointer"],
   memfd_create: ["memory", "u32"],
+  waitpid: ["i32", "memory", "i32"],
   write: ["i32", "memory", "u64"],
   close: ["i32"],
   recvmmsg: ["i32", "pointer", "u32", "i32", "pointer"],
@@ -154,9 +161,17 @@ export function makeLibc(ffi: Ffi): Libc {
       pollfd.set([fd, POLLIN]);
       return result(c.poll(pollfdAt, 1n, -1));
     },
+    epollCreate: () => result(c.epoll_create1(EPOLL_CLOEXEC)),
+    epollControl: (epoll, operation, fd, event) =>
+      result(c.epoll_ctl(epoll, operation, fd, pass(event))),
+    epollReady: (epoll, events) => {
+      const size = events.length / EPOLL_EVENT_WORDS;
+      return result(c.epoll_pwait(epoll, pass(events), size, 0, nullPointer));
+    },
     setgroups: (groups) =>
       result(c.setgroups(BigInt(groups.length), groups.length > 0 ? pass(groups) : nullPointer)),
     setitimer: (value) => result(c.setitimer(ITIMER_VIRTUAL, pass(value), nullPointer)),
+    reap: (pid) => result(c.waitpid(pid, nullPointer, WNOHANG)),
     memfdCreate: () => result(c.memfd_create(pass(MFD_NAME), MFD_FLAGS)),
     write: (fd, bytes) => result(c.write(fd, pass(bytes), BigInt(bytes.length))),
     close: ffi.close ?? ((fd) => result(c.close(fd))),

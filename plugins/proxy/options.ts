@@ -3,6 +3,8 @@ import { parseEndpoint } from "../../runtime/mod.ts";
 import { count, duration } from "../units.ts";
 
 const TO = "tcp://HOST:PORT, unix:PATH, udp://HOST:PORT or unixgram:PATH, or a list of them";
+/** What sun_path of unix(7) holds, in bytes, with its closing NUL. */
+const PATH_MAX = 107;
 const TRANSPORTS: readonly string[] = ["tcp", "unix", "udp", "unixgram"];
 
 /** An endpoint that can be connected to. */
@@ -19,6 +21,10 @@ function flawOf(text: string): string | undefined {
   try {
     const endpoint = parseEndpoint(text);
     if (!TRANSPORTS.includes(endpoint.transport)) return TO;
+    if ("path" in endpoint) {
+      const { length } = new TextEncoder().encode(endpoint.path);
+      return length > PATH_MAX ? `a path of at most ${PATH_MAX} bytes` : undefined;
+    }
     if (!("port" in endpoint)) return undefined;
     if (endpoint.host === "*") return "the host to connect to, as in tcp://127.0.0.1:80";
     return endpoint.port === 0 ? "the port to connect to, 1 to 65535" : undefined;

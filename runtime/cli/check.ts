@@ -1,4 +1,4 @@
-import { accessSync, constants } from "node:fs";
+import { accessSync, constants, lstatSync } from "node:fs";
 import { dirname } from "node:path";
 import { type Adapter, type Lack, missing, type Support } from "../core/contract.ts";
 import { messageOf } from "../core/errors.ts";
@@ -7,6 +7,7 @@ import { expand } from "../manifest/expand.ts";
 import { load } from "../manifest/load.ts";
 import { prepare } from "../manifest/prepare.ts";
 import { probeSink, sinkCatalog } from "../sinks/mod.ts";
+import { checkDescriptors } from "../strategies/descriptors.ts";
 import { STRATEGIES } from "../strategies/mod.ts";
 import { describeScope } from "../core/scope.ts";
 import { loadAdapter } from "../adapter.ts";
@@ -38,9 +39,21 @@ export async function check({ path, json, permissions }: CheckCall): Promise<num
     plugin: service.plugin.specifier,
     findings: findingsOf(service, adapter),
   }));
-  const ok = services.every(({ findings }) => findings.every(({ lacks }) => lacks.length === 0));
-  if (json) await printJson({ ok, file: plan.file, services });
-  else {
+  const descriptors = toLacks(checkDescriptors(plan.services, adapter));
+  if (descriptors.length > 0) {
+    services[0]?.findings.push({ what: "file descriptors", lacks: descriptors });
+  }
+  const control = typeof plan.control === "string" ? toLacks(socketPlace(plan.control)) : [];
+  const ok = control.length === 0 &&
+    services.every(({ findings }) => findings.every(({ lacks }) => lacks.length === 0));
+  if (json) {
+    await printJson({
+      ok,
+      file: plan.file,
+      ...(control.length > 0 && { control: { what: `unix:${plan.control}`, lacks: control } }),
+      services,
+    });
+  } else {
     const rows = services.flatMap(({ service, plugin, findings }) =>
       findings.map(({ what, lacks, note = "" }) => [
         lacks.length === 0 ? "ok" : "no",
@@ -50,6 +63,9 @@ export async function check({ path, json, permissions }: CheckCall): Promise<num
         lacks.length === 0 ? note : lacks.map(describe).join("; "),
       ])
     );
+    if (control.length > 0) {
+      rows.unshift(["no", "", "control", `unix:${plan.control}`, control.map(describe).join("; ")]);
+    }
     await print(columns(rows));
   }
   return ok ? 0 : 2;
@@ -83,14 +99,19 @@ function lacksOf({ endpoint, options }: ListenPlan, adapter: Adapter): Lack[] {
     ...(remedy !== undefined && { remedy }),
   }));
   if ("path" in endpoint && !endpoint.path.startsWith("@")) {
-    lacks.push(...toLacks(writableFolder(endpoint.path)));
+    lacks.push(...toLacks(socketPlace(endpoint.path)));
   }
   return lacks;
 }
 
-/** A socket file needs a folder that may be written. */
-function writableFolder(path: string): Support {
+/** A socket file needs a folder that may be written, and takes the place of nothing but a socket. */
+function socketPlace(path: string): Support {
   try {
+    const there = lstatSync(path, { throwIfNoEntry: false });
+    if (there !== undefined && !there.isSocket()) {
+      const what = there.isDirectory() ? "a folder" : "a file that is no socket";
+      return { reason: `${path} is ${what}`, remedy: "name a path where nothing is" };
+    }
     accessSync(dirname(path), constants.W_OK | constants.X_OK);
     return true;
   } catch (error) {

@@ -3,10 +3,10 @@ import { resolve } from "node:path";
 import { ControlClient } from "../control/client.ts";
 import type { Reloaded } from "../control/control.ts";
 import type { ServerStatus } from "../services/status.ts";
-import { defaultPaths } from "../control/path.ts";
+import { searchPaths } from "../control/path.ts";
 import { PorticoError } from "../core/errors.ts";
 import { expand } from "../manifest/expand.ts";
-import { find, load } from "../manifest/load.ts";
+import { find, findControl, load } from "../manifest/load.ts";
 import { sinkCatalog } from "../sinks/mod.ts";
 import { didYouMean } from "../values/nearest.ts";
 import { ManifestError, renderRows, show } from "../values/problem.ts";
@@ -54,16 +54,18 @@ export async function ctl({ verb, service, manifest, socket, to, json }: CtlCall
 /** Where the control socket of a manifest's server may be, the likeliest first. */
 async function pathsOf(manifest: string): Promise<readonly string[]> {
   const file = find(resolve(manifest));
-  const paths = defaultPaths(file);
   let control: string | false | undefined;
   try {
     ({ control } = expand(await load(file), sinkCatalog));
   } catch (error) {
-    // The server that runs may have been started before the manifest was broken.
+    // The server that runs may have been started before the manifest was broken, or with variables that
+    // are not set here.
+    const own = findControl(file);
+    const paths = own === undefined ? searchPaths(file) : [own];
     if (error instanceof ManifestError && paths.some(isSocket)) return paths;
     throw error;
   }
-  if (control === undefined) return paths;
+  if (control === undefined) return searchPaths(file);
   if (control !== false) return [control];
   const text = `${file} says "control": false: its server takes signals only`;
   throw new PorticoError("NOT_RUNNING", text);

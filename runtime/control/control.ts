@@ -1,8 +1,6 @@
 /** What an operator can ask of a server that runs. `portico ctl` asks it over the control socket. */
+import type { RuntimeName } from "../adapter.ts";
 import type { ServerStatus } from "../services/status.ts";
-
-/** The runtimes that a successor can be started on. */
-export type RuntimeName = "node" | "bun" | "deno";
 
 /** What a reload has come to: names of services. */
 export interface Reloaded {

@@ -1,5 +1,15 @@
 /** Where the control socket of a manifest is, so that `portico ctl` finds it without asking. */
-import { lstatSync, mkdirSync, realpathSync, statSync } from "node:fs";
+import {
+  lstatSync,
+  mkdirSync,
+  readlinkSync,
+  realpathSync,
+  renameSync,
+  rmdirSync,
+  statSync,
+  symlinkSync,
+  unlinkSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, dirname, extname, join, resolve } from "node:path";
 import process from "node:process";
@@ -15,11 +25,60 @@ const NAME_MAX = 32;
  * The control sockets that a manifest may have by itself, the best first. Which of them it has
  * depends on how the server was started: a login has XDG_RUNTIME_DIR, a service of systemd has not.
  *
- * @param manifest its file. The same file has the same paths, whatever path leads to it.
+ * @param manifest its file, by the path that the server was started with; else one that leads to that.
  */
 export function defaultPaths(manifest: string): string[] {
+  // A link may have been switched since the server was started by it; who was not may be asked by it.
+  const names = new Set([resolve(manifest), realOf(manifest)].map(nameOf));
+  return [...names].flatMap((name) => folders().map((folder) => join(folder, name))).filter(fits);
+}
+
+/**
+ * Where whoever looks for a manifest's server asks: the {@link defaultPaths}, and those of a server that was
+ * started with another environment. {@link announce} leads to it from the last ones.
+ */
+export function searchPaths(manifest: string): string[] {
   const name = nameOf(realOf(manifest));
-  return folders().map((folder) => join(folder, name)).filter(fits);
+  const login = ownFolder(`/run/user/${process.getuid?.()}`);
+  const more = [...(login === undefined ? [] : [login]), ...fixedFolders()];
+  return [...new Set([...defaultPaths(manifest), ...more.map((folder) => join(folder, name))])]
+    .filter(fits);
+}
+
+/**
+ * Leaves a link to a control socket where it is looked for in every environment, if it is not there itself.
+ * Where that cannot be, whoever has the server's environment finds it.
+ *
+ * @returns removes it.
+ */
+export function announce(manifest: string, path: string): () => void {
+  const name = nameOf(realOf(manifest));
+  if (fixedFolders().some((folder) => join(folder, name) === path)) return () => {};
+  for (const folder of fixedFolders()) {
+    const link = join(folder, name);
+    try {
+      prepareFolder(folder);
+      const there = lstatSync(link, { throwIfNoEntry: false });
+      // A server of this manifest is, or was, there itself.
+      if (there !== undefined && !there.isSymbolicLink()) continue;
+      const beside = `${link}.${process.pid}`;
+      symlinkSync(path, beside);
+      renameSync(beside, link);
+      return () => removeLink(link, path);
+    } catch {
+      // The next one.
+    }
+  }
+  return () => {};
+}
+
+/** Another server may have come to its place. */
+function removeLink(link: string, path: string): void {
+  try {
+    if (readlinkSync(link) === path) unlinkSync(link);
+  } catch {
+    // It is gone, or somebody else's.
+  }
 }
 
 /**
@@ -47,7 +106,10 @@ export function prepareDefault(manifest: string): string {
     const folder = dirname(path);
     try {
       mkdirSync(folder, { mode: 0o700, recursive: true });
+      tryWriting(folder);
     } catch (error) {
+      // Of another user's is told, whether it can be written to or not.
+      checkFolder(folder);
       cause = error;
       continue;
     }
@@ -62,6 +124,19 @@ export function prepareDefault(manifest: string): string {
     }; set "control" in the manifest`,
     { cause },
   );
+}
+
+/** A file system may be read-only, for root too; not every runtime's access(2) knows. @throws EROFS, EACCES … */
+function tryWriting(folder: string): void {
+  const probe = join(folder, `.${process.pid}`);
+  mkdirSync(probe);
+  rmdirSync(probe);
+}
+
+/** Makes it, for this user alone. @throws as {@link checkFolder}; what mkdir(2) says. */
+function prepareFolder(folder: string): void {
+  mkdirSync(folder, { mode: 0o700, recursive: true });
+  checkFolder(folder);
 }
 
 /** @throws PorticoError EACCES when others could have put a socket into this folder. Nothing there: nothing is wrong. */
@@ -84,15 +159,30 @@ export function checkFolder(folder: string): void {
 
 /** `portico` below a runtime folder that is ours: after su(1), XDG_RUNTIME_DIR is still somebody else's. */
 function folders(): string[] {
-  const user = process.getuid?.();
   const runtime = process.env["XDG_RUNTIME_DIR"];
-  const stat = runtime ? statSync(runtime, { throwIfNoEntry: false }) : undefined;
-  const ours = stat?.isDirectory() && (user === undefined || stat.uid === user);
+  const own = runtime ? ownFolder(resolve(runtime)) : undefined;
+  const [last, ...first] = fixedFolders().toReversed();
+  const user = process.getuid?.() ?? "0";
   return [
-    ...(ours ? [join(resolve(runtime!), "portico")] : []),
-    ...(user === 0 ? ["/run/portico"] : []),
-    ...[tmpdir(), "/tmp"].map((folder) => join(folder, `portico-${user ?? "0"}`)),
+    ...(own === undefined ? [] : [own]),
+    ...first,
+    join(tmpdir(), `portico-${user}`),
+    last!,
   ];
+}
+
+/** Those that are the same in every environment, the best first. */
+function fixedFolders(): string[] {
+  const user = process.getuid?.();
+  return [...(user === 0 ? ["/run/portico"] : []), `/tmp/portico-${user ?? "0"}`];
+}
+
+/** `portico` below a runtime folder of this user's; undefined for somebody else's. */
+function ownFolder(runtime: string): string | undefined {
+  const user = process.getuid?.();
+  const stat = statSync(runtime, { throwIfNoEntry: false });
+  const ours = stat?.isDirectory() && (user === undefined || stat.uid === user);
+  return ours ? join(runtime, "portico") : undefined;
 }
 
 /** `echo-0123456789abc.ctl`: the folder's name for a manifest of the usual name, else the file's. */

@@ -3,10 +3,11 @@
  * for each, in order, one answer a line: `{"ok":true,"result":…}` or
  * `{"ok":false,"code":"…","message":"…"}`. JSON in UTF-8; the result is that of the verb of `Control`.
  */
+import type { RuntimeName } from "../adapter.ts";
 import { PorticoError, toPorticoError } from "../core/errors.ts";
 import { didYouMean } from "../values/nearest.ts";
 import { show } from "../values/problem.ts";
-import type { Control, RuntimeName } from "./control.ts";
+import type { Control } from "./control.ts";
 
 /** The verbs of `Control`. */
 export const VERBS = [
@@ -25,6 +26,7 @@ export type Verb = typeof VERBS[number];
 /** Those that can be asked of one service. */
 export const OF_SERVICE: readonly Verb[] = ["status", "suspend", "resume", "drain", "stop"];
 
+/** Those that a successor can be started on. */
 export const RUNTIMES: readonly RuntimeName[] = ["node", "bun", "deno"];
 
 /** One thing asked of a server. */

@@ -84,7 +84,7 @@ export function tellError<Session extends { readonly id: number }>(
   service.countError(hookError(thrown));
   const reporter: Caller<Session> = {
     ...caller,
-    failed: (_session, error) => service.report(hookError(error), session.id),
+    failed: (_session, error) => service.report(hookError(error), session.id, error === thrown),
   };
   callHook(reporter, session, () => hooks.error!(session as never, thrown));
 }

@@ -18,7 +18,7 @@ import type {
   Transport,
   UnixEndpoint,
 } from "./endpoint.ts";
-import type { Descriptors, Inherited } from "./descriptors.ts";
+import type { DescriptorCost, Descriptors, Inherited } from "./descriptors.ts";
 import type { PorticoError } from "./errors.ts";
 import type { HttpListener, HttpTable } from "./exchange.ts";
 import type { OptionName, SocketOptions } from "./options.ts";
@@ -196,6 +196,8 @@ export interface Features {
   readonly resets: Support;
   /** Chunks are views of a buffer that the adapter uses again when `data` has returned. */
   readonly lends: boolean;
+  /** Absent where descriptors are not what it is made of. */
+  readonly descriptorCost?: DescriptorCost;
   /** By option, then by the transports it exists for. An absent transport: the option has no meaning there. */
   readonly options: Readonly<
     Record<OptionName, Readonly<Partial<Record<Transport, Support>>>>
@@ -273,6 +275,13 @@ export interface Adapter {
   ownsAddress(host: string): boolean;
   /** Runs `callback` once, after every other callback of this round of the event loop. */
   defer(callback: () => void): void;
+  /**
+   * From now on `report` is told what nobody has caught, from a timer or a promise that nobody awaits,
+   * and it ends nothing; whatever the value is.
+   *
+   * @returns ends that.
+   */
+  onUncaught(report: (thrown: unknown) => void): () => void;
 }
 
 /** What an endpoint asks that an adapter lacks. */

@@ -40,6 +40,12 @@ export interface Origin {
   readonly local: Address;
 }
 
+/** What has gone through a connection, in bytes. */
+export interface Traffic {
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+}
+
 /** The callbacks of {@link Descriptors.admit}. */
 export interface AdmitTable {
   /** A peer has connected. `fd` is unread, and the callee's to close. */
@@ -90,8 +96,17 @@ export interface Descriptors {
   take(from: number, wait?: boolean, tag?: number): number;
   /** Who has connected to a Unix stream; undefined where the kernel does not say. */
   credentials(fd: number): Credentials | undefined;
+  /** What the kernel has counted of a TCP connection, whoever has read and written; undefined of others. */
+  traffic(fd: number): Traffic | undefined;
   /** @throws PorticoError NOT_SUPPORTED for what is no socket, or one of another family or type. */
   inspect(fd: number): Inspected;
+  /**
+   * Calls `reset`, once, when a TCP connection that nobody reads is reset by its peer. Its end in order is
+   * not told: what it has said before is still to be read.
+   *
+   * @returns ends it; to be called before the descriptor is closed or given away.
+   */
+  watchReset(fd: number, reset: () => void): () => void;
   /**
    * Writes to a stream socket at once, past any connection that was made of it: `bytes` have left
    * when it returns, or are the caller's still.
@@ -113,4 +128,15 @@ export interface Descriptors {
   close(fd: number): void;
   /** Clears O_NONBLOCK, for a program that is given the socket; every duplicate shares the flag. */
   blocking(fd: number): void;
+}
+
+/**
+ * What a server here holds of file descriptors when nobody is there, with enough for some sessions
+ * and to open files beside them: what comes to less is deaf after a rush.
+ */
+export interface DescriptorCost {
+  readonly server: number;
+  /** In the supervisor, for each worker. */
+  readonly threads: number;
+  readonly processes: number;
 }

@@ -55,6 +55,8 @@ export const UNIX_PATH_MAX = 107;
 const INTERNET = /^(tcp|tls|udp|https?):\/\/(.*)$/s;
 const LOCAL = /^(unix|unixgram|http\+unix):(.*)$/s;
 const INHERITED = /^(fd|systemd|stdio):(.*)$/s;
+/** What getaddrinfo(3) takes for the end of a name, or would never find. */
+const NO_HOST = /[\0-\x20\x7f]/;
 const FORMS =
   "tcp://HOST:PORT, tls://HOST:PORT, udp://HOST:PORT, unix:PATH, unixgram:PATH, http://HOST:PORT, https://HOST:PORT, http+unix:PATH, systemd:NAME, fd:N or stdio:";
 
@@ -125,6 +127,11 @@ function parseInternet(
   if (host === "") {
     throw new SyntaxError(
       `a host is needed, as in ${example}, or * for all; received ${quote(text)}`,
+    );
+  }
+  if (NO_HOST.test(host)) {
+    throw new SyntaxError(
+      `a host is a name of letters, digits, - and . or an address; received ${quote(text)}`,
     );
   }
   if (/^[\d.]+$/.test(host) && !isIPv4(host)) {

@@ -19,6 +19,7 @@ export const CODES = {
   ENOTCONN: ["peer", "the connection is gone"],
   ECONNABORTED: ["peer", "the peer left before it was accepted"],
   FRAME_TOO_LONG: ["peer", "a frame is longer than allowed"],
+  PROTOCOL_ERROR: ["peer", "the peer broke the protocol"],
   UNEXPECTED_END: ["peer", "the peer ended in the middle of a frame"],
   WRITE_LIMIT: ["peer", "the peer reads too slowly: the write buffer is full"],
   PEER_UNNAMED: ["peer", "the sender has no address to answer to"],
@@ -59,10 +60,16 @@ export const CODES = {
   USAGE: ["config", "the call is wrong"],
 } as const satisfies Record<string, readonly [Side, string]>;
 
+const SIDES: readonly Side[] = ["peer", "plugin", "host", "config"];
+
 /** A code of {@link CODES}. */
 export type Code = keyof typeof CODES;
 
-/** An error that names its code and the side at fault; `cause` holds what the runtime threw. */
+/**
+ * An error that names its code and the side at fault; `cause` holds what the runtime threw. A plugin whose
+ * peer has broken the protocol throws `new PorticoError("PROTOCOL_ERROR", "HELO first")`: that is nobody's
+ * bug, so the record is one of level debug; what was written is sent, and the session ends in order.
+ */
 export class PorticoError extends Error {
   override readonly name = "PorticoError";
   readonly code: Code;
@@ -123,10 +130,15 @@ export function messageOf(error: unknown): string {
   }
 }
 
-/** Whether it is one of ours. Of an object of a plugin's even that question may throw. */
+/**
+ * Whether it is one of ours; a plugin may have a copy of this package, with a class of its own. Of an object
+ * of a plugin's even that question may throw.
+ */
 export function isPorticoError(thrown: unknown): thrown is PorticoError {
   try {
-    return thrown instanceof PorticoError;
+    if (thrown instanceof PorticoError) return true;
+    if (!(thrown instanceof Error) || thrown.name !== "PorticoError") return false;
+    return codeOf(thrown) !== undefined && SIDES.includes((thrown as PorticoError).side);
   } catch {
     return false;
   }

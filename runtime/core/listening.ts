@@ -5,6 +5,7 @@
 import type { Refusal } from "./admission/candidate.ts";
 import type { Permit } from "./admission/permit.ts";
 import type { Adapter, Listener, NamedEndpoint } from "./contract.ts";
+import { objectWith, wrongType } from "./arguments.ts";
 import { Address } from "./endpoint.ts";
 import { codeOf, PorticoError } from "./errors.ts";
 import { bindHooks, checkForm, HELD, inWords, placed, readEndpoints } from "./outgoing.ts";
@@ -47,11 +48,16 @@ export class RunTimeListeners {
     const endpoints = readEndpoints(text, "listen", STREAMS).map((each) =>
       placed(each, this.#input.plan)
     );
-    const limit = milliseconds(options.timeout ?? Infinity, "timeout");
+    objectWith("options of listen", "an object", options);
+    const { from, timeout = Infinity } = options;
+    if (from !== undefined && typeof from !== "string" && !(from instanceof Address)) {
+      throw wrongType("from of listen", "an Address, or its host as text", from);
+    }
+    const limit = milliseconds(timeout, "timeout of listen");
     checkForm(hooks as Hooks<unknown>, "listen");
     const first = this.#turn++ % endpoints.length;
     const order = [...endpoints.slice(first), ...endpoints.slice(0, first)];
-    const made = new RunTimeListener(text, options, this.#input.join);
+    const made = new RunTimeListener(text, options, this.#input.join, hooks === HELD);
     this.#serve(made, hooks as Hooks<unknown>);
     try {
       this.#refuseWhenClosed(text);
@@ -123,14 +129,20 @@ class RunTimeListener implements Listening<unknown> {
   readonly #first = Promise.withResolvers<Session<unknown>>();
   readonly #over = Promise.withResolvers<void>();
   readonly #join: Join;
+  /** Whoever has called serves who comes: there are no hooks. */
+  readonly #held: boolean;
+  /** What {@link accepted} has said: who has come, or that nobody has. */
+  #told = false;
+  #untold = false;
   /** Who has come last and was let in. */
   #guest: StreamSession | undefined = undefined;
   #listener: Listener | undefined = undefined;
   #timer: ReturnType<typeof setTimeout> | undefined = undefined;
   #closing: Promise<void> | undefined = undefined;
 
-  constructor(text: string, { once = false, from }: ListenOptions, join: Join) {
+  constructor(text: string, { once = false, from }: ListenOptions, join: Join, held: boolean) {
     this.#text = text;
+    this.#held = held;
     this.#once = once;
     this.#from = from instanceof Address ? from.host : from;
     this.#join = join;
@@ -169,6 +181,9 @@ class RunTimeListener implements Listening<unknown> {
   /** One is served. */
   serves(session: StreamSession): void {
     clearTimeout(this.#timer);
+    // It was being asked about when nobody waited for it any more: who would end it?
+    if (this.#untold && this.#held) return session.abort();
+    this.#told = true;
     this.#first.resolve(session);
     if (this.#once) void this.close();
   }
@@ -190,6 +205,7 @@ class RunTimeListener implements Listening<unknown> {
   async #close(why: PorticoError): Promise<void> {
     clearTimeout(this.#timer);
     await this.#listener?.close();
+    this.#untold = !this.#told;
     this.#first.reject(why);
     this.#over.resolve();
   }

@@ -1,4 +1,5 @@
 import { messageOf } from "./errors.ts";
+import { placeOf } from "./frames.ts";
 import {
   type EventName,
   EVENTS,
@@ -6,6 +7,7 @@ import {
   type Level,
   LEVELS,
   type LogRecord,
+  ON_DEMAND,
   type Sink,
 } from "./record.ts";
 
@@ -18,11 +20,12 @@ export type Levels = Readonly<Partial<Record<EventName, Level>>>;
 
 /** What is wanted of all that could be said. */
 export interface Wanted {
-  /** One for all events, or by event. */
+  /** One for all events but those {@link ON_DEMAND}, or by event. */
   readonly level: Level | Levels;
   /**
    * Of how many sessions, 0 to 1; all when silent. It is decided by the session's number, so that its
-   * records stay together. Warnings, errors and what belongs to no session always pass.
+   * records stay together. Warnings, errors and what belongs to no session always pass; of those who are
+   * turned away there may be too many.
    */
   readonly sample?: number | undefined;
   /** Also who the peers of Unix streams are, which has to be asked for when they connect. */
@@ -62,7 +65,7 @@ export class Log {
     this.#outlets = outlets.map(({ name, sink, level, sample = 1 }) => ({
       name,
       sink,
-      least: byEvent((event) => rankOf(typeof level === "string" ? level : level[event])),
+      least: byEvent((event) => rankOf(levelOf(level, event))),
       sample,
       broken: false,
     }));
@@ -75,7 +78,7 @@ export class Log {
   /** Whether any sink takes this event of this level, and of this session. */
   wants(level: Level, event: EventName, session?: number): boolean {
     const rank = RANK[level];
-    return rank >= this.#least[event] && passes(this.#sample, rank, session);
+    return rank >= this.#least[event] && passes(this.#sample, rank, event, session);
   }
 
   /** What any sink takes; undefined when none takes anything. For a log that sends its records here. */
@@ -103,7 +106,7 @@ export class Log {
     const rank = RANK[record.level];
     for (const outlet of this.#outlets) {
       if (outlet.broken || rank < outlet.least[record.event]) continue;
-      if (!passes(outlet.sample, rank, record.session)) continue;
+      if (!passes(outlet.sample, rank, record.event, record.session)) continue;
       try {
         outlet.sink.write(record);
       } catch (error) {
@@ -133,13 +136,25 @@ function byEvent(rank: (event: EventName) => number): Record<EventName, number> 
   return Object.fromEntries(entries) as Record<EventName, number>;
 }
 
+/** The least level of an event that is wanted; undefined for none. */
+export function levelOf(level: Level | Levels, event: EventName): Level | undefined {
+  if (typeof level !== "string") return level[event];
+  return ON_DEMAND.includes(event) ? undefined : level;
+}
+
 function rankOf(level: Level | undefined): number {
   return level === undefined ? SILENT : RANK[level];
 }
 
 /** Numbers follow each other, so they are scattered: Knuth's multiplicative hash, as a share of 2³². */
-function passes(sample: number, rank: number, session: number | undefined): boolean {
-  if (sample === 1 || session === undefined || rank >= RANK.warn) return true;
+function passes(
+  sample: number,
+  rank: number,
+  event: EventName,
+  session: number | undefined,
+): boolean {
+  if (sample === 1 || session === undefined) return true;
+  if (rank >= RANK.warn && event !== "refuse") return true;
   return (Math.imul(session, 0x9e3779b1) >>> 0) < sample * 2 ** 32;
 }
 
@@ -155,14 +170,20 @@ function stackOf(cause: unknown): string | undefined {
 /** Characters of a stack that are kept. */
 const STACK_MAX = 8192;
 
-/** The fields of an `error` record. */
-export function errorFields(error: { code?: unknown; side?: unknown }): Record<string, unknown> {
-  const cause = (error as { cause?: unknown }).cause;
-  const stack = (error as { side?: unknown }).side === "plugin" ? stackOf(cause) : undefined;
+/** The fields of an `error` record. Of a plugin's error also where in its code that was, if it is an Error. */
+export function errorFields(
+  error: { code?: unknown; side?: unknown; cause?: unknown },
+): Record<string, unknown> {
+  const { code, side, cause } = error;
+  const message = messageOf(error);
+  if (side !== "plugin") return { code, message, side };
+  const at = placeOf(cause) ?? placeOf(error);
+  const stack = stackOf(cause);
   return {
-    code: error.code,
-    message: messageOf(error),
-    side: error.side,
+    code,
+    message,
+    side,
+    ...(at !== undefined && { at }),
     ...(stack !== undefined && { stack }),
   };
 }

@@ -6,7 +6,11 @@ export interface SocketOptions {
   readonly backlog?: number;
   /** TCP_NODELAY, tcp(7). On when silent: writes are gathered already. */
   readonly noDelay?: boolean;
-  /** Milliseconds of silence before the first keep-alive probe: SO_KEEPALIVE with TCP_KEEPIDLE; 0 is off. */
+  /**
+   * Milliseconds of silence before the first keep-alive probe; a peer that answers none of three to ten,
+   * which take about as long again, is given up. SO_KEEPALIVE, TCP_KEEPIDLE, TCP_KEEPINTVL and
+   * TCP_KEEPCNT; 0 is off.
+   */
   readonly keepAlive?: number;
   /** SO_RCVBUF in bytes; the kernel doubles it, and caps it at net.core.rmem_max; socket(7). */
   readonly receiveBuffer?: number;

@@ -3,6 +3,7 @@
  * are that come to the service; but nobody is refused, nobody waits for a turn, and of the limits
  * only `writeBuffer` counts. Its `open` and `close` are records of level debug.
  */
+import { objectWith, wrongType } from "./arguments.ts";
 import type { StreamSession } from "./stream/session.ts";
 import type { Adapter, NamedEndpoint, StreamTable } from "./contract.ts";
 import { Dialed, type DialedSession } from "./datagram/dialed.ts";
@@ -58,10 +59,12 @@ export class Outgoing {
   readonly connect: StartContext<unknown>["connect"] = async <State>(
     text: string,
     hooks: Hooks<State> = HELD,
-    { state, timeout = TIMEOUT }: ConnectOptions<State> = {},
+    options: ConnectOptions<State> = {},
   ): Promise<Session<State>> => {
     const endpoint = placed(readEndpoint(text), this.#input.plan);
-    const limit = milliseconds(timeout, "timeout");
+    objectWith("options of connect", "an object", options);
+    const { state, timeout = TIMEOUT } = options;
+    const limit = milliseconds(timeout, "timeout of connect");
     const group = this.#groupOf(hooks as Hooks<unknown>);
     this.#refuseWhenClosing(text);
     try {
@@ -80,8 +83,9 @@ export class Outgoing {
     group: HookGroup,
     endpoint: NamedEndpoint,
     state: unknown,
-    timeout: number,
+    limit: number,
   ): Promise<StreamSession> {
+    const timeout = limit === Infinity ? undefined : limit;
     const { promise: held, resolve: release } = Promise.withResolvers<void>();
     const request: Request = { state, held, session: undefined };
     try {
@@ -213,10 +217,16 @@ export function bindHooks(hooks: Hooks<unknown>): Hooks<unknown> {
   return Object.fromEntries(found);
 }
 
-/** @throws PorticoError USAGE for hooks with no form, or two. */
+/** @throws TypeError for what are no hooks, PorticoError USAGE for hooks with no form, or two. */
 export function checkForm(hooks: Hooks<unknown>, call: string): void {
-  const { data, handle, datagram } = hooks;
   if (hooks === HELD) return;
+  objectWith(`hooks of ${call}`, "an object of hooks", hooks);
+  for (const name of HOOKS) {
+    const hook: unknown = hooks[name];
+    if (hook === undefined || typeof hook === "function") continue;
+    throw wrongType(`hooks.${name} of ${call}`, "a function", hook);
+  }
+  const { data, handle, datagram } = hooks;
   if (data !== undefined && handle !== undefined) {
     throw misuse(`the hooks given to ${call} have both data and handle: one of them is needed`);
   }
@@ -242,6 +252,7 @@ export function readEndpoints(
   call: string,
   transports: readonly string[],
 ): NamedEndpoint[] {
+  if (typeof text !== "string") throw wrongType(`endpoint of ${call}`, "text", text);
   let endpoints: Endpoint[];
   try {
     endpoints = expandPorts(text).map((each) => parseEndpoint(each));

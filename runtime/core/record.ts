@@ -12,6 +12,8 @@ export const EVENTS = [
   "open",
   "close",
   "refuse",
+  "request",
+  "datagram",
   "error",
   "log",
   "status",
@@ -25,6 +27,12 @@ export const EVENTS = [
 
 /** One of {@link EVENTS}. */
 export type EventName = typeof EVENTS[number];
+
+/**
+ * Access records, one for each request and each datagram: for sinks alone that name them in `events`, and
+ * not made where none does.
+ */
+export const ON_DEMAND: readonly EventName[] = ["request", "datagram"];
 
 /**
  * One event with its fields. Words are a sink's choice. Values are JSON values; an absent field is

@@ -1,5 +1,7 @@
 /** The records of a session. A sink makes words of them; here nothing is made that nobody wants. */
+import type { Refusal } from "./admission/candidate.ts";
 import { type Address, KnownPeer } from "./endpoint.ts";
+import { messageOf, type PorticoError } from "./errors.ts";
 import type { Fields, Level } from "./record.ts";
 import type { HttpSession } from "./http/session.ts";
 import type { Service } from "./service.ts";
@@ -13,6 +15,14 @@ export interface Recorded {
   readonly bytesOut: number;
   /** Why it ended. */
   readonly reason: string | undefined;
+  /** The error that ended it, where one did. */
+  readonly cause?: PorticoError | undefined;
+}
+
+/** What a `close` whose reason is `error` says of it. */
+function causeOf({ reason, cause }: Pick<Recorded, "reason" | "cause">): Fields | undefined {
+  if (reason !== "error" || cause === undefined) return undefined;
+  return { code: cause.code, message: messageOf(cause) };
 }
 
 /** Mostly it is one address, that of a listener, again and again. */
@@ -25,6 +35,33 @@ function textOf(local: Address): string {
     ourText = local.toString();
   }
   return ourText;
+}
+
+/**
+ * `refuse`, with its rule or limit: a warning where a limit has turned somebody away. Who lies about its
+ * address needs no connection for it: of datagrams one such warning a second has to do for each limit.
+ *
+ * @param ordinary the level of what is no warning.
+ */
+export function recordRefusal(
+  service: Service,
+  ordinary: Level,
+  session: Recorded & { readonly kind: string },
+  why: Refusal,
+  more?: Fields,
+): void {
+  const fields = more === undefined ? why : { ...more, ...why };
+  const limited = "limit" in why && why.limit !== "drain";
+  if (!limited || !service.log.wants("warn", "refuse", session.id)) {
+    return recordArrival(service, ordinary, "refuse", session, fields);
+  }
+  if (session.kind !== "datagram") return recordArrival(service, "warn", "refuse", session, fields);
+  const suppressed = service.warnings.pass(why.limit);
+  if (suppressed === undefined) recordArrival(service, ordinary, "refuse", session, fields);
+  else {
+    const others = suppressed > 0 && { suppressed };
+    recordArrival(service, "warn", "refuse", session, { ...fields, ...others });
+  }
 }
 
 /** `open`, or `refuse` with its rule or limit. */
@@ -62,66 +99,79 @@ export function recordEnd(
   recordClose(service, service.level, session, durationMs, found);
 }
 
-/** `close`, with what went through; or with `found`, where that was not for us to see. */
+/** `close`, with what went through, and what a plugin has `found` that took the socket. */
 export function recordClose(
-  { log, plan }: Service,
+  service: Service,
   level: Level,
   session: Recorded,
   durationMs: number,
   found?: Fields,
 ): void {
-  if (!log.wants(level, "close", session.id)) return;
+  recordWhole(service, level, "close", session, durationMs, found);
+}
+
+/** `datagram`: all of it in one record, for sinks that ask for that. */
+export function recordDatagram(service: Service, session: Recorded, durationMs: number): void {
+  recordWhole(service, "info", "datagram", session, durationMs);
+}
+
+function recordWhole(
+  { log, plan }: Service,
+  level: Level,
+  event: "close" | "datagram",
+  session: Recorded,
+  durationMs: number,
+  found?: Fields,
+): void {
+  if (!log.wants(level, event, session.id)) return;
   const { id, bytesIn, bytesOut, reason } = session;
-  const service = plan.name;
-  const time = Date.now();
-  log.pass(
-    found === undefined
-      ? {
-        time,
-        level,
-        event: "close",
-        service,
-        session: id,
-        durationMs,
-        bytesIn,
-        bytesOut,
-        reason,
-      }
-      : { time, level, event: "close", service, session: id, durationMs, ...found, reason },
-  );
+  const record = {
+    time: Date.now(),
+    level,
+    event,
+    service: plan.name,
+    session: id,
+    remote: session.remote.toString(),
+    durationMs,
+    // Of a socket that a plugin took, it alone knows.
+    ...(found ?? { bytesIn, bytesOut }),
+    reason,
+  };
+  if (event === "datagram") Object.assign(record, { local: textOf(session.local) });
+  log.pass(Object.assign(record, causeOf(session)));
 }
 
 /** `open` or `refuse` of a request. The query is left out: it may hold what is nobody's business. */
-export function recordRequest(
-  service: Service,
-  event: "open" | "refuse",
-  session: HttpSession,
-  why?: Fields,
-): void {
-  const level = event === "open" ? "debug" : "info";
-  if (!service.log.wants(level, event, session.id)) return;
+export function recordRequest(service: Service, session: HttpSession, why?: Refusal): void {
+  const { log } = service;
+  if (why === undefined && !log.wants("debug", "open", session.id)) return;
+  if (why !== undefined && !log.wants("warn", "refuse", session.id)) return;
   const { method, url } = session.request;
-  recordArrival(service, level, event, session, { method, path: pathOf(url), ...why });
+  const asked = { method, path: pathOf(url) };
+  if (why === undefined) recordArrival(service, "debug", "open", session, asked);
+  else recordRefusal(service, "info", session, why, asked);
 }
 
-/** `close` of a request, with its answer. */
-export function recordResponse(
-  { log, plan }: Service,
-  session: HttpSession,
-  durationMs: number,
-): void {
-  if (!log.wants("debug", "close", session.id)) return;
-  const { id, request, status, reason, bytesOut } = session;
-  log.emit("debug", "close", {
-    service: plan.name,
-    session: id,
-    method: request.method,
-    path: pathOf(request.url),
-    status,
-    durationMs,
-    ...(bytesOut > 0 && { bytesOut }),
-    reason,
-  });
+/** The end of a request, with its answer: `close`; and `request`, for sinks that ask for that. */
+export function recordResponse(service: Service, session: HttpSession, durationMs: number): void {
+  const { log, plan } = service;
+  const { id, request, remote, status, reason, bytesOut } = session;
+  for (const [level, event] of [["debug", "close"], ["info", "request"]] as const) {
+    if (!log.wants(level, event, id)) continue;
+    log.emit(level, event, {
+      service: plan.name,
+      session: id,
+      remote: remote.toString(),
+      ...(event === "request" && { local: textOf(session.local) }),
+      method: request.method,
+      path: pathOf(request.url),
+      status,
+      durationMs,
+      ...(bytesOut > 0 && { bytesOut }),
+      reason,
+      ...causeOf(session),
+    });
+  }
 }
 
 /** Of an absolute URL, as `request.url` always is. */

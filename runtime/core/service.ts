@@ -1,7 +1,7 @@
 /** What the sessions of one service share, in one thread. */
 import type { Refusal } from "./admission/candidate.ts";
 import type { PorticoError, Side } from "./errors.ts";
-import { makeLogger } from "./hooks.ts";
+import { checkAnswer, makeLogger, verdict } from "./hooks.ts";
 import { errorFields } from "./log.ts";
 import type { Log } from "./log.ts";
 import type { ServicePlan } from "./plan.ts";
@@ -10,6 +10,7 @@ import type { Level } from "./record.ts";
 import { count, countEnd } from "./statistics.ts";
 import type { Gather } from "./stream/gather.ts";
 import { type Counters, Totals } from "./totals.ts";
+import { Warnings } from "./warnings.ts";
 
 /** What a service is built from. */
 export interface ServiceInput {
@@ -52,6 +53,9 @@ export class Service {
   readonly keepsDatagrams: boolean;
   /** A session with a backlog is not read from: its plugin does not look after that itself. */
   readonly restsOnBacklog: boolean;
+  /** The plugin's question, with an answer that is one. */
+  readonly verify: Hooks["verify"];
+  readonly warnings: Warnings = new Warnings();
   readonly #counted: (() => void) | undefined;
 
   constructor(input: ServiceInput) {
@@ -68,6 +72,7 @@ export class Service {
     const pushes = hooks.datagram ?? hooks.data;
     this.keepsDatagrams = pushes === undefined || (input.keepsDatagrams ?? true);
     this.restsOnBacklog = hooks.drain === undefined;
+    this.verify = hooks.verify && ((peer) => checkAnswer(hooks.verify!(peer), verdict));
     this.#counted = counted;
   }
 
@@ -79,6 +84,12 @@ export class Service {
   /** Whether streams are read in pull form: by the plugin's `handle`, or by whoever has connected. */
   get pulls(): boolean {
     return this.hooks.data === undefined;
+  }
+
+  /** Whether somebody asks about a session when its connection has gone. */
+  get asksLater(): boolean {
+    const { finish, error } = this.hooks;
+    return finish !== undefined || error !== undefined || this.log.wants(this.level, "close");
   }
 
   /** The plugin's log, for the service or for one session. */
@@ -110,8 +121,8 @@ export class Service {
   }
 
   /** An `error` record, at the level of the side at fault. */
-  report(error: PorticoError, session?: number): void {
-    this.countError(error);
+  report(error: PorticoError, session?: number, counted = false): void {
+    if (!counted) this.countError(error);
     const level = LEVEL_OF[error.side];
     if (!this.log.wants(level, "error", session)) return;
     this.log.emit(level, "error", {

@@ -1,8 +1,10 @@
 /** What sessions of streams and of datagrams have in common. */
+import { given } from "./arguments.ts";
 import type { Codec } from "./stream/codec.ts";
 import type { Address } from "./endpoint.ts";
 import type { Closed, Logger, ReadOptions, Session } from "./plugin.ts";
 import type { Service } from "./service.ts";
+import { checkCodec } from "./stream/codec-checks.ts";
 import { Reader, type ReaderSource } from "./stream/reader.ts";
 import type { Duration } from "./units.ts";
 
@@ -22,13 +24,29 @@ const encoder = new TextEncoder();
  * @throws TypeError at the plugin's line for anything else, which a plugin in JavaScript may give.
  */
 export function toBytes(bytes: Uint8Array | string): Uint8Array {
-  if (typeof bytes === "string") return encoder.encode(bytes);
-  if (bytes instanceof Uint8Array) return bytes;
+  if (typeof bytes === "string") {
+    return bytes.length > SHORT ? encoder.encode(bytes) : encode(bytes);
+  }
+  // A proxy of bytes passes for some, and fails where it is too late.
+  if (ArrayBuffer.isView(bytes) && bytes instanceof Uint8Array) return bytes;
   throw new TypeError(
-    `Cannot write: bytes (a Uint8Array) or text are due, received ${
-      bytes === null ? "null" : typeof bytes
-    }`,
+    `Cannot write: bytes (a Uint8Array) or text are due, received ${given(bytes)}`,
   );
+}
+
+/** Characters up to which a loop is quicker than a call into the runtime. */
+const SHORT = 32;
+
+/** Short text, ASCII mostly, as the replies of most protocols are. */
+function encode(text: string): Uint8Array {
+  const { length } = text;
+  const bytes = new Uint8Array(length);
+  for (let i = 0; i < length; i++) {
+    const code = text.charCodeAt(i);
+    if (code > 127) return encoder.encode(text);
+    bytes[i] = code;
+  }
+  return bytes;
 }
 
 export abstract class BaseSession implements Session<unknown>, ReaderSource {
@@ -55,7 +73,7 @@ export abstract class BaseSession implements Session<unknown>, ReaderSource {
   abstract send(bytes: Uint8Array | string): Promise<void>;
   abstract writable(): Promise<void>;
   abstract deadline(after: Duration): void;
-  abstract end(): void;
+  abstract end(bytes?: Uint8Array | string): void;
   abstract abort(): void;
   abstract pause(): void;
   abstract resume(): void;
@@ -158,10 +176,12 @@ export abstract class BaseSession implements Session<unknown>, ReaderSource {
   }
 
   frames<Value>(codec: Codec<Value>): AsyncIterableIterator<Value> {
+    checkCodec("frames(codec)", codec);
     return this.reader.frames(codec);
   }
 
   read<Value>(codec: Codec<Value>, options?: ReadOptions): Promise<Value | undefined> {
+    checkCodec("read(codec, options)", codec);
     return this.reader.read(codec, options);
   }
 

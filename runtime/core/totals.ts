@@ -46,7 +46,21 @@ export function growthOf(now: Counters, before: Counters): Counters {
 
 /** Adds what counters have grown by. */
 export function addCounters(total: Counters, growth: Counters): void {
-  for (const name of NAMES) total[name] += growth[name];
+  for (const name of NAMES) total[name] += counted(growth[name]);
+}
+
+/** Adds what has gone through a session. */
+export function countBytes(total: Counters, bytesIn: unknown, bytesOut: unknown): void {
+  total.bytesIn += counted(bytesIn);
+  total.bytesOut += counted(bytesOut);
+}
+
+/**
+ * What can be counted; nothing of what cannot. A counter that is no number once would never be one again,
+ * and a plugin can reach what a session has of its own.
+ */
+export function counted(growth: unknown): number {
+  return Number.isSafeInteger(growth) && (growth as number) > 0 ? growth as number : 0;
 }
 
 /** Has live sessions whose bytes are not all in the counters yet. */

@@ -1,3 +1,5 @@
+import { given, wrongType } from "./arguments.ts";
+
 /**
  * The units of the manifest. Each pattern is exactly what its function reads; the patterns go into
  * the JSON Schema as they are. `none` stands for "no limit" and is read as Infinity, so that a
@@ -58,14 +60,14 @@ export type Duration = number | string;
 /**
  * Milliseconds of a duration that a plugin names; Infinity is none.
  *
- * @throws RangeError that says whose it is, for what is no duration or longer than timers count.
+ * @throws TypeError, RangeError that say whose it is, for what is no duration or longer than timers count.
  */
 export function milliseconds(duration: Duration, name: string): number {
+  const due = `milliseconds from 0 to ${DURATION_MAX}, Infinity, or text as "30s"`;
+  if (typeof duration !== "string" && typeof duration !== "number") {
+    throw wrongType(name, due, duration);
+  }
   const ms = typeof duration === "string" ? parseDuration(duration) : duration;
   if (ms === Infinity || (ms >= 0 && ms <= DURATION_MAX)) return ms;
-  throw new RangeError(
-    `${name}: milliseconds from 0 to ${DURATION_MAX}, Infinity, or text as "30s" are due, received ${
-      typeof duration === "string" ? JSON.stringify(duration) : String(duration)
-    }`,
-  );
+  throw new RangeError(`${name}: ${due} is due; received ${given(duration)}`);
 }

@@ -4,7 +4,8 @@ import type { Adapter } from "../core/contract.ts";
 import type { Inherited } from "../core/descriptors.ts";
 import { toPorticoError } from "../core/errors.ts";
 import { errorFields, type Log } from "../core/log.ts";
-import type { Plan } from "../core/plan.ts";
+import { codeOf } from "../core/errors.ts";
+import type { LoadedManifest } from "./loaded-manifest.ts";
 
 /**
  * Opens the control socket of a manifest.
@@ -16,15 +17,16 @@ import type { Plan } from "../core/plan.ts";
  */
 export async function openControlSocket(
   control: Control,
-  plan: Plan,
+  { plan, source }: Pick<LoadedManifest, "plan" | "source">,
   adapter: Adapter,
   handed: Inherited | undefined,
   log: Log,
 ): Promise<ControlSocket | undefined> {
-  const [{ controlPath }, { openControl }] = await Promise.all([
+  const [{ announce, controlPath }, { openControl }] = await Promise.all([
     import("../control/path.ts"),
     import("../control/socket.ts"),
   ]);
+  const depends = source.references?.some(({ path }) => path.join() === "control") ?? false;
   let path: string | undefined;
   try {
     path = controlPath(plan);
@@ -37,5 +39,21 @@ export async function openControlSocket(
   }
   if (path === undefined) return undefined;
   const same = handed?.address.path === path;
-  return await openControl(control, same ? handed : path, adapter);
+  try {
+    const socket = await openControl(control, same ? handed : path, adapter);
+    if (plan.control !== undefined && !depends) return socket;
+    const withdraw = announce(plan.file, path);
+    return {
+      ...socket,
+      close(keep) {
+        if (keep !== true) withdraw();
+        return socket.close(keep);
+      },
+    };
+  } catch (error) {
+    // Another server of this manifest is one too many.
+    if (plan.control !== undefined || codeOf(error) === "EADDRINUSE") throw error;
+    log.emit("warn", "error", errorFields(hookError(error)));
+    return undefined;
+  }
 }

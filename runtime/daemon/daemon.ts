@@ -12,15 +12,17 @@ import {
 } from "../activation/mod.ts";
 import type { ControlSocket } from "../control/socket.ts";
 import type { Adapter } from "../core/contract.ts";
+import type { Log } from "../core/log.ts";
 import { openControlSocket } from "./control-socket.ts";
 import { releaseHeap } from "./heap.ts";
 import { Journal } from "./journal.ts";
 import type { LoadedManifest } from "./loaded-manifest.ts";
+import { reapOrphans } from "./reaper.ts";
 import { ServerOperator } from "./server-operator.ts";
 import { Server } from "./server.ts";
 import { onSignals, type SignalHandlers } from "./signals.ts";
 import { Supervisor } from "./supervisor.ts";
-import { recordUncaught } from "./uncaught.ts";
+import { recordExit, recordUncaught } from "./uncaught.ts";
 import { finishHandover, type Predecessor } from "./upgrade.ts";
 import { becomeUser, userOf } from "./user.ts";
 import { runtime, version } from "./version.ts";
@@ -80,7 +82,8 @@ export class Daemon implements AsyncDisposable {
   ): Promise<Daemon> {
     const { umask, services, identity } = manifest.plan;
     if (umask !== undefined) process.umask(umask);
-    const owner = await userOf(identity);
+    // Who is not known is told when it would be become.
+    const owner = await userOf(identity).catch(() => undefined);
     const operator = new ServerOperator();
     const journal = await Journal.open(services, { adapter, owner }, operator.sink);
     return new Daemon({ options, manifest, adapter, predecessor, journal, operator });
@@ -91,7 +94,14 @@ export class Daemon implements AsyncDisposable {
     this.#input = input;
     this.#nextOwner = predecessor === undefined ? "nobody" : "predecessor";
     this.#toClose.defer(() => journal.close());
-    this.#toClose.defer(recordUncaught(() => journal.server));
+    const logOf = (service = ""): Log => journal.logs.get(service) ?? journal.server;
+    this.#toClose.defer(adapter.onUncaught((thrown) => {
+      recordUncaught(thrown, this.#supervisor.plans, logOf);
+    }));
+    const exited = (code: number): void => recordExit(code, this.#supervisor.plans, journal.server);
+    // Before those of the sinks, which write then what they have.
+    process.prependListener("exit", exited);
+    this.#toClose.defer(() => void process.removeListener("exit", exited));
     this.#toClose.defer(onSignals(this.#signalHandlers()));
     this.#toClose.defer(() => operator.close());
     this.#toClose.defer(keepAlive());
@@ -132,6 +142,7 @@ export class Daemon implements AsyncDisposable {
       version: version(),
       pid: process.pid,
     });
+    this.#toClose.defer(await reapOrphans(adapter));
     // First of all: a second server of this manifest shall hear of the first one, not of a port in use.
     if (!inetd) await this.#openControl();
     const services = this.#supervisor.ready(manifest);
@@ -207,7 +218,7 @@ export class Daemon implements AsyncDisposable {
     const { manifest, adapter, predecessor, journal } = this.#input;
     this.#control = await openControlSocket(
       this.#supervisor,
-      manifest.plan,
+      manifest,
       adapter,
       predecessor?.control,
       journal.server,

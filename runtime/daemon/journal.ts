@@ -2,6 +2,7 @@ import { setTimeout } from "node:timers";
 import { messageOf } from "../core/errors.ts";
 import { Log } from "../core/log.ts";
 import type { ServicePlan } from "../core/plan.ts";
+import { counted } from "../core/totals.ts";
 import type { SinkStatus } from "../services/status.ts";
 import { standard } from "../sinks/standard.ts";
 import {
@@ -136,7 +137,7 @@ export class Journal {
     return [...this.#opened.values()].map(({ name, type, sink }) => {
       const before = past.get(name) ?? 0;
       past.delete(name);
-      return { name, type, dropped: before + (sink.dropped?.() ?? 0) };
+      return { name, type, dropped: before + counted(sink.dropped?.()) };
     });
   }
 
@@ -168,7 +169,7 @@ function basesOf(outlets: ReadonlyMap<string, readonly OpenOutlet[]>): ReadonlyS
 }
 
 function addDropped(sums: Map<string, number>, { name, sink }: OpenSink): void {
-  sums.set(name, (sums.get(name) ?? 0) + (sink.dropped?.() ?? 0));
+  sums.set(name, (sums.get(name) ?? 0) + counted(sink.dropped?.()));
 }
 
 async function finish(sinks: readonly OpenSink[]): Promise<void> {

@@ -4,6 +4,7 @@ import { passedSockets } from "../activation/mod.ts";
 import { messageOf } from "../core/errors.ts";
 import { Daemon, type DaemonOptions } from "./daemon.ts";
 import { loadManifest } from "./loaded-manifest.ts";
+import { requireDescriptors } from "../strategies/descriptors.ts";
 import { isSuccessor, receiveHandover } from "./upgrade.ts";
 
 /**
@@ -22,6 +23,7 @@ export async function runDaemon({ path, ...how }: DaemonOptions): Promise<void> 
   const predecessor = isSuccessor() ? await receiveHandover(await loading) : undefined;
   try {
     const manifest = await loadManifest(options.path, options.json);
+    requireDescriptors(manifest.plan.services, await loading);
     await using daemon = await Daemon.assemble(options, manifest, await loading, predecessor);
     await daemon.start();
     await daemon.stop(await daemon.ended);

@@ -3,8 +3,6 @@ import type { Reloaded } from "../control/control.ts";
 import type { ServiceStatus } from "../services/status.ts";
 import type { Address } from "../core/endpoint.ts";
 import { PorticoError } from "../core/errors.ts";
-import { OwnSockets } from "../core/admission/own-sockets.ts";
-import { Gather } from "../core/stream/gather.ts";
 import type { ServicePlan } from "../core/plan.ts";
 import {
   closeHandover,
@@ -16,12 +14,10 @@ import { describeLack, lacking } from "../strategies/lacking.ts";
 import { STRATEGIES } from "../strategies/mod.ts";
 import type { Host, ReadyService } from "../services/contract.ts";
 import { RunningService } from "../services/running.ts";
+import { completeHost } from "./host.ts";
 import { compare, inService, nameOf, type ServiceEntry, statusOf, textsOf } from "./entry.ts";
 
 export type { ReadyService } from "../services/contract.ts";
-
-/** Numbers the sessions of this process. */
-let sessions = 0;
 
 export class Server {
   readonly #host: Host;
@@ -39,14 +35,8 @@ export class Server {
   readonly #hurried = Promise.withResolvers<void>();
 
   /** @param host what services share; the rest of it is made here. */
-  constructor(host: Omit<Host, "gather" | "nextId" | "ownSockets">) {
-    const { adapter } = host;
-    this.#host = {
-      ...host,
-      gather: new Gather(adapter),
-      nextId: () => ++sessions,
-      ownSockets: new OwnSockets((address) => adapter.ownsAddress(address)),
-    };
+  constructor(host: Parameters<typeof completeHost>[0]) {
+    this.#host = completeHost(host);
   }
 
   get endpoints(): { readonly service: string; readonly address: Address }[] {

@@ -3,21 +3,24 @@ import { dirname } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import type { Notifier } from "../activation/mod.ts";
-import type { Control, Reloaded, RuntimeName } from "../control/control.ts";
+import type { RuntimeName } from "../adapter.ts";
+import type { Control, Reloaded } from "../control/control.ts";
 import type { ServerStatus } from "../services/status.ts";
 import type { ControlSocket } from "../control/socket.ts";
 import type { Adapter } from "../core/contract.ts";
 import { messageOf, PorticoError } from "../core/errors.ts";
 import { hookError } from "../core/hooks.ts";
 import { errorFields } from "../core/log.ts";
-import type { Plan } from "../core/plan.ts";
+import type { Plan, ServicePlan } from "../core/plan.ts";
 import { keepWorkingDirectory } from "../identity/folder.ts";
 import { stampOf } from "../modules/stamp.ts";
+import { problemLines } from "../values/problem.ts";
 import type { ReadyService, Server } from "./server.ts";
 import { commandOn } from "../adapter.ts";
 import type { Journal } from "./journal.ts";
 import { ModuleVersions } from "./module-versions.ts";
 import { type LoadedManifest, loadManifest, moduleUrls } from "./loaded-manifest.ts";
+import { requireDescriptors } from "../strategies/descriptors.ts";
 import { startSuccessor } from "./upgrade.ts";
 import { runtime, version } from "./version.ts";
 
@@ -66,6 +69,11 @@ export class Supervisor implements Control {
     });
   }
 
+  /** Of the services, as the manifest has them that was read last. */
+  get plans(): readonly ServicePlan[] {
+    return this.#manifest.plan.services;
+  }
+
   /** It serves: what its code was is remembered, to be compared. */
   began(services: readonly ReadyService[], control: ControlSocket | undefined): void {
     this.#control = control;
@@ -109,8 +117,11 @@ export class Supervisor implements Control {
         return result;
       } catch (error) {
         // What is wrong concerns whoever has asked for it; the services go on as they are.
-        const { code, message } = hookError(error);
-        journal.server.emit("error", "error", { code, message, side: "config", during: "reload" });
+        const found = hookError(error);
+        const about = { side: "config", during: "reload" };
+        for (const message of problemLines(found)) {
+          journal.server.emit("error", "error", { code: found.code, message, ...about });
+        }
         throw error;
       } finally {
         // Sessions of before go on with the log of before.
@@ -121,8 +132,9 @@ export class Supervisor implements Control {
   }
 
   async #reload(): Promise<Reloaded> {
-    const { path, json, journal, server } = this.#input;
+    const { path, json, journal, server, adapter } = this.#input;
     const manifest = await loadManifest(path, json, this.#versions);
+    requireDescriptors(manifest.plan.services, adapter);
     this.#checkFixed(manifest.plan);
     await journal.change(manifest.plan.services);
     try {

@@ -1,5 +1,5 @@
-import { type FSWatcher, realpathSync, statSync, watch } from "node:fs";
-import { basename, dirname } from "node:path";
+import { type FSWatcher, lstatSync, readlinkSync, realpathSync, statSync, watch } from "node:fs";
+import { basename, dirname, join, resolve, sep } from "node:path";
 import { clearTimeout, setTimeout } from "node:timers";
 
 /** Files that have not changed for so long, in ms, are taken to be complete. */
@@ -71,7 +71,10 @@ function isSame(now: States, before: States): boolean {
 
 function stateOf(file: string): string {
   const stat = statSync(file, { throwIfNoEntry: false });
-  return stat === undefined ? "none" : `${stat.dev}:${stat.ino}:${stat.size}:${stat.mtimeMs}`;
+  if (stat === undefined) return "none";
+  // An inode may be used again, and a file may bring its time along: mv(1), rsync(1).
+  const { dev, ino, size, mtimeMs, ctimeMs } = stat;
+  return `${dev}:${ino}:${size}:${mtimeMs}:${ctimeMs}`;
 }
 
 /** Watches the folders of files, and the folders around these, of which only the names on the way matter. */
@@ -92,6 +95,7 @@ class Folders {
     for (const file of files) {
       this.#want(dirname(file));
       this.#want(dirname(this.#follow(file)));
+      for (const link of linksOn(file)) this.#wantName(link);
     }
     for (const [path, { watcher, inode }] of this.#watchers) {
       if (this.#names.has(path) && inodeOf(path) === inode) continue;
@@ -117,12 +121,16 @@ class Folders {
     this.#names.set(folder, undefined);
     // Upwards, as far as there is nothing: what appears there may be the folder.
     for (let path = folder;;) {
-      const name = basename(path);
+      this.#wantName(path);
       path = dirname(path);
-      if (!this.#names.has(path)) this.#names.set(path, new Set());
-      this.#names.get(path)?.add(name);
       if (inodeOf(path) !== undefined || dirname(path) === path) return;
     }
+  }
+
+  #wantName(path: string): void {
+    const folder = dirname(path);
+    if (!this.#names.has(folder)) this.#names.set(folder, new Set());
+    this.#names.get(folder)?.add(basename(path));
   }
 
   #open(path: string): void {
@@ -148,3 +156,28 @@ function inodeOf(path: string): string | undefined {
   const stat = statSync(path, { throwIfNoEntry: false });
   return stat?.isDirectory() ? `${stat.dev}:${stat.ino}` : undefined;
 }
+
+/** The links on the way to a file, each by its real folder: any of them may be led elsewhere. */
+function linksOn(file: string): string[] {
+  const links: string[] = [];
+  const names = file.split(sep);
+  let at: string = sep;
+  for (
+    let name = names.shift();
+    name !== undefined && links.length < LINKS_MAX;
+    name = names.shift()
+  ) {
+    const path = join(at, name);
+    if (lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() !== true) {
+      at = path;
+      continue;
+    }
+    links.push(path);
+    names.unshift(...resolve(at, readlinkSync(path)).split(sep));
+    at = sep;
+  }
+  return links;
+}
+
+/** As path_resolution(7): more of them are a circle. */
+const LINKS_MAX = 40;

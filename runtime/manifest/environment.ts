@@ -3,37 +3,49 @@ import type { Path } from "../values/problem.ts";
 /** Tells of a variable that cannot be put in, as {@link Problems.add} takes it. */
 export type AddProblem = (path: Path, received: string, expected: string) => void;
 
+/** Is told of each text with references; `whole`: it is one, and nothing else. */
+export type NoteReference = (path: Path, whole: boolean) => void;
+
+const WHOLE = /^\$\{[^}]*\}$/;
 const REFERENCE = /\$\$\{|\$\{([^}]*)(\}?)/g;
 const NAME = /^([A-Za-z_]\w*)(?::-(.*))?$/s;
 
 /**
  * Replaces `${NAME}` and `${NAME:-default}` in every string of a value, in values but not in keys.
  * As in a shell, the default is for a variable that is not set or empty. `$${` stands for `${`.
+ *
+ * @param note is told where there were any.
  */
 export function substitute(
   value: unknown,
   variables: Readonly<Record<string, string | undefined>>,
   addProblem: AddProblem,
+  note: NoteReference = () => {},
   path: Path = [],
 ): unknown {
   if (typeof value === "string") {
-    return value.includes("${") ? expandText(value, variables, addProblem, path) : value;
+    if (!value.includes("${")) return value;
+    note(path, WHOLE.test(value));
+    return expandText(value, variables, addProblem, path);
   }
   if (Array.isArray(value)) {
-    return value.map((item, index) => substitute(item, variables, addProblem, [...path, index]));
+    return value.map((item, index) =>
+      substitute(item, variables, addProblem, note, [...path, index])
+    );
   }
   // Only plain objects: a module's manifest may hold instances, which are left as they are.
   if (value !== null && typeof value === "object" && isPlain(value)) {
     return Object.fromEntries(
       Object.entries(value).map((
         [key, item],
-      ) => [key, substitute(item, variables, addProblem, [...path, key])]),
+      ) => [key, substitute(item, variables, addProblem, note, [...path, key])]),
     );
   }
   return value;
 }
 
-function isPlain(value: object): boolean {
+/** Whether it is no instance of a class. */
+export function isPlain(value: object): boolean {
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === Object.prototype || prototype === null;
 }

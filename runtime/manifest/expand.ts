@@ -2,7 +2,7 @@ import { dirname } from "node:path";
 import * as v from "valibot";
 import { checkRule } from "../core/admission/rules.ts";
 import type { ListenPlan, Plan, ServicePlan, SinkPlan } from "../core/plan.ts";
-import { addIssues } from "./issues.ts";
+import { addIssues, placeOf } from "./issues.ts";
 import { checkHttpLimits, mergeAccess, mergeConcurrency, mergeLimits } from "./limits.ts";
 import { Endpoints, expectation } from "./listen.ts";
 import { checkStdio, namesStdio } from "./inherited.ts";
@@ -18,6 +18,7 @@ import {
 } from "./schema.ts";
 import { SinkPlans } from "./sinks.ts";
 import { Problems, type Source } from "./source.ts";
+import { checkTyped } from "./typed.ts";
 
 /**
  * Makes a plan of a manifest: checks it, merges its defaults, resolves its names and paths. Nothing
@@ -29,7 +30,13 @@ import { Problems, type Source } from "./source.ts";
  */
 export function expand(source: Source, sinks: SinkCatalog): Plan {
   const problems = new Problems(source);
-  const result = v.safeParse(manifest, source.value, { abortPipeEarly: true });
+  const { result } = checkTyped(
+    source,
+    [],
+    source.value,
+    (value) => v.safeParse(manifest, value, { abortPipeEarly: true }),
+    ({ issues = [] }) => issues.map(placeOf),
+  );
   addIssues(problems, result.issues ?? []);
   const refused = (path: Path): boolean =>
     result.issues?.some((issue) => path.every((key, index) => issue.path?.[index]?.key === key)) ??
@@ -108,12 +115,18 @@ class Expander {
     return {
       file: this.#problems.source.file,
       services: services.map(([name, service]) => this.#service(name, service)),
-      control: typeof top.control === "string"
-        ? this.#endpoints.control(top.control, ["control"])
-        : top.control,
+      control: this.#control(top.control),
       identity: identityOf(top),
       umask: top.umask,
     };
+  }
+
+  /** Text is taken too: so a variable that is `false` is no path. */
+  #control(control: AcceptedParts["top"]["control"]): Plan["control"] {
+    const { references = [] } = this.#problems.source;
+    const variable = references.some(({ path, whole }) => whole && path.join() === "control");
+    if (control === "false" && variable) return false;
+    return typeof control === "string" ? this.#endpoints.control(control, ["control"]) : control;
   }
 
   /** A key that is missing has been told of already: what stands in its place is never used. */

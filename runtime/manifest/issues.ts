@@ -13,9 +13,8 @@ type Issue = BaseIssue<unknown>;
  */
 export function addIssues(problems: Problems, issues: readonly Issue[], base: Path = []): void {
   for (const issue of issues) {
-    const items = issue.path ?? [];
-    const path = [...base, ...items.map((item) => item.key as string | number)];
-    const last = items.at(-1);
+    const path = [...base, ...placeOf(issue)];
+    const last = issue.path?.at(-1);
     if (issue.type === "strict_object" && issue.expected === "never") {
       addUnknownKeys(problems, path.slice(0, -1), last?.input, issue.message.split(", "));
     } else if (last?.origin === "key" && issue.input === undefined) {
@@ -29,6 +28,11 @@ export function addIssues(problems: Problems, issues: readonly Issue[], base: Pa
       });
     }
   }
+}
+
+/** Where an issue is, below what was checked. */
+export function placeOf({ path }: Issue): Path {
+  return path?.map(({ key }) => key as string | number) ?? [];
 }
 
 /** Valibot tells of the first unknown key of an object; a user wants to hear of all. */

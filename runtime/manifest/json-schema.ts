@@ -20,8 +20,57 @@ type SinkSchemas = SinkCatalog["schemas"];
  */
 export function jsonSchema({ schemas }: Pick<SinkCatalog, "schemas">): string {
   const { $schema, ...rest } = toJsonSchema(manifest, configOf(schemas));
-  const titled = { $schema, title: "Portico manifest", ...rest };
+  const titled = {
+    $schema,
+    title: "Portico manifest",
+    ...withVariables(rest),
+    definitions: { variable: VARIABLE },
+  };
   return `${JSON.stringify(titled, null, 2)}\n`;
+}
+
+/** A variable may stand for any value. */
+const VARIABLE = {
+  type: "string" as const,
+  pattern: "\\$\\{[A-Za-z_]\\w*(:-.*)?\\}",
+  description: "a variable of the environment: ${NAME} or ${NAME:-default}",
+};
+const REFERENCE: JsonSchema = { $ref: "#/definitions/variable" };
+
+/** Lets variables stand where numbers, booleans, and texts of a certain form are wanted. */
+function withVariables(schema: JsonSchema): JsonSchema {
+  if (isNarrow(schema)) {
+    const { description, ...narrow } = schema;
+    return { ...(description !== undefined && { description }), anyOf: [narrow, REFERENCE] };
+  }
+  const entries = Object.entries(schema).map(([key, value]) => {
+    if (key === "properties") return [key, mapValues(value as Record<string, JsonSchema>)];
+    if (key === "items" || key === "additionalProperties") return [key, below(value)];
+    return [key, key === "anyOf" ? alternatives(value as JsonSchema[]) : value];
+  });
+  return Object.fromEntries(entries) as JsonSchema;
+}
+
+const below = (value: unknown): unknown =>
+  typeof value === "object" && value !== null ? withVariables(value as JsonSchema) : value;
+
+const mapValues = (schemas: Record<string, JsonSchema>): Record<string, unknown> =>
+  Object.fromEntries(Object.entries(schemas).map(([key, value]) => [key, below(value)]));
+
+/** One for all of them. */
+function alternatives(schemas: readonly JsonSchema[]): unknown[] {
+  const narrow = schemas.some(isNarrow);
+  return [
+    ...schemas.map((each) => isNarrow(each) ? each : below(each)),
+    ...(narrow ? [REFERENCE] : []),
+  ];
+}
+
+/** What a text with a variable in it would not pass. */
+function isNarrow({ type, pattern, enum: words, const: word }: JsonSchema): boolean {
+  if (type === "string") return pattern !== undefined || words !== undefined;
+  if (word !== undefined) return typeof word === "boolean";
+  return words !== undefined || type === "number" || type === "integer" || type === "boolean";
 }
 
 function configOf(schemas: SinkSchemas): ConversionConfig {

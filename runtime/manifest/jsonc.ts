@@ -6,6 +6,7 @@ import {
   printParseErrorCode,
 } from "jsonc-parser";
 import { ManifestError, type Path, type Position, type Problem, show } from "../values/problem.ts";
+import { DEPTH_EXPECTED, DEPTH_MAX, offsetTooDeep } from "./depth.ts";
 import type { Part, Source } from "./source.ts";
 
 /** What each syntax error of jsonc-parser wants to see instead. */
@@ -41,6 +42,12 @@ export function parseJsonc(text: string, file: string): Source {
   const content = text.replace(/^\uFEFF/, "");
   const lines = lineStarts(content);
   const at = (offset: number): Position => positionOf(lines, offset);
+  const deep = offsetTooDeep(content);
+  if (deep !== undefined) {
+    const received = `level ${DEPTH_MAX + 1}`;
+    const problem = { file, ...at(deep), path: [], received, expected: DEPTH_EXPECTED };
+    throw new ManifestError([{ code: "MANIFEST_SYNTAX", ...problem }]);
+  }
   const errors: ParseError[] = [];
   const root = parseTree(content, errors, { allowTrailingComma: true });
   const first = errors[0];

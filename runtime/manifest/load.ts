@@ -1,11 +1,13 @@
 import { readFileSync, statSync } from "node:fs";
-import { basename, extname, join, resolve } from "node:path";
+import { basename, dirname, extname, join, resolve } from "node:path";
 import process from "node:process";
 import { pathToFileURL } from "node:url";
 import { codeOf, messageOf } from "../core/errors.ts";
 import { substitute } from "./environment.ts";
+import { DEPTH_EXPECTED, pathTooDeep } from "./depth.ts";
 import { importModule, type VersionOf } from "../modules/import.ts";
-import { ManifestError, type Problem, show } from "../values/problem.ts";
+import { realOf } from "../modules/stamp.ts";
+import { formatPath, ManifestError, type Path, type Problem, show } from "../values/problem.ts";
 import { parseJsonc } from "./jsonc.ts";
 import { Problems, type Source } from "./source.ts";
 
@@ -30,9 +32,36 @@ export async function load(
     ? await loadModule(file, versionOf)
     : parseJsonc(readText(file), file);
   const problems = new Problems(raw);
-  const value = substitute(raw.value, variables, (...problem) => problems.add(...problem));
+  const references: { path: Path; whole: boolean }[] = [];
+  const value = substitute(
+    raw.value,
+    variables,
+    (...problem) => problems.add(...problem),
+    (path, whole) => void references.push({ path, whole }),
+  );
   problems.throwIfAny();
-  return { ...raw, value };
+  return { ...raw, value, references };
+}
+
+/**
+ * What a JSON manifest says of its control socket, whatever else is wrong in it: the server that runs may have
+ * been started with variables that are not set here, or before the manifest was broken.
+ *
+ * @returns its path, absolute; undefined for what it does not say, or what only those variables tell.
+ */
+export function findControl(
+  file: string,
+  variables: Readonly<Record<string, string | undefined>> = process.env,
+): string | undefined {
+  try {
+    const { control } = Object(parseJsonc(readText(file), file).value) as { control?: unknown };
+    if (typeof control !== "string") return undefined;
+    let known = true;
+    const text = substitute(control, variables, () => known = false) as string;
+    return known ? resolve(dirname(file), text.replace(/^unix:/, "")) : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** The manifest's file, absolute. @throws ManifestError when there is none, or there are two. */
@@ -86,7 +115,13 @@ async function loadModule(file: string, versionOf: VersionOf): Promise<Source> {
   const result = await importModule(href, versionOf(href));
   const locate = (): undefined => undefined;
   if ("module" in result) {
-    if ("default" in result.module) return { file, value: result.module["default"], locate };
+    if ("default" in result.module) {
+      const value = result.module["default"];
+      const deep = pathTooDeep(value);
+      if (deep === undefined) return { file, value, locate };
+      const place = `level ${deep.length + 1}, below ${formatPath(deep.slice(0, 5))}`;
+      throw failure("MANIFEST_INVALID", file, place, DEPTH_EXPECTED);
+    }
     throw failure(
       "MANIFEST_INVALID",
       file,
@@ -95,10 +130,11 @@ async function loadModule(file: string, versionOf: VersionOf): Promise<Source> {
     );
   }
   const { message, line, column, cause } = result;
-  const elsewhere = result.file !== undefined && result.file !== file;
+  const elsewhere = result.file !== undefined && result.file !== file &&
+    result.file !== realOf(file);
   throw new ManifestError([{
     code: "MANIFEST_SYNTAX",
-    file: result.file ?? file,
+    file: elsewhere ? result.file! : file,
     ...(line !== undefined && { line, column: column ?? 1 }),
     path: [],
     received: message,

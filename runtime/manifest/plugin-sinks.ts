@@ -2,10 +2,11 @@ import { type Code, codeOf, PorticoError } from "../core/errors.ts";
 import type { ServicePlan, SinkPlan } from "../core/plan.ts";
 import type { VersionOf } from "../modules/import.ts";
 import { pathOf } from "./sinks.ts";
-import { checkOptions } from "../modules/plugin.ts";
+import { checkOptions, wrongOptions } from "../modules/plugin.ts";
 import { dig, formatPath, show } from "../values/problem.ts";
 import type { SinkCatalog } from "../values/sink-catalog.ts";
 import type { Problems } from "./source.ts";
+import { checkTypedLater } from "./typed.ts";
 
 type Module = NonNullable<SinkPlan["module"]>;
 
@@ -51,7 +52,13 @@ async function checkOptionsOf(
   const path = pathOf(plan);
   try {
     const definition = await catalog.load(module);
-    const check = await checkOptions(definition, plan.options);
+    const { result: check } = await checkTypedLater(
+      problems.source,
+      path,
+      plan.options,
+      (options) => checkOptions(definition, options),
+      wrongOptions,
+    );
     if ("options" in check) return check.options as SinkPlan["options"];
     for (const { path: inner, message } of check.issues) {
       const place = [...path, ...inner];

@@ -20,7 +20,7 @@ export const POLICIES = {
     v.picklist(LEVELS, `a level: ${LEVELS.join(", ")}`),
   ),
   events: entry(
-    "only these events; all when silent",
+    "only these events; when silent all but request and datagram, which are access records",
     v.pipe(v.array(v.picklist(EVENTS, EVENT), EVENT_LIST), v.minLength(1, EVENT_LIST)),
   ),
   fields: entry(

@@ -5,12 +5,13 @@ import type { Plan, ServicePlan } from "../core/plan.ts";
 import type { Plugin } from "../core/plugin.ts";
 import { isInherited } from "./inherited.ts";
 import type { VersionOf } from "../modules/import.ts";
-import { checkOptions, loadPlugin } from "../modules/plugin.ts";
+import { checkOptions, loadPlugin, misfit, wrongOptions } from "../modules/plugin.ts";
 import { prepareSinks } from "./plugin-sinks.ts";
 import { parseRate } from "../core/units.ts";
 import { dig, type Path, show } from "../values/problem.ts";
 import type { SinkCatalog } from "../values/sink-catalog.ts";
 import { Problems, type Source } from "./source.ts";
+import { checkTypedLater } from "./typed.ts";
 
 /** A service whose plugin is there and has taken its options. */
 export interface PreparedService {
@@ -54,11 +55,19 @@ async function one(
   try {
     const plugin = await loadPlugin(plan.plugin, versionOf(plan.plugin.url));
     checkTransports(plugin, plan, [...path, "listen"], problems);
-    const check = await checkOptions(plugin, plan.options);
+    const { value, result: check } = await checkTypedLater(
+      problems.source,
+      [...path, "options"],
+      plan.options,
+      (options) => checkOptions(plugin, options),
+      wrongOptions,
+    );
     if ("options" in check) {
       checkFit(plugin, plan, check.options, path, problems);
       checkScope(plugin, plan, path, problems);
-      return { plan: withRate(plan, plugin), plugin, options: check.options };
+      // Workers check the options themselves.
+      const given = { ...withRate(plan, plugin), options: value };
+      return { plan: given, plugin, options: check.options };
     }
     for (const { path: inner, message } of check.issues) {
       problems.add([...path, "options", ...inner], show(dig(plan.options, inner)), message, {
@@ -88,7 +97,7 @@ function checkFit(
   path: Path,
   problems: Problems,
 ): void {
-  const wrong = plugin.fits?.(options, plan.listen.map(({ endpoint }) => endpoint));
+  const wrong = misfit(plugin, options, plan.listen.map(({ endpoint }) => endpoint));
   if (wrong === undefined) return;
   const texts = plan.listen.map(({ text }) => text).join(", ");
   problems.add([...path, "listen"], show(texts), wrong);

@@ -94,11 +94,11 @@ const TYPE =
 
 /** One sink. What a type takes beside these is checked by the type itself. */
 export const sink = v.looseObject({
-  type: v.pipe(v.string(SINK), v.nonEmpty(SINK), v.description(TYPE)),
+  type: v.pipe(v.string(SINK), v.regex(/^[^\0]+$/, SINK), v.description(TYPE)),
   ...POLICIES,
 }, (issue) => issue.expected === '"type"' ? `"type": ${SINK}` : SINK);
 
-const sinkName = v.pipe(v.string(), v.nonEmpty(SINK));
+const sinkName = v.pipe(v.string(), v.regex(/^[^\0]+$/, SINK));
 const log = choice(`${SINK}; or a list of these`, {
   string: sinkName,
   object: sink,
@@ -157,7 +157,7 @@ const shared = {
 };
 
 const PLUGIN = "a built-in plugin, a short name, ./path or an npm package";
-const specifier = v.pipe(v.string(PLUGIN), v.nonEmpty(PLUGIN));
+const specifier = v.pipe(v.string(PLUGIN), v.regex(/^[^\0]+$/, PLUGIN));
 
 /** One service. Only the admin may be silent about where it listens: `expand.ts` sees to that. */
 export const service = strict('a service: { "plugin": …, "listen": … }', {

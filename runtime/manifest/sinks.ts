@@ -1,7 +1,7 @@
 import { dirname, resolve } from "node:path";
 import type { BaseIssue } from "valibot";
 import type { SinkPlan } from "../core/plan.ts";
-import { addIssues } from "./issues.ts";
+import { addIssues, placeOf } from "./issues.ts";
 import { didYouMean } from "../values/nearest.ts";
 import { partSink, POLICIES } from "./policies.ts";
 import { type Path, show } from "../values/problem.ts";
@@ -9,6 +9,7 @@ import type { SinkCatalog } from "../values/sink-catalog.ts";
 import { BUILT_IN, resolvePlugin } from "../modules/resolve.ts";
 import type { CheckedService, CheckedSink } from "./schema.ts";
 import type { Problems } from "./source.ts";
+import { checkTyped } from "./typed.ts";
 
 /** The types that write to standard output when nothing else is said. */
 const STANDARD: readonly string[] = ["console", "json"];
@@ -126,7 +127,13 @@ export class SinkPlans {
       return nothing(name);
     }
     const absolute = (inner: string): string => resolve(this.#folder, inner);
-    const check = this.#catalog.check({ type, options }, absolute);
+    const { result: check } = checkTyped(
+      this.#problems.source,
+      path,
+      options,
+      (value) => this.#catalog.check({ type, options: value as typeof options }, absolute),
+      (result) => "issues" in result ? result.issues.map(placeOf) : [],
+    );
     if ("issues" in check) {
       addIssues(this.#problems, check.issues.map(widened), path);
       return nothing(name);

@@ -13,7 +13,7 @@ export const SOCKET_ENTRIES = {
   ),
   noDelay: entry("TCP_NODELAY: send at once; on when silent, since writes are gathered", flag()),
   keepAlive: entry(
-    "silence before the first keep-alive probe: SO_KEEPALIVE with TCP_KEEPIDLE; 0 is off",
+    "silence after which a peer is probed; one that answers nothing for about as long again is given up; 0 is off",
     duration(false, false),
   ),
   receiveBuffer: entry("SO_RCVBUF; the kernel caps it at net.core.rmem_max", size(false)),
@@ -48,7 +48,7 @@ export const SOCKET_ENTRIES = {
   multicastLoopback: entry("IP_MULTICAST_LOOP: hear one's own datagrams", flag()),
   device: entry(
     "SO_BINDTODEVICE: only this network interface",
-    v.pipe(v.string(DEVICE), v.regex(/^[^\s/]{1,15}$/, DEVICE)),
+    v.pipe(v.string(DEVICE), v.regex(/^[^\s/\0]{1,15}$/, DEVICE)),
   ),
   deferAccept: entry(
     "TCP_DEFER_ACCEPT: wait for data before a connection is accepted; rounded up to seconds",

@@ -18,6 +18,8 @@ export interface Source {
   /** Absolute. */
   readonly file: string;
   readonly value: unknown;
+  /** Where the environment has had a say; `whole`: a variable is all that stands there. Nowhere when silent. */
+  readonly references?: readonly { readonly path: Path; readonly whole: boolean }[];
   /** Where a value or its key stands; the nearest enclosing value when it is not there. */
   locate(path: Path, part: Part): Position | undefined;
 }

@@ -1,10 +1,10 @@
 import { createRequire } from "node:module";
 import process from "node:process";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { stripVTControlCharacters } from "node:util";
 import { messageOf } from "../core/errors.ts";
 import { importableUrl } from "./link.ts";
-import { stampOf } from "./stamp.ts";
+import { realOf, stampOf } from "./stamp.ts";
 
 /** Why a module could not be imported, in words that hold on every runtime. */
 export interface ImportFailure {
@@ -34,7 +34,7 @@ export async function importModule(
   file: string,
   version?: string,
 ): Promise<{ readonly module: Namespace } | ImportFailure> {
-  const url = await importableUrl(file);
+  const url = await importableUrl(realUrl(file));
   const required = imported.has(url) && imported.get(url) !== version && forget(url);
   imported.set(url, version);
   try {
@@ -48,6 +48,11 @@ export async function importModule(
   } catch (error) {
     return explain(error);
   }
+}
+
+/** Node remembers where a link has led, and goes on with what was there. */
+function realUrl(url: string): string {
+  return url.startsWith("file:") ? pathToFileURL(realOf(fileURLToPath(url))).href : url;
 }
 
 /**

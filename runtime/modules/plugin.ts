@@ -1,4 +1,5 @@
 import { fileURLToPath } from "node:url";
+import type { Endpoint } from "../core/endpoint.ts";
 import { messageOf, PorticoError } from "../core/errors.ts";
 import type { ServicePlan } from "../core/plan.ts";
 import { API, type Plugin } from "../core/plugin.ts";
@@ -85,7 +86,7 @@ function flaw(value: unknown): string | undefined {
   if (typeof value !== "object" || value === null) {
     return `${form}; its default export is ${show(value)}`;
   }
-  const { name, transports, start, api, options, scope, datagramRate } = value as Partial<
+  const { name, transports, start, api, options, scope, datagramRate, fits } = value as Partial<
     Record<keyof Plugin, unknown>
   >;
   if (api !== undefined && api !== API) {
@@ -111,6 +112,9 @@ function flaw(value: unknown): string | undefined {
   if (datagramRate !== undefined && Number.isNaN(parseRate(String(datagramRate)).count)) {
     return `a plugin whose "datagramRate" is a rate, as "1000/s"; it has ${show(datagramRate)}`;
   }
+  if (fits !== undefined && typeof fits !== "function") {
+    return `a plugin whose "fits" is a function; it has ${show(fits)}`;
+  }
   const standard = (options as Plugin["options"] | null)?.["~standard"];
   if (options !== undefined && typeof standard?.validate !== "function") {
     return `a plugin whose "options" is a Standard Schema (valibot, zod, arktype …); it has ${
@@ -120,10 +124,37 @@ function flaw(value: unknown): string | undefined {
   return undefined;
 }
 
+/**
+ * Why options cannot go with endpoints, as the plugin says; undefined when they can.
+ *
+ * @throws PorticoError PLUGIN_INVALID when the plugin's own check fails.
+ */
+export function misfit(
+  plugin: Pick<Plugin, "fits">,
+  options: unknown,
+  listen: readonly Endpoint[],
+): string | undefined {
+  let why: unknown;
+  try {
+    why = plugin.fits?.(options, listen);
+  } catch (error) {
+    const text = `a plugin whose "fits" works; it threw: ${messageOf(error)}`;
+    throw new PorticoError("PLUGIN_INVALID", text, { cause: error });
+  }
+  if (why === undefined || typeof why === "string") return why;
+  const text = `a plugin whose "fits" returns a text, or undefined; it returned ${show(why)}`;
+  throw new PorticoError("PLUGIN_INVALID", text);
+}
+
 /** What checking options comes to: the completed options, or what is wrong, by path below them. */
 export type OptionsCheck =
   | { readonly options: unknown }
   | { readonly issues: readonly { path: (string | number)[]; message: string }[] };
+
+/** The places that a check refuses. */
+export function wrongOptions(check: OptionsCheck): readonly (readonly (string | number)[])[] {
+  return "issues" in check ? check.issues.map(({ path }) => path) : [];
+}
 
 /**
  * Checks the manifest's options by the plugin's own schema.

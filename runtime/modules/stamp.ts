@@ -1,13 +1,13 @@
-import { readFileSync, statSync } from "node:fs";
-import { extname } from "node:path";
+import { readFileSync, realpathSync, statSync } from "node:fs";
+import { dirname, extname, relative } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { digest } from "../values/digest.ts";
 
 /** What a module consists of. */
 export interface Stamp {
-  /** The same as long as none of the files has changed, appeared or gone. */
+  /** The same as long as none of the files has changed, appeared or gone; also at another place. */
   readonly stamp: string;
-  /** Absolute, the entry first; also those that are imported and not there. */
+  /** Absolute, the entry first, by the path that was given; also those that are imported and not there. */
   readonly files: readonly string[];
 }
 
@@ -45,15 +45,32 @@ const IMPORTS: readonly RegExp[] = [
 export function stampOf(url: string): Stamp {
   if (!url.startsWith("file:")) return { stamp: url, files: [] };
   const files = new Map<string, string>();
-  const waiting = [entryOf(url)];
+  const entry = entryOf(url);
+  const waiting = [entry];
   for (let file = waiting.pop(); file !== undefined; file = waiting.pop()) {
     if (files.has(file)) continue;
     const text = read(file);
     files.set(file, text === undefined ? "none" : digest(text));
-    if (text !== undefined && MODULE.test(extname(file))) waiting.push(...importsOf(text, file));
+    // As runtimes do, from where a link leads.
+    if (text !== undefined && MODULE.test(extname(file))) {
+      waiting.push(...importsOf(text, realOf(file)));
+    }
   }
-  const lines = [...files].toSorted(([a], [b]) => a < b ? -1 : 1).map((entry) => entry.join(" "));
-  return { stamp: digest(lines.join("\n")), files: [...files.keys()] };
+  // Where all of them lie is no difference.
+  const home = dirname(realOf(entry));
+  const lines = [...files].map(([file, content]) =>
+    `${file === entry ? "" : relative(home, file)} ${content}`
+  );
+  return { stamp: digest(lines.toSorted().join("\n")), files: [...files.keys()] };
+}
+
+/** Where links lead; the path itself while that is nowhere. */
+export function realOf(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return path;
+  }
 }
 
 function entryOf(url: string): string {

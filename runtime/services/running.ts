@@ -195,6 +195,11 @@ export class RunningService {
       this.admission.refuseWaiting();
       await this.#executor.cut();
     }
+    // Kept connections may have a request on the way.
+    if (ended) {
+      const resumed = new Promise((resolve) => drain.signal.addEventListener("abort", resolve));
+      await Promise.race([this.#sockets.settled(Math.min(limit, LAST_REQUESTS)), resumed]);
+    }
     if (drain.signal.aborted) return;
     this.#sockets.abortRequests();
     this.#drain = undefined;

@@ -1,4 +1,5 @@
 import type { EventName, Level, LogRecord } from "../core/record.ts";
+import { toJson } from "./invisible.ts";
 import type { TextBuffer } from "./text-buffer.ts";
 
 let lastTime = NaN;
@@ -27,7 +28,7 @@ const heads = new Map<
 function headOf({ level, event, service }: LogRecord): Uint8Array {
   const last = heads.get(event);
   if (last !== undefined && last.level === level && last.service === service) return last.bytes;
-  const named = service === undefined ? "" : `,"service":${JSON.stringify(service)}`;
+  const named = service === undefined ? "" : `,"service":${toJson(service)}`;
   const text = `","level":"${level}","event":"${event}"${named}`;
   const bytes = ENCODER.encode(text);
   heads.set(event, { level, service, bytes });
@@ -54,7 +55,7 @@ export function jsonLine(record: LogRecord, out: TextBuffer): void {
       out.raw(begin);
       out.number(value);
     } else if (value !== undefined) {
-      const shown = toJson(value);
+      const shown = shownAs(value);
       if (shown === undefined) continue;
       out.raw(begin);
       out.text(shown);
@@ -71,19 +72,19 @@ const keys = new Map<string, Uint8Array>(LEADING.map((key) => [key, NOTHING]));
 const KEYS_MAX = 1000;
 
 function learn(key: string): Uint8Array {
-  const begin = ENCODER.encode(`,${JSON.stringify(key)}:`);
+  const begin = ENCODER.encode(`,${toJson(key)}:`);
   if (keys.size < KEYS_MAX) keys.set(key, begin);
   return begin;
 }
 
 /** A plugin may log anything: what JSON cannot hold becomes text instead of an error. */
-function toJson(value: unknown): string | undefined {
+function shownAs(value: unknown): string | undefined {
   if (typeof value === "number" || typeof value === "bigint") return `"${value}"`;
   if (typeof value === "boolean") return value ? "true" : "false";
-  if (value instanceof Error) return JSON.stringify(value.message);
+  if (value instanceof Error) return toJson(value.message);
   try {
-    return JSON.stringify(value);
+    return toJson(value);
   } catch {
-    return JSON.stringify(String(value));
+    return toJson(String(value));
   }
 }

@@ -1,16 +1,16 @@
 /** What stands between the log and a sink. It belongs to a reference: the sink itself may serve others otherwise. */
 import type { Level, LogRecord, Sink } from "../core/record.ts";
 import { type EventName, EVENTS, LEVELS } from "../core/record.ts";
-import type { Levels, Outlet } from "../core/log.ts";
+import { levelOf, type Levels, type Outlet } from "../core/log.ts";
 import type { SinkPlan } from "../core/plan.ts";
 import { FIELD_WORDS } from "../values/field-words.ts";
 
 /** The records that say who came and went. The others are whole, whatever `fields` says. */
-const SELECTED: readonly EventName[] = ["open", "close", "refuse"];
+const SELECTED: readonly EventName[] = ["open", "close", "refuse", "request", "datagram"];
 /** What a record is nothing without; of a `refuse` that is why. */
 const ALWAYS: readonly string[] = ["time", "level", "event", "service", "session", "rule", "limit"];
 
-/** Leaves in `open`, `close` and `refuse` only fields of these names or words. */
+/** Leaves in these records only fields of these names or words. */
 export function selectFields(sink: Sink, names: readonly string[]): Sink {
   const kept = new Set([
     ...ALWAYS,
@@ -50,12 +50,8 @@ export function unite(outlets: readonly OpenOutlet[]): Outlet[] {
     name: list[0]!.name,
     sink,
     level: Object.fromEntries(EVENTS.flatMap((event) => {
-      const least = LEVELS.find((level) => list.some((one) => levelOf(one, event) === level));
+      const least = LEVELS.find((level) => list.some((one) => levelOf(one.level, event) === level));
       return least === undefined ? [] : [[event, least]];
     })),
   }));
-}
-
-function levelOf({ level }: Outlet, event: EventName): Level | undefined {
-  return typeof level === "string" ? level : level[event];
 }

@@ -1,3 +1,5 @@
+import { toJson } from "./invisible.ts";
+
 /** Longer text is the encoder's. */
 const SHORT = 256;
 /** Bytes that there is room for at first. */
@@ -52,13 +54,13 @@ export class TextBuffer {
   /** As JSON, in quotes. */
   quoted(text: string): void {
     const { length } = text;
-    if (length > SHORT) return this.text(JSON.stringify(text));
+    if (length > SHORT) return this.text(toJson(text)!);
     this.#reserve(length + 2);
     const [bytes, start] = [this.#bytes, this.length + 1];
     for (let i = 0; i < length; i++) {
       const code = text.charCodeAt(i);
       if (code < 32 || code > 126 || code === QUOTE || code === BACKSLASH) {
-        return this.text(JSON.stringify(text));
+        return this.text(toJson(text)!);
       }
       bytes[start + i] = code;
     }

@@ -1,8 +1,9 @@
 import type { Level, LogRecord } from "../core/record.ts";
+import { escape } from "./invisible.ts";
 import { timestamp } from "./line.ts";
 import type { LineFormat } from "./lines.ts";
 import type { TextBuffer } from "./text-buffer.ts";
-import { describe, escape } from "./words.ts";
+import { describe } from "./words.ts";
 
 /** The name in the service column of records that concern the whole server. */
 const SERVER = "portico";

@@ -1,10 +1,11 @@
 import type { LogRecord } from "../core/record.ts";
+import { escape } from "./invisible.ts";
 
 /** Fields that every record has, and those that {@link describe} has already put into words. */
 type Used = Set<string>;
 
 /**
- * What a record says, for people, on one line: control characters are written as escapes. Fields
+ * What a record says, for people, on one line: what cannot be seen is written as escapes. Fields
  * that have no words of their own follow as `name=value`.
  */
 export function describe(record: LogRecord): string {
@@ -31,6 +32,14 @@ function sentence(record: LogRecord, field: (name: string) => string): string {
       return `open from ${field("remote")} to ${field("local")}`;
     case "close":
       return closed(record, field);
+    case "request":
+      return `${field("method")} ${field("path")}: ${field("status")} to ${field("remote")}${
+        why(record, field)
+      } after ${field("durationMs")} ms`;
+    case "datagram":
+      return `datagram of ${field("remote")}${why(record, field)} after ${field("durationMs")} ms${
+        traffic(record, field)
+      }`;
     case "refuse":
       return refused(record, field);
     case "error":
@@ -43,16 +52,24 @@ function sentence(record: LogRecord, field: (name: string) => string): string {
 }
 
 function closed(record: LogRecord, field: (name: string) => string): string {
-  const why = record["reason"] === undefined
-    ? ""
-    : record["reason"] === "peer"
-    ? " by the peer"
-    : `, ${field("reason")},`;
-  field("reason");
-  const bytes = record["bytesIn"] === undefined
-    ? ""
-    : `, ${field("bytesIn")} B in, ${field("bytesOut")} B out`;
-  return `closed${why} after ${field("durationMs")} ms${bytes}`;
+  const peer = record["remote"] === undefined ? "" : ` ${field("remote")}`;
+  return `closed${peer}${why(record, field)} after ${field("durationMs")} ms${
+    traffic(record, field)
+  }`;
+}
+
+/** Why it ended, and of an error which it was. */
+function why(record: LogRecord, field: (name: string) => string): string {
+  const reason = field("reason");
+  if (reason === "" || (record.event !== "close" && reason === "done")) return "";
+  if (reason === "peer") return " by the peer";
+  const cause = record["code"] === undefined ? "" : ` (${field("code")}: ${field("message")})`;
+  return `, ${reason}${cause},`;
+}
+
+function traffic(record: LogRecord, field: (name: string) => string): string {
+  if (record["bytesIn"] === undefined) return "";
+  return `, ${field("bytesIn")} B in, ${field("bytesOut")} B out`;
 }
 
 function refused(record: LogRecord, field: (name: string) => string): string {
@@ -60,10 +77,12 @@ function refused(record: LogRecord, field: (name: string) => string): string {
   return `refused ${field("remote")} at ${field("local")}: ${why}`;
 }
 
-/** Whose fault, and of a stack the frame that says where. */
+/** Whose fault, and where. */
 function blame(record: LogRecord, field: (name: string) => string): string {
   const side = record["side"] === undefined ? "" : ` (${field("side")})`;
-  const frame = /\n\s+(at .*)/.exec(field("stack"))?.[1];
+  const stack = field("stack");
+  if (record["at"] !== undefined) return `${side} at ${field("at")}`;
+  const frame = /\n\s+(at .*)/.exec(stack)?.[1];
   return frame === undefined ? side : `${side} ${frame}`;
 }
 
@@ -78,13 +97,4 @@ export function toText(value: unknown): string {
   } catch {
     return String(value);
   }
-}
-
-/** A peer's bytes may reach a log: nothing in them may move the cursor or begin a new line. */
-export function escape(text: string): string {
-  return text.replace(
-    /\p{Cc}/gu,
-    (character) =>
-      character === "\n" ? "\\n" : `\\x${character.charCodeAt(0).toString(16).padStart(2, "0")}`,
-  );
 }

@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { write, writeSync } from "node:fs";
 import process from "node:process";
 import { setImmediate, setTimeout } from "node:timers";
@@ -14,6 +15,10 @@ const RETRY = 5;
 const RETRY_FAILED = 500;
 /** How long a descriptor that takes nothing may hold up a close, in milliseconds. */
 const CLOSE = 1500;
+/** How long the write that is under way has at the end of the process, in milliseconds. */
+const LAST_WRITE = 20;
+/** And how long the lines have that are left then. */
+const LAST_LINES = 500;
 /** Failures after which no attempt can succeed: the reader has gone, there is no such descriptor. */
 const GONE: readonly (string | undefined)[] = ["EPIPE", "EBADF", "ECONNRESET"];
 
@@ -61,6 +66,8 @@ export class Writer {
   #waits: ReturnType<typeof setTimeout> | undefined = undefined;
   /** A write is under way, or will be tried again. */
   #busy = false;
+  /** A write is under way, in a thread of the runtime's. */
+  #flying = false;
   /** To be written next, and not admitted yet. */
   #bytes: Uint8Array = NOTHING;
   /** Admitted, and not taken by the kernel yet. */
@@ -191,11 +198,12 @@ export class Writer {
     } catch (error) {
       return this.#fail(error as Error);
     }
-    this.#busy = true;
+    this.#busy = this.#flying = true;
     write(this.#destination.descriptor, this.#out, 0, this.#out.length, null, this.#written);
   };
 
   readonly #written = (error: NodeJS.ErrnoException | null, count: number): void => {
+    this.#flying = false;
     if (error !== null && error !== undefined) {
       this.#out = this.#out.subarray(this.#destination.taken?.(this.#out.length) ?? 0);
       const late = performance.now() > this.#deadline;
@@ -252,13 +260,26 @@ export class Writer {
   }
 
   readonly #atExit = (): void => {
-    if (this.#over || this.#busy || this.#held.length === 0) return;
+    if (this.#over || this.#held.length === 0) return;
+    const { descriptor } = this.#destination;
     try {
-      writeSync(this.#destination.descriptor, this.#held.bytes);
+      if (this.#busy) {
+        // Where a write will be tried again, a line may be half written.
+        if (!this.#flying) return;
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, LAST_WRITE);
+        return writeBeside(descriptor, this.#held.bytes);
+      }
+      writeSync(descriptor, this.#held.bytes);
     } catch {
       // The process ends; there is nobody left to tell.
     }
   };
+}
+
+/** Writes without being held up: whoever reads may have stopped for good, which only another process can wait for. */
+function writeBeside(descriptor: number, bytes: Uint8Array): void {
+  const stdio = ["pipe", descriptor, "ignore"] as const;
+  spawnSync("cat", [], { input: bytes, stdio: [...stdio], timeout: LAST_LINES });
 }
 
 /** With the errno, which Deno keeps out of the message. */

@@ -6,5 +6,6 @@ import { canHaveWorkers, type Strategy } from "./strategy.ts";
 export const processes: Strategy = {
   name: "processes",
   check: canHaveWorkers,
+  worker: "processes",
   executor: startPool({ launch: launchProcess, once: false }),
 };

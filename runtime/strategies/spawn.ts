@@ -6,5 +6,6 @@ import { canHaveWorkers, type Strategy } from "./strategy.ts";
 export const spawn: Strategy = {
   name: "spawn",
   check: canHaveWorkers,
+  worker: "processes",
   executor: startPool({ launch: launchProcess, once: true }),
 };

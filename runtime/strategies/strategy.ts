@@ -11,6 +11,8 @@ export interface Strategy {
   readonly name: StrategyName;
   /** Whether it can run the service here; asked before anything is bound. */
   check(plan: ServicePlan, adapter: Adapter): Support;
+  /** What its workers are, where it has any. */
+  readonly worker?: "threads" | "processes";
   /** Makes what serves the sessions. */
   readonly executor: StartExecutor;
 }

@@ -6,5 +6,6 @@ import { canHaveWorkers, type Strategy } from "./strategy.ts";
 export const threads: Strategy = {
   name: "threads",
   check: canHaveWorkers,
+  worker: "threads",
   executor: startPool({ launch: launchThread, once: false }),
 };

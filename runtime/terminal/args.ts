@@ -1,7 +1,7 @@
 import process from "node:process";
 import { statSync } from "node:fs";
 import { parseArgs } from "node:util";
-import type { RuntimeName } from "../control/control.ts";
+import type { RuntimeName } from "../adapter.ts";
 import { OF_SERVICE, RUNTIMES, type Verb, VERBS } from "../control/request.ts";
 import { PorticoError } from "../core/errors.ts";
 import { didYouMean } from "../values/nearest.ts";

@@ -61,6 +61,24 @@ export function renderProblems(problems: readonly Problem[], folder?: string): s
   }).join("\n\n");
 }
 
+/** The same for records, which are a line each: `portico.json:6:17 services.echo.limits.idle: received …`. */
+export function problemLines(error: PorticoError): string[] {
+  if (!(error instanceof ManifestError)) return [oneLine(error.message)];
+  return error.problems.map((problem) => {
+    const { path, received, expected, hint } = problem;
+    const place = `${placeOf(problem, undefined)} ${formatPath(path)}`.trimEnd();
+    return oneLine(
+      `${place}: received ${received}, expected ${expected}${
+        hint === undefined ? "" : `; ${hint}`
+      }`,
+    );
+  });
+}
+
+function oneLine(text: string): string {
+  return text.replace(/\s*\n\s*/g, " ");
+}
+
 /** The lines below a problem's place. */
 export function renderRows(
   { received, expected, hint }: Pick<Problem, "received" | "expected" | "hint">,

@@ -8,7 +8,7 @@ import type { Admission } from "../core/admission/admission.ts";
 import type { Refusal } from "../core/admission/candidate.ts";
 import type { DatagramSocket, DatagramTable } from "../core/contract.ts";
 import type { AdmitTable, Descriptors, Origin } from "../core/descriptors.ts";
-import { recordArrival, recordClose } from "../core/records.ts";
+import { recordClose, recordRefusal } from "../core/records.ts";
 import type { Service } from "../core/service.ts";
 import { PendingSession } from "./pending.ts";
 
@@ -20,13 +20,13 @@ export class Dispatcher {
   readonly streams: AdmitTable;
   readonly datagrams: DatagramTable;
   readonly #admission: Admission;
-  readonly #descriptors: Pick<Descriptors, "close">;
+  readonly #descriptors: Pick<Descriptors, "close" | "watchReset">;
   readonly #send: SendToWorker;
 
   constructor(
     service: Service,
     admission: Admission,
-    descriptors: Pick<Descriptors, "close">,
+    descriptors: Pick<Descriptors, "close" | "watchReset">,
     send: SendToWorker,
   ) {
     this.service = service;
@@ -53,7 +53,9 @@ export class Dispatcher {
     const answer = this.#admission.admit(session);
     if (!("stage" in answer)) return this.refuse(session, answer);
     session.permit = answer;
-    if (answer.granted) this.dispatch(session);
+    if (answer.granted) return this.dispatch(session);
+    if (session.fd < 0 || session.local.transport !== "tcp") return;
+    session.unwatch = this.#descriptors.watchReset(session.fd, () => this.over(session));
   }
 
   /** One has come to a worker, which listens for it: a place for it, or why not. */
@@ -69,12 +71,13 @@ export class Dispatcher {
   refuse(session: PendingSession, why: Refusal): void {
     this.service.countRefusal(why);
     const level = session.kind === "stream" ? "info" : "debug";
-    recordArrival(this.service, level, "refuse", session, why);
+    recordRefusal(this.service, level, session, why);
     this.over(session);
   }
 
   /** Its turn has come; or the worker that it was given to has died before it had it. */
   dispatch(session: PendingSession): void {
+    session.unwatch?.();
     session.phase = "queued";
     this.#send(session);
   }
@@ -88,6 +91,7 @@ export class Dispatcher {
 
   /** A worker has it; the descriptor is not needed here any more. */
   taken(session: PendingSession): void {
+    session.unwatch?.();
     if (session.fd >= 0) this.#descriptors.close(session.fd);
     session.fd = -1;
   }

@@ -21,6 +21,7 @@ import {
   toAddress,
   type WorkerCommand,
   type WorkerEvent,
+  type WorkerState,
 } from "./messages.ts";
 
 /** How many numbers each worker has for the sessions that its plugin opens itself. */
@@ -51,12 +52,6 @@ export interface HandleEvents {
   statistics(now: Statistics, before: Statistics): void;
   /** The thread or process is no more, and nothing that it has said is unheard. */
   ended(handle: WorkerHandle, exit: Exit): void;
-}
-
-/** What a worker is told that its service does. */
-export interface WorkerState {
-  readonly measure: boolean;
-  readonly drains: boolean;
 }
 
 export class WorkerHandle {

@@ -16,8 +16,7 @@ const calls = await adapter.processCalls();
 const cpuLimit = new CpuLimit(isMainThread ? calls.limitCpu : () => {});
 const worker = new ServiceWorker({ adapter, descriptors, ...ends, become, cpuLimit });
 
-process.on("uncaughtException", (error) => worker.report(error));
-process.on("unhandledRejection", (error) => worker.report(error));
+adapter.onUncaught((thrown) => worker.report(thrown));
 process.on("exit", () => worker.flush());
 if (isMainThread) {
   // A terminal sends these to everyone; the supervisor decides what they mean.

@@ -60,6 +60,12 @@ export function toAddress([transport, host, port, path]: AddressParts): Address 
   return new Address(transport, host, port, path);
 }
 
+/** What a worker is told that its service does. */
+export interface WorkerState {
+  readonly measure: boolean;
+  readonly drains: boolean;
+}
+
 /** Supervisor to worker. Descriptors travel beside it, in the order in which messages name them. */
 export type WorkerCommand =
   /** The first: what to run. */

@@ -25,6 +25,8 @@ export class PendingSession implements Candidate {
   permit: Permit = UNLIMITED;
   /** A stream's socket until a worker has taken it; else -1. */
   fd: number;
+  /** While it waits: ends the watch for its peer's reset. */
+  unwatch: (() => void) | undefined = undefined;
   readonly bytes: Uint8Array | undefined;
   readonly socket: number;
   /** How many workers it was given to. */

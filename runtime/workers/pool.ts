@@ -9,12 +9,14 @@ import { addCounters } from "../core/totals.ts";
 import { addGrowth } from "../core/statistics.ts";
 import type { Host, ReadyService } from "../services/contract.ts";
 import type { PendingSession } from "./pending.ts";
+import { freeNumber } from "./free-number.ts";
 import { leastBusy } from "./least-busy.ts";
 import { DispatchQueue } from "./dispatch-queue.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import { keepWorkingDirectory } from "../identity/folder.ts";
 import type { Exit, WorkerUse } from "./launch.ts";
-import { type HandleEvents, WorkerHandle, type WorkerState } from "./handle.ts";
+import { type HandleEvents, WorkerHandle } from "./handle.ts";
+import type { WorkerState } from "./messages.ts";
 import { watchHeartbeats } from "./heartbeat.ts";
 import { RestartPolicy } from "./restart-policy.ts";
 
@@ -193,20 +195,12 @@ export class WorkerPool {
     const { use, host, descriptors, ready } = this.#input;
     keepWorkingDirectory(host.home ?? "/");
     const launched = use.launch(host, descriptors, ready.plan);
-    const handle = new WorkerHandle(this.#freeNumber(), launched, descriptors, this.#events);
+    const handle = new WorkerHandle(freeNumber(this.#handles), launched, descriptors, this.#events);
     this.#handles.add(handle);
     this.#say("debug", "started", handle);
     const state = (): WorkerState => ({ measure: this.#measures, drains: this.#drains });
     handle.begin(ready.plan, ready.log.wanted, state).catch((error) => handle.fail(error));
     return handle;
-  }
-
-  /** The smallest number that no worker has. */
-  #freeNumber(): number {
-    const taken = new Set([...this.#handles].map(({ number }) => number));
-    let number = 1;
-    while (taken.has(number)) number++;
-    return number;
   }
 
   /** Gives queued sessions to workers, in their order. */

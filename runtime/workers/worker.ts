@@ -8,7 +8,7 @@ import { hookError } from "../core/hooks.ts";
 import { errorFields, Log } from "../core/log.ts";
 import type { ServicePlan } from "../core/plan.ts";
 import type { LogRecord } from "../core/record.ts";
-import type { Accepted } from "../core/stream/pipeline.ts";
+import type { Accepted } from "../core/stream/arrival.ts";
 import { Totals } from "../core/totals.ts";
 import { checkOptions, loadPlugin } from "../modules/plugin.ts";
 import { withCredentials } from "../services/credentials.ts";

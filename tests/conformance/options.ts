@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { descriptorOf } from "../../adapters/posix/find-descriptor.ts";
 import { ffiSupport, openLibc } from "../../adapters/posix/libc.ts";
 import type { Libc } from "../../adapters/posix/libc.ts";
+import { SOL_TCP, TCP_KEEPCNT, TCP_KEEPIDLE, TCP_KEEPINTVL } from "../../adapters/posix/linux.ts";
 import { familyOf, getOption } from "../../adapters/posix/options.ts";
 import { NAME_BYTES, readName } from "../../adapters/posix/sockaddr.ts";
 import type { OptionName, SocketOptions, Support } from "../../runtime/core/contract.ts";
@@ -104,6 +105,29 @@ export const streamOptions: readonly Case[] = Object.entries(SAMPLES)
       },
     };
   });
+
+export const keepAlive: readonly Case[] = ([
+  [1000, [1, 1, 3]],
+  [15_000, [15, 2, 8]],
+  [77_000, [77, 8, 10]],
+] as const).map(([value, expected]) => ({
+  name: `keepAlive of ${value} ms gives up a peer that is gone after about as long again`,
+  only: "tcp",
+  needs: offers("keepAlive"),
+  async run(stage) {
+    const libc = await openLibc();
+    const server = await stage.listen({}, { keepAlive: value });
+    await stage.connect(server);
+    await server.connection(0);
+    const fd = acceptedAt(libc, server.listener.address);
+    const word = new Int32Array(new ArrayBuffer(4));
+    const found = [TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT].map((option) => {
+      libc.getsockopt(fd, SOL_TCP, option, new Uint8Array(word.buffer));
+      return word[0];
+    });
+    assert.deepEqual(found, expected);
+  },
+}));
 
 export const datagramOptions: readonly Case[] = Object.entries(SAMPLES)
   .filter(([name]) => !/backlog|noDelay|keepAlive|deferAccept|fastOpen|userTimeout/.test(name))

@@ -170,6 +170,37 @@ export const passing: readonly Case[] = [
       await within("the other process", gone);
     },
   },
+  {
+    name:
+      "a reset of what nobody reads is told once; an end in order is not, nor what was given up",
+    only: "tcp",
+    needs,
+    run: (stage) =>
+      withDoor(stage, async (door) => {
+        const { descriptors } = door;
+        const peers = [];
+        const told: number[] = [];
+        const ends = [];
+        for (let i = 0; i < 100; i++) {
+          const peer = await stage.connect(door.listener.address);
+          peer.write("hello");
+          peers.push(peer);
+          const { fd } = await door.take(i);
+          const end = descriptors.watchReset(fd, () => told.push(i));
+          ends.push(() => {
+            end();
+            descriptors.close(fd);
+          });
+          // Its number is somebody else's then.
+          if (i % 10 === 9) ends[i]!();
+        }
+        peers.forEach((peer, i) => i % 2 === 0 ? peer.reset() : peer.end());
+        await until(() => `50 of ${told.length}`, () => told.length === 50);
+        await stage.settle();
+        assert.deepEqual(told.sort((a, b) => a - b), Array.from({ length: 50 }, (_, i) => 2 * i));
+        ends.forEach((end, i) => i % 10 === 9 || end());
+      }),
+  },
 ];
 
 export const inspections: readonly Case[] = [

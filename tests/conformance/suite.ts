@@ -16,7 +16,7 @@ import { handover } from "./handover.ts";
 import type { Harness, Tested } from "./harness.ts";
 import { connectionLeaks, leaks } from "./leaks.ts";
 import { binding, listeners } from "./listeners.ts";
-import { datagramOptions, noDelay, refusals, streamOptions } from "./options.ts";
+import { datagramOptions, keepAlive, noDelay, refusals, streamOptions } from "./options.ts";
 import { inspections, passing } from "./passing.ts";
 import type { Case } from "./stage.ts";
 import { play } from "./stage.ts";
@@ -32,6 +32,7 @@ const FOR_STREAMS: readonly Case[] = [
   ...endings,
   ...listeners,
   ...streamOptions,
+  ...keepAlive,
   ...noDelay,
   ...connectionLeaks,
   ...connecting,

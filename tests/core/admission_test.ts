@@ -89,6 +89,30 @@ describe("Admission", () => {
     assert.equal(admission.live, 7);
   });
 
+  test("a policy that counts sources first counts those too who are in, or wait for a place", () => {
+    const before = admissionOf({ limits: { sessions: 3, overflow: "hold" } });
+    const [, first] = ask(before, "a");
+    const [, second] = ask(before, "a");
+    const [, gone] = ask(before, "b");
+    const [, waiting] = ask(before, "a");
+    gone.ticket!.release();
+    assert.equal(waiting.told, "admitted");
+    const [, late] = ask(before, "a");
+    const after = new Admission(plan({ limits: { perSource: 2 } }), later, before);
+    after.activate();
+    assert.equal(late.told, undefined, "three are in from there");
+    assert.equal(ask(after, "a")[0], "perSource");
+    assert.equal(ask(after, "b")[0], "in");
+    first.ticket!.release();
+    assert.equal(ask(after, "a")[0], "perSource");
+    second.ticket!.release();
+    assert.equal(late.told, "admitted", "it waits by its address");
+    waiting.ticket!.release();
+    late.ticket!.release();
+    for (let i = 0; i < 2; i++) assert.equal(ask(after, "a")[0], "in");
+    assert.equal(ask(after, "a")[0], "perSource");
+  });
+
   test("admit looks at no address where nothing is about addresses", () => {
     const asker = new Asker();
     Object.defineProperty(asker, "remote", { get: () => assert.fail("it was looked at") });

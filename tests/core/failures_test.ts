@@ -154,6 +154,32 @@ describe("error", () => {
     }
   });
 
+  test("an error hook may answer, and throw again what it leaves to the log: it is counted once", async (t) => {
+    for (const kind of ["stream", "datagram"] as const) {
+      for (const thrown of [new Error("on purpose"), new PorticoError("PROTOCOL_ERROR")]) {
+        const server = await startInMemory(t, {
+          data() {
+            throw thrown;
+          },
+          error(session, error) {
+            session.write("sorry");
+            throw error;
+          },
+        }, kind === "stream" ? {} : { listen: ["udp://127.0.0.1:0"] });
+        if (kind === "stream") {
+          const peer = server.connect();
+          peer.write("x");
+          await until("the answer", () => peer.text() === "sorry");
+          peer.end();
+        } else server.send("x");
+        const record = await server.record("error");
+        assert.equal(record.message, thrown.message);
+        assert.equal(server.all("error").length, 1);
+        assert.equal(server.running.status()[0]!.errors, 1);
+      }
+    }
+  });
+
   test("what is no Error can be thrown too", async (t) => {
     const server = await startInMemory(t, {
       data() {

@@ -87,16 +87,21 @@ describe("limits", () => {
     assert.ok(held.over && !held.wasReset);
   });
 
-  test("datagrams are counted while they are served, and refused at debug level", async (t) => {
+  test("datagrams are counted while they are served; one refusal a second is a warning, which counts the others", async (t) => {
     let open: () => void = () => {};
     const server = await startInMemory(t, {
       data: () => new Promise<void>((resolve) => open = resolve),
     }, { limits: { sessions: 1 } });
     server.send("one");
-    server.send("two");
-    const refuse = await server.record("refuse");
-    assert.equal(refuse.limit, "sessions");
-    assert.equal(refuse.level, "debug");
+    for (const text of ["two", "three", "four"]) server.send(text);
+    await server.record("refuse", 3);
+    const refused = server.all("refuse");
+    assert.deepEqual(refused.map(({ limit }) => limit), ["sessions", "sessions", "sessions"]);
+    assert.deepEqual(refused.map(({ level }) => level), ["warn", "debug", "debug"]);
+    await new Promise((resolve) => setTimeout(resolve, 1001));
+    server.send("five");
+    const next = await server.record("refuse", 4);
+    assert.deepEqual([next.level, next["suppressed"]], ["warn", 2]);
     open();
     await server.record("close");
     server.send("three");

@@ -3,39 +3,8 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { Hooks } from "../../runtime/core/plugin.ts";
 import { startInMemory } from "../support/in-memory.ts";
+import { boom, ODD } from "../support/odd-values.ts";
 import { until } from "../support/until.ts";
-
-const boom = (): never => {
-  throw new Error("even that throws");
-};
-
-/** By what they are; made anew for each use. */
-const VALUES: Readonly<Record<string, () => unknown>> = {
-  "an error": () => new Error("plain"),
-  "a very long message": () => new Error("x".repeat(10_000_000)),
-  "a proxy without a prototype": () => new Proxy({}, { getPrototypeOf: boom }),
-  "a proxy of which nothing can be asked": () =>
-    new Proxy({}, { get: boom, getPrototypeOf: boom, has: boom, ownKeys: boom }),
-  "an error whose message throws": () =>
-    Object.defineProperty(new Error(), "message", { get: boom }),
-  "an error whose stack throws": () =>
-    Object.defineProperty(new Error("stackless"), "stack", { get: boom }),
-  "an error whose code throws": () => Object.defineProperty(new Error("c"), "code", { get: boom }),
-  "an error whose message is no text": () =>
-    Object.defineProperty(new Error(), "message", { value: { toString: boom } }),
-  "an object whose toString throws": () => ({ toString: boom }),
-  "an object without prototype": () => Object.create(null),
-  "a revoked proxy": () => {
-    const { proxy, revoke } = Proxy.revocable({}, {});
-    revoke();
-    return proxy;
-  },
-  "a symbol": () => Symbol("thrown"),
-  "a bigint": () => 10n,
-  "undefined": () => undefined,
-  "null": () => null,
-  "a function": () => boom,
-};
 
 /** How a hook comes to it. */
 const WAYS: Readonly<Record<string, (value: unknown) => Hooks<never>>> = {
@@ -51,21 +20,34 @@ const WAYS: Readonly<Record<string, (value: unknown) => Hooks<never>>> = {
     },
     data() {},
   }),
+  "rejects in handle": (value) => ({ handle: () => Promise.reject(value) }),
+  "throws in finish": (value) => ({
+    data: (session) => session.end(),
+    finish() {
+      throw value;
+    },
+  }),
+  "throws in error": (value) => ({
+    data: () => Promise.reject(new Error("first")),
+    error() {
+      throw value;
+    },
+  }),
   "rejects in verify": (value) => ({ verify: () => Promise.reject(value), data() {} }),
 };
 
 for (const [way, hooksOf] of Object.entries(WAYS)) {
   describe(`a hook that ${way}`, () => {
-    for (const [what, make] of Object.entries(VALUES)) {
+    for (const [what, make] of Object.entries(ODD)) {
       test(`${what}: one record, this session ends, others are served`, async (t) => {
         const hooks = hooksOf(make());
         const server = await startInMemory(t, hooks);
         const peer = server.connect();
         peer.write("x");
+        peer.end();
         const error = await server.record("error");
         assert.equal(error.code, "HOOK_FAILED");
         assert.ok(JSON.stringify(error).length < 40_000, "its length is bounded");
-        peer.end();
         await until("the end", () => server.running.status()[0]!.live === 0);
         server.send("x");
         await server.record("error", 2);
@@ -104,6 +86,37 @@ describe("setup that returns an object whose then is", () => {
       const second = server.connect();
       second.write("y");
       await until("the echo", () => second.text() === "y");
+    });
+  }
+});
+
+describe("a log with odd fields", () => {
+  for (const [what, make] of Object.entries(ODD)) {
+    test(`${what}: one record of bounded length, and the session goes on`, async (t) => {
+      const server = await startInMemory(t, {
+        data(session, chunk) {
+          session.log.info("odd", { it: make(), right: 1 });
+          session.log.info("odd", make() as never);
+          session.log.info(
+            make() as never,
+            Object.defineProperty({ right: 1 }, "it", { enumerable: true, get: boom }),
+          );
+          session.write(chunk);
+        },
+      });
+      const peer = server.connect();
+      peer.write("x");
+      await until("the echo", () => peer.text() === "x");
+      const [fields, all, text] = server.all("log");
+      assert.equal(server.all("log").length, 3);
+      assert.equal(fields!["right"], 1);
+      assert.deepEqual([text!["right"], text!["it"]], [1, "[unreadable]"]);
+      for (const record of [fields, all, text]) {
+        assert.ok(JSON.stringify(record).length < 40_000, "its length is bounded");
+      }
+      assert.deepEqual(server.all("error"), []);
+      peer.end();
+      await server.record("close");
     });
   }
 });

@@ -107,13 +107,13 @@ describe("strategies", () => {
     const second = server.connect();
     const refuse = await server.record("refuse");
     assert.equal(refuse.limit, "hold");
-    assert.equal(refuse.level, "info");
+    assert.equal(refuse.level, "warn");
     assert.ok(second.over && !second.wasReset);
     server.send("late");
     const late = await server.record("refuse", 2);
     assert.equal(late.limit, "hold");
     assert.equal(late.remote, String(PEER));
-    assert.equal(late.level, "debug");
+    assert.equal(late.level, "warn");
     release();
     first.end();
   });

@@ -188,6 +188,21 @@ describe("write", () => {
     other.write("little");
     await until("the other's bytes", () => other.received.length > 0);
   });
+
+  test("what was sent and waited for, and was taken whole, gives no room to what piles up later", async (t) => {
+    const server = await startInMemory(t, {
+      async data(session, chunk) {
+        if (chunk.length === 1) await session.send(new Uint8Array(12 * KIB));
+        else session.write(new Uint8Array(105 * KIB));
+      },
+    }, { limits: { writeBuffer: 100 * KIB } });
+    const peer = server.connect();
+    peer.write("x");
+    await until("it", () => peer.received.length > 0);
+    peer.read(false);
+    peer.write("xx");
+    assert.equal((await server.record("close")).reason, "writeBuffer");
+  });
 });
 
 describe("pull form", () => {

@@ -51,6 +51,21 @@ const FLAWS: [string, string, string][] = [
     'a plugin whose "options" is a Standard Schema (valibot, zod, arktype …); it has {"a":1}',
   ],
   [
+    "a fits that is no function",
+    `export default { ${GOOD}, fits: true };`,
+    'a plugin whose "fits" is a function; it has true',
+  ],
+  [
+    "a fits that throws",
+    `export default { ${GOOD}, fits() { throw new Error("oops"); } };`,
+    'a plugin whose "fits" works; it threw: oops',
+  ],
+  [
+    "a fits that returns a promise",
+    `export default { ${GOOD}, fits: async () => undefined };`,
+    'a plugin whose "fits" returns a text, or undefined; it returned {}',
+  ],
+  [
     "a schema that throws",
     `export default { ${GOOD}, options: { "~standard": { validate() { throw new Error("oops"); } } } };`,
     "a plugin whose options schema works; it threw: oops",

@@ -1,6 +1,12 @@
 /** Manifests that cannot be found or read. */
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { describe, test } from "node:test";
+import { PorticoError } from "../../runtime/core/errors.ts";
+import { load } from "../../runtime/manifest/load.ts";
+import { problemLines } from "../../runtime/values/problem.ts";
+import { folder } from "../support/folder.ts";
+import { expand } from "../support/manifest.ts";
 import { blockOf, refuses, type WrongManifest } from "./errors.ts";
 
 const INVALID: readonly WrongManifest[] = [
@@ -33,6 +39,16 @@ const INVALID: readonly WrongManifest[] = [
     "the same key twice",
     '{ "services": {},\n  "services": {} }',
     `2:3  services\n  received  the key "services" a second time\n  expected  each key once in an object`,
+  ],
+  [
+    "objects that lie too deep in each other",
+    `{ "services":\n${'{ "a": '.repeat(5000)}`,
+    `2:694\n  received  level 101\n  expected  at most 100 levels of objects and lists in each other`,
+  ],
+  [
+    "a list in a list in a list …",
+    "[".repeat(100_000),
+    `1:101\n  received  level 101\n  expected  at most 100 levels of objects and lists in each other`,
   ],
   [
     "a key that objects cannot hold",
@@ -80,6 +96,29 @@ describe("modules", () => {
       block,
       /^error: the manifest cannot be read\n\nportico.ts:2:\d+\n {2}received {2}bad luck\n {2}expected {2}a module that can be imported$/,
     );
+  });
+  test("load refuses a portico.ts whose objects lie too deep, or in themselves", async (t) => {
+    const cyclic = "const a = {}; a.b = [a]; export default { services: a };";
+    const place = "level 101, below services.b[0].b[0]";
+    assert.equal(
+      await blockOf(t, { "portico.ts": cyclic }),
+      `error: the manifest is wrong\n\nportico.ts\n  received  ${place}\n  expected  at most 100 levels of objects and lists in each other`,
+    );
+  });
+  test("a problem is a line of its own in records", async (t) => {
+    const text =
+      '{ "services": {\n "a": { "plugin": 5 },\n "b": { "plugin": "echo", "listen": 7 } } }';
+    const file = join(folder(t, { "portico.json": text }), "portico.json");
+    const source = await load(file);
+    assert.throws(() => expand(source), (error: PorticoError) => {
+      const lines = problemLines(error);
+      assert.equal(lines.length, 3);
+      assert.match(lines[0]!, /portico\.json:2:\d+ services\.a.*: received .*, expected /);
+      for (const line of lines) assert.doesNotMatch(line, /\n/);
+      return true;
+    });
+    const other = new PorticoError("START_FAILED", "the start failed:\n  bad luck");
+    assert.deepEqual(problemLines(other), ["the start failed: bad luck"]);
   });
   test("load says where a portico.ts is cut, without a stack", async (t) => {
     const block = await blockOf(t, { "portico.ts": "export default {\n  services: {\n" });

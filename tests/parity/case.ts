@@ -1,5 +1,6 @@
 /** What a case is, and where it is run. */
 import process from "node:process";
+import { resetsUnheard } from "./resets.ts";
 import type { Stage } from "./stage.ts";
 import {
   hasProcesses,
@@ -48,6 +49,9 @@ export interface Case {
 const NEEDS = {
   /** Several addresses of one machine. */
   addresses: () => process.platform !== "linux" && "only Linux has all of 127.0.0.0/8",
+  /** Resets that are heard of while nobody reads: with workers the descriptor is watched. */
+  resets: (strategy: StrategyName) =>
+    (strategy === "serial" || strategy === "async") && resetsUnheard,
   /** Workers that can be killed from outside. */
   processes: (strategy: StrategyName) =>
     !hasProcesses(strategy) && `${strategy} has no processes of its own`,

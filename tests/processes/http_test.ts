@@ -350,3 +350,21 @@ test("a reload closes no kept connection that has a request on the way: its last
   assert.deepEqual(tally.failed, []);
   assert.ok(tally.said >= 60, `${tally.said} answers said that they were the last`);
 });
+
+test("a drain answers kept connections once more, and says that it is the last time", async (t) => {
+  const managed = await ManagedServer.start(t, { web: web({}, 0) });
+  const port = Number(new URL(await managed.endpoint("web", "http")).port);
+  const tally = new KeepAliveTally();
+  let going = true;
+  const clients = Array.from({ length: 20 }, () => askSteadily(port, tally, () => going));
+  for (let times = 1; times <= 2; times++) {
+    const next = tally.answered + 500;
+    await until("answers", () => tally.answered >= next, 60_000);
+    await managed.ask("drain", { service: "web" });
+    await managed.ask("resume", { service: "web" });
+  }
+  going = false;
+  await within("the clients", Promise.all(clients), 60_000);
+  assert.deepEqual(tally.failed, []);
+  assert.ok(tally.said >= 40, `${tally.said} answers said that they were the last`);
+});

@@ -253,6 +253,7 @@ describe("records", () => {
         event: "close",
         service,
         session,
+        remote: peer.name,
         durationMs,
         bytesIn: 6,
         bytesOut: 6,

@@ -67,6 +67,7 @@ test("a reload that cannot be done says why and changes nothing", async (t) => {
     assert.match(err, message, name);
     const errors = await managed.process.count(++count, { event: "error", during: "reload" });
     assert.match(errors.at(-1)!["message"] as string, message, name);
+    assert.doesNotMatch(errors.at(-1)!["message"] as string, /\n/, name);
     assert.equal(await managed.version(a), "1", name);
     await old.echo(` ${name}`);
     assert.equal(existsSync(join(managed.home, "fresh")), false, name);

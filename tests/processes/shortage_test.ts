@@ -3,10 +3,20 @@ import assert from "node:assert/strict";
 import { createConnection, type Socket } from "node:net";
 import { test } from "node:test";
 import { parseEndpoint } from "../../runtime/core/endpoint.ts";
+import { neededDescriptors } from "../../runtime/strategies/descriptors.ts";
+import { STRATEGIES as STRATEGY_TABLE } from "../../runtime/strategies/mod.ts";
+import { adapter } from "../support/adapter.ts";
 import { folder } from "../support/folder.ts";
+import { expand } from "../support/manifest.ts";
 import { controlled } from "../support/probe.ts";
 import { lackingPrograms } from "../support/packages.ts";
-import { limitDescriptors, pluginPath, startServer } from "../support/server-process.ts";
+import {
+  failToStart,
+  limitDescriptors,
+  manifest,
+  pluginPath,
+  startServer,
+} from "../support/server-process.ts";
 import { until } from "../support/until.ts";
 import { lackingStrategy, STRATEGIES, type StrategyName } from "../support/strategies.ts";
 
@@ -42,7 +52,53 @@ const CROWDS: Readonly<
   spawn: [128, 160, 20],
 };
 
+/** What a server with these services needs at the least. */
+function needed(path: string, strategy: StrategyName, concurrency: unknown): number {
+  const value = {
+    services: { one: { plugin: "echo", listen: "tcp://127.0.0.1:0", concurrency } },
+  };
+  const { services } = expand({ file: path, value, locate: () => undefined });
+  const cost = adapter.features.descriptorCost!;
+  const count = neededDescriptors(services, cost);
+  const worker = STRATEGY_TABLE[strategy].worker;
+  assert.equal(count, cost.server + 1 + (worker === undefined ? 0 : cost[worker]));
+  return count;
+}
+
 for (const strategy of STRATEGIES) {
+  test(
+    `${strategy}: with as few descriptors as it says it serves on after a rush, with one less it does not start`,
+    {
+      skip: lackingStrategy(strategy) || lackingPrograms("sh"),
+    },
+    async (t) => {
+      const workers = strategy === "threads" || strategy === "processes" ? { workers: 1 } : {};
+      const concurrency = { strategy, ...workers };
+      const one = { plugin: pluginPath("remote"), listen: "tcp://127.0.0.1:0", concurrency };
+      const home = folder(t, { "portico.json": manifest({ one }) });
+      const least = needed(home, strategy, concurrency);
+      const { code, block } = await failToStart(t, home, limitDescriptors(least - 1));
+      assert.equal(code, 1);
+      assert.match(
+        block,
+        new RegExp(`needs ${least} file descriptors .* may have ${least - 1}`, "s"),
+      );
+      const server = await startServer(t, home, { through: limitDescriptors(least) });
+      const { port } = parseEndpoint(server.endpoint("one", "tcp")) as { port: number };
+      const crowd = Array.from({ length: 60 }, () => new Silent(port, "127.0.0.1"));
+      t.after(() => crowd.forEach(({ socket }) => void socket.destroy()));
+      await until("somebody to be served", () => crowd.some(({ served }) => served), 30_000);
+      for (const { socket } of crowd) socket.destroy();
+      for (let i = 1; i <= 4; i++) {
+        const late = new Silent(port, `127.0.1.${i}`);
+        t.after(() => void late.socket.destroy());
+        await until("another one to be served", () => late.served, 40_000);
+        late.socket.destroy();
+      }
+      await server.stop();
+    },
+  );
+
   const [limit, crowd, after] = CROWDS[strategy];
   test(
     `${strategy}: ${crowd} peers at ${limit} descriptors, then ${after}: each is served as itself, and the other service too`,

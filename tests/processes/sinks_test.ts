@@ -121,7 +121,7 @@ describe("policies", () => {
     const audit = read("audit").filter(({ service }) => service === "a");
     assert.deepEqual(events(audit), ["close", "open"]);
     const keys = audit.map((line) => Object.keys(line).slice(5).join());
-    assert.deepEqual([...new Set(keys)].sort(), ["bytesIn,bytesOut", "remote"]);
+    assert.deepEqual([...new Set(keys)].sort(), ["remote", "remote,bytesIn,bytesOut"]);
     assert.equal(audit.length, 80);
     assert.ok(read("audit").some(({ event, service }) => event === "listening" && service === "b"));
     const warnings = read("warn");
@@ -178,7 +178,10 @@ describe("policies", () => {
       const closed = records(join(home, "a.log")).filter(({ event, service }) =>
         event === "close" && service === "a"
       );
-      assert.deepEqual(closed.map((line) => Object.keys(line).slice(5)), [["reason"], ["reason"]]);
+      assert.deepEqual(closed.map((line) => Object.keys(line).slice(5)), [
+        ["remote", "reason"],
+        ["remote", "reason"],
+      ]);
     });
   }
 

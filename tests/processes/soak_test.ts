@@ -139,7 +139,7 @@ const CASES: readonly Case[] = [
   },
 ];
 
-for (const { strategy, transport, plugin = "echo", round } of CASES) {
+for (const { strategy, transport, plugin = pluginPath("answer"), round } of CASES) {
   const skip = lackingStrategy(strategy) || lackingTransport(transport);
 
   test(`${strategy} over ${transport}: what sessions took is given back`, { skip }, async (t) => {

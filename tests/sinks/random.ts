@@ -51,6 +51,8 @@ const PIECES: readonly string[] = [
   "😀",
   "\ud83d",
   "\u2028",
+  "\u202e\u2066\u200b\u00ad",
+  "\u{e0001}",
   "…",
   "\\x00",
 ];

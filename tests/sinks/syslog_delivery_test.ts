@@ -244,11 +244,11 @@ test("what no server can mend stops the start: a file that is missing or is no c
     message: /^cannot read .*no\.pem, the tls\.ca of a syslog sink: /,
   });
   await assert.rejects(open(t, tls(join(home, "not.pem"))), { message: /is not PEM/ });
-  await assert.rejects(open(t, { to: `unix:/${"x".repeat(120)}` }), { code: "ENAMETOOLONG" });
+  await assert.rejects(open(t, { to: `unix:/${"x".repeat(120)}` }), /at most 107 bytes/);
   const found = probeSink({ type: "syslog", options: tls(join(home, "no.pem")) });
   assert.ok(found !== true && /ENOENT/.test(found.reason));
-  const long = probeSink({ type: "syslog", options: { to: `unix:/${"x".repeat(120)}` } });
-  assert.match(long === true ? "" : long.reason, /has 121 bytes, and the kernel takes 107/);
+  const long = { type: "syslog", options: { to: `unix:/${"x".repeat(120)}` } };
+  assert.throws(() => probeSink(long), /at most 107 bytes/);
   const socket = probeSink({ type: "syslog", options: { to: `unix:${home}/not.pem` } });
   assert.ok(socket !== true && /is no socket/.test(socket.reason));
 });

@@ -30,6 +30,7 @@ export function handoffOf(hooks: Hooks<never>, service: object = {}) {
   const admission = new Admission(services[0]!, (callback) => void setTimeout(callback, 0));
   const taken = new HandoffPipeline(made, {
     blocking: (fd) => void calls.push(`blocking ${fd}`),
+    traffic: () => undefined,
     close: (fd) => void calls.push(`close ${fd}`),
   }, admission);
   const local = new Address("tcp", "127.0.0.1", 7, "");

@@ -44,6 +44,10 @@ export const PROGRAMS = {
   nc: { package: "netcat-openbsd", suits: (path) => /-\w*N/.test(prints(path, "-h")) },
   socat: { package: "socat" },
   curl: { package: "curl" },
+  dig: { package: "bind9-dnsutils" },
+  "redis-cli": { package: "redis-tools" },
+  "redis-benchmark": { package: "redis-tools" },
+  swaks: { package: "swaks" },
   openssl: { package: "openssl" },
   python3: {
     package: "python3",

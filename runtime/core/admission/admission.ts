@@ -9,7 +9,8 @@
 import { Count } from "../count.ts";
 import type { Access } from "../plan.ts";
 import type { Candidate, Refusal } from "./candidate.ts";
-import { Places, type Policy } from "./places.ts";
+import { Places } from "./places.ts";
+import type { Policy } from "./policy.ts";
 import type { OwnSockets } from "./own-sockets.ts";
 import { AccessList } from "./rules.ts";
 import type { Ticket } from "./ticket.ts";

@@ -2,9 +2,10 @@
  * The places and turns of one service, and who waits for them. A service that is reloaded shares them
  * with the one that it replaces, so that limits hold over the sessions of both.
  */
-import type { Concurrency, Limits } from "../plan.ts";
 import type { Admission } from "./admission.ts";
 import type { Candidate, LimitName, Refusal } from "./candidate.ts";
+import { Placed } from "./placed.ts";
+import { type Policy, REFUSALS } from "./policy.ts";
 import { type Waiter, WaitQueue } from "./queue.ts";
 import { Rate, SourceRates } from "./rate.ts";
 import { STAGE, Ticket } from "./ticket.ts";
@@ -16,28 +17,12 @@ const BATCH = 64;
 /** The longest delay of a timer, in ms. */
 const TIMER_MAX = 2 ** 31 - 1;
 
-/** What is limited. */
-export interface Policy {
-  readonly limits: Pick<
-    Limits,
-    "sessions" | "perSource" | "rate" | "datagramRate" | "hold" | "overflow"
-  >;
-  readonly concurrency: Pick<Concurrency, "max">;
-}
-
-const REFUSALS = Object.fromEntries(
-  (["sessions", "perSource", "rate", "datagramRate", "hold"] as const).map((
-    limit,
-  ) => [limit, { limit }]),
-) as Record<LimitName, Refusal>;
-
 export class Places {
   #policy: Policy;
   readonly #defer: (callback: () => void) => void;
   /** Places and turns that are taken. */
-  #taken = 0;
+  readonly #placed: Placed = new Placed();
   #turns = 0;
-  readonly #sources: Map<string, number> = new Map();
   readonly #rate: Rate = new Rate();
   readonly #datagrams: SourceRates = new SourceRates();
   /** Have no place yet; have a place, and not their turn. */
@@ -57,14 +42,15 @@ export class Places {
   /** From here on this is what is limited. Who is in stays in. */
   set policy(policy: Policy) {
     this.#policy = policy;
+    if (policy.limits.perSource !== Infinity) this.#countSources();
     this.#rest();
     this.#watch();
     this.#admit();
   }
 
   /**
-   * A place and a turn, at once or later; or the limit that forbids it. Sources are counted while
-   * `perSource` limits anything: a reload that sets it first does not know whence those are who are in.
+   * A place and a turn, at once or later; or the limit that forbids it. Nobody is asked for its address
+   * while `perSource` limits nothing; a policy that sets it asks those who are in.
    */
   enter(admission: Admission, candidate: Candidate): Ticket | Refusal {
     const { limits, concurrency } = this.#policy;
@@ -76,8 +62,8 @@ export class Places {
     if (obstacle === undefined) {
       const turn = this.#turns < concurrency.max && this.#turnless.first === undefined;
       if (!turn && this.#weight + candidate.weight > WEIGHT_MAX) return REFUSALS.hold;
-      const ticket = new Ticket(admission, source);
-      this.#takePlace(source);
+      const ticket = new Ticket(admission, candidate, source);
+      this.#takePlace(ticket);
       if (turn) this.#takeTurn(ticket);
       else this.#wait(ticket, candidate, STAGE.turn);
       return ticket;
@@ -87,7 +73,7 @@ export class Places {
       candidate.kind !== "datagram";
     if (!waits) return REFUSALS[obstacle];
     if (this.#weight + candidate.weight > WEIGHT_MAX) return REFUSALS.hold;
-    const ticket = new Ticket(admission, source);
+    const ticket = new Ticket(admission, candidate, source);
     this.#wait(ticket, candidate, STAGE.place);
     return ticket;
   }
@@ -98,8 +84,8 @@ export class Places {
     const source = limits.perSource === Infinity ? "" : candidate.remote.host;
     const obstacle = this.#full(source);
     if (obstacle !== undefined) return REFUSALS[obstacle];
-    const ticket = new Ticket(admission, source);
-    this.#addPlace(source);
+    const ticket = new Ticket(admission, candidate, source);
+    this.#placed.add(ticket);
     ticket.stage = STAGE.turned;
     return ticket;
   }
@@ -114,7 +100,7 @@ export class Places {
   release(ticket: Ticket, stage: number): void {
     if (ticket.waiter !== undefined) this.#leaveQueue(ticket.waiter);
     if (stage === STAGE.served) this.#turns--;
-    if (stage !== STAGE.place) this.#returnPlace(ticket.source);
+    if (stage !== STAGE.place) this.#placed.remove(ticket);
     ticket.admission.left();
     this.#admit();
   }
@@ -150,26 +136,21 @@ export class Places {
 
   #full(source: string): "sessions" | "perSource" | undefined {
     const { sessions, perSource } = this.#policy.limits;
-    if (this.#taken >= sessions) return "sessions";
-    return source !== "" && (this.#sources.get(source) ?? 0) >= perSource ? "perSource" : undefined;
+    if (this.#placed.count >= sessions) return "sessions";
+    return source !== "" && this.#placed.from(source) >= perSource ? "perSource" : undefined;
   }
 
-  #takePlace(source: string): void {
-    this.#addPlace(source);
+  #takePlace(ticket: Ticket): void {
+    this.#placed.add(ticket);
     this.#rate.take();
   }
 
-  #addPlace(source: string): void {
-    this.#taken++;
-    if (source !== "") this.#sources.set(source, (this.#sources.get(source) ?? 0) + 1);
-  }
-
-  #returnPlace(source: string): void {
-    this.#taken--;
-    if (source === "") return;
-    const count = this.#sources.get(source)! - 1;
-    if (count === 0) this.#sources.delete(source);
-    else this.#sources.set(source, count);
+  /** Those who came while nobody counted. */
+  #countSources(): void {
+    this.#placed.countSources();
+    for (let each = this.#placeless.first; each !== undefined; each = each.next) {
+      each.ticket.source = each.candidate.remote.host;
+    }
   }
 
   #takeTurn(ticket: Ticket): void {
@@ -235,7 +216,7 @@ export class Places {
     }
     const next = this.#placeless.first === undefined ? undefined : this.#fitting();
     if (next === undefined) return false;
-    this.#takePlace(next.ticket.source);
+    this.#takePlace(next.ticket);
     if (this.#turns < this.#policy.concurrency.max) this.#grant(next);
     else {
       next.ticket.stage = STAGE.turn;
@@ -253,7 +234,7 @@ export class Places {
 
   /** The first that there is a place for: another one from the same address may have to go on waiting. */
   #fitting(): Waiter | undefined {
-    if (this.#taken >= this.#policy.limits.sessions) return undefined;
+    if (this.#placed.count >= this.#policy.limits.sessions) return undefined;
     for (let waiter = this.#placeless.first; waiter !== undefined; waiter = waiter.next) {
       const obstacle = this.#obstacle(waiter.ticket.source);
       if (obstacle === undefined) return waiter;

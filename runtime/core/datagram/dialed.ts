@@ -5,10 +5,11 @@ import type { DatagramTable, DialedSocket } from "../contract.ts";
 import { Count } from "../count.ts";
 import type { Address } from "../endpoint.ts";
 import { PorticoError } from "../errors.ts";
-import { isOver, isPromise } from "../hooks.ts";
+import { hookError, isOver, isPromise } from "../hooks.ts";
 import { keep } from "../keep.ts";
 import { recordArrival, recordClose } from "../records.ts";
 import type { Service } from "../service.ts";
+import { countBytes } from "../totals.ts";
 import { BaseSession, toBytes } from "../session.ts";
 
 /** The dialed sockets of one table of hooks. */
@@ -93,6 +94,7 @@ export class Dialed {
   #fail(session: DialedSession, thrown: unknown): void {
     if (session.over && isOver(thrown)) return;
     session.reason ??= "error";
+    session.cause ??= hookError(thrown);
     tellError(this.service, this.#caller, session, thrown);
     session.close("error");
   }
@@ -109,9 +111,7 @@ export class Dialed {
       }
     }
     if (!this.#sessions.delete(session)) return;
-    const { counters } = this.service;
-    counters.bytesIn += session.bytesIn;
-    counters.bytesOut += session.bytesOut;
+    countBytes(this.service.counters, session.bytesIn, session.bytesOut);
     recordClose(this.service, "debug", session, session.age);
     session.gone = true;
     session.tellClosed();
@@ -129,6 +129,8 @@ export class Dialed {
 export class DialedSession extends BaseSession {
   /** Why it ends. */
   reason: string | undefined = undefined;
+  /** The error that ended it. */
+  cause: PorticoError | undefined = undefined;
   over = false;
   /** The socket is closed. */
   released = false;
@@ -193,7 +195,8 @@ export class DialedSession extends BaseSession {
     return this.service.pulls && this.service.hooks.datagram === undefined;
   }
 
-  end(): void {
+  end(last?: Uint8Array | string): void {
+    if (last !== undefined) this.write(last);
     this.close("done");
   }
 

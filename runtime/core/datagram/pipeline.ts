@@ -11,9 +11,9 @@ import { callHook, follow, LAST_WORDS, tellError } from "../calls.ts";
 import type { DatagramSocket, DatagramTable } from "../contract.ts";
 import { Count } from "../count.ts";
 import type { Address } from "../endpoint.ts";
-import { isPromise } from "../hooks.ts";
+import { hookError, isPromise } from "../hooks.ts";
 import { keep } from "../keep.ts";
-import { recordArrival, recordClose } from "../records.ts";
+import { recordArrival, recordClose, recordDatagram, recordRefusal } from "../records.ts";
 import type { Service } from "../service.ts";
 import { DatagramSession } from "./session.ts";
 
@@ -98,7 +98,7 @@ export class DatagramPipeline {
   refuse(session: DatagramSession, why: Refusal): void {
     this.service.countRefusal(why);
     session.over = true;
-    recordArrival(this.service, "debug", "refuse", session, why);
+    recordRefusal(this.service, "debug", session, why);
     this.#release(session);
   }
 
@@ -114,12 +114,12 @@ export class DatagramPipeline {
 
   /** @param lent the bytes are the adapter's, and others soon. */
   #verify(session: DatagramSession, bytes: Uint8Array, lent: boolean): void {
-    const { hooks } = this.service;
-    if (hooks.verify === undefined) return this.#setUp(session, bytes, lent);
+    const { verify } = this.service;
+    if (verify === undefined) return this.#setUp(session, bytes, lent);
     let answer: boolean | Promise<boolean>;
     let later: boolean;
     try {
-      answer = hooks.verify(session);
+      answer = verify(session);
       later = isPromise(answer);
     } catch (error) {
       this.#fail(session, error);
@@ -141,7 +141,9 @@ export class DatagramPipeline {
   #setUp(session: DatagramSession, bytes: Uint8Array, lent: boolean): void {
     const { hooks, keepsDatagrams, log } = this.service;
     this.service.countServed();
-    if (log.wants("debug", "open") || log.wants("debug", "close")) {
+    if (
+      log.wants("debug", "open") || log.wants("debug", "close") || log.wants("info", "datagram")
+    ) {
       session.begin();
       recordArrival(this.service, "debug", "open", session);
     }
@@ -190,9 +192,9 @@ export class DatagramPipeline {
 
   #end(session: DatagramSession): void {
     session.close("done");
-    if (this.service.log.wants("debug", "close")) {
-      recordClose(this.service, "debug", session, session.age);
-    }
+    const { log } = this.service;
+    if (log.wants("debug", "close")) recordClose(this.service, "debug", session, session.age);
+    if (log.wants("info", "datagram")) recordDatagram(this.service, session, session.age);
     this.#release(session);
   }
 
@@ -208,6 +210,7 @@ export class DatagramPipeline {
 
   #fail(session: DatagramSession, thrown: unknown): void {
     session.reason ??= "error";
+    session.cause ??= hookError(thrown);
     tellError(this.service, this.#caller, session, thrown);
   }
 

@@ -6,6 +6,7 @@ import type { Address } from "../endpoint.ts";
 import { PorticoError } from "../errors.ts";
 import type { Service } from "../service.ts";
 import { BaseSession, toBytes } from "../session.ts";
+import { counted } from "../totals.ts";
 import type { DatagramPipeline } from "./pipeline.ts";
 
 export class DatagramSession extends BaseSession implements Candidate {
@@ -17,6 +18,8 @@ export class DatagramSession extends BaseSession implements Candidate {
   /** Hooks that have not come back. */
   running = 0;
   reason: string | undefined = undefined;
+  /** The error that ended it. */
+  cause: PorticoError | undefined = undefined;
   readonly #socket: DatagramSocket;
   /** While it waits: the datagram. */
   #kept: Uint8Array | undefined = undefined;
@@ -82,7 +85,7 @@ export class DatagramSession extends BaseSession implements Candidate {
     const bytes = toBytes(data);
     this.bytesOut += bytes.length;
     const { counters } = this.service;
-    counters.bytesOut += bytes.length;
+    counters.bytesOut += counted(bytes.length);
     counters.datagramsOut++;
     return this.#way().send(bytes, this.remote, this.local);
   }
@@ -115,8 +118,10 @@ export class DatagramSession extends BaseSession implements Candidate {
     return this.over;
   }
 
-  /** A datagram session ends by itself: there is nothing to tell the peer. */
-  end(): void {}
+  /** A datagram session ends by itself: there is nothing more to tell the peer than these bytes. */
+  end(last?: Uint8Array | string): void {
+    if (last !== undefined) this.write(last);
+  }
 
   abort(): void {
     this.close("aborted");

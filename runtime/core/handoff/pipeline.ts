@@ -14,9 +14,11 @@ import type { Caller } from "../calls.ts";
 import { callHook, LAST_WORDS, tellError } from "../calls.ts";
 import { Count } from "../count.ts";
 import type { AdmitTable, Descriptors, Origin } from "../descriptors.ts";
-import { isOver, ownFields } from "../hooks.ts";
-import { recordArrival, recordEnd } from "../records.ts";
+import { checkAnswer, hookError, isOver, takenFields } from "../hooks.ts";
+import type { Fields } from "../record.ts";
+import { recordArrival, recordEnd, recordRefusal } from "../records.ts";
 import type { Service } from "../service.ts";
+import { countBytes } from "../totals.ts";
 import { HandoffSession } from "./session.ts";
 
 /** The sessions of one service whose sockets its plugin takes. */
@@ -25,7 +27,7 @@ export class HandoffPipeline {
   /** What an adapter calls. It asks the admission. */
   readonly table: AdmitTable;
   readonly #admission: Admission | undefined;
-  readonly #descriptors: Pick<Descriptors, "blocking" | "close">;
+  readonly #descriptors: Pick<Descriptors, "blocking" | "close" | "traffic">;
   readonly #caller: Caller<HandoffSession>;
   readonly #sessions: Set<HandoffSession> = new Set();
   readonly #live: Count = new Count();
@@ -33,7 +35,7 @@ export class HandoffPipeline {
   /** @param admission undefined where sockets come by {@link accept} alone. */
   constructor(
     service: Service,
-    descriptors: Pick<Descriptors, "blocking" | "close">,
+    descriptors: Pick<Descriptors, "blocking" | "close" | "traffic">,
     admission?: Admission,
   ) {
     this.service = service;
@@ -79,7 +81,7 @@ export class HandoffPipeline {
 
   refuse(session: HandoffSession, why: Refusal): void {
     this.service.countRefusal(why);
-    recordArrival(this.service, this.service.level, "refuse", session, why);
+    recordRefusal(this.service, this.service.level, session, why);
     session.finish("refused");
     this.#close(session);
   }
@@ -87,11 +89,11 @@ export class HandoffPipeline {
   // VERIFY
 
   verify(session: HandoffSession): void {
-    const { hooks, plan } = this.service;
+    const { plan, verify } = this.service;
     session.limit(plan.limits.lifetime, () => this.#cut(session, "lifetime"));
-    if (hooks.verify === undefined) return this.#setUp(session);
+    if (verify === undefined) return this.#setUp(session);
     const failed = (): void => this.#close(session);
-    callHook(this.#caller, session, () => hooks.verify!(session), (answer) => {
+    callHook(this.#caller, session, () => verify(session), (answer) => {
       // It was refused, or has ended, while verify was asked.
       if (session.over) this.#close(session);
       else if (answer === false) this.refuse(session, { rule: "verify" });
@@ -120,13 +122,13 @@ export class HandoffPipeline {
     const { hooks } = this.service;
     // It has ended while setup ran.
     if (session.over) return this.#finish(session);
-    const take = (): ReturnType<NonNullable<typeof hooks.take>> => {
+    const take = (): Fields | Promise<Fields> => {
       this.#descriptors.blocking(session.fd);
-      return hooks.take!(session, session.fd);
+      return checkAnswer(hooks.take!(session, session.fd), takenFields);
     };
     const done = (): void => this.#finish(session);
     callHook(this.#caller, session, take, (fields) => {
-      if (fields !== undefined) session.found = ownFields(fields, ["durationMs", "reason"]);
+      session.found = fields;
       done();
     }, done);
   }
@@ -136,6 +138,7 @@ export class HandoffPipeline {
   #fail(session: HandoffSession, thrown: unknown): void {
     if (session.over && isOver(thrown)) return;
     session.reason ??= "error";
+    session.cause ??= hookError(thrown);
     tellError(this.service, this.#caller, session, thrown);
   }
 
@@ -153,10 +156,19 @@ export class HandoffPipeline {
     if (!this.#sessions.delete(session)) return;
     session.finish("done");
     session.close();
+    if (session.served) this.#countBytes(session);
     this.#descriptors.close(session.fd);
     if (session.served) recordEnd(this.service, session, session.age, session.found);
     session.permit.release();
     this.#live.down();
+  }
+
+  /** Who took the socket has read and written past us; of TCP the kernel has counted. */
+  #countBytes(session: HandoffSession): void {
+    const traffic = this.#descriptors.traffic(session.fd);
+    if (traffic === undefined) return;
+    session.found = { ...traffic, ...session.found };
+    countBytes(this.service.counters, traffic.bytesIn, traffic.bytesOut);
   }
 
   // The end of the service.

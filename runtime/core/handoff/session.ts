@@ -1,16 +1,15 @@
 /** The session of a stream whose socket is its plugin's. What happens to it is `pipeline.ts`. */
 import { type Candidate, type Refusal, WEIGHT } from "../admission/candidate.ts";
 import { type Permit, UNLIMITED } from "../admission/permit.ts";
+import { DURATION_MAX } from "../units.ts";
 import type { Origin } from "../descriptors.ts";
 import type { Address } from "../endpoint.ts";
+import type { PorticoError } from "../errors.ts";
 import type { Fields } from "../record.ts";
 import type { Service } from "../service.ts";
 import { BaseSession } from "../session.ts";
 import type { Reader } from "../stream/reader.ts";
 import type { HandoffPipeline } from "./pipeline.ts";
-
-/** The longest delay of a timer, in ms. */
-const TIMER_MAX = 2 ** 31 - 1;
 
 export class HandoffSession extends BaseSession implements Candidate {
   readonly pipeline: HandoffPipeline;
@@ -22,6 +21,8 @@ export class HandoffSession extends BaseSession implements Candidate {
   served = false;
   /** Why it ends, once somebody has decided that. */
   reason: string | undefined = undefined;
+  /** The error that ended it. */
+  cause: PorticoError | undefined = undefined;
   /** It is to end; its hook has been told. */
   over = false;
   gone = false;
@@ -65,7 +66,7 @@ export class HandoffSession extends BaseSession implements Candidate {
 
   /** Calls `late` when it has been here for `limit` ms; not after {@link close}. */
   limit(limit: number, late: () => void): void {
-    if (limit <= TIMER_MAX) this.#timer = setTimeout(late, Math.max(0, limit - this.age));
+    if (limit <= DURATION_MAX) this.#timer = setTimeout(late, Math.max(0, limit - this.age));
   }
 
   /** Nothing is left of it. */

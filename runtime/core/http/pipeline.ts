@@ -3,15 +3,16 @@
  * the end of each. Who is refused is told by a status: 403 by a rule, 429 for being too many from one
  * address or too many at once in time, 503 where there is no room.
  */
+import { given } from "../arguments.ts";
 import type { Admission } from "../admission/admission.ts";
 import type { CutReason, Refusal } from "../admission/candidate.ts";
 import { LAST_WORDS } from "../calls.ts";
 import { Count } from "../count.ts";
-import { PorticoError } from "../errors.ts";
 import type { BodyFailure, Exchange, HttpTable } from "../exchange.ts";
 import { hookError, isPromise } from "../hooks.ts";
 import { recordRequest, recordResponse } from "../records.ts";
 import type { Service } from "../service.ts";
+import { countBytes } from "../totals.ts";
 import { isEvents, watched } from "./body.ts";
 import { Lifetime } from "./lifetime.ts";
 import { HttpSession } from "./session.ts";
@@ -78,7 +79,7 @@ export class HttpPipeline {
   #refuse(session: HttpSession, why: Refusal): Response {
     const status = "rule" in why ? 403 : STATUS[why.limit] ?? 503;
     this.service.countRefusal(why);
-    recordRequest(this.service, "refuse", session, why);
+    recordRequest(this.service, session, why);
     session.reason ??= "refused";
     session.status = status;
     const again = status !== 403 && { headers: { "retry-after": "1" } };
@@ -88,11 +89,11 @@ export class HttpPipeline {
   // VERIFY
 
   #verify(session: HttpSession): Answer {
-    const { hooks } = this.service;
+    const { verify } = this.service;
     this.#lifetime.watch();
-    if (hooks.verify === undefined) return this.#fetch(session);
+    if (verify === undefined) return this.#fetch(session);
     try {
-      const answer = hooks.verify(session);
+      const answer = verify(session);
       if (!isPromise(answer)) return this.#decide(session, answer);
       return this.#await(session, answer, (answer) => this.#decide(session, answer));
     } catch (error) {
@@ -110,7 +111,7 @@ export class HttpPipeline {
   #fetch(session: HttpSession): Answer {
     session.served = true;
     this.service.countServed();
-    recordRequest(this.service, "open", session);
+    recordRequest(this.service, session);
     try {
       const answer = this.service.hooks.fetch!(session.request, { session });
       if (!isPromise(answer)) return this.#respond(session, answer);
@@ -131,7 +132,8 @@ export class HttpPipeline {
       promise.then(
         (value) => resolve(well(value)),
         (error) => resolve(this.#fail(session, error)),
-      );
+        // What it returned may not even bear to be looked at.
+      ).catch((error: unknown) => resolve(this.#fail(session, error)));
     });
   }
 
@@ -141,15 +143,7 @@ export class HttpPipeline {
       void response.body?.cancel().catch(() => {});
       return nobody();
     }
-    if (!(response instanceof Response)) {
-      const text = `fetch has to return a Response: received ${typeof response}`;
-      return this.#fail(session, new PorticoError("HOOK_FAILED", text));
-    }
-    if (response.bodyUsed) {
-      const text =
-        "fetch has returned a Response whose body was read already: make one for each request";
-      return this.#fail(session, new PorticoError("HOOK_FAILED", text));
-    }
+    checkResponse(response);
     session.status = response.status;
     if (!session.exchange.streams(response)) return response;
     session.open++;
@@ -160,21 +154,26 @@ export class HttpPipeline {
 
   #fail(session: HttpSession, thrown: unknown): Response {
     if (session.over || session.status !== 0) return nobody();
-    session.status = 500;
     // Its reading has failed because the peer has left.
     if (session.exchange.isGone(thrown)) {
+      session.status = 500;
       session.reason ??= "peer";
       return nobody();
     }
+    const error = hookError(thrown);
     session.reason ??= "error";
-    this.service.report(hookError(thrown), session.id);
-    return new Response(null, { status: 500 });
+    session.cause = error;
+    session.status = error.code === "PROTOCOL_ERROR" ? 400 : 500;
+    this.service.report(error, session.id);
+    return new Response(null, { status: session.status });
   }
 
   /** The head has gone out: nothing is left to answer with. */
   #failBody(session: HttpSession, thrown: unknown): void {
+    const error = hookError(thrown);
     session.reason ??= "error";
-    this.service.report(hookError(thrown), session.id);
+    session.cause = error;
+    this.service.report(error, session.id);
   }
 
   // FINISH
@@ -198,7 +197,7 @@ export class HttpPipeline {
     const { service } = this;
     session.reason ??= "done";
     session.signalEnd(session.reason);
-    service.counters.bytesOut += session.bytesOut;
+    countBytes(service.counters, 0, session.bytesOut);
     if (session.served) {
       const durationMs = Math.floor(performance.now() - session.opened);
       service.countEnd(session.reason, durationMs);
@@ -247,6 +246,19 @@ export class HttpPipeline {
     if (this.#sessions.size === 0) return;
     await this.#finish([...this.#sessions], reason);
     await this.#live.empty(LAST_WORDS);
+  }
+}
+
+/** @throws TypeError for what no runtime can send. */
+function checkResponse(response: unknown): void {
+  if (!(response instanceof Response)) {
+    throw new TypeError(`fetch has to return a Response: received ${given(response)}`);
+  }
+  if (response.status === 0 || response.bodyUsed) {
+    const what = response.status === 0
+      ? "Response.error()"
+      : "one whose body was read already: make one for each request";
+    throw new TypeError(`fetch has to return a Response that can be sent: received ${what}`);
   }
 }
 

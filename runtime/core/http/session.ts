@@ -2,6 +2,7 @@
 import { type Candidate, type Refusal, WEIGHT } from "../admission/candidate.ts";
 import { type Permit, UNLIMITED } from "../admission/permit.ts";
 import type { Address } from "../endpoint.ts";
+import type { PorticoError } from "../errors.ts";
 import type { Exchange } from "../exchange.ts";
 import type { Logger, RequestSession } from "../plugin.ts";
 import type { HttpPipeline } from "./pipeline.ts";
@@ -24,6 +25,8 @@ export class HttpSession implements RequestSession, Candidate {
   open = 1;
   status = 0;
   reason: string | undefined = undefined;
+  /** The error that ended it. */
+  cause: PorticoError | undefined = undefined;
   bytesOut = 0;
   /** Lets in, or refuses, one that waits. */
   proceed: ((answer: Promise<Response> | Response) => void) | undefined = undefined;

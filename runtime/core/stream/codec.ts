@@ -1,3 +1,4 @@
+import { given, LIMIT, wholeNumber, wrongType } from "../arguments.ts";
 import { PorticoError } from "../errors.ts";
 
 /**
@@ -21,6 +22,12 @@ export interface Codec<Value = Uint8Array> {
   last?(bytes: Uint8Array): Value;
   /** The bytes of one frame, to be written. @throws RangeError for what no frame can hold. */
   encode?(value: Value): Uint8Array | string;
+}
+
+/** A codec that writes what it reads, as those of this package. */
+export interface TwoWayCodec<Value = Uint8Array, Written extends Uint8Array | string = Uint8Array>
+  extends Codec<Value> {
+  encode(value: Value): Written;
 }
 
 /** What a {@link Codec} has found: of bytes their place, of all else the value. */
@@ -48,17 +55,23 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 const LF = new Uint8Array([10]);
 
+const SIZE = { least: 1, most: 2 ** 32 - 1, due: "a whole number of bytes, 1 to 4294967295," };
+
 /** Frames after their length, an unsigned big-endian number of 1, 2 or 4 bytes that does not count itself. */
-export function lengthPrefixed(width: 1 | 2 | 4, max: number = FRAME_MAX): Codec {
+export function lengthPrefixed(width: 1 | 2 | 4, max: number = FRAME_MAX): TwoWayCodec {
   if (width !== 1 && width !== 2 && width !== 4) {
-    throw new RangeError(`a length prefix has 1, 2 or 4 bytes: received ${width}`);
+    throw new RangeError(
+      `width of lengthPrefixed(width, max): 1, 2 or 4 is due; received ${given(width)}`,
+    );
   }
+  const call = "lengthPrefixed(width, max)";
+  wholeNumber(`max of ${call}`, max, LIMIT);
   return {
     next(bytes) {
       if (bytes.length < width) return width;
       let length = 0;
       for (let i = 0; i < width; i++) length = length * 256 + bytes[i]!;
-      if (length > max) throw tooLong(length, max);
+      if (length > max) throw tooLong(length, max, call);
       const end = width + length;
       return bytes.length < end ? end : { start: width, end, next: end };
     },
@@ -78,10 +91,8 @@ export function lengthPrefixed(width: 1 | 2 | 4, max: number = FRAME_MAX): Codec
 }
 
 /** Frames of one size. */
-export function fixed(size: number): Codec {
-  if (!Number.isInteger(size) || size < 1) {
-    throw new RangeError(`a frame has at least 1 byte: received ${size}`);
-  }
+export function fixed(size: number): TwoWayCodec {
+  wholeNumber("size of fixed(size)", size, SIZE);
   const frame: Frame = { start: 0, end: size, next: size };
   return {
     next: (bytes) => bytes.length < size ? size : frame,
@@ -93,12 +104,28 @@ export function fixed(size: number): Codec {
 }
 
 /** Frames that end with `mark`, which does not belong to them. */
-export function delimited(mark: Uint8Array | string, max: number = FRAME_MAX): Codec {
+export function delimited(mark: Uint8Array | string, max: number = FRAME_MAX): TwoWayCodec {
+  return endingWith("mark", "delimited(mark, max)", mark, max);
+}
+
+/** As {@link delimited}, for a call that is its plugin's: what is wrong, or too long, is said of that. */
+export function endingWith(
+  name: string,
+  call: string,
+  mark: Uint8Array | string,
+  max: number = FRAME_MAX,
+): TwoWayCodec {
+  if (typeof mark !== "string" && !(mark instanceof Uint8Array)) {
+    throw wrongType(`${name} of ${call}`, "text or bytes (a Uint8Array)", mark);
+  }
   const sought = typeof mark === "string" ? encoder.encode(mark) : new Uint8Array(mark);
-  if (sought.length === 0) throw new RangeError("a delimiter has at least 1 byte: received none");
+  if (sought.length === 0) {
+    throw new RangeError(`${name} of ${call}: at least 1 byte is due; received none`);
+  }
+  wholeNumber(`max of ${call}`, max, LIMIT);
   return {
     next(bytes, from) {
-      const found = seek(bytes, sought, from, max);
+      const found = seek(bytes, sought, from, max, call);
       return found < 0 ? -found : { start: 0, end: found, next: found + sought.length };
     },
     encode(frame) {
@@ -114,10 +141,12 @@ export function delimited(mark: Uint8Array | string, max: number = FRAME_MAX): C
 }
 
 /** Lines without their LF or CRLF, UTF-8; they are written with CRLF. A last line without an end counts. */
-export function lines(max: number = FRAME_MAX): Codec<string> {
+export function lines(max: number = FRAME_MAX): TwoWayCodec<string, string> {
+  const call = "lines(max)";
+  wholeNumber(`max of ${call}`, max, LIMIT);
   return {
     next(bytes, from) {
-      const end = seek(bytes, LF, from, max);
+      const end = seek(bytes, LF, from, max, call);
       return end < 0 ? -end : { value: toLine(bytes, end), next: end + 1 };
     },
     last: (bytes) => toLine(bytes, bytes.length),
@@ -129,12 +158,18 @@ export function lines(max: number = FRAME_MAX): Codec<string> {
 }
 
 /** Where `sought` is, of which nothing lies before `from`; else how many bytes are needed, as a negative number. */
-function seek(bytes: Uint8Array, sought: Uint8Array, from: number, max: number): number {
+function seek(
+  bytes: Uint8Array,
+  sought: Uint8Array,
+  from: number,
+  max: number,
+  call: string,
+): number {
   const at = indexOf(bytes, sought, Math.max(0, from - sought.length + 1));
-  if (at > max) throw tooLong(at, max);
+  if (at > max) throw tooLong(at, max, call);
   if (at >= 0) return at;
   // The mark may have begun already: its bytes are not the frame's.
-  if (bytes.length >= max + sought.length) throw tooLong(bytes.length, max);
+  if (bytes.length >= max + sought.length) throw tooLong(bytes.length, max, call);
   return -(bytes.length + 1);
 }
 
@@ -158,9 +193,9 @@ function indexOf(bytes: Uint8Array, sought: Uint8Array, from: number): number {
   return -1;
 }
 
-function tooLong(received: number, max: number): PorticoError {
+function tooLong(received: number, max: number, call: string): PorticoError {
   return new PorticoError(
     "FRAME_TOO_LONG",
-    `a frame of ${received} bytes or more: at most ${max} are allowed`,
+    `a frame of ${received} bytes or more: at most ${max} are allowed; a larger max of ${call} allows more`,
   );
 }

@@ -1,5 +1,6 @@
 /** What codecs look at: the bytes of a stream that no frame was made of yet. */
 import { PorticoError } from "../errors.ts";
+import { checkFound } from "./codec-checks.ts";
 import type { Codec, Frame, Parsed } from "./codec.ts";
 
 const NOTHING: Uint8Array = new Uint8Array(0);
@@ -69,7 +70,7 @@ export class FrameBuffer {
     const bytes = this.#bytes.subarray(this.#start, this.#end);
     let found: Frame | Parsed<unknown> | number;
     try {
-      found = codec.next(bytes, this.#searched);
+      found = checkFound(codec.next(bytes, this.#searched), length);
     } catch (error) {
       this.#codec = undefined;
       throw error;

@@ -1,4 +1,6 @@
+import { wrongType } from "../arguments.ts";
 import type { Codec } from "./codec.ts";
+import { checkCodec } from "./codec-checks.ts";
 import { FrameBuffer, NONE } from "./frame-buffer.ts";
 
 /**
@@ -18,6 +20,7 @@ export class Framer<Value> implements IterableIterator<Value, undefined> {
   #lent = false;
 
   constructor(codec: Codec<Value>) {
+    checkCodec("new Framer(codec)", codec);
     this.#codec = codec;
   }
 
@@ -29,6 +32,9 @@ export class Framer<Value> implements IterableIterator<Value, undefined> {
    * @throws Error when the frames of the chunk before were not gone through; of the loop, what the codec throws.
    */
   push(chunk: Uint8Array): this {
+    if (!(chunk instanceof Uint8Array)) {
+      throw wrongType("chunk of push(chunk)", "bytes (a Uint8Array)", chunk);
+    }
     if (this.#lent) {
       throw new Error(
         "Cannot push: the frames of the last chunk were not taken, as in for (const frame of framer.push(chunk))",

@@ -1,4 +1,5 @@
 /** Two streams that are passed on to each other: relays, proxies, tunnels. */
+import { objectWith } from "../arguments.ts";
 import type { Session } from "../plugin.ts";
 import { PAUSE, StreamSession } from "./session.ts";
 
@@ -23,8 +24,10 @@ export interface PipeOptions {
 export function pipe(
   a: Session<unknown>,
   b: Session<unknown>,
-  { halfClose = true }: PipeOptions = {},
+  options: PipeOptions = {},
 ): Promise<void> {
+  objectWith("options of pipe(a, b, options)", "an object", options);
+  const { halfClose = true } = options;
   const sessions = [a, b].map((session) => checked(session)) as [StreamSession, StreamSession];
   if (a === b) throw new TypeError("Cannot pipe: two sessions are due, received one twice");
   const tunnel = new Tunnel(halfClose);

@@ -11,34 +11,18 @@
  * at once is followed at once: only a promise costs one.
  */
 import type { CutReason, Refusal } from "../admission/candidate.ts";
-import type { Permit } from "../admission/permit.ts";
 import type { Caller } from "../calls.ts";
 import { callHook, follow, LAST_WORDS } from "../calls.ts";
 import type { Connection, StreamTable } from "../contract.ts";
 import type { PorticoError } from "../errors.ts";
-import { hookError, isOver } from "../hooks.ts";
+import { hookError, isOver, isSame } from "../hooks.ts";
+import type { Accepted, StreamAdmission } from "./arrival.ts";
 import { pullData, pushData } from "./data.ts";
-import { recordArrival, recordEnd } from "../records.ts";
+import { recordArrival, recordEnd, recordRefusal } from "../records.ts";
 import type { Service } from "../service.ts";
 import type { DeadlineName } from "./deadlines.ts";
 import { Deadlines } from "./deadlines.ts";
 import { PAUSE, StreamSession } from "./session.ts";
-
-/** What a stream brings along that was admitted elsewhere, or that the plugin has opened itself. */
-export interface Accepted {
-  /** The session's number. */
-  readonly id: number;
-  readonly permit: Permit;
-  /** What {@link StreamSession.state} begins as. */
-  readonly state?: unknown;
-  /** Nothing is read and no hook is called until it resolves: somebody has to be told first. */
-  readonly held?: Promise<void>;
-}
-
-/** What lets a stream in: {@link Admission}, or what stands for it where the sockets are not. */
-export interface StreamAdmission {
-  admit(session: StreamSession): Permit | Refusal;
-}
 
 /** The stream sessions of one service. */
 export class StreamPipeline {
@@ -64,10 +48,7 @@ export class StreamPipeline {
     this.service = service;
     this.#admission = admission;
     this.#served = served;
-    this.deadlines = new Deadlines(
-      service.plan.limits,
-      (session, name) => this.#late(session, name),
-    );
+    this.deadlines = new Deadlines(service.plan.limits, (late, name) => this.#late(late, name));
     this.#caller = {
       gather: service.gather,
       failed: (session, thrown) => this.fail(session, thrown),
@@ -124,17 +105,17 @@ export class StreamPipeline {
 
   refuse(session: StreamSession, why: Refusal): void {
     this.service.countRefusal(why);
-    recordArrival(this.service, this.service.level, "refuse", session, why);
+    recordRefusal(this.service, this.service.level, session, why);
     session.kill("refused", true);
   }
 
   // VERIFY: the plugin's own question. Its turn has come.
 
   verify(session: StreamSession): void {
-    const { hooks } = this.service;
+    const { verify } = this.service;
     session.phase = "verify";
-    if (hooks.verify === undefined) return this.#setUp(session);
-    callHook(this.#caller, session, () => hooks.verify!(session), (answer) => {
+    if (verify === undefined) return this.#setUp(session);
+    callHook(this.#caller, session, () => verify(session), (answer) => {
       // It has ended while verify was asked.
       if (session.over) return;
       if (answer === false) this.refuse(session, { rule: "verify" });
@@ -150,6 +131,8 @@ export class StreamPipeline {
     session.served = true;
     this.service.countServed();
     recordArrival(this.service, this.service.level, "open", session);
+    // When it has gone, nobody knows any more where it was, unless somebody has asked before.
+    if (this.service.asksLater) void session.remote;
     if (held !== undefined) {
       return callHook(this.#caller, session, () => held, () => this.#serve(session));
     }
@@ -173,7 +156,7 @@ export class StreamPipeline {
     if (hooks.handle !== undefined) {
       callHook(this.#caller, session, () => hooks.handle!(session), () => this.endInOrder(session));
     }
-    if (this.#retiring) this.#retire(session);
+    if (this.#retiring && hooks.retire !== undefined) this.#retire(session);
   }
 
   /** Reading waits for a promise that `data` returned. */
@@ -201,8 +184,6 @@ export class StreamPipeline {
     callHook(this.#caller, session, () => hooks.drain!(session));
   }
 
-  // RETIRE
-
   /** The service drains, or does not any more: whoever is served, or comes to be, has time to say goodbye. */
   retire(on: boolean): void {
     if (this.#retiring === on) return;
@@ -212,9 +193,8 @@ export class StreamPipeline {
   }
 
   #retire(session: StreamSession): void {
-    const { hooks } = this.service;
-    if (session.phase !== "served" || hooks.retire === undefined) return;
-    callHook(this.#caller, session, () => hooks.retire!(session));
+    if (session.phase !== "served") return;
+    callHook(this.#caller, session, () => this.service.hooks.retire!(session));
   }
 
   // ERROR: a hook threw, or a limit has struck. This session ends, nothing else.
@@ -223,13 +203,15 @@ export class StreamPipeline {
     const { hooks } = this.service;
     // A read, a send or a wait that ends because the session does is nobody's fault.
     if (session.over && isOver(thrown)) return;
+    const error = hookError(thrown);
+    session.cause ??= error;
     if (hooks.error === undefined || session.failed) {
-      this.service.report(hookError(thrown), session.id);
+      this.service.report(error, session.id, session.failed && isSame(error, session.cause));
       session.endsFor("error");
       return this.#endAfterError(session);
     }
     session.failed = true;
-    this.service.countError(hookError(thrown));
+    this.service.countError(error);
     session.endsFor("error");
     callHook(
       this.#caller,
@@ -243,11 +225,6 @@ export class StreamPipeline {
   #endAfterError(session: StreamSession): void {
     if (session.phase === "served") this.endInOrder(session);
     else if (session.phase === "verify" || session.phase === "setup") session.kill("error");
-  }
-
-  killWithError(session: StreamSession, reason: string, error: PorticoError): void {
-    this.service.report(error, session.id);
-    session.kill(reason);
   }
 
   #late(session: StreamSession, deadline: DeadlineName): void {
@@ -307,8 +284,10 @@ export class StreamPipeline {
     const { hooks, pulls } = this.service;
     if (session.gone && (pulls || session.running === 0)) session.tellClosed();
     if (session.running > 0) return;
-    // Of one without hooks, whoever has connected it reads on.
-    if (session.phase === "closed" && !session.gone && hooks.handle === undefined) return;
+    if (session.phase === "closed" && !session.gone) {
+      // Without hooks whoever has connected it reads on; when `handle` has returned nobody does.
+      return hooks.handle === undefined ? undefined : this.#leave(session);
+    }
     if (session.finishDue) {
       session.finishDue = false;
       if (hooks.finish !== undefined) {

@@ -1,13 +1,17 @@
 /** Push → pull: what arrives is kept, in bounds, until it is asked for. */
+import { objectWith, wholeNumber, wrongType } from "../arguments.ts";
 import { PorticoError } from "../errors.ts";
 import type { ReadOptions } from "../plugin.ts";
 import { milliseconds } from "../units.ts";
-import { type Codec, delimited, fixed, lines } from "./codec.ts";
+import { type Codec, endingWith, fixed, lines } from "./codec.ts";
 import { FrameBuffer, NONE } from "./frame-buffer.ts";
 
 /** Above this many unread bytes the source is asked to wait, below the other it goes on. */
 const HIGH_WATER = 64 * 1024;
 const LOW_WATER = 16 * 1024;
+
+/** What one read may ask for. */
+const LENGTH = { least: 0, most: 2 ** 32 - 1, due: "a whole number of bytes, 0 to 4294967295," };
 
 const DONE: IteratorReturnResult<undefined> = { value: undefined, done: true };
 const NOTHING: Uint8Array = new Uint8Array(0);
@@ -103,6 +107,7 @@ export class Reader {
   }
 
   async exactly(length: number): Promise<Uint8Array> {
+    wholeNumber("length of readExactly(length)", length, LENGTH);
     if (length === 0) return NOTHING;
     const frame = await this.read(fixed(length));
     if (frame === undefined) {
@@ -116,7 +121,7 @@ export class Reader {
     if (last !== undefined && last.mark === mark && last.max === max) return this.read(last.codec);
     let codec: Codec;
     try {
-      codec = delimited(mark, max);
+      codec = endingWith("delimiter", "readUntil(delimiter, max)", mark, max);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -134,10 +139,15 @@ export class Reader {
   /** A read that may be given up: nothing is lost then, and another one may follow. */
   async #readWithin(
     codec: Codec<unknown>,
-    { signal, timeout = Infinity }: ReadOptions,
+    options: ReadOptions,
   ): Promise<unknown> {
+    objectWith("options of read(codec, options)", "an object", options);
+    const { signal, timeout = Infinity } = options;
+    if (signal !== undefined && !(signal instanceof AbortSignal)) {
+      throw wrongType("signal of read(codec, options)", "an AbortSignal", signal);
+    }
+    const limit = milliseconds(timeout, "timeout of read(codec, options)");
     signal?.throwIfAborted();
-    const limit = milliseconds(timeout, "timeout");
     const answer = this.#ask(codec, false);
     const mine = this.#reject;
     const giveUp = (why: unknown): void => {

@@ -6,7 +6,7 @@ import type { Address } from "../endpoint.ts";
 import { PorticoError } from "../errors.ts";
 import type { Service } from "../service.ts";
 import { BaseSession, toBytes } from "../session.ts";
-import type { Counters } from "../totals.ts";
+import { countBytes, type Counters } from "../totals.ts";
 import type { Flushable } from "./gather.ts";
 import { type Duration, milliseconds } from "../units.ts";
 import type { Way } from "./pipe.ts";
@@ -33,6 +33,8 @@ export class StreamSession extends BaseSession implements Flushable, Candidate {
   phase: Phase = "waiting";
   /** Why it ends, once somebody has decided that; the peer when nobody has. */
   reason: string | undefined = undefined;
+  /** The error that ended it. */
+  cause: PorticoError | undefined = undefined;
   /** What `firstByte` and `lifetime`, and what `idle` count from: the clock of the deadlines. */
   opened: number;
   active: number;
@@ -84,8 +86,7 @@ export class StreamSession extends BaseSession implements Flushable, Candidate {
 
   /** Counts what has gone through since the last time. */
   settle(counters: Counters): void {
-    counters.bytesIn += this.bytesIn - this.#settledIn;
-    counters.bytesOut += this.bytesOut - this.#settledOut;
+    countBytes(counters, this.bytesIn - this.#settledIn, this.bytesOut - this.#settledOut);
     this.#settledIn = this.bytesIn;
     this.#settledOut = this.bytesOut;
   }
@@ -156,11 +157,15 @@ export class StreamSession extends BaseSession implements Flushable, Candidate {
     this.#out = this.#more = undefined;
     this.#gathered = 0;
     if (this.phase === "closed") return;
-    if (this.connection.write(more === undefined ? first : join(first, more, length))) return;
+    if (this.connection.write(more === undefined ? first : join(first, more, length))) {
+      this.#awaited = 0;
+      return;
+    }
     this.#busy = true;
     if (this.service.restsOnBacklog && this.way === undefined) this.pauseFor(PAUSE.backlog);
     if (this.connection.pending - this.#awaited > this.service.plan.limits.writeBuffer) {
-      this.pipeline.killWithError(this, "writeBuffer", new PorticoError("WRITE_LIMIT"));
+      this.service.report(new PorticoError("WRITE_LIMIT"), this.id);
+      this.kill("writeBuffer");
     }
   }
 
@@ -205,13 +210,14 @@ export class StreamSession extends BaseSession implements Flushable, Candidate {
 
   deadline(after: Duration): void {
     const { deadlines } = this.pipeline;
-    const ms = milliseconds(after, "deadline");
+    const ms = milliseconds(after, "after of deadline(after)");
     this.due = ms === Infinity ? 0 : deadlines.readClock() + Math.max(1, Math.ceil(ms));
     if (this.due > 0) deadlines.watch(ms);
   }
 
-  end(): void {
+  end(last?: Uint8Array | string): void {
     if (this.#sealed) return;
+    if (last !== undefined) this.write(last);
     this.flush();
     this.#sealed = true;
     this.reason ??= "done";

@@ -14,7 +14,8 @@ export function givesAway(owner: FileOwner | undefined): owner is FileOwner {
 }
 
 /**
- * Makes a file, which belongs to its owner from the start. A file that is there, or a link that somebody has
+ * Makes a file, which belongs to its owner from the start: at any other time this process may have become
+ * somebody else. A file that is there, or a link that somebody has
  * put there, is given to nobody.
  *
  * @returns undefined when there is one already.

@@ -1,12 +1,20 @@
 /** When a log file is put aside, what it is called then, and what becomes of it. */
-import { closeSync, createReadStream, existsSync, openSync, renameSync, rmSync } from "node:fs";
-import { open, readdir, rename, rm, stat } from "node:fs/promises";
+import {
+  closeSync,
+  createReadStream,
+  createWriteStream,
+  existsSync,
+  openSync,
+  renameSync,
+  rmSync,
+} from "node:fs";
+import { readdir, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
-import process from "node:process";
 import { setTimeout } from "node:timers";
 import { createGzip } from "node:zlib";
 import { messageOf } from "../../core/errors.ts";
+import { make } from "./owner.ts";
 
 /** A manifest's `rotate`. */
 export interface Rotation {
@@ -183,15 +191,14 @@ async function pack(path: string): Promise<void> {
   const part = `${path}${PART}`;
   try {
     const { mode, size, uid, gid } = await stat(path);
-    const made = await open(part, "wx", mode);
     // What root compresses stays its owner's.
-    if (process.getuid?.() === 0) await made.chown(uid, gid);
-    await pipeline(createReadStream(path), createGzip(), made.createWriteStream());
+    const fd = make(part, mode, { uid, gid });
+    if (fd === undefined) return;
+    await pipeline(createReadStream(path), createGzip(), createWriteStream(part, { fd }));
     if ((await stat(path)).size !== size) return await rm(part);
     await rename(part, `${path}${PACKED}`);
     await rm(path);
   } catch (error) {
-    if (isCode(error, "EEXIST")) return;
     await rm(part, { force: true });
     // Another server was faster.
     if (!isCode(error, "ENOENT")) throw error;

@@ -45,7 +45,7 @@ const SIZES = '"warnSize" below "maxSize"';
 
 const schema = v.pipe(
   strict('{ "type": "file", "path": … }', {
-    path: v.pipe(v.string(PATH), v.nonEmpty(PATH), v.description(PATH)),
+    path: v.pipe(v.string(PATH), v.regex(/^[^\0]+$/, PATH), v.description(PATH)),
     format: v.optional(
       v.pipe(v.picklist(["json", "text"], FORMAT), v.description(`${FORMAT}; json when silent`)),
       "json",

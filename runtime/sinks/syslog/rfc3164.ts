@@ -1,6 +1,7 @@
 /** The BSD syslog protocol, RFC 3164, as `/dev/log` and old servers take it. */
 import type { LogRecord } from "../../core/record.ts";
-import { describe, escape } from "../words.ts";
+import { escape } from "../invisible.ts";
+import { describe } from "../words.ts";
 import { cut } from "./cut.ts";
 import { facilityOf, type Originator, printable } from "./header.ts";
 import { SEVERITIES } from "./priority.ts";

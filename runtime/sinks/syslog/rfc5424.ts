@@ -1,7 +1,8 @@
 /** The syslog protocol, RFC 5424. */
 import type { LogRecord } from "../../core/record.ts";
 import { timestamp } from "../line.ts";
-import { describe, escape, toText } from "../words.ts";
+import { escape } from "../invisible.ts";
+import { describe, toText } from "../words.ts";
 import { ASCII, cut, sizeOf } from "./cut.ts";
 import { facilityOf, type Originator, printable } from "./header.ts";
 import { SEVERITIES } from "./priority.ts";

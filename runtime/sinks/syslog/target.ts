@@ -1,5 +1,5 @@
 import type { NamedEndpoint } from "../../core/contract.ts";
-import { parseEndpoint } from "../../core/endpoint.ts";
+import { parseEndpoint, UNIX_PATH_MAX } from "../../core/endpoint.ts";
 import { messageOf } from "../../core/errors.ts";
 import { portOf } from "../../values/ports.ts";
 
@@ -25,6 +25,9 @@ export function parseTarget(text: string): NamedEndpoint {
   }
   if ("host" in endpoint && !HOST.test(endpoint.host)) {
     throw new SyntaxError("a host is a name of letters, digits, - and . or an address");
+  }
+  if ("path" in endpoint && new TextEncoder().encode(endpoint.path).length > UNIX_PATH_MAX) {
+    throw new SyntaxError(`a path of a Unix socket has at most ${UNIX_PATH_MAX} bytes`);
   }
   return endpoint;
 }

@@ -263,4 +263,24 @@ export const ENDS: readonly Case[] = [
       await stage.refill(3);
     },
   },
+  {
+    name: "who waits and resets its connection is taken out before its turn",
+    transports: ["tcp"],
+    needs: "resets",
+    limits: { sessions: 2 },
+    async run(stage: Stage) {
+      const first = await stage.occupy("a");
+      const second = await stage.call("echo b");
+      await stage.until({ live: 2, held: 1 });
+      second.leave(true);
+      await stage.until({ live: 1, held: 0 });
+      const third = await stage.call("echo c");
+      await stage.until({ live: 2, held: 1 });
+      stage.mark("a");
+      assert.equal(await first.done(), "a");
+      assert.equal(await third.done(), "c");
+      await stage.idle({ refused: 0, errors: 0 });
+      await stage.refill(2);
+    },
+  },
 ];

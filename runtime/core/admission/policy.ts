@@ -1,0 +1,18 @@
+import type { Concurrency, Limits } from "../plan.ts";
+import type { LimitName, Refusal } from "./candidate.ts";
+
+/** What is limited. */
+export interface Policy {
+  readonly limits: Pick<
+    Limits,
+    "sessions" | "perSource" | "rate" | "datagramRate" | "hold" | "overflow"
+  >;
+  readonly concurrency: Pick<Concurrency, "max">;
+}
+
+/** One for each, made once. */
+export const REFUSALS = Object.fromEntries(
+  (["sessions", "perSource", "rate", "datagramRate", "hold"] as const).map((
+    limit,
+  ) => [limit, { limit }]),
+) as Record<LimitName, Refusal>;

@@ -1,0 +1,19 @@
+/** How often one warning may come, in ms. */
+const PERIOD = 1000;
+
+/** Warnings of which a stranger could make any number: one each second is told, the others are counted. */
+export class Warnings {
+  readonly #last: Map<string, { time: number; suppressed: number }> = new Map();
+
+  /** How many of this kind were suppressed since the last one; undefined when this one is, too. */
+  pass(kind: string): number | undefined {
+    const now = performance.now();
+    const last = this.#last.get(kind);
+    if (last !== undefined && now - last.time < PERIOD) {
+      last.suppressed++;
+      return undefined;
+    }
+    this.#last.set(kind, { time: now, suppressed: 0 });
+    return last?.suppressed ?? 0;
+  }
+}

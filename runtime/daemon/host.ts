@@ -1,0 +1,20 @@
+import { OwnSockets } from "../core/admission/own-sockets.ts";
+import { Gather } from "../core/stream/gather.ts";
+import type { Host } from "../services/contract.ts";
+
+/** What services share that a server makes itself. */
+type Made = "gather" | "nextId" | "ownSockets";
+
+/** Numbers the sessions of this process. */
+let sessions = 0;
+
+/** All that the services of one server share. */
+export function completeHost(given: Omit<Host, Made>): Host {
+  const { adapter } = given;
+  return {
+    ...given,
+    gather: new Gather(adapter),
+    nextId: () => ++sessions,
+    ownSockets: new OwnSockets((address) => adapter.ownsAddress(address)),
+  };
+}
