@@ -53,7 +53,7 @@ export async function openControlSocket(
   } catch (error) {
     // Another server of this manifest is one too many.
     if (plan.control !== undefined || codeOf(error) === "EADDRINUSE") throw error;
-    log.emit("warn", "error", errorFields(hookError(error)));
+    log.emit("warn", "error", errorFields(toPorticoError(error, "HOOK_FAILED")));
     return undefined;
   }
 }

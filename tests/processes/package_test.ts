@@ -184,7 +184,7 @@ export type { Plugin, Session };
 
 describe("the tree", () => {
   const json = (name: string) =>
-    JSON.parse(readFileSync(new URL(`../../${name}`, import.meta.url), "utf8"));
+    JSON.parse(readFileSync(fileURLToPath(new URL(`../../${name}`, import.meta.url).href), "utf8"));
 
   test("is one version for npm and JSR, and Deno's tasks need no program but deno", () => {
     assert.equal(json("deno.json").version, json("package.json").version);
