@@ -195,7 +195,13 @@ async function check(stage: Stage, { reason, bytes, status, errors = 0 }: End): 
   const { session } = close!;
   const events = stage.all({ session, event: /^(open|close)$/ }).map(({ event }) => event);
   assert.deepEqual(events, ["open", "close"]);
-  const { time: _, durationMs, path: _path, bytesIn, bytesOut, ...rest } = close!;
+  const { time: _, durationMs, path: _path, bytesIn, bytesOut, remote, code, message, ...rest } =
+    close!;
+  const [open] = stage.all({ session, event: "open" });
+  assert.equal(remote, open!["remote"]);
+  // What has ended it, where something has.
+  assert.equal(code, reason === "error" ? "HOOK_FAILED" : undefined);
+  assert.equal(/ on purpose$/.test(String(message)), reason === "error", String(message));
   assert.ok(Number.isSafeInteger(durationMs) && (durationMs as number) >= 0, `${durationMs}`);
   assert.deepEqual(rest, {
     level: stage.kind === "stream" ? "info" : "debug",

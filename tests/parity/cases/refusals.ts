@@ -13,7 +13,8 @@ async function check(stage: Stage, call: Call, why: Why, status: number): Promis
   const { time: _, session, remote, local, ...rest } = record!;
   const request = { method: "GET", path: "/echo%20refused" };
   assert.deepEqual(rest, {
-    level: stage.kind === "datagram" ? "debug" : "info",
+    // A limit that turns somebody away is a warning.
+    level: "limit" in why ? "warn" : stage.kind === "datagram" ? "debug" : "info",
     event: "refuse",
     service: stage.name,
     ...(stage.kind === "http" && request),
