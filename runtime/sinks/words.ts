@@ -52,8 +52,8 @@ function sentence(record: LogRecord, field: (name: string) => string): string {
 }
 
 function closed(record: LogRecord, field: (name: string) => string): string {
-  const peer = record["remote"] === undefined ? "" : ` ${field("remote")}`;
-  return `closed${peer}${why(record, field)} after ${field("durationMs")} ms${
+  const peer = record["remote"] === undefined ? "" : `${field("remote")} `;
+  return `${peer}closed${why(record, field)} after ${field("durationMs")} ms${
     traffic(record, field)
   }`;
 }
