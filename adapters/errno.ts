@@ -8,6 +8,7 @@ import {
   type Code,
   codeOf,
   CODES,
+  isWithheld,
   messageOf,
   PorticoError,
   type Side,
@@ -246,7 +247,7 @@ function explain(
   const known = named !== undefined && knows?.(named) !== false ? named : undefined;
   const code = known ?? fallback;
   // A runtime says more of what has no name here than a name could.
-  const why = known === undefined && isThrown(reason)
+  const why = isWithheld(reason) || (known === undefined && isThrown(reason))
     ? messageOf(reason)
     : `${texts[code] ?? CODES[code][1]} (${name})`;
   return new PorticoError(code, prefix + why, {

@@ -12,3 +12,15 @@ export async function loadAdapter(): Promise<Adapter> {
     : await import("./node/mod.ts");
   return makeAdapter();
 }
+
+/**
+ * Has plugins and manifests, wherever they lie, import the `portico` that runs them, once for each
+ * thread. Deno has that in the import map of a checkout, and from node_modules beside a package.
+ */
+export async function providePortico(): Promise<void> {
+  if ("Deno" in globalThis) return;
+  const { provide } = "Bun" in globalThis
+    ? await import("./bun/own-module.ts")
+    : await import("./node/own-module.ts");
+  provide(new URL("../runtime/mod.ts", import.meta.url).href);
+}

@@ -1,2 +1,2 @@
 /** The one joint between the runtime and the adapters. */
-export { commandOn, loadAdapter, type RuntimeName } from "../adapters/mod.ts";
+export { commandOn, loadAdapter, providePortico, type RuntimeName } from "../adapters/mod.ts";

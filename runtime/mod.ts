@@ -33,7 +33,14 @@ export type { SinkContext, SinkDefinition } from "./sinks/define.ts";
 export type { Control } from "./control/control.ts";
 export type { Operator } from "./control/operator.ts";
 export { defineManifest } from "./manifest/define.ts";
-export type { Manifest } from "./manifest/schema.ts";
+export type {
+  Manifest,
+  ManifestDefaults,
+  ManifestLimits,
+  ManifestListener,
+  ManifestService,
+  ManifestSink,
+} from "./manifest/manifest.ts";
 export type { ServerStatus, ServiceStatus } from "./services/status.ts";
 export { parseDuration, parseSize } from "./core/units.ts";
 export type { Duration } from "./core/units.ts";

@@ -31,7 +31,7 @@ describe("parseCall", () => {
     ["./a", { ...run, path: "./a" }],
     ["run a --json", { ...run, path: "a", json: true }],
     ["--watch ./a", { ...run, path: "./a", watch: true }],
-    ["--json check a", { command: "check", path: "a", json: true }],
+    ["--json check a", { command: "check", path: "a", json: true, permissions: false }],
     ["doctor", { command: "doctor", path: ".", json: false }],
     ["check --help", { command: "help", path: ".", json: false }],
     ["ctl --help", { command: "help", path: ".", json: false }],
@@ -63,7 +63,7 @@ describe("parseCall", () => {
     ],
     [
       "check --watch",
-      "--watch\n  expected  an option of check: --help, --version, --json\n  hint      --watch is an option of run",
+      "--watch\n  expected  an option of check: --help, --version, --json, --permissions\n  hint      --watch is an option of run",
     ],
     [
       "ctl",

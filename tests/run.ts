@@ -94,6 +94,9 @@ const LONG = [
   "supervision",
 ].map((name) => `tests/processes/${name}_test.ts`).concat("tests/parity/parity_test.ts");
 
+/** What starts every runtime by itself, and so is run by one of them. */
+const ONCE = ["tests/processes/package_test.ts", "tests/processes/permissions_test.ts"];
+
 /** Prints a runner's output as it comes: all of it when it fails, else what it closes with. */
 async function run(name: string, files: readonly string[]): Promise<Counts> {
   const { command, args, parallel, count } = RUNNERS[name]!;
@@ -147,13 +150,17 @@ if (unknown !== undefined) {
   process.exit(2);
 }
 const files = positionals.length > 0 ? positionals : globSync("tests/**/*_test.ts", { cwd: root })
-  .filter((file) => !quick || !/\/(?:processes|parity)\//.test(file)).sort();
+  .filter((file) => !quick || !/\/(?:processes|parity|protocols)\//.test(file)).sort();
 const sum = { passed: 0, failed: 0, skipped: 0 };
 const waiting = [...names];
 async function job(): Promise<void> {
   for (let name = waiting.shift(); name !== undefined; name = waiting.shift()) {
-    const all = positionals.length > 0 || name !== "node24";
-    const counts = await run(name, all ? files : files.filter((file) => !LONG.includes(file)));
+    const elsewhere = positionals.length > 0 || name === "node"
+      ? []
+      : name === "node24"
+      ? [...LONG, ...ONCE]
+      : ONCE;
+    const counts = await run(name, files.filter((file) => !elsewhere.includes(file)));
     sum.passed += counts.passed;
     sum.failed += counts.failed;
     sum.skipped += counts.skipped;

@@ -46,7 +46,8 @@ function flawOf(file: string): Flaw | undefined {
   try {
     accessSync(file, constants.X_OK);
     return undefined;
-  } catch {
+  } catch (error) {
+    checkErrno(error);
     return "not executable";
   }
 }
@@ -55,9 +56,15 @@ function flawOf(file: string): Flaw | undefined {
 function lookAt(file: string): ReturnType<typeof statSync> {
   try {
     return statSync(file, { throwIfNoEntry: false });
-  } catch {
+  } catch (error) {
+    checkErrno(error);
     return undefined;
   }
+}
+
+/** What is no answer of the system says something else: that the runtime was not given a permission. */
+function checkErrno(error: unknown): void {
+  if (!/^E[A-Z]+$/.test((error as { code?: string }).code ?? "")) throw error;
 }
 
 function flawed(file: string, flaw: Flaw): PorticoError {

@@ -11,6 +11,8 @@ import { checkDescriptors } from "../strategies/descriptors.ts";
 import { STRATEGIES } from "../strategies/mod.ts";
 import { describeScope } from "../core/scope.ts";
 import { loadAdapter } from "../adapter.ts";
+import { printPermissions } from "./permissions.ts";
+import type { CheckCall } from "../terminal/args.ts";
 import { columns, print, printJson } from "../terminal/output.ts";
 
 /** One thing that a service needs, and what stands in its way; nothing when it can be had. */
@@ -27,9 +29,10 @@ interface Finding {
  * @returns 0 when it could run, 2 when not.
  * @throws ManifestError when the manifest is wrong.
  */
-export async function check(path: string, json: boolean): Promise<number> {
+export async function check({ path, json, permissions }: CheckCall): Promise<number> {
   const source = await load(path);
   const plan = expand(source, sinkCatalog);
+  if (permissions) return await printPermissions(plan, json);
   const [adapter] = await Promise.all([loadAdapter(), prepare(plan, source, sinkCatalog)]);
   const services = plan.services.map((service) => ({
     service: service.name,

@@ -14,6 +14,7 @@ PORTICO_MANIFEST of the environment, or the current folder.
   --version              prints the version
   --help                 prints this
 
+  check --permissions    prints the flags that Deno needs for the manifest, and runs nothing of it
   run --watch            reloads when the manifest or a plugin changes
   run --stats            keeps a line on the terminal: sessions, rate, bytes
 

@@ -15,7 +15,7 @@ export async function main(argv: readonly string[]): Promise<number> {
       case "run":
         return await (await import("./run.ts")).run(call);
       case "check":
-        return await (await import("./check.ts")).check(call.path, call.json);
+        return await (await import("./check.ts")).check(call);
       case "doctor":
         return await (await import("./doctor.ts")).doctor(call.json);
       case "ctl":

@@ -92,11 +92,18 @@ export function isShortage(error: unknown): boolean {
 /** The `code` of whatever was thrown, when the table knows it. */
 export function codeOf(error: unknown): Code | undefined {
   try {
+    if (isWithheld(error)) return "EACCES";
     const code = (error as { code?: unknown } | null | undefined)?.code;
     return typeof code === "string" && Object.hasOwn(CODES, code) ? code as Code : undefined;
   } catch {
     return undefined;
   }
+}
+
+/** Whether the runtime itself was not given a permission; its message names the flag. */
+export function isWithheld(error: unknown): boolean {
+  const { name, code } = Object(error) as { name?: unknown; code?: unknown };
+  return name === "NotCapable" || code === "ERR_ACCESS_DENIED";
 }
 
 /** Turns what a runtime threw into a {@link PorticoError}; `fallback` names what has no known code. */

@@ -57,7 +57,7 @@ export class RunTimeListeners {
     checkForm(hooks as Hooks<unknown>, "listen");
     const first = this.#turn++ % endpoints.length;
     const order = [...endpoints.slice(first), ...endpoints.slice(0, first)];
-    const made = new RunTimeListener(text, options, this.#input.join);
+    const made = new RunTimeListener(text, options, this.#input.join, hooks === HELD);
     this.#serve(made, hooks as Hooks<unknown>);
     try {
       this.#refuseWhenClosed(text);
@@ -129,14 +129,20 @@ class RunTimeListener implements Listening<unknown> {
   readonly #first = Promise.withResolvers<Session<unknown>>();
   readonly #over = Promise.withResolvers<void>();
   readonly #join: Join;
+  /** Whoever has called serves who comes: there are no hooks. */
+  readonly #held: boolean;
+  /** What {@link accepted} has said: who has come, or that nobody has. */
+  #told = false;
+  #untold = false;
   /** Who has come last and was let in. */
   #guest: StreamSession | undefined = undefined;
   #listener: Listener | undefined = undefined;
   #timer: ReturnType<typeof setTimeout> | undefined = undefined;
   #closing: Promise<void> | undefined = undefined;
 
-  constructor(text: string, { once = false, from }: ListenOptions, join: Join) {
+  constructor(text: string, { once = false, from }: ListenOptions, join: Join, held: boolean) {
     this.#text = text;
+    this.#held = held;
     this.#once = once;
     this.#from = from instanceof Address ? from.host : from;
     this.#join = join;
@@ -175,6 +181,9 @@ class RunTimeListener implements Listening<unknown> {
   /** One is served. */
   serves(session: StreamSession): void {
     clearTimeout(this.#timer);
+    // It was being asked about when nobody waited for it any more: who would end it?
+    if (this.#untold && this.#held) return session.abort();
+    this.#told = true;
     this.#first.resolve(session);
     if (this.#once) void this.close();
   }
@@ -196,6 +205,7 @@ class RunTimeListener implements Listening<unknown> {
   async #close(why: PorticoError): Promise<void> {
     clearTimeout(this.#timer);
     await this.#listener?.close();
+    this.#untold = !this.#told;
     this.#first.reject(why);
     this.#over.resolve();
   }

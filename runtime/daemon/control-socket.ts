@@ -2,7 +2,7 @@ import type { Control } from "../control/control.ts";
 import type { ControlSocket } from "../control/socket.ts";
 import type { Adapter } from "../core/contract.ts";
 import type { Inherited } from "../core/descriptors.ts";
-import { hookError } from "../core/hooks.ts";
+import { toPorticoError } from "../core/errors.ts";
 import { errorFields, type Log } from "../core/log.ts";
 import { codeOf } from "../core/errors.ts";
 import type { LoadedManifest } from "./loaded-manifest.ts";
@@ -32,7 +32,9 @@ export async function openControlSocket(
     path = controlPath(plan);
   } catch (error) {
     // Where nobody has asked for one, a server is not refused for the want of it.
-    if (handed === undefined) log.emit("warn", "error", errorFields(hookError(error)));
+    if (handed === undefined) {
+      log.emit("warn", "error", errorFields(toPorticoError(error, "HOOK_FAILED")));
+    }
     path = handed?.address.path;
   }
   if (path === undefined) return undefined;
@@ -51,7 +53,7 @@ export async function openControlSocket(
   } catch (error) {
     // Another server of this manifest is one too many.
     if (plan.control !== undefined || codeOf(error) === "EADDRINUSE") throw error;
-    log.emit("warn", "error", errorFields(hookError(error)));
+    log.emit("warn", "error", errorFields(toPorticoError(error, "HOOK_FAILED")));
     return undefined;
   }
 }

@@ -1,11 +1,12 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 
-/** Portico's version, of its package.json. */
+/** Portico's version, of its package.json: two folders up, or three where this is compiled. */
 export function version(): string {
-  const file = fileURLToPath(new URL("../../package.json", import.meta.url).href);
-  const text = readFileSync(file, "utf8");
+  const places = ["../../package.json", "../../../package.json"]
+    .map((path) => fileURLToPath(new URL(path, import.meta.url).href));
+  const text = readFileSync(places.find(existsSync) ?? places[0]!, "utf8");
   return (JSON.parse(text) as { version: string }).version;
 }
 

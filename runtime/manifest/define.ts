@@ -1,4 +1,4 @@
-import type { Manifest } from "./schema.ts";
+import type { Manifest } from "./manifest.ts";
 
 /** Returns its argument: for the types of a `portico.ts`. */
 export function defineManifest(manifest: Manifest): Manifest {

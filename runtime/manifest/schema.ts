@@ -15,6 +15,7 @@ import {
   size,
   strict,
 } from "../values/fields.ts";
+import type { Manifest } from "./manifest.ts";
 import { POLICIES } from "./policies.ts";
 import { IDENTITY_ENTRIES, PROCESS_ENTRIES } from "./process.ts";
 import { SOCKET_ENTRIES } from "./socket.ts";
@@ -201,8 +202,10 @@ export const manifest = strict('a manifest: { "services": { … } }', {
   ),
 });
 
-/** What `portico.ts` exports, and what a JSON manifest says. */
-export type Manifest = v.InferInput<typeof manifest>;
+/** True as long as the schema takes what the types of `manifest.ts` say, and they say what it takes. */
+type Agree<A, B> = [A, B] extends [B, A] ? true : false;
+true satisfies Agree<v.InferInput<typeof manifest>, Manifest>;
+
 /** A manifest with its units converted. */
 export type CheckedManifest = v.InferOutput<typeof manifest>;
 /** One service of it. */

@@ -16,14 +16,21 @@ export const LATER: readonly string[] = ["explain", "new"];
 export type Command = typeof COMMANDS[number];
 
 /** What was asked for. */
-export type Call = PlainCall | RunCall | CtlCall;
+export type Call = PlainCall | CheckCall | RunCall | CtlCall;
 
 /** What needs a manifest at most. */
 export interface PlainCall {
-  readonly command: "check" | "doctor" | "help" | "version";
+  readonly command: "doctor" | "help" | "version";
   /** A manifest, or a folder with one. */
   readonly path: string;
   readonly json: boolean;
+}
+
+/** `portico check`. */
+export interface CheckCall extends Omit<PlainCall, "command"> {
+  readonly command: "check";
+  /** Tells which permissions the manifest needs, instead. */
+  readonly permissions: boolean;
 }
 
 /** `portico run`. */
@@ -54,6 +61,7 @@ const OPTIONS = {
   json: { type: "boolean" },
   watch: { type: "boolean" },
   stats: { type: "boolean" },
+  permissions: { type: "boolean" },
   manifest: { type: "string" },
   socket: { type: "string" },
   to: { type: "string" },
@@ -62,7 +70,7 @@ const OPTIONS = {
 const EVERYWHERE: readonly string[] = ["help", "version", "json"];
 const OWN: Readonly<Record<Command, readonly string[]>> = {
   run: ["watch", "stats"],
-  check: [],
+  check: ["permissions"],
   doctor: [],
   ctl: ["manifest", "socket", "to"],
 };
@@ -91,6 +99,9 @@ export function parseCall(argv: readonly string[]): Call {
   }
   if (more.length > 0) {
     throw usage(show(more.join(" ")), `one PATH, and nothing after ${show(path)}`);
+  }
+  if (command === "check") {
+    return { command, path, json, permissions: values["permissions"] === true };
   }
   return command === "run"
     ? { command, path, json, watch: values["watch"] === true, stats: values["stats"] === true }

@@ -1,6 +1,6 @@
 import process from "node:process";
 import { ServerRefusal } from "../control/refusal.ts";
-import { type Code, CODES, PorticoError } from "../core/errors.ts";
+import { type Code, CODES, isWithheld, PorticoError, toPorticoError } from "../core/errors.ts";
 import { headline, ManifestError, renderProblems } from "../values/problem.ts";
 import { printError } from "./output.ts";
 
@@ -19,6 +19,7 @@ const WRONG: ReadonlySet<Code> = new Set([
 
 /** Tells an error on standard error, as one block or one line of JSON; returns the exit code. */
 export async function fail(error: unknown, json: boolean): Promise<number> {
+  if (isWithheld(error)) return await fail(toPorticoError(error, "EACCES"), json);
   if (!(error instanceof PorticoError)) {
     // Not the user's: here a stack is what helps.
     const stack = error instanceof Error ? error.stack ?? error.message : String(error);

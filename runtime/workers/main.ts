@@ -5,8 +5,9 @@ import type { ServicePlan } from "../core/plan.ts";
 import { type ChannelEnds, takeEnds } from "./channel-ends.ts";
 import { CpuLimit } from "./cpu-limit.ts";
 import { ServiceWorker } from "./worker.ts";
-import { loadAdapter } from "../adapter.ts";
+import { loadAdapter, providePortico } from "../adapter.ts";
 
+await providePortico();
 const adapter = await loadAdapter();
 const descriptors = await adapter.descriptors();
 const ends = isMainThread ? takeEnds(descriptors) : workerData as ChannelEnds;

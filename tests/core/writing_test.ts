@@ -1,8 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import fc from "fast-check";
 import type { Session } from "../../runtime/core/plugin.ts";
-import { toBytes } from "../../runtime/core/session.ts";
 import { startInMemory } from "../support/in-memory.ts";
 import { turns, until } from "../support/until.ts";
 
@@ -313,16 +311,4 @@ describe("pull form", () => {
     assert.equal(close.reason, "done");
     assert.equal(peer.wasReset, false);
   });
-});
-
-test("text of any length goes out as UTF-8", () => {
-  const encoder = new TextEncoder();
-  const texts = fc.oneof(
-    fc.string({ maxLength: 40 }),
-    fc.string({ unit: "binary", maxLength: 40 }),
-    fc.constantFrom("", "x".repeat(31), "x".repeat(32), "x".repeat(33), "ü".repeat(32), "\ud800"),
-  );
-  fc.assert(fc.property(texts, (text) => {
-    assert.deepEqual(toBytes(text), encoder.encode(text));
-  }));
 });

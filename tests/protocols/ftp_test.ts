@@ -105,4 +105,26 @@ for (const strategy of STRATEGIES) {
     control.leave();
     await server.until("ftp", ({ live }) => live === 0);
   });
+
+  test(`ftp, ${strategy}: who has come for a transfer that is none does not stay`, {
+    skip: lacking,
+  }, async (t) => {
+    const server = await serveProtocol(t, "ftp", strategy, { options: { root: folder(t, {}) } });
+    const control = await dial(t, await server.endpoint("ftp", "tcp"));
+    for (let round = 1; round <= 30; round++) {
+      control.send("EPSV\r\n");
+      const port = async (): Promise<string> => {
+        await control.when("a port", () => control.text.split("\r\n229 ").length === round + 1);
+        return /^.*\|\|\|(\d+)\|/s.exec(control.text)![1]!;
+      };
+      // It comes, and the listener is closed, in one moment; who has come stays as long as it is let.
+      const data = dial(t, `tcp://127.0.0.1:${await port()}`).catch(() => {});
+      await new Promise<void>((resolve) => setImmediate(resolve));
+      control.send("RETR nothing\r\n");
+      await control.when("no", () => control.text.split("\r\n550 ").length === round + 1);
+      await data;
+    }
+    control.end();
+    await server.until("ftp", ({ live }) => live === 0);
+  });
 }

@@ -34,6 +34,8 @@ export interface StartOptions {
   readonly reading?: boolean;
   /** Another runtime than that of the tests. */
   readonly runtime?: Runtime;
+  /** The program, with its first words, that is `portico`, instead of the one of this tree. */
+  readonly portico?: readonly [string, ...string[]];
 }
 
 /** Lets a program have so many file descriptors, and no more. */
@@ -61,6 +63,7 @@ export class ServerProcess extends Records<JsonRecord> {
       words: more = [],
       reading = true,
       runtime,
+      portico,
     }: StartOptions = {},
   ) {
     super();
@@ -68,7 +71,8 @@ export class ServerProcess extends Records<JsonRecord> {
     const [program, words] = runtime === undefined
       ? command(MAIN, ...all)
       : commandOn(runtime, MAIN, ...all);
-    const [first, ...rest] = [...through, program, ...words];
+    const line = portico === undefined ? [program, ...words] : [...portico, ...all];
+    const [first, ...rest] = [...through, ...line];
     this.#child = spawn(first!, rest, {
       stdio: ["ignore", "pipe", "pipe"],
       env: { ...process.env, NO_COLOR: "1", ...env },

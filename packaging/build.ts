@@ -1,0 +1,43 @@
+/** Compiles what the package has into dist/, and copies what is not compiled: `npm run build`. */
+import { execFileSync } from "node:child_process";
+import { chmodSync, cpSync, globSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+import { declarationsOf, type PackageJson, published } from "./published.ts";
+
+const root = fileURLToPath(new URL("..", import.meta.url).href);
+const dist = join(root, "dist");
+
+rmSync(dist, { recursive: true, force: true });
+const tsc = join(root, "node_modules/typescript/bin/tsc");
+execFileSync(process.execPath, [tsc, "-p", join(root, "packaging/tsconfig.json")], {
+  stdio: "inherit",
+});
+
+for (const file of globSync("**/*.{js,d.ts}", { cwd: dist })) {
+  const text = readFileSync(join(dist, file), "utf8");
+  const compiled = file.endsWith(".js") ? withUrls(text) : withSpecifiers(text);
+  if (compiled !== text) writeFileSync(join(dist, file), compiled);
+}
+
+const assets = globSync("{runtime,adapters,plugins}/**/*.*", { cwd: root })
+  .filter((file) => !file.endsWith(".ts"));
+for (const file of assets) cpSync(join(root, file), join(dist, file));
+
+const json = published(JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as PackageJson);
+const needed = new Set(declarationsOf(json.exports, root));
+for (const file of globSync("dist/**/*.d.ts", { cwd: root })) {
+  if (!needed.has(file)) rmSync(join(root, file));
+}
+for (const file of Object.values(json.bin)) chmodSync(join(root, file), 0o755);
+
+/** Modules that are started by URL, workers for one, are compiled too; tsc leaves their URLs as they are. */
+function withUrls(text: string): string {
+  return text.replaceAll(/(new URL\("\.{1,2}\/[^"]+)\.ts(", import\.meta\.url\))/g, "$1.js$2");
+}
+
+/** tsc leaves `.ts` in declarations, which readers of declarations beside tsc do not all take. */
+function withSpecifiers(text: string): string {
+  return text.replaceAll(/((?:from |import |import\()"\.{1,2}\/[^"]+)\.ts"/g, '$1.js"');
+}

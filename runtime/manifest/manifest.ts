@@ -1,0 +1,149 @@
+/**
+ * What a manifest may say, as types: those of `schema.ts`, which checks it and must agree with them.
+ * Written out, since what is inferred there is 100 KiB that every author's compiler would have to read.
+ */
+import type { SocketOptions } from "../core/contract.ts";
+import type { StrategyName } from "../core/plan.ts";
+import type { EventName, Level } from "../core/record.ts";
+import type { Duration } from "../core/units.ts";
+
+/** What `portico.ts` exports, and what a JSON manifest says. */
+export interface Manifest extends Identity {
+  /** The JSON Schema of this file, for editors. */
+  $schema?: string | undefined;
+  /** Short names for plugins of this manifest. */
+  plugins?: Record<string, string> | undefined;
+  /** Sinks by name. */
+  sinks?: Record<string, ManifestSink> | undefined;
+  /** Merged under every service. */
+  defaults?: ManifestDefaults | undefined;
+  /** Where `portico ctl` reaches the server, as `unix:./control.sock`; false: nowhere. */
+  control?: string | false | undefined;
+  /** By name: letters, digits, `-` and `_`. At least one. */
+  services: Record<string, ManifestService>;
+}
+
+/** One service. */
+export interface ManifestService extends ManifestDefaults, Identity {
+  /** A built-in plugin, a short name, `./path` or an npm package. */
+  plugin: string;
+  /** Where it listens; of the admin plugin `http+unix:./admin.sock`, for its own user, when silent. */
+  listen?: string | ManifestListener | (string | ManifestListener)[] | undefined;
+  /** Checked by the plugin's own schema. */
+  options?: unknown;
+  /** The priority of its processes, -20 to 19, which is the least; below 0 needs root. */
+  nice?: number | undefined;
+  /** Variables of its processes, added to those of the server; null takes one away. */
+  env?: Record<string, string | null> | undefined;
+}
+
+/** What `defaults` may hold, and each service. */
+export interface ManifestDefaults {
+  /** How sessions are served; `async` when silent. */
+  concurrency?: StrategyName | ManifestConcurrency | undefined;
+  /** Where records go; `console` when silent. */
+  log?: string | ManifestSink | (string | ManifestSink)[] | undefined;
+  /** Counts, rates and deadlines, and what happens at the limit. */
+  limits?: ManifestLimits | undefined;
+  /** Who is served, by address or ADDRESS/PREFIX: all when silent; the longest match decides. */
+  access?: { allow?: string[] | undefined; deny?: string[] | undefined } | undefined;
+}
+
+/** A strategy, with how many sessions it serves at once, and in how many workers: `auto` is one for each core. */
+export type ManifestConcurrency =
+  | { strategy: "serial" }
+  | { strategy: "async" | "spawn"; max?: ManifestCount | undefined }
+  | {
+    strategy: "threads" | "processes";
+    max?: ManifestCount | undefined;
+    workers?: number | string | undefined;
+  };
+
+/** A whole number above 0, also as text; `none` for no limit. */
+export type ManifestCount = number | string;
+/** `50/s`, `600/m`, `1000/h`, or its parts; `none` for no limit. */
+export type ManifestRate = string | { count: number; per: Duration };
+/** `64KiB`, `10MB`, or bytes. */
+export type ManifestSize = number | string;
+
+/** Limits of a service. Durations and sizes take `none`, too. */
+export interface ManifestLimits {
+  /** Sessions at once, held ones too. */
+  sessions?: ManifestCount | undefined;
+  /** Sessions at once from one address. */
+  perSource?: ManifestCount | undefined;
+  /** New sessions of the whole service. */
+  rate?: ManifestRate | undefined;
+  /** Datagrams from one address over UDP; the plugin's own when silent. */
+  datagramRate?: ManifestRate | undefined;
+  /** How long a session may stay without a byte in either direction; not of HTTP. */
+  idle?: Duration | undefined;
+  /** From the open to the first byte of the peer; not of HTTP. */
+  firstByte?: Duration | undefined;
+  /** From the open to the close; of HTTP, from a request to the end of its answer. */
+  lifetime?: Duration | undefined;
+  /** How long a session may wait for its turn. */
+  hold?: Duration | undefined;
+  /** Bytes written and not yet sent, above which a session ends; not of HTTP. */
+  writeBuffer?: ManifestSize | undefined;
+  /** At the limit of `sessions` or `perSource`. */
+  overflow?: "refuse" | "hold" | undefined;
+  /** How long a stop waits for sessions to end. */
+  drain?: Duration | undefined;
+  /** How long the plugin's start may take. */
+  start?: Duration | undefined;
+  /** How long a worker's event loop may be blocked before it is replaced. */
+  stall?: Duration | undefined;
+}
+
+/** A sink, or a reference to one. What its type takes stands beside these. */
+export interface ManifestSink {
+  /** One that comes along, a name of `sinks`, or a plugin's: a short name of `plugins`, `./path` or a package. */
+  type: string;
+  /** The least level that it takes; `info` when silent. */
+  level?: Level | undefined;
+  /** Only these events; all when silent. */
+  events?: EventName[] | undefined;
+  /** Which fields `open`, `close` and `refuse` have beside service and session; all when silent. */
+  fields?: string[] | undefined;
+  /** The share of the sessions whose records it takes, 0 to 1; warnings and errors always. */
+  sample?: number | undefined;
+  /** When it cannot be opened, the server starts without it. */
+  optional?: boolean | undefined;
+  [option: string]: unknown;
+}
+
+/** An endpoint with options of its socket. */
+export type ManifestListener = { endpoint: string } & Written<Omit<SocketOptions, SocketUnits>> & {
+  keepAlive?: Duration | undefined;
+  deferAccept?: Duration | undefined;
+  userTimeout?: Duration | undefined;
+  receiveBuffer?: ManifestSize | undefined;
+  sendBuffer?: ManifestSize | undefined;
+  /** Permissions of the socket file, in octal: `"0660"`. */
+  mode?: string | undefined;
+  /** Groups to join, each GROUP or GROUP%INTERFACE-ADDRESS. */
+  multicast?: string[] | undefined;
+};
+
+/** Socket options that a manifest writes otherwise than the core has them. */
+type SocketUnits =
+  | "keepAlive"
+  | "deferAccept"
+  | "userTimeout"
+  | "receiveBuffer"
+  | "sendBuffer"
+  | "mode"
+  | "multicast";
+
+type Written<Options> = { -readonly [Key in keyof Options]?: Options[Key] | undefined };
+
+/** Who a process is, and what its files may be. */
+interface Identity {
+  /** Who it runs as, once its sockets are open: a name or number. */
+  user?: string | number | undefined;
+  /** The group it runs as; the user's own when silent. */
+  group?: string | number | undefined;
+  /** Permissions that new files do not get, in octal: `"027"`. */
+  umask?: string | undefined;
+}

@@ -1,0 +1,292 @@
+/** The package, as who installs it has it: outside this tree, compiled, on every runtime. */
+import assert from "node:assert/strict";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import process from "node:process";
+import { after, before, describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { parseEndpoint } from "../../runtime/core/endpoint.ts";
+import { ENGINES, tooOld } from "../../runtime/engines.ts";
+import { folder } from "../support/folder.ts";
+import {
+  inFolder,
+  install,
+  INSTALLED_ON,
+  MODULES,
+  pack,
+  type Packed,
+  sourceTree,
+} from "../support/package.ts";
+import { askOnce, dial, openUdp } from "../support/peers.ts";
+import { ServerProcess } from "../support/server-process.ts";
+
+/** Both transports under each strategy that can have them, a plugin by its package's name, the dashboard. */
+const ADDRESSES = ["tcp://127.0.0.1:0", "udp://127.0.0.1:0"];
+const echo = (concurrency: string, listen: readonly string[] = ADDRESSES) => ({
+  plugin: "echo",
+  listen,
+  concurrency: concurrency === "threads" || concurrency === "processes"
+    ? { strategy: concurrency, workers: 1 }
+    : concurrency,
+});
+const SERVICES = {
+  serial: echo("serial"),
+  async: echo("async"),
+  threads: echo("threads"),
+  processes: echo("processes"),
+  spawn: echo("spawn", [ADDRESSES[0]!]),
+  shout: { plugin: "portico-plugin-shout", listen: ADDRESSES[0]!, options: { mark: "!" } },
+  admin: { plugin: "admin", listen: "http://127.0.0.1:0" },
+};
+const MANIFEST = {
+  control: "unix:./control.sock",
+  defaults: { log: "json" },
+  services: SERVICES,
+};
+
+/** A plugin as its author publishes it. */
+const SHOUT = {
+  "package.json": JSON.stringify({
+    name: "portico-plugin-shout",
+    version: "1.0.0",
+    type: "module",
+    exports: "./shout.js",
+    keywords: ["portico-plugin"],
+    portico: { api: 1 },
+    peerDependencies: { portico: "*" },
+  }),
+  "shout.js": `import { definePlugin } from "portico";
+import * as v from "valibot";
+export default definePlugin({
+  name: "shout",
+  transports: ["stream"],
+  options: v.object({ mark: v.string() }),
+  start: ({ options }) => ({
+    async handle(session) {
+      for await (const line of session.lines()) session.write(line.toUpperCase() + options.mark + "\\n");
+    },
+  }),
+});
+`,
+};
+
+const hooks: (() => unknown)[] = [];
+const scope = { after: (hook: () => unknown) => void hooks.push(hook) };
+let tree: string;
+let packed: Packed;
+/** Where everything is installed. */
+let home: string;
+const main = (): string => join(home, "node_modules/portico/dist/runtime/main.js");
+
+before(async () => {
+  tree = sourceTree(scope);
+  packed = await pack(tree);
+  const shout = await pack(folder(scope, SHOUT));
+  home = folder(scope, {
+    "package.json": JSON.stringify({ name: "server", private: true, type: "module" }),
+    "portico.json": JSON.stringify(MANIFEST),
+  });
+  await install(home, packed.path, shout.path);
+});
+after(() => hooks.forEach((hook) => hook()));
+
+describe("the package", () => {
+  test("has what it runs, its declarations and its papers, and no source", (t) => {
+    const paths = packed.files.map(({ path }) => path);
+    const beside = paths.filter((path) => !path.startsWith("dist/"));
+    assert.deepEqual(beside.sort(), ["CHANGELOG.md", "LICENSE", "README.md", "package.json"]);
+    const odd = paths.filter((path) => !/\.(?:js|d\.ts|json|css|html|md)$|^LICENSE$/.test(path));
+    assert.deepEqual(odd, []);
+    for (const name of ["page.js", "page.css", "page.html"]) {
+      assert.ok(paths.includes(`dist/plugins/admin/${name}`), name);
+    }
+    t.diagnostic(`${packed.size} B packed, ${packed.unpackedSize} B, ${paths.length} files`);
+  });
+
+  test("leads to nothing that is TypeScript, nor to a development dependency", () => {
+    const json = JSON.parse(read("node_modules/portico/package.json"));
+    const { dependencies, optionalDependencies, peerDependencies } = json;
+    const known = Object.keys({ ...dependencies, ...optionalDependencies, ...peerDependencies });
+    for (const { path } of packed.files.filter(({ path }) => /\.(?:js|d\.ts)$/.test(path))) {
+      const text = read(`node_modules/portico/${path}`).replace(/\/\*\*[\s\S]*?\*\//g, "");
+      const led = [
+        ...text.matchAll(/(?:^(?:import|export)\b[^;"]*?from |import\(|new URL\()"([^"]+)"/gm),
+      ];
+      for (const [, specifier] of led) {
+        if (specifier!.startsWith(".")) {
+          assert.ok(!/(?<!\.d)\.ts$/.test(specifier!), `${path} leads to ${specifier}`);
+        } else if (!/^(?:node:|bun:|bun$)/.test(specifier!)) {
+          const found = known.some((name) =>
+            specifier === name || specifier!.startsWith(`${name}/`)
+          );
+          assert.ok(found, `${path} imports ${specifier}`);
+        }
+      }
+    }
+  });
+
+  test("package.json of the tree is as it was, and names the versions that the bin asks for", () => {
+    const file = fileURLToPath(new URL("../../package.json", import.meta.url).href);
+    const text = readFileSync(file, "utf8");
+    assert.equal(readFileSync(join(tree, "package.json"), "utf8"), text);
+    assert.ok(!existsSync(join(tree, "package.json.source")));
+    const engines = Object.entries(ENGINES).map(([name, version]) => [name, `>=${version}`]);
+    assert.deepEqual(JSON.parse(text).engines, Object.fromEntries(engines));
+  });
+
+  test("a runtime that is too old is told so; one that is new enough is not", () => {
+    assert.equal(
+      tooOld({ node: "20.20.2" }),
+      "error: this runtime is too old\n\n  received  node 20.20.2\n" +
+        "  expected  bun 1.4, deno 2.9, node 24, or later\n",
+    );
+    assert.match(tooOld({ node: "24.3.0", bun: "1.3.14" })!, /received {2}bun 1\.3\.14/);
+    assert.match(tooOld({ node: "24.3.0", deno: "2.8.0" })!, /received {2}deno 2\.8\.0/);
+    for (
+      const newer of [{ bun: "1.4.0" }, { deno: "2.10.1" }, { deno: "3.0.0" }, { node: "24.0.0" }]
+    ) {
+      assert.equal(tooOld({ node: "24.0.0", ...newer }), undefined, JSON.stringify(newer));
+    }
+    assert.equal(tooOld(), undefined);
+  });
+});
+
+/** What an author writes against the declarations. */
+const AUTHOR =
+  `import { defineHooks, definePlugin, defineManifest, defineSink, lines, pipe, PorticoError } from "portico";
+import type { Manifest, Plugin, Session } from "portico";
+import echo from "portico/plugins/echo";
+import proxy from "portico/plugins/proxy";
+import schema from "portico/schema.json" with { type: "json" };
+import * as v from "valibot";
+export default definePlugin({
+  name: "shout",
+  transports: ["stream", "datagram"],
+  options: v.object({ upper: v.optional(v.boolean(), false) }),
+  start: ({ options, log }) => defineHooks({
+    setup: () => ({ count: 0 }),
+    data(session, chunk) {
+      session.state.count++;
+      log.info("told", { count: session.state.count, upper: options.upper });
+      if (!session.write(chunk)) session.pause();
+    },
+  }),
+});
+export const manifest: Manifest = defineManifest({
+  services: { shout: { plugin: "./shout.js", listen: { endpoint: "tcp://*:0", backlog: 5 } } },
+});
+// @ts-expect-error There is no such strategy.
+defineManifest({ services: { a: { plugin: "echo", listen: "tcp://*:0", concurrency: "fibers" } } });
+export const names: readonly string[] = [echo.name, proxy.name, PorticoError.name, String(schema)];
+export const others: readonly unknown[] = [defineSink, lines, pipe];
+export type { Plugin, Session };
+`;
+
+describe("the tree", () => {
+  const json = (name: string) =>
+    JSON.parse(readFileSync(fileURLToPath(new URL(`../../${name}`, import.meta.url).href), "utf8"));
+
+  test("is one version for npm and JSR, and Deno's tasks need no program but deno", () => {
+    assert.equal(json("deno.json").version, json("package.json").version);
+    for (const [name, task] of Object.entries<string>(json("deno.json").tasks)) {
+      // In the shell of tasks sh may be missing, and what stands behind || is there.
+      assert.match(
+        task,
+        /^(?:\w+=\S+ )?(?:deno|\$\(sh -c '[^']+' 2>\/dev\/null \|\| echo deno\)) /,
+        name,
+      );
+    }
+  });
+
+  test("has no package whose scripts Bun would run, and which need Node: bun install is enough", () => {
+    assert.deepEqual(json("package.json").trustedDependencies, []);
+  });
+});
+
+describe("the declarations", () => {
+  for (const [resolution, module] of [["bundler", "esnext"], ["nodenext", "nodenext"]] as const) {
+    test(`are clean under tsc --strict, libraries checked, with ${resolution}`, async () => {
+      writeFileSync(join(home, "author.ts"), AUTHOR);
+      const result = await inFolder(home, [
+        "tsc",
+        ...["--noEmit", "--strict"],
+        ...["--skipLibCheck", "false", "--exactOptionalPropertyTypes", "--target", "es2022"],
+        ...["--module", module, "--moduleResolution", resolution, "--resolveJsonModule"],
+        ...["--ignoreConfig", "--types", "", "author.ts"],
+      ]);
+      assert.equal(result.code, 0, result.out + result.err);
+    });
+  }
+});
+
+describe("the installed package", () => {
+  for (const [name, runtime] of Object.entries(INSTALLED_ON)) {
+    test(`serves under every strategy, and is upgraded to another runtime, on ${name}`, async (t) => {
+      const portico: [string, ...string[]] = [...runtime, main()];
+      const version = await inFolder(home, [...portico, "--version", "--json"]);
+      assert.equal(JSON.parse(version.out).version, "0.1.0", version.err);
+      const check = await inFolder(home, [...portico, "check", "--json"]);
+      assert.equal(check.code, 0, check.out + check.err);
+
+      const path = `${join(MODULES, ".bin")}:${process.env["PATH"]}`;
+      const server = new ServerProcess(home, { cwd: home, portico, env: { PATH: path } });
+      const successors: number[] = [];
+      t.after(async () => {
+        // It has its predecessor's standard output.
+        successors.forEach(end);
+        await server.kill();
+      });
+      await server.record({ event: "ready" });
+      const echoes = Object.keys(SERVICES).filter((service) => !/shout|admin/.test(service));
+      await Promise.all(echoes.map(async (service) => {
+        const client = await dial(t, server.endpoint(service, "tcp"));
+        await client.echo("hello");
+        client.leave();
+        if (service === "spawn") return;
+        const datagrams = await openUdp(t);
+        const answer = await datagrams.ask("hello", server.endpoint(service, "udp"));
+        assert.equal(new TextDecoder().decode(answer), "hello", service);
+      }));
+      assert.equal(await askOnce(t, server.endpoint("shout", "tcp"), "hello"), "HELLO!");
+      const page = parseEndpoint(server.endpoint("admin", "http")) as {
+        host: string;
+        port: number;
+      };
+      for (
+        const [file, type] of [["", "html"], ["page.js", "javascript"], ["uplot.js", "javascript"]]
+      ) {
+        const response = await fetch(`http://${page.host}:${page.port}/${file}`);
+        assert.equal(response.status, 200, `/${file}`);
+        assert.match(response.headers.get("content-type")!, RegExp(type!));
+        await response.body?.cancel();
+      }
+
+      const threads = server.endpoint("threads", "tcp");
+      const to = name === "bun" ? "deno" : "bun";
+      const upgrade = await inFolder(home, [...portico, "ctl", "upgrade", "--to", to, "--json"]);
+      assert.equal(upgrade.code, 0, upgrade.out + upgrade.err);
+      successors.push(JSON.parse(upgrade.out) as number);
+      assert.equal(await server.exited(), 0);
+      const status = JSON.parse(
+        (await inFolder(home, [...portico, "ctl", "status", "--json"])).out,
+      );
+      assert.match(status.runtime, RegExp(`^${to} `));
+      assert.equal(await askOnce(t, threads, "hello"), "hello");
+      const stop = await inFolder(home, [...portico, "ctl", "stop"]);
+      assert.equal(stop.code, 0, stop.out + stop.err);
+    });
+  }
+});
+
+/** A successor is nobody's child. */
+function end(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    // It has ended in order.
+  }
+}
+
+function read(path: string): string {
+  return readFileSync(join(home, path), "utf8");
+}
