@@ -5,10 +5,11 @@
 import process from "node:process";
 import type { Adapter, Features } from "../runtime/core/contract.ts";
 import type { InternetEndpoint } from "../runtime/core/endpoint.ts";
+import type { Spawn } from "../runtime/core/process.ts";
 import { type Connect, giveUp } from "./connect.ts";
 import { connectFailure } from "./errno.ts";
 import type { Adopt } from "./posix/descriptors.ts";
-import { ffiSupport, openLibc } from "./posix/libc.ts";
+import { ffiSupport, type Libc, openLibc } from "./posix/libc.ts";
 import { ownsAddress } from "./own-addresses.ts";
 import { command } from "./program.ts";
 
@@ -20,6 +21,8 @@ export interface Runtime {
   datagram(): Promise<{ readonly bind: Adapter["bind"] }>;
   http(): Promise<{ readonly serve: Adapter["serve"] }>;
   connect(): Promise<{ readonly connect: Connect; readonly adopt: Adopt }>;
+  /** Its own way to start programs, where that of `node:child_process` lets them inherit more than they may. */
+  spawn?(libc: Libc): Promise<Spawn>;
   /** The backlog of a listener when nobody sets one. */
   readonly backlog: number;
   readonly turns: Adapter["turns"];
@@ -40,11 +43,12 @@ export function runtimeAdapter(runtime: Runtime): Adapter {
     dial,
     descriptors: once(async () => {
       const libc = await openLibc();
-      const [{ makeDescriptors }, { adopt }] = await Promise.all([
+      const [{ makeDescriptors }, { adopt }, spawn] = await Promise.all([
         import("./posix/descriptors.ts"),
         runtime.connect(),
+        runtime.spawn?.(libc) ?? spawnByNode(),
       ]);
-      return makeDescriptors(libc, adopt);
+      return makeDescriptors(libc, adopt, spawn);
     }),
     processCalls: once(async () => {
       const libc = await openLibc();
@@ -60,6 +64,10 @@ export function runtimeAdapter(runtime: Runtime): Adapter {
       return onUncaught(report);
     },
   };
+}
+
+async function spawnByNode(): Promise<Spawn> {
+  return (await import("./node/spawn.ts")).spawn;
 }
 
 /** See {@link Adapter.onUncaught}. */

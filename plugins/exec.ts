@@ -1,3 +1,4 @@
+import { spawn as spawnPiped } from "node:child_process";
 import process from "node:process";
 import { definePlugin } from "../runtime/mod.ts";
 import { environmentOf, passed } from "./exec/environment.ts";
@@ -6,6 +7,9 @@ import { gather, Output } from "./exec/output.ts";
 import { Programs } from "./exec/programs.ts";
 import { options } from "./exec/options.ts";
 import { refuseLoops } from "./wire.ts";
+
+/** Standard error of the program of a stream. */
+const STDERR = { log: "pipe", discard: "ignore", peer: "fd" } as const;
 
 /**
  * Runs a program for each peer, as inetd does: the connected socket itself is its standard input and
@@ -30,27 +34,34 @@ export default definePlugin({
     const [name, ...args] = command as [string, ...string[]];
     const folder = findFolder(base, cwd);
     const variables = { ...passed(passEnv), ...env };
-    const programs = new Programs({
-      name,
-      path: findProgram(name, folder, variables["PATH"] ?? process.env["PATH"]),
-      args,
-      cwd: folder,
-      stderr,
-      killAfter,
-      timeout,
-    });
+    const path = findProgram(name, folder, variables["PATH"] ?? process.env["PATH"]);
+    const programs = new Programs({ name, stderr, killAfter, timeout });
     return {
       verify: refuseLoops,
-      async take(session, fd) {
-        const run = programs.start(session, environmentOf(variables, session), [fd, fd]);
+      async take(session, fd, spawn) {
+        const env = environmentOf(variables, session);
+        const run = programs.start(
+          session,
+          () => spawn({ path, args, cwd: folder, env, fd, stderr: STDERR[stderr] }),
+        );
         return await run.ended;
       },
       async data(session, datagram) {
-        const run = programs.start(session, environmentOf(variables, session), ["pipe", "pipe"]);
+        const env = { ...environmentOf(variables, session) };
+        const errors = stderr === "discard" ? "ignore" : "pipe";
+        const run = programs.start(session, () =>
+          spawnPiped(path, args, {
+            cwd: folder,
+            env,
+            stdio: ["pipe", "pipe", errors],
+            detached: true,
+          }));
         const output = new Output(maxOutput, () => run.kill());
         gather(run.child.stdout, output);
         if (stderr === "peer") gather(run.child.stderr, output);
-        run.feed(datagram);
+        // It need not read it.
+        run.child.stdin?.on("error", () => {});
+        run.child.stdin?.end(datagram);
         const ending = await run.ended;
         if (ending.exit !== 0) session.log.warn(`${name} failed`, ending);
         if (output.tooLong) {

@@ -25,6 +25,7 @@ export type {
   StandardSchema,
   StartContext,
 } from "./core/plugin.ts";
+export type { Child, Program, Spawn } from "./core/process.ts";
 export type { EventName, Fields, Level, LogRecord, Sink } from "./core/record.ts";
 export { clearMemory, memoryRecords } from "./sinks/memory.ts";
 export { defineSink } from "./sinks/define.ts";

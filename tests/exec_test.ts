@@ -1,13 +1,15 @@
 import assert from "node:assert/strict";
-import { existsSync, readFileSync } from "node:fs";
+import { chmodSync, existsSync, readFileSync } from "node:fs";
 import process from "node:process";
 import { test } from "node:test";
 import { lackingFeature } from "./support/adapter.ts";
 import { folder } from "./support/folder.ts";
+import { excessIn, LIST } from "./support/given.ts";
 import { startManifest } from "./support/in-process.ts";
 import { dial, openUdp } from "./support/peers.ts";
 import { runs } from "./support/proc.ts";
 import { lackingPrograms } from "./support/packages.ts";
+import { lackingStrategy } from "./support/strategies.ts";
 import { until } from "./support/until.ts";
 
 const skip = lackingFeature("descriptors") || lackingPrograms("sh", "cat", "env", "sleep");
@@ -316,3 +318,79 @@ test("exec: a datagram is the input of a program, what it prints the answer", as
   await server.running.kill();
   assert.equal(someone.received.length, 3);
 });
+
+for (const strategy of ["async", "threads", "processes", "spawn"] as const) {
+  const lacks = skip || lackingStrategy(strategy);
+  const concurrency = {
+    strategy,
+    ...(strategy === "threads" || strategy === "processes" ? { workers: 1 } : {}),
+  };
+
+  test(
+    `exec: a program inherits its standard streams and nothing else: ${strategy}`,
+    { skip: lacks },
+    async (t) => {
+      const server = await startManifest(t, exec(LIST, {}, { concurrency }));
+      const peers = await Promise.all(
+        Array.from({ length: 8 }, () => dial(t, server.endpoint("exec"))),
+      );
+      for (const peer of peers) {
+        await peer.when("the end", () => peer.ended);
+        assert.deepEqual(excessIn(peer.text), []);
+      }
+    },
+  );
+
+  test(
+    `exec: a job in the background holds the connection if it has it, and else does not: ${strategy}`,
+    { skip: lacks },
+    async (t) => {
+      const job = (redirections: string): readonly string[] => [
+        "sh",
+        "-c",
+        `sleep 300 ${redirections} & echo $!`,
+      ];
+      const listen = "tcp://127.0.0.1:0";
+      const server = await startManifest(t, {
+        without: {
+          plugin: "exec",
+          listen,
+          options: { command: job("<&- >&- 2>&-") },
+          concurrency,
+        },
+        with: { plugin: "exec", listen, options: { command: job("2>&-") }, concurrency },
+      });
+      const pids: number[] = [];
+      t.after(() => pids.filter(runs).forEach((pid) => process.kill(pid)));
+      const served = async (service: string): Promise<Awaited<ReturnType<typeof dial>>> => {
+        const peer = await dial(t, server.endpoint(service));
+        await peer.when("the pid", () => peer.text.endsWith("\n"));
+        pids.push(Number(peer.text));
+        await server.record({ event: "close", service });
+        return peer;
+      };
+      const first = await served("without");
+      await first.when("the end", () => first.ended);
+      assert.ok(runs(pids[0]!));
+      const second = await served("with");
+      assert.ok(!second.ended);
+      process.kill(pids[1]!);
+      await second.when("the end", () => second.ended);
+    },
+  );
+}
+
+test(
+  "exec: a program that the kernel does not take is an error of the session",
+  { skip },
+  async (t) => {
+    const home = folder(t, { "no-such": "#!/no/such\n" });
+    chmodSync(`${home}/no-such`, 0o755);
+    const server = await startManifest(t, exec([`${home}/no-such`]));
+    const peer = await dial(t, server.endpoint("exec"));
+    await peer.when("the end", () => peer.ended || peer.gone);
+    const error = await server.record({ event: "error" });
+    assert.match(JSON.stringify(error), /no-such cannot be started: /);
+    assert.equal((await server.record({ event: "close" }))["reason"], "error");
+  },
+);

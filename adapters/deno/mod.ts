@@ -38,6 +38,7 @@ export function makeAdapter(): Adapter {
     datagram: () => import("./datagram.ts"),
     http: () => import("./http.ts"),
     connect: () => import("./connect.ts"),
+    spawn: async (libc) => (await import("./spawn.ts")).spawnWith(libc),
     backlog: 511,
     // A round of the event loop (setImmediate) costs 1.1 µs here, a microtask 0.03.
     turns: "microtasks",

@@ -3,6 +3,7 @@ import type { DatagramTable, StreamTable } from "../../runtime/core/contract.ts"
 import type { Descriptors, Origin } from "../../runtime/core/descriptors.ts";
 import type { Address } from "../../runtime/core/endpoint.ts";
 import { PorticoError } from "../../runtime/core/errors.ts";
+import type { Spawn } from "../../runtime/core/process.ts";
 import { callFailure } from "../errno.ts";
 import { admit } from "./accepting-listener.ts";
 import { BatchSocket } from "./batch-socket.ts";
@@ -32,7 +33,7 @@ const word = new Int32Array(new ArrayBuffer(4));
 const wordBytes = new Uint8Array(word.buffer);
 
 /** Puts them together. */
-export function makeDescriptors(libc: Libc, adopt: Adopt): Descriptors {
+export function makeDescriptors(libc: Libc, adopt: Adopt, spawn: Spawn): Descriptors {
   const passing = new DescriptorPassing(libc);
   const resets = new Resets(libc);
   return {
@@ -71,6 +72,7 @@ export function makeDescriptors(libc: Libc, adopt: Adopt): Descriptors {
     removeFile: removeOrphan,
     duplicate: (fd) => duplicate(libc, fd),
     close: (fd) => void libc.close(fd),
+    spawn,
     blocking(fd) {
       const flags = libc.fcntl(fd, F_GETFL, 0);
       const code = flags < 0 ? flags : libc.fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);

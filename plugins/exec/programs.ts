@@ -1,7 +1,6 @@
 /** The programs of one service that run now. */
-import { type ChildProcess, spawn } from "node:child_process";
 import process from "node:process";
-import type { Code, Session } from "../../runtime/mod.ts";
+import type { Child, Code, Session } from "../../runtime/mod.ts";
 import { CODES, PorticoError } from "../../runtime/mod.ts";
 import { Lines } from "./lines.ts";
 
@@ -12,9 +11,6 @@ const SETTLE = 1000;
 export interface ProgramSettings {
   /** As the manifest has it, for records. */
   readonly name: string;
-  readonly path: string;
-  readonly args: readonly string[];
-  readonly cwd: string;
   readonly stderr: "log" | "discard" | "peer";
   /** Milliseconds between SIGTERM and SIGKILL, and from the start to SIGTERM. */
   readonly killAfter: number;
@@ -27,11 +23,12 @@ export type Ending = { readonly exit: number; readonly signal?: undefined } | {
   readonly signal: string;
 };
 
-type Stdio = readonly [stdin: number | "pipe", stdout: number | "pipe"];
+/** A program with a pipe for what it prints, or with none. */
+type Running = Child & { readonly stdout?: { destroy(): unknown } | null };
 
 export class Programs {
   readonly settings: ProgramSettings;
-  readonly #running: Set<Run> = new Set();
+  readonly #running: Set<Run<Running>> = new Set();
   /** Whatever ends this process, even `process.exit`, leaves no program behind. */
   readonly #exit = (): void => this.#running.forEach((run) => run.kill());
 
@@ -42,9 +39,11 @@ export class Programs {
   /**
    * Runs the program for `session`, whose end is its end. What it prints to standard error is logged,
    * if the manifest wants that.
+   *
+   * @param launch starts it, as the leader of a process group: a signal reaches what it has started too.
    */
-  start(session: Session<unknown>, env: Readonly<Record<string, string>>, streams: Stdio): Run {
-    const run = new Run(this.settings, session, env, streams);
+  start<Started extends Running>(session: Session<unknown>, launch: () => Started): Run<Started> {
+    const run = new Run(this.settings, session, launch);
     if (this.#running.size === 0) process.on("exit", this.#exit);
     this.#running.add(run);
     const gone = (): void => {
@@ -65,8 +64,8 @@ export class Programs {
 }
 
 /** One program that runs, in a process group of its own. */
-export class Run {
-  readonly child: ChildProcess;
+export class Run<Started extends Running> {
+  readonly child: Started;
   /** How it ended; what it printed has been read by then. @throws PorticoError when it cannot be started. */
   readonly ended: Promise<Ending>;
   readonly #settings: ProgramSettings;
@@ -74,27 +73,11 @@ export class Run {
   #terminated = false;
   #timer: ReturnType<typeof setTimeout> | undefined = undefined;
 
-  constructor(
-    settings: ProgramSettings,
-    session: Session<unknown>,
-    env: Readonly<Record<string, string>>,
-    [stdin, stdout]: Stdio,
-  ) {
-    const { name, path, args, cwd, stderr, timeout } = settings;
+  constructor(settings: ProgramSettings, session: Session<unknown>, launch: () => Started) {
+    const { name, stderr, timeout } = settings;
     this.#settings = settings;
-    const errors = stderr === "discard"
-      ? "ignore"
-      : stderr === "peer" && typeof stdout === "number"
-      ? stdout
-      : "pipe";
     try {
-      // A group of its own: a signal reaches what it has started too.
-      this.child = spawn(path, args, {
-        cwd,
-        env: { ...env },
-        stdio: [stdin, stdout, errors],
-        detached: true,
-      });
+      this.child = launch();
     } catch (error) {
       throw failure(name, error);
     }
@@ -113,13 +96,6 @@ export class Run {
     const { signal } = session;
     if (signal.aborted) this.terminate();
     else signal.addEventListener("abort", () => this.terminate());
-  }
-
-  /** Gives it all its input at once. It need not read it. */
-  feed(bytes: Uint8Array): void {
-    const { stdin } = this.child;
-    stdin?.on("error", () => {});
-    stdin?.end(bytes);
   }
 
   /** SIGTERM, and SIGKILL when it takes too long. */

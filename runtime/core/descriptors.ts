@@ -7,6 +7,7 @@ import type { BindableEndpoint, DatagramSocket, DatagramTable } from "./contract
 import type { Listener, SocketOptions, StreamTable } from "./contract.ts";
 import type { Address, Credentials } from "./endpoint.ts";
 import type { PorticoError } from "./errors.ts";
+import type { Spawn } from "./process.ts";
 
 /** A socket that is there already: inherited, handed over, or a duplicate of one of ours. */
 export interface Inherited {
@@ -126,6 +127,8 @@ export interface Descriptors {
   /** Another descriptor for the same socket. @throws PorticoError EMFILE. */
   duplicate(fd: number): number;
   close(fd: number): void;
+  /** Starts a program that is given a descriptor, and inherits no other one. */
+  readonly spawn: Spawn;
   /** Clears O_NONBLOCK, for a program that is given the socket; every duplicate shares the flag. */
   blocking(fd: number): void;
 }

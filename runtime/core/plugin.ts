@@ -1,5 +1,6 @@
 import type { Address, Endpoint } from "./endpoint.ts";
 import type { Logger, Peer, RequestInfo, Session } from "./conversation.ts";
+import type { Spawn } from "./process.ts";
 import type { Fields } from "./record.ts";
 import type { Duration } from "./units.ts";
 
@@ -76,8 +77,16 @@ export interface Hooks<State = unknown> {
    * as stdin and stdout. It may be passed on or duplicated; it is closed when the hook's promise has
    * settled, and the session is over. The fields that it returns are added to the `close` record.
    * A plugin that serves datagrams too has `data` or `handle` beside it.
+   *
+   * @param spawn starts a program that inherits no descriptor but its standard streams, which
+   * `node:child_process` does not promise on every runtime: then the peer sees no end while anything
+   * lives that the program has started.
    */
-  take?(session: Session<State>, fd: number): Fields | void | Promise<Fields | void>;
+  take?(
+    session: Session<State>,
+    fd: number,
+    spawn: Spawn,
+  ): Fields | void | Promise<Fields | void>;
   /**
    * HTTP: each request; a Hono app's `fetch` fits as it is. `verify` is asked before it; there is no
    * `setup` and no `finish`. What throws is answered with 500.

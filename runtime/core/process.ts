@@ -16,3 +16,39 @@ export interface ProcessCalls {
    */
   limitCpu(seconds: number): void;
 }
+
+/** A program, and what it gets of this process: three standard streams, and no other descriptor. */
+export interface Program {
+  /** The path of its file, absolute. */
+  readonly path: string;
+  /** Without the name of the program. */
+  readonly args: readonly string[];
+  /** The folder that it runs in, absolute. */
+  readonly cwd: string;
+  /** Its whole environment. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Its standard input and output. It stays open here, and the caller's. */
+  readonly fd: number;
+  /** Its standard error: that descriptor too, /dev/null, or a pipe that is read here. */
+  readonly stderr: "fd" | "ignore" | "pipe";
+}
+
+/** A program that runs, in a session of its own. Of `node:child_process` it is what is needed here. */
+export interface Child {
+  readonly pid?: number | undefined;
+  readonly stderr: {
+    on(event: "data", listener: (chunk: Uint8Array) => void): unknown;
+    on(event: "end", listener: () => void): unknown;
+    /** It is not read any more. */
+    destroy(): unknown;
+  } | null;
+  /** It has ended, with a status or by a signal. */
+  once(event: "exit", listener: (code: number | null, signal: string | null) => void): unknown;
+  /** It has ended, and what was in the pipe has been read. */
+  once(event: "close", listener: () => void): unknown;
+  /** It could not be started. There is no `exit` then. */
+  once(event: "error", listener: (error: Error) => void): unknown;
+}
+
+/** Starts a program. @throws Error with a `code` when it cannot, or the child says so with `error`. */
+export type Spawn = (program: Program) => Child;

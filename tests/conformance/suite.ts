@@ -18,6 +18,7 @@ import { connectionLeaks, leaks } from "./leaks.ts";
 import { binding, listeners } from "./listeners.ts";
 import { datagramOptions, keepAlive, noDelay, refusals, streamOptions } from "./options.ts";
 import { inspections, passing } from "./passing.ts";
+import { spawning } from "./programs.ts";
 import type { Case } from "./stage.ts";
 import { play } from "./stage.ts";
 import { streams } from "./streams.ts";
@@ -41,6 +42,7 @@ const FOR_STREAMS: readonly Case[] = [
   ...admissions,
   ...passing,
   ...inspections,
+  ...spawning,
 ];
 const FOR_DATAGRAMS: readonly Case[] = [
   ...datagrams,

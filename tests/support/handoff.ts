@@ -1,4 +1,5 @@
 /** The pipeline of plugins that take the descriptor, without sockets. */
+import assert from "node:assert/strict";
 import { Address } from "../../runtime/core/endpoint.ts";
 import { Gather } from "../../runtime/core/stream/gather.ts";
 import type { Hooks } from "../../runtime/core/plugin.ts";
@@ -31,6 +32,7 @@ export function handoffOf(hooks: Hooks<never>, service: object = {}) {
   const taken = new HandoffPipeline(made, {
     blocking: (fd) => void calls.push(`blocking ${fd}`),
     traffic: () => undefined,
+    spawn: () => assert.fail("no program is started"),
     close: (fd) => void calls.push(`close ${fd}`),
   }, admission);
   const local = new Address("tcp", "127.0.0.1", 7, "");

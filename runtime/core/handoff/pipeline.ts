@@ -27,7 +27,7 @@ export class HandoffPipeline {
   /** What an adapter calls. It asks the admission. */
   readonly table: AdmitTable;
   readonly #admission: Admission | undefined;
-  readonly #descriptors: Pick<Descriptors, "blocking" | "close" | "traffic">;
+  readonly #descriptors: Pick<Descriptors, "blocking" | "close" | "spawn" | "traffic">;
   readonly #caller: Caller<HandoffSession>;
   readonly #sessions: Set<HandoffSession> = new Set();
   readonly #live: Count = new Count();
@@ -35,7 +35,7 @@ export class HandoffPipeline {
   /** @param admission undefined where sockets come by {@link accept} alone. */
   constructor(
     service: Service,
-    descriptors: Pick<Descriptors, "blocking" | "close" | "traffic">,
+    descriptors: Pick<Descriptors, "blocking" | "close" | "spawn" | "traffic">,
     admission?: Admission,
   ) {
     this.service = service;
@@ -123,8 +123,9 @@ export class HandoffPipeline {
     // It has ended while setup ran.
     if (session.over) return this.#finish(session);
     const take = (): Fields | Promise<Fields> => {
+      const { spawn } = this.#descriptors;
       this.#descriptors.blocking(session.fd);
-      return checkAnswer(hooks.take!(session, session.fd), takenFields);
+      return checkAnswer(hooks.take!(session, session.fd, spawn), takenFields);
     };
     const done = (): void => this.#finish(session);
     callHook(this.#caller, session, take, (fields) => {
