@@ -36,6 +36,7 @@ export class Channel<Out extends object, In> {
   #immediate: ImmediateWriter | undefined = undefined;
   #out: Uint8Array[] = [];
   #scheduled = false;
+  #aborted = false;
   /** What has come of a message that is not whole. */
   #rest: Uint8Array = new Uint8Array(0);
 
@@ -103,7 +104,9 @@ export class Channel<Out extends object, In> {
     this.#connection?.end();
   }
 
+  /** Nothing is sent or heard any more, though it be still on its way to being open. */
   abort(): void {
+    this.#aborted = true;
     this.#connection?.abort(true);
   }
 
@@ -111,6 +114,7 @@ export class Channel<Out extends object, In> {
     return {
       open: (connection) => {
         this.#connection = connection;
+        if (this.#aborted) connection.abort(true);
       },
       data: (_connection, chunk) => this.#read(chunk),
       drain() {},

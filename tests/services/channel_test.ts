@@ -5,7 +5,7 @@ import { decodePlan, encodePlan } from "../../runtime/workers/messages.ts";
 import { Channel } from "../../runtime/workers/channel.ts";
 import type { ServicePlan } from "../../runtime/core/plan.ts";
 import { adapter, lackingFeature } from "../support/adapter.ts";
-import { until } from "../support/until.ts";
+import { until, within } from "../support/until.ts";
 
 interface Message {
   readonly text: unknown;
@@ -44,6 +44,20 @@ test("messages arrive whole, with bytes of any value beside them", {
   assert.equal(received[3]!.bytes!.byteOffset, 0, "bytes are the receiver's own");
   writer.end();
   await until("the end", () => closed === 2);
+});
+
+test("one that is given up while it opens closes, though its other end stays open", {
+  skip: lackingFeature("descriptors"),
+}, async () => {
+  const descriptors = await adapter.descriptors();
+  const [ours, theirs] = descriptors.pair();
+  const closed = Promise.withResolvers<void>();
+  const channel = new Channel<Message, Message>(() => {}, () => closed.resolve());
+  const opening = channel.open(descriptors, ours);
+  channel.abort();
+  await opening;
+  await within("its close", closed.promise);
+  descriptors.close(theirs);
 });
 
 test("the options of a plan arrive though JSON does not have them", () => {
