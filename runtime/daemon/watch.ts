@@ -1,9 +1,21 @@
-import { type FSWatcher, lstatSync, readlinkSync, realpathSync, statSync, watch } from "node:fs";
+import {
+  type FSWatcher,
+  lstatSync,
+  readFileSync,
+  readlinkSync,
+  realpathSync,
+  statSync,
+  watch,
+} from "node:fs";
 import { basename, dirname, join, resolve, sep } from "node:path";
 import { clearTimeout, setTimeout } from "node:timers";
+import { digest } from "../values/digest.ts";
 
 /** Files that have not changed for so long, in ms, are taken to be complete. */
 const QUIET = 100;
+
+/** Files above so many bytes are told apart by their times alone. */
+const READ_MAX = 1024 * 1024;
 
 /** By file: what tells one content from another, or that there is none. */
 type States = Map<string, string>;
@@ -74,7 +86,19 @@ function stateOf(file: string): string {
   if (stat === undefined) return "none";
   // An inode may be used again, and a file may bring its time along: mv(1), rsync(1).
   const { dev, ino, size, mtimeMs, ctimeMs } = stat;
-  return `${dev}:${ino}:${size}:${mtimeMs}:${ctimeMs}`;
+  return `${dev}:${ino}:${size}:${mtimeMs}:${ctimeMs}:${
+    stat.isFile() ? contentOf(file, size) : ""
+  }`;
+}
+
+/** Deno knows no part of a second of `ctime`: what is written twice in one may look the same. */
+function contentOf(file: string, size: number): string {
+  try {
+    return size > READ_MAX ? "" : digest(readFileSync(file, "latin1"));
+  } catch {
+    // It may not be read, or has gone.
+    return "";
+  }
 }
 
 /** Watches the folders of files, and the folders around these, of which only the names on the way matter. */
