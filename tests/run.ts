@@ -11,7 +11,7 @@ import { spawn } from "node:child_process";
 import { globSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
+import { parseArgs, stripVTControlCharacters } from "node:util";
 
 const root = fileURLToPath(new URL("..", import.meta.url).href);
 const modules = `${root}node_modules/`;
@@ -27,6 +27,9 @@ interface Runner {
   readonly parallel?: (files: number) => readonly string[];
   /** Finds the counts in what it printed. */
   readonly count: (output: string) => Counts;
+  /** A line that names a failed test, and where its reason stands: in the lines around it. */
+  readonly failure: RegExp;
+  readonly around: { readonly before: number; readonly after: number };
 }
 
 interface Counts {
@@ -64,6 +67,8 @@ const node = (command: string): Runner => ({
   args: ["--test", "--test-reporter=tap"],
   parallel: (files) => [`--test-concurrency=${files}`],
   count: countNode,
+  failure: /^\s*not ok (?!.*# (?:SKIP|TODO))/,
+  around: { before: 0, after: 40 },
 });
 
 /** In the order in which they are started: who takes longest comes first. */
@@ -72,9 +77,17 @@ const RUNNERS: Readonly<Record<string, Runner>> = {
     command: `${modules}.bin/deno`,
     args: ["test", "-A", "--no-check", "--unstable-net"],
     count: countDeno,
+    failure: /^error: /,
+    around: { before: 2, after: 30 },
   },
   node: node(`${modules}node/bin/node`),
-  bun: { command: `${modules}.bin/bun`, args: ["test", "--timeout", "60000"], count: countBun },
+  bun: {
+    command: `${modules}.bin/bun`,
+    args: ["test", "--timeout", "60000"],
+    count: countBun,
+    failure: /^\(fail\) /,
+    around: { before: 60, after: 0 },
+  },
   node24: node(`${modules}node24/bin/node`),
 };
 
@@ -103,9 +116,19 @@ const LONG = [
 /** What starts every runtime by itself, and so is run by one of them. */
 const ONCE = ["tests/processes/package_test.ts", "tests/processes/permissions_test.ts"];
 
+/** Where the output of a runner tells of failures; at most a few of them, for whoever reads the end alone. */
+function failures(output: string, { failure, around }: Runner): string {
+  const lines = stripVTControlCharacters(output).split("\n");
+  const found = lines.flatMap((line, at) => failure.test(line) ? [at] : []).slice(0, 5);
+  return found
+    .map((at) => lines.slice(Math.max(0, at - around.before), at + around.after + 1).join("\n"))
+    .join("\n--\n");
+}
+
 /** Prints a runner's output as it comes: all of it when it fails, else what it closes with. */
 async function run(name: string, files: readonly string[]): Promise<Counts> {
-  const { command, args, parallel, count } = RUNNERS[name]!;
+  const runner = RUNNERS[name]!;
+  const { command, args, parallel, count } = runner;
   const started = performance.now();
   // One that runs alone has the machine for itself.
   const together = parallel?.(names.length > 1 ? 1 : availableParallelism()) ?? [];
@@ -134,6 +157,7 @@ async function run(name: string, files: readonly string[]): Promise<Counts> {
   const failed = bad || counted.passed === 0 ? Math.max(1, counted.failed) : 0;
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
   const { passed, skipped } = counted;
+  if (bad) told.push(`${name} failed:\n${failures(output, runner)}`);
   console.log(`${name}: ${passed} passed, ${failed} failed, ${skipped} skipped, ${seconds} s`);
   return { ...counted, failed };
 }
@@ -157,6 +181,8 @@ if (unknown !== undefined) {
 }
 const files = positionals.length > 0 ? positionals : globSync("tests/**/*_test.ts", { cwd: root })
   .filter((file) => !quick || !/\/(?:processes|parity|protocols)\//.test(file)).sort();
+/** What the failures say, once more at the end: the whole output of a runner is long. */
+const told: string[] = [];
 const sum = { passed: 0, failed: 0, skipped: 0 };
 const waiting = [...names];
 async function job(): Promise<void> {
@@ -173,5 +199,6 @@ async function job(): Promise<void> {
   }
 }
 await Promise.all(Array.from({ length: Math.max(1, Number(values.jobs)) }, job));
+for (const text of told) console.log(text);
 console.log(`${sum.passed} passed, ${sum.failed} failed, ${sum.skipped} skipped`);
 process.exitCode = sum.failed > 0 ? 1 : 0;

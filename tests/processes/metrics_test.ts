@@ -176,7 +176,11 @@ for (const strategy of WORKERS) {
       await peer.over();
       await leave(peer);
     }
-    await served(t, tcp, "throw-later");
+    const thrower = await dial(t, tcp);
+    await ask(thrower, "throw-later");
+    // One that is served alone would end with its session, and the timer with it.
+    await book.until('portico_errors_total{service="work",code="HOOK_FAILED",side="plugin"}', 4);
+    await leave(thrower);
     writeFileSync(closed, "");
     for (let i = 0; i < 2; i++) await (await dial(t, tcp)).over();
     rmSync(closed);
