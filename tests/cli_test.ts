@@ -16,15 +16,7 @@ function manifest(service: object = {}): string {
 
 describe("parseCall", () => {
   const run = { command: "run", path: ".", json: false, watch: false, stats: false } as const;
-  const ctl = {
-    command: "ctl",
-    verb: "status",
-    service: undefined,
-    manifest: ".",
-    socket: undefined,
-    to: undefined,
-    json: false,
-  } as const;
+  const ctl = { command: "ctl", manifest: ".", socket: undefined, json: false } as const;
   const table: [string, ReturnType<typeof parseCall>][] = [
     ["", run],
     ["run", run],
@@ -32,13 +24,17 @@ describe("parseCall", () => {
     ["run a --json", { ...run, path: "a", json: true }],
     ["--watch ./a", { ...run, path: "./a", watch: true }],
     ["--json check a", { command: "check", path: "a", json: true, permissions: false }],
-    ["doctor", { command: "doctor", path: ".", json: false }],
-    ["check --help", { command: "help", path: ".", json: false }],
-    ["ctl --help", { command: "help", path: ".", json: false }],
-    ["--version", { command: "version", path: ".", json: false }],
-    ["ctl status", ctl],
+    ["doctor", { command: "doctor", json: false }],
+    ["--help", { command: "help", topic: undefined, verb: undefined, json: false }],
+    ["check -h", { command: "help", topic: "check", verb: undefined, json: false }],
+    ["ctl --help", { command: "help", topic: "ctl", verb: undefined, json: false }],
+    ["ctl upgrade --help", { command: "help", topic: "ctl", verb: "upgrade", json: false }],
+    ["help ctl stop", { command: "help", topic: "ctl", verb: "stop", json: false }],
+    ["--version", { command: "version", json: false }],
+    ["-V --json", { command: "version", json: true }],
+    ["ctl status", { ...ctl, verb: "status", service: undefined }],
     ["ctl drain echo --json", { ...ctl, verb: "drain", service: "echo", json: true }],
-    ["ctl stop --manifest a", { ...ctl, verb: "stop", manifest: "a" }],
+    ["ctl stop --manifest a", { ...ctl, verb: "stop", service: undefined, manifest: "a" }],
     ["ctl --socket=/s reload", { ...ctl, verb: "reload", socket: "/s" }],
     ["ctl upgrade --to deno", { ...ctl, verb: "upgrade", to: "deno" }],
   ];
@@ -55,11 +51,11 @@ describe("parseCall", () => {
     ["--json=yes", "--json=yes\n  expected  --json, which takes no value"],
     [
       "chekc",
-      '"chekc"\n  expected  a command: run, check, doctor, ctl; or the path of a manifest\n  hint      did you mean "check"?',
+      '"chekc"\n  expected  a command: run, check, doctor, ctl, help; or the path of a manifest\n  hint      did you mean "check"?',
     ],
     [
       "explain a",
-      '"explain"\n  expected  a command: run, check, doctor, ctl\n  hint      explain arrives in a later version',
+      '"explain"\n  expected  a command: run, check, doctor, ctl, help\n  hint      explain arrives in a later version',
     ],
     [
       "check --watch",
@@ -76,9 +72,12 @@ describe("parseCall", () => {
     ["ctl stop a b", '"b"\n  expected  one SERVICE, and nothing after "a"'],
     [
       "ctl reload a",
-      '"a"\n  expected  nothing after reload, which concerns the whole server',
+      '"a"\n  expected  nothing after ctl reload',
     ],
-    ["ctl stop --to bun", "--to\n  expected  --to with upgrade, not stop"],
+    [
+      "ctl stop --to bun",
+      "--to\n  expected  an option of ctl stop: --help, --version, --json, --manifest, --socket\n  hint      --to is an option of ctl upgrade",
+    ],
     [
       "ctl upgrade --to dneo",
       '--to "dneo"\n  expected  one of node, bun, deno\n  hint      did you mean "deno"?',
@@ -115,7 +114,11 @@ describe("portico", () => {
     assert.match(JSON.parse(version.out).version, /^\d+\.\d+\.\d+/);
     const help = await portico("run", "--help");
     assert.equal(help.code, 0);
-    assert.match(help.out, /portico check \[PATH\]/);
+    assert.match(help.out, /portico \[run\] \[PATH\]: runs.*--watch.*SIGHUP/s);
+    assert.match((await portico("help")).out, /portico check \[PATH\]/);
+    const wrong = await portico("help", "ctl", "rseume");
+    assert.equal(wrong.code, 2);
+    assert.match(wrong.err, /received {2}"rseume".*did you mean "resume"/s);
   });
   test("portico ends with 2 and one block on a wrong call", async () => {
     const { code, out, err } = await portico("rnu");

@@ -97,7 +97,7 @@ const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   activation: ["core", "services"],
   "adapter.ts": [],
   control: ["core", "values", "services", "adapter.ts"],
-  terminal: ["core", "values", "services", "control", "adapter.ts"],
+  terminal: ["core", "values", "services", "control"],
   workers: ["core", "modules", "identity", "services", "metrics", "adapter.ts"],
   strategies: ["core", "services", "workers"],
   daemon: [

@@ -12,7 +12,7 @@ import { STRATEGIES } from "../strategies/mod.ts";
 import { describeScope } from "../core/scope.ts";
 import { loadAdapter } from "../adapter.ts";
 import { printPermissions } from "./permissions.ts";
-import type { CheckCall } from "../terminal/args.ts";
+import type { CallOf } from "../terminal/commands.ts";
 import { columns, print, printJson } from "../terminal/output.ts";
 
 /** One thing that a service needs, and what stands in its way; nothing when it can be had. */
@@ -29,7 +29,7 @@ interface Finding {
  * @returns 0 when it could run, 2 when not.
  * @throws ManifestError when the manifest is wrong.
  */
-export async function check({ path, json, permissions }: CheckCall): Promise<number> {
+export async function check({ path, json, permissions }: CallOf<"check">): Promise<number> {
   const source = await load(path);
   const plan = expand(source, sinkCatalog);
   if (permissions) return await printPermissions(plan, json);

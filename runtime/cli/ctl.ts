@@ -11,7 +11,7 @@ import { sinkCatalog } from "../sinks/mod.ts";
 import { didYouMean } from "../values/nearest.ts";
 import { ManifestError, renderRows, show } from "../values/problem.ts";
 import { loadAdapter } from "../adapter.ts";
-import type { CtlCall } from "../terminal/args.ts";
+import type { CallOf } from "../terminal/commands.ts";
 import { print, printJson } from "../terminal/output.ts";
 import { renderStatus } from "../terminal/status.ts";
 
@@ -25,7 +25,9 @@ const STATUS_LIMIT = 10_000;
  * @throws Refusal when the server says no; NOT_RUNNING when there is none; USAGE for a service that
  * it does not have; ManifestError when there is no manifest to find it by.
  */
-export async function ctl({ verb, service, manifest, socket, to, json }: CtlCall): Promise<number> {
+export async function ctl(
+  { verb, service, manifest, socket, to, json }: CallOf<"ctl">,
+): Promise<number> {
   const [adapter, paths] = await Promise.all([
     loadAdapter(),
     socket === undefined ? pathsOf(manifest) : [resolve(socket)],

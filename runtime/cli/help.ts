@@ -1,44 +1,95 @@
-import { print } from "../terminal/output.ts";
+/** `portico help`, of all commands or of one, made from the table of commands. */
+import { COMMANDS, type CommandSpec, EVERYWHERE, type Option } from "../terminal/commands.ts";
+import type { CallOf } from "../terminal/commands.ts";
+import { columns, print, printJson } from "../terminal/output.ts";
+import { PorticoError } from "../core/errors.ts";
+import { didYouMean } from "../values/nearest.ts";
+import { renderRows, show } from "../values/problem.ts";
 
-const HELP = `Portico runs a manifest: protocol handlers, and where they listen.
+const SPECS: readonly CommandSpec[] = COMMANDS;
 
-  portico [run] [PATH]   runs it until SIGINT or SIGTERM
-  portico check [PATH]   checks it, and whether this machine can do it; binds nothing
-  portico doctor         tells what this runtime on this machine can do, and why not
-  portico ctl VERB       asks a server that runs, over its control socket
-
-PATH is a manifest, or a folder with portico.json, portico.jsonc or portico.ts; without it,
+const END =
+  `PATH is a manifest, or a folder with portico.json, portico.jsonc or portico.ts; without it,
 PORTICO_MANIFEST of the environment, or the current folder.
 
-  --json                 prints JSON, one line each
-  --version              prints the version
-  --help                 prints this
-
-  check --permissions    prints the flags that Deno needs for the manifest, and runs nothing of it
-  run --watch            reloads when the manifest or a plugin changes
-  run --stats            keeps a line on the terminal: sessions, rate, bytes
-
-The verbs of ctl; those with [SERVICE] concern all services when it is left out:
-
-  status [SERVICE]       what runs, where it listens, what it has done
-  reload                 reads the manifest again, changes what changed
-  suspend [SERVICE]      stops accepting; what connects waits in the kernel's queue
-  resume [SERVICE]       accepts again
-  drain [SERVICE]        stops accepting, returns when the sessions are over
-  stop [SERVICE]         ends the service; without SERVICE the server, and returns when it has gone
-  upgrade                hands the sockets to a new process, then ends this one; no connection is lost
-
-  --manifest PATH        the manifest of the server that is meant
-  --socket PATH          its control socket, instead
-  upgrade --to RUNTIME   on node, bun or deno; on the same one when silent
-
-Signals: SIGINT and SIGTERM stop accepting, drain and end; a second one closes at once.
-SIGHUP reloads, and opens log files anew. SIGUSR2 writes a status record.
 Exit codes: 0 clean stop, 1 it could not be done, 2 the manifest or the call is wrong.
 `;
 
-/** Tells how `portico` is called. @returns 0. */
-export async function printHelp(): Promise<number> {
-  await print(HELP);
+/**
+ * Tells how `portico`, or one command of it, is called.
+ *
+ * @returns 0.
+ * @throws PorticoError USAGE for a command that there is not.
+ */
+export async function printHelp({ topic, verb, json }: CallOf<"help">): Promise<number> {
+  const command = topic === undefined ? undefined : named(SPECS, topic);
+  const asked = command === undefined || verb === undefined
+    ? command
+    : named(command.verbs ?? [], verb);
+  if (json) await printJson(asked ?? SPECS);
+  else await print(asked === undefined ? overview() : describe(command!, asked));
   return 0;
+}
+
+function named(specs: readonly CommandSpec[], name: string): CommandSpec {
+  const found = specs.find((spec) => spec.name === name);
+  if (found !== undefined) return found;
+  const names = specs.map((spec) => spec.name);
+  const expected = names.length === 0 ? "nothing more" : `one of ${names.join(", ")}`;
+  const hint = didYouMean(name, names);
+  throw new PorticoError(
+    "USAGE",
+    renderRows({ received: show(name), expected, ...(hint !== undefined && { hint }) }),
+  );
+}
+
+function overview(): string {
+  const rows = SPECS.map((spec) => [`portico ${usageOf(spec)}`, spec.summary]);
+  return `Portico runs a manifest: protocol handlers, and where they listen.
+
+${columns(rows, "  ")}
+${optionRows(EVERYWHERE)}
+${END}`;
+}
+
+/** A command, or one of its verbs. */
+function describe(command: CommandSpec, asked: CommandSpec): string {
+  const verb = asked !== command;
+  const usage = verb ? `${command.name} ${usageOf(asked)}` : usageOf(asked);
+  const options = verb ? [...asked.options, ...command.options] : asked.options;
+  const verbs = (asked.verbs ?? []).map((one) => [usageOf(one), one.summary]);
+  const parts = [
+    `portico ${usage}: ${asked.summary}.\n`,
+    ...(verbs.length > 0 ? [columns(verbs, "  ")] : []),
+    optionRows([...options, ...EVERYWHERE]),
+    ...(asked.verbs ?? []).filter((one) => one.options.length > 0)
+      .map((one) => `Of ${one.name}:\n\n${optionRows(one.options)}`),
+    ...(asked.more ?? []).map((text) => `${wrap(text)}\n`),
+    END,
+  ];
+  return parts.join("\n");
+}
+
+/** A command with the words that it takes. */
+export function usageOf({ name, words, verbs }: CommandSpec): string {
+  const names = words.map((word) => {
+    const shown = word.one?.join("|") ?? word.name;
+    return word.optional === true ? `[${shown}]` : shown;
+  });
+  // The first command is meant when none is named.
+  const shown = name === SPECS[0]!.name ? `[${name}]` : name;
+  return [shown, ...(verbs === undefined ? [] : ["VERB"]), ...names].join(" ");
+}
+
+function optionRows(options: readonly Option[]): string {
+  const rows = options.map(({ name, short, value, one, summary }) => {
+    const long = `--${name}${value === undefined ? "" : ` ${one?.join("|") ?? value}`}`;
+    return [short === undefined ? long : `-${short}, ${long}`, summary];
+  });
+  return columns(rows, "  ");
+}
+
+/** Lines of at most a hundred letters. */
+function wrap(text: string): string {
+  return text.replaceAll(/(?=.{101})(.{1,100}) /g, "$1\n");
 }

@@ -21,7 +21,7 @@ export async function main(argv: readonly string[]): Promise<number> {
       case "ctl":
         return await (await import("./ctl.ts")).ctl(call);
       case "help":
-        return await (await import("./help.ts")).printHelp();
+        return await (await import("./help.ts")).printHelp(call);
       case "version":
         return await (await import("./version.ts")).printVersion(call.json);
     }

@@ -1,5 +1,5 @@
 import { runDaemon } from "../daemon/run.ts";
-import type { RunCall } from "../terminal/args.ts";
+import type { CallOf } from "../terminal/commands.ts";
 
 /**
  * Runs a manifest until a signal, or an operator, ends it.
@@ -7,7 +7,7 @@ import type { RunCall } from "../terminal/args.ts";
  * @returns 0 after a clean stop.
  * @throws PorticoError when it cannot start; nothing is left behind.
  */
-export async function run(call: RunCall): Promise<number> {
+export async function run(call: CallOf<"run">): Promise<number> {
   await runDaemon(call);
   return 0;
 }

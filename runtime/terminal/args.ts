@@ -1,195 +1,179 @@
+/** Reads a call of `portico` by the table of its commands. */
 import process from "node:process";
 import { statSync } from "node:fs";
 import { parseArgs } from "node:util";
-import type { RuntimeName } from "../adapter.ts";
-import { OF_SERVICE, RUNTIMES, type Verb, VERBS } from "../control/request.ts";
 import { PorticoError } from "../core/errors.ts";
 import { didYouMean } from "../values/nearest.ts";
 import { renderRows, show } from "../values/problem.ts";
+import {
+  type CallOf,
+  COMMANDS,
+  type CommandSpec,
+  EVERYWHERE,
+  LATER,
+  type Option,
+  type Word,
+} from "./commands.ts";
 
-/** The commands that this version has. */
-export const COMMANDS = ["run", "check", "doctor", "ctl"] as const;
-/** Commands that are part of the contract, and that this version does not have. */
-export const LATER: readonly string[] = ["explain", "new"];
-
-/** A command of {@link COMMANDS}. */
-export type Command = typeof COMMANDS[number];
+/** The name of a command. */
+export type Command = typeof COMMANDS[number]["name"];
 
 /** What was asked for. */
-export type Call = PlainCall | CheckCall | RunCall | CtlCall;
+export type Call =
+  | { readonly [Name in Command]: CallOf<Name> }[Command]
+  | { readonly command: "version"; readonly json: boolean };
 
-/** What needs a manifest at most. */
-export interface PlainCall {
-  readonly command: "doctor" | "help" | "version";
-  /** A manifest, or a folder with one. */
-  readonly path: string;
-  readonly json: boolean;
+const SPECS: readonly CommandSpec[] = COMMANDS;
+const NAMES: readonly string[] = SPECS.map(({ name }) => name);
+/** Every option that there is, with whose it is. The same name is of the same form everywhere. */
+const ALL = optionsOf("", { name: "", summary: "", words: [], options: EVERYWHERE, verbs: SPECS });
+
+interface Owned {
+  readonly owner: string;
+  readonly option: Option;
 }
 
-/** `portico check`. */
-export interface CheckCall extends Omit<PlainCall, "command"> {
-  readonly command: "check";
-  /** Tells which permissions the manifest needs, instead. */
-  readonly permissions: boolean;
+function optionsOf(owner: string, { options, verbs = [] }: CommandSpec): readonly Owned[] {
+  return [
+    ...options.map((option) => ({ owner, option })),
+    ...verbs.flatMap((verb) => optionsOf(`${owner} ${verb.name}`.trim(), verb)),
+  ];
 }
 
-/** `portico run`. */
-export interface RunCall extends Omit<PlainCall, "command"> {
-  readonly command: "run";
-  /** Reloads when a file changes. */
-  readonly watch: boolean;
-  /** Keeps a status line on the terminal. */
-  readonly stats: boolean;
-}
-
-/** `portico ctl`. */
-export interface CtlCall {
-  readonly command: "ctl";
-  readonly verb: Verb;
-  readonly service: string | undefined;
-  /** The manifest of the server that is meant, or the folder with it. */
-  readonly manifest: string;
-  /** The path of its control socket, where that is known. */
-  readonly socket: string | undefined;
-  readonly to: RuntimeName | undefined;
-  readonly json: boolean;
-}
-
-const OPTIONS = {
-  help: { type: "boolean", short: "h" },
-  version: { type: "boolean" },
-  json: { type: "boolean" },
-  watch: { type: "boolean" },
-  stats: { type: "boolean" },
-  permissions: { type: "boolean" },
-  manifest: { type: "string" },
-  socket: { type: "string" },
-  to: { type: "string" },
-} as const;
-
-const EVERYWHERE: readonly string[] = ["help", "version", "json"];
-const OWN: Readonly<Record<Command, readonly string[]>> = {
-  run: ["watch", "stats"],
-  check: ["permissions"],
-  doctor: [],
-  ctl: ["manifest", "socket", "to"],
-};
+type Values = ReturnType<typeof parseArgs>["values"];
+type Tokens = NonNullable<ReturnType<typeof parseArgs>["tokens"]>;
 
 /** @throws PorticoError USAGE: an option or a command that there is not, or words too many. */
 export function parseCall(argv: readonly string[]): Call {
   const { values, positionals, tokens } = parseArgs({
     args: [...argv],
-    options: OPTIONS,
+    options: Object.fromEntries(
+      ALL.map(({ option: { name, short, value, many } }) => [name, {
+        type: value === undefined ? "boolean" : "string",
+        ...(short !== undefined && { short }),
+        ...(many === true && { multiple: true }),
+      }]),
+    ),
     allowPositionals: true,
     strict: false,
     tokens: true,
   });
-  const [first = "run", ...rest] = positionals;
-  const named = (COMMANDS as readonly string[]).includes(first);
-  const command = named ? first as Command : "run";
-  checkOptions(tokens, command);
+  const first = positionals[0];
+  const command = SPECS.find(({ name }) => name === first) ?? SPECS[0]!;
+  const named = command.name === first;
+  const words = named ? positionals.slice(1) : positionals;
+  const verb = command.verbs?.find(({ name }) => name === words[0]);
+  checkOptions(tokens, command, verb);
   const json = values["json"] === true;
-  const [path = defaultPath(), ...more] = named ? rest : positionals;
-  if (values["help"] === true) return { command: "help", path, json };
-  if (values["version"] === true) return { command: "version", path, json };
-  if (command === "ctl") return parseCtl(rest, values, json);
-  if (!named) checkPath(first, positionals.length > 0);
-  if (command === "doctor" && rest.length > 0) {
-    throw usage(show(rest.join(" ")), "nothing after doctor");
+  if (values["help"] === true) {
+    return { command: "help", topic: named ? first : undefined, verb: verb?.name, json };
   }
-  if (more.length > 0) {
-    throw usage(show(more.join(" ")), `one PATH, and nothing after ${show(path)}`);
-  }
-  if (command === "check") {
-    return { command, path, json, permissions: values["permissions"] === true };
-  }
-  return command === "run"
-    ? { command, path, json, watch: values["watch"] === true, stats: values["stats"] === true }
-    : { command, path, json };
+  if (values["version"] === true) return { command: "version", json };
+  if (!named && first !== undefined) checkPath(first);
+  if (command.verbs !== undefined && verb === undefined) throw noVerb(command, words[0]);
+  const path = verb === undefined ? command.name : `${command.name} ${verb.name}`;
+  checkEither(command, values);
+  return {
+    command: command.name,
+    ...(verb !== undefined && { verb: verb.name }),
+    ...readWords((verb ?? command).words, verb === undefined ? words : words.slice(1), path),
+    ...readOptions([...command.options, ...verb?.options ?? []], values),
+    json,
+  } as Call;
 }
 
-type Tokens = NonNullable<ReturnType<typeof parseArgs>["tokens"]>;
-
-function checkOptions(tokens: Tokens, command: Command): void {
-  const known = [...EVERYWHERE, ...OWN[command]];
+/** Refuses what is no option of this command, what lacks its value, and what takes none. */
+function checkOptions(
+  tokens: Tokens,
+  { name: command, options }: CommandSpec,
+  verb: CommandSpec | undefined,
+): void {
+  const known: readonly Option[] = [...EVERYWHERE, ...options, ...verb?.options ?? []];
   for (const token of tokens) {
     if (token.kind !== "option") continue;
     const { name, rawName, value } = token;
-    if (!known.includes(name)) {
-      const options = known.map((name) => `--${name}`);
-      const [owner] = Object.entries(OWN).find(([, names]) => names.includes(name)) ?? [];
+    const option = known.find((one) => one.name === name);
+    if (option === undefined) {
+      const all = known.map((one) => `--${one.name}`);
+      const owner = ALL.find((one) => one.option.name === name)?.owner;
+      const whose = verb === undefined ? command : `${command} ${verb.name}`;
       throw usage(
         rawName,
-        `an option${owner === undefined ? "" : ` of ${command}`}: ${options.join(", ")}`,
-        owner === undefined ? didYouMean(rawName, options) : `${rawName} is an option of ${owner}`,
+        `an option${owner === undefined ? "" : ` of ${whose}`}: ${all.join(", ")}`,
+        owner === undefined ? didYouMean(rawName, all) : `${rawName} is an option of ${owner}`,
       );
     }
-    const takes = OPTIONS[name as keyof typeof OPTIONS].type === "string";
-    if (!takes && value !== undefined) {
+    if (option.value === undefined && value !== undefined) {
       throw usage(`${rawName}=${value}`, `${rawName}, which takes no value`);
     }
-    if (takes && !value) throw usage(rawName, `${rawName} ${name === "to" ? "RUNTIME" : "PATH"}`);
+    if (option.value !== undefined && !value) throw usage(rawName, `${rawName} ${option.value}`);
+    if (value && option.one !== undefined) checkOne(`${rawName} ${show(value)}`, value, option.one);
   }
 }
 
-/** The words after `ctl`. Whether there is such a service, only the server can say. */
-function parseCtl(
-  [verb, service, ...more]: readonly string[],
-  values: Readonly<Record<string, unknown>>,
-  json: boolean,
-): CtlCall {
-  const { manifest, socket, to } = values as Partial<Record<string, string>>;
-  if (!isOne(verb, VERBS)) {
-    throw usage(
-      verb === undefined ? "nothing after ctl" : show(verb),
-      `one of ${VERBS.join(", ")}`,
-      verb === undefined ? undefined : didYouMean(verb, VERBS),
-    );
-  }
-  if (service !== undefined && !OF_SERVICE.includes(verb)) {
-    throw usage(show(service), `nothing after ${verb}, which concerns the whole server`);
-  }
+function checkOne(received: string, value: string, one: readonly string[]): void {
+  if (one.includes(value)) return;
+  throw usage(received, `one of ${one.join(", ")}`, didYouMean(value, one));
+}
+
+function checkEither({ either }: CommandSpec, values: Values): void {
+  if (either === undefined) return;
+  const [one, other, why] = either;
+  if (values[one] === undefined || values[other] === undefined) return;
+  throw usage(`--${one} and --${other}`, `one of them: ${why}`);
+}
+
+function noVerb({ name, verbs = [] }: CommandSpec, word: string | undefined): PorticoError {
+  const names = verbs.map((verb) => verb.name);
+  return usage(
+    word === undefined ? `nothing after ${name}` : show(word),
+    `one of ${names.join(", ")}`,
+    word === undefined ? undefined : didYouMean(word, names),
+  );
+}
+
+function readWords(
+  words: readonly Word[],
+  given: readonly string[],
+  command: string,
+): Record<string, string | undefined> {
+  const more = given.slice(words.length);
   if (more.length > 0) {
-    throw usage(show(more.join(" ")), `one SERVICE, and nothing after ${show(service)}`);
+    const names = words.map(({ name }) => name).join(" and one ");
+    const expected = words.length === 0
+      ? `nothing after ${command}`
+      : `one ${names}, and nothing after ${show(given[words.length - 1])}`;
+    throw usage(show(more.join(" ")), expected);
   }
-  if (to !== undefined && verb !== "upgrade") throw usage("--to", `--to with upgrade, not ${verb}`);
-  if (to !== undefined && !isOne(to, RUNTIMES)) {
-    throw usage(`--to ${show(to)}`, `one of ${RUNTIMES.join(", ")}`, didYouMean(to, RUNTIMES));
-  }
-  if (manifest !== undefined && socket !== undefined) {
-    throw usage("--manifest and --socket", "one of them: both say which server is meant");
-  }
-  return {
-    command: "ctl",
-    verb,
-    service,
-    manifest: manifest ?? defaultPath(),
-    socket,
-    to,
-    json,
-  };
+  return Object.fromEntries(words.map(({ name, optional, manifest, one }, index) => {
+    const value = given[index] ?? (manifest === true ? defaultPath() : undefined);
+    if (value === undefined && optional !== true) {
+      const expected = one === undefined ? name : `${name}, one of ${one.join(", ")}`;
+      throw usage(`nothing after ${[command, ...given].join(" ")}`, expected);
+    }
+    if (value !== undefined && one !== undefined) checkOne(show(value), value, one);
+    return [name.toLowerCase(), value];
+  }));
 }
 
-function isOne<Name extends string>(value: unknown, names: readonly Name[]): value is Name {
-  return (names as readonly unknown[]).includes(value);
+function readOptions(options: readonly Option[], values: Values): Record<string, unknown> {
+  return Object.fromEntries(options.map(({ name, value, many, manifest }) => {
+    const given = values[name];
+    if (value === undefined) return [name, given === true];
+    if (many === true) return [name, given ?? []];
+    return [name, given ?? (manifest === true ? defaultPath() : undefined)];
+  }));
 }
 
 /** A first word that is no command is the path of a manifest, if there is such a thing. */
-function checkPath(word: string, given: boolean): void {
-  if (!given) return;
+function checkPath(word: string): void {
+  const commands = `a command: ${NAMES.join(", ")}`;
   if (LATER.includes(word)) {
-    throw usage(
-      show(word),
-      `a command: ${COMMANDS.join(", ")}`,
-      `${word} arrives in a later version`,
-    );
+    throw usage(show(word), commands, `${word} arrives in a later version`);
   }
   if (/[./\\]/.test(word) || statSync(word, { throwIfNoEntry: false }) !== undefined) return;
-  throw usage(
-    show(word),
-    `a command: ${COMMANDS.join(", ")}; or the path of a manifest`,
-    didYouMean(word, [...COMMANDS, ...LATER]),
-  );
+  const hint = didYouMean(word, [...NAMES, ...LATER]);
+  throw usage(show(word), `${commands}; or the path of a manifest`, hint);
 }
 
 function usage(received: string, expected: string, hint?: string): PorticoError {
