@@ -1,0 +1,122 @@
+/**
+ * Every block of code in README.md and docs/: programs are type-checked, commands run, with what they
+ * print where the page shows it. CONTRIBUTING.md says how a block says what it is.
+ */
+import assert from "node:assert/strict";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import type { Block } from "../support/documents/blocks.ts";
+import {
+  commandsOf,
+  lackingForPage,
+  Page,
+  patternOf,
+  writeFiles,
+} from "../support/documents/page.ts";
+import { pages } from "../support/documents/pages.ts";
+import { runToEnd } from "../support/command.ts";
+import { lackingPrograms } from "../support/packages.ts";
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url).href);
+
+/** Inside of the repository, so that `portico` and the packages resolve as they do for its own files. */
+mkdirSync(`${ROOT}docs/.blocks`, { recursive: true });
+const home = mkdtempSync(`${ROOT}docs/.blocks/`);
+after(() => rmSync(home, { recursive: true }));
+
+const folderOf = (name: string): string =>
+  join(home, name.replace(/\.md$/, "").replaceAll("/", "-"));
+const isProgram = ({ language, marks }: Block): boolean =>
+  (language === "ts" || (language === "js" && !("file" in marks))) && !("not checked" in marks);
+
+describe("blocks of code", () => {
+  before(() => {
+    for (const { name, blocks } of pages()) {
+      mkdirSync(folderOf(name), { recursive: true });
+      writeFiles(folderOf(name), blocks);
+    }
+  });
+
+  test("programs have the types that they should", async () => {
+    const prelude = new Map<string, number>();
+    for (const { name, blocks } of pages()) {
+      for (const { line, code, language, marks } of blocks.filter(isProgram)) {
+        const file = join(folderOf(name), marks.file ?? `line-${line}.${language}`);
+        const hidden = marks.hidden === undefined ? "" : `${marks.hidden}\n`;
+        mkdirSync(dirname(file), { recursive: true });
+        writeFileSync(file, `${hidden}${code}`);
+        // Where the code stands in its page.
+        prelude.set(file.slice(home.length + 1), line - hidden.split("\n").length + 1);
+      }
+    }
+    writeFileSync(
+      join(home, "tsconfig.json"),
+      JSON.stringify({
+        extends: "../../../tsconfig.json",
+        compilerOptions: {
+          allowJs: true,
+          moduleDetection: "force",
+          noUnusedLocals: false,
+          noUnusedParameters: false,
+        },
+        include: [...prelude.keys()],
+      }),
+    );
+    const tsc = join(ROOT, "node_modules/.bin/tsc");
+    const { code, out, err } = await runToEnd([tsc, ["-p", home, "--pretty", "false"]]);
+    const told = out.replaceAll(
+      /^.*?([^/\s]+\/[^(\s]+)\((\d+),\d+\)/gm,
+      (_, file: string, line: string) =>
+        `${file}: line ${Number(line) + (prelude.get(file) ?? 0)} of the page`,
+    );
+    assert.equal(code, 0, `${told}${err}`);
+  });
+
+  for (const { name, blocks } of pages()) {
+    const shells = blocks.filter(({ language }) => language === "sh");
+    if (shells.length > 0) {
+      test(`the commands of ${name} are shell's`, async () => {
+        for (const { line, code } of shells) {
+          const { err } = await runToEnd(["sh", ["-nc", code]]);
+          assert.equal(err, "", `line ${line}`);
+        }
+      });
+    }
+    const scripts = blocks.filter(({ language, marks }) =>
+      language === "python" && !("not checked" in marks)
+    );
+    if (scripts.length > 0) {
+      test(`the Python of ${name} is Python`, { skip: lackingPrograms("python3") }, async () => {
+        for (const { line, code, marks } of scripts) {
+          const text = `${marks.hidden ?? ""}\n${code}`;
+          const check = "import sys; compile(sys.argv[1], 'page', 'exec')";
+          const { err } = await runToEnd(["python3", ["-c", check, text]]);
+          assert.equal(err, "", `line ${line}`);
+        }
+      });
+    }
+    if (commandsOf(blocks).length === 0) continue;
+    test(`the commands of ${name} do what it says`, { skip: lackingForPage(blocks) }, async () => {
+      const page = new Page(folderOf(name));
+      try {
+        await page.mapPorts(blocks);
+        for (const block of blocks) await page.step(block);
+      } finally {
+        await page.close();
+      }
+    });
+  }
+
+  test("what a page shows may leave out what differs from run to run", () => {
+    const shown = "ready in … ms\n…\nend";
+    assert.match("ready in 12 ms\nend", patternOf(shown));
+    assert.match("ready in 12 ms\na\nb\nend\n", patternOf(shown));
+    for (
+      const other of ["ready in 12 s\nend", "ready in 1 ms\nend\nmore", "ready in 1 ms\nended"]
+    ) {
+      assert.doesNotMatch(other, patternOf(shown));
+    }
+  });
+});
