@@ -4,8 +4,8 @@
  */
 import assert from "node:assert/strict";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { after, before, describe, test } from "node:test";
+import { join } from "node:path";
+import { after, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import type { Block } from "../support/documents/blocks.ts";
 import {
@@ -13,6 +13,7 @@ import {
   lackingForPage,
   Page,
   patternOf,
+  textOf,
   writeFiles,
 } from "../support/documents/page.ts";
 import { pages } from "../support/documents/pages.ts";
@@ -26,29 +27,32 @@ mkdirSync(`${ROOT}docs/.blocks`, { recursive: true });
 const home = mkdtempSync(`${ROOT}docs/.blocks/`);
 after(() => rmSync(home, { recursive: true }));
 
-const folderOf = (name: string): string =>
-  join(home, name.replace(/\.md$/, "").replaceAll("/", "-"));
+/** A folder of each page for its programs' types, and one for its commands. */
+const folderOf = (name: string, what: "types" | "run"): string => {
+  const folder = join(home, what, name.replace(/\.md$/, "").replaceAll("/", "-"));
+  mkdirSync(folder, { recursive: true });
+  return folder;
+};
 const isProgram = ({ language, marks }: Block): boolean =>
   (language === "ts" || (language === "js" && !("file" in marks))) && !("not checked" in marks);
 
 describe("blocks of code", () => {
-  before(() => {
-    for (const { name, blocks } of pages()) {
-      mkdirSync(folderOf(name), { recursive: true });
-      writeFiles(folderOf(name), blocks);
-    }
-  });
-
   test("programs have the types that they should", async () => {
     const prelude = new Map<string, number>();
     for (const { name, blocks } of pages()) {
-      for (const { line, code, language, marks } of blocks.filter(isProgram)) {
-        const file = join(folderOf(name), marks.file ?? `line-${line}.${language}`);
-        const hidden = marks.hidden === undefined ? "" : `${marks.hidden}\n`;
-        mkdirSync(dirname(file), { recursive: true });
-        writeFileSync(file, `${hidden}${code}`);
+      const folder = folderOf(name, "types");
+      writeFiles(folder, blocks);
+      const named = new Set<string>();
+      for (const block of blocks.filter(isProgram)) {
+        const { line, language, marks: { file: own, hidden } } = block;
+        // A page may change a file: all that it has been are checked.
+        const first = own !== undefined && !named.has(own);
+        const file = join(folder, first ? own : `line-${line}.${language}`);
+        if (first) named.add(own);
+        else writeFileSync(file, textOf(block));
         // Where the code stands in its page.
-        prelude.set(file.slice(home.length + 1), line - hidden.split("\n").length + 1);
+        const before = hidden === undefined ? 0 : hidden.split("\n").length;
+        prelude.set(file.slice(home.length + 1), line - before);
       }
     }
     writeFileSync(
@@ -67,7 +71,7 @@ describe("blocks of code", () => {
     const tsc = join(ROOT, "node_modules/.bin/tsc");
     const { code, out, err } = await runToEnd([tsc, ["-p", home, "--pretty", "false"]]);
     const told = out.replaceAll(
-      /^.*?([^/\s]+\/[^(\s]+)\((\d+),\d+\)/gm,
+      /^.*?(types\/[^(\s]+)\((\d+),\d+\)/gm,
       (_, file: string, line: string) =>
         `${file}: line ${Number(line) + (prelude.get(file) ?? 0)} of the page`,
     );
@@ -99,9 +103,8 @@ describe("blocks of code", () => {
     }
     if (commandsOf(blocks).length === 0) continue;
     test(`the commands of ${name} do what it says`, { skip: lackingForPage(blocks) }, async () => {
-      const page = new Page(folderOf(name));
+      const page = new Page(folderOf(name, "run"));
       try {
-        await page.mapPorts(blocks);
         for (const block of blocks) await page.step(block);
       } finally {
         await page.close();

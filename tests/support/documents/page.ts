@@ -1,7 +1,15 @@
 /** A page's folder: the files that its blocks are, and what its commands do there. */
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
-import { cpSync, globSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  globSync,
+  mkdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer } from "node:net";
 import { delimiter, dirname, join } from "node:path";
 import process from "node:process";
@@ -42,19 +50,27 @@ export function commandsOf(blocks: readonly Block[]): readonly string[] {
   });
 }
 
-/** Writes the files of a page; those of programs with what is hidden of them. */
+/** Writes the files of a page; of those of one name the first. */
 export function writeFiles(folder: string, blocks: readonly Block[]): void {
-  for (const { marks, code } of blocks) {
-    if (marks.copy !== undefined) {
-      cpSync(join(ROOT, marks.copy), join(folder, marks.copy), { recursive: true });
-    }
-    if (marks.file === undefined) continue;
-    mkdirSync(dirname(join(folder, marks.file)), { recursive: true });
-    writeFileSync(
-      join(folder, marks.file),
-      `${marks.hidden === undefined ? "" : `${marks.hidden}\n`}${code}`,
-    );
+  for (const block of blocks) {
+    const file = join(folder, block.marks.file ?? "");
+    if (block.marks.file !== undefined && !existsSync(file)) write(file, textOf(block));
+    copyInto(folder, block);
   }
+}
+
+/** The text of a block with what its page hides of it. */
+export function textOf({ marks: { hidden }, code }: Block): string {
+  return hidden === undefined ? code : `${hidden}\n${code}`;
+}
+
+function write(file: string, text: string): void {
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, text);
+}
+
+function copyInto(folder: string, { marks: { copy } }: Block): void {
+  if (copy !== undefined) cpSync(join(ROOT, copy), join(folder, copy), { recursive: true });
 }
 
 /** Something that was started and runs on. */
@@ -90,21 +106,12 @@ export class Page {
     };
   }
 
-  /** Gives every port of the page's files and commands one that is free. */
-  async mapPorts(blocks: readonly Block[]): Promise<void> {
-    const files = globSync("**/*", { cwd: this.#folder })
-      .map((name) => join(this.#folder, name)).filter((name) =>
-        isText(name) && statSync(name).isFile()
-      );
-    const texts = [...files.map((file) => readFileSync(file, "utf8")), ...commandsOf(blocks)];
-    for (const [port] of texts.flatMap((text) => [...text.matchAll(PORT)])) {
+  /** The text with a port that is free for every one that it names. */
+  async #mapped(text: string): Promise<string> {
+    for (const [port] of text.matchAll(PORT)) {
       if (!this.#ports.has(port)) this.#ports.set(port, String(await freePort()));
     }
-    for (const file of files) writeFileSync(file, this.#mapped(readFileSync(file, "utf8")));
-  }
-
-  #mapped(text: string): string {
-    return text.replaceAll(PORT, (port) => this.#ports.get(port) ?? port);
+    return text.replaceAll(PORT, (port) => this.#ports.get(port)!);
   }
 
   /** What was printed, as a reader would see it. */
@@ -114,13 +121,30 @@ export class Page {
     return shown.trimEnd();
   }
 
-  async step({ line, marks, code }: Block): Promise<void> {
+  /** Does what a block is for: writes its file, runs it, or compares what was printed. */
+  async step(block: Block): Promise<void> {
+    const { line, marks, code } = block;
     try {
-      if (marks.start !== undefined) await this.#start(this.#mapped(marks.start || code));
-      if (marks.run !== undefined) await this.#run(this.#mapped(marks.run || code));
+      if (marks.copy !== undefined) await this.#copy(block);
+      if (marks.file !== undefined) {
+        write(join(this.#folder, marks.file), await this.#mapped(textOf(block)));
+      }
+      if (marks.start !== undefined) await this.#start(await this.#mapped(marks.start || code));
+      if (marks.run !== undefined) await this.#run(await this.#mapped(marks.run || code));
       if (marks.output !== undefined) this.#compare(code);
     } catch (error) {
       throw new Error(`line ${line}: ${(error as Error).message}`, { cause: error });
+    }
+  }
+
+  async #copy(block: Block): Promise<void> {
+    copyInto(this.#folder, block);
+    const within = join(this.#folder, block.marks.copy!);
+    for (const name of globSync("**/*", { cwd: within })) {
+      const file = join(within, name);
+      if (isText(name) && statSync(file).isFile()) {
+        writeFileSync(file, await this.#mapped(readFileSync(file, "utf8")));
+      }
     }
   }
 
@@ -190,16 +214,17 @@ function signal(child: ChildProcess, name: NodeJS.Signals): void {
   }
 }
 
-/** What a page shows, as a pattern: `…` is anything in a line, a line of it alone any lines. */
+/**
+ * What a page shows, as a pattern: `…` is anything in a line, a line of it alone any lines. Columns may be
+ * of another width.
+ */
 export function patternOf(wanted: string): RegExp {
-  const lines = wanted.trimEnd().split("\n").map((line) =>
-    line.trim() === "…"
-      ? "(?:[^\\n]*\\n?)*?"
-      : `${
-        line.trimEnd().split("…").map((text) => text.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&")).join(
-          "[^\\n]*?",
-        )
-      } *(?:\\n|$)`
-  );
+  const lines = wanted.trimEnd().split("\n").map((line) => {
+    if (line.trim() === "…") return "(?:[^\\n]*\\n?)*?";
+    const parts = line.trimEnd().split("…").map((text) =>
+      text.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&").replace(/ +/g, " +")
+    );
+    return `${parts.join("[^\\n]*?")} *(?:\\n|$)`;
+  });
   return new RegExp(`^${lines.join("")}$`);
 }
