@@ -41,10 +41,13 @@ function endOf(text: string, start: number): number {
 
 function declaration(name: string, file: string): Declaration {
   const text = readFileSync(`${ROOT}${file}`, "utf8");
-  const pattern = `((?:/\\*\\*(?:(?!\\*/)[^])*\\*/\\s*)?)export (?:async )?(interface|class|function|type|const) ${name}\\b`;
+  const pattern =
+    `((?:/\\*\\*(?:(?!\\*/)[^])*\\*/\\s*)?)export (?:async )?(interface|class|function|type|const) ${name}\\b`;
   const found = new RegExp(pattern).exec(text);
   if (found === null) {
-    const again = new RegExp(`^export type \\{[^}]*\\b${name}\\b[^}]*\\} from "([^"]+)"`, "m").exec(text);
+    const again = new RegExp(`^export type \\{[^}]*\\b${name}\\b[^}]*\\} from "([^"]+)"`, "m").exec(
+      text,
+    );
     if (again === null) throw new Error(`${file} does not export ${name}`);
     return declaration(name, posix.join(posix.dirname(file), again[1]!));
   }
@@ -58,8 +61,12 @@ function declaration(name: string, file: string): Declaration {
     const brace = text.indexOf("{\n", found.index + whole!.length);
     return { name, doc, head: line(brace), body: text.slice(brace + 1, endOf(text, brace)) };
   }
-  if (kind === "function") return { name, doc, head: line(text.indexOf(" {\n", start)), body: undefined };
-  const end = kind === "const" && name === "CODES" ? text.indexOf(" = ", start) : text.indexOf(";\n", start);
+  if (kind === "function") {
+    return { name, doc, head: line(text.indexOf(" {\n", start)), body: undefined };
+  }
+  const end = kind === "const" && name === "CODES"
+    ? text.indexOf(" = ", start)
+    : text.indexOf(";\n", start);
   return { name, doc, head: line(end), body: undefined };
 }
 
@@ -77,7 +84,10 @@ function members(body: string): { readonly signature: string; readonly doc: stri
     for (; at < body.length; at++) {
       const sign = body[at]!;
       // The body of a method begins behind its type.
-      if (sign === "{" && depth === 0 && body.slice(at, at + 2) === "{\n" && /[\w>)\]] $/.test(body.slice(start, at))) {
+      if (
+        sign === "{" && depth === 0 && body.slice(at, at + 2) === "{\n" &&
+        /[\w>)\]] $/.test(body.slice(start, at))
+      ) {
         code = at;
         at = endOf(body, at) + 1;
         break;
@@ -97,10 +107,22 @@ function members(body: string): { readonly signature: string; readonly doc: stri
 }
 
 const GROUPS: readonly (readonly [string, RegExp])[] = [
-  ["Plugins", /^(?:definePlugin|defineHooks|Plugin|Hooks|StartContext|API|ConnectOptions|ListenOptions|Listening|StandardSchema|Child|Program|Spawn)$/],
-  ["Sessions", /^(?:Session|Peer|RequestInfo|RequestSession|Closed|ReadOptions|Logger|pipe|PipeOptions|Address)$/],
-  ["Framing", /^(?:delimited|fixed|lengthPrefixed|lines|Codec|TwoWayCodec|Found|Frame|Parsed|Framer)$/],
-  ["Sinks and records", /^(?:defineSink|Sink|SinkContext|SinkDefinition|LogRecord|Fields|Level|EventName|memoryRecords|clearMemory)$/],
+  [
+    "Plugins",
+    /^(?:definePlugin|defineHooks|Plugin|Hooks|StartContext|API|ConnectOptions|ListenOptions|Listening|StandardSchema|Child|Program|Spawn)$/,
+  ],
+  [
+    "Sessions",
+    /^(?:Session|Peer|RequestInfo|RequestSession|Closed|ReadOptions|Logger|pipe|PipeOptions|Address)$/,
+  ],
+  [
+    "Framing",
+    /^(?:delimited|fixed|lengthPrefixed|lines|Codec|TwoWayCodec|Found|Frame|Parsed|Framer)$/,
+  ],
+  [
+    "Sinks and records",
+    /^(?:defineSink|Sink|SinkContext|SinkDefinition|LogRecord|Fields|Level|EventName|memoryRecords|clearMemory)$/,
+  ],
   ["Errors", /^(?:PorticoError|CODES|Code|Side)$/],
 ];
 
@@ -115,16 +137,26 @@ export function apiPage(module: string, title: string, intro: string): string {
     })
       .replace(/^ *@(\w+)/gm, "\n_$1_")
       .replace(/^ *```ts$/gm, "<!-- not checked: an excerpt -->\n\n```ts");
-  const groupOf = (name: string): string => GROUPS.find(([, names]) => names.test(name))?.[0] ?? "More";
+  const groupOf = (name: string): string =>
+    GROUPS.find(([, names]) => names.test(name))?.[0] ?? "More";
   const parts = [...GROUPS.map(([group]) => group), "More"].flatMap((group) => {
     const inside = all.filter(({ name }) => groupOf(name) === group);
     return inside.length === 0 ? [] : [`## ${group}`, ...inside.map(section)];
   });
   function section({ name, doc, head, body }: Declaration): string {
-    const text = [`### ${name}`, `<!-- not checked: a signature -->\n\n\`\`\`ts\n${head}\n\`\`\``, linked(doc)];
+    const text = [
+      `### ${name}`,
+      `<!-- not checked: a signature -->\n\n\`\`\`ts\n${head}\n\`\`\``,
+      linked(doc),
+    ];
     for (const member of body === undefined ? [] : members(body)) {
-      const label = /^(?:constructor|\[[\w.]+\]|[\w$]+)/.exec(member.signature)?.[0] ?? member.signature;
-      text.push(`#### ${name}.${label.replace(/[[\]]/g, "")}`, `\`${member.signature}\``, linked(member.doc));
+      const label = /^(?:\[[\w.]+\]|"[^"]+"|[\w$]+)/.exec(member.signature)?.[0] ??
+        member.signature;
+      text.push(
+        `#### ${name}.${label.replace(/[[\]"]/g, "")}`,
+        `\`${member.signature}\``,
+        linked(member.doc),
+      );
     }
     return text.filter((part) => part !== "").join("\n\n");
   }

@@ -10,7 +10,8 @@ import { errorsPage, metricsPage, recordsPage } from "./tables.ts";
 import { manifestPage } from "./manifest.ts";
 import { pluginsPage } from "./plugins.ts";
 
-const API = "What plugins and manifests import from `portico`, made of its doc comments. Members that are" +
+const API =
+  "What plugins and manifests import from `portico`, made of its doc comments. Members that are" +
   " `readonly` are not marked so here.";
 
 /** Each page by its name in docs/reference, as it has to be. */
