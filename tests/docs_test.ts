@@ -7,6 +7,7 @@ import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { posix } from "node:path";
 import { after, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { referencePages } from "../docs/generate/mod.ts";
 import { blocksOf } from "./support/documents/blocks.ts";
 import { checkManifest, wholeManifest } from "./support/documents/manifests.ts";
 import { writeFiles } from "./support/documents/page.ts";
@@ -113,6 +114,24 @@ describe("documents", () => {
       ...["tests/none_test.ts", "adapters/*/none.ts", "plugins/none", "core/none/"],
     ]);
     assert.deepEqual(strayScripts("`npm run schema`, `npm run\nnothing`"), ["nothing"]);
+  });
+});
+
+describe("the reference", () => {
+  for (const [name, text] of referencePages()) {
+    test(`docs/reference/${name} is fresh (npm run docs:generate)`, () => {
+      assert.equal(read(`docs/reference/${name}`), text);
+    });
+  }
+  test("the plugin API says something of what plugins are made of", () => {
+    const api = referencePages().get("api.md")!;
+    for (const name of ["Session.write", "Hooks.data", "Plugin.transports", "Framer.push"]) {
+      assert.match(
+        api,
+        new RegExp(`^#### ${name}\n\n`.replace(".", "\\.") + "`.+`\n\n\\w", "m"),
+        name,
+      );
+    }
   });
 });
 

@@ -52,7 +52,13 @@ const others = ["", "guide/", "reference/"]
   .filter((name) => name.endsWith(".md") && name !== "index.md").map((name) => name.slice(0, -3))
   .filter((path) => !named.has(path));
 
+/** A gate, as the name says. */
+const ICON = "data:image/svg+xml," + encodeURIComponent(
+  '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><path d="M1 15V8a7 7 0 0 1 14 0v7h-4V8a3 3 0 0 0-6 0v7z" fill="#3451b2"/></svg>',
+);
+
 export default defineConfig({
+  head: [["link", { rel: "icon", href: ICON }]],
   title: "Portico",
   description: "A portable, plugin-based server runtime for Node, Deno and Bun",
   srcExclude: [".blocks/**", "generate/**"],

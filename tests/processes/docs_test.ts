@@ -3,10 +3,13 @@
  * print where the page shows it. CONTRIBUTING.md says how a block says what it is.
  */
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
+import process from "node:process";
 import { fileURLToPath } from "node:url";
+import { socketOptionsPage } from "../../docs/generate/socket-options.ts";
+import { lackingFeature } from "../support/adapter.ts";
 import type { Block } from "../support/documents/blocks.ts";
 import {
   commandsOf,
@@ -36,7 +39,10 @@ const folderOf = (name: string, what: "types" | "run"): string => {
 const isProgram = ({ language, marks }: Block): boolean =>
   (language === "ts" || (language === "js" && !("file" in marks))) && !("not checked" in marks);
 
-describe("blocks of code", () => {
+/** Pages have nothing to do with each other. */
+const options = { concurrency: 4 };
+
+describe("blocks of code", options, () => {
   test("programs have the types that they should", async () => {
     const prelude = new Map<string, number>();
     for (const { name, blocks } of pages()) {
@@ -111,6 +117,14 @@ describe("blocks of code", () => {
       }
     });
   }
+
+  const elsewhere = process.platform !== "linux" && "what the page says is of Linux";
+  test("docs/reference/socket-options.md is fresh (npm run docs:generate)", {
+    skip: elsewhere || lackingFeature("descriptors"),
+  }, () => {
+    const page = readFileSync(`${ROOT}docs/reference/socket-options.md`, "utf8");
+    assert.equal(page, socketOptionsPage());
+  });
 
   test("what a page shows may leave out what differs from run to run", () => {
     const shown = "ready in … ms\n…\nend";
