@@ -47,7 +47,17 @@ const groups = [
   ),
   group(
     "Reference",
-    ...["manifest", "socket-options", "plugins", "records", "errors", "metrics", "commands", "api"]
+    ...[
+      "manifest",
+      "socket-options",
+      "plugins",
+      "records",
+      "errors",
+      "metrics",
+      "commands",
+      "api",
+      "examples",
+    ]
       .map((name) => `reference/${name}`),
   ),
   group("What it can do, and costs", "runtimes", "parity", "permissions", "performance"),

@@ -6,6 +6,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { apiPage } from "./api.ts";
 import { commandsPage } from "./commands.ts";
+import { examplesPage } from "./examples.ts";
 import { errorsPage, metricsPage, recordsPage } from "./tables.ts";
 import { manifestPage } from "./manifest.ts";
 import { pluginsPage } from "./plugins.ts";
@@ -23,6 +24,7 @@ export function referencePages(): ReadonlyMap<string, string> {
     errors: errorsPage(),
     metrics: metricsPage(),
     commands: commandsPage(),
+    examples: examplesPage(),
     api: apiPage("runtime/mod.ts", "The plugin API", API),
   };
   const note = "<!-- Made by `npm run docs:generate`. -->";
