@@ -6,9 +6,10 @@ import { defineConfig } from "vitepress";
 
 const DOCS = fileURLToPath(new URL("..", import.meta.url));
 
-/** A page's title, as it says itself. */
+/** A page's title, as it says itself; what its group says already is left out. */
 function titleOf(path) {
-  return /^# (.+)$/m.exec(readFileSync(`${DOCS}${path}.md`, "utf8"))?.[1] ?? path;
+  const title = /^# (.+)$/m.exec(readFileSync(`${DOCS}${path}.md`, "utf8"))?.[1] ?? path;
+  return title.replaceAll("`", "").replace(/^Coming from /, "");
 }
 
 /** Pages that the navigation has a place for, and that nobody has written yet. */
