@@ -119,6 +119,10 @@ const FOLDERS: Readonly<Record<string, readonly string[]>> = {
     ...["core", "values", "manifest", "sinks", "services", "control", "terminal"],
     ...["strategies", "daemon", "convert", "adapter.ts"],
   ],
+  embed: [
+    ...["core", "values", "manifest", "services", "activation", "control", "strategies"],
+    ...["daemon", "adapter.ts"],
+  ],
   "engines.ts": [],
   "main.ts": ["daemon", "cli", "adapter.ts", "engines.ts"],
   "mod.ts": ["core", "manifest", "sinks", "services", "control"],
