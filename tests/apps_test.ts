@@ -132,7 +132,10 @@ describe("what is wrong with it", () => {
   ];
   for (const [what, service, expected] of cases) {
     test(what, async (t) => {
-      const home = folder(t, { "app.js": "export default { fetch() {} }", "empty.js": "export {};" });
+      const home = folder(t, {
+        "app.js": "export default { fetch() {} }",
+        "empty.js": "export {};",
+      });
       const file = join(home, "portico.ts");
       const source = sourceOf({ services: { app: service } }, file, () => undefined);
       await assert.rejects(async () => await prepare(expand(source), source), {

@@ -116,7 +116,7 @@ const FOLDERS: Readonly<Record<string, readonly string[]>> = {
     ...["control", "terminal", "workers", "strategies", "adapter.ts"],
   ],
   cli: [
-    ...["core", "values", "manifest", "sinks", "services", "control", "terminal"],
+    ...["core", "values", "modules", "manifest", "sinks", "services", "control", "terminal"],
     ...["strategies", "daemon", "convert", "adapter.ts"],
   ],
   embed: [
