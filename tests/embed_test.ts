@@ -272,6 +272,8 @@ describe("an embedded server", () => {
     await server.stop("b");
     assert.equal(state("b"), "stopped");
     assert.throws(() => server.address("b"), /the service "b" listens nowhere/);
+    await server.restart("b");
+    assert.equal(await askOnce(t, String(server.address("b")), "x"), "x");
     assert.throws(() => server.address("c"), { code: "USAGE", message: /no service "c": a, b/ });
     await assert.rejects(server.suspend("c"), { code: "USAGE" });
     await server.stop();

@@ -45,6 +45,8 @@ export interface Verbs {
   resume(service?: string): Promise<readonly string[]>;
   /** Stops accepting, and resolves when the sessions are over: they have `limits.drain`. */
   drain(service?: string): Promise<readonly string[]>;
+  /** Starts a service anew on its own sockets, one that was stopped too; the old one's sessions end by themselves. */
+  restart(service: string): Promise<readonly string[]>;
   /**
    * Stops accepting, lets sessions end for as long as `limits.drain` says, closes: one service or, when silent, the
    * server. Resolves when that is done; may be called twice.

@@ -177,6 +177,10 @@ class ServerInProgram implements EmbeddedServer {
     return this.#supervisor.drain(service);
   }
 
+  restart(service: string) {
+    return this.#supervisor.restart(service);
+  }
+
   async stop(service?: string): Promise<void> {
     if (service !== undefined) return void await this.#supervisor.stop(service);
     await this.#end("program", false);
