@@ -3,6 +3,7 @@ import { join, resolve } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { loadAdapter } from "../adapter.ts";
+import { isWithheld, toPorticoError } from "../core/errors.ts";
 import { type LoadedManifest, loadManifest, type ReadSource } from "../daemon/loaded-manifest.ts";
 import type { ManifestOf } from "../manifest/define.ts";
 import { load, sourceOf } from "../manifest/load.ts";
@@ -77,7 +78,11 @@ export async function serve(
   loading.catch(() => {});
   const loadFrom = loaderIn(home);
   const load = loadFrom(manifest);
-  return await startEmbedded(await loading, await load(), { load, loadFrom, signal });
+  try {
+    return await startEmbedded(await loading, await load(), { load, loadFrom, signal });
+  } catch (error) {
+    throw isWithheld(error) ? toPorticoError(error, "EACCES") : error;
+  }
 }
 
 /** Makes what loads a manifest, in whatever form it is given. */
