@@ -113,9 +113,13 @@ export function makeButtons(service, look) {
     return { action, button };
   });
   box.append(note, ...buttons.map(({ button }) => button));
-  return {
+  let last;
+  // One that was busy stays until it is not.
+  box.addEventListener("acted", () => last !== undefined && buttonsOf.show(...last));
+  const buttonsOf = {
     box,
     show(status, own) {
+      last = [status, own];
       note.hidden = !own;
       const focused = document.activeElement;
       for (const { action, button } of buttons) {
@@ -127,4 +131,5 @@ export function makeButtons(service, look) {
       }
     },
   };
+  return buttonsOf;
 }
