@@ -32,6 +32,7 @@ export const PROGRAMS = {
   zsh: { package: "zsh" },
   fish: { package: "fish" },
   mandoc: { package: "mandoc" },
+  groff: { package: "groff-base" },
   cat: coreutils,
   cut: coreutils,
   date: coreutils,
