@@ -116,8 +116,12 @@ const FOLDERS: Readonly<Record<string, readonly string[]>> = {
     ...["control", "terminal", "workers", "strategies", "adapter.ts"],
   ],
   cli: [
-    ...["core", "values", "manifest", "sinks", "services", "control", "terminal"],
+    ...["core", "values", "modules", "manifest", "sinks", "services", "control", "terminal"],
     ...["strategies", "daemon", "convert", "adapter.ts"],
+  ],
+  embed: [
+    ...["core", "values", "manifest", "services", "activation", "control", "strategies"],
+    ...["daemon", "adapter.ts"],
   ],
   "engines.ts": [],
   "main.ts": ["daemon", "cli", "adapter.ts", "engines.ts"],

@@ -4,13 +4,13 @@ import { type Adapter, type Lack, missing, type Support } from "../core/contract
 import { messageOf } from "../core/errors.ts";
 import type { ListenPlan, ServicePlan, SinkPlan } from "../core/plan.ts";
 import { expand } from "../manifest/expand.ts";
-import { load } from "../manifest/load.ts";
 import { prepare } from "../manifest/prepare.ts";
 import { probeSink, sinkCatalog } from "../sinks/mod.ts";
 import { checkDescriptors } from "../strategies/descriptors.ts";
 import { STRATEGIES } from "../strategies/mod.ts";
 import { describeScope } from "../core/scope.ts";
 import { loadAdapter } from "../adapter.ts";
+import { readerOf } from "./one-service.ts";
 import { printPermissions } from "./permissions.ts";
 import type { CallOf } from "../terminal/commands.ts";
 import { columns, print, printJson } from "../terminal/output.ts";
@@ -29,8 +29,9 @@ interface Finding {
  * @returns 0 when it could run, 2 when not.
  * @throws ManifestError when the manifest is wrong.
  */
-export async function check({ path, json, permissions }: CallOf<"check">): Promise<number> {
-  const source = await load(path);
+export async function check(call: CallOf<"check">): Promise<number> {
+  const { json, permissions } = call;
+  const source = await readerOf(call)();
   const plan = expand(source, sinkCatalog);
   if (permissions) return await printPermissions(plan, json);
   const [adapter] = await Promise.all([loadAdapter(), prepare(plan, source, sinkCatalog)]);
