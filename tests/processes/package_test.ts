@@ -95,11 +95,15 @@ describe("the package", () => {
     const paths = packed.files.map(({ path }) => path);
     const beside = paths.filter((path) => !path.startsWith("dist/"));
     assert.deepEqual(beside.sort(), ["CHANGELOG.md", "LICENSE", "README.md", "package.json"]);
-    const odd = paths.filter((path) => !/\.(?:js|d\.ts|json|css|html|md)$|^LICENSE$/.test(path));
+    const odd = paths.filter((path) => !/\.(?:js|d\.ts|json|css|html|md|1)$|^LICENSE$/.test(path));
     assert.deepEqual(odd, []);
     for (const name of ["page.js", "page.css", "page.html"]) {
       assert.ok(paths.includes(`dist/plugins/admin/${name}`), name);
     }
+    const { man } = JSON.parse(
+      readFileSync(join(home, "node_modules/portico/package.json"), "utf8"),
+    );
+    assert.ok(paths.includes(join(man)), "the man page");
     t.diagnostic(`${packed.size} B packed, ${packed.unpackedSize} B, ${paths.length} files`);
   });
 
