@@ -8,6 +8,11 @@ export interface Reloaded {
   readonly changed: readonly string[];
   readonly removed: readonly string[];
   readonly unchanged: readonly string[];
+  /**
+   * Files of packages that have changed, and that this process goes on with as they were: a package is loaded
+   * once. Workers begin with what is there.
+   */
+  readonly kept?: readonly string[];
 }
 
 /** Every verb rejects with a PorticoError that says why; nothing has changed then. */

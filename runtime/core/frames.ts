@@ -5,6 +5,11 @@ const OWN: readonly string[] = ["../", "../../adapters/"].map((folder) =>
   pathOf(new URL(folder, import.meta.url).href)
 );
 
+/** Whether a file is one of Portico itself. */
+export function isOwn(path: string): boolean {
+  return OWN.some((folder) => path.startsWith(folder));
+}
+
 /** `    at name (PLACE:LINE:COLUMN)`, with a query after the place where the module was read anew. */
 const FRAME =
   /^\s+at (?:.* \(|async )?((?:file:\/\/|https?:\/\/|\/|[A-Za-z]:\\).*?)(?:\?[^?]*)?:(\d+):(\d+)\)?$/;
@@ -33,8 +38,7 @@ export function placesOf(error: unknown): Place[] {
       const [, place, line, column] = FRAME.exec(frame) ?? [];
       if (place === undefined) return [];
       const path = pathOf(place);
-      const own = OWN.some((folder) => path.startsWith(folder));
-      return own ? [] : [{ path, line: line!, column: column! }];
+      return isOwn(path) ? [] : [{ path, line: line!, column: column! }];
     });
   } catch {
     // A plugin's error may be anything.

@@ -19,7 +19,7 @@ import type { ReadyService, Server } from "./server.ts";
 import { commandOn } from "../adapter.ts";
 import type { Journal } from "./journal.ts";
 import { ModuleVersions } from "./module-versions.ts";
-import { type LoadedManifest, loadManifest, moduleUrls } from "./loaded-manifest.ts";
+import { type LoadedManifest, loadManifest, moduleUrls, residentUrls } from "./loaded-manifest.ts";
 import { requireDescriptors } from "../strategies/descriptors.ts";
 import { startSuccessor } from "./upgrade.ts";
 import { runtime, version } from "./version.ts";
@@ -113,7 +113,9 @@ export class Supervisor implements Control {
       await notifier.reloading();
       try {
         const result = await this.#reload();
-        journal.server.emit("info", "reload", { ...result });
+        const why = "a package is loaded once: restart or upgrade for what is new";
+        const kept = result.kept !== undefined && { why };
+        journal.server.emit(kept ? "warn" : "info", "reload", { ...result, ...kept });
         return result;
       } catch (error) {
         // What is wrong concerns whoever has asked for it; the services go on as they are.
@@ -141,7 +143,8 @@ export class Supervisor implements Control {
       const result = await server.reload(this.ready(manifest));
       this.#manifest = manifest;
       this.#versions.note(moduleUrls(this.#manifest));
-      return result;
+      const kept = this.#versions.changedAndKept(residentUrls(manifest));
+      return { ...result, ...(kept.length > 0 && { kept }) };
     } catch (error) {
       await journal.change(this.#manifest.plan.services);
       throw error;

@@ -6,7 +6,7 @@ import { codeOf, messageOf } from "../core/errors.ts";
 import { substitute } from "./environment.ts";
 import { DEPTH_EXPECTED, pathTooDeep } from "./depth.ts";
 import { importModule, type VersionOf } from "../modules/import.ts";
-import { realOf } from "../modules/stamp.ts";
+import { realOf } from "../modules/graph.ts";
 import { formatPath, ManifestError, type Path, type Problem, show } from "../values/problem.ts";
 import { parseJsonc } from "./jsonc.ts";
 import { Problems, type Source } from "./source.ts";

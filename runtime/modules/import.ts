@@ -4,7 +4,9 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { stripVTControlCharacters } from "node:util";
 import { messageOf } from "../core/errors.ts";
 import { importableUrl } from "./link.ts";
-import { realOf, stampOf } from "./stamp.ts";
+import { isCommonJs, isNamespace, withVersion } from "./anew.ts";
+import { realOf } from "./graph.ts";
+import { stampOf } from "./stamp.ts";
 
 /** Why a module could not be imported, in words that hold on every runtime. */
 export interface ImportFailure {
@@ -28,7 +30,7 @@ const imported = new Map<string, string | undefined>();
  * esbuild make of an ES module for CommonJS has the default export that it had before.
  *
  * @param version makes it another module than the one of this URL that was imported before: what has
- * been changed since is read anew. What it imports in turn is not, but for what it `require`s.
+ * been changed since is read anew; so is what it imports, as far as `expectVersions` was told.
  */
 export async function importModule(
   file: string,
@@ -39,7 +41,7 @@ export async function importModule(
   imported.set(url, version);
   try {
     if (required) return { module: requireModule(url) };
-    return { module: unwrapped(await import(version === undefined ? url : `${url}?v=${version}`)) };
+    return { module: unwrapped(await import(withVersion(url, version))) };
   } catch (error) {
     if (required || !lacksCommonJs(error)) return explain(error);
   }
@@ -57,7 +59,7 @@ function realUrl(url: string): string {
 
 /**
  * A query makes another ES module, on Node and Deno; CommonJS is known by its path, and on Bun all is.
- * ES modules that this one imports stay: they may be Portico's own.
+ * ES modules that this one imports stay: `anew.ts` looks after them.
  *
  * @returns whether it was CommonJS. Node imports that once only: of what it requires, half is missing later.
  */
@@ -71,19 +73,9 @@ function forget(url: string): boolean {
   return required;
 }
 
-/** Whether what was required is no ES module. */
-function isCommonJs(module: { readonly exports: unknown } | undefined): boolean {
-  return module !== undefined && !isNamespace(module.exports);
-}
-
 function requireModule(url: string): Namespace {
   const exports: unknown = createRequire(url)(fileURLToPath(url));
   return isNamespace(exports) ? exports : unwrapped({ default: exports });
-}
-
-function isNamespace(value: unknown): value is Namespace {
-  return (value as { [Symbol.toStringTag]?: unknown } | undefined)?.[Symbol.toStringTag] ===
-    "Module";
 }
 
 /** Deno takes a .js file for an ES module, also where its package.json says that it is CommonJS. */
