@@ -82,7 +82,7 @@ const IMPORTING: Readonly<Record<string, (version: number) => string>> = {
   "plugin.ts": () =>
     `import { kv } from "./deep/kv.ts";
 import data from "./data.json" with { type: "json" };
-import common from "./common.cjs";
+import common from ${JSON.stringify("./common.cjs")};
 import { own } from "#own";
 import { beside } from "beside";
 export default { version: async () => [kv, data.version, (await import("./late.ts")).late, common.version, own, beside] };`,

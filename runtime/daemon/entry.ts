@@ -2,6 +2,8 @@
 import type { Reloaded } from "../control/control.ts";
 import type { ServiceStatus } from "../services/status.ts";
 import { PorticoError } from "../core/errors.ts";
+import type { ServicePlan } from "../core/plan.ts";
+import { withPlace } from "../modules/locate.ts";
 import type { ReadyService } from "../services/contract.ts";
 import type { RunningService } from "../services/running.ts";
 
@@ -61,13 +63,13 @@ export function compare(
   };
 }
 
-/** Says in which service something has failed. */
-export function inService(name: string, error: unknown): unknown {
-  if (!(error instanceof PorticoError)) return error;
-  return new PorticoError(error.code, `service ${JSON.stringify(name)}: ${error.message}`, {
-    cause: error.cause ?? error,
-    side: error.side,
-  });
+/** Says in which service something has failed, and where in its plugin. */
+export function inService({ name, plugin }: ServicePlan, thrown: unknown): unknown {
+  if (!(thrown instanceof PorticoError)) return thrown;
+  const error = withPlace(thrown, plugin.url);
+  const { code, message, cause = error, side, hint, at } = error;
+  const text = `service ${JSON.stringify(name)}: ${message}`;
+  return new PorticoError(code, text, { cause, side, hint, at });
 }
 
 /** The texts of its endpoints. */

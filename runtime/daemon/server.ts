@@ -154,7 +154,7 @@ export class Server {
       running.ownFiles(this.#owns);
       return { ready, running, inherited };
     } catch (error) {
-      throw inService(ready.plan.name, error);
+      throw inService(ready.plan, error);
     }
   }
 
@@ -180,7 +180,7 @@ export class Server {
     for (const { plan } of services) {
       const [lack] = lacking(plan, this.#host.adapter);
       if (lack === undefined) continue;
-      throw inService(plan.name, new PorticoError("NOT_SUPPORTED", describeLack(lack)));
+      throw inService(plan, new PorticoError("NOT_SUPPORTED", describeLack(lack)));
     }
   }
 

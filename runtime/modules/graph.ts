@@ -20,7 +20,10 @@ export interface GraphFile {
 /** Files by their absolute paths, the entry first, by the path that was given. */
 export type ModuleGraph = ReadonlyMap<string, GraphFile>;
 
-const MODULE = /^\.[cm]?[jt]sx?$/;
+/** Whether a file is one of JavaScript or TypeScript, by its name. */
+export function isModule(file: string): boolean {
+  return /^\.[cm]?[jt]sx?$/.test(extname(file));
+}
 
 /** Where an import without a file of exactly its name may lead, on runtimes that guess. */
 const GUESSES: readonly string[] = [
@@ -84,7 +87,7 @@ function readModule(file: string, packages: Set<string>): GraphFile {
   const text = read(file);
   if (text === undefined) return { content: "none", imports: [] };
   const content = digest(text);
-  if (!MODULE.test(extname(file))) return { content, imports: [] };
+  if (!isModule(file)) return { content, imports: [] };
   // As runtimes do, from where a link leads.
   return { content, imports: importsOf(text, realOf(file), packages) };
 }
@@ -96,13 +99,17 @@ function packageFile(file: string): GraphFile {
   return { content: `${version}:${size ?? "none"}`, imports: [], isPackage: true };
 }
 
-/** The specifiers in the text of a module; those in its comments, too. */
-export function specifiersOf(text: string): string[] {
-  return IMPORTS.flatMap((pattern) => [...text.matchAll(pattern)]).map((match) => match[2]!);
+/** The specifiers in the text of a module, with where they begin; those in its comments, too. */
+export function specifiersIn(text: string): { specifier: string; offset: number }[] {
+  const found = IMPORTS.flatMap((pattern) => [...text.matchAll(pattern)]);
+  return found.map((match) => ({
+    specifier: match[2]!,
+    offset: match.index + match[0].lastIndexOf(match[2]!),
+  }));
 }
 
 function importsOf(text: string, file: string, packages: Set<string>): string[] {
-  return specifiersOf(text).flatMap((specifier) => {
+  return specifiersIn(text).flatMap(({ specifier }) => {
     try {
       if (/^\.\.?\//.test(specifier)) {
         return [guess(fileOf(new URL(specifier, pathToFileURL(file).href).href))];
@@ -128,7 +135,8 @@ function named(specifier: string, file: string): string | undefined {
   return path;
 }
 
-function guess(path: string): string {
+/** The file that an import without its extension may lead to; the path itself when there is none. */
+export function guess(path: string): string {
   const found = GUESSES.find((ending) =>
     statSync(path + ending, { throwIfNoEntry: false })?.isFile()
   );
