@@ -14,7 +14,7 @@ import { errorFields } from "../core/log.ts";
 import type { Plan, ServicePlan } from "../core/plan.ts";
 import { keepWorkingDirectory } from "../identity/folder.ts";
 import { stampOf } from "../modules/stamp.ts";
-import { problemLines } from "../values/problem.ts";
+import { problemFields } from "../values/problem.ts";
 import type { ReadyService, Server } from "./server.ts";
 import { commandOn } from "../adapter.ts";
 import type { Journal } from "./journal.ts";
@@ -120,9 +120,10 @@ export class Supervisor implements Control {
       } catch (error) {
         // What is wrong concerns whoever has asked for it; the services go on as they are.
         const found = hookError(error);
-        const about = { side: "config", during: "reload" };
-        for (const message of problemLines(found)) {
-          journal.server.emit("error", "error", { code: found.code, message, ...about });
+        for (const fields of problemFields(found)) {
+          const { code, message, ...more } = fields;
+          const about = { side: "config", during: "reload", ...more };
+          journal.server.emit("error", "error", { code, message, ...about });
         }
         throw error;
       } finally {

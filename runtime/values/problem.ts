@@ -101,18 +101,30 @@ function textOfPlace({ file, line, column }: SourcePlace): string {
   return [file, line, column].filter((part) => part !== undefined).join(":");
 }
 
-/** The same for records, which are a line each: `portico.json:6:17 services.echo.limits.idle: received …`. */
-export function problemLines(error: PorticoError): string[] {
-  if (!(error instanceof ManifestError)) return [oneLine(error.message)];
-  return error.problems.map((problem) => {
-    const { path, received, expected, hint } = problem;
-    const place = `${placeOf(problem, undefined)} ${formatPath(path)}`.trimEnd();
-    const at = atOf(problem);
-    return oneLine(
-      `${place}: received ${received}, expected ${expected}${
-        hint === undefined ? "" : `; ${hint}`
-      }${at === undefined ? "" : `; at ${at}`}`,
-    );
+/**
+ * The same as fields of records, one for each problem: a `message` of one line, `at` of the plugin's code, and
+ * for those who show blocks the `problem` itself.
+ */
+export function problemFields(error: PorticoError): Record<string, unknown>[] {
+  if (!(error instanceof ManifestError)) {
+    const { message, hint, at } = error;
+    const text = hint === undefined ? message : `${message}; ${hint}`;
+    return [{ code: error.code, message: oneLine(text), ...(at !== undefined && { at }) }];
+  }
+  return error.problems.map(({ source, code, ...problem }) => {
+    const { received, expected, hint } = problem;
+    const path = formatPath(problem.path);
+    const place = `${placeOf({ ...problem, code }, undefined)} ${path}`.trimEnd();
+    const message = `${place}: received ${received}, expected ${expected}${
+      hint === undefined ? "" : `; ${hint}`
+    }`;
+    const at = source === undefined ? undefined : textOfPlace(source);
+    return {
+      code,
+      message: oneLine(message),
+      problem: { ...problem, path },
+      ...(at !== undefined && { at }),
+    };
   });
 }
 
