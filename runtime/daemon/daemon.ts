@@ -17,6 +17,7 @@ import { openControlSocket } from "./control-socket.ts";
 import { releaseHeap } from "./heap.ts";
 import { Journal } from "./journal.ts";
 import type { LoadedManifest } from "./loaded-manifest.ts";
+import { inManifest } from "./listen-failure.ts";
 import { reapOrphans } from "./reaper.ts";
 import { ServerOperator } from "./server-operator.ts";
 import { Server } from "./server.ts";
@@ -146,7 +147,9 @@ export class Daemon implements AsyncDisposable {
     // First of all: a second server of this manifest shall hear of the first one, not of a port in use.
     if (!inetd) await this.#openControl();
     const services = this.#supervisor.ready(manifest);
-    await this.#server.start(services, predecessor?.handover);
+    await this.#server.start(services, predecessor?.handover).catch((error) => {
+      throw inManifest(error, manifest.source);
+    });
     this.#started = true;
     await becomeUser(plan.identity, adapter);
     // Whoever waits for "ready" may change a file at once.

@@ -4,7 +4,7 @@ import type { ServiceStatus } from "../services/status.ts";
 import { PorticoError } from "../core/errors.ts";
 import type { ServicePlan } from "../core/plan.ts";
 import { withPlace } from "../modules/locate.ts";
-import type { ReadyService } from "../services/contract.ts";
+import { ListenError, type ReadyService } from "../services/contract.ts";
 import type { RunningService } from "../services/running.ts";
 
 /** A service that runs, with what it was made from. */
@@ -69,6 +69,9 @@ export function inService({ name, plugin }: ServicePlan, thrown: unknown): unkno
   const error = withPlace(thrown, plugin.url);
   const { code, message, cause = error, side, hint, at } = error;
   const text = `service ${JSON.stringify(name)}: ${message}`;
+  if (thrown instanceof ListenError) {
+    return new ListenError(thrown.listen, new PorticoError(code, text, { cause, side }));
+  }
   return new PorticoError(code, text, { cause, side, hint, at });
 }
 

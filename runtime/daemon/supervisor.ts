@@ -20,6 +20,7 @@ import { commandOn } from "../adapter.ts";
 import type { Journal } from "./journal.ts";
 import { ModuleVersions } from "./module-versions.ts";
 import { type LoadedManifest, loadManifest, moduleUrls, residentUrls } from "./loaded-manifest.ts";
+import { inManifest } from "./listen-failure.ts";
 import { requireDescriptors } from "../strategies/descriptors.ts";
 import { startSuccessor } from "./upgrade.ts";
 import { runtime, version } from "./version.ts";
@@ -148,7 +149,7 @@ export class Supervisor implements Control {
       return { ...result, ...(kept.length > 0 && { kept }) };
     } catch (error) {
       await journal.change(this.#manifest.plan.services);
-      throw error;
+      throw inManifest(error, manifest.source);
     }
   }
 

@@ -25,6 +25,7 @@ const KEYS = Object.keys(
     transports: true,
     options: true,
     fits: true,
+    probe: true,
     keepsDatagrams: true,
     scope: true,
     datagramRate: true,
@@ -39,9 +40,10 @@ export function flawOf(
   module: Readonly<Record<string, unknown>> = {},
 ): Flaw | undefined {
   if (typeof value !== "object" || value === null) return notAnObject(value, module);
-  const { name, transports, start, api, options, scope, datagramRate, fits } = value as Partial<
-    Record<keyof Plugin, unknown>
-  >;
+  const { name, transports, start, api, options, scope, datagramRate, fits, probe } =
+    value as Partial<
+      Record<keyof Plugin, unknown>
+    >;
   if (api !== undefined && api !== API) {
     const expected = `a plugin of API ${API}, the one that this version speaks; it has "api": ${
       show(api)
@@ -90,6 +92,12 @@ export function flawOf(
   }
   if (fits !== undefined && typeof fits !== "function") {
     return { expected: `a plugin whose "fits" is a function; it has ${show(fits)}`, word: "fits" };
+  }
+  if (probe !== undefined && typeof probe !== "function") {
+    return {
+      expected: `a plugin whose "probe" is a function; it has ${show(probe)}`,
+      word: "probe",
+    };
   }
   const standard = (options as Plugin["options"] | null)?.["~standard"];
   if (options !== undefined && typeof standard?.validate !== "function") {
