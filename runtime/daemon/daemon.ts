@@ -24,6 +24,7 @@ import { Server } from "./server.ts";
 import { onSignals, type SignalHandlers } from "./signals.ts";
 import { Supervisor } from "./supervisor.ts";
 import { recordExit, recordUncaught } from "./uncaught.ts";
+import { showTryLine } from "./try-line.ts";
 import { finishHandover, type Predecessor } from "./upgrade.ts";
 import { becomeUser, userOf } from "./user.ts";
 import { runtime, version } from "./version.ts";
@@ -155,6 +156,9 @@ export class Daemon implements AsyncDisposable {
     // Whoever waits for "ready" may change a file at once.
     if (options.watch) await this.#watchFiles();
     journal.server.emit("info", "ready", {});
+    if (!options.json && !inetd && predecessor === undefined) {
+      showTryLine(plan.services, this.#server.endpoints[0]?.address);
+    }
     this.#supervisor.began(services, this.#control);
     await this.#succeed();
     await this.#notifier.ready();
