@@ -1,5 +1,5 @@
 /** What a manifest needs of this machine, and what stands in its way. */
-import { accessSync, constants, lstatSync } from "node:fs";
+import { accessSync, constants, existsSync, lstatSync } from "node:fs";
 import { dirname } from "node:path";
 import { type Adapter, type Lack, missing, type Support } from "../core/contract.ts";
 import { messageOf, PorticoError } from "../core/errors.ts";
@@ -122,13 +122,21 @@ function listenFinding(
   if (options.reusePort !== true) {
     ask("who listens there", () => {
       const holder = holderOf(endpoint);
-      if (holder === undefined) return true;
+      if (holder === undefined) {
+        if (isSocketFile(endpoint)) notes.push("a socket is there: the start sees whose it is");
+        return true;
+      }
       if (!isOurs(holder, running)) return inUse(holder);
       notes.push(`process ${running!.pid}, which runs this manifest, has it`);
       return true;
     });
   }
   return { what: text, lacks, path, ...(notes.length > 0 && { note: notes.join("; ") }) };
+}
+
+/** The kernel's table has the name that a socket was bound to, and it may have been renamed since. */
+function isSocketFile(endpoint: ListenPlan["endpoint"]): boolean {
+  return "path" in endpoint && !endpoint.path.startsWith("@") && existsSync(endpoint.path);
 }
 
 /** Its workers may have it, too. */

@@ -34,7 +34,9 @@ async function findings(home: string): Promise<{ code: number | null; found: Map
 }
 
 describe("check", () => {
-  for (const listen of ["tcp://127.0.0.1:0", "tcp://[::1]:0", "udp://127.0.0.1:0", "unix:./s"]) {
+  for (
+    const listen of ["tcp://127.0.0.1:0", "tcp://[::1]:0", "udp://127.0.0.1:0", "unixgram:./s"]
+  ) {
     const transport = listen.split(":")[0] as "tcp";
     test(`says who has ${listen}, and where the manifest asks for it`, {
       skip: LACKING_PROC || lackingTransport(transport),
