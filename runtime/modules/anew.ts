@@ -11,7 +11,7 @@ export type Versions = ReadonlyMap<string, string | undefined>;
 /** Of modules that were read anew, by path and version: the versions of what they import. */
 const expected = new Map<string, Versions>();
 
-/** By real path: the version that was wanted last. */
+/** By real path: the version that was wanted last; the first one where there is none. */
 const wanted = new Map<string, string | undefined>();
 
 interface ResolveContext {
@@ -50,7 +50,7 @@ export function expectVersions(graph: ModuleGraph, versions: Versions): void {
         registerHooks({ resolve });
       }
     }
-    if (registerHooks === undefined && wanted.has(path) && wanted.get(path) !== version) {
+    if (registerHooks === undefined && wanted.get(path) !== version) {
       forgetModule(path);
     }
     wanted.set(path, version);

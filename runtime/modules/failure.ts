@@ -41,8 +41,12 @@ function placeIn(error: unknown, message: string): string | undefined {
     return textOf({ path: file, line: String(line), column: String(column) });
   }
   const lines = stripVTControlCharacters(String(stack ?? "")).split("\n");
-  const told = /\bat (?:file:\/\/\S+|\/\S+):\d+:\d+\s*$/.exec(message)?.[0];
-  if (told !== undefined) return placesIn([`    ${told.trim()}`]).map(textOf)[0];
+  // The first one is in the module itself, the next in who imports it.
+  const told = message.split(/\n| (?=at (?:file:|\/))/).slice(1).map((line) =>
+    `    ${line.trim()}`
+  );
+  const [place] = placesIn(told);
+  if (place !== undefined) return textOf(place);
   return onTop(lines) ?? placeOf(error) ?? placesIn(lines).map(textOf)[0];
 }
 
