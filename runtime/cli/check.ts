@@ -94,15 +94,6 @@ export async function check({ path, json, permissions }: CallOf<"check">): Promi
   return ok ? 0 : 2;
 }
 
-/** Where Deno may not ask who this user is there is no telling. */
-function controlPaths({ control, file }: Plan): readonly string[] {
-  try {
-    return typeof control === "string" ? [control] : searchPaths(file);
-  } catch {
-    return [];
-  }
-}
-
 function isControl({ path }: Finding): boolean {
   return path?.[0] === "control";
 }
@@ -135,10 +126,9 @@ class Report {
 /** The server of this manifest that runs already; undefined when there is none that answers. */
 async function findRunning(plan: Plan, adapter: Adapter): Promise<Running | undefined> {
   try {
-    const [found] = await findByManifest(adapter, plan.file);
-    if (found !== undefined || typeof plan.control !== "string") {
-      return found && { pid: found.status.pid };
-    }
+    const found = await findByManifest(adapter, [plan.file]);
+    for (const { status } of found) if ("pid" in status) return { pid: status.pid };
+    if (typeof plan.control !== "string") return undefined;
     const asked = ask(adapter, plan.control, { command: "status" }, { patience: PATIENCE });
     const { pid, manifest } = await asked as ServerStatus;
     return manifest === plan.file ? { pid } : undefined;
@@ -146,48 +136,4 @@ async function findRunning(plan: Plan, adapter: Adapter): Promise<Running | unde
     // Nobody is there; or Deno may not ask who this user is, by whom servers are found.
     return undefined;
   }
-}
-
-function isControl({ path }: Finding): boolean {
-  return path?.[0] === "control";
-}
-
-/** Findings as they are printed, with the places in the manifest of those that lack something. */
-class Report {
-  readonly #source: Source;
-
-  constructor(source: Source) {
-    this.#source = source;
-  }
-
-  json({ path, ...finding }: Finding): object {
-    if (finding.lacks.length === 0 || path === undefined) return finding;
-    const { file } = this.#source;
-    return { ...finding, path: formatPath(path), file, ...this.#source.locate(path, "value") };
-  }
-
-  row(service: string, whose: string, { what, lacks, note = "", path }: Finding): string[] {
-    if (lacks.length === 0) return ["ok", service, whose, what, note];
-    const reasons = lacks.map(describe).join("; ");
-    if (path === undefined) return ["no", service, whose, what, reasons];
-    const position = this.#source.locate(path, "value");
-    const place = [basename(this.#source.file), position?.line, position?.column]
-      .filter((part) => part !== undefined).join(":");
-    return ["no", service, whose, what, `${reasons} (${place} ${formatPath(path)})`];
-  }
-}
-
-/** The server of this manifest that runs already; undefined when there is none that answers. */
-async function findRunning(plan: Plan, adapter: Adapter): Promise<Running | undefined> {
-  if (plan.control === false) return undefined;
-  for (const path of controlPaths(plan).filter((path) => existsSync(path))) {
-    try {
-      const asked = ask(adapter, path, { command: "status" }, { patience: PATIENCE });
-      const { pid, manifest } = await asked as ServerStatus;
-      if (manifest === plan.file) return { pid };
-    } catch {
-      // Nobody is there, or somebody else.
-    }
-  }
-  return undefined;
 }
