@@ -118,8 +118,8 @@ const FOLDERS: Readonly<Record<string, readonly string[]>> = {
     ...["control", "terminal", "workers", "strategies", "adapter.ts"],
   ],
   cli: [
-    ...["core", "values", "manifest", "sinks", "identity", "probe", "services", "control"],
-    ...["terminal", "strategies", "daemon", "convert", "adapter.ts"],
+    ...["core", "values", "modules", "manifest", "sinks", "identity", "probe", "services"],
+    ...["control", "terminal", "strategies", "daemon", "convert", "adapter.ts"],
   ],
   "engines.ts": [],
   "main.ts": ["daemon", "cli", "adapter.ts", "engines.ts"],

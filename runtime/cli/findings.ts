@@ -1,10 +1,13 @@
 /** What a manifest needs of this machine, and what stands in its way. */
 import { accessSync, constants, existsSync, lstatSync } from "node:fs";
 import { dirname } from "node:path";
+import { fileURLToPath } from "node:url";
 import { type Adapter, type Lack, missing, type Support } from "../core/contract.ts";
 import { messageOf, PorticoError } from "../core/errors.ts";
 import type { Identity, ListenPlan, ServicePlan, SinkPlan } from "../core/plan.ts";
 import { describeScope } from "../core/scope.ts";
+import { API } from "../core/plugin.ts";
+import { packageOf } from "../modules/package.ts";
 import { resolveIdentity } from "../identity/mod.ts";
 import { listenPath } from "../manifest/listen.ts";
 import type { PreparedService } from "../manifest/prepare.ts";
@@ -45,6 +48,7 @@ export function findingsOf(
       note: describeScope(strategy, workers),
       path: [...base, "concurrency"],
     },
+    ...packageFinding(plan.plugin, base),
     ...probePlugin(() => plugin.probe?.(options as never, { folder: plan.folder }), base),
     ...identityFindings(plan.processes, base),
     ...plan.log.map(sinkFinding),
@@ -71,6 +75,14 @@ export function identityFindings({ user, group }: Identity, base: Path): Finding
     if (!(error instanceof PorticoError)) return [{ what, lacks: [], note: notAsked(error), path }];
     return [{ what, lacks: [{ reason: error.message }], path }];
   }
+}
+
+/** A package that does not say what it was written for is taken as it is; its author may want to know. */
+function packageFinding({ url }: ServicePlan["plugin"], base: Path): Finding[] {
+  const found = url.startsWith("file:") ? packageOf(fileURLToPath(url)) : undefined;
+  if (found === undefined || found.json.portico?.api !== undefined) return [];
+  const note = `its package.json has no "portico": { "api": ${API} }, as a plugin's should`;
+  return [{ what: "package", lacks: [], note, path: [...base, "plugin"] }];
 }
 
 /** What a plugin asks this machine itself, as `exec` for its program. */
