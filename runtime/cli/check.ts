@@ -4,13 +4,13 @@ import { findByManifest } from "../control/servers.ts";
 import type { Adapter } from "../core/contract.ts";
 import type { Plan } from "../core/plan.ts";
 import { expand } from "../manifest/expand.ts";
-import { load } from "../manifest/load.ts";
 import { prepare } from "../manifest/prepare.ts";
 import type { Source } from "../manifest/source.ts";
 import type { ServerStatus } from "../services/status.ts";
 import { sinkCatalog } from "../sinks/mod.ts";
 import { checkDescriptors } from "../strategies/descriptors.ts";
 import { loadAdapter } from "../adapter.ts";
+import { readerOf } from "./one-service.ts";
 import { printPermissions } from "./permissions.ts";
 import {
   describe,
@@ -23,7 +23,7 @@ import {
 } from "./findings.ts";
 import type { CallOf } from "../terminal/commands.ts";
 import { columns, print, printJson } from "../terminal/output.ts";
-import { formatPath } from "../values/problem.ts";
+import { formatPath, type Problem } from "../values/problem.ts";
 
 /** How long a server that runs already may take to say so, in ms. */
 const PATIENCE = 2000;
@@ -34,8 +34,9 @@ const PATIENCE = 2000;
  * @returns 0 when it could run, 2 when not.
  * @throws ManifestError when the manifest is wrong.
  */
-export async function check({ path, json, permissions }: CallOf<"check">): Promise<number> {
-  const source = await load(path);
+export async function check(call: CallOf<"check">): Promise<number> {
+  const { json, permissions } = call;
+  const source = await readerOf(call)();
   const plan = expand(source, sinkCatalog);
   if (permissions) return await printPermissions(plan, json);
   const [adapter, prepared] = await Promise.all([
@@ -116,8 +117,9 @@ class Report {
     if (lacks.length === 0) return ["ok", service, whose, what, note];
     const reasons = lacks.map(describe).join("; ");
     if (path === undefined) return ["no", service, whose, what, reasons];
-    const position = this.#source.locate(path, "value");
-    const place = [basename(this.#source.file), position?.line, position?.column]
+    const { file } = this.#source;
+    const position: Partial<Problem> = { file, ...this.#source.locate(path, "value") };
+    const place = [basename(position.file!), position.line, position.column]
       .filter((part) => part !== undefined).join(":");
     return ["no", service, whose, what, `${reasons} (${place} ${formatPath(path)})`];
   }

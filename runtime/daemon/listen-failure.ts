@@ -19,7 +19,7 @@ export function inManifest(error: unknown, source: Source): unknown {
     path === undefined ? "" : ` (${formatPath(path)})`,
   ].join("");
   const place = path === undefined ? undefined : source.locate(path, "value");
-  const at = place === undefined
+  const at = place === undefined || !("line" in place)
     ? undefined
     : textOf({ path: source.file, line: String(place.line), column: String(place.column) });
   return new PorticoError(code, text, { cause, side, at });

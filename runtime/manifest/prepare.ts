@@ -78,7 +78,9 @@ async function one(
     if (!(error instanceof PorticoError)) throw error;
     const { hint, at } = error;
     const details = { code: codeOf(error)!, hint, at };
-    problems.add([...path, "plugin"], show(plan.plugin.specifier), error.message, details);
+    const { specifier, app } = plan.plugin;
+    const place = app === true ? ["options", "app"] : ["plugin"];
+    problems.add([...path, ...place], show(specifier), error.message, details);
   }
   return undefined;
 }

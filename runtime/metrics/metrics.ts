@@ -8,14 +8,15 @@ import { BUCKETS, DELAY_BUCKETS, type Delays, newDelays } from "../core/statisti
 import { Lag } from "./lag.ts";
 
 /** One sample, as prom-client takes it. */
-interface Sample {
+export interface Sample {
   readonly value: number;
   readonly labels: Readonly<Record<string, string | number>>;
   /** Of a part of a histogram. */
   readonly metricName?: string;
 }
 
-interface Family {
+/** One metric. */
+export interface Family {
   readonly name: string;
   readonly help: string;
   readonly type: "counter" | "gauge" | "histogram";
@@ -94,7 +95,8 @@ function delays({ services }: ServerStatus, own: Delays): Sample[] {
 const DURATION = "portico_session_duration_seconds";
 const LAG = "portico_event_loop_delay_seconds";
 
-function families(own: Delays): Family[] {
+/** All of them; `own` are the delays of this thread. */
+export function families(own: Delays): Family[] {
   return [
     {
       name: "portico_info",
