@@ -63,6 +63,10 @@ export abstract class BasePeer implements Peer {
     return Promise.reject(this.#lacks("expectNothing"));
   }
 
+  read(): Promise<Uint8Array | undefined> {
+    return Promise.reject(this.#lacks("read"));
+  }
+
   expectEnd(): Promise<void> {
     return Promise.reject(this.#lacks("expectEnd"));
   }

@@ -55,14 +55,10 @@ export class MovedClock implements Clock {
 
   /** As the test sees it. */
   get forTests(): TestClock {
-    const clock = this;
-    return {
-      get now() {
-        return clock.#now - START;
-      },
-      advance: async (by) =>
-        await clock.#advance(milliseconds(by, "time that a clock is moved by")),
-    };
+    return new Moving(
+      () => this.#now - START,
+      (by) => this.#advance(milliseconds(by, "time that a clock is moved by")),
+    );
   }
 
   async #advance(by: number): Promise<void> {
@@ -86,5 +82,23 @@ export class MovedClock implements Clock {
       if (waiting.at <= end && (first === undefined || waiting.at < first.at)) first = waiting;
     }
     return first;
+  }
+}
+
+class Moving implements TestClock {
+  readonly #read: () => number;
+  readonly #move: (by: Duration) => Promise<void>;
+
+  constructor(read: () => number, move: (by: Duration) => Promise<void>) {
+    this.#read = read;
+    this.#move = move;
+  }
+
+  get now(): number {
+    return this.#read();
+  }
+
+  async advance(by: Duration): Promise<void> {
+    await this.#move(by);
   }
 }

@@ -48,6 +48,11 @@ export interface Peer {
   expect(bytes: number): Promise<Uint8Array>;
   /** Waits until all is at rest: nothing more has come. */
   expectNothing(): Promise<void>;
+  /**
+   * Waits until all is at rest, and takes what has come and was not expected yet: of datagrams the next
+   * one. Undefined when there is nothing.
+   */
+  read(): Promise<Uint8Array | undefined>;
   /** Waits for the service to end its side: nothing else has come before that. Not on datagrams. */
   expectEnd(): Promise<void>;
   /** All that comes up to the end of the service's side. Not on datagrams. */

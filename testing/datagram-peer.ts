@@ -51,4 +51,11 @@ export class DatagramPeer extends BasePeer {
     const more = this.#answers[this.#taken];
     if (more !== undefined) throw this.unexpected(more);
   }
+
+  override async read(): Promise<Uint8Array | undefined> {
+    await this.activity.rest();
+    const answer = this.#answers[this.#taken];
+    if (answer !== undefined) this.#taken++;
+    return answer;
+  }
 }

@@ -116,6 +116,14 @@ export class StreamPeer extends BasePeer {
     if (this.#unread.length > 0) throw this.unexpected(this.#unread);
   }
 
+  override async read(): Promise<Uint8Array | undefined> {
+    this.#outbox.flush();
+    await this.activity.rest();
+    const more = this.#unread.slice();
+    this.#taken += more.length;
+    return more.length > 0 ? more : undefined;
+  }
+
   override async expectEnd(): Promise<void> {
     const more = await this.rest();
     if (more.length === 0) return;
