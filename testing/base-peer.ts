@@ -1,6 +1,7 @@
 import type { Address } from "../runtime/core/endpoint.ts";
 import type { LogRecord } from "../runtime/core/record.ts";
 import type { Activity } from "./activity.ts";
+import { type CallSite, callSite, cameFrom } from "./call-site.ts";
 import { type Data, show, textOf } from "./bytes.ts";
 import type { Closed, Peer, RequestSettings } from "./contract.ts";
 import { describe, type Expected, failed, wrong } from "./expectation.ts";
@@ -18,6 +19,7 @@ export abstract class BasePeer implements Peer {
   readonly address: Address;
   protected readonly activity: Activity;
   protected readonly sessions: SessionRecords;
+  #site: CallSite = {};
 
   constructor({ address, activity, records }: PeerInput) {
     this.address = address;
@@ -106,6 +108,17 @@ export abstract class BasePeer implements Peer {
     }
   }
 
+  /** The test has called this, and waits for it. */
+  protected begins(called: (...given: never[]) => unknown): void {
+    this.#site = callSite(called);
+  }
+
+  /** To be thrown: whatever is wrong besides would only hide it. */
+  #told<Failure extends Error>(failure: Failure): Failure {
+    this.activity.failed = true;
+    return cameFrom(failure, this.#site);
+  }
+
   protected get who(): string {
     return `the peer ${this.address}`;
   }
@@ -120,20 +133,19 @@ export abstract class BasePeer implements Peer {
     then: string,
     what: string = describe(expected),
   ): Error {
-    this.activity.failed = true;
-    return failed({ who: this.who, expected, what, received, then, records: this.told() });
+    return this.#told(
+      failed({ who: this.who, expected, what, received, then, records: this.told() }),
+    );
   }
 
   /** Why what came should not have. */
   protected unexpected(more: Uint8Array): Error {
-    this.activity.failed = true;
     const lines = [`${this.who} received what was not expected`, `received  ${show(more)}`];
-    return wrong([...lines, ...this.told()], textOf(more) ?? more, "");
+    return this.#told(wrong([...lines, ...this.told()], textOf(more) ?? more, ""));
   }
 
   protected notOver(why: readonly string[]): Error {
-    this.activity.failed = true;
-    return wrong([`the session of ${this.who} is not over`, ...why, ...this.told()]);
+    return this.#told(wrong([`the session of ${this.who} is not over`, ...why, ...this.told()]));
   }
 
   #lacks(method: string): Error {

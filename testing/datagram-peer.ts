@@ -32,6 +32,7 @@ export class DatagramPeer extends BasePeer {
   override expect(pattern: RegExp): Promise<RegExpExecArray>;
   override expect(bytes: number): Promise<Uint8Array>;
   override async expect(expected: Expected): Promise<unknown> {
+    this.begins(this.expect);
     while (this.#answers[this.#taken] === undefined) {
       if (await this.activity.next()) continue;
       const then = `nothing within ${this.activity.patience} ms`;
@@ -47,6 +48,7 @@ export class DatagramPeer extends BasePeer {
   }
 
   override async expectNothing(): Promise<void> {
+    this.begins(this.expectNothing);
     await this.activity.rest();
     const more = this.#answers[this.#taken];
     if (more !== undefined) throw this.unexpected(more);

@@ -3,6 +3,7 @@ import { AssertionError } from "node:assert";
 import { STRATEGY_NAMES, type StrategyName } from "../runtime/core/plan.ts";
 import type { Plugin } from "../runtime/core/plugin.ts";
 import { splitsState } from "../runtime/core/scope.ts";
+import { type CallSite, callSite, cameFrom } from "./call-site.ts";
 import type { Data } from "./bytes.ts";
 import type { Peer } from "./contract.ts";
 import {
@@ -62,10 +63,21 @@ const LEAK =
   "state has leaked from one session to another: what belongs to one is kept in session.state";
 
 /** See {@link Conversation}. */
-export async function everyWay<Options, State>(
+export function everyWay<Options, State>(
   plugin: Plugin<Options, State>,
   conversation: Conversation,
   settings: EveryWaySettings = {},
+): Promise<void> {
+  // A function has a line of its own for what has failed in it.
+  const site = typeof conversation === "function" ? {} : callSite(everyWay);
+  return everyStrategy(plugin, conversation, settings, site);
+}
+
+async function everyStrategy<Options, State>(
+  plugin: Plugin<Options, State>,
+  conversation: Conversation,
+  settings: EveryWaySettings,
+  site: CallSite,
 ): Promise<void> {
   const { strategy = STRATEGY_NAMES, transport = transportsOf(plugin), fresh: _, ...rest } =
     settings;
@@ -75,7 +87,7 @@ export async function everyWay<Options, State>(
         continue;
       }
       const opened = { ...rest, transport: transported, strategy: strategic };
-      await underStrategy(plugin, conversation, opened, settings.fresh ?? false);
+      await underStrategy(plugin, conversation, opened, settings.fresh ?? false, site);
     }
   }
 }
@@ -97,6 +109,7 @@ async function underStrategy<Options, State>(
   conversation: Conversation,
   settings: Settings & { readonly transport: TestedTransport; readonly strategy: StrategyName },
   fresh: boolean,
+  site: CallSite,
 ): Promise<void> {
   const { transport, strategy } = settings;
   const where = (way: Way): string => `over ${transport}, strategy ${strategy}, ${way.name}`;
@@ -108,7 +121,7 @@ async function underStrategy<Options, State>(
       await service.close();
       service = await TestedService.open(plugin, settings);
     } catch (error) {
-      throw told(error, where(way), way.hint);
+      throw told(error, where(way), way.hint, site);
     }
   };
   try {
@@ -204,14 +217,11 @@ async function part(peer: Peer, service: TestedService): Promise<void> {
   await peer.closed;
 }
 
-/** The failure, with where it came. */
-function told(error: unknown, where: string, hint: string | undefined): unknown {
+/** The failure, with where it came; of steps, there is one line of the test for all. */
+function told(error: unknown, where: string, hint: string | undefined, site: CallSite): unknown {
   if (!(error instanceof Error)) return error;
   const message = `${where}:\n${error.message}${hint === undefined ? "" : `\n  ${hint}`}`;
   const { actual, expected, operator = "everyWay" } = error as Partial<AssertionError>;
   const failure = new AssertionError({ message, actual, expected, operator });
-  // Where it came from is of use, not where it was told again.
-  const frames = error.stack?.slice(error.stack.indexOf("\n    at ")) ?? "";
-  failure.stack = `AssertionError: ${message}${frames}`;
-  return failure;
+  return cameFrom(failure, site.stack === undefined ? error : site);
 }

@@ -91,6 +91,7 @@ export class StreamPeer extends BasePeer {
   override expect(pattern: RegExp): Promise<RegExpExecArray>;
   override expect(bytes: number): Promise<Uint8Array>;
   override async expect(expected: Expected): Promise<unknown> {
+    this.begins(this.expect);
     this.#outbox.flush();
     // A pattern may match more when more comes: all of it has its chance.
     if (expected instanceof RegExp) await this.activity.rest();
@@ -111,12 +112,14 @@ export class StreamPeer extends BasePeer {
   }
 
   override async expectNothing(): Promise<void> {
+    this.begins(this.expectNothing);
     this.#outbox.flush();
     await this.activity.rest();
     if (this.#unread.length > 0) throw this.unexpected(this.#unread);
   }
 
   override async read(): Promise<Uint8Array | undefined> {
+    this.begins(this.read);
     this.#outbox.flush();
     await this.activity.rest();
     const more = this.#unread.slice();
@@ -126,12 +129,14 @@ export class StreamPeer extends BasePeer {
 
   override async expectEnd(): Promise<void> {
     const more = await this.rest();
+    this.begins(this.expectEnd);
     if (more.length === 0) return;
     this.#taken -= more.length;
     throw this.#noEnd(this.#then);
   }
 
   override async rest(): Promise<Uint8Array> {
+    this.begins(this.rest);
     this.#outbox.flush();
     while (!this.over) if (!await this.activity.next()) throw this.#noEnd(this.#silence);
     if (this.#peer.wasReset) throw this.#noEnd(this.#then);

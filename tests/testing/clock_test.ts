@@ -104,6 +104,34 @@ describe("the clock of a test", () => {
     assert.equal((await peer.closed).reason, "drain");
   });
 
+  test("a plugin's own timers are the test's to replace: the kit does not use them", async () => {
+    const late = definePlugin({
+      name: "late",
+      transports: ["stream"],
+      start: () => ({
+        data: (session) => void setTimeout(() => session.write("late\n"), 60_000),
+      }),
+    });
+    const { setTimeout: real } = globalThis;
+    const waiting: (() => void)[] = [];
+    globalThis.setTimeout = ((callback: () => void) => waiting.push(callback)) as never;
+    try {
+      await using service = await open(late);
+      const peer = service.connect();
+      peer.send("x");
+      await peer.expectNothing();
+      await service.clock.advance("2m");
+      await peer.expectNothing();
+      assert.equal(waiting.length, 1);
+      waiting[0]!();
+      await peer.expect("late\n");
+      peer.end();
+      await peer.closed;
+    } finally {
+      globalThis.setTimeout = real;
+    }
+  });
+
   test("a time that is none is refused", async () => {
     await using service = await open(echo);
     await assert.rejects(service.clock.advance("soon"), /soon/);
