@@ -19,7 +19,7 @@ import {
 import { TestedService } from "./service.ts";
 import { type Settings, type TestedTransport, transportsOf } from "./settings.ts";
 
-/** What a peer does, in this order; each is the method of {@link Peer} of its name. */
+/** What a peer does, in the order in which it is written; each is the method of {@link Peer} of its name. */
 export interface Step {
   readonly send?: Data;
   readonly expect?: Data | RegExp | number;
@@ -200,11 +200,14 @@ async function converse(
 }
 
 async function follow(peer: Peer, steps: readonly Step[]): Promise<void> {
-  for (const { send, expect, end, expectEnd } of steps) {
-    if (send !== undefined) peer.send(send);
-    if (expect !== undefined) await peer.expect(expect as Data);
-    if (end) peer.end();
-    if (expectEnd) await peer.expectEnd();
+  for (const step of steps) {
+    for (const [action, what] of Object.entries(step)) {
+      if (action === "send") peer.send(what);
+      else if (action === "expect") await peer.expect(what);
+      else if (action === "end") peer.end();
+      else if (action === "expectEnd") await peer.expectEnd();
+      else throw new TypeError(`a step is send, expect, end or expectEnd: received ${action}`);
+    }
   }
   await peer.expectNothing();
 }

@@ -1,7 +1,7 @@
 /** `portico/testing` in the test runners that people use, from a folder outside of this one. */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { test, type TestContext } from "node:test";
@@ -53,11 +53,12 @@ const RUNNERS = {
 } as const;
 
 /** A folder of an author's, with this checkout as a package. */
-function project(t: TestContext, head: string): string {
-  const path = folder(t, {
-    "package.json": `{ "type": "module" }`,
-    "shout.test.ts": `${head}\n${CASES}`,
-  });
+function project(
+  t: TestContext,
+  head: string,
+  files: Readonly<Record<string, string>> = { "shout.test.ts": `${head}\n${CASES}` },
+): string {
+  const path = folder(t, { "package.json": `{ "type": "module" }`, ...files });
   mkdirSync(join(path, "node_modules"));
   symlinkSync(root, join(path, "node_modules/portico"));
   return path;
@@ -91,6 +92,19 @@ const own = process.versions["bun"] !== undefined
 test(`portico/testing in ${own}`, async (t) => {
   const { program, words, head } = RUNNERS[own];
   check(await run(join(modules, program), words, project(t, head)));
+});
+
+test("the examples of the guide hold", {
+  skip: own === "bun test" && "node:test of bun has no mock timers",
+}, async (t) => {
+  const guide = readFileSync(join(root, "docs/guide/testing.md"), "utf8");
+  const files = [...guide.matchAll(/```ts\n\/\/ (\S+)\n([\s\S]*?)```/g)];
+  assert.equal(files.length, guide.split("```ts").length - 1);
+  const path = project(t, "", Object.fromEntries(files.map(([, name, text]) => [name!, text!])));
+  const { program, words } = RUNNERS[own];
+  const printed = await run(join(modules, program), words, path);
+  assert.match(printed, /pass(ed)? \d|\d+ passed/);
+  assert.doesNotMatch(printed, /not ok|[1-9]\d* failed|fail [1-9]|FAILED/, printed);
 });
 
 test("portico/testing in vitest", {

@@ -101,6 +101,22 @@ describe("everyWay", () => {
     await assert.rejects(everyWay(greeting, conversation), /in a second session/);
   });
 
+  test("a step does what it says in the order in which that is written, and nothing unknown", async () => {
+    const counting = definePlugin({
+      name: "counting",
+      transports: ["stream"],
+      start: () => ({
+        async handle(session) {
+          let bytes = 0;
+          for await (const chunk of session) bytes += chunk.length;
+          session.write(`${bytes}`);
+        },
+      }),
+    });
+    await everyWay(counting, [{ send: "12345", end: true, expect: "5", expectEnd: true }]);
+    await assert.rejects(everyWay(echo, [{ sends: "x" } as never]), /received sends/);
+  });
+
   test("what would follow a conversation of steps is a failure", async () => {
     await assert.rejects(
       everyWay(echo, [{ send: "hello", expect: "hell" }], { transport: "tcp" }),
