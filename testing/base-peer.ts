@@ -94,7 +94,7 @@ export abstract class BasePeer implements Peer {
   startReading(): void {}
 
   get closed(): Promise<Closed> {
-    return this.#answered();
+    return quiet(this.#answered());
   }
 
   /** Without a connection a session is over when it is answered. */
@@ -151,6 +151,12 @@ export abstract class BasePeer implements Peer {
   #lacks(method: string): Error {
     return new Error(`${method}: the peer ${this.address} is one of ${this.kind}, which has none`);
   }
+}
+
+/** A promise that may be asked for, and awaited later or never. */
+export function quiet<Value>(promise: Promise<Value>): Promise<Value> {
+  promise.catch(() => {});
+  return promise;
 }
 
 /** How a session has ended, by its last record. */

@@ -1,7 +1,11 @@
 /** What a test of a plugin is given: a service, and peers that it plays. */
 import type { Address } from "../runtime/core/endpoint.ts";
 import type { LogRecord } from "../runtime/core/record.ts";
+import type { ServiceStatus } from "../runtime/services/status.ts";
+import type { Duration } from "../runtime/core/units.ts";
 import type { Data } from "./bytes.ts";
+import type { TestClock } from "./clock.ts";
+import type { TestedTransport } from "./settings.ts";
 
 /** How a peer's session has ended. */
 export interface Closed {
@@ -70,4 +74,50 @@ export interface Peer {
   readonly over: boolean;
   /** Waits until its session is over, and says how that came. */
   readonly closed: Promise<Closed>;
+}
+
+/** How a peer comes to a service. */
+export interface ConnectSettings {
+  /** Its address, with or without a port: `"192.0.2.7"`, `"192.0.2.7:1234"`, `"[2001:db8::7]:1234"`. */
+  readonly from?: string;
+  /** Of the transports that the service has; the first of them when silent. */
+  readonly transport?: TestedTransport;
+  /** In its place: what the plugin has opened itself, by `listen`. */
+  readonly to?: Address | string;
+  /** It goes on sending when it has read the end of the service's side. Most programs close then. */
+  readonly allowHalfOpen?: boolean;
+}
+
+/** A service that runs in memory. Made by `open`; `await using` closes it. */
+export interface TestedService extends AsyncDisposable {
+  /** The clock of its deadlines, rates and waits. */
+  readonly clock: TestClock;
+  /** All records so far, of every level. */
+  readonly records: readonly LogRecord[];
+  /** What `portico ctl status` says of it: sessions, bytes, refusals, errors. */
+  readonly status: ServiceStatus;
+  /**
+   * A peer: a connection, a datagram socket, or a client of HTTP. It comes from 127.0.0.1, when nothing else
+   * is said, from a port of its own.
+   *
+   * @throws Error for a transport that the service does not listen on.
+   */
+  connect(settings?: ConnectSettings): Peer;
+  /** HTTP: one request, as `fetch` of the platform takes it, from a client of its own. */
+  fetch(path: string, init?: RequestSettings & { readonly from?: string }): Promise<Response>;
+  /** Waits until nothing happens any more by itself. What waits for a clock, or for something outside, is not seen. */
+  settle(): Promise<void>;
+  /**
+   * Stops it as a server does: lets nobody in any more, calls `retire`, waits for sessions up to `drain` of
+   * its clock, 0 when silent, cuts the rest, and calls the plugin's `stop`. Resolves then; {@link close} is
+   * still due.
+   */
+  stop(drain?: Duration): Promise<void>;
+  /**
+   * Lets its peers go, and stops it. May be called twice.
+   *
+   * @throws AssertionError when a session does not end though its peer has gone, or the plugin's `stop` does
+   * not come back.
+   */
+  close(): Promise<void>;
 }

@@ -1,11 +1,12 @@
 /** One conversation, over every transport, in every split, under every strategy. */
 import { AssertionError } from "node:assert";
 import { STRATEGY_NAMES, type StrategyName } from "../runtime/core/plan.ts";
+import type { LogRecord } from "../runtime/core/record.ts";
 import type { Plugin } from "../runtime/core/plugin.ts";
 import { splitsState } from "../runtime/core/scope.ts";
 import { type CallSite, callSite, cameFrom } from "./call-site.ts";
 import type { Data } from "./bytes.ts";
-import type { Peer } from "./contract.ts";
+import type { Peer, TestedService } from "./contract.ts";
 import {
   byteByByte,
   coalescing,
@@ -16,7 +17,9 @@ import {
   whole,
   type Wire,
 } from "./outbox.ts";
-import { TestedService } from "./service.ts";
+import { wrong } from "./expectation.ts";
+import { describeRecord } from "./records.ts";
+import { MemoryService } from "./service.ts";
 import { type Settings, type TestedTransport, transportsOf } from "./settings.ts";
 
 /** What a peer does, in the order in which it is written; each is the method of {@link Peer} of its name. */
@@ -43,6 +46,8 @@ export interface EveryWaySettings extends Omit<Settings, "strategy" | "listen"> 
    * what earlier sessions have said, a store for one.
    */
   readonly fresh?: boolean;
+  /** True: hooks may throw. Else a record that says that the plugin has failed is a failure of its own. */
+  readonly mayFail?: boolean;
 }
 
 /** A cut is tried at so many positions; of a longer conversation at some of them, evenly spread. */
@@ -79,15 +84,20 @@ async function everyStrategy<Options, State>(
   settings: EveryWaySettings,
   site: CallSite,
 ): Promise<void> {
-  const { strategy = STRATEGY_NAMES, transport = transportsOf(plugin), fresh: _, ...rest } =
-    settings;
+  const {
+    strategy = STRATEGY_NAMES,
+    transport = transportsOf(plugin),
+    fresh = false,
+    mayFail = false,
+    ...rest
+  } = settings;
   for (const transported of [transport].flat() as TestedTransport[]) {
     for (const strategic of [strategy].flat() as StrategyName[]) {
       if (settings.strategy === undefined && !canHave(plugin, transported, strategic, settings)) {
         continue;
       }
       const opened = { ...rest, transport: transported, strategy: strategic };
-      await underStrategy(plugin, conversation, opened, settings.fresh ?? false, site);
+      await underStrategy(plugin, conversation, opened, { fresh, mayFail }, site);
     }
   }
 }
@@ -108,18 +118,20 @@ async function underStrategy<Options, State>(
   plugin: Plugin<Options, State>,
   conversation: Conversation,
   settings: Settings & { readonly transport: TestedTransport; readonly strategy: StrategyName },
-  fresh: boolean,
+  { fresh, mayFail }: { readonly fresh: boolean; readonly mayFail: boolean },
   site: CallSite,
 ): Promise<void> {
   const { transport, strategy } = settings;
   const where = (way: Way): string => `over ${transport}, strategy ${strategy}, ${way.name}`;
-  let service = await TestedService.open(plugin, settings);
+  let service = await MemoryService.open(plugin, settings);
   const run = async (way: Way): Promise<void> => {
     try {
+      const before = service.records.length;
       await converse(service, conversation, way);
+      if (!mayFail) checkErrors(service.records.slice(before));
       if (!fresh) return;
       await service.close();
-      service = await TestedService.open(plugin, settings);
+      service = await MemoryService.open(plugin, settings);
     } catch (error) {
       throw told(error, where(way), way.hint, site);
     }
@@ -186,7 +198,7 @@ function interleaved(stream: boolean): Way {
 }
 
 async function converse(
-  service: TestedService,
+  service: MemoryService,
   conversation: Conversation,
   { outbox, sessions = 1 }: Way,
 ): Promise<void> {
@@ -210,6 +222,14 @@ async function follow(peer: Peer, steps: readonly Step[]): Promise<void> {
     }
   }
   await peer.expectNothing();
+}
+
+/** What a plugin throws when nobody hears it any more is thrown, too. */
+function checkErrors(records: readonly LogRecord[]): void {
+  const errors = records.filter(({ event, level }) => event === "error" && level === "error");
+  if (errors.length === 0) return;
+  const told = errors.map((record) => `record    ${describeRecord(record)}`);
+  throw wrong(["the plugin has failed, though the peer got what it expected", ...told]);
 }
 
 /** The peer leaves. A service that goes on speaking is told so by a reset, as by the kernel. */

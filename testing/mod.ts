@@ -10,7 +10,8 @@
  * ```
  */
 import type { Plugin } from "../runtime/core/plugin.ts";
-import { TestedService } from "./service.ts";
+import type { TestedService } from "./contract.ts";
+import { MemoryService } from "./service.ts";
 import type { Settings } from "./settings.ts";
 
 /**
@@ -22,14 +23,13 @@ export function open<Options, State>(
   plugin: Plugin<Options, State>,
   settings: Settings = {},
 ): Promise<TestedService> {
-  return TestedService.open(plugin, settings);
+  return MemoryService.open(plugin, settings);
 }
 
 export { everyWay } from "./every-way.ts";
 export type { Conversation, EveryWaySettings, Step } from "./every-way.ts";
-export type { ConnectSettings, TestedService } from "./service.ts";
 export type { Settings, TestedTransport } from "./settings.ts";
 export type { TestClock } from "./clock.ts";
-export type { Closed, Peer, RequestSettings } from "./contract.ts";
+export type { Closed, ConnectSettings, Peer, RequestSettings, TestedService } from "./contract.ts";
 export type { Data } from "./bytes.ts";
 export type { LogRecord } from "../runtime/core/record.ts";

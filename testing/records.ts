@@ -24,7 +24,9 @@ export class SessionRecords {
 }
 
 /** `close session=3 reason=idle`. */
-function describeRecord({ event, time: _, level: __, service: ___, ...fields }: LogRecord): string {
+export function describeRecord(
+  { event, time: _, level: __, service: ___, ...fields }: LogRecord,
+): string {
   const words = Object.entries(fields).map(([key, value]) =>
     `${key}=${typeof value === "string" && !/\s/.test(value) ? value : JSON.stringify(value)}`
   );

@@ -13,7 +13,7 @@ import type { ServiceStatus } from "../runtime/services/status.ts";
 import { type Duration, milliseconds } from "../runtime/core/units.ts";
 import { Activity, later } from "./activity.ts";
 import { MovedClock, type TestClock } from "./clock.ts";
-import type { Peer, RequestSettings } from "./contract.ts";
+import type { ConnectSettings, Peer, RequestSettings, TestedService } from "./contract.ts";
 import { DatagramPeer } from "./datagram-peer.ts";
 import { wrong } from "./expectation.ts";
 import { HttpPeer } from "./http-peer.ts";
@@ -22,18 +22,6 @@ import { SessionRecords } from "./records.ts";
 import { patienceOf, readyOf, type Settings, type TestedTransport } from "./settings.ts";
 import { StreamPeer } from "./stream-peer.ts";
 import { startWorkers } from "./workers.ts";
-
-/** How a peer comes to a service. */
-export interface ConnectSettings {
-  /** Its address, with or without a port: `"192.0.2.7"`, `"192.0.2.7:1234"`, `"[2001:db8::7]:1234"`. */
-  readonly from?: string;
-  /** Of the transports that the service has; the first of them when silent. */
-  readonly transport?: TestedTransport;
-  /** In its place: what the plugin has opened itself, by `listen`. */
-  readonly to?: Address | string;
-  /** It goes on sending when it has read the end of the service's side. Most programs close then. */
-  readonly allowHalfOpen?: boolean;
-}
 
 /** The ports of peers that name none; those after them are the next ones'. */
 const FIRST_PORT = 50_000;
@@ -46,14 +34,12 @@ const EXECUTORS: Readonly<Record<string, StartExecutor>> = {
   spawn: startWorkers(true),
 };
 
-/** A service that runs in memory. Made by {@link open}; `await using` closes it. */
-export class TestedService implements AsyncDisposable {
+export class MemoryService implements TestedService {
   readonly #adapter: MemoryAdapter;
   readonly #activity: Activity;
   readonly #clock: MovedClock;
   readonly #records: SessionRecords = new SessionRecords();
   readonly #peers: StreamPeer[] = [];
-  /** The clock of its deadlines, rates and waits. */
   readonly clock: TestClock;
   #running!: RunningService;
   #ids = 0;
@@ -67,12 +53,12 @@ export class TestedService implements AsyncDisposable {
     this.clock = this.#clock.forTests;
   }
 
-  /** See {@link open}. */
+  /** As `open` of mod.ts. */
   static async open<Options, State>(
     plugin: Plugin<Options, State>,
     settings: Settings,
-  ): Promise<TestedService> {
-    const service = new TestedService(settings);
+  ): Promise<MemoryService> {
+    const service = new MemoryService(settings);
     const sink = { write: (record: LogRecord) => service.#record(record) };
     const ready = await readyOf(plugin, settings, sink, service.#adapter);
     await service.#start(ready);
@@ -107,22 +93,14 @@ export class TestedService implements AsyncDisposable {
     this.#activity.note();
   }
 
-  /** All records so far, of every level. */
   get records(): readonly LogRecord[] {
     return this.#records.all;
   }
 
-  /** What `portico ctl status` says of it: sessions, bytes, refusals, errors. */
   get status(): ServiceStatus {
     return this.#running.status();
   }
 
-  /**
-   * A peer: a connection, a datagram socket, or a client of HTTP. It comes from 127.0.0.1, when nothing else
-   * is said, from a port of its own.
-   *
-   * @throws Error for a transport that the service does not listen on.
-   */
   connect(settings: ConnectSettings = {}): Peer {
     return this.connectThrough((wire) => direct(wire, whole), settings);
   }
@@ -144,10 +122,9 @@ export class TestedService implements AsyncDisposable {
     return peer;
   }
 
-  /** HTTP: one request, as `fetch` of the platform takes it. It comes from an address of its own. */
   fetch(
     path: string,
-    { from, ...init }: RequestSettings & { from?: string } = {},
+    { from, ...init }: RequestSettings & { readonly from?: string } = {},
   ): Promise<Response> {
     const peer = this.connect({ transport: "http", ...(from !== undefined && { from }) });
     return peer.fetch(path, init);
@@ -173,20 +150,14 @@ export class TestedService implements AsyncDisposable {
     return new Address(transport, host, Number(found[4] ?? port), "");
   }
 
-  /** Waits until nothing happens any more by itself. What waits for a clock, or for something outside, is not seen. */
   settle(): Promise<void> {
     return this.#activity.rest();
   }
 
-  /**
-   * Stops it as a server does: lets nobody in any more, calls `retire`, waits for sessions up to `drain` of
-   * its clock, cuts the rest, and calls the plugin's `stop`. Resolves then; {@link close} is still due.
-   */
   async stop(drain: Duration = 0): Promise<void> {
     await this.#running.stop(milliseconds(drain, "drain of stop"));
   }
 
-  /** Closes it. May be called twice. @throws AssertionError when a session does not end though its peer has. */
   close(): Promise<void> {
     return this.#closing ??= this.#close();
   }

@@ -1,6 +1,6 @@
 import type { MemoryPeer } from "../adapters/memory/mod.ts";
 import type { LogRecord } from "../runtime/core/record.ts";
-import { BasePeer, closedBy, type PeerInput } from "./base-peer.ts";
+import { BasePeer, closedBy, type PeerInput, quiet } from "./base-peer.ts";
 import { concat, type Data, toBytes } from "./bytes.ts";
 import type { Closed } from "./contract.ts";
 import { type Expected, judge } from "./expectation.ts";
@@ -26,7 +26,6 @@ export class StreamPeer extends BasePeer {
   #taken = 0;
   #ended = false;
   #reset = false;
-  #closed: Promise<Closed> | undefined = undefined;
 
   constructor(input: ConnectionInput, peer: MemoryPeer) {
     super(input);
@@ -150,11 +149,11 @@ export class StreamPeer extends BasePeer {
   }
 
   override get closed(): Promise<Closed> {
-    return this.#closed ??= this.#close();
+    this.#outbox.flush();
+    return quiet(this.#close());
   }
 
   async #close(): Promise<Closed> {
-    this.#outbox.flush();
     for (;;) {
       const record = this.records.find(({ event }) => event === "close" || event === "refuse");
       if (this.#peer.closed && record !== undefined) {

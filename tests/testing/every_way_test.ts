@@ -117,6 +117,25 @@ describe("everyWay", () => {
     await assert.rejects(everyWay(echo, [{ sends: "x" } as never]), /received sends/);
   });
 
+  test("a hook that fails when nobody listens any more is told, unless it may", async () => {
+    const untidy = definePlugin({
+      name: "untidy",
+      transports: ["stream"],
+      start: () => ({
+        data: (session, chunk) => void session.write(chunk),
+        finish() {
+          throw new Error("it fell over");
+        },
+      }),
+    });
+    const conversation = [{ send: "x", expect: "x" }];
+    await assert.rejects(
+      everyWay(untidy, conversation),
+      /the plugin has failed[\s\S]*it fell over/,
+    );
+    await everyWay(untidy, conversation, { mayFail: true });
+  });
+
   test("what would follow a conversation of steps is a failure", async () => {
     await assert.rejects(
       everyWay(echo, [{ send: "hello", expect: "hell" }], { transport: "tcp" }),
