@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /** What a test of a plugin is given: a service, and peers that it plays. */
 import type { Address } from "../runtime/core/endpoint.ts";
 import type { LogRecord } from "../runtime/core/record.ts";

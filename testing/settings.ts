@@ -31,7 +31,7 @@ export interface Settings {
   readonly strategy?: StrategyName;
   /** Of `threads` and `processes`: 2 when silent. */
   readonly workers?: number;
-  /** Sessions served at once; as in the manifest when silent. */
+  /** Sessions served at once; as in the manifest when silent. One under `serial`. */
   readonly max?: number;
   /** As in the manifest. */
   readonly limits?: ManifestLimits;
@@ -79,8 +79,9 @@ function manifestOf(plugin: Plugin, settings: Settings): ManifestService {
   const split = WITH_WORKERS.includes(strategy);
   const concurrency = {
     strategy,
-    ...(max !== undefined && { max }),
-    ...((split || settings.workers !== undefined) && { workers }),
+    // What a strategy does not have is for the others that a test goes through.
+    ...(max !== undefined && strategy !== "serial" && { max }),
+    ...(split && { workers }),
   } as ManifestService["concurrency"];
   return {
     // Any will do: the plugin is there already.
