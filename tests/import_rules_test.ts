@@ -100,6 +100,7 @@ const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   terminal: ["core", "values", "services", "control"],
   workers: ["core", "modules", "identity", "services", "metrics", "adapter.ts"],
   strategies: ["core", "services", "workers"],
+  convert: ["core"],
   daemon: [
     ...[
       "core",
@@ -116,7 +117,7 @@ const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   ],
   cli: [
     ...["core", "values", "manifest", "sinks", "services", "control", "terminal"],
-    ...["strategies", "daemon", "adapter.ts"],
+    ...["strategies", "daemon", "convert", "adapter.ts"],
   ],
   "engines.ts": [],
   "main.ts": ["daemon", "cli", "adapter.ts", "engines.ts"],

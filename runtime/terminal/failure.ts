@@ -13,6 +13,7 @@ const WRONG: ReadonlySet<Code> = new Set([
   "PLUGIN_NOT_FOUND",
   "PLUGIN_INVALID",
   "PLUGIN_OPTIONS",
+  "CONFIG_UNREADABLE",
   "NOT_SUPPORTED",
   "ENAMETOOLONG",
 ]);

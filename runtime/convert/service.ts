@@ -1,0 +1,215 @@
+/** One service of inetd or xinetd as an entry of a manifest, with a remark for what has no equal. */
+import { rulesOf } from "./access.ts";
+import type { Converted, Entry } from "./entry.ts";
+import { logOf } from "./log.ts";
+
+/** Services that these servers provide themselves, and plugins that come along with Portico. */
+const INTERNAL: readonly string[] = ["echo", "discard", "daytime", "time", "chargen"];
+
+/** Attributes that have no equal, and why; those that are missing everywhere else are told by their name. */
+const NONE: Readonly<Record<string, string>> = {
+  access_times: "there are no limits by the time of day",
+  banner: "a plugin says what it wants when a session begins",
+  banner_success: "a plugin says what it wants when a session begins",
+  banner_fail: "who is refused is told nothing",
+  max_load: "no limit knows the machine's load; limits.sessions bounds it",
+  perminute:
+    "no limit counts connections a minute from one address; limits.perSource bounds those at once",
+  tcpd: "hosts.allow and hosts.deny are not read: write them as access",
+  libwrap: "hosts.allow and hosts.deny are not read: write them as access",
+  mdns: "nothing is registered",
+  rpc_version: "there is no portmapper",
+  rpc_number: "there is no portmapper",
+};
+for (const name of ["as", "cpu", "data", "rss", "stack", "files"]) {
+  Object.assign(NONE, {
+    [`rlimit_${name}`]: "use Limit… of systemd.exec(5), or ulimit in a shell",
+  });
+}
+const FLAGS: Readonly<Record<string, string>> = {
+  INTERCEPT: "packets are not looked at",
+  IDONLY: "the client's ident server is not asked",
+  LABELED: "programs have the security context of the server",
+  NORETRY: "a start that fails is not tried again anyway",
+};
+/** What is read below, or means the same anyway. */
+const READ: readonly string[] = [
+  ...["id", "type", "flags", "disable", "socket_type", "protocol", "wait", "user", "group", "port"],
+  ...["instances", "nice", "server", "server_args", "only_from", "no_access", "log_type", "cpm"],
+  ...["log_on_success", "log_on_failure", "env", "passenv", "redirect", "bind", "interface"],
+  ...["per_source", "cps", "umask", "groups", "v6only", "deny_time"],
+];
+
+export function convert(entry: Entry, taken: Set<string>): Converted {
+  const remarks: string[] = [];
+  const get = (name: string): readonly string[] | undefined => entry.attributes.get(name);
+  const remark = (text: string): void => void remarks.push(text);
+  const flags = get("flags") ?? [];
+  for (const name of entry.attributes.keys()) {
+    if (NONE[name] !== undefined) remark(`${name}: ${NONE[name]}`);
+    else if (!READ.includes(name)) remark(`${name}: Portico has nothing of this name`);
+  }
+  for (const flag of flags) if (FLAGS[flag] !== undefined) remark(`${flag}: ${FLAGS[flag]}`);
+  if (get("groups")?.[0] === "no") remark("groups = no: programs have the groups of their user");
+  const processes = processOf(get);
+  const off = entry.off ?? whyNot(entry, get, flags);
+  const service = {
+    ...whatOf(entry, get, flags),
+    listen: listenOf(entry, get, flags),
+    ...processes,
+    ...policyOf(get, remark),
+  };
+  const { file, line } = entry;
+  const name = nameOf(entry, taken);
+  return { name, file, line, service, remarks, ...(off !== undefined && { off }) };
+}
+
+/** The name in the manifest, which is one service's alone. */
+function nameOf({ id, attributes }: Entry, taken: Set<string>): string {
+  const plain = id.replaceAll(/[^\w-]+/g, "-").replace(/^-+|-+$/g, "") || "service";
+  const protocol = attributes.get("protocol")?.[0] ?? "tcp";
+  let name = taken.has(plain) ? `${plain}-${protocol.replaceAll("/", "-")}` : plain;
+  for (let count = 2; taken.has(name); count++) name = `${plain}-${count}`;
+  taken.add(name);
+  return name;
+}
+
+type Get = (name: string) => readonly string[] | undefined;
+
+/** Why nothing of ours can take its place. */
+function whyNot(
+  entry: Entry,
+  get: Get,
+  flags: readonly string[],
+): string | undefined {
+  const [type] = get("socket_type") ?? ["stream"];
+  const types = get("type") ?? [];
+  const inside = isInternal(entry, get);
+  if (types.includes("RPC")) return "there is no portmapper";
+  if (types.includes("TCPMUX") || types.includes("TCPMUXPLUS") || entry.service === "tcpmux") {
+    return "there is no TCPMUX (RFC 1078)";
+  }
+  if (flags.includes("SENSOR")) return "there is no SENSOR: nobody is shut out of all services";
+  if (type !== "stream" && type !== "dgram") return `there are no sockets of the type ${type}`;
+  if (get("redirect") !== undefined) return undefined;
+  if (inside) {
+    return INTERNAL.includes(entry.service)
+      ? undefined
+      : "it is a service of that server's own; see `portico ctl status`, and the plugin admin";
+  }
+  if (get("server") === undefined) return "it has no server";
+  if (get("wait")?.[0] === "yes" && type === "stream") {
+    return "wait = yes gives the program the listening socket, which the plugin exec does not";
+  }
+  if (type === "dgram") {
+    return "the program is given the socket of the datagrams itself: the plugin exec gives it one datagram as its input, and sends what it prints";
+  }
+  return undefined;
+}
+
+function isInternal({ service }: Entry, get: Get): boolean {
+  if (get("type")?.includes("INTERNAL") === true) return true;
+  return get("server") === undefined && INTERNAL.includes(service);
+}
+
+/** The plugin and its options. */
+function whatOf(entry: Entry, get: Get, flags: readonly string[]): object {
+  const redirect = get("redirect");
+  if (redirect !== undefined) {
+    const [host = "", port = entry.service] = redirect;
+    return { plugin: "proxy", options: { to: `tcp://${bracketed(host)}:${port}` } };
+  }
+  if (isInternal(entry, get)) return { plugin: entry.service };
+  const args = get("server_args") ?? [];
+  const env = Object.fromEntries(
+    (get("env") ?? []).map((word) => {
+      const at = word.indexOf("=");
+      return at < 0 ? [word, ""] : [word.slice(0, at), word.slice(at + 1)];
+    }),
+  );
+  const options = {
+    // With NAMEINARGS the first argument is the program's own name.
+    command: [...get("server") ?? [], ...flags.includes("NAMEINARGS") ? args.slice(1) : args],
+    ...(Object.keys(env).length > 0 && { env }),
+    // xinetd gives its own environment where nothing is said.
+    passEnv: get("passenv") ?? true,
+  };
+  return { plugin: "exec", options };
+}
+
+function listenOf(entry: Entry, get: Get, flags: readonly string[]): unknown {
+  const protocol = get("protocol")?.[0] ?? (get("socket_type")?.[0] === "dgram" ? "udp" : "tcp");
+  const datagrams = get("socket_type")?.[0] === "dgram";
+  if (protocol === "unix") return `${datagrams ? "unixgram" : "unix"}:${entry.service}`;
+  const six = flags.includes("IPv6") || protocol.endsWith("6");
+  const only = six && (get("v6only")?.[0] === "yes" || protocol.endsWith("6"));
+  const host = (get("bind") ?? get("interface"))?.[0] ?? (only ? "::" : six ? "*" : "0.0.0.0");
+  const port = get("port")?.[0] ?? entry.service;
+  const endpoint = `${datagrams ? "udp" : "tcp"}://${bracketed(host)}:${port}`;
+  const options = {
+    ...(flags.includes("NODELAY") && !datagrams && { noDelay: true }),
+    // What Linux does when nothing else is said: two hours.
+    ...(flags.includes("KEEPALIVE") && !datagrams && { keepAlive: "2h" }),
+  };
+  return Object.keys(options).length === 0 ? endpoint : { endpoint, ...options };
+}
+
+function bracketed(host: string): string {
+  return host.includes(":") ? `[${host}]` : host;
+}
+
+/** Who its processes are. Only those that are not the server itself can be somebody else. */
+function processOf(get: Get): object {
+  const [user, group, nice, umask] = ["user", "group", "nice", "umask"].map((name) =>
+    get(name)?.[0]
+  );
+  const inside = get("type")?.includes("INTERNAL") === true && get("redirect") === undefined;
+  const own = {
+    ...(user !== undefined && user !== "root" && !inside && { user: plain(user) }),
+    ...(group !== undefined && !inside && { group: plain(group) }),
+    ...(nice !== undefined && { nice: Number(nice) }),
+    ...(umask !== undefined && { umask }),
+  };
+  if (Object.keys(own).length === 0) return {};
+  return { concurrency: { strategy: "processes", workers: 1 }, ...own };
+}
+
+/** A number of a user is one in the manifest, too. */
+function plain(text: string): string | number {
+  return /^\d+$/.test(text) ? Number(text) : text;
+}
+
+/** Limits, access and log. */
+function policyOf(get: Get, remark: (text: string) => void): object {
+  const count = (name: string): number | undefined => {
+    const value = Number(get(name)?.[0]);
+    return Number.isSafeInteger(value) && value > 0 ? value : undefined;
+  };
+  const [sessions, perSource] = [count("instances"), count("per_source")];
+  const [cps, cpm] = [count("cps"), count("cpm")];
+  if (cps !== undefined) {
+    remark("cps: above the rate each newcomer is refused; the service is not closed for a while");
+  }
+  const limits = {
+    ...(sessions !== undefined && { sessions }),
+    ...(perSource !== undefined && { perSource }),
+    ...(cps !== undefined && { rate: `${cps}/s` }),
+    ...(cpm !== undefined && { rate: `${cpm}/m` }),
+  };
+  const [allow, deny] = [get("only_from"), get("no_access")];
+  const [from, not] = [rulesOf(allow ?? []), rulesOf(deny ?? [])];
+  const names = [...from.names, ...not.names];
+  if (names.length > 0) {
+    remark(`${names.join(" ")}: rules know addresses, not names; nobody is let in for a name`);
+  }
+  const access = {
+    ...(allow !== undefined && { allow: from.rules }),
+    ...(deny !== undefined && { deny: not.rules }),
+  };
+  const log = logOf(get, remark);
+  return {
+    ...(Object.keys(limits).length > 0 && { limits }),
+    ...(Object.keys(access).length > 0 && { access }),
+    ...(log !== undefined && { log }),
+  };
+}

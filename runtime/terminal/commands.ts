@@ -1,0 +1,205 @@
+/**
+ * Every command, as the parser, `help`, the completions and the man page read it. A command that is new
+ * is a row here, and a file in `cli/`.
+ */
+import { RUNTIMES } from "../control/request.ts";
+
+/** A word after the command's name. */
+export interface Word {
+  /** In capitals, as help writes it. */
+  readonly name: string;
+  /** It may be left out. One that is `manifest` is PORTICO_MANIFEST or the current folder then. */
+  readonly optional?: true;
+  /** The path of a manifest, or of the folder with it. */
+  readonly manifest?: true;
+  /** All that it can be. */
+  readonly one?: readonly string[];
+}
+
+/** An option. Without `value` it is a flag. */
+export interface Option {
+  readonly name: string;
+  readonly short?: string;
+  /** What its value is, in capitals. */
+  readonly value?: string;
+  /** All that the value can be. */
+  readonly one?: readonly string[];
+  /** It may be given several times. */
+  readonly many?: true;
+  /** The path of a manifest, or of the folder with it. */
+  readonly manifest?: true;
+  readonly summary: string;
+}
+
+/** A command, or one of the verbs of a command. */
+export interface CommandSpec {
+  readonly name: string;
+  /** One line. */
+  readonly summary: string;
+  readonly words: readonly Word[];
+  readonly options: readonly Option[];
+  /** The word that comes first then, and decides about the rest. */
+  readonly verbs?: readonly CommandSpec[];
+  /** Options that exclude each other, with what they have in common. */
+  readonly either?: readonly [string, string, string];
+  /** Paragraphs for who asks about this command alone. */
+  readonly more?: readonly string[];
+}
+
+const PATH = { name: "PATH", optional: true, manifest: true } as const;
+const SERVICE = { name: "SERVICE", optional: true } as const;
+
+/** Options of every command. */
+export const EVERYWHERE = [
+  { name: "help", short: "h", summary: "tells what a command takes" },
+  { name: "version", short: "V", summary: "prints the version" },
+  { name: "json", summary: "prints JSON, one line each" },
+] as const satisfies readonly Option[];
+
+/** The commands, in the order of the help. The first one is meant when none is named. */
+export const COMMANDS = [
+  {
+    name: "run",
+    summary: "runs a manifest until SIGINT or SIGTERM",
+    words: [PATH],
+    options: [
+      { name: "watch", summary: "reloads when the manifest or a plugin changes" },
+      { name: "stats", summary: "keeps a line on the terminal: sessions, rate, bytes" },
+    ],
+    more: [
+      "SIGINT and SIGTERM stop accepting, drain and end; a second one closes at once. SIGHUP reloads, and opens log files anew. SIGUSR2 writes a status record.",
+    ],
+  },
+  {
+    name: "check",
+    summary: "checks a manifest, and whether this machine can do it; binds nothing",
+    words: [PATH],
+    options: [
+      {
+        name: "permissions",
+        summary: "prints the flags that Deno needs for the manifest, and runs nothing of it",
+      },
+    ],
+  },
+  {
+    name: "doctor",
+    summary: "tells what this runtime on this machine can do, and why not",
+    words: [],
+    options: [],
+  },
+  {
+    name: "ctl",
+    summary: "asks a server that runs, over its control socket",
+    words: [],
+    options: [
+      {
+        name: "manifest",
+        value: "PATH",
+        manifest: true,
+        summary: "the manifest of the server that is meant",
+      },
+      { name: "socket", value: "PATH", summary: "its control socket, instead" },
+    ],
+    either: ["manifest", "socket", "both say which server is meant"],
+    more: ["The verbs with [SERVICE] concern all services when it is left out."],
+    verbs: [
+      {
+        name: "status",
+        summary: "what runs, where it listens, what it has done",
+        words: [SERVICE],
+        options: [],
+      },
+      {
+        name: "reload",
+        summary: "reads the manifest again, changes what changed",
+        words: [],
+        options: [],
+      },
+      {
+        name: "suspend",
+        summary: "stops accepting; what connects waits in the kernel's queue",
+        words: [SERVICE],
+        options: [],
+      },
+      { name: "resume", summary: "accepts again", words: [SERVICE], options: [] },
+      {
+        name: "drain",
+        summary: "stops accepting, returns when the sessions are over",
+        words: [SERVICE],
+        options: [],
+      },
+      {
+        name: "stop",
+        summary: "ends the service; without SERVICE the server, and returns when it has gone",
+        words: [SERVICE],
+        options: [],
+      },
+      {
+        name: "upgrade",
+        summary: "hands the sockets to a new process, then ends this one; no connection is lost",
+        words: [],
+        options: [
+          {
+            name: "to",
+            value: "RUNTIME",
+            one: RUNTIMES,
+            summary: "on node, bun or deno; on the same one when silent",
+          },
+        ],
+      },
+    ],
+  },
+  {
+    name: "import",
+    summary: "makes a manifest of an inetd.conf, an xinetd.conf or a folder as /etc/xinetd.d",
+    words: [{ name: "FILE" }],
+    options: [{ name: "to", value: "PATH", summary: "writes it there, not to standard output" }],
+    more: ["What has no equal in Portico stands in the manifest as a comment, with the reason."],
+  },
+  {
+    name: "help",
+    summary: "tells what a command takes",
+    words: [{ name: "TOPIC", optional: true }, { name: "VERB", optional: true }],
+    options: [],
+    more: ["TOPIC is a command, VERB one of its verbs, if it has any."],
+  },
+] as const satisfies readonly CommandSpec[];
+
+/** Commands that are part of the contract, and that this version does not have. */
+export const LATER: readonly string[] = ["explain", "new"];
+
+type Specs = typeof COMMANDS[number];
+type VerbsOf<Spec> = Spec extends { readonly verbs: readonly (infer Verb)[] } ? Verb : never;
+type ItemOf<List> = List extends readonly (infer Item)[] ? Item : never;
+type WordOf<Spec> = Spec extends { readonly words: infer Words } ? ItemOf<Words> : never;
+type OptionOf<Spec> = Spec extends { readonly options: infer Options } ? ItemOf<Options> : never;
+type NameOf<Item> = Item extends { readonly name: infer Name extends string } ? Name : never;
+type Wanted<Item, Name> = Extract<Item, { readonly name: Name }>;
+type Text<Item> = Item extends { readonly one: readonly (infer One)[] } ? One : string;
+
+type WordValue<Item> = Item extends { readonly manifest: true } ? string
+  : Item extends { readonly optional: true } ? Text<Item> | undefined
+  : Text<Item>;
+type OptionValue<Item> = Item extends { readonly many: true } ? readonly string[]
+  : Item extends { readonly manifest: true } ? string
+  : Item extends { readonly value: string } ? Text<Item> | undefined
+  : boolean;
+type Words<Item> = {
+  readonly [Name in NameOf<Item> as Lowercase<Name>]: WordValue<Wanted<Item, Name>>;
+};
+type Options<Item> = { readonly [Name in NameOf<Item>]: OptionValue<Wanted<Item, Name>> };
+
+/**
+ * What a call of a command says: `command`, `json`; each word, under its name in small letters; each option,
+ * under its name, a flag as a boolean. With verbs, `verb`, and what only some of them take, perhaps.
+ */
+export type CallOf<Name extends Specs["name"]> = CallOfSpec<Extract<Specs, { name: Name }>>;
+type CallOfSpec<Spec extends Specs> =
+  & { readonly command: Spec["name"]; readonly json: boolean }
+  & Words<WordOf<Spec>>
+  & Options<OptionOf<Spec>>
+  & ([VerbsOf<Spec>] extends [never] ? unknown
+    :
+      & { readonly verb: NameOf<VerbsOf<Spec>> }
+      & Partial<Words<WordOf<VerbsOf<Spec>>>>
+      & Partial<Options<OptionOf<VerbsOf<Spec>>>>);

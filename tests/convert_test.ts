@@ -1,0 +1,264 @@
+/** `portico import`: what inetd and xinetd read, as a manifest. */
+import assert from "node:assert/strict";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, test, type TestContext } from "node:test";
+import { type Converted, importServices, renderManifest } from "../runtime/convert/mod.ts";
+import { rulesOf } from "../runtime/convert/access.ts";
+import { portico } from "./support/command.ts";
+import { folder } from "./support/folder.ts";
+
+const INETD = `# inetd.conf
+#echo stream tcp nowait root internal
+daytime\tstream\ttcp\tnowait\troot\tinternal
+#<off># discard dgram udp wait root internal
+127.0.0.1:7099 stream tcp nowait.40 nobody:nogroup /bin/cat cat -u
+*:finger stream tcp nowait root /usr/sbin/tcpd /usr/sbin/in.fingerd -s
+/run/cat.sock stream unix nowait root /bin/cat cat
+[::1]:7098 stream tcp6 nowait/3/30/2 root /bin/cat cat
+tftp dgram udp wait nobody /usr/sbin/in.tftpd in.tftpd /srv
+rstatd/1-3 dgram rpc/udp wait root /usr/sbin/rpc.rstatd rpc.rstatd
+pop3 stream tcp wait root /usr/sbin/popd popd
+10.0.0.1:
+time dgram udp wait root internal
+time stream tcp nowait root internal
+`;
+
+const XINETD = `defaults
+{
+\tinstances = 60
+\tlog_type = SYSLOG authpriv
+\tlog_on_success = HOST PID
+\tlog_on_failure = HOST
+\tcps = 25 30
+\tonly_from = 10.0.0.0
+\tdisabled = third
+}
+
+service smtp-proxy
+{
+\ttype = UNLISTED
+\tport = 2525
+\tsocket_type = stream
+\tprotocol = tcp
+\twait = no
+\tuser = nobody
+\tredirect = 192.0.2.1 25
+\tonly_from += 192.168.{1,2}
+\tno_access = 192.168.1.9 .example.com
+\tper_source = 5
+\tlog_type = FILE /var/log/smtp.log 8M 16777216
+\tlog_on_success -= PID
+\tlog_on_success += DURATION TRAFFIC
+\taccess_times = 8:00-18:00
+\tflags = KEEPALIVE NODELAY
+}
+service cat {
+\tid = cat-it
+\ttype = UNLISTED
+\tport = 7097
+\tsocket_type = stream
+\tprotocol = tcp
+\twait = no
+\tuser = daemon
+\tgroup = 12
+\tnice = 5
+\tumask = 027
+\tserver = /bin/cat
+\tserver_args = -u
+\tenv = A=1 B=x=y
+\tpassenv = PATH
+\tinstances = UNLIMITED
+\trlimit_cpu = 20
+\tbind = ::1
+\tmystery = yes
+}
+service third
+{
+\tsocket_type = stream
+\twait = no
+\tserver = /bin/true
+}
+`;
+
+function imported(t: TestContext, name: string, text: string): Record<string, Converted> {
+  const home = folder(t, { [name]: text });
+  return Object.fromEntries(importServices(join(home, name)).map((one) => [one.name, one]));
+}
+
+describe("inetd.conf", () => {
+  test("each line is a service, with what has no equal beside it", (t) => {
+    const found = imported(t, "inetd.conf", INETD);
+    const services = Object.fromEntries(
+      Object.entries(found).filter(([, { off }]) => off === undefined)
+        .map(([name, { service }]) => [name, service]),
+    );
+    const exec = (...command: string[]) => ({
+      plugin: "exec",
+      options: { command, passEnv: true },
+    });
+    assert.deepEqual(services, {
+      daytime: { plugin: "daytime", listen: "tcp://0.0.0.0:daytime" },
+      7099: {
+        ...exec("/bin/cat", "-u"),
+        listen: "tcp://127.0.0.1:7099",
+        concurrency: { strategy: "processes", workers: 1 },
+        user: "nobody",
+        group: "nogroup",
+        limits: { rate: "40/m" },
+      },
+      finger: { ...exec("/usr/sbin/in.fingerd", "-s"), listen: "tcp://*:finger" },
+      "cat-sock": { ...exec("/bin/cat"), listen: "unix:/run/cat.sock" },
+      7098: {
+        ...exec("/bin/cat"),
+        listen: "tcp://[::1]:7098",
+        limits: { sessions: 3, perSource: 2 },
+      },
+      time: { plugin: "time", listen: "udp://10.0.0.1:time" },
+      "time-tcp": { plugin: "time", listen: "tcp://10.0.0.1:time" },
+    });
+    assert.match(found["discard"]!.off!, /#<off>#/);
+    assert.match(found["tftp"]!.off!, /socket of the datagrams/);
+    assert.match(found["rstatd-1-3"]!.off!, /portmapper/);
+    assert.match(found["pop3"]!.off!, /listening socket/);
+    assert.match(found["finger"]!.remarks.join(), /hosts\.allow/);
+    assert.match(found["7098"]!.remarks.join(), /perminute/);
+    assert.equal(found["finger"]!.line, 6);
+  });
+
+  test("what is no line of it is refused, with its place", (t) => {
+    assert.throws(() => imported(t, "inetd.conf", "daytime stream tcp\n"), {
+      code: "CONFIG_UNREADABLE",
+      message: /inetd\.conf:1: "SERVICE TYPE/,
+    });
+    assert.throws(() => importServices("/nowhere/inetd.conf"), { code: "CONFIG_UNREADABLE" });
+  });
+});
+
+describe("xinetd.conf", () => {
+  test("defaults, lists that add up, limits, access and log", (t) => {
+    const found = imported(t, "xinetd.conf", XINETD);
+    assert.deepEqual(found["smtp-proxy"]!.service, {
+      plugin: "proxy",
+      options: { to: "tcp://192.0.2.1:25" },
+      listen: { endpoint: "tcp://0.0.0.0:2525", noDelay: true, keepAlive: "2h" },
+      concurrency: { strategy: "processes", workers: 1 },
+      user: "nobody",
+      limits: { sessions: 60, perSource: 5, rate: "25/s" },
+      access: {
+        allow: ["10.0.0.0/8", "192.168.1.0/24", "192.168.2.0/24"],
+        deny: ["192.168.1.9"],
+      },
+      log: {
+        type: "file",
+        path: "/var/log/smtp.log",
+        warnSize: 8 * 1024 ** 2,
+        maxSize: 16777216,
+        fields: ["host", "duration", "traffic"],
+      },
+    });
+    assert.deepEqual(found["smtp-proxy"]!.remarks.map((text) => text.split(":")[0]), [
+      "access_times",
+      "cps",
+      ".example.com",
+    ]);
+    assert.deepEqual(found["cat-it"]!.service, {
+      plugin: "exec",
+      options: {
+        command: ["/bin/cat", "-u"],
+        env: { A: "1", B: "x=y" },
+        passEnv: ["PATH"],
+      },
+      listen: "tcp://[::1]:7097",
+      concurrency: { strategy: "processes", workers: 1 },
+      user: "daemon",
+      group: 12,
+      nice: 5,
+      umask: "027",
+      limits: { rate: "25/s" },
+      access: { allow: ["10.0.0.0/8"] },
+      log: { type: "syslog", facility: "authpriv", fields: ["host"] },
+    });
+    assert.match(found["cat-it"]!.remarks.join("\n"), /rlimit_cpu: .*\nmystery: /);
+    assert.equal(found["third"]!.off, "disabled in defaults");
+  });
+
+  test("a folder is read as includedir reads it; files include others", (t) => {
+    const entry = (name: string, ...lines: string[]) =>
+      `service ${name}\n{\n${["type = INTERNAL", ...lines].join("\n")}\n}\n`;
+    const home = folder(t, {
+      "b": entry("echo", "socket_type = stream"),
+      "a": entry("echo", "socket_type = dgram", "flags = IPv6"),
+      "left.out": "nonsense",
+      "left~": "nonsense",
+    });
+    const found = importServices(home).map(({ name, service }) => [name, service]);
+    assert.deepEqual(found, [
+      ["echo", { plugin: "echo", listen: "udp://*:echo" }],
+      ["echo-tcp", { plugin: "echo", listen: "tcp://0.0.0.0:echo" }],
+    ]);
+    const main = folder(t, { conf: `includedir ${home}\ndefaults\n{\n\tbind = 127.0.0.1\n}\n` });
+    assert.equal(importServices(join(main, "conf"))[0]!.service["listen"], "udp://127.0.0.1:echo");
+    const round = folder(t, {});
+    const self = folder(t, { "x.conf": `include ${round}/none\n` });
+    assert.throws(() => importServices(join(self, "x.conf")), /x\.conf:1: a file that can be read/);
+  });
+
+  for (
+    const [text, message] of [
+      ["service a\n{\n port 7\n}\n", /conf:3: "NAME = VALUE"/],
+      ["service a\n{\n port = 7\n", /conf:1: a closing "}" of a/],
+      ["service a\nport = 7\n}\n", /conf:2: "{"/],
+      ["defaults\n{\n}\nsevrice a\n{\n}\n", /conf:4: "service NAME"/],
+    ] as const
+  ) {
+    test(`refused, with its place: ${JSON.stringify(text)}`, (t) => {
+      assert.throws(() => imported(t, "x.conf", text), { code: "CONFIG_UNREADABLE", message });
+    });
+  }
+
+  test("a file that includes itself is refused", (t) => {
+    const home = folder(t, {});
+    const file = join(home, "loop");
+    writeFileSync(file, `include ${file}\n`);
+    assert.throws(() => importServices(file), /loop:1: .*more than 1000 files/);
+  });
+});
+
+test("addresses of only_from and no_access", () => {
+  const table: [string, string[]][] = [
+    ["0.0.0.0", ["0.0.0.0/0"]],
+    ["10.1.0.0", ["10.1.0.0/16"]],
+    ["10.1.2", ["10.1.2.0/24"]],
+    ["10.1.2.3", ["10.1.2.3"]],
+    ["10.1.2.{3,4}", ["10.1.2.3", "10.1.2.4"]],
+    ["10.0.0.0/12", ["10.0.0.0/12"]],
+    ["2001:db8::/32", ["2001:db8::/32"]],
+    ["::1", ["::1"]],
+  ];
+  for (const [word, rules] of table) assert.deepEqual(rulesOf([word]), { rules, names: [] });
+  for (const word of ["localnet", "host.example.com", ".example.com", "10.1.2.300"]) {
+    assert.deepEqual(rulesOf([word]), { rules: [], names: [word] });
+  }
+});
+
+test("the manifest of a configuration passes its check; what is off is a comment", async (t) => {
+  const home = folder(t, {
+    "inetd.conf":
+      "127.0.0.1:0 stream tcp nowait root /bin/cat cat\npop3 stream tcp wait root /a a\n",
+  });
+  const file = join(home, "inetd.conf");
+  const to = join(home, "portico.json");
+  const made = await portico("import", file, "--to", to);
+  assert.equal(made.code, 0, made.err);
+  assert.match(made.err, /2 services: 1 in the manifest, 1 as comments in it; 0 remarks/);
+  assert.equal(readFileSync(to, "utf8"), renderManifest(importServices(file), file));
+  assert.match(readFileSync(to, "utf8"), /Off: wait = yes.*\n +\/\/ "pop3": \{/);
+  const checked = await portico("check", to);
+  assert.equal(checked.code, 0, checked.err);
+  const again = await portico("import", file, "--to", to);
+  assert.equal(again.code, 2);
+  assert.match(again.err, /a new file at /);
+  const { services } = JSON.parse((await portico("import", file, "--json")).out);
+  assert.deepEqual(Object.keys(services), ["0"]);
+});
