@@ -9,7 +9,9 @@ const root = fileURLToPath(new URL("..", import.meta.url).href);
 
 /** Every file of ours, by its path in the repository. */
 const files: readonly string[] = globSync(
-  ["runtime/**/*.ts", "adapters/**/*.ts", "plugins/**/*.ts", "examples/**/*.ts", "tests/**/*.ts"],
+  ["runtime", "adapters", "plugins", "examples", "templates", "tests"].map((name) =>
+    `${name}/**/*.ts`
+  ),
   { cwd: root },
 ).map((file) => file.replaceAll("\\", "/")).sort();
 
@@ -64,6 +66,7 @@ const COMMON: ReadonlySet<string> = new Set([
   "os",
   "path",
   "process",
+  "readline/promises",
   "timers",
   "timers/promises",
   "tty",
@@ -91,6 +94,7 @@ const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   modules: ["core", "values"],
   manifest: ["core", "values", "modules"],
   sinks: ["core", "values", "modules"],
+  scaffold: ["core", "values", "modules"],
   identity: ["core"],
   services: ["core"],
   metrics: ["core", "services"],
@@ -116,8 +120,8 @@ const FOLDERS: Readonly<Record<string, readonly string[]>> = {
     ...["control", "terminal", "workers", "strategies", "adapter.ts"],
   ],
   cli: [
-    ...["core", "values", "manifest", "sinks", "services", "control", "terminal"],
-    ...["strategies", "daemon", "convert", "adapter.ts"],
+    ...["core", "values", "modules", "manifest", "sinks", "scaffold", "services", "control"],
+    ...["terminal", "strategies", "daemon", "convert", "adapter.ts"],
   ],
   "engines.ts": [],
   "main.ts": ["daemon", "cli", "adapter.ts", "engines.ts"],
@@ -207,6 +211,7 @@ describe("import rules", () => {
     check(outside, (specifier, file) =>
       isInside(specifier, "runtime") || isCommon(specifier) ||
       specifier === "valibot" || specifier === "jsonc-parser" ||
+      (specifier === "validate-npm-package-name" && file === "runtime/scaffold/name.ts") ||
       // An optional peer dependency, loaded where a manifest asks for it.
       (specifier === "@logtape/logtape" && file === "runtime/sinks/logtape/open.ts") ||
       (specifier === "prom-client" && isInside(file, "runtime/metrics")) ||
@@ -267,9 +272,19 @@ describe("import rules", () => {
     );
   });
 
+  test("templates import portico, its kit for tests, their libraries, their own folder and node: modules", () => {
+    check(
+      below("templates"),
+      (specifier, file) =>
+        ["portico", "portico/testing", "portico/embed", "valibot", "hono"].includes(specifier) ||
+        isCommon(specifier) || specifier === "node:test" || specifier === "node:assert/strict" ||
+        isInside(specifier, file.split("/").slice(0, 2).join("/")),
+    );
+  });
+
   test("nobody but tests imports tests", () => {
     check(
-      below("runtime", "adapters", "plugins", "examples"),
+      below("runtime", "adapters", "plugins", "examples", "templates"),
       (specifier) => !isInside(specifier, "tests") && !isInside(specifier, "bench"),
     );
   });
@@ -334,7 +349,7 @@ describe("house rules", () => {
   test("imports of types say so, and files are imported with their extension", () => {
     const wrong = files.flatMap((file) =>
       importsOf(file)
-        .filter((specifier) => /^(?:runtime|adapters|plugins|examples|tests)\//.test(specifier))
+        .filter((specifier) => /^(?:runtime|adapters|plugins|examples|templates|tests)\//.test(specifier))
         .filter((specifier) => !/\.(?:ts|json)$/.test(specifier))
         .map((specifier) => `${file} imports ${specifier}`)
     );

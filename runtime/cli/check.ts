@@ -1,11 +1,14 @@
 import { accessSync, constants, lstatSync } from "node:fs";
 import { dirname } from "node:path";
+import { fileURLToPath } from "node:url";
 import { type Adapter, type Lack, missing, type Support } from "../core/contract.ts";
 import { messageOf } from "../core/errors.ts";
+import { API } from "../core/plugin.ts";
 import type { ListenPlan, ServicePlan, SinkPlan } from "../core/plan.ts";
 import { expand } from "../manifest/expand.ts";
 import { load } from "../manifest/load.ts";
 import { prepare } from "../manifest/prepare.ts";
+import { packageOf } from "../modules/package.ts";
 import { probeSink, sinkCatalog } from "../sinks/mod.ts";
 import { checkDescriptors } from "../strategies/descriptors.ts";
 import { STRATEGIES } from "../strategies/mod.ts";
@@ -14,6 +17,9 @@ import { loadAdapter } from "../adapter.ts";
 import { printPermissions } from "./permissions.ts";
 import type { CallOf } from "../terminal/commands.ts";
 import { columns, print, printJson } from "../terminal/output.ts";
+
+/** By which the packages of plugins are found. */
+const KEYWORD = "portico-plugin";
 
 /** One thing that a service needs, and what stands in its way; nothing when it can be had. */
 interface Finding {
@@ -74,14 +80,28 @@ export async function check({ path, json, permissions }: CallOf<"check">): Promi
 function findingsOf(plan: ServicePlan, adapter: Adapter): Finding[] {
   const { strategy, workers } = plan.concurrency;
   return [
+    ...packageFindings(plan.plugin.url),
     {
       what: `strategy ${strategy}`,
       lacks: toLacks(STRATEGIES[strategy].check(plan, adapter)),
       note: describeScope(strategy, workers),
     },
-    ...plan.log.map(findingOf),
+    ...plan.log.flatMap((sink) => [...packageFindings(sink.module?.url), findingOf(sink)]),
     ...plan.listen.map((listen) => ({ what: listen.text, lacks: lacksOf(listen, adapter) })),
   ];
+}
+
+/** A package of somebody's: which one, and what it leaves unsaid. That does not keep it from being run. */
+function packageFindings(url: string | undefined): Finding[] {
+  const found = url?.startsWith("file:") ? packageOf(fileURLToPath(url)) : undefined;
+  if (found === undefined || found.json.name === "portico") return [];
+  const { name, version = "", keywords, portico } = found.json;
+  const unsaid = [
+    ...(Array.isArray(keywords) && keywords.includes(KEYWORD) ? [] : [`the keyword "${KEYWORD}"`]),
+    ...(portico?.api === undefined ? [`"portico": { "api": ${API} }`] : []),
+  ];
+  const note = unsaid.length === 0 ? "" : `its package.json lacks ${unsaid.join(" and ")}`;
+  return [{ what: `package ${name ?? found.path} ${version}`.trimEnd(), lacks: [], note }];
 }
 
 function findingOf(sink: SinkPlan): Finding {

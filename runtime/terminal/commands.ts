@@ -150,6 +150,40 @@ export const COMMANDS = [
     ],
   },
   {
+    name: "new",
+    summary: "writes a folder with a plugin, or a service, that passes its own tests",
+    words: [
+      { name: "WHAT", optional: true, one: ["plugin", "service"] },
+      { name: "NAME", optional: true },
+    ],
+    options: [
+      {
+        name: "kind",
+        value: "KIND",
+        one: ["handler", "sink", "http", "hono"],
+        summary: "what it holds; a handler when silent. Only a plugin can be a sink",
+      },
+      {
+        name: "registry",
+        value: "REGISTRY",
+        one: ["npm", "jsr", "both"],
+        summary: "where the plugin will be published; npm when silent",
+      },
+      { name: "dir", value: "FOLDER", summary: "the folder to make; named as the package is" },
+      {
+        name: "license",
+        value: "LICENSE",
+        one: ["MIT", "Apache-2.0", "ISC", "none"],
+        summary: "MIT for a plugin, and none for a service, when silent",
+      },
+      { name: "holder", value: "TEXT", summary: "who holds the copyright; whoever git says" },
+      { name: "yes", short: "y", summary: "asks nothing, also on a terminal" },
+    ],
+    more: [
+      "NAME is that of the package, as npm takes it: shout, @you/portico-plugin-shout. On a terminal what is missing is asked for.",
+    ],
+  },
+  {
     name: "import",
     summary: "makes a manifest of an inetd.conf, an xinetd.conf or a folder as /etc/xinetd.d",
     words: [{ name: "FILE" }],
@@ -166,7 +200,7 @@ export const COMMANDS = [
 ] as const satisfies readonly CommandSpec[];
 
 /** Commands that are part of the contract, and that this version does not have. */
-export const LATER: readonly string[] = ["explain", "new"];
+export const LATER: readonly string[] = ["explain"];
 
 type Specs = typeof COMMANDS[number];
 type VerbsOf<Spec> = Spec extends { readonly verbs: readonly (infer Verb)[] } ? Verb : never;
