@@ -9,7 +9,7 @@ const root = fileURLToPath(new URL("..", import.meta.url).href);
 
 /** Every file of ours, by its path in the repository. */
 const files: readonly string[] = globSync(
-  ["runtime", "adapters", "plugins", "examples", "templates", "tests"].map((name) =>
+  ["runtime", "adapters", "testing", "plugins", "examples", "templates", "tests"].map((name) =>
     `${name}/**/*.ts`
   ),
   { cwd: root },
@@ -253,6 +253,17 @@ describe("import rules", () => {
     );
   });
 
+  test("portico/testing imports the memory adapter, and of runtime what serves and what reads a manifest", () => {
+    const known = ["core", "services", "workers", "strategies", "manifest", "modules", "sinks"];
+    check(
+      below("testing"),
+      (specifier) =>
+        isInside(specifier, "testing") || specifier === "adapters/memory/mod.ts" ||
+        known.some((name) => isInside(specifier, `runtime/${name}`)) ||
+        specifier === "node:assert" || specifier === "node:timers",
+    );
+  });
+
   test("plugins import runtime/mod.ts, plugins, valibot and node: modules without sockets", () => {
     check(
       below("plugins"),
@@ -284,7 +295,7 @@ describe("import rules", () => {
 
   test("nobody but tests imports tests", () => {
     check(
-      below("runtime", "adapters", "plugins", "examples", "templates"),
+      below("runtime", "adapters", "testing", "plugins", "examples", "templates"),
       (specifier) => !isInside(specifier, "tests") && !isInside(specifier, "bench"),
     );
   });
@@ -300,7 +311,7 @@ function codeOf(file: string): string {
 
 describe("house rules", () => {
   test("Deno and Bun are named in code only by adapters", () => {
-    const wrong = below("runtime", "plugins", "examples").filter((file) =>
+    const wrong = below("runtime", "testing", "plugins", "examples").filter((file) =>
       /\b(?:Deno|Bun)\s*[.[]/.test(codeOf(file))
     );
     assert.deepEqual(wrong, []);
@@ -319,6 +330,7 @@ describe("house rules", () => {
     const long = below(
       "runtime",
       "adapters",
+      "testing",
       "plugins",
       "examples",
       "tests/conformance",
@@ -349,7 +361,9 @@ describe("house rules", () => {
   test("imports of types say so, and files are imported with their extension", () => {
     const wrong = files.flatMap((file) =>
       importsOf(file)
-        .filter((specifier) => /^(?:runtime|adapters|plugins|examples|templates|tests)\//.test(specifier))
+        .filter((specifier) =>
+          /^(?:runtime|adapters|testing|plugins|examples|templates|tests)\//.test(specifier)
+        )
         .filter((specifier) => !/\.(?:ts|json)$/.test(specifier))
         .map((specifier) => `${file} imports ${specifier}`)
     );

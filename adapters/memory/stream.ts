@@ -102,11 +102,12 @@ class MemoryConnection implements Connection {
     }
     this.#deliver();
     const over = this.writeEnded && this.endSeen && this.pending === 0;
-    if (this.failure === undefined && !over) return;
+    if (this.failure === undefined && !over) return this.peer.changed();
     this.closed = this.writeEnded = true;
     this.pending = 0;
-    this.peer.over = true;
+    this.peer.over = this.peer.closed = true;
     this.table.close(this, this.failure);
+    this.peer.changed();
   }
 
   /** What was written reaches the peer, if it reads. */
@@ -146,6 +147,10 @@ export class MemoryPeer {
   over = false;
   /** The server has aborted the connection. */
   wasReset = false;
+  /** Nothing is left of the connection, on either side. */
+  closed = false;
+  /** Is called whenever something may have come, or ended. */
+  changed: () => void = () => {};
   /** What this end is connected to, where that is a table as well: it is told everything. */
   other: MemoryPeer | undefined = undefined;
   readonly #connection: MemoryConnection;

@@ -24,6 +24,13 @@ export async function loadPlugin(
   return await loadDefault(place.url, flaw, version) as Plugin;
 }
 
+/** @throws PorticoError PLUGIN_INVALID for what is no plugin of this API. */
+export function checkPlugin(value: unknown): Plugin {
+  const wrong = flaw(value);
+  if (wrong !== undefined) throw new PorticoError("PLUGIN_INVALID", wrong);
+  return value as Plugin;
+}
+
 /**
  * Imports a module for its default export.
  *

@@ -1,0 +1,38 @@
+/** The records of a service under test. */
+import type { Address } from "../runtime/core/endpoint.ts";
+import type { LogRecord } from "../runtime/core/record.ts";
+
+export class SessionRecords {
+  readonly all: LogRecord[] = [];
+
+  of(wanted: (record: LogRecord) => boolean): readonly LogRecord[] {
+    return this.all.filter(wanted);
+  }
+
+  /** Those of all sessions that an address has had. */
+  from(address: Address): readonly LogRecord[] {
+    const text = String(address);
+    const sessions = new Set(
+      this.all.flatMap(({ session, remote }) => remote === text ? session ?? [] : []),
+    );
+    return this.all.filter(({ session }) => session !== undefined && sessions.has(session));
+  }
+
+  /** What explains a failure: how sessions ended, and errors; also those of no session. */
+  told(wanted: (record: LogRecord) => boolean): string[] {
+    return this.all
+      .filter((record) =>
+        wanted(record) || (record.session === undefined && record.event === "error")
+      )
+      .filter(({ event }) => event === "error" || event === "close" || event === "refuse")
+      .map(describeRecord);
+  }
+}
+
+/** `close session=3 reason=idle`. */
+function describeRecord({ event, time: _, level: __, service: ___, ...fields }: LogRecord): string {
+  const words = Object.entries(fields).map(([key, value]) =>
+    `${key}=${typeof value === "string" && !/\s/.test(value) ? value : JSON.stringify(value)}`
+  );
+  return [event, ...words].join(" ");
+}
