@@ -1,27 +1,17 @@
-/** An app: GET /hello/NAME greets. Try: curl http://127.0.0.1:8080/hello/world */
+/** The app as a plugin. Try: curl http://127.0.0.1:8080/hello/world */
 import { definePlugin, type Plugin } from "portico";
 import * as v from "valibot";
-
-/** What a manifest may say in `options`. */
-export interface Options {
-  /** What stands before the name; "Hello" when silent. */
-  readonly greeting: string;
-}
-
-const HELLO = new URLPattern({ pathname: "/hello/:name" });
+import { makeApp, type Options } from "./app.ts";
 
 const plugin: Plugin<Options> = definePlugin({
   name: "__plugin__",
   api: 1,
   transports: ["http"],
   options: v.object({ greeting: v.optional(v.string(), "Hello") }),
-  start: ({ options }) => ({
-    fetch(request) {
-      const name = HELLO.exec(request.url)?.pathname.groups["name"];
-      if (name === undefined) return new Response("Not found\n", { status: 404 });
-      return new Response(`${options.greeting}, ${decodeURIComponent(name)}!\n`);
-    },
-  }),
+  start({ options }) {
+    const app = makeApp(options);
+    return { fetch: (request) => app.fetch(request) };
+  },
 });
 
 export default plugin;
