@@ -176,7 +176,13 @@ describe("a project passes its tests, types, lint, check and a dry run of publis
       else await npm(project, "run", "lint").then(() => npm(project, "run", "check"));
       await succeed(project, ["deno", "fmt", "--check"]);
       await succeed(project, ["deno", "lint"]);
-      for (const runtime of what === "plugin" ? ["bun", "deno"] : ["node", "bun", "deno"]) {
+      // The sources and tests of an app are the same in a plugin and in a service.
+      const runtimes = what === "service"
+        ? ["node", "bun", "deno"]
+        : options.includes("sink")
+        ? ["bun", "deno"]
+        : [];
+      for (const runtime of runtimes) {
         await succeed(project, [INSTALLED_ON[runtime]![0], ...TESTS[runtime]!]);
       }
       if (options.includes("jsr") || options.includes("both")) {
