@@ -114,7 +114,9 @@ const LONG = [
 );
 
 /** What starts every runtime by itself, and so is run by one of them. */
-const ONCE = ["package", "permissions", "story"].map((name) => `tests/processes/${name}_test.ts`);
+const ONCE = ["deploy", "package", "permissions", "story"].map((name) =>
+  `tests/processes/${name}_test.ts`
+);
 
 /** Where the output of a runner tells of failures; at most a few of them, for whoever reads the end alone. */
 function failures(output: string, { failure, around }: Runner): string {
