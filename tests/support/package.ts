@@ -7,7 +7,7 @@ import { type CommandResult, runToEnd } from "./command.ts";
 import { folder } from "./folder.ts";
 import type { Scope } from "./scope.ts";
 
-const ROOT = fileURLToPath(new URL("../..", import.meta.url).href);
+export const ROOT: string = fileURLToPath(new URL("../..", import.meta.url).href);
 export const MODULES: string = join(ROOT, "node_modules");
 
 /** What a build reads. */
