@@ -12,9 +12,20 @@ const QUIET = 3;
 // Those of the real clock, whatever a test puts in their place later.
 const { setTimeout, clearTimeout } = globalThis;
 
+/** The longest delay of a timer, in ms. */
+const TIMER_MAX = 2 ** 31 - 1;
+
+/** Calls back after so many ms of real time, unless it is cancelled before. */
+export function later(ms: number, callback: () => void): { readonly cancel: () => void } {
+  const timer = ms > TIMER_MAX ? undefined : setTimeout(callback, ms);
+  return { cancel: () => clearTimeout(timer) };
+}
+
 export class Activity {
   /** Real time that a test waits for something when nothing else happens, in ms. */
   readonly patience: number;
+  /** Something was told to the test that fails it: what is wrong besides would only hide that. */
+  failed = false;
   #count = 0;
   #waiting: (() => void)[] = [];
 
@@ -33,12 +44,19 @@ export class Activity {
   /** Resolves when something happens: with true; with false when nothing has for {@link patience}. */
   next(): Promise<boolean> {
     return new Promise((resolve) => {
-      const timer = setTimeout(() => resolve(false), this.patience);
+      const silence = later(this.patience, () => resolve(false));
       this.#waiting.push(() => {
-        clearTimeout(timer);
+        silence.cancel();
         resolve(true);
       });
     });
+  }
+
+  /** Whether something comes true while there is patience. */
+  async within(isTrue: () => boolean): Promise<boolean> {
+    const end = performance.now() + this.patience;
+    while (!isTrue() && performance.now() < end) await turn();
+    return isTrue();
   }
 
   /** Resolves when nothing happens any more by itself, as far as that can be seen without waiting for clocks. */

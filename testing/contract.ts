@@ -5,7 +5,7 @@ import type { Data } from "./bytes.ts";
 
 /** How a peer's session has ended. */
 export interface Closed {
-  /** What the peer saw: the end of the stream, or a reset. A datagram ends with its answer. */
+  /** Whether it was reset, by either side. A datagram ends with its answer. */
   readonly how: "end" | "reset";
   /** As in the record `close`: `peer`, `done`, `error`, `idle` …; `refused` of one that was not let in. */
   readonly reason: string | undefined;
@@ -13,13 +13,16 @@ export interface Closed {
   readonly record: LogRecord | undefined;
 }
 
+/** As those of `fetch`. */
+export type RequestSettings = RequestInit;
+
 /**
  * Somebody who talks to the service. On a stream it is a connection, and what comes is one sequence of
  * bytes, whatever pieces it came in. On datagrams each `send` is one datagram, and each `expect` is about
- * one answer; there it has no end, and reads always.
+ * one answer; there it has no end, and reads always. Over HTTP it has {@link fetch}, and nothing else to say.
  */
 export interface Peer {
-  readonly kind: "stream" | "datagram";
+  readonly kind: "stream" | "datagram" | "http";
   /** Its own address, as `session.remote` has it. */
   readonly address: Address;
   /** The number of its session, as records have it; of datagrams that of the last one. */
@@ -45,10 +48,17 @@ export interface Peer {
   expect(bytes: number): Promise<Uint8Array>;
   /** Waits until all is at rest: nothing more has come. */
   expectNothing(): Promise<void>;
+  /**
+   * Waits until all is at rest, and takes what has come and was not expected yet: of datagrams the next
+   * one. Undefined when there is nothing.
+   */
+  read(): Promise<Uint8Array | undefined>;
   /** Waits for the service to end its side: nothing else has come before that. Not on datagrams. */
   expectEnd(): Promise<void>;
   /** All that comes up to the end of the service's side. Not on datagrams. */
   rest(): Promise<Uint8Array>;
+  /** HTTP: sends a request, and waits for the head of its answer. The path may have a query. */
+  fetch(path: string, init?: RequestSettings): Promise<Response>;
   /** Will send no more, and goes on reading: half-close. Nothing on datagrams. */
   end(): void;
   /** Resets the connection. Not on datagrams. */

@@ -181,7 +181,7 @@ async function converse(
   const runs = peers.map(async (peer) => {
     if (typeof conversation === "function") await conversation(peer, service);
     else await follow(peer, conversation);
-    await part(peer, service);
+    if (peer.kind === "stream") await part(peer, service);
   });
   await Promise.all(runs);
 }
@@ -198,7 +198,6 @@ async function follow(peer: Peer, steps: readonly Step[]): Promise<void> {
 
 /** The peer leaves. A service that goes on speaking is told so by a reset, as by the kernel. */
 async function part(peer: Peer, service: TestedService): Promise<void> {
-  if (peer.kind === "datagram") return;
   peer.end();
   await service.settle();
   if (!peer.over) peer.reset();

@@ -29,6 +29,7 @@ export { everyWay } from "./every-way.ts";
 export type { Conversation, EveryWaySettings, Step } from "./every-way.ts";
 export type { ConnectSettings, TestedService } from "./service.ts";
 export type { Settings, TestedTransport } from "./settings.ts";
-export type { Closed, Peer } from "./contract.ts";
+export type { TestClock } from "./clock.ts";
+export type { Closed, Peer, RequestSettings } from "./contract.ts";
 export type { Data } from "./bytes.ts";
 export type { LogRecord } from "../runtime/core/record.ts";

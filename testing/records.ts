@@ -5,10 +5,6 @@ import type { LogRecord } from "../runtime/core/record.ts";
 export class SessionRecords {
   readonly all: LogRecord[] = [];
 
-  of(wanted: (record: LogRecord) => boolean): readonly LogRecord[] {
-    return this.all.filter(wanted);
-  }
-
   /** Those of all sessions that an address has had. */
   from(address: Address): readonly LogRecord[] {
     const text = String(address);
@@ -18,12 +14,10 @@ export class SessionRecords {
     return this.all.filter(({ session }) => session !== undefined && sessions.has(session));
   }
 
-  /** What explains a failure: how sessions ended, and errors; also those of no session. */
-  told(wanted: (record: LogRecord) => boolean): string[] {
-    return this.all
-      .filter((record) =>
-        wanted(record) || (record.session === undefined && record.event === "error")
-      )
+  /** What explains a failure: how these sessions ended, and errors; also those of no session. */
+  told(records: readonly LogRecord[]): string[] {
+    const general = this.all.filter(({ session }) => session === undefined);
+    return [...general, ...records]
       .filter(({ event }) => event === "error" || event === "close" || event === "refuse")
       .map(describeRecord);
   }

@@ -1,7 +1,8 @@
 /** A service under test: in memory, without a port. */
 import { MemoryAdapter } from "../adapters/memory/mod.ts";
 import { OwnSockets } from "../runtime/core/admission/own-sockets.ts";
-import { Address, kindOf } from "../runtime/core/endpoint.ts";
+import { LAST_WORDS } from "../runtime/core/calls.ts";
+import { Address, kindOf, parseEndpoint } from "../runtime/core/endpoint.ts";
 import type { Plugin } from "../runtime/core/plugin.ts";
 import type { LogRecord } from "../runtime/core/record.ts";
 import { Gather } from "../runtime/core/stream/gather.ts";
@@ -9,10 +10,13 @@ import type { Host, ReadyService, StartExecutor } from "../runtime/services/cont
 import { startInline } from "../runtime/services/inline.ts";
 import { RunningService } from "../runtime/services/running.ts";
 import type { ServiceStatus } from "../runtime/services/status.ts";
-import { Activity } from "./activity.ts";
-import type { Peer } from "./contract.ts";
+import { type Duration, milliseconds } from "../runtime/core/units.ts";
+import { Activity, later } from "./activity.ts";
+import { MovedClock, type TestClock } from "./clock.ts";
+import type { Peer, RequestSettings } from "./contract.ts";
 import { DatagramPeer } from "./datagram-peer.ts";
 import { wrong } from "./expectation.ts";
+import { HttpPeer } from "./http-peer.ts";
 import { direct, type Outbox, whole, type Wire } from "./outbox.ts";
 import { SessionRecords } from "./records.ts";
 import { patienceOf, readyOf, type Settings, type TestedTransport } from "./settings.ts";
@@ -25,6 +29,8 @@ export interface ConnectSettings {
   readonly from?: string;
   /** Of the transports that the service has; the first of them when silent. */
   readonly transport?: TestedTransport;
+  /** In its place: what the plugin has opened itself, by `listen`. */
+  readonly to?: Address | string;
   /** It goes on sending when it has read the end of the service's side. Most programs close then. */
   readonly allowHalfOpen?: boolean;
 }
@@ -44,8 +50,11 @@ const EXECUTORS: Readonly<Record<string, StartExecutor>> = {
 export class TestedService implements AsyncDisposable {
   readonly #adapter: MemoryAdapter;
   readonly #activity: Activity;
+  readonly #clock: MovedClock;
   readonly #records: SessionRecords = new SessionRecords();
   readonly #peers: StreamPeer[] = [];
+  /** The clock of its deadlines, rates and waits. */
+  readonly clock: TestClock;
   #running!: RunningService;
   #ids = 0;
   #port = FIRST_PORT;
@@ -54,6 +63,8 @@ export class TestedService implements AsyncDisposable {
   private constructor(settings: Settings) {
     this.#adapter = new MemoryAdapter();
     this.#activity = new Activity(patienceOf(settings));
+    this.#clock = new MovedClock(this.#activity);
+    this.clock = this.#clock.forTests;
   }
 
   /** See {@link open}. */
@@ -71,6 +82,7 @@ export class TestedService implements AsyncDisposable {
   async #start(ready: ReadyService): Promise<void> {
     const adapter = this.#adapter;
     const host: Host = {
+      clock: this.#clock,
       adapter,
       gather: new Gather(adapter),
       nextId: () => ++this.#ids,
@@ -79,7 +91,15 @@ export class TestedService implements AsyncDisposable {
       inherit: () => Promise.resolve([]),
     };
     const executor = EXECUTORS[ready.plan.concurrency.strategy]!;
-    this.#running = await RunningService.start(ready, host, { sockets: new Map() }, executor);
+    const starting = RunningService.start(ready, host, { sockets: new Map() }, executor);
+    // Nobody moves the clock meanwhile: a start that does not come back is given up by real time.
+    const { start } = ready.plan.limits;
+    const giveUp = later(start, () => void this.clock.advance(start));
+    try {
+      this.#running = await starting;
+    } finally {
+      giveUp.cancel();
+    }
   }
 
   #record(record: LogRecord): void {
@@ -98,59 +118,49 @@ export class TestedService implements AsyncDisposable {
   }
 
   /**
-   * A peer: a connection, or a datagram socket. It comes from 127.0.0.1, when nothing else is said, from a
-   * port of its own.
+   * A peer: a connection, a datagram socket, or a client of HTTP. It comes from 127.0.0.1, when nothing else
+   * is said, from a port of its own.
    *
    * @throws Error for a transport that the service does not listen on.
    */
   connect(settings: ConnectSettings = {}): Peer {
-    return this.#connect(settings, (wire) => direct(wire, whole));
+    return this.connectThrough((wire) => direct(wire, whole), settings);
   }
 
-  /** @internal A peer that sends in another way. */
-  connectThrough(outbox: (wire: Wire) => Outbox): Peer {
-    return this.#connect({}, outbox);
-  }
-
-  #connect(
-    { from, transport, allowHalfOpen = false }: ConnectSettings,
-    outbox: (wire: Wire) => Outbox,
-  ): Peer {
-    const at = this.#endpoint(transport);
+  /** As {@link connect}, with something between the peer and its connection. */
+  connectThrough(outbox: (wire: Wire) => Outbox, settings: ConnectSettings = {}): Peer {
+    const { from, transport, to, allowHalfOpen = false } = settings;
+    const at = to === undefined ? this.#endpoint(transport) : addressAt(to);
     const address = this.#addressOf(at.transport, from);
-    if (kindOf(at.transport) === "datagram") {
-      const socket = this.#adapter.socket(at);
-      return new DatagramPeer(socket, address, this.#activity, this.#records);
-    }
+    const input = { address, activity: this.#activity, records: this.#records };
+    const kind = kindOf(at.transport);
+    if (kind === "datagram") return new DatagramPeer(input, this.#adapter.socket(at));
+    if (kind === "http") return new HttpPeer(input, this.#adapter.server(at));
     const before = this.#ids;
-    const peer = this.#adapter.peer(at, address);
+    const connection = this.#adapter.peer(at, address);
     const session = this.#ids > before ? this.#ids : undefined;
-    const made = new StreamPeer(
-      peer,
-      address,
-      session,
-      this.#activity,
-      this.#records,
-      allowHalfOpen,
-      outbox,
-    );
-    this.#peers.push(made);
-    return made;
+    const peer = new StreamPeer({ ...input, session, halfOpen: allowHalfOpen, outbox }, connection);
+    this.#peers.push(peer);
+    return peer;
+  }
+
+  /** HTTP: one request, as `fetch` of the platform takes it. It comes from an address of its own. */
+  fetch(
+    path: string,
+    { from, ...init }: RequestSettings & { from?: string } = {},
+  ): Promise<Response> {
+    const peer = this.connect({ transport: "http", ...(from !== undefined && { from }) });
+    return peer.fetch(path, init);
   }
 
   #endpoint(transport: TestedTransport | undefined): Address {
     const { addresses } = this.#running;
     const found = addresses.find((address) =>
-      transport === undefined
-        ? kindOf(address.transport) !== "http"
-        : address.transport === transport
+      transport === undefined || address.transport === transport
     );
     if (found !== undefined) return found;
-    const all = addresses.map(String).join(", ");
     throw new Error(
-      `the service has no ${
-        transport ?? "stream or datagram"
-      } endpoint to connect to: it listens on ${all}`,
+      `the service does not listen on ${transport}, but on ${addresses.map(String).join(", ")}`,
     );
   }
 
@@ -168,6 +178,14 @@ export class TestedService implements AsyncDisposable {
     return this.#activity.rest();
   }
 
+  /**
+   * Stops it as a server does: lets nobody in any more, calls `retire`, waits for sessions up to `drain` of
+   * its clock, cuts the rest, and calls the plugin's `stop`. Resolves then; {@link close} is still due.
+   */
+  async stop(drain: Duration = 0): Promise<void> {
+    await this.#running.stop(milliseconds(drain, "drain of stop"));
+  }
+
   /** Closes it. May be called twice. @throws AssertionError when a session does not end though its peer has. */
   close(): Promise<void> {
     return this.#closing ??= this.#close();
@@ -179,24 +197,42 @@ export class TestedService implements AsyncDisposable {
     await this.settle();
     for (const peer of this.#peers) if (!peer.isClosed) peer.reset();
     await this.settle();
+    for (const address of this.#running.addresses) {
+      if (address.transport === "http") this.#adapter.server(address).abort();
+    }
     while (this.#running.admission.live > 0 && await this.#activity.next());
     const left = this.#left();
-    await this.#running.stop(0);
+    const stopped = await this.#end();
+    if (this.#activity.failed) return;
     if (left.length > 0) {
       throw wrong(["sessions are not over, though their peers have gone", ...left]);
     }
+    if (!stopped) throw wrong([`the plugin's stop has not come back`]);
+  }
+
+  /** Whether the plugin's `stop` came back; what waits for the clock then need not wait. */
+  async #end(): Promise<boolean> {
+    let over = false;
+    void this.stop(0).then(() => over = true);
+    for (let patient = true; !over;) {
+      await this.settle();
+      if (over) return patient;
+      await this.clock.advance(LAST_WORDS);
+      if (!patient || over || await this.#activity.within(() => over)) continue;
+      patient = false;
+      void this.stop(0);
+    }
+    return true;
   }
 
   /** The sessions that have not ended. */
   #left(): string[] {
-    const live = this.#running.admission.live;
+    const { live } = this.#running.admission;
     if (live === 0) return [];
-    const over = new Set(
-      this.#records.of(({ event }) => event === "close" || event === "refuse").map((record) =>
-        record.session
-      ),
+    const over = new Set(this.records.filter(isLast).map(({ session }) => session));
+    const open = this.records.filter(({ event, session }) =>
+      event === "open" && !over.has(session)
     );
-    const open = this.#records.of(({ event, session }) => event === "open" && !over.has(session));
     const named = open.map(({ session, remote }) => `session ${session} of ${remote}`);
     return named.length > 0 ? named : [`${live} that were not served yet`];
   }
@@ -204,4 +240,17 @@ export class TestedService implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
+}
+
+function isLast({ event }: LogRecord): boolean {
+  return event === "close" || event === "refuse";
+}
+
+function addressAt(to: Address | string): Address {
+  if (to instanceof Address) return to;
+  const endpoint = parseEndpoint(to);
+  if ("name" in endpoint) throw new Error(`nobody can connect to ${to}`);
+  const { transport } = endpoint;
+  if ("path" in endpoint) return new Address(transport, "", 0, endpoint.path);
+  return new Address(transport, endpoint.host, endpoint.port, "");
 }

@@ -5,7 +5,7 @@ import { Log } from "../runtime/core/log.ts";
 import { type Plan, type StrategyName } from "../runtime/core/plan.ts";
 import type { Plugin } from "../runtime/core/plugin.ts";
 import type { Sink } from "../runtime/core/record.ts";
-import { type Duration, parseDuration } from "../runtime/core/units.ts";
+import { type Duration, milliseconds } from "../runtime/core/units.ts";
 import { expand } from "../runtime/manifest/expand.ts";
 import type { ManifestLimits, ManifestService } from "../runtime/manifest/manifest.ts";
 import { prepare } from "../runtime/manifest/prepare.ts";
@@ -129,7 +129,7 @@ export async function readyOf<Options, State>(
   return { ...ready, log };
 }
 
-/** In ms. @throws SyntaxError. */
+/** In ms. @throws TypeError, RangeError for what is no duration. */
 export function patienceOf({ patience = 1000 }: Settings): number {
-  return typeof patience === "number" ? patience : parseDuration(patience);
+  return milliseconds(patience, "patience");
 }

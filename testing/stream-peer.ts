@@ -1,47 +1,45 @@
 import type { MemoryPeer } from "../adapters/memory/mod.ts";
-import type { Address } from "../runtime/core/endpoint.ts";
 import type { LogRecord } from "../runtime/core/record.ts";
-import type { Activity } from "./activity.ts";
-import { concat, type Data, show, textOf, toBytes } from "./bytes.ts";
-import type { Closed, Peer } from "./contract.ts";
-import { describe, type Expected, failed, judge, wrong } from "./expectation.ts";
+import { BasePeer, closedBy, type PeerInput } from "./base-peer.ts";
+import { concat, type Data, toBytes } from "./bytes.ts";
+import type { Closed } from "./contract.ts";
+import { type Expected, judge } from "./expectation.ts";
 import type { Outbox, Wire } from "./outbox.ts";
-import type { SessionRecords } from "./records.ts";
+
+/** What a connection has beside what all peers have. */
+export interface ConnectionInput extends PeerInput {
+  readonly session: number | undefined;
+  /** It does not close when it reads the end of the other side. */
+  readonly halfOpen: boolean;
+  readonly outbox: (wire: Wire) => Outbox;
+}
 
 /** A connection to the service under test, as a program at its other end would have it. */
-export class StreamPeer implements Peer {
+export class StreamPeer extends BasePeer {
   readonly kind = "stream";
-  readonly address: Address;
-  readonly session: number | undefined;
+  readonly #session: number | undefined;
   readonly #peer: MemoryPeer;
-  readonly #activity: Activity;
-  readonly #records: SessionRecords;
   readonly #halfOpen: boolean;
+  readonly #outbox: Outbox;
   #received: Uint8Array = new Uint8Array();
   /** So many bytes were expected already. */
   #taken = 0;
   #ended = false;
-  readonly #outbox: Outbox;
+  #reset = false;
   #closed: Promise<Closed> | undefined = undefined;
 
-  constructor(
-    peer: MemoryPeer,
-    address: Address,
-    session: number | undefined,
-    activity: Activity,
-    records: SessionRecords,
-    halfOpen: boolean,
-    outbox: (wire: Wire) => Outbox,
-  ) {
+  constructor(input: ConnectionInput, peer: MemoryPeer) {
+    super(input);
+    this.#session = input.session;
     this.#peer = peer;
-    this.address = address;
-    this.session = session;
-    this.#activity = activity;
-    this.#records = records;
-    this.#halfOpen = halfOpen;
-    this.#outbox = outbox(peer);
+    this.#halfOpen = input.halfOpen;
+    this.#outbox = input.outbox(peer);
     peer.changed = () => this.#changed();
     this.#changed();
+  }
+
+  override get session(): number | undefined {
+    return this.#session;
   }
 
   #changed(): void {
@@ -49,138 +47,124 @@ export class StreamPeer implements Peer {
     if (received.length > 0) this.#received = concat([this.#received, ...received.splice(0)]);
     // Most programs close when they read the end.
     if (over && reading && !this.#halfOpen && !this.#peer.closed) this.end();
-    this.#activity.note();
+    this.activity.note();
   }
 
-  get records(): readonly LogRecord[] {
-    return this.#records.of((record) => record.session === this.session);
+  override get records(): readonly LogRecord[] {
+    return this.sessions.all.filter(({ session }) => session === this.#session);
   }
 
   get received(): Uint8Array {
     return this.#received.slice();
   }
 
-  get text(): string {
-    return new TextDecoder().decode(this.#received);
-  }
-
-  get backlog(): number {
+  override get backlog(): number {
     return this.#peer.unread.reduce((sum, { length }) => sum + length, 0);
   }
 
-  send(data: Data): void {
-    if (this.#ended) throw new Error(`${this.#who} has ended its side: it can send no more`);
+  override send(data: Data): void {
+    if (this.#ended) throw new Error(`${this.who} has ended its side: it can send no more`);
     this.#outbox.write(toBytes(data));
   }
 
-  end(): void {
+  override end(): void {
     if (this.#ended) return;
     this.#ended = true;
     this.#outbox.end();
   }
 
-  reset(): void {
-    this.#ended = true;
+  override reset(): void {
+    this.#ended = this.#reset = true;
     this.#outbox.reset();
   }
 
-  stopReading(): void {
+  override stopReading(): void {
     this.#peer.read(false);
   }
 
-  startReading(): void {
+  override startReading(): void {
     this.#peer.read(true);
     this.#changed();
   }
 
-  expect(data: Data): Promise<void>;
-  expect(pattern: RegExp): Promise<RegExpExecArray>;
-  expect(bytes: number): Promise<Uint8Array>;
-  async expect(expected: Expected): Promise<unknown> {
+  override expect(data: Data): Promise<void>;
+  override expect(pattern: RegExp): Promise<RegExpExecArray>;
+  override expect(bytes: number): Promise<Uint8Array>;
+  override async expect(expected: Expected): Promise<unknown> {
     this.#outbox.flush();
     // A pattern may match more when more comes: all of it has its chance.
-    if (expected instanceof RegExp) await this.#activity.rest();
+    if (expected instanceof RegExp) await this.activity.rest();
     for (;;) {
-      const bytes = this.#received.subarray(this.#taken);
       const over = this.#peer.over;
-      const verdict = judge(expected, bytes, over && typeof expected !== "number");
+      const verdict = judge(expected, this.#unread, over && typeof expected !== "number");
       if (typeof verdict === "object") {
         this.#taken += verdict.taken;
         return verdict.value;
       }
-      if (verdict === "never" || over) throw this.#failed(expected, over ? this.#end : "");
-      if (!await this.#activity.next()) {
-        throw this.#failed(expected, `nothing else within ${this.#activity.patience} ms`);
+      if (verdict === "never" || over) {
+        throw this.failed(expected, this.#unread, over ? this.#then : "");
+      }
+      if (!await this.activity.next()) {
+        throw this.failed(expected, this.#unread, this.#silence);
       }
     }
   }
 
-  async expectNothing(): Promise<void> {
+  override async expectNothing(): Promise<void> {
     this.#outbox.flush();
-    await this.#activity.rest();
-    const more = this.#received.subarray(this.#taken);
-    if (more.length > 0) {
-      throw wrong(
-        [`${this.#who} received what was not expected`, `received  ${show(more)}`, ...this.#told()],
-        textOf(more) ?? more,
-        "",
-      );
-    }
+    await this.activity.rest();
+    if (this.#unread.length > 0) throw this.unexpected(this.#unread);
   }
 
-  async expectEnd(): Promise<void> {
-    await this.#untilOver("the end");
-    const more = this.#received.subarray(this.#taken);
-    if (more.length > 0) {
-      throw this.#failed(new Uint8Array(), this.#end, "the end, and nothing else");
-    }
-    if (this.#peer.wasReset) throw this.#failed(new Uint8Array(), "then a reset", "the end");
+  override async read(): Promise<Uint8Array | undefined> {
+    this.#outbox.flush();
+    await this.activity.rest();
+    const more = this.#unread.slice();
+    this.#taken += more.length;
+    return more.length > 0 ? more : undefined;
   }
 
-  async rest(): Promise<Uint8Array> {
-    await this.#untilOver("the end");
-    if (this.#peer.wasReset) throw this.#failed(new Uint8Array(), "then a reset", "the end");
-    const more = this.#received.slice(this.#taken);
+  override async expectEnd(): Promise<void> {
+    const more = await this.rest();
+    if (more.length === 0) return;
+    this.#taken -= more.length;
+    throw this.#noEnd(this.#then);
+  }
+
+  override async rest(): Promise<Uint8Array> {
+    this.#outbox.flush();
+    while (!this.over) if (!await this.activity.next()) throw this.#noEnd(this.#silence);
+    if (this.#peer.wasReset) throw this.#noEnd(this.#then);
+    const more = this.#unread.slice();
     this.#taken = this.#received.length;
     return more;
   }
 
-  async #untilOver(what: string): Promise<void> {
-    this.#outbox.flush();
-    while (!this.#peer.over) {
-      if (await this.#activity.next()) continue;
-      throw this.#failed(
-        new Uint8Array(),
-        `nothing else within ${this.#activity.patience} ms`,
-        what,
-      );
-    }
+  get #silence(): string {
+    return `nothing else within ${this.activity.patience} ms`;
   }
 
-  get closed(): Promise<Closed> {
+  override get closed(): Promise<Closed> {
     return this.#closed ??= this.#close();
   }
 
   async #close(): Promise<Closed> {
+    this.#outbox.flush();
     for (;;) {
       const record = this.records.find(({ event }) => event === "close" || event === "refuse");
       if (this.#peer.closed && record !== undefined) {
-        const how = this.#peer.wasReset ? "reset" : "end";
-        const reason = record.event === "refuse"
-          ? "refused"
-          : record["reason"] as string | undefined;
-        return { how, reason, record };
+        return closedBy(record, this.#peer.wasReset || this.#reset ? "reset" : "end");
       }
-      if (await this.#activity.next()) continue;
-      const why = this.#peer.closed
-        ? "its connection is closed, and its hooks have not come back"
-        : this.#peer.over
-        ? "the service has ended its side, and this peer has not"
-        : `the service has not ended its side; ${
-          this.#ended ? "the peer has" : "nor has the peer"
-        }`;
-      throw wrong([`the session of ${this.#who} is not over`, why, ...this.#told()]);
+      if (!await this.activity.next()) throw this.notOver([this.#whyOpen()]);
     }
+  }
+
+  #whyOpen(): string {
+    if (this.#peer.closed) return "its connection is closed, and its hooks have not come back";
+    if (this.over) return "the service has ended its side, and this peer has not: end()";
+    return this.#ended
+      ? "this peer has ended its side, and the service has not"
+      : "neither side has ended";
   }
 
   /** The connection is let go, whatever is left: the test is over. */
@@ -190,7 +174,7 @@ export class StreamPeer implements Peer {
     this.end();
   }
 
-  get over(): boolean {
+  override get over(): boolean {
     return this.#peer.over && this.backlog === 0;
   }
 
@@ -198,20 +182,16 @@ export class StreamPeer implements Peer {
     return this.#peer.closed;
   }
 
-  get #who(): string {
-    return `the peer ${this.address}`;
-  }
-
-  get #end(): string {
+  get #then(): string {
     return this.#peer.wasReset ? "then a reset" : "then the end";
   }
 
-  #told(): string[] {
-    return this.#records.told((record) => record.session === this.session);
+  get #unread(): Uint8Array {
+    return this.#received.subarray(this.#taken);
   }
 
-  #failed(expected: Expected, then: string, what = describe(expected)): Error {
-    const received = this.#received.subarray(this.#taken);
-    return failed({ who: this.#who, expected, what, received, then, records: this.#told() });
+  /** The end of what came is no end. */
+  #noEnd(then: string): Error {
+    return this.failed(new Uint8Array(), this.#unread, then, "the end, and nothing else");
   }
 }

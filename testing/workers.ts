@@ -74,8 +74,9 @@ class MemoryWorkers implements Executor {
     const descriptors = {
       close: (fd: number) => this.#closeUnserved(fd),
       watchReset: (fd: number, gone: () => void) => {
-        this.#unserved.get(fd)!.reset = gone;
-        return () => void (this.#unserved.get(fd)!.reset = undefined);
+        const unserved = this.#unserved.get(fd)!;
+        unserved.reset = gone;
+        return () => void (unserved.reset = undefined);
       },
     };
     this.#dispatcher = new Dispatcher(

@@ -198,8 +198,8 @@ describe("import rules", () => {
     t.diagnostic(`${between.length} arrows between folders of runtime: ${between.join(", ")}`);
   });
 
-  test("admission knows no transport: it imports itself, and what a plan and an address are", () => {
-    const known = ["count", "endpoint", "plan"].map((name) => `runtime/core/${name}.ts`);
+  test("admission knows no transport: it imports itself, and what a plan, an address and a clock are", () => {
+    const known = ["clock", "count", "endpoint", "plan"].map((name) => `runtime/core/${name}.ts`);
     check(
       below("runtime/core/admission"),
       (specifier) => isInside(specifier, "runtime/core/admission") || known.includes(specifier),

@@ -6,6 +6,14 @@ import { PorticoError } from "../../runtime/core/errors.ts";
 /** A write above this many unread bytes returns false. */
 const HIGH_WATER = 64 * 1024;
 
+// That of the real clock, whatever a test puts in its place later.
+const { setTimeout } = globalThis;
+
+/** Calls back in a later round of the event loop. */
+export function later(callback: () => void): void {
+  setTimeout(callback, 0);
+}
+
 /** The server's end. What it does is seen by the {@link MemoryPeer} at once, what the peer does a turn later. */
 class MemoryConnection implements Connection {
   data: unknown;
@@ -123,7 +131,7 @@ class MemoryConnection implements Connection {
     }
     if (!this.blocked || this.#draining) return;
     this.#draining = true;
-    setTimeout(() => this.#drained(), 0);
+    later(() => this.#drained());
   }
 
   /** A round of the event loop later: who always has more to write lets others come. */
