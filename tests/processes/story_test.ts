@@ -15,7 +15,6 @@ import {
   install,
   INSTALLED_ON,
   npm,
-  OFFLINE,
   pack,
   type Packed,
   provide,
@@ -90,7 +89,7 @@ async function story(t: TestContext, runtime: string): Promise<void> {
   assert.equal(project, join(work, "portico-plugin-greeter"));
   assert.equal(next.length, 4, "portico itself comes from the registry");
   provide(project, LIBRARIES);
-  await npm(project, "install", "--no-save", ...OFFLINE, packed.path);
+  await install(project, "--no-save", packed.path);
   await succeed(project, [INSTALLED_ON[runtime]![0], ...TESTS[runtime]!]);
   t.diagnostic?.(`${runtime}: ${seconds(began)} from new to green, with npm install`);
   await succeed(project, portico(runtime, project, "check"));

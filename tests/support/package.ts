@@ -66,14 +66,11 @@ export async function pack(home: string): Promise<Packed> {
   return { ...first!, path: join(home, first!.filename) };
 }
 
-/** Installs tarballs in a folder. What they depend on is copied from this tree first. */
-export async function install(home: string, ...tarballs: readonly string[]): Promise<void> {
+/** Installs tarballs in a folder. What Portico depends on is copied from this tree first. */
+export async function install(home: string, ...words: readonly string[]): Promise<void> {
   provide(home, dependenciesOf(ROOT));
-  await npm(home, "install", ...OFFLINE, ...tarballs);
+  await npm(home, "install", "--offline", "--no-audit", "--no-fund", ...words);
 }
-
-/** What npm is told where all that it may take is there. */
-export const OFFLINE: readonly string[] = ["--offline", "--no-audit", "--no-fund"];
 
 /**
  * Copies packages of this tree into a folder's node_modules, with all that they depend on and their
