@@ -49,7 +49,7 @@ export async function create(call: Call): Promise<number> {
   });
   writeProject(home, shown, files);
   const [install, test, start] = COMMANDS[runtime().split(" ")[0]!]!;
-  const next = [...missing, `cd ${shown}`, install, test, start];
+  const next = [...missing, `cd ${quoted(shown)}`, install, test, start];
   if (call.json) await printJson({ what, name, folder: home, files: [...files.keys()], next });
   else {
     const lines = (items: readonly string[]) => items.map((item) => `  ${item}\n`).join("");
@@ -148,6 +148,11 @@ function wrong(flaw: Flaw): PorticoError {
   return new PorticoError("USAGE", renderRows(flaw));
 }
 
+/** A path as a word of a shell. */
+function quoted(path: string): string {
+  return /^[\w@%+=:,./-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`;
+}
+
 /** Who commits here, if git is there and knows. */
 function gitUser(): string | undefined {
   try {
@@ -167,6 +172,6 @@ function source(home: string): { readonly portico: string; readonly missing?: re
   const compiled = !existsSync(join(checkout, "tsconfig.json"));
   if (compiled) return { portico: `^${version()}` };
   const tarball = join(checkout, `portico-${version()}.tgz`);
-  const missing = existsSync(tarball) ? {} : { missing: [`(cd ${checkout} && npm pack)`] };
+  const missing = existsSync(tarball) ? {} : { missing: [`(cd ${quoted(checkout)} && npm pack)`] };
   return { portico: `file:${relative(home, tarball)}`, ...missing };
 }

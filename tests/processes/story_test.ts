@@ -191,7 +191,7 @@ describe("a project passes its tests, types, lint, check and a dry run of publis
   }
 });
 
-test("a plugin that was built for another version of the API is refused, and says what to upgrade", async (t) => {
+test("a plugin that was built for another version of the API is refused", async (t) => {
   const text =
     `export default { name: "x", transports: ["stream"], start: () => ({ data() {} }) };`;
   const server = folder(t, {
@@ -203,5 +203,5 @@ test("a plugin that was built for another version of the API is refused, and say
   });
   const { code, err } = await inFolder(server, portico("node", home, "check", server));
   assert.equal(code, 2, err);
-  assert.match(err, /upgrade portico/i);
+  assert.match(err, /"portico": \{ "api": 1 \} in .*newer\/package\.json; it says 2/);
 });
