@@ -33,6 +33,7 @@ export type { SinkContext, SinkDefinition } from "./sinks/define.ts";
 export type { Control } from "./control/control.ts";
 export type { Operator } from "./control/operator.ts";
 export { defineManifest } from "./manifest/define.ts";
+export type { ManifestOf, ServiceOf } from "./manifest/define.ts";
 export type {
   Manifest,
   ManifestDefaults,
@@ -40,6 +41,8 @@ export type {
   ManifestListener,
   ManifestService,
   ManifestSink,
+  PluginObject,
+  SinkObject,
 } from "./manifest/manifest.ts";
 export type { ServerStatus, ServiceStatus } from "./services/status.ts";
 export { parseDuration, parseSize } from "./core/units.ts";

@@ -123,6 +123,10 @@ const FOLDERS: Readonly<Record<string, readonly string[]>> = {
     ...["core", "values", "modules", "manifest", "sinks", "scaffold", "services", "control"],
     ...["terminal", "strategies", "daemon", "convert", "adapter.ts"],
   ],
+  embed: [
+    ...["core", "values", "manifest", "services", "activation", "control", "strategies"],
+    ...["daemon", "adapter.ts"],
+  ],
   "engines.ts": [],
   "main.ts": ["daemon", "cli", "adapter.ts", "engines.ts"],
   "mod.ts": ["core", "manifest", "sinks", "services", "control"],

@@ -6,7 +6,6 @@ import { messageOf } from "../core/errors.ts";
 import { API } from "../core/plugin.ts";
 import type { ListenPlan, ServicePlan, SinkPlan } from "../core/plan.ts";
 import { expand } from "../manifest/expand.ts";
-import { load } from "../manifest/load.ts";
 import { prepare } from "../manifest/prepare.ts";
 import { packageOf } from "../modules/package.ts";
 import { probeSink, sinkCatalog } from "../sinks/mod.ts";
@@ -14,6 +13,7 @@ import { checkDescriptors } from "../strategies/descriptors.ts";
 import { STRATEGIES } from "../strategies/mod.ts";
 import { describeScope } from "../core/scope.ts";
 import { loadAdapter } from "../adapter.ts";
+import { readerOf } from "./one-service.ts";
 import { printPermissions } from "./permissions.ts";
 import type { CallOf } from "../terminal/commands.ts";
 import { columns, print, printJson } from "../terminal/output.ts";
@@ -35,8 +35,9 @@ interface Finding {
  * @returns 0 when it could run, 2 when not.
  * @throws ManifestError when the manifest is wrong.
  */
-export async function check({ path, json, permissions }: CallOf<"check">): Promise<number> {
-  const source = await load(path);
+export async function check(call: CallOf<"check">): Promise<number> {
+  const { json, permissions } = call;
+  const source = await readerOf(call)();
   const plan = expand(source, sinkCatalog);
   if (permissions) return await printPermissions(plan, json);
   const [adapter] = await Promise.all([loadAdapter(), prepare(plan, source, sinkCatalog)]);

@@ -16,12 +16,12 @@ import type { Log } from "../core/log.ts";
 import { openControlSocket } from "./control-socket.ts";
 import { releaseHeap } from "./heap.ts";
 import { Journal } from "./journal.ts";
-import type { LoadedManifest } from "./loaded-manifest.ts";
+import { type LoadedManifest, loadManifest, type ReadSource } from "./loaded-manifest.ts";
 import { reapOrphans } from "./reaper.ts";
 import { ServerOperator } from "./server-operator.ts";
 import { Server } from "./server.ts";
 import { onSignals, type SignalHandlers } from "./signals.ts";
-import { Supervisor } from "./supervisor.ts";
+import { type LoadManifest, Supervisor } from "./supervisor.ts";
 import { recordExit, recordUncaught } from "./uncaught.ts";
 import { finishHandover, type Predecessor } from "./upgrade.ts";
 import { becomeUser, userOf } from "./user.ts";
@@ -29,8 +29,10 @@ import { runtime, version } from "./version.ts";
 
 /** How `portico run` was called. */
 export interface DaemonOptions {
-  /** A manifest, or a folder with one. */
-  readonly path: string;
+  /** Reads its manifest. */
+  readonly read: ReadSource;
+  /** The call that a successor is started by, with absolute paths: `run /srv/echo`. */
+  readonly words: readonly string[];
   /** What would print lines for people prints JSON. */
   readonly json: boolean;
   /** Reloads when a file of the manifest or of a plugin changes. */
@@ -110,18 +112,34 @@ export class Daemon implements AsyncDisposable {
     this.#notifier = makeNotifier(adapter, process.env, (reason) => {
       journal.server.emit("warn", "error", { code: "SEND_FAILED", message: reason, side: "host" });
     });
+    const home = dirname(manifest.source.file);
     this.#server = new Server({
       adapter,
       operator,
       worker: fileURLToPath(new URL("../worker.ts", import.meta.url).href),
-      home: dirname(manifest.source.file),
+      home,
       inherit: async ({ endpoint }) => inheritedFor(endpoint, await adapter.descriptors()),
     });
+    const { read, json, watch } = options;
+    const words = [...options.words, ...(json ? ["--json"] : []), ...(watch ? ["--watch"] : [])];
+    const load: LoadManifest = (versionOf) => loadManifest(read, { json }, versionOf);
     const [server, notifier] = [this.#server, this.#notifier];
     const end = (reason: string): void => this.#end(reason);
     const handed = (): void => void (this.#nextOwner = "successor");
     this.#supervisor = new Supervisor(
-      { ...options, pid: process.pid, adapter, server, journal, notifier, handed, end },
+      {
+        load,
+        words,
+        home,
+        born: 0,
+        pid: process.pid,
+        adapter,
+        server,
+        journal,
+        notifier,
+        handed,
+        end,
+      },
       manifest,
     );
     operator.attach(this.#supervisor, () => server.measure());

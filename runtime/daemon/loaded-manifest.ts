@@ -1,13 +1,11 @@
 /** A manifest as the server runs it: read, expanded, with its plugins. */
-import process from "node:process";
 import { pathToFileURL } from "node:url";
 import type { Plan, ServicePlan } from "../core/plan.ts";
 import { expand } from "../manifest/expand.ts";
-import { load } from "../manifest/load.ts";
 import { prepare, type PreparedService } from "../manifest/prepare.ts";
 import type { Source } from "../manifest/source.ts";
+import type { VersionOf } from "../modules/import.ts";
 import { sinkCatalog } from "../sinks/mod.ts";
-import type { ModuleVersions } from "./module-versions.ts";
 
 /** What a manifest came to when it was read. */
 export interface LoadedManifest {
@@ -16,22 +14,32 @@ export interface LoadedManifest {
   readonly services: readonly PreparedService[];
 }
 
+/** Reads a manifest, of wherever it is, at the start and at each reload. @throws ManifestError. */
+export type ReadSource = (versionOf?: VersionOf) => Source | Promise<Source>;
+
+/** Where records go. */
+interface Logging {
+  /** Those sinks print JSON that would print lines for people. */
+  readonly json: boolean;
+  /** When the manifest is silent; the console when this is, too. */
+  readonly log?: NonNullable<Parameters<typeof expand>[2]>;
+}
+
 /**
  * Reads a manifest, with its plugins.
  *
- * @param json lets those sinks print JSON that would print lines for people.
- * @param versions of modules that were imported before.
+ * @param versionOf modules that were imported before.
  * @throws ManifestError with everything that is wrong.
  */
 export async function loadManifest(
-  path: string,
-  json: boolean,
-  versions?: ModuleVersions,
+  read: ReadSource,
+  { json, log }: Logging,
+  versionOf?: VersionOf,
 ): Promise<LoadedManifest> {
-  const source = await load(path, process.env, versions?.of);
-  const whole = expand(source, sinkCatalog);
+  const source = await read(versionOf);
+  const whole = expand(source, sinkCatalog, log);
   const given = json ? { ...whole, services: whole.services.map(printingJson) } : whole;
-  const services = await prepare(given, source, sinkCatalog, versions?.of);
+  const services = await prepare(given, source, sinkCatalog, versionOf);
   return { source, plan: { ...given, services: services.map(({ plan }) => plan) }, services };
 }
 

@@ -5,6 +5,7 @@ import { pathToFileURL } from "node:url";
 import { codeOf, messageOf } from "../core/errors.ts";
 import { substitute } from "./environment.ts";
 import { DEPTH_EXPECTED, pathTooDeep } from "./depth.ts";
+import { namingObjects } from "./objects.ts";
 import { importModule, type VersionOf } from "../modules/import.ts";
 import { realOf } from "../modules/stamp.ts";
 import { formatPath, ManifestError, type Path, type Problem, show } from "../values/problem.ts";
@@ -31,6 +32,29 @@ export async function load(
   const raw = /^\.[cm]?[jt]s$/.test(extname(file))
     ? await loadModule(file, versionOf)
     : parseJsonc(readText(file), file);
+  return withVariables(raw, variables);
+}
+
+/**
+ * Makes a manifest of a value of a program, which may hold plugins and sinks themselves.
+ *
+ * @param file what {@link Source.file} says.
+ * @param locate as there.
+ * @throws ManifestError as {@link load}.
+ */
+export function sourceOf(
+  held: unknown,
+  file: string,
+  locate: Source["locate"],
+  variables: Readonly<Record<string, string | undefined>> = process.env,
+): Source {
+  return withVariables(valueSource(held, file, locate), variables);
+}
+
+function withVariables(
+  raw: Source,
+  variables: Readonly<Record<string, string | undefined>>,
+): Source {
   const problems = new Problems(raw);
   const references: { path: Path; whole: boolean }[] = [];
   const value = substitute(
@@ -130,13 +154,7 @@ async function loadModule(file: string, versionOf: VersionOf): Promise<Source> {
   const result = await importModule(href, versionOf(href));
   const locate = (): undefined => undefined;
   if ("module" in result) {
-    if ("default" in result.module) {
-      const value = result.module["default"];
-      const deep = pathTooDeep(value);
-      if (deep === undefined) return { file, value, locate };
-      const place = `level ${deep.length + 1}, below ${formatPath(deep.slice(0, 5))}`;
-      throw failure("MANIFEST_INVALID", file, place, DEPTH_EXPECTED);
-    }
+    if ("default" in result.module) return valueSource(result.module["default"], file, locate);
     throw failure(
       "MANIFEST_INVALID",
       file,
@@ -157,6 +175,14 @@ async function loadModule(file: string, versionOf: VersionOf): Promise<Source> {
       elsewhere ? `, as ${show(basename(file))} does` : ""
     }`,
   }], { cause });
+}
+
+function valueSource(held: unknown, file: string, locate: Source["locate"]): Source {
+  const value = namingObjects(held);
+  const deep = pathTooDeep(value);
+  if (deep === undefined) return { file, value, held, locate };
+  const place = `level ${deep.length + 1}, below ${formatPath(deep.slice(0, 5))}`;
+  throw failure("MANIFEST_INVALID", file, place, DEPTH_EXPECTED);
 }
 
 function failure(

@@ -80,7 +80,9 @@ async function one(
   } catch (error) {
     if (!(error instanceof PorticoError)) throw error;
     const code: Code = codeOf(error)!;
-    problems.add([...path, "plugin"], show(plan.plugin.specifier), error.message, { code });
+    const { specifier, app } = plan.plugin;
+    const place = app === true ? ["options", "app"] : ["plugin"];
+    problems.add([...path, ...place], show(specifier), error.message, { code });
   }
   return undefined;
 }

@@ -13,15 +13,20 @@ export interface ProblemDetails {
   readonly hint?: string | undefined;
 }
 
+/** What a place of a manifest is called: by its line in a text; where there is no text, otherwise. */
+export type Place = Position | Pick<Problem, "file" | "path">;
+
 /** A manifest as it was read: values, and where they stand. */
 export interface Source {
-  /** Absolute. */
+  /** Absolute. What is no file of its own lies in the folder where relative paths start. */
   readonly file: string;
   readonly value: unknown;
+  /** The value of a program that it was made of: as long as it is here, so are the objects in it. */
+  readonly held?: unknown;
   /** Where the environment has had a say; `whole`: a variable is all that stands there. Nowhere when silent. */
   readonly references?: readonly { readonly path: Path; readonly whole: boolean }[];
   /** Where a value or its key stands; the nearest enclosing value when it is not there. */
-  locate(path: Path, part: Part): Position | undefined;
+  locate(path: Path, part: Part): Place | undefined;
 }
 
 /** Collects the problems of one manifest, so that all of them are told at once. */
@@ -42,8 +47,8 @@ export class Problems {
     this.#list.push({
       code,
       file: this.source.file,
-      ...this.source.locate(path, part),
       path,
+      ...this.source.locate(path, part),
       received,
       expected,
       ...(hint !== undefined && { hint }),
@@ -52,8 +57,8 @@ export class Problems {
 
   /** ` (5:17)`, for a problem that points at another place; empty where values have no place in a text. */
   place(path: Path): string {
-    const position = this.source.locate(path, "value");
-    return position === undefined ? "" : ` (${position.line}:${position.column})`;
+    const place = this.source.locate(path, "value");
+    return place === undefined || !("line" in place) ? "" : ` (${place.line}:${place.column})`;
   }
 
   /** @throws ManifestError when there are problems, in the order of their places. */

@@ -3,7 +3,9 @@ import type { Endpoint } from "../core/endpoint.ts";
 import { messageOf, PorticoError } from "../core/errors.ts";
 import type { ServicePlan } from "../core/plan.ts";
 import { API, type Plugin } from "../core/plugin.ts";
+import { appPlugin, isApp, nameOf } from "./app.ts";
 import { type ImportFailure, importModule, isTypeStrippingRefusal } from "./import.ts";
+import { objectAt } from "./object.ts";
 import { packageOf } from "./package.ts";
 import { show } from "../values/problem.ts";
 import { parseRate } from "../core/units.ts";
@@ -11,7 +13,8 @@ import { parseRate } from "../core/units.ts";
 const TRANSPORTS: readonly unknown[] = ["stream", "datagram", "http"];
 
 /**
- * Imports a plugin and checks that it is one. Its options are checked by `checkOptions`.
+ * Imports a plugin and checks that it is one; what has a `fetch` is made one. Its options are checked by
+ * `checkOptions`.
  *
  * @param version of code that has changed since it was imported first; see {@link importModule}.
  * @throws PorticoError PLUGIN_NOT_FOUND when it cannot be fetched, PLUGIN_INVALID when it cannot be
@@ -21,7 +24,9 @@ export async function loadPlugin(
   place: ServicePlan["plugin"],
   version?: string,
 ): Promise<Plugin> {
-  return await loadDefault(place.url, flaw, version) as Plugin;
+  const { value } = await loadDefault(place.url, flaw, version);
+  if (!isApp(value)) return value as Plugin;
+  return appPlugin(value, objectAt(place.url) === undefined ? nameOf(place.url) : place.specifier);
 }
 
 /** @throws PorticoError PLUGIN_INVALID for what is no plugin of this API. */
@@ -32,22 +37,32 @@ export function checkPlugin(value: unknown): Plugin {
 }
 
 /**
- * Imports a module for its default export.
+ * Imports a module for its default export, or finds the object that stands in its place.
  *
  * @param flaw says what is wrong with that; undefined when nothing is.
+ * @returns it in an object: a router that has a function of every name is not to be waited for.
  * @throws PorticoError as {@link loadPlugin}.
  */
 export async function loadDefault(
   url: string,
   flaw: (value: unknown) => string | undefined,
   version?: string,
-): Promise<unknown> {
+): Promise<{ readonly value: unknown }> {
+  const object = objectAt(url);
+  if (object !== undefined) return checked(object, flaw);
   if (url.startsWith("file:")) checkPackage(fileURLToPath(url));
   const result = await importModule(url, version);
   if (!("module" in result)) throw unreadable(url, result);
-  const wrong = flaw(result.module["default"]);
+  return checked(result.module["default"], flaw);
+}
+
+function checked(
+  value: unknown,
+  flaw: (value: unknown) => string | undefined,
+): { readonly value: unknown } {
+  const wrong = flaw(value);
   if (wrong !== undefined) throw new PorticoError("PLUGIN_INVALID", wrong);
-  return result.module["default"];
+  return { value };
 }
 
 /** A package may say which API it was written for; one that says nothing is taken at its export's word. */
@@ -88,6 +103,7 @@ function unreadable(url: string, failure: ImportFailure): PorticoError {
 
 /** What is wrong with a default export; undefined for a plugin. */
 function flaw(value: unknown): string | undefined {
+  if (isApp(value)) return undefined;
   const form = "export default definePlugin({ name, transports, start })";
   if (value === undefined) return `a default export: ${form}`;
   if (typeof value !== "object" || value === null) {

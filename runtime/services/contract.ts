@@ -38,7 +38,7 @@ export interface Host {
   readonly ownSockets: OwnSockets;
   /** The module that a worker runs, absolute. */
   readonly worker: string;
-  /** The folder to be in when the working directory is no more; `/` when silent. */
+  /** The folder to be in when the working directory is no more; when silent it is let be. */
   readonly home?: string;
   /** What the plugin `admin` is given as {@link StartContext.server}. */
   readonly operator?: unknown;

@@ -4,55 +4,56 @@
  */
 import { LEVELS } from "../core/record.ts";
 import { RUNTIMES } from "../control/request.ts";
+import type { CommandSpec, Option } from "./spec.ts";
+import { STRATEGY_NAMES } from "../core/plan.ts";
 
-/** A word after the command's name. */
-export interface Word {
-  /** In capitals, as help writes it. */
-  readonly name: string;
-  /** It may be left out. One that is `manifest` is PORTICO_MANIFEST or the current folder then. */
-  readonly optional?: true;
-  /** The path of a manifest, or of the folder with it. */
-  readonly manifest?: true;
-  /** All that it can be. */
-  readonly one?: readonly string[];
-  /** For who leaves it out. */
-  readonly hint?: string;
-}
-
-/** An option. Without `value` it is a flag. */
-export interface Option {
-  readonly name: string;
-  readonly short?: string;
-  /** What its value is, in capitals. */
-  readonly value?: string;
-  /** All that the value can be. */
-  readonly one?: readonly string[];
-  /** It may be given several times. */
-  readonly many?: true;
-  /** The path of a manifest, or of the folder with it. */
-  readonly manifest?: true;
-  readonly summary: string;
-}
-
-/** A command, or one of the verbs of a command. */
-export interface CommandSpec {
-  readonly name: string;
-  /** One line. */
-  readonly summary: string;
-  readonly words: readonly Word[];
-  readonly options: readonly Option[];
-  /** The word that comes first then, and decides about the rest. */
-  readonly verbs?: readonly CommandSpec[];
-  /** Of a verb: the options of its command mean nothing to it. */
-  readonly alone?: true;
-  /** Options that exclude each other, with what they have in common. */
-  readonly either?: readonly [string, string, string];
-  /** Paragraphs for who asks about this command alone. */
-  readonly more?: readonly string[];
-}
+export type { CommandSpec, Option, Word } from "./spec.ts";
 
 const PATH = { name: "PATH", optional: true, manifest: true } as const;
 const SERVICE = { name: "SERVICE", optional: true } as const;
+
+/** A service that is said in the call. */
+const ONE_SERVICE = [
+  {
+    name: "plugin",
+    value: "PLUGIN",
+    summary: "one service without a manifest: a built-in plugin, ./path or a package",
+  },
+  {
+    name: "listen",
+    value: "ADDRESS",
+    many: true,
+    with: "plugin",
+    summary: "where it listens, as tcp://127.0.0.1:7007; several times for several",
+  },
+  {
+    name: "set",
+    value: "KEY=VALUE",
+    many: true,
+    with: "plugin",
+    summary: "an option of the plugin: upper=true, a.b=3, list=[1,2]",
+  },
+  {
+    name: "strategy",
+    value: "STRATEGY",
+    one: STRATEGY_NAMES,
+    with: "plugin",
+    summary: "how its sessions are served",
+  },
+  {
+    name: "log",
+    value: "SINK",
+    many: true,
+    with: "plugin",
+    summary: "where its records go: console, json, none …",
+  },
+  {
+    name: "control",
+    value: "PATH",
+    with: "plugin",
+    summary: "where ctl --socket PATH reaches it; nowhere when silent",
+  },
+] as const satisfies readonly Option[];
 
 /** Options of every command. */
 export const EVERYWHERE = [
@@ -70,7 +71,9 @@ export const COMMANDS = [
     options: [
       { name: "watch", summary: "reloads when the manifest or a plugin changes" },
       { name: "stats", summary: "keeps a line on the terminal: sessions, rate, bytes" },
+      ...ONE_SERVICE,
     ],
+    instead: "plugin",
     more: [
       "SIGINT and SIGTERM stop accepting, drain and end; a second one closes at once. SIGHUP reloads, and opens log files anew. SIGUSR2 writes a status record.",
     ],
@@ -84,7 +87,9 @@ export const COMMANDS = [
         name: "permissions",
         summary: "prints the flags that Deno needs for the manifest, and runs nothing of it",
       },
+      ...ONE_SERVICE,
     ],
+    instead: "plugin",
   },
   {
     name: "doctor",

@@ -12,7 +12,7 @@ export interface Position {
 /** One thing that is wrong with a manifest. */
 export interface Problem {
   readonly code: Code;
-  /** Absolute. */
+  /** Absolute; or what else the place is called, as `serve()` and `--set upper`. */
   readonly file: string;
   /** Absent where the manifest is a module, whose values have no place in a text. */
   readonly line?: number;
