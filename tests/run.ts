@@ -113,8 +113,8 @@ const LONG = [
   globSync("tests/protocols/*_test.ts", { cwd: root }),
 );
 
-/** What starts every runtime by itself, and so is run by one of them. */
-const ONCE = ["deploy", "package", "permissions", "story"].map((name) =>
+/** What starts every runtime by itself, or is about no runtime, and so is run by one of them. */
+const ONCE = ["deploy", "docs", "package", "permissions", "site", "story"].map((name) =>
   `tests/processes/${name}_test.ts`
 );
 

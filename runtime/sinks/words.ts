@@ -5,8 +5,9 @@ import { escape } from "./invisible.ts";
 type Used = Set<string>;
 
 /**
- * What a record says, for people, on one line: what cannot be seen is written as escapes. Fields
- * that have no words of their own follow as `name=value`.
+ * What a record says, for people, on one line, as the console has it: what cannot be seen is written as
+ * escapes. Fields that have no words of their own follow as `name=value`; time, level and service are
+ * left to whoever writes the line.
  */
 export function describe(record: LogRecord): string {
   const used: Used = new Set(["time", "level", "event", "service", "session"]);
