@@ -28,7 +28,7 @@ export type {
 export type { Child, Program, Spawn } from "./core/process.ts";
 export type { EventName, Fields, Level, LogRecord, Sink } from "./core/record.ts";
 export { clearMemory, memoryRecords } from "./sinks/memory.ts";
-export { describe as describeRecord } from "./sinks/words.ts";
+export { describeRecord } from "./sinks/words.ts";
 export { defineSink } from "./sinks/define.ts";
 export type { SinkContext, SinkDefinition } from "./sinks/define.ts";
 export type { Control } from "./control/control.ts";

@@ -3,7 +3,7 @@ import { escape } from "./invisible.ts";
 import { timestamp } from "./line.ts";
 import type { LineFormat } from "./lines.ts";
 import type { TextBuffer } from "./text-buffer.ts";
-import { describe } from "./words.ts";
+import { describeRecord } from "./words.ts";
 
 /** The name in the service column of records that concern the whole server. */
 const SERVER = "portico";
@@ -12,7 +12,7 @@ const SERVER = "portico";
 export function textLine(record: LogRecord, out: TextBuffer): void {
   const service = escape(record.service ?? SERVER).padEnd(SERVER.length);
   out.text(`${timestamp(record.time)} ${record.level.padEnd(5)} ${service} `);
-  out.text(describe(record));
+  out.text(describeRecord(record));
   out.text("\n");
 }
 
@@ -33,7 +33,7 @@ export function terminalLines(colour: boolean): LineFormat {
     width = Math.max(width, service.length);
     const time = clock(record.time);
     const level = record.level.padEnd(5);
-    const words = `${service.padEnd(width)}  ${describe(record)}\n`;
+    const words = `${service.padEnd(width)}  ${describeRecord(record)}\n`;
     out.text(
       colour
         ? `${DIM}${time}${RESET}  ${COLOURS[record.level]}${level}${RESET}  ${words}`

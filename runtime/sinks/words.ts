@@ -1,7 +1,7 @@
 import type { LogRecord } from "../core/record.ts";
 import { escape } from "./invisible.ts";
 
-/** Fields that every record has, and those that {@link describe} has already put into words. */
+/** Fields that every record has, and those that {@link describeRecord} has already put into words. */
 type Used = Set<string>;
 
 /**
@@ -9,7 +9,7 @@ type Used = Set<string>;
  * escapes. Fields that have no words of their own follow as `name=value`; time, level and service are
  * left to whoever writes the line.
  */
-export function describe(record: LogRecord): string {
+export function describeRecord(record: LogRecord): string {
   const used: Used = new Set(["time", "level", "event", "service", "session"]);
   const field = (name: string): string => {
     used.add(name);

@@ -9,6 +9,8 @@ import { STRATEGY_NAMES } from "../core/plan.ts";
 
 export type { CommandSpec, Option, Word } from "./spec.ts";
 
+/** Those that a call can be completed in. */
+const SHELLS = ["bash", "zsh", "fish"] as const;
 const PATH = { name: "PATH", optional: true, manifest: true } as const;
 const SERVICE = { name: "SERVICE", optional: true } as const;
 
@@ -249,6 +251,15 @@ export const COMMANDS = [
     words: [{ name: "FILE" }],
     options: [{ name: "to", value: "PATH", summary: "writes it there, not to standard output" }],
     more: ["What has no equal in Portico stands in the manifest as a comment, with the reason."],
+  },
+  {
+    name: "completion",
+    summary: "prints a script that completes portico in a shell",
+    words: [{ name: "SHELL", one: SHELLS }],
+    options: [],
+    more: [
+      "bash: source <(portico completion bash) in ~/.bashrc. zsh: source <(portico completion zsh) in ~/.zshrc, after compinit. fish: portico completion fish > ~/.config/fish/completions/portico.fish. Where ctl takes a SERVICE, the server that runs is asked.",
+    ],
   },
   {
     name: "help",

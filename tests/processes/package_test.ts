@@ -97,7 +97,7 @@ describe("the package", () => {
     const beside = paths.filter((path) => !path.startsWith("dist/"));
     assert.deepEqual(beside.sort(), ["CHANGELOG.md", "LICENSE", "README.md", "package.json"]);
     const odd = paths.filter((path) =>
-      !/\.(?:js|d\.ts|json|css|html|md)$|^LICENSE$|^dist\/templates\//.test(path)
+      !/\.(?:js|d\.ts|json|css|html|md|1)$|^LICENSE$|^dist\/templates\//.test(path)
     );
     assert.deepEqual(odd, []);
     // npm leaves out, or obeys, what is named as its own and Git's files are.
@@ -108,6 +108,10 @@ describe("the package", () => {
     for (const name of ["page.js", "page.css", "page.html"]) {
       assert.ok(paths.includes(`dist/plugins/admin/${name}`), name);
     }
+    const { man } = JSON.parse(
+      readFileSync(join(home, "node_modules/portico/package.json"), "utf8"),
+    );
+    assert.ok(paths.includes(join(man)), "the man page");
     t.diagnostic(`${packed.size} B packed, ${packed.unpackedSize} B, ${paths.length} files`);
   });
 
