@@ -3,10 +3,12 @@ import { basename, dirname, extname, join, resolve } from "node:path";
 import process from "node:process";
 import { pathToFileURL } from "node:url";
 import { codeOf, messageOf } from "../core/errors.ts";
+import { parsePlace } from "../core/frames.ts";
 import { substitute } from "./environment.ts";
 import { DEPTH_EXPECTED, pathTooDeep } from "./depth.ts";
+import { namingObjects } from "./objects.ts";
 import { importModule, type VersionOf } from "../modules/import.ts";
-import { realOf } from "../modules/stamp.ts";
+import { realOf } from "../modules/graph.ts";
 import { formatPath, ManifestError, type Path, type Problem, show } from "../values/problem.ts";
 import { parseJsonc } from "./jsonc.ts";
 import { Problems, type Source } from "./source.ts";
@@ -31,6 +33,29 @@ export async function load(
   const raw = /^\.[cm]?[jt]s$/.test(extname(file))
     ? await loadModule(file, versionOf)
     : parseJsonc(readText(file), file);
+  return withVariables(raw, variables);
+}
+
+/**
+ * Makes a manifest of a value of a program, which may hold plugins and sinks themselves.
+ *
+ * @param file what {@link Source.file} says.
+ * @param locate as there.
+ * @throws ManifestError as {@link load}.
+ */
+export function sourceOf(
+  held: unknown,
+  file: string,
+  locate: Source["locate"],
+  variables: Readonly<Record<string, string | undefined>> = process.env,
+): Source {
+  return withVariables(valueSource(held, file, locate), variables);
+}
+
+function withVariables(
+  raw: Source,
+  variables: Readonly<Record<string, string | undefined>>,
+): Source {
   const problems = new Problems(raw);
   const references: { path: Path; whole: boolean }[] = [];
   const value = substitute(
@@ -130,13 +155,7 @@ async function loadModule(file: string, versionOf: VersionOf): Promise<Source> {
   const result = await importModule(href, versionOf(href));
   const locate = (): undefined => undefined;
   if ("module" in result) {
-    if ("default" in result.module) {
-      const value = result.module["default"];
-      const deep = pathTooDeep(value);
-      if (deep === undefined) return { file, value, locate };
-      const place = `level ${deep.length + 1}, below ${formatPath(deep.slice(0, 5))}`;
-      throw failure("MANIFEST_INVALID", file, place, DEPTH_EXPECTED);
-    }
+    if ("default" in result.module) return valueSource(result.module["default"], file, locate);
     throw failure(
       "MANIFEST_INVALID",
       file,
@@ -144,19 +163,29 @@ async function loadModule(file: string, versionOf: VersionOf): Promise<Source> {
       "export default defineManifest({ services: { … } })",
     );
   }
-  const { message, line, column, cause } = result;
-  const elsewhere = result.file !== undefined && result.file !== file &&
-    result.file !== realOf(file);
+  const { message, at, hint, cause } = result;
+  const place = at === undefined ? { file } : parsePlace(at);
+  const elsewhere = place.file !== file && place.file !== realOf(file);
   throw new ManifestError([{
     code: "MANIFEST_SYNTAX",
-    file: elsewhere ? result.file! : file,
-    ...(line !== undefined && { line, column: column ?? 1 }),
+    file: elsewhere ? place.file : file,
+    ...(place.line !== undefined && { line: place.line, column: place.column ?? 1 }),
     path: [],
     received: message,
     expected: `a module that can be imported${
       elsewhere ? `, as ${show(basename(file))} does` : ""
     }`,
+    ...(hint !== undefined && { hint }),
+    ...(place.line !== undefined && { source: place }),
   }], { cause });
+}
+
+function valueSource(held: unknown, file: string, locate: Source["locate"]): Source {
+  const value = namingObjects(held);
+  const deep = pathTooDeep(value);
+  if (deep === undefined) return { file, value, held, locate };
+  const place = `level ${deep.length + 1}, below ${formatPath(deep.slice(0, 5))}`;
+  throw failure("MANIFEST_INVALID", file, place, DEPTH_EXPECTED);
 }
 
 function failure(
