@@ -89,7 +89,8 @@ function manifestOf(plugin: Plugin, settings: Settings): ManifestService {
     ...(split && { workers }),
   } as ManifestService["concurrency"];
   return {
-    plugin: urlOfObject(plugin),
+    // Any will do, until the plan is made: to workers of a server an object cannot be given.
+    plugin: "echo",
     listen: listen ?? transports.map((name) => ENDPOINTS[name] ?? name),
     concurrency,
     log: "none",
@@ -120,7 +121,10 @@ export async function readyOf<Options, State>(
   );
   const value = { services: { [name]: Object.fromEntries(said) } };
   const source = { file: `${folder}/test`, value, locate: () => undefined };
-  const plan: Plan = expand(source, sinkCatalog);
+  const expanded: Plan = expand(source, sinkCatalog);
+  const object = { specifier: name, url: urlOfObject(plugin) };
+  const services = expanded.services.map((each) => ({ ...each, plugin: object }));
+  const plan = { ...expanded, services };
   const [prepared] = await prepare(plan, source, sinkCatalog);
   const ready = prepared!;
   const { strategy } = ready.plan.concurrency;
