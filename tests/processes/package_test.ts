@@ -242,17 +242,6 @@ describe("the declarations", () => {
   }
 });
 
-/** A test of that plugin, for no runner. */
-const TEST_OF_SHOUT = `import { everyWay, open } from "portico/testing";
-import shout from "portico-plugin-shout";
-await everyWay(shout, [{ send: "hello\\n", expect: "HELLO!\\n" }], { options: { mark: "!" } });
-const service = await open(shout, { options: { mark: "?" }, limits: { idle: "1m" } });
-const peer = service.connect();
-await service.clock.advance("2m");
-console.log((await peer.closed).reason);
-await service.close();
-`;
-
 /** A program with a server of its own, which ends when that has stopped. */
 const PROGRAM = `import { connect } from "node:net";
 import { serve } from "portico/embed";
@@ -271,20 +260,34 @@ console.log(await ask("echo") + await ask("shout"));
 await server.stop();
 `;
 
+/** A test of that plugin, for no runner. */
+const TEST_OF_SHOUT = `import { everyWay, open } from "portico/testing";
+import shout from "portico-plugin-shout";
+await everyWay(shout, [{ send: "hello\\n", expect: "HELLO!\\n" }], { options: { mark: "!" } });
+const service = await open(shout, { options: { mark: "?" }, limits: { idle: "1m" } });
+const peer = service.connect();
+await service.clock.advance("2m");
+console.log((await peer.closed).reason);
+await service.close();
+`;
+
 describe("the installed package", () => {
   for (const [name, runtime] of Object.entries(INSTALLED_ON)) {
-    test(`tests a plugin that is installed beside it, on ${name}`, async () => {
-      writeFileSync(join(home, "shout.test.js"), TEST_OF_SHOUT);
-      const result = await inFolder(home, [...runtime, "shout.test.js"]);
-      assert.deepEqual(result, { code: 0, out: "idle\n", err: "" });
-    });
-
     test(`has a server for programs, on ${name}`, async () => {
       writeFileSync(join(home, "program.mjs"), PROGRAM);
       const { code, out, err } = await inFolder(home, [...runtime, "program.mjs"]);
       assert.deepEqual({ code, out, err }, { code: 0, out: "hello\nHELLO!\n\n", err: "" });
     });
   }
+
+  for (const [name, runtime] of Object.entries(INSTALLED_ON)) {
+    test(`tests a plugin that is installed beside it, on ${name}`, async () => {
+      writeFileSync(join(home, "shout.test.js"), TEST_OF_SHOUT);
+      const result = await inFolder(home, [...runtime, "shout.test.js"]);
+      assert.deepEqual(result, { code: 0, out: "idle\n", err: "" });
+    });
+  }
+
   for (const [name, runtime] of Object.entries(INSTALLED_ON)) {
     test(`serves under every strategy, and is upgraded to another runtime, on ${name}`, async (t) => {
       const portico: [string, ...string[]] = [...runtime, main()];
