@@ -29,6 +29,11 @@ export default definePlugin({
   name: "exec",
   transports: ["stream", "datagram"],
   options,
+  probe({ command, cwd, env, passEnv }, { folder }) {
+    const path = { ...passed(passEnv), ...env }["PATH"] ?? process.env["PATH"];
+    findProgram(command[0]!, findFolder(folder, cwd), path);
+    return undefined;
+  },
   start: ({ options, folder: base }) => {
     const { command, cwd, env, passEnv, stderr, timeout, killAfter, maxOutput } = options;
     const [name, ...args] = command as [string, ...string[]];

@@ -275,7 +275,10 @@ describe("portico", () => {
     assert.equal(free, "");
     assert.deepEqual(reasons(1), ["/tmp is a folder"]);
     const text = await portico("check", home);
-    assert.match(text.out, /^no +control +unix:.*is a folder; name a path where nothing is$/m);
+    assert.match(
+      text.out,
+      /^no +control +unix:.*is a folder; name a path where nothing is \(portico\.json:\d+:\d+ control\)$/m,
+    );
     assert.match(text.out, /^no +two +plugin echo +unix:\/tmp +\/tmp is a folder; name/m);
   });
   test("portico check refuses a NUL wherever a name or a path is", async (t) => {

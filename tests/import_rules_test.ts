@@ -92,6 +92,7 @@ const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   manifest: ["core", "values", "modules"],
   sinks: ["core", "values", "modules"],
   identity: ["core"],
+  probe: ["core"],
   services: ["core"],
   metrics: ["core", "services"],
   activation: ["core", "services"],
@@ -109,6 +110,7 @@ const FOLDERS: Readonly<Record<string, readonly string[]>> = {
       "manifest",
       "sinks",
       "identity",
+      "probe",
       "services",
       "metrics",
       "activation",
@@ -116,8 +118,8 @@ const FOLDERS: Readonly<Record<string, readonly string[]>> = {
     ...["control", "terminal", "workers", "strategies", "adapter.ts"],
   ],
   cli: [
-    ...["core", "values", "modules", "manifest", "sinks", "services", "control", "terminal"],
-    ...["strategies", "daemon", "convert", "adapter.ts"],
+    ...["core", "values", "modules", "manifest", "sinks", "identity", "probe", "services"],
+    ...["control", "terminal", "strategies", "daemon", "convert", "adapter.ts"],
   ],
   embed: [
     ...["core", "values", "manifest", "services", "activation", "control", "strategies"],

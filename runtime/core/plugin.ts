@@ -207,6 +207,11 @@ export interface Plugin<Options = unknown, State = unknown, Input = unknown> {
    */
   readonly fits?: (options: Options, listen: readonly Endpoint[]) => string | undefined;
   /**
+   * Why this machine cannot serve these options now, as a program that is not installed; undefined when it
+   * can. `portico check` asks it; it starts and opens nothing. What it throws is the reason, too.
+   */
+  readonly probe?: (options: Options, context: { readonly folder: string }) => string | undefined;
+  /**
    * False: nothing looks at the bytes of a datagram any more when `data` has returned, not even after
    * an `await`. Then they are not copied for it. True when silent.
    */

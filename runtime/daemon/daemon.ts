@@ -17,12 +17,14 @@ import { openControlSocket } from "./control-socket.ts";
 import { releaseHeap } from "./heap.ts";
 import { Journal } from "./journal.ts";
 import { type LoadedManifest, loadManifest, type ReadSource } from "./loaded-manifest.ts";
+import { inManifest } from "./listen-failure.ts";
 import { reapOrphans } from "./reaper.ts";
 import { ServerOperator } from "./server-operator.ts";
 import { Server } from "./server.ts";
 import { onSignals, type SignalHandlers } from "./signals.ts";
 import { type LoadManifest, Supervisor } from "./supervisor.ts";
 import { recordExit, recordUncaught } from "./uncaught.ts";
+import { showTryLine } from "./try-line.ts";
 import { finishHandover, type Predecessor } from "./upgrade.ts";
 import { becomeUser, userOf } from "./user.ts";
 import { runtime, version } from "./version.ts";
@@ -164,12 +166,17 @@ export class Daemon implements AsyncDisposable {
     // First of all: a second server of this manifest shall hear of the first one, not of a port in use.
     if (!inetd) await this.#openControl();
     const services = this.#supervisor.ready(manifest);
-    await this.#server.start(services, predecessor?.handover);
+    await this.#server.start(services, predecessor?.handover).catch((error) => {
+      throw inManifest(error, manifest.source);
+    });
     this.#started = true;
     await becomeUser(plan.identity, adapter);
     // Whoever waits for "ready" may change a file at once.
     if (options.watch) await this.#watchFiles();
     journal.server.emit("info", "ready", {});
+    if (!options.json && !inetd && predecessor === undefined) {
+      showTryLine(plan.services, this.#server.endpoints[0]?.address);
+    }
     this.#supervisor.began(services, this.#control);
     await this.#succeed();
     await this.#notifier.ready();

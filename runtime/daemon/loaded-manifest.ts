@@ -2,6 +2,7 @@
 import { pathToFileURL } from "node:url";
 import type { Plan, ServicePlan } from "../core/plan.ts";
 import { expand } from "../manifest/expand.ts";
+import { hasWorkers } from "../manifest/limits.ts";
 import { prepare, type PreparedService } from "../manifest/prepare.ts";
 import type { Source } from "../manifest/source.ts";
 import type { VersionOf } from "../modules/import.ts";
@@ -51,9 +52,16 @@ function printingJson(plan: ServicePlan): ServicePlan {
 }
 
 /** The modules of a manifest: itself where it is one, the plugins, their sinks. Each once. */
-export function moduleUrls({ source, services }: LoadedManifest): string[] {
+export function moduleUrls(manifest: LoadedManifest): string[] {
+  const plugins = manifest.services.map(({ plan }) => plan.plugin.url);
+  return [...new Set([...residentUrls(manifest), ...plugins])];
+}
+
+/** Those of them whose code serves in this process, and not in workers alone. */
+export function residentUrls({ source, services }: LoadedManifest): string[] {
   const manifest = /\.[cm]?[jt]s$/.test(source.file) ? [pathToFileURL(source.file).href] : [];
   const plans = services.map(({ plan }) => plan);
   const sinks = plans.flatMap(({ log }) => log).flatMap(({ module }) => module?.url ?? []);
-  return [...new Set([...manifest, ...plans.map(({ plugin }) => plugin.url), ...sinks])];
+  const inline = plans.filter(({ concurrency }) => !hasWorkers(concurrency.strategy));
+  return [...new Set([...manifest, ...inline.map(({ plugin }) => plugin.url), ...sinks])];
 }

@@ -13,12 +13,13 @@ import type { Plan, ServicePlan } from "../core/plan.ts";
 import { keepWorkingDirectory } from "../identity/folder.ts";
 import type { VersionOf } from "../modules/import.ts";
 import { stampOf } from "../modules/stamp.ts";
-import { problemLines } from "../values/problem.ts";
+import { problemFields } from "../values/problem.ts";
 import type { ReadyService, Server } from "./server.ts";
 import { commandOn } from "../adapter.ts";
 import type { Journal } from "./journal.ts";
 import { ModuleVersions } from "./module-versions.ts";
-import { type LoadedManifest, moduleUrls } from "./loaded-manifest.ts";
+import { type LoadedManifest, moduleUrls, residentUrls } from "./loaded-manifest.ts";
+import { inManifest } from "./listen-failure.ts";
 import { requireDescriptors } from "../strategies/descriptors.ts";
 import { startSuccessor } from "./upgrade.ts";
 import { runtime, version } from "./version.ts";
@@ -126,14 +127,17 @@ export class Supervisor implements Control {
       await notifier.reloading();
       try {
         const result = await this.#reload(load);
-        journal.server.emit("info", "reload", { ...result });
+        const why = "a package is loaded once: restart or upgrade for what is new";
+        const kept = result.kept !== undefined && { why };
+        journal.server.emit(kept ? "warn" : "info", "reload", { ...result, ...kept });
         return result;
       } catch (error) {
         // What is wrong concerns whoever has asked for it; the services go on as they are.
         const found = hookError(error);
-        const about = { side: "config", during: "reload" };
-        for (const message of problemLines(found)) {
-          journal.server.emit("error", "error", { code: found.code, message, ...about });
+        for (const fields of problemFields(found)) {
+          const { code, message, ...more } = fields;
+          const about = { side: "config", during: "reload", ...more };
+          journal.server.emit("error", "error", { code, message, ...about });
         }
         throw error;
       } finally {
@@ -155,10 +159,11 @@ export class Supervisor implements Control {
       this.#manifest = manifest;
       this.#load = load;
       this.#versions.note(moduleUrls(this.#manifest));
-      return result;
+      const kept = this.#versions.changedAndKept(residentUrls(manifest));
+      return { ...result, ...(kept.length > 0 && { kept }) };
     } catch (error) {
       await journal.change(this.#manifest.plan.services);
-      throw error;
+      throw inManifest(error, manifest.source);
     }
   }
 

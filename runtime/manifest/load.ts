@@ -3,11 +3,12 @@ import { basename, dirname, extname, join, resolve } from "node:path";
 import process from "node:process";
 import { pathToFileURL } from "node:url";
 import { codeOf, messageOf } from "../core/errors.ts";
+import { parsePlace } from "../core/frames.ts";
 import { substitute } from "./environment.ts";
 import { DEPTH_EXPECTED, pathTooDeep } from "./depth.ts";
 import { namingObjects } from "./objects.ts";
 import { importModule, type VersionOf } from "../modules/import.ts";
-import { realOf } from "../modules/stamp.ts";
+import { realOf } from "../modules/graph.ts";
 import { formatPath, ManifestError, type Path, type Problem, show } from "../values/problem.ts";
 import { parseJsonc } from "./jsonc.ts";
 import { Problems, type Source } from "./source.ts";
@@ -162,18 +163,20 @@ async function loadModule(file: string, versionOf: VersionOf): Promise<Source> {
       "export default defineManifest({ services: { … } })",
     );
   }
-  const { message, line, column, cause } = result;
-  const elsewhere = result.file !== undefined && result.file !== file &&
-    result.file !== realOf(file);
+  const { message, at, hint, cause } = result;
+  const place = at === undefined ? { file } : parsePlace(at);
+  const elsewhere = place.file !== file && place.file !== realOf(file);
   throw new ManifestError([{
     code: "MANIFEST_SYNTAX",
-    file: elsewhere ? result.file! : file,
-    ...(line !== undefined && { line, column: column ?? 1 }),
+    file: elsewhere ? place.file : file,
+    ...(place.line !== undefined && { line: place.line, column: place.column ?? 1 }),
     path: [],
     received: message,
     expected: `a module that can be imported${
       elsewhere ? `, as ${show(basename(file))} does` : ""
     }`,
+    ...(hint !== undefined && { hint }),
+    ...(place.line !== undefined && { source: place }),
   }], { cause });
 }
 

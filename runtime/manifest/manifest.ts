@@ -26,9 +26,10 @@ export interface Manifest extends Identity {
 
 /** A plugin, whatever its options and state; or what answers requests, as a Hono app. */
 export type PluginObject =
-  | (Omit<Plugin, "options" | "fits" | "start"> & {
+  | (Omit<Plugin, "options" | "fits" | "probe" | "start"> & {
     readonly options?: StandardSchema;
     readonly fits?: (options: never, listen: never) => string | undefined;
+    readonly probe?: (options: never, context: never) => string | undefined;
     readonly start: (context: never) => unknown;
   })
   | { fetch(request: Request, ...rest: never[]): Response | Promise<Response> };

@@ -144,7 +144,8 @@ export class SinkPlans {
     }
     const plan = { name, type, level, ...policies, options: check.options };
     if (type === "file") this.#checkFile(plan, path);
-    return this.#stdio && STANDARD.includes(type) ? this.#aside(plan, path) : plan;
+    const placed = this.#stdio && STANDARD.includes(type) ? this.#aside(plan, path) : plan;
+    return this.#keep(placed, path);
   }
 
   #keep(plan: SinkPlan, path: Path): SinkPlan {

@@ -1,4 +1,5 @@
 import type { Code } from "../core/errors.ts";
+import { parsePlace } from "../core/frames.ts";
 import { ManifestError, type Path, type Position, type Problem } from "../values/problem.ts";
 
 /** Whether a key or its value is meant, in a place of a manifest. */
@@ -11,6 +12,8 @@ export interface ProblemDetails {
   /** The value when silent. */
   readonly part?: Part;
   readonly hint?: string | undefined;
+  /** Where in a plugin's code, `/srv/app/plugin.ts:12:5`. */
+  readonly at?: string | undefined;
 }
 
 /** What a place of a manifest is called: by its line in a text; where there is no text, otherwise. */
@@ -42,7 +45,7 @@ export class Problems {
     path: Path,
     received: string,
     expected: string,
-    { code = "MANIFEST_INVALID", part = "value", hint }: ProblemDetails = {},
+    { code = "MANIFEST_INVALID", part = "value", hint, at }: ProblemDetails = {},
   ): void {
     this.#list.push({
       code,
@@ -52,6 +55,7 @@ export class Problems {
       received,
       expected,
       ...(hint !== undefined && { hint }),
+      ...(at !== undefined && { source: parsePlace(at) }),
     });
   }
 

@@ -3,6 +3,7 @@ import { messageOf, PorticoError } from "../core/errors.ts";
 import { isPromise } from "../core/hooks.ts";
 import type { SinkPlan } from "../core/plan.ts";
 import type { Sink } from "../core/record.ts";
+import type { Flaw } from "../modules/flaw.ts";
 import { nameOfObject, objectAt } from "../modules/object.ts";
 import { loadDefault } from "../modules/plugin.ts";
 import { show } from "../values/problem.ts";
@@ -26,8 +27,13 @@ export async function loadSink(
   return (await loadDefault(url, flaw, version)).value as SinkDefinition;
 }
 
+function flaw(value: unknown): Flaw | undefined {
+  const expected = wrongIn(value);
+  return expected === undefined ? undefined : { expected, word: "export default" };
+}
+
 /** What is wrong with a default export; undefined for a type of sink. */
-function flaw(value: unknown): string | undefined {
+function wrongIn(value: unknown): string | undefined {
   const form = "export default defineSink({ name, open })";
   if (value === undefined) return `a default export: ${form}`;
   if (typeof value !== "object" || value === null) {
