@@ -2,8 +2,10 @@
 import { existsSync, readFileSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import process from "node:process";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { PorticoError } from "../runtime/core/errors.ts";
+import type { ThreadStart } from "../runtime/core/process.ts";
+import { threadOfExecutable } from "./node/executable.ts";
 
 /** The runtimes by name. */
 export type RuntimeName = "node" | "bun" | "deno";
@@ -14,10 +16,22 @@ export type CommandLine = readonly [program: string, ...args: string[]];
 /** Flags of a test, a debugger or a watcher, which are this process's alone. */
 const OWN = /^--(?:test|inspect|watch|cpu-prof|heap-prof)/;
 
+/** Of an executable with a server inside, the executable stands for its modules: it knows what it is started for. */
+const EXECUTABLE = process.execPath;
+
 /** The command that runs `module`, an absolute path, on this runtime with the same flags. */
 export function command(module: string, args: readonly string[]): CommandLine {
+  if (module === EXECUTABLE) return [EXECUTABLE, ...args];
   if ("Deno" in globalThis) return [Deno.execPath(), ...denoFlags(), module, ...args];
   return [process.execPath, ...process.execArgv.filter((flag) => !OWN.test(flag)), module, ...args];
+}
+
+/** See {@link Adapter.thread}. */
+export function thread(module: string): ThreadStart {
+  if (module !== EXECUTABLE) return { filename: pathToFileURL(module), options: {} };
+  if ("Deno" in globalThis) return { filename: new URL(Deno.mainModule), options: {} };
+  if ("Bun" in globalThis) return { filename: pathToFileURL(Bun.main), options: {} };
+  return threadOfExecutable();
 }
 
 /**
@@ -31,6 +45,9 @@ export function commandOn(
   module: string,
   args: readonly string[],
 ): CommandLine {
+  if (module === EXECUTABLE) {
+    throw new PorticoError("NOT_SUPPORTED", "an executable runs on the runtime that is in it");
+  }
   const program = find(runtime);
   if (runtime !== "deno") return [program, module, ...args];
   const bare = modulesOf(module) === undefined ? ["--node-modules-dir=none"] : [];
@@ -38,9 +55,9 @@ export function commandOn(
 }
 
 /** Options of sockets; and a request's signal that aborts when its peer leaves, and not whenever it is over. */
-const UNSTABLE = ["--unstable-net", "--unstable-no-legacy-abort"];
+export const UNSTABLE: readonly string[] = ["--unstable-net", "--unstable-no-legacy-abort"];
 
-function find(runtime: RuntimeName): string {
+export function find(runtime: RuntimeName): string {
   const places = ancestors(fileURLToPath(import.meta.url)).map((folder) =>
     join(folder, "node_modules", ".bin")
   );

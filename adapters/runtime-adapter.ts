@@ -11,7 +11,7 @@ import { connectFailure } from "./errno.ts";
 import type { Adopt } from "./posix/descriptors.ts";
 import { ffiSupport, type Libc, openLibc } from "./posix/libc.ts";
 import { ownsAddress } from "./own-addresses.ts";
-import { command } from "./program.ts";
+import { command, thread } from "./program.ts";
 
 /** What is a runtime's own. */
 export interface Runtime {
@@ -55,6 +55,7 @@ export function runtimeAdapter(runtime: Runtime): Adapter {
       return (await import("./posix/process.ts")).makeProcessCalls(libc);
     }),
     command,
+    thread,
     defaults: () => defaultsWith(backlog),
     turns,
     ownsAddress,

@@ -97,10 +97,11 @@ const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   activation: ["core", "services"],
   "adapter.ts": [],
   control: ["core", "values", "services", "adapter.ts"],
-  terminal: ["core", "values", "services", "control"],
+  terminal: ["core", "values", "modules", "services", "control"],
   workers: ["core", "modules", "identity", "services", "metrics", "adapter.ts"],
   strategies: ["core", "services", "workers"],
   convert: ["core"],
+  compile: ["core", "values", "modules", "manifest", "adapter.ts"],
   daemon: [
     ...[
       "core",
@@ -116,14 +117,15 @@ const FOLDERS: Readonly<Record<string, readonly string[]>> = {
     ...["control", "terminal", "workers", "strategies", "adapter.ts"],
   ],
   cli: [
-    ...["core", "values", "manifest", "sinks", "services", "control", "terminal"],
-    ...["strategies", "daemon", "convert", "adapter.ts"],
+    ...["core", "values", "modules", "manifest", "sinks", "services", "control", "terminal"],
+    ...["strategies", "daemon", "convert", "compile", "adapter.ts"],
   ],
   "engines.ts": [],
   "main.ts": ["daemon", "cli", "adapter.ts", "engines.ts"],
   "mod.ts": ["core", "manifest", "sinks", "services", "control"],
   "schema.ts": ["manifest", "sinks"],
   "worker.ts": ["workers"],
+  "executable.ts": ["modules", "workers", "main.ts", "worker.ts"],
 };
 
 /** The folder below runtime that a file is in; of one that is in none its name. */

@@ -17,6 +17,12 @@ export interface ProcessCalls {
   limitCpu(seconds: number): void;
 }
 
+/** How `node:worker_threads` starts a thread: its module, or code with flags of its own. */
+export interface ThreadStart {
+  readonly filename: URL | string;
+  readonly options: { readonly eval?: boolean; readonly execArgv?: string[] };
+}
+
 /** A program, and what it gets of this process: three standard streams, and no other descriptor. */
 export interface Program {
   /** The path of its file, absolute. */

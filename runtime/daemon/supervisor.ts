@@ -1,5 +1,4 @@
 /** A server with its manifest: what signals, the control socket and file watchers ask for is done here. */
-import { dirname } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import type { Notifier } from "../activation/mod.ts";
@@ -13,6 +12,8 @@ import { hookError } from "../core/hooks.ts";
 import { errorFields } from "../core/log.ts";
 import type { Plan, ServicePlan } from "../core/plan.ts";
 import { keepWorkingDirectory } from "../identity/folder.ts";
+import { folderOf } from "../manifest/source.ts";
+import { embeddedFile } from "../modules/embedded.ts";
 import { stampOf } from "../modules/stamp.ts";
 import { problemLines } from "../values/problem.ts";
 import type { ReadyService, Server } from "./server.ts";
@@ -196,7 +197,8 @@ export class Supervisor implements Control {
         throw new PorticoError("NOT_SUPPORTED", text);
       }
       const descriptors = await adapter.descriptors();
-      const main = fileURLToPath(new URL("../main.ts", import.meta.url).href);
+      const main = embeddedFile() ??
+        fileURLToPath(new URL("../main.ts", import.meta.url).href);
       const args = ["run", path, ...(json ? ["--json"] : []), ...(watch ? ["--watch"] : [])];
       const command = to === undefined ? adapter.command(main, args) : commandOn(to, main, args);
       await notifier.reloading();
@@ -245,7 +247,7 @@ export class Supervisor implements Control {
       if (this.#ending.signal.aborted) {
         throw new PorticoError("NOT_SUPPORTED", "this server is ending");
       }
-      keepWorkingDirectory(dirname(this.#manifest.source.file));
+      keepWorkingDirectory(folderOf(this.#manifest.source));
       return act();
     });
     this.#last = result.catch(() => {});

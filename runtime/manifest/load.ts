@@ -5,6 +5,7 @@ import { pathToFileURL } from "node:url";
 import { codeOf, messageOf } from "../core/errors.ts";
 import { substitute } from "./environment.ts";
 import { DEPTH_EXPECTED, pathTooDeep } from "./depth.ts";
+import { embeddedManifest } from "../modules/embedded.ts";
 import { importModule, type VersionOf } from "../modules/import.ts";
 import { realOf } from "../modules/stamp.ts";
 import { formatPath, ManifestError, type Path, type Problem, show } from "../values/problem.ts";
@@ -28,9 +29,7 @@ export async function load(
   versionOf: VersionOf = () => undefined,
 ): Promise<Source> {
   const file = find(resolve(path));
-  const raw = /^\.[cm]?[jt]s$/.test(extname(file))
-    ? await loadModule(file, versionOf)
-    : parseJsonc(readText(file), file);
+  const raw = await read(file, versionOf);
   const problems = new Problems(raw);
   const references: { path: Path; whole: boolean }[] = [];
   const value = substitute(
@@ -41,6 +40,27 @@ export async function load(
   );
   problems.throwIfAny();
   return { ...raw, value, references };
+}
+
+/** The values of a manifest as they are written. */
+export async function read(
+  file: string,
+  versionOf: VersionOf = () => undefined,
+): Promise<Source> {
+  const inside = embeddedManifest(file);
+  if (inside !== undefined) {
+    const { content, folder } = inside;
+    const source = typeof content === "string"
+      ? parseJsonc(content, file)
+      : sourceOf(file, await content());
+    return { ...source, folder };
+  }
+  return isModule(file) ? await loadModule(file, versionOf) : parseJsonc(readText(file), file);
+}
+
+/** Whether a manifest is a module, and not JSON. */
+export function isModule(file: string): boolean {
+  return /^\.[cm]?[jt]s$/.test(extname(file));
 }
 
 /**
@@ -54,11 +74,13 @@ export function findControl(
   variables: Readonly<Record<string, string | undefined>> = process.env,
 ): string | undefined {
   try {
-    const { control } = Object(parseJsonc(readText(file), file).value) as { control?: unknown };
+    const { content = readText(file), folder = dirname(file) } = embeddedManifest(file) ?? {};
+    if (typeof content !== "string") return undefined;
+    const { control } = Object(parseJsonc(content, file).value) as { control?: unknown };
     if (typeof control !== "string") return undefined;
     let known = true;
     const text = substitute(control, variables, () => known = false) as string;
-    return known ? resolve(dirname(file), text.replace(/^unix:/, "")) : undefined;
+    return known ? resolve(folder, text.replace(/^unix:/, "")) : undefined;
   } catch {
     return undefined;
   }
@@ -113,22 +135,7 @@ function readText(file: string): string {
 async function loadModule(file: string, versionOf: VersionOf): Promise<Source> {
   const { href } = pathToFileURL(file);
   const result = await importModule(href, versionOf(href));
-  const locate = (): undefined => undefined;
-  if ("module" in result) {
-    if ("default" in result.module) {
-      const value = result.module["default"];
-      const deep = pathTooDeep(value);
-      if (deep === undefined) return { file, value, locate };
-      const place = `level ${deep.length + 1}, below ${formatPath(deep.slice(0, 5))}`;
-      throw failure("MANIFEST_INVALID", file, place, DEPTH_EXPECTED);
-    }
-    throw failure(
-      "MANIFEST_INVALID",
-      file,
-      `a module without a default export`,
-      "export default defineManifest({ services: { … } })",
-    );
-  }
+  if ("module" in result) return sourceOf(file, result.module);
   const { message, line, column, cause } = result;
   const elsewhere = result.file !== undefined && result.file !== file &&
     result.file !== realOf(file);
@@ -142,6 +149,22 @@ async function loadModule(file: string, versionOf: VersionOf): Promise<Source> {
       elsewhere ? `, as ${show(basename(file))} does` : ""
     }`,
   }], { cause });
+}
+
+function sourceOf(file: string, module: Readonly<Record<string, unknown>>): Source {
+  if (!("default" in module)) {
+    throw failure(
+      "MANIFEST_INVALID",
+      file,
+      `a module without a default export`,
+      "export default defineManifest({ services: { … } })",
+    );
+  }
+  const value = module["default"];
+  const deep = pathTooDeep(value);
+  if (deep === undefined) return { file, value, locate: () => undefined };
+  const place = `level ${deep.length + 1}, below ${formatPath(deep.slice(0, 5))}`;
+  throw failure("MANIFEST_INVALID", file, place, DEPTH_EXPECTED);
 }
 
 function failure(

@@ -1,3 +1,4 @@
+import { dirname } from "node:path";
 import type { Code } from "../core/errors.ts";
 import { ManifestError, type Path, type Position, type Problem } from "../values/problem.ts";
 
@@ -17,11 +18,18 @@ export interface ProblemDetails {
 export interface Source {
   /** Absolute. */
   readonly file: string;
+  /** Where relative paths start, absolute; the file's folder when silent. */
+  readonly folder?: string;
   readonly value: unknown;
   /** Where the environment has had a say; `whole`: a variable is all that stands there. Nowhere when silent. */
   readonly references?: readonly { readonly path: Path; readonly whole: boolean }[];
   /** Where a value or its key stands; the nearest enclosing value when it is not there. */
   locate(path: Path, part: Part): Position | undefined;
+}
+
+/** Where relative paths of a manifest start. */
+export function folderOf({ file, folder = dirname(file) }: Source): string {
+  return folder;
 }
 
 /** Collects the problems of one manifest, so that all of them are told at once. */

@@ -3,6 +3,7 @@ import process from "node:process";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { stripVTControlCharacters } from "node:util";
 import { messageOf } from "../core/errors.ts";
+import { embeddedModule } from "./embedded.ts";
 import { importableUrl } from "./link.ts";
 import { realOf, stampOf } from "./stamp.ts";
 
@@ -34,6 +35,8 @@ export async function importModule(
   file: string,
   version?: string,
 ): Promise<{ readonly module: Namespace } | ImportFailure> {
+  const inside = embeddedModule(file);
+  if (inside !== undefined) return await importEmbedded(inside);
   const url = await importableUrl(realUrl(file));
   const required = imported.has(url) && imported.get(url) !== version && forget(url);
   imported.set(url, version);
@@ -45,6 +48,16 @@ export async function importModule(
   }
   try {
     return { module: requireModule(url) };
+  } catch (error) {
+    return explain(error);
+  }
+}
+
+async function importEmbedded(
+  load: () => Promise<Namespace>,
+): Promise<{ readonly module: Namespace } | ImportFailure> {
+  try {
+    return { module: unwrapped(await load()) };
   } catch (error) {
     return explain(error);
   }

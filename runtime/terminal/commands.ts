@@ -157,6 +157,28 @@ export const COMMANDS = [
     more: ["What has no equal in Portico stands in the manifest as a comment, with the reason."],
   },
   {
+    name: "compile",
+    summary: "makes one executable of a manifest, with its plugins and a runtime inside",
+    words: [PATH],
+    options: [
+      { name: "to", value: "FILE", summary: "the executable; one that is there is replaced" },
+      {
+        name: "runtime",
+        value: "RUNTIME",
+        one: RUNTIMES,
+        summary: "node, bun or deno inside; the one that runs this when silent",
+      },
+      {
+        name: "target",
+        value: "SYSTEM",
+        summary: "another system, in the words of bun build or deno compile",
+      },
+    ],
+    more: [
+      "The executable takes the words of portico: alone it runs what is inside, ./FILE ctl status asks it, ./FILE run PATH runs another manifest with the plugins inside. Relative paths of the manifest inside start at the folder where it is started.",
+    ],
+  },
+  {
     name: "help",
     summary: "tells what a command takes",
     words: [{ name: "TOPIC", optional: true }, { name: "VERB", optional: true }],
