@@ -96,7 +96,7 @@ const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   metrics: ["core", "services"],
   activation: ["core", "services"],
   "adapter.ts": [],
-  control: ["core", "values", "services", "adapter.ts"],
+  control: ["core", "values", "modules", "services", "adapter.ts"],
   terminal: ["core", "values", "modules", "services", "control"],
   workers: ["core", "modules", "identity", "services", "metrics", "adapter.ts"],
   strategies: ["core", "services", "workers"],

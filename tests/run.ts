@@ -114,7 +114,8 @@ const LONG = [
 );
 
 /** What starts every runtime by itself, and so is run by one of them. */
-const ONCE = ["tests/processes/package_test.ts", "tests/processes/permissions_test.ts"];
+const ONCE = ["compile", "package", "permissions"]
+  .map((name) => `tests/processes/${name}_test.ts`);
 
 /** Where the output of a runner tells of failures; at most a few of them, for whoever reads the end alone. */
 function failures(output: string, { failure, around }: Runner): string {

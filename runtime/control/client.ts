@@ -7,6 +7,7 @@ import { renderRows } from "../values/problem.ts";
 import { checkFolder } from "./path.ts";
 import { ServerRefusal } from "./refusal.ts";
 import type { ControlRequest, ControlResponse } from "./request.ts";
+import { embeddedFile } from "../modules/embedded.ts";
 
 /** How long a server may take to accept, in ms. */
 const ACCEPT = 5000;
@@ -147,15 +148,18 @@ export class ControlClient {
 
   #notRunning(): PorticoError {
     const [path] = this.#paths;
-    const target = this.#manifest === undefined || this.#manifest === "."
-      ? ""
-      : ` ${this.#manifest}`;
     const text = renderRows({
       received: `nobody listens on unix:${path}`,
-      expected: `a server, as started by: portico run${target}`,
+      expected: `a server, as started by: ${callFor(this.#manifest)}`,
     });
     return new PorticoError("NOT_RUNNING", text);
   }
+}
+
+/** The call that starts the server of a manifest; an executable is its own. */
+function callFor(manifest: string | undefined): string {
+  if (manifest !== undefined && manifest === embeddedFile()) return manifest;
+  return manifest === undefined || manifest === "." ? "portico run" : `portico run ${manifest}`;
 }
 
 function isNobody({ code }: PorticoError): boolean {
