@@ -276,6 +276,24 @@ describe("the installed package", () => {
       assert.equal(stop.code, 0, stop.out + stop.err);
     });
   }
+
+  for (const name of ["node", "bun"] as const) {
+    test(`is compiled to an executable by ${name}, with a plugin that is a package`, async (t) => {
+      const file = join(folder(t, {}), "server");
+      const words = ["compile", "--to", file, "--runtime", name];
+      const compiled = await inFolder(home, [...INSTALLED_ON["node24"]!, main(), ...words]);
+      assert.equal(compiled.code, 0, compiled.out + compiled.err);
+      const empty = folder(t, {});
+      const server = new ServerProcess("run", { cwd: empty, portico: [file], command: [] });
+      t.after(() => server.kill());
+      await server.record({ event: "ready" });
+      for (const service of ["serial", "threads", "processes", "spawn"]) {
+        assert.equal(await askOnce(t, server.endpoint(service, "tcp"), "hello"), "hello", service);
+      }
+      assert.equal(await askOnce(t, server.endpoint("shout", "tcp"), "hello"), "HELLO!");
+      await server.stop();
+    });
+  }
 });
 
 /** A successor is nobody's child. */
