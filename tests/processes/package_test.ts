@@ -1,6 +1,6 @@
 /** The package, as who installs it has it: outside this tree, compiled, on every runtime. */
 import assert from "node:assert/strict";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { after, before, describe, test } from "node:test";
@@ -276,6 +276,22 @@ describe("the installed package", () => {
       assert.equal(stop.code, 0, stop.out + stop.err);
     });
   }
+
+  test("serves on a Node without FFI whose koffi lacks its native module, and says why", async (t) => {
+    const [native, away] = ["node_modules/@koromix", "koromix"].map((name) => join(home, name));
+    assert.ok(existsSync(native!), "koffi has a native module that can be taken away");
+    renameSync(native!, away!);
+    t.after(() => renameSync(away!, native!));
+    const portico: [string, ...string[]] = [...INSTALLED_ON["node24"]!, main()];
+    const manifest = JSON.stringify({ services: { echo: echo("async") } });
+    const server = new ServerProcess(folder(t, { "portico.json": manifest }), { portico });
+    t.after(() => server.kill());
+    await server.record({ event: "ready" });
+    await (await dial(t, server.endpoint("echo", "tcp"))).echo("hello");
+    const { transports } = JSON.parse((await inFolder(home, [...portico, "doctor", "--json"])).out);
+    assert.match(transports.unixgram.reason, /^the package koffi cannot be loaded: .*native/);
+    assert.match(transports.unixgram.remedy, /with its native module/);
+  });
 
   for (const name of ["node", "bun"] as const) {
     test(`is compiled to an executable by ${name}, with a plugin that is a package`, async (t) => {
