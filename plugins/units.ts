@@ -31,3 +31,11 @@ export function count(): v.GenericSchema<number, number> {
   const expected = "a whole number above 0";
   return v.pipe(v.number(expected), v.integer(expected), v.minValue(1, expected));
 }
+
+/** A schema that tells editors what it is for. */
+export function described<Input, Output>(
+  schema: v.GenericSchema<Input, Output>,
+  text: string,
+): v.GenericSchema<Input, Output> {
+  return v.pipe(schema, v.description(text));
+}

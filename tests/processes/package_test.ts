@@ -7,6 +7,7 @@ import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { parseEndpoint } from "../../runtime/core/endpoint.ts";
 import { ENGINES, tooOld } from "../../runtime/engines.ts";
+import { BUILT_IN } from "../../runtime/modules/resolve.ts";
 import { folder } from "../support/folder.ts";
 import {
   inFolder,
@@ -196,6 +197,11 @@ describe("the tree", () => {
         name,
       );
     }
+  });
+
+  test("exports on JSR, which has no patterns, each plugin by its name", () => {
+    const names = Object.keys(json("deno.json").exports).filter((name) => /plugins/.test(name));
+    assert.deepEqual(names.sort(), BUILT_IN.map((name) => `./plugins/${name}`).sort());
   });
 
   test("has no package whose scripts Bun would run, and which need Node: bun install is enough", () => {
