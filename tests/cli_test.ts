@@ -51,11 +51,11 @@ describe("parseCall", () => {
     ["--json=yes", "--json=yes\n  expected  --json, which takes no value"],
     [
       "chekc",
-      '"chekc"\n  expected  a command: run, check, doctor, ctl, import, compile, help; or the path of a manifest\n  hint      did you mean "check"?',
+      '"chekc"\n  expected  a command: run, check, doctor, ctl, import, compile, schema, help; or the path of a manifest\n  hint      did you mean "check"?',
     ],
     [
       "explain a",
-      '"explain"\n  expected  a command: run, check, doctor, ctl, import, compile, help\n  hint      explain arrives in a later version',
+      '"explain"\n  expected  a command: run, check, doctor, ctl, import, compile, schema, help\n  hint      explain arrives in a later version',
     ],
     [
       "check --watch",

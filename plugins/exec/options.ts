@@ -69,11 +69,11 @@ export const options: v.GenericSchema<unknown, ExecOptions> = v.strictObject({
     "log",
   ),
   timeout: v.optional(
-    described(duration(), "how long one program may run; as long as it wants when silent"),
+    duration("how long one program may run; as long as it wants when silent"),
   ),
-  killAfter: v.optional(described(duration(), "between SIGTERM and SIGKILL"), "5s"),
+  killAfter: v.optional(duration("between SIGTERM and SIGKILL"), "5s"),
   maxOutput: v.optional(
-    described(size(DATAGRAM_MAX), "the longest answer to a datagram"),
+    size(DATAGRAM_MAX, "the longest answer to a datagram"),
     DATAGRAM_MAX,
   ),
 });

@@ -52,7 +52,7 @@ export const options: v.GenericSchema<unknown, ProxyOptions> = v.strictObject({
     ], (issue) => issue.issues?.[0]?.message ?? TO),
     "where it goes; relative paths start at the folder of the manifest",
   ),
-  connectTimeout: v.optional(described(duration(), "how long a target may take to accept"), "5s"),
+  connectTimeout: v.optional(duration("how long a target may take to accept"), "5s"),
   balance: v.optional(
     described(v.picklist(["round-robin"], '"round-robin"'), "which target is next"),
     "round-robin",
@@ -68,7 +68,7 @@ export const options: v.GenericSchema<unknown, ProxyOptions> = v.strictObject({
     {},
   ),
   idle: v.optional(
-    described(duration(), "how long a sender of datagrams is remembered when nothing is said"),
+    duration("how long a sender of datagrams is remembered when nothing is said"),
     "60s",
   ),
   maxPeers: v.optional(

@@ -4,7 +4,7 @@ import { dirname, join, resolve } from "node:path";
 import process from "node:process";
 import { compilesForOthers, loadAdapter, type RuntimeName } from "../adapter.ts";
 import { build } from "../compile/build.ts";
-import { type Inside, insideOf, namesOf } from "../compile/inside.ts";
+import { type Inside, insideOf } from "../compile/inside.ts";
 import { plant } from "../compile/tree.ts";
 import { messageOf, PorticoError } from "../core/errors.ts";
 import { version } from "../daemon/version.ts";
@@ -96,7 +96,7 @@ async function tell(
   const megabytes = (size / 1e6).toFixed(1);
   const noun = services === 1 ? "service" : "services";
   await print(
-    `${file}: ${megabytes} MB, ${services} ${noun} (${namesOf(plugins)}) on ${runtime}\n`,
+    `${file}: ${megabytes} MB, ${services} ${noun} (${plugins.join(", ")}) on ${runtime}\n`,
   );
 }
 

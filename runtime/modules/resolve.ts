@@ -75,7 +75,7 @@ export function isAdmin({ url }: { readonly url: string }): boolean {
 }
 
 /** Built-in plugins lie beside the runtime, and have been compiled where it has. */
-function builtIn(name: string): string {
+export function builtIn(name: string): string {
   return embeddedUrl(name) ?? pluginUrl(name);
 }
 

@@ -179,6 +179,13 @@ export const COMMANDS = [
     ],
   },
   {
+    name: "schema",
+    summary:
+      "prints the JSON Schema of manifests, for editors; with PATH, with the options of its plugins",
+    words: [{ name: "PATH", optional: true }],
+    options: [{ name: "to", value: "FILE", summary: "writes it there" }],
+  },
+  {
     name: "help",
     summary: "tells what a command takes",
     words: [{ name: "TOPIC", optional: true }, { name: "VERB", optional: true }],
