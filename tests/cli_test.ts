@@ -36,6 +36,16 @@ describe("parseCall", () => {
     ["ctl drain echo --json", { ...ctl, verb: "drain", service: "echo", json: true }],
     ["ctl stop --manifest a", { ...ctl, verb: "stop", service: undefined, manifest: "a" }],
     ["ctl --socket=/s reload", { ...ctl, verb: "reload", socket: "/s" }],
+    ["ctl list", { ...ctl, verb: "list" }],
+    ["ctl restart echo", { ...ctl, verb: "restart", service: "echo" }],
+    ["ctl logs --lines 3 --no-follow", {
+      ...ctl,
+      verb: "logs",
+      service: undefined,
+      level: undefined,
+      lines: "3",
+      "no-follow": true,
+    }],
     ["ctl upgrade --to deno", { ...ctl, verb: "upgrade", to: "deno" }],
   ];
   for (const [words, expected] of table) {
@@ -63,11 +73,23 @@ describe("parseCall", () => {
     ],
     [
       "ctl",
-      "nothing after ctl\n  expected  one of status, reload, suspend, resume, drain, stop, upgrade",
+      "nothing after ctl\n  expected  one of list, status, health, logs, reload, suspend, resume, drain, stop, restart, upgrade",
     ],
     [
       "ctl rseume",
-      '"rseume"\n  expected  one of status, reload, suspend, resume, drain, stop, upgrade\n  hint      did you mean "resume"?',
+      '"rseume"\n  expected  one of list, status, health, logs, reload, suspend, resume, drain, stop, restart, upgrade\n  hint      did you mean "resume"?',
+    ],
+    [
+      "ctl restart",
+      "nothing after ctl restart\n  expected  SERVICE\n  hint      portico ctl upgrade is for the whole server",
+    ],
+    [
+      "ctl list --socket a",
+      "--socket\n  expected  an option of ctl list: --help, --version, --json\n  hint      --socket is an option of ctl",
+    ],
+    [
+      "ctl logs --level wran",
+      '--level "wran"\n  expected  one of debug, info, warn, error\n  hint      did you mean "warn"?',
     ],
     ["ctl stop a b", '"b"\n  expected  one SERVICE, and nothing after "a"'],
     [

@@ -96,12 +96,12 @@ const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   metrics: ["core", "services"],
   activation: ["core", "services"],
   "adapter.ts": [],
-  control: ["core", "values", "modules", "services", "adapter.ts"],
+  control: ["core", "values", "services", "adapter.ts"],
   terminal: ["core", "values", "modules", "services", "control"],
   workers: ["core", "modules", "identity", "services", "metrics", "adapter.ts"],
   strategies: ["core", "services", "workers"],
   convert: ["core"],
-  compile: ["core", "values", "modules", "manifest", "adapter.ts"],
+  compile: ["core", "modules", "manifest", "adapter.ts"],
   daemon: [
     ...[
       "core",

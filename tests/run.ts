@@ -114,7 +114,7 @@ const LONG = [
 );
 
 /** What starts every runtime by itself, and so is run by one of them. */
-const ONCE = ["compile", "package", "permissions"]
+const ONCE = ["compile", "deploy", "package", "permissions"]
   .map((name) => `tests/processes/${name}_test.ts`);
 
 /** Where the output of a runner tells of failures; at most a few of them, for whoever reads the end alone. */

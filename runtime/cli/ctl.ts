@@ -1,19 +1,12 @@
-import { statSync } from "node:fs";
-import { resolve } from "node:path";
-import { ControlClient } from "../control/client.ts";
 import type { Reloaded } from "../control/control.ts";
 import type { ServerStatus } from "../services/status.ts";
-import { searchPaths } from "../control/path.ts";
 import { PorticoError } from "../core/errors.ts";
-import { expand } from "../manifest/expand.ts";
-import { find, findControl, load } from "../manifest/load.ts";
-import { sinkCatalog } from "../sinks/mod.ts";
 import { didYouMean } from "../values/nearest.ts";
-import { ManifestError, renderRows, show } from "../values/problem.ts";
-import { loadAdapter } from "../adapter.ts";
+import { renderRows, show } from "../values/problem.ts";
 import type { CallOf } from "../terminal/commands.ts";
 import { print, printJson } from "../terminal/output.ts";
 import { renderStatus } from "../terminal/status.ts";
+import { ControlClient } from "./ctl-target.ts";
 
 /** How long a server may take to say what it is doing, in ms. What it is to do takes its time. */
 const STATUS_LIMIT = 10_000;
@@ -21,27 +14,25 @@ const STATUS_LIMIT = 10_000;
 /**
  * Asks a server that runs, and tells what it answered.
  *
- * @returns 0.
+ * @returns 0; of `health` 1 for what is not well.
  * @throws Refusal when the server says no; NOT_RUNNING when there is none; USAGE for a service that
  * it does not have; ManifestError when there is no manifest to find it by.
  */
-export async function ctl(
-  { verb, service, manifest, socket, to, json }: CallOf<"ctl">,
-): Promise<number> {
-  const [adapter, paths] = await Promise.all([
-    loadAdapter(),
-    socket === undefined ? pathsOf(manifest) : [resolve(socket)],
-  ]);
-  const client = new ControlClient(adapter, paths, socket === undefined ? manifest : undefined);
-  if (verb === "status" || service !== undefined) {
+export async function ctl(call: CallOf<"ctl">): Promise<number> {
+  const { verb, service, manifest, socket, to, json } = call;
+  if (verb === "list") return await (await import("./ctl-list.ts")).list(json);
+  const client = await ControlClient.open({ manifest, socket });
+  if (verb === "logs") return await (await import("./ctl-logs.ts")).logs(client, call);
+  if (verb === "status" || verb === "health" || service !== undefined) {
     const limit = { patience: STATUS_LIMIT };
     const status = await client.ask({ command: "status" }, limit) as ServerStatus;
     if (service !== undefined) checkService(service, status);
+    const services = status.services.filter((one) =>
+      service === undefined || one.service === service
+    );
+    const shown = { ...status, services };
+    if (verb === "health") return await (await import("./ctl-health.ts")).health(shown, json);
     if (verb === "status") {
-      const services = status.services.filter((one) =>
-        service === undefined || one.service === service
-      );
-      const shown = { ...status, services };
       await (json ? printJson(shown) : print(renderStatus(shown)));
       return 0;
     }
@@ -51,30 +42,6 @@ export async function ctl(
   const result = await client.ask({ command: verb, service, to }, { toTheEnd });
   await (json ? printJson(result) : print(`${verb}: ${describeResult(result)}\n`));
   return 0;
-}
-
-/** Where the control socket of a manifest's server may be, the likeliest first. */
-async function pathsOf(manifest: string): Promise<readonly string[]> {
-  const file = find(resolve(manifest));
-  let control: string | false | undefined;
-  try {
-    ({ control } = expand(await load(file), sinkCatalog));
-  } catch (error) {
-    // The server that runs may have been started before the manifest was broken, or with variables that
-    // are not set here.
-    const own = findControl(file);
-    const paths = own === undefined ? searchPaths(file) : [own];
-    if (error instanceof ManifestError && paths.some(isSocket)) return paths;
-    throw error;
-  }
-  if (control === undefined) return searchPaths(file);
-  if (control !== false) return [control];
-  const text = `${file} says "control": false: its server takes signals only`;
-  throw new PorticoError("NOT_RUNNING", text);
-}
-
-function isSocket(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isSocket() ?? false;
 }
 
 function checkService(service: string, { services }: ServerStatus): void {

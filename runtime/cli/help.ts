@@ -1,6 +1,12 @@
 /** `portico help`, of all commands or of one, made from the table of commands. */
-import { COMMANDS, type CommandSpec, EVERYWHERE, type Option } from "../terminal/commands.ts";
-import type { CallOf } from "../terminal/commands.ts";
+import {
+  type CallOf,
+  COMMANDS,
+  type CommandSpec,
+  EVERYWHERE,
+  type Option,
+  optionsFor,
+} from "../terminal/commands.ts";
 import { columns, print, printJson } from "../terminal/output.ts";
 import { PorticoError } from "../core/errors.ts";
 import { didYouMean } from "../values/nearest.ts";
@@ -56,7 +62,7 @@ ${END}`;
 function describe(command: CommandSpec, asked: CommandSpec): string {
   const verb = asked !== command;
   const usage = verb ? `${command.name} ${usageOf(asked)}` : usageOf(asked);
-  const options = verb ? [...asked.options, ...command.options] : asked.options;
+  const options = verb ? optionsFor(command, asked) : asked.options;
   const verbs = (asked.verbs ?? []).map((one) => [usageOf(one), one.summary]);
   const parts = [
     `portico ${usage}: ${asked.summary}.\n`,

@@ -1,13 +1,9 @@
 /** The client's side of a control socket. */
-import { dirname } from "node:path";
 import { clearTimeout, setTimeout } from "node:timers";
 import type { Adapter, Connection, StreamTable } from "../core/contract.ts";
 import { PorticoError } from "../core/errors.ts";
-import { renderRows } from "../values/problem.ts";
-import { checkFolder } from "./path.ts";
 import { ServerRefusal } from "./refusal.ts";
 import type { ControlRequest, ControlResponse } from "./request.ts";
-import { embeddedFile } from "../modules/embedded.ts";
 
 /** How long a server may take to accept, in ms. */
 const ACCEPT = 5000;
@@ -18,6 +14,8 @@ export interface AskOptions {
   readonly patience?: number;
   /** Waits for the server to close the connection too, as it does when it ends. */
   readonly toTheEnd?: boolean;
+  /** Is given each line that comes before the answer; while it does not resolve, no more is read. */
+  readonly take?: (value: unknown) => Promise<void>;
 }
 
 /**
@@ -32,9 +30,10 @@ export async function ask(
   adapter: Adapter,
   path: string,
   request: ControlRequest,
-  { patience = Infinity, toTheEnd = false }: AskOptions = {},
+  options: AskOptions = {},
 ): Promise<unknown> {
-  const pending = new PendingRequest(path, request, toTheEnd);
+  const { patience = Infinity } = options;
+  const pending = new PendingRequest(path, request, options);
   await adapter.connect({ transport: "unix", path }, pending.table, undefined, ACCEPT);
   const response = await pending.response(patience);
   if (response.ok) return response.result;
@@ -45,15 +44,18 @@ export async function ask(
 class PendingRequest {
   readonly table: StreamTable;
   readonly #path: string;
-  readonly #toTheEnd: boolean;
+  readonly #options: AskOptions;
   readonly #responded = Promise.withResolvers<ControlResponse>();
   readonly #chunks: Uint8Array[] = [];
   #connection: Connection | undefined = undefined;
   #response: ControlResponse | undefined = undefined;
+  /** Lines that come before it, and whether those before them are taken. */
+  readonly #lines: unknown[] = [];
+  #taken: Promise<void> = Promise.resolve();
 
-  constructor(path: string, request: ControlRequest, toTheEnd: boolean) {
+  constructor(path: string, request: ControlRequest, options: AskOptions) {
     this.#path = path;
-    this.#toTheEnd = toTheEnd;
+    this.#options = options;
     // The connection may be lost before anybody waits for the answer.
     this.#responded.promise.catch(() => {});
     this.table = {
@@ -63,11 +65,11 @@ class PendingRequest {
       },
       data: (_, chunk) => this.#data(chunk),
       end: (connection) => {
-        this.#over();
+        void this.#taken.then(() => this.#over());
         connection.end();
       },
       drain() {},
-      close: (_, error) => this.#over(error),
+      close: (_, error) => void this.#taken.then(() => this.#over(error)),
       failure() {},
     };
   }
@@ -86,17 +88,42 @@ class PendingRequest {
   }
 
   #data(chunk: Uint8Array): void {
+    let start = 0;
+    for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10, start)) {
+      // Copies: the chunk is only lent.
+      this.#chunks.push(chunk.slice(start, end));
+      start = end + 1;
+      this.#line(decode(this.#chunks.splice(0)));
+    }
+    if (start < chunk.length) this.#chunks.push(chunk.slice(start));
+    if (this.#lines.length > 0) this.#takeLines();
+  }
+
+  #line(text: string): void {
     if (this.#response !== undefined) return;
-    const end = chunk.indexOf(10);
-    // A copy: the chunk is only lent.
-    this.#chunks.push(chunk.slice(0, end < 0 ? chunk.length : end));
-    if (end < 0) return;
+    let value: unknown;
     try {
-      this.#response = JSON.parse(decode(this.#chunks)) as ControlResponse;
+      value = JSON.parse(text);
     } catch {
       return this.#fail("what it answers is no JSON");
     }
-    if (!this.#toTheEnd || !this.#response.ok) this.#responded.resolve(this.#response);
+    if (this.#options.take !== undefined && !Object.hasOwn(Object(value), "ok")) {
+      this.#lines.push(value);
+      return;
+    }
+    const response = this.#response = value as ControlResponse;
+    if (this.#options.toTheEnd === true && response.ok) return;
+    if (this.#lines.length > 0) this.#takeLines();
+    void this.#taken.then(() => this.#responded.resolve(response));
+  }
+
+  #takeLines(): void {
+    const lines = this.#lines.splice(0);
+    this.#connection?.pause();
+    this.#taken = this.#taken.then(async () => {
+      for (const line of lines) await this.#options.take!(line);
+      this.#connection?.resume();
+    }).catch((error) => this.#responded.reject(error));
   }
 
   #over(error?: PorticoError): void {
@@ -114,54 +141,4 @@ class PendingRequest {
 function decode(chunks: readonly Uint8Array[]): string {
   const decoder = new TextDecoder();
   return chunks.map((chunk) => decoder.decode(chunk, { stream: true })).join("") + decoder.decode();
-}
-
-/** Asks a server whose control socket is on one of several paths. */
-export class ControlClient {
-  readonly #adapter: Adapter;
-  readonly #paths: readonly string[];
-  readonly #manifest: string | undefined;
-
-  /**
-   * @param paths the likeliest first.
-   * @param manifest that they are derived from, for messages; undefined where the path was given.
-   */
-  constructor(adapter: Adapter, paths: readonly string[], manifest: string | undefined) {
-    this.#adapter = adapter;
-    this.#paths = paths;
-    this.#manifest = manifest;
-  }
-
-  /** @throws PorticoError NOT_RUNNING when nobody listens on any; otherwise as {@link ask}. */
-  async ask(request: ControlRequest, options?: AskOptions): Promise<unknown> {
-    for (const path of this.#paths) {
-      try {
-        // In a folder that others can write to, anybody could play the server.
-        if (this.#paths.length > 1) checkFolder(dirname(path));
-        return await ask(this.#adapter, path, request, options);
-      } catch (error) {
-        if (!(error instanceof PorticoError) || !isNobody(error)) throw error;
-      }
-    }
-    throw this.#notRunning();
-  }
-
-  #notRunning(): PorticoError {
-    const [path] = this.#paths;
-    const text = renderRows({
-      received: `nobody listens on unix:${path}`,
-      expected: `a server, as started by: ${callFor(this.#manifest)}`,
-    });
-    return new PorticoError("NOT_RUNNING", text);
-  }
-}
-
-/** The call that starts the server of a manifest; an executable is its own. */
-function callFor(manifest: string | undefined): string {
-  if (manifest !== undefined && manifest === embeddedFile()) return manifest;
-  return manifest === undefined || manifest === "." ? "portico run" : `portico run ${manifest}`;
-}
-
-function isNobody({ code }: PorticoError): boolean {
-  return code === "ENOENT" || code === "ECONNREFUSED";
 }

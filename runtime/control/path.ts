@@ -18,6 +18,9 @@ import type { Plan } from "../core/plan.ts";
 import { messageOf, PorticoError } from "../core/errors.ts";
 import { digest } from "../values/digest.ts";
 
+/** What ends the names of control sockets, and of links to them. */
+export const SOCKET = ".ctl";
+
 /** The longest name that people are shown of a manifest, in characters. */
 const NAME_MAX = 32;
 
@@ -34,15 +37,12 @@ export function defaultPaths(manifest: string): string[] {
 }
 
 /**
- * Where whoever looks for a manifest's server asks: the {@link defaultPaths}, and those of a server that was
- * started with another environment. {@link announce} leads to it from the last ones.
+ * The folders that this user's control sockets are in, and links to those that are elsewhere: whatever
+ * environment a server was started in, {@link announce} has left something in one of them.
  */
-export function searchPaths(manifest: string): string[] {
-  const name = nameOf(realOf(manifest));
+export function registries(): string[] {
   const login = ownFolder(`/run/user/${process.getuid?.()}`);
-  const more = [...(login === undefined ? [] : [login]), ...fixedFolders()];
-  return [...new Set([...defaultPaths(manifest), ...more.map((folder) => join(folder, name))])]
-    .filter(fits);
+  return [...new Set([...folders(), ...(login === undefined ? [] : [login]), ...fixedFolders()])];
 }
 
 /**
@@ -51,20 +51,15 @@ export function searchPaths(manifest: string): string[] {
  *
  * @returns removes it.
  */
-export function announce(manifest: string, path: string): () => void {
-  const name = nameOf(realOf(manifest));
-  if (fixedFolders().some((folder) => join(folder, name) === path)) return () => {};
-  for (const folder of fixedFolders()) {
-    const link = join(folder, name);
+export function announce(path: string): () => void {
+  if (fixedFolders().includes(dirname(path))) return () => {};
+  for (const link of announcedPaths(path)) {
     try {
-      prepareFolder(folder);
-      const there = lstatSync(link, { throwIfNoEntry: false });
-      // A server of this manifest is, or was, there itself.
-      if (there !== undefined && !there.isSymbolicLink()) continue;
+      prepareFolder(dirname(link));
       const beside = `${link}.${process.pid}`;
       symlinkSync(path, beside);
       renameSync(beside, link);
-      return () => removeLink(link, path);
+      return () => withdraw(path);
     } catch {
       // The next one.
     }
@@ -72,7 +67,16 @@ export function announce(manifest: string, path: string): () => void {
   return () => {};
 }
 
-/** Another server may have come to its place. */
+/** Removes what {@link announce} has left. */
+export function withdraw(path: string): void {
+  for (const link of announcedPaths(path)) removeLink(link, path);
+}
+
+/** Where a link to a control socket may be, the best place first. */
+export function announcedPaths(path: string): string[] {
+  return fixedFolders().map((folder) => join(folder, nameOf(path)));
+}
+
 function removeLink(link: string, path: string): void {
   try {
     if (readlinkSync(link) === path) unlinkSync(link);
@@ -185,23 +189,25 @@ function ownFolder(runtime: string): string | undefined {
   return ours ? join(runtime, "portico") : undefined;
 }
 
-/** `echo-0123456789abc.ctl`: the folder's name for a manifest of the usual name, else the file's. */
+/** `echo-0123456789abc.ctl`: the folder's name for a file that is called portico, else the file's. */
 function nameOf(file: string): string {
   const stem = basename(file, extname(file));
   const name = stem === "portico" ? basename(dirname(file)) : stem;
   const plain = name.replace(/[^\w.-]+/g, "_").slice(0, NAME_MAX);
-  return `${plain || "portico"}-${digest(file)}.ctl`;
+  return `${plain || "portico"}-${digest(file)}${SOCKET}`;
 }
 
 function fits(path: string): boolean {
   return new TextEncoder().encode(path).length <= UNIX_PATH_MAX;
 }
 
-function realOf(file: string): string {
+/** Without links, also of what has gone: as far as its folders are still there. */
+export function realOf(file: string): string {
   const path = resolve(file);
   try {
     return realpathSync(path);
   } catch {
-    return path;
+    const folder = dirname(path);
+    return folder === path ? path : join(realOf(folder), basename(path));
   }
 }

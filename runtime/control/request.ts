@@ -2,12 +2,17 @@
  * What goes over a control socket: one request a line, `{"command":"drain","service":"echo"}`, and
  * for each, in order, one answer a line: `{"ok":true,"result":…}` or
  * `{"ok":false,"code":"…","message":"…"}`. JSON in UTF-8; the result is that of the verb of `Control`.
+ *
+ * Before the answer to `logs` come lines `{"record":…}`. With `follow` that is when the server ends, or when
+ * something more is asked; its result is how many there were.
  */
 import type { RuntimeName } from "../adapter.ts";
 import { PorticoError, toPorticoError } from "../core/errors.ts";
 import { didYouMean } from "../values/nearest.ts";
 import { show } from "../values/problem.ts";
+import { type Level, LEVELS } from "../core/record.ts";
 import type { Control } from "./control.ts";
+import { RecordStream } from "./record-stream.ts";
 
 /** The verbs of `Control`. */
 export const VERBS = [
@@ -17,14 +22,24 @@ export const VERBS = [
   "resume",
   "drain",
   "stop",
+  "restart",
   "upgrade",
+  "logs",
 ] as const satisfies readonly (keyof Control)[];
 
 /** One of {@link VERBS}. */
 export type Verb = typeof VERBS[number];
 
 /** Those that can be asked of one service. */
-export const OF_SERVICE: readonly Verb[] = ["status", "suspend", "resume", "drain", "stop"];
+export const OF_SERVICE: readonly Verb[] = [
+  "status",
+  "suspend",
+  "resume",
+  "drain",
+  "stop",
+  "restart",
+  "logs",
+];
 
 /** Those that a successor can be started on. */
 export const RUNTIMES: readonly RuntimeName[] = ["node", "bun", "deno"];
@@ -35,6 +50,18 @@ export interface ControlRequest {
   readonly service?: string | undefined;
   /** Of `upgrade`. */
   readonly to?: RuntimeName | undefined;
+  /** Of `logs`: `info`, none of the last ones, and no more, when silent. */
+  readonly level?: Level | undefined;
+  readonly lines?: number | undefined;
+  readonly follow?: boolean | undefined;
+}
+
+/** Who has asked. */
+export interface Asker {
+  /** Sends him text; resolves when there is room for more. @throws when he has gone. */
+  send(text: string): Promise<void>;
+  /** Resolves when he wants something else, or has gone, or the server ends. */
+  over(): Promise<unknown>;
 }
 
 /** What the server says to it. */
@@ -46,9 +73,13 @@ export type ControlResponse =
 export const LINE_MAX: number = 4096;
 
 /** Does what a line asks. Never rejects: what goes wrong is the answer. */
-export async function respond(control: Control, line: string): Promise<ControlResponse> {
+export async function respond(
+  control: Control,
+  line: string,
+  asker: Asker,
+): Promise<ControlResponse> {
   try {
-    return { ok: true, result: await perform(control, parseRequest(line)) };
+    return { ok: true, result: await perform(control, parseRequest(line), asker) };
   } catch (error) {
     return refusal(error);
   }
@@ -71,7 +102,9 @@ function parseRequest(line: string): ControlRequest {
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     throw usage(`a request is an object, as {"command":"status"}: received ${show(value)}`);
   }
-  const { command, service, to, ...more } = value as Partial<Record<string, unknown>>;
+  const { command, service, to, level, lines, follow, ...more } = value as Partial<
+    Record<string, unknown>
+  >;
   if (!isOne(command, VERBS)) {
     throw usage(`command is one of ${VERBS.join(", ")}: received ${show(command)}`);
   }
@@ -86,21 +119,68 @@ function parseRequest(line: string): ControlRequest {
   if (to !== undefined && (command !== "upgrade" || !isOne(to, RUNTIMES))) {
     throw usage(`to is one of ${RUNTIMES.join(", ")}, for upgrade: received ${show(to)}`);
   }
-  return { command, service, to };
+  if (command === "restart" && service === undefined) {
+    throw usage(
+      "restart concerns one service, which is not named: upgrade is for the whole server",
+    );
+  }
+  if (level !== undefined && (command !== "logs" || !isOne(level, LEVELS))) {
+    throw usage(`level is one of ${LEVELS.join(", ")}, for logs: received ${show(level)}`);
+  }
+  const count = typeof lines === "number" && Number.isSafeInteger(lines) && lines >= 0;
+  if (lines !== undefined && (command !== "logs" || !count)) {
+    throw usage(`lines is a whole number, for logs: received ${show(lines)}`);
+  }
+  if (follow !== undefined && (command !== "logs" || typeof follow !== "boolean")) {
+    throw usage(`follow is true or false, for logs: received ${show(follow)}`);
+  }
+  return {
+    command,
+    service,
+    to,
+    level: level as Level | undefined,
+    lines: lines as number | undefined,
+    follow: follow as boolean | undefined,
+  };
 }
 
 /** Which services there are, the server's status says: no verb has to check it again. */
 async function perform(
   control: Control,
-  { command, service, to }: ControlRequest,
+  request: ControlRequest,
+  asker: Asker,
 ): Promise<unknown> {
+  const { command, service, to } = request;
   if (command === "reload") return await control.reload();
   if (command === "upgrade") return await control.upgrade(to);
   const status = control.status();
   if (service !== undefined) checkService(service, status.services.map(({ service }) => service));
+  if (command === "logs") return await streamRecords(control, request, asker);
+  if (command === "restart") return await control.restart(service!);
   if (command !== "status") return await control[command](service);
   if (service === undefined) return status;
   return { ...status, services: status.services.filter((one) => one.service === service) };
+}
+
+/** @returns how many there were. */
+async function streamRecords(
+  control: Control,
+  { service, level = "info", lines = 0, follow = false }: ControlRequest,
+  asker: Asker,
+): Promise<number> {
+  let count = 0;
+  const stream = new RecordStream((text) => asker.send(text));
+  const end = control.logs({ service, level, lines }, (json) => {
+    count++;
+    stream.take(json);
+  });
+  try {
+    if (follow) await asker.over();
+  } finally {
+    end();
+  }
+  await stream.flush();
+  return count;
 }
 
 function checkService(service: string, known: readonly string[]): void {

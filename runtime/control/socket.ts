@@ -14,7 +14,7 @@ import { Service } from "../core/service.ts";
 import { ask } from "./client.ts";
 import type { ServerStatus } from "../services/status.ts";
 import type { Control } from "./control.ts";
-import { LINE_MAX, refusal, respond } from "./request.ts";
+import { type Asker, LINE_MAX, refusal, respond } from "./request.ts";
 
 /** A control socket that is open. */
 export interface ControlSocket {
@@ -113,13 +113,16 @@ async function conflict(
 function makeHooks(control: Control, closing: Promise<undefined>): Hooks<unknown> {
   async function serve(session: Session<unknown>): Promise<void> {
     const lines = session.lines(LINE_MAX);
+    let next = lines.next();
     for (;;) {
-      const next = lines.next();
       // It is still waited for when the socket closes, and nobody is there to hear how it ends.
       next.catch(() => {});
       const line = await Promise.race([next, closing]);
       if (line === undefined || line.done) return;
-      await session.send(`${JSON.stringify(await respond(control, line.value))}\n`);
+      next = lines.next();
+      const over = Promise.race([next.catch(() => {}), closing]);
+      const asker: Asker = { send: (text) => session.send(text), over: () => over };
+      await session.send(`${JSON.stringify(await respond(control, line.value, asker))}\n`);
     }
   }
   return {

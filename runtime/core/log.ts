@@ -39,6 +39,21 @@ export interface Outlet extends Wanted {
   readonly sink: Sink;
 }
 
+/**
+ * Who listens to the records of a server beside its sinks, for as long as it wants to. All of its logs
+ * share one; what it wants may change at any time.
+ */
+export interface Tap {
+  /** The least rank that it wants, by event: see {@link rankOf}. */
+  readonly least: Readonly<Record<EventName, number>>;
+  /** Of how many sessions, as {@link Wanted.sample}. */
+  readonly sample: number;
+  /** Never throws. */
+  write(record: LogRecord): void;
+  /** Is told when it wants something else. @returns ends that. */
+  watch(changed: () => void): () => void;
+}
+
 interface Open {
   readonly name: string;
   readonly sink: Sink;
@@ -52,16 +67,27 @@ interface Open {
  * before fields are put together on a hot path.
  */
 export class Log {
-  readonly #outlets: readonly Open[];
+  #outlets: readonly Open[] = [];
   readonly #broken: (name: string, error: unknown) => void;
   /** What any of them wants. */
-  #least: Record<EventName, number>;
-  #sample: number;
-  /** Whether any sink wants to know who the peers of Unix streams are. */
-  readonly asksUser: boolean;
+  #least!: Record<EventName, number>;
+  #sample: number = 0;
+  readonly #tap: Tap | undefined;
+  #asksUser = false;
 
   /** @param broken is told once for each sink that throws. */
-  constructor(outlets: readonly Outlet[], broken: (name: string, error: unknown) => void) {
+  constructor(
+    outlets: readonly Outlet[],
+    broken: (name: string, error: unknown) => void,
+    tap?: Tap,
+  ) {
+    this.#tap = tap;
+    this.#broken = broken;
+    this.change(outlets);
+  }
+
+  /** Has others in the place of its sinks. */
+  change(outlets: readonly Outlet[]): void {
     this.#outlets = outlets.map(({ name, sink, level, sample = 1 }) => ({
       name,
       sink,
@@ -69,35 +95,51 @@ export class Log {
       sample,
       broken: false,
     }));
-    this.asksUser = outlets.some(({ user }) => user === true);
-    this.#broken = broken;
+    this.#asksUser = outlets.some(({ user }) => user === true);
     this.#least = this.#lowest();
     this.#sample = this.#widest();
   }
 
-  /** Whether any sink takes this event of this level, and of this session. */
+  /** Whether any sink wants to know who the peers of Unix streams are. */
+  get asksUser(): boolean {
+    return this.#asksUser;
+  }
+
+  /** Whether anybody takes this event of this level, and of this session. */
   wants(level: Level, event: EventName, session?: number): boolean {
+    return this.sinksWant(level, event, session) ||
+      (this.#tap !== undefined && RANK[level] >= this.#tap.least[event]);
+  }
+
+  /** The same, without those who read beside them. */
+  sinksWant(level: Level, event: EventName, session?: number): boolean {
     const rank = RANK[level];
     return rank >= this.#least[event] && passes(this.#sample, rank, event, session);
   }
 
-  /** What any sink takes; undefined when none takes anything. For a log that sends its records here. */
+  /** What anybody takes; undefined when nobody takes anything. For a log that sends its records here. */
   get wanted(): Wanted | undefined {
     const levels = EVENTS.flatMap((event) => {
-      const level = LEVELS[this.#least[event]];
+      const level = LEVELS[Math.min(this.#least[event], this.#tap?.least[event] ?? SILENT)];
       return level === undefined ? [] : [[event, level] as const];
     });
     if (levels.length === 0) return undefined;
     return {
       level: Object.fromEntries(levels),
-      sample: this.#sample,
+      sample: Math.max(this.#sample, this.#tap?.sample ?? 0),
       ...(this.asksUser && { user: true }),
     };
   }
 
+  /** Tells when {@link wanted} may have changed. @returns ends that. */
+  watch(changed: () => void): () => void {
+    return this.#tap?.watch(changed) ?? (() => {});
+  }
+
   /** Makes one record and gives it to each sink that wants it. Never throws. */
   emit(level: Level, event: EventName, fields: Fields): void {
-    if (RANK[level] < this.#least[event]) return;
+    const rank = RANK[level];
+    if (rank < this.#least[event] && rank < (this.#tap?.least[event] ?? SILENT)) return;
     this.pass({ time: Date.now(), level, event, ...fields });
   }
 
@@ -116,6 +158,7 @@ export class Log {
         this.#broken(outlet.name, error);
       }
     }
+    if (this.#tap !== undefined && rank >= this.#tap.least[record.event]) this.#tap.write(record);
   }
 
   get #sound(): readonly Open[] {
@@ -131,7 +174,8 @@ export class Log {
   }
 }
 
-function byEvent(rank: (event: EventName) => number): Record<EventName, number> {
+/** A number for each event. */
+export function byEvent(rank: (event: EventName) => number): Record<EventName, number> {
   const entries = EVENTS.map((event) => [event, rank(event)] as const);
   return Object.fromEntries(entries) as Record<EventName, number>;
 }
@@ -142,7 +186,8 @@ export function levelOf(level: Level | Levels, event: EventName): Level | undefi
   return ON_DEMAND.includes(event) ? undefined : level;
 }
 
-function rankOf(level: Level | undefined): number {
+/** The place of a level, from 0; of none, one above them all. */
+export function rankOf(level: Level | undefined): number {
   return level === undefined ? SILENT : RANK[level];
 }
 

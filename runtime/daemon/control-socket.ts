@@ -17,7 +17,7 @@ import type { LoadedManifest } from "./loaded-manifest.ts";
  */
 export async function openControlSocket(
   control: Control,
-  { plan, source }: Pick<LoadedManifest, "plan" | "source">,
+  { plan }: Pick<LoadedManifest, "plan">,
   adapter: Adapter,
   handed: Inherited | undefined,
   log: Log,
@@ -26,7 +26,6 @@ export async function openControlSocket(
     import("../control/path.ts"),
     import("../control/socket.ts"),
   ]);
-  const depends = source.references?.some(({ path }) => path.join() === "control") ?? false;
   let path: string | undefined;
   try {
     path = controlPath(plan);
@@ -41,8 +40,7 @@ export async function openControlSocket(
   const same = handed?.address.path === path;
   try {
     const socket = await openControl(control, same ? handed : path, adapter);
-    if (plan.control !== undefined && !depends) return socket;
-    const withdraw = announce(plan.file, path);
+    const withdraw = announce(path);
     return {
       ...socket,
       close(keep) {

@@ -171,8 +171,8 @@ export class Daemon implements AsyncDisposable {
     // A successor has the control socket already; else whoever looks on hears when it is over.
     if (keep) await this.#control?.close(true);
     await this.#server.stop(keep);
-    await this.#control?.close(keep);
     this.#input.journal.server.emit("info", "stop", { reason });
+    await this.#control?.close(keep);
   }
 
   /** Closes at once what is left, in whatever state the start or the stop has left it. */

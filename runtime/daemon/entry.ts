@@ -1,9 +1,12 @@
 /** A service of a server that runs, and what can be said of it. */
 import type { Reloaded } from "../control/control.ts";
 import type { ServiceStatus } from "../services/status.ts";
+import type { Adapter } from "../core/contract.ts";
 import { PorticoError } from "../core/errors.ts";
 import type { ReadyService } from "../services/contract.ts";
+import type { Handover } from "../services/handover.ts";
 import type { RunningService } from "../services/running.ts";
+import { describeLack, lacking } from "../strategies/lacking.ts";
 
 /** A service that runs, with what it was made from. */
 export interface ServiceEntry {
@@ -68,6 +71,41 @@ export function inService(name: string, error: unknown): unknown {
     cause: error.cause ?? error,
     side: error.side,
   });
+}
+
+/** @throws PorticoError NOT_SUPPORTED that names the service, for what cannot be had here. */
+export function checkNeeds(services: readonly ReadyService[], adapter: Adapter): void {
+  for (const { plan } of services) {
+    const [lack] = lacking(plan, adapter);
+    if (lack === undefined) continue;
+    throw inService(plan.name, new PorticoError("NOT_SUPPORTED", describeLack(lack)));
+  }
+}
+
+/** The error for a name that is none of those that run. */
+export function noService(name: string, known: readonly string[], stopped: boolean): PorticoError {
+  const shown = JSON.stringify(name);
+  const text = stopped
+    ? `the service ${shown} was stopped: "portico ctl restart ${name}" starts it again`
+    : `there is no service ${shown}: ${known.join(", ")}`;
+  return new PorticoError("USAGE", text);
+}
+
+/** Duplicates of the sockets of services; the caller's to close. */
+export async function duplicatesOf(
+  entries: Iterable<readonly [string, ServiceEntry]>,
+): Promise<Handover> {
+  const handover: Handover = new Map();
+  for (const [name, { running }] of entries) handover.set(name, await running.duplicates());
+  return handover;
+}
+
+/** Ends what has begun; those who had the sockets before go on with them. */
+export async function undo(begun: Iterable<ServiceEntry>): Promise<void> {
+  await Promise.all([...begun].map(async ({ ready, running, inherited }) => {
+    await running.abandon(textsOf(ready).filter((text) => !inherited.has(text)));
+    await running.stop(0, true);
+  }));
 }
 
 /** The texts of its endpoints. */

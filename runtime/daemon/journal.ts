@@ -15,6 +15,7 @@ import {
   unite,
 } from "../sinks/mod.ts";
 import type { Sink } from "../core/record.ts";
+import { RecordTap } from "./record-tap.ts";
 
 /** How long the last records may take to arrive, in ms: a reader that has stopped does not hold the end up. */
 const LAST_RECORDS = 2000;
@@ -31,15 +32,18 @@ export class Journal {
   /** By service. */
   #outlets: ReadonlyMap<string, readonly OpenOutlet[]> = new Map();
   #logs: ReadonlyMap<string, Log> = new Map();
-  #server: Log = new Log([], () => {});
+  #server: Log;
   /** A sink may serve many logs, each of which finds it broken; it is reported once. */
   readonly #reported: Set<string> = new Set();
 
   readonly #adminSink: Sink;
+  /** For those who read beside the sinks. */
+  readonly tap: RecordTap = new RecordTap();
 
   private constructor(host: Omit<SinkHost, "warn">, adminSink: Sink) {
     this.#host = { ...host, warn };
     this.#adminSink = adminSink;
+    this.#server = new Log([], () => {}, this.tap);
   }
 
   /** By service. */
@@ -101,8 +105,10 @@ export class Journal {
     this.#outlets = outlets;
     await retryOptional(before, this.#host);
     const broken = (name: string, error: unknown): void => this.#broken(name, error);
-    this.#logs = new Map([...outlets].map(([name, list]) => [name, new Log(list, broken)]));
-    this.#server = new Log(unite([...outlets.values()].flat()), broken);
+    this.#logs = new Map(
+      [...outlets].map(([name, list]) => [name, new Log(list, broken, this.tap)]),
+    );
+    this.#server = new Log(unite([...outlets.values()].flat()), broken, this.tap);
   }
 
   /** Closes the sinks that no service has any more. */
@@ -156,7 +162,7 @@ export class Journal {
     this.server.emit("warn", "error", { code: "SINK_FAILED", message, side: "host" });
     // Where no other sink is left, somebody may still be looking.
     const left = [...this.#opened.values()].some(({ sink }) => !isMissing(sink));
-    if (!left || !this.server.wants("warn", "error")) warn(message);
+    if (!left || !this.server.sinksWant("warn", "error")) warn(message);
   }
 }
 

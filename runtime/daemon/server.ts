@@ -10,12 +10,23 @@ import {
   type Handover,
   type SocketsByText,
 } from "../services/handover.ts";
-import { describeLack, lacking } from "../strategies/lacking.ts";
 import { STRATEGIES } from "../strategies/mod.ts";
 import type { Host, ReadyService } from "../services/contract.ts";
 import { RunningService } from "../services/running.ts";
 import { completeHost } from "./host.ts";
-import { compare, inService, nameOf, type ServiceEntry, statusOf, textsOf } from "./entry.ts";
+import {
+  checkNeeds,
+  compare,
+  type Difference,
+  duplicatesOf,
+  inService,
+  nameOf,
+  noService,
+  type ServiceEntry,
+  statusOf,
+  textsOf,
+  undo,
+} from "./entry.ts";
 
 export type { ReadyService } from "../services/contract.ts";
 
@@ -55,7 +66,8 @@ export class Server {
   async start(services: readonly ReadyService[], handover?: Handover): Promise<void> {
     this.#owns = handover === undefined;
     await this.#handOver(handover ?? new Map(), services, async (distributed) => {
-      this.#check(services);
+      this.#checkEnd();
+      checkNeeds(services, this.#host.adapter);
       for (const ready of services) {
         const { name } = ready.plan;
         this.#entries.set(name, await this.#begin(ready, distributed.get(name)!, undefined));
@@ -70,18 +82,36 @@ export class Server {
    *
    * @throws PorticoError that names the service which cannot be started; all is as it was then.
    */
-  reload(services: readonly ReadyService[]): Promise<Reloaded> {
-    const result = this.#reload(services);
-    this.#change = result.catch(() => {});
-    return result;
+  async reload(services: readonly ReadyService[]): Promise<Reloaded> {
+    this.#checkEnd();
+    checkNeeds(services, this.#host.adapter);
+    const difference = compare(services, this.#entries, this.#stopped);
+    await this.#replace(difference);
+    return difference.result;
   }
 
-  async #reload(services: readonly ReadyService[]): Promise<Reloaded> {
-    this.#check(services);
-    const { changed, leave, names, result } = compare(services, this.#entries, this.#stopped);
-    const handover: Handover = new Map();
-    const handing = changed.length > 0 ? leave : [];
-    for (const [name, { running }] of handing) handover.set(name, await running.duplicates());
+  /**
+   * Starts a service anew on its own sockets, then the old one's sessions end; one that was stopped is
+   * started. All or nothing, as {@link reload}.
+   */
+  async restart(name: string): Promise<string[]> {
+    this.#checkEnd();
+    const { ready } = this.#stopped.get(name) ?? this.#chosen(name)[0]!;
+    const leave = [...this.#entries].filter(([one]) => one === name);
+    const names = new Set([...this.#entries.keys(), ...this.#stopped.keys()]);
+    await this.#replace({ changed: [ready], leave, names });
+    ready.log.emit("info", "reload", { service: name, restarted: true });
+    return [name];
+  }
+
+  #replace(difference: Omit<Difference, "result">): Promise<void> {
+    const replaced = this.#exchange(difference);
+    this.#change = replaced.catch(() => {});
+    return replaced;
+  }
+
+  async #exchange({ changed, leave, names }: Omit<Difference, "result">): Promise<void> {
+    const handover = await duplicatesOf(changed.length > 0 ? leave : []);
     const fresh = new Map<string, ServiceEntry>();
     const closing: Promise<void>[] = [];
     await this.#handOver(handover, changed, async (distributed) => {
@@ -107,7 +137,6 @@ export class Server {
       }
     }, fresh);
     await Promise.all(closing);
-    return result;
   }
 
   /** Has services begin on the sockets of others; undoes that when one of them fails. */
@@ -121,7 +150,7 @@ export class Server {
     try {
       await begin(distributed);
     } catch (error) {
-      await this.#undo(begun);
+      await undo(begun.values());
       throw error;
     } finally {
       if (handover.size > 0) {
@@ -130,14 +159,6 @@ export class Server {
         closeHandover(handover, descriptors);
       }
     }
-  }
-
-  /** Ends what has begun; those who had the sockets before go on with them. */
-  async #undo(begun: ReadonlyMap<string, ServiceEntry>): Promise<void> {
-    await Promise.all([...begun.values()].map(async ({ ready, running, inherited }) => {
-      await running.abandon(textsOf(ready).filter((text) => !inherited.has(text)));
-      await running.stop(0, true);
-    }));
   }
 
   async #begin(
@@ -175,15 +196,6 @@ export class Server {
     if (this.#ending) throw new PorticoError("NOT_SUPPORTED", "this server is ending");
   }
 
-  #check(services: readonly ReadyService[]): void {
-    this.#checkEnd();
-    for (const { plan } of services) {
-      const [lack] = lacking(plan, this.#host.adapter);
-      if (lack === undefined) continue;
-      throw inService(plan.name, new PorticoError("NOT_SUPPORTED", describeLack(lack)));
-    }
-  }
-
   /** Of each service; what was replaced, and still has sessions, counts with what came after it. */
   status(): ServiceStatus[] {
     return statusOf(new Map([...this.#entries, ...this.#stopped]), [...this.#leaving.keys()]);
@@ -207,11 +219,7 @@ export class Server {
     if (name === undefined) return [...this.#entries.values()];
     const found = this.#entries.get(name);
     if (found !== undefined) return [found];
-    const [shown, known] = [JSON.stringify(name), [...this.#entries.keys()].join(", ")];
-    const text = this.#stopped.has(name)
-      ? `the service ${shown} was stopped; restart the server to have it back`
-      : `there is no service ${shown}: ${known}`;
-    throw new PorticoError("USAGE", text);
+    throw noService(name, [...this.#entries.keys()], this.#stopped.has(name));
   }
 
   async #each(
@@ -266,10 +274,7 @@ export class Server {
   /** Duplicates of all sockets, for a successor; the caller's to close. Their files are the successor's too. */
   async handover(): Promise<Handover> {
     this.#checkEnd();
-    const handover: Handover = new Map();
-    for (const [name, { running }] of this.#entries) {
-      handover.set(name, await running.duplicates());
-    }
+    const handover = await duplicatesOf(this.#entries);
     this.ownFiles(false);
     return handover;
   }
@@ -292,7 +297,7 @@ export class Server {
   /** Closes all at once; sockets that were there before it go on with whoever had them. */
   undo(): Promise<void> {
     this.#ending = true;
-    return this.#undo(this.#entries);
+    return undo(this.#entries.values());
   }
 
   /** Closes at once, also what {@link stop} still waits for. `keep` as there. */

@@ -3,7 +3,7 @@ import process from "node:process";
 import { fileURLToPath } from "node:url";
 import type { Notifier } from "../activation/mod.ts";
 import type { RuntimeName } from "../adapter.ts";
-import type { Control, Reloaded } from "../control/control.ts";
+import type { Control, RecordsQuery, Reloaded } from "../control/control.ts";
 import type { ServerStatus } from "../services/status.ts";
 import type { ControlSocket } from "../control/socket.ts";
 import type { Adapter } from "../core/contract.ts";
@@ -48,6 +48,7 @@ export class Supervisor implements Control {
   #manifest: LoadedManifest;
   #control: ControlSocket | undefined = undefined;
   readonly #serving = Promise.withResolvers<void>();
+  #serves = false;
   /** One change at a time, in the order in which they were asked for; none before it serves. */
   #last: Promise<unknown> = this.#serving.promise;
   readonly #ending = new AbortController();
@@ -80,6 +81,7 @@ export class Supervisor implements Control {
     this.#control = control;
     this.#versions.note(moduleUrls(this.#manifest));
     for (const { stamp } of services) stamp?.();
+    this.#serves = true;
     this.#serving.resolve();
   }
 
@@ -103,6 +105,7 @@ export class Supervisor implements Control {
       runtime: runtime(),
       manifest: this.#manifest.source.file,
       uptime: Math.floor(process.uptime()),
+      state: this.#ending.signal.aborted ? "draining" : this.#serves ? "running" : "starting",
       services: this.#input.server.status(),
       sinks: this.#input.journal.status(),
     };
@@ -187,6 +190,20 @@ export class Supervisor implements Control {
     return names;
   }
 
+  restart(service: string): Promise<readonly string[]> {
+    return this.#inTurn(async () => {
+      const { server, journal } = this.#input;
+      try {
+        return await server.restart(service);
+      } catch (error) {
+        const log = journal.logs.get(service) ?? journal.server;
+        const fields = errorFields(hookError(error));
+        log.emit("error", "error", { service, ...fields, during: "restart" });
+        throw error;
+      }
+    });
+  }
+
   upgrade(to?: RuntimeName): Promise<number> {
     return this.#inTurn(async () => {
       const { server, journal, notifier, path, json, watch, adapter } = this.#input;
@@ -240,6 +257,10 @@ export class Supervisor implements Control {
     if (control === undefined) return undefined;
     const fd = await control.duplicate();
     return { transport: "unix" as const, fd, address: control.address, owned: true };
+  }
+
+  logs(query: RecordsQuery, take: (json: string) => void): () => void {
+    return this.#input.journal.tap.read(query, take);
   }
 
   #inTurn<Result>(act: () => Promise<Result>): Promise<Result> {

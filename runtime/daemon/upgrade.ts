@@ -10,6 +10,7 @@ import type { Adapter } from "../core/contract.ts";
 import type { Descriptors, Inherited } from "../core/descriptors.ts";
 import { Address } from "../core/endpoint.ts";
 import { PorticoError } from "../core/errors.ts";
+import { withdraw } from "../control/path.ts";
 import type { ControlSocket } from "../control/socket.ts";
 import { type Handover, removeFiles } from "../services/handover.ts";
 import { Channel } from "../workers/channel.ts";
@@ -183,6 +184,7 @@ export async function finishHandover(
   ready();
   if (handed !== undefined && control?.address.path !== handed.address.path) {
     (await adapter.descriptors()).close(handed.fd);
+    withdraw(handed.address.path);
     handover.set("", new Map([["", [handed]]]));
   }
   removeFiles(handover);

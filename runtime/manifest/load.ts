@@ -64,26 +64,45 @@ export function isModule(file: string): boolean {
 }
 
 /**
- * What a JSON manifest says of its control socket, whatever else is wrong in it: the server that runs may have
+ * What a manifest says of its control socket, whatever else is wrong in it: the server that runs may have
  * been started with variables that are not set here, or before the manifest was broken.
  *
- * @returns its path, absolute; undefined for what it does not say, or what only those variables tell.
+ * @returns `control`: its path, absolute; false for none; undefined for what the manifest does not say, or
+ * what only those variables tell. `wrong`: why it could not be read.
  */
-export function findControl(
+export async function findControl(
   file: string,
   variables: Readonly<Record<string, string | undefined>> = process.env,
-): string | undefined {
+): Promise<{ readonly control: string | false | undefined; readonly wrong?: ManifestError }> {
   try {
-    const { content = readText(file), folder = dirname(file) } = embeddedManifest(file) ?? {};
-    if (typeof content !== "string") return undefined;
-    const { control } = Object(parseJsonc(content, file).value) as { control?: unknown };
-    if (typeof control !== "string") return undefined;
-    let known = true;
-    const text = substitute(control, variables, () => known = false) as string;
-    return known ? resolve(folder, text.replace(/^unix:/, "")) : undefined;
-  } catch {
-    return undefined;
+    const { value, references, folder } = await load(file, variables);
+    const variable = references?.some(({ path, whole }) => whole && path.join() === "control");
+    return { control: controlOf(value, folder ?? dirname(file), variable) };
+  } catch (wrong) {
+    if (!(wrong instanceof ManifestError)) throw wrong;
+    try {
+      const { content = readText(file), folder = dirname(file) } = embeddedManifest(file) ?? {};
+      const text = typeof content === "string" ? content : "";
+      const { control } = Object(parseJsonc(text, file).value) as { control?: unknown };
+      let known = true;
+      const value = { control: substitute(control, variables, () => known = false) };
+      return { control: known ? controlOf(value, folder) : undefined, wrong };
+    } catch {
+      return { control: undefined, wrong };
+    }
   }
+}
+
+/** @param variable it is one, whose text may mean a boolean. */
+function controlOf(
+  manifest: unknown,
+  folder: string,
+  variable = false,
+): string | false | undefined {
+  const { control } = Object(manifest) as { control?: unknown };
+  if (control === false || (variable && control === "false")) return false;
+  if (typeof control !== "string") return undefined;
+  return resolve(folder, control.replace(/^unix:/, ""));
 }
 
 /** The manifest's file, absolute. @throws ManifestError when there is none, or there are two. */

@@ -42,6 +42,8 @@ export interface ServerStatus {
   readonly manifest: string;
   /** Seconds since the start. */
   readonly uptime: number;
+  /** Of the whole: `draining` from when its end has begun. */
+  readonly state: "starting" | "running" | "draining";
   readonly services: readonly ServiceStatus[];
   readonly sinks: readonly SinkStatus[];
 }

@@ -46,6 +46,8 @@ function sentence(record: LogRecord, field: (name: string) => string): string {
       return `${field("code")}: ${field("message")}${blame(record, field)}`;
     case "log":
       return field("text");
+    case "reload":
+      return record["restarted"] === true && field("restarted") !== "" ? "restarted" : record.event;
     default:
       return record.event;
   }

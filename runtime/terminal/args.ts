@@ -13,6 +13,7 @@ import {
   EVERYWHERE,
   LATER,
   type Option,
+  optionsFor,
   type Word,
 } from "./commands.ts";
 
@@ -84,12 +85,9 @@ export function parseCall(argv: readonly string[]): Call {
 }
 
 /** Refuses what is no option of this command, what lacks its value, and what takes none. */
-function checkOptions(
-  tokens: Tokens,
-  { name: command, options }: CommandSpec,
-  verb: CommandSpec | undefined,
-): void {
-  const known: readonly Option[] = [...EVERYWHERE, ...options, ...verb?.options ?? []];
+function checkOptions(tokens: Tokens, spec: CommandSpec, verb: CommandSpec | undefined): void {
+  const command = spec.name;
+  const known: readonly Option[] = [...EVERYWHERE, ...optionsFor(spec, verb)];
   for (const token of tokens) {
     if (token.kind !== "option") continue;
     const { name, rawName, value } = token;
@@ -146,11 +144,11 @@ function readWords(
       : `one ${names}, and nothing after ${show(given[words.length - 1])}`;
     throw usage(show(more.join(" ")), expected);
   }
-  return Object.fromEntries(words.map(({ name, optional, manifest, one }, index) => {
+  return Object.fromEntries(words.map(({ name, optional, manifest, one, hint }, index) => {
     const value = given[index] ?? (manifest === true ? defaultPath() : undefined);
     if (value === undefined && optional !== true) {
       const expected = one === undefined ? name : `${name}, one of ${one.join(", ")}`;
-      throw usage(`nothing after ${[command, ...given].join(" ")}`, expected);
+      throw usage(`nothing after ${[command, ...given].join(" ")}`, expected, hint);
     }
     if (value !== undefined && one !== undefined) checkOne(show(value), value, one);
     return [name.toLowerCase(), value];

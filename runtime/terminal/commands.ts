@@ -2,6 +2,7 @@
  * Every command, as the parser, `help`, the completions and the man page read it. A command that is new
  * is a row here, and a file in `cli/`.
  */
+import { LEVELS } from "../core/record.ts";
 import { RUNTIMES } from "../control/request.ts";
 
 /** A word after the command's name. */
@@ -14,6 +15,8 @@ export interface Word {
   readonly manifest?: true;
   /** All that it can be. */
   readonly one?: readonly string[];
+  /** For who leaves it out. */
+  readonly hint?: string;
 }
 
 /** An option. Without `value` it is a flag. */
@@ -40,6 +43,8 @@ export interface CommandSpec {
   readonly options: readonly Option[];
   /** The word that comes first then, and decides about the rest. */
   readonly verbs?: readonly CommandSpec[];
+  /** Of a verb: the options of its command mean nothing to it. */
+  readonly alone?: true;
   /** Options that exclude each other, with what they have in common. */
   readonly either?: readonly [string, string, string];
   /** Paragraphs for who asks about this command alone. */
@@ -104,10 +109,51 @@ export const COMMANDS = [
     more: ["The verbs with [SERVICE] concern all services when it is left out."],
     verbs: [
       {
+        name: "list",
+        summary: "every server of this user that has a control socket",
+        words: [],
+        options: [],
+        alone: true,
+        more: [
+          'Each with its manifest, pid, uptime, state and runtime, as it says itself. Others of this machine are their users\': root sees those of root. One whose manifest says "control": false is not among them.',
+        ],
+      },
+      {
         name: "status",
         summary: "what runs, where it listens, what it has done",
         words: [SERVICE],
         options: [],
+      },
+      {
+        name: "health",
+        summary: "a line for each service; exit code 1 unless all are running",
+        words: [SERVICE],
+        options: [],
+        more: [
+          "A service that has failed, is suspended, drains or was stopped is not well, nor is a server that starts or ends, nor one that does not run.",
+        ],
+      },
+      {
+        name: "logs",
+        summary: "the last warnings and changes, then all records as they come",
+        words: [SERVICE],
+        options: [
+          {
+            name: "level",
+            value: "LEVEL",
+            one: LEVELS,
+            summary: "the least that is shown: debug, info, warn or error; info when silent",
+          },
+          {
+            name: "lines",
+            value: "COUNT",
+            summary: "how many of the last ones come first; 20 when silent, the server keeps 200",
+          },
+          { name: "no-follow", summary: "ends after them" },
+        ],
+        more: [
+          "Whatever the sinks are: what nobody else wants is made as long as somebody reads. Before that only what an operator has to know is kept: starts, reloads, changes of services and workers, warnings and errors. Ends with the server, or with Ctrl-C; after an upgrade it goes on with the successor. Who reads too slowly misses some, and is told how many.",
+        ],
       },
       {
         name: "reload",
@@ -133,6 +179,15 @@ export const COMMANDS = [
         summary: "ends the service; without SERVICE the server, and returns when it has gone",
         words: [SERVICE],
         options: [],
+      },
+      {
+        name: "restart",
+        summary: "starts the service anew on its sockets; the sessions of before end as in a drain",
+        words: [{ name: "SERVICE", hint: "portico ctl upgrade is for the whole server" }],
+        options: [],
+        more: [
+          "Nobody is refused meanwhile. One that was stopped or has failed is started again. The manifest is not read: that is what reload does.",
+        ],
       },
       {
         name: "upgrade",
@@ -193,6 +248,11 @@ export const COMMANDS = [
     more: ["TOPIC is a command, VERB one of its verbs, if it has any."],
   },
 ] as const satisfies readonly CommandSpec[];
+
+/** What a command takes with one of its verbs, beside {@link EVERYWHERE}. */
+export function optionsFor({ options }: CommandSpec, verb?: CommandSpec): readonly Option[] {
+  return [...verb?.options ?? [], ...(verb?.alone === true ? [] : options)];
+}
 
 /** Commands that are part of the contract, and that this version does not have. */
 export const LATER: readonly string[] = ["explain", "new"];

@@ -17,8 +17,12 @@ export function printJson(value: unknown): Promise<void> {
 
 function put(stream: NodeJS.WriteStream, text: string): Promise<void> {
   return new Promise((resolve) => {
-    stream.once("error", () => resolve());
-    stream.write(text, () => resolve());
+    const done = (): void => {
+      stream.off("error", done);
+      resolve();
+    };
+    stream.once("error", done);
+    stream.write(text, done);
   });
 }
 

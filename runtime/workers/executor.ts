@@ -30,8 +30,14 @@ export function startPool(use: WorkerUse): StartExecutor {
       descriptors,
       (session) => pool.dispatch(session),
     );
-    await pool.start(dispatcher);
-    return new PoolExecutor(input, descriptors, pool, dispatcher);
+    const unwatch = log.watch(() => pool.want());
+    try {
+      await pool.start(dispatcher);
+    } catch (error) {
+      unwatch();
+      throw error;
+    }
+    return new PoolExecutor(input, descriptors, pool, dispatcher, unwatch);
   };
 }
 
@@ -40,6 +46,7 @@ class PoolExecutor implements Executor {
   readonly #descriptors: Descriptors;
   readonly #pool: WorkerPool;
   readonly #dispatcher: Dispatcher;
+  readonly #unwatch: () => void;
   /** Duplicates of the datagram sockets, for workers to answer from; by the index that sockets carry. */
   readonly #datagrams: { readonly fd: number; readonly address: Address }[] = [];
 
@@ -48,7 +55,9 @@ class PoolExecutor implements Executor {
     descriptors: Descriptors,
     pool: WorkerPool,
     dispatcher: Dispatcher,
+    unwatch: () => void,
   ) {
+    this.#unwatch = unwatch;
     this.#input = input;
     this.#descriptors = descriptors;
     this.#pool = pool;
@@ -118,6 +127,7 @@ class PoolExecutor implements Executor {
   }
 
   async end(): Promise<void> {
+    this.#unwatch();
     await this.#pool.stop();
     for (const { fd } of this.#datagrams.splice(0)) this.#descriptors.close(fd);
   }

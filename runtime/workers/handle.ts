@@ -3,7 +3,6 @@ import type { Refusal } from "../core/admission/candidate.ts";
 import type { Descriptors, Origin, SocketFileId } from "../core/descriptors.ts";
 import type { Address } from "../core/endpoint.ts";
 import { type Code, CODES, PorticoError } from "../core/errors.ts";
-import type { Wanted } from "../core/log.ts";
 import type { ServicePlan } from "../core/plan.ts";
 import type { LogRecord } from "../core/record.ts";
 import { type Counters, growthOf, newCounters } from "../core/totals.ts";
@@ -107,18 +106,14 @@ export class WorkerHandle {
   }
 
   /** Tells it what to run. @throws PorticoError, when the plan holds what no other thread can be given. */
-  async begin(
-    plan: ServicePlan,
-    wanted: Wanted | undefined,
-    state: () => WorkerState,
-  ): Promise<void> {
+  async begin(plan: ServicePlan, state: () => WorkerState): Promise<void> {
     this.#patience = plan.limits.start + GRACE;
     this.#expect(LOADING);
     await this.#channel.open(this.#descriptors, this.#launched.channel);
     try {
       const [bytes, ids] = [encodePlan(plan), ++started * OWN_IDS];
       const { number } = this;
-      this.#channel.send({ type: "job", bytes, wanted, ids, number, ...state() });
+      this.#channel.send({ type: "job", bytes, ids, number, ...state() });
     } catch (cause) {
       const text = "the options hold something that cannot be sent to a worker, as a function";
       throw new PorticoError("START_FAILED", text, { cause });
@@ -198,14 +193,9 @@ export class WorkerHandle {
     this.#channel.send({ type: "datagrams", datagrams, bytes });
   }
 
-  /** Has it tell how late its event loop is. */
-  measure(): void {
-    this.#channel.send({ type: "measure" });
-  }
-
-  /** The service drains, or does not any more. */
-  drains(on: boolean): void {
-    this.#channel.send({ type: "drains", on });
+  /** What it has to know from now on; one that was not told its job yet, learns it with that. */
+  tell(command: Extract<WorkerCommand, { type: "measure" | "wanted" | "drains" }>): void {
+    this.#channel.send(command);
   }
 
   /** Ends it when it has no session any more, within `patience` ms and a little, whatever its plugin does. */

@@ -62,6 +62,8 @@ export function toAddress([transport, host, port, path]: AddressParts): Address 
 
 /** What a worker is told that its service does. */
 export interface WorkerState {
+  /** Which records anybody wants of it; none when undefined. */
+  readonly wanted: Wanted | undefined;
   readonly measure: boolean;
   readonly drains: boolean;
 }
@@ -73,11 +75,10 @@ export type WorkerCommand =
     readonly type: "job";
     /** See {@link encodePlan}. */
     readonly bytes: Uint8Array;
-    /** Which records anybody wants of it; none when undefined. */
-    readonly wanted: Wanted | undefined;
     /** The numbers of the sessions that its plugin opens itself come after this one. */
     readonly ids: number;
-    /** As with `measure` and `drains`, from the start. */
+    /** As with the commands of these names, from the start. */
+    readonly wanted: Wanted | undefined;
     readonly measure: boolean;
     readonly drains: boolean;
     /** See {@link StartContext.worker}. */
@@ -106,6 +107,8 @@ export type WorkerCommand =
   | { readonly type: "joined"; readonly id: number; readonly why?: Refusal }
   /** The service drains, or does not any more. */
   | { readonly type: "drains"; readonly on: boolean }
+  /** It wants other records than it was told with the job. */
+  | { readonly type: "wanted"; readonly wanted: Wanted | undefined }
   /** Somebody wants to know how late its event loop is. */
   | { readonly type: "measure" };
 

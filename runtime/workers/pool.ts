@@ -50,8 +50,8 @@ export class WorkerPool {
   #shared: SharedSockets | undefined = undefined;
   /** What workers remove when this process is killed. */
   #files: readonly SocketFileId[] = [];
-  #measures = false;
-  #drains = false;
+  /** What its workers know, and those to come learn. */
+  readonly #told = { measure: false, drains: false };
   #stopping = false;
   #failed = false;
   /** There was no way to start a worker when that was tried last. */
@@ -91,8 +91,7 @@ export class WorkerPool {
   async start(dispatcher: Dispatcher): Promise<void> {
     this.#dispatcher = dispatcher;
     try {
-      const started = Array.from({ length: this.#wanted() }, () => this.#launch());
-      await Promise.all(started.map((handle) => handle.ready));
+      await Promise.all(Array.from({ length: this.#wanted() }, () => this.#launch().ready));
     } catch (error) {
       await this.stop();
       throw error;
@@ -102,32 +101,34 @@ export class WorkerPool {
 
   /** See {@link RunningService.measure}. */
   measure(): void {
-    this.#measures = true;
-    for (const handle of this.#handles) handle.measure();
+    this.#told.measure = true;
+    for (const handle of this.#handles) handle.tell({ type: "measure" });
+  }
+
+  /** Somebody wants other records: see {@link Log.watch}. */
+  want(): void {
+    const { wanted } = this.#input.ready.log;
+    for (const handle of this.#handles) handle.tell({ type: "wanted", wanted });
   }
 
   /** See {@link Executor.drains}. */
   drains(on: boolean): void {
-    if (this.#drains === on) return;
-    this.#drains = on;
-    for (const handle of this.#handles) handle.drains(on);
+    if (this.#told.drains === on) return;
+    this.#told.drains = on;
+    for (const handle of this.#handles) handle.tell({ type: "drains", on });
   }
 
   /** The sockets are open: sessions can be served. */
   open(shared: SharedSockets): void {
     this.#shared = shared;
-    for (const handle of this.#handles) {
-      if (handle.state === "ready") handle.open(shared);
-    }
+    for (const handle of this.#handles) if (handle.state === "ready") handle.open(shared);
     this.#pump();
   }
 
   /** See {@link Executor.own}. */
   own(files: readonly SocketFileId[]): void {
     this.#files = files;
-    for (const handle of this.#handles) {
-      if (handle.state === "ready") handle.own(files);
-    }
+    for (const handle of this.#handles) if (handle.state === "ready") handle.own(files);
   }
 
   dispatch(session: PendingSession): void {
@@ -198,8 +199,8 @@ export class WorkerPool {
     const handle = new WorkerHandle(freeNumber(this.#handles), launched, descriptors, this.#events);
     this.#handles.add(handle);
     this.#say("debug", "started", handle);
-    const state = (): WorkerState => ({ measure: this.#measures, drains: this.#drains });
-    handle.begin(ready.plan, ready.log.wanted, state).catch((error) => handle.fail(error));
+    const state = (): WorkerState => ({ wanted: ready.log.wanted, ...this.#told });
+    handle.begin(ready.plan, state).catch((error) => handle.fail(error));
     return handle;
   }
 

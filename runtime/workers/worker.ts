@@ -5,7 +5,7 @@ import type { Descriptors, SocketFileId } from "../core/descriptors.ts";
 import { codeOf, isShortage, messageOf, PorticoError } from "../core/errors.ts";
 import { Gather } from "../core/stream/gather.ts";
 import { hookError } from "../core/hooks.ts";
-import { errorFields, Log } from "../core/log.ts";
+import { errorFields, Log, type Outlet, type Wanted } from "../core/log.ts";
 import type { ServicePlan } from "../core/plan.ts";
 import type { LogRecord } from "../core/record.ts";
 import type { Accepted } from "../core/stream/arrival.ts";
@@ -136,6 +136,8 @@ export class ServiceWorker {
         return this.#joining.decided(command.id, command.why);
       case "measure":
         return this.#measure();
+      case "wanted":
+        return this.#log?.change(this.#outlets(command.wanted));
     }
   }
 
@@ -147,9 +149,7 @@ export class ServiceWorker {
       const { adapter, become, cpuLimit } = this.#input;
       this.#service = plan.name;
       this.#drains = drains;
-      const sink = { write: (record: LogRecord) => this.#record(record) };
-      const outlets = wanted === undefined ? [] : [{ name: "supervisor", sink, ...wanted }];
-      const log = this.#log = new Log(outlets, () => {});
+      const log = this.#log = new Log(this.#outlets(wanted), () => {});
       await become(plan);
       const plugin = await loadPlugin(plan.plugin);
       const check = await checkOptions(plugin, plan.options);
@@ -188,6 +188,11 @@ export class ServiceWorker {
       this.#channel.send({ type: "failed", code, message, side });
       this.#channel.end();
     }
+  }
+
+  #outlets(wanted: Wanted | undefined): Outlet[] {
+    const sink = { write: (record: LogRecord) => this.#record(record) };
+    return wanted === undefined ? [] : [{ name: "supervisor", sink, ...wanted }];
   }
 
   /**

@@ -49,6 +49,7 @@ export const STATUS: ServerStatus = {
   runtime: "node 1",
   manifest: "/m/portico.json",
   uptime: 90_061,
+  state: "running",
   services: [ECHO, TIME],
   sinks: [{ name: "audit", type: "file", dropped: 7 }, { name: "json", type: "json", dropped: 0 }],
 };
@@ -73,6 +74,11 @@ export function fakeControl(verbs: Partial<Control> = {}): Control & { readonly 
       asked.push(["upgrade", to]);
       return Promise.resolve(77);
     },
+    restart(service) {
+      asked.push(["restart", service]);
+      return Promise.resolve([service]);
+    },
+    logs: () => () => {},
     ...verbs,
   };
 }

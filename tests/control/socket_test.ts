@@ -51,6 +51,11 @@ describe("control socket", () => {
     ['{"command":"reload","service":"echo"}', /reload concerns the whole server/],
     ['{"command":"stop","to":"bun"}', /to is one of node, bun, deno, for upgrade/],
     ['{"command":"upgrade","to":"perl"}', /received "perl"/],
+    ['{"command":"restart"}', /concerns one service, .*upgrade is for the whole server/],
+    ['{"command":"logs","level":"loud"}', /level is one of debug, info, .*received "loud"/],
+    ['{"command":"status","level":"info"}', /level is one of .*, for logs/],
+    ['{"command":"logs","lines":-1}', /lines is a whole number, for logs: received -1/],
+    ['{"command":"logs","follow":"yes"}', /follow is true or false, for logs: received "yes"/],
     ['{"command":"stop","service":"ehco"}', /no service "ehco": echo, time; did you mean "echo"\?/],
   ];
   test("a bad line is answered with what is wrong, and the next one is served", async (t) => {

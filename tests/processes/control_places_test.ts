@@ -4,7 +4,7 @@ import { spawnSync } from "node:child_process";
 import { chmodSync, chownSync, existsSync, lstatSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { searchPaths } from "../../runtime/control/path.ts";
+import { announcedPaths, defaultPaths } from "../../runtime/control/path.ts";
 import { porticoWith } from "../support/command.ts";
 import { folder } from "../support/folder.ts";
 import { lackingOtherUsers, lackingRoot } from "../support/permissions.ts";
@@ -29,7 +29,10 @@ for (const control of [undefined, "unix:./${PORTICO_TEST_NAME}.ctl", "unix:./fix
     assert.equal(JSON.parse(out).pid, server.pid);
     assert.equal((await ask("stop")).code, 0);
     assert.equal(await server.ended(), 0);
-    const places = searchPaths(join(home, "portico.json"));
+    const places = [
+      ...defaultPaths(join(home, "portico.json")),
+      ...["own.ctl", "fixed.ctl"].flatMap((name) => announcedPaths(join(home, name))),
+    ];
     assert.deepEqual(
       places.filter((path) => lstatSync(path, { throwIfNoEntry: false }) !== undefined),
       [],
@@ -63,7 +66,8 @@ test("a /run/portico that is read-only does not stop a start: the next place is 
     env: { ...env, XDG_RUNTIME_DIR: "" },
     through: READ_ONLY,
   });
-  const socket = searchPaths(join(home, "portico.json")).find((path) => path.startsWith("/tmp/"))!;
+  const socket = defaultPaths(join(home, "portico.json"))
+    .find((path) => path.startsWith("/tmp/") && existsSync(path))!;
   assert.ok(existsSync(socket), socket);
   const { code, err } = await porticoWith({}, "ctl", "stop", "--socket", socket);
   assert.equal(code, 0, err);

@@ -39,6 +39,8 @@ export const PROGRAMS = {
   mount: { package: "mount" },
   setpriv: { package: "util-linux" },
   unshare: { package: "util-linux" },
+  nsenter: { package: "util-linux" },
+  "docker-compose": { package: "docker-compose" },
   ip: { package: "iproute2" },
   // The one of netcat-traditional neither ends its side nor knows Unix sockets.
   nc: { package: "netcat-openbsd", suits: (path) => /-\w*N/.test(prints(path, "-h")) },
