@@ -28,9 +28,9 @@ export function command(module: string, args: readonly string[]): CommandLine {
 
 /** See {@link Adapter.thread}. */
 export function thread(module: string): ThreadStart {
-  if (module !== EXECUTABLE) return { filename: pathToFileURL(module), options: {} };
-  if ("Deno" in globalThis) return { filename: new URL(Deno.mainModule), options: {} };
-  if ("Bun" in globalThis) return { filename: pathToFileURL(Bun.main), options: {} };
+  if (module !== EXECUTABLE) return { url: pathToFileURL(module).href };
+  if ("Deno" in globalThis) return { url: Deno.mainModule };
+  if ("Bun" in globalThis) return { url: pathToFileURL(Bun.main).href };
   return threadOfExecutable();
 }
 

@@ -20,6 +20,5 @@ import(pathToFileURL(root + "/${ENTRY}").href);
 
 /** See {@link Adapter.thread}. */
 export function threadOfExecutable(): ThreadStart {
-  const execArgv = ["--experimental-vfs", "--disable-warning=ExperimentalWarning"];
-  return { filename: CODE, options: { eval: true, execArgv } };
+  return { code: CODE, flags: ["--experimental-vfs", "--disable-warning=ExperimentalWarning"] };
 }

@@ -17,11 +17,10 @@ export interface ProcessCalls {
   limitCpu(seconds: number): void;
 }
 
-/** How `node:worker_threads` starts a thread: its module, or code with flags of its own. */
-export interface ThreadStart {
-  readonly filename: URL | string;
-  readonly options: { readonly eval?: boolean; readonly execArgv?: string[] };
-}
+/** What a thread begins with: a module, by its URL, or code with flags of its own. */
+export type ThreadStart =
+  | { readonly url: string }
+  | { readonly code: string; readonly flags: readonly string[] };
 
 /** A program, and what it gets of this process: three standard streams, and no other descriptor. */
 export interface Program {

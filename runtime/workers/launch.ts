@@ -1,6 +1,7 @@
 /** Starting a worker, as a thread or as a process: both are given one end of a channel and of a descriptor channel. */
 import { type ChildProcess, spawn } from "node:child_process";
 import process from "node:process";
+import { URL } from "node:url";
 import { Worker } from "node:worker_threads";
 import type { Descriptors } from "../core/descriptors.ts";
 import { isShortage, messageOf } from "../core/errors.ts";
@@ -48,8 +49,11 @@ export interface WorkerUse {
  */
 export const launchThread: Launch = (host, descriptors) => {
   const [ours, theirs] = openEnds(descriptors);
-  const { filename, options } = host.adapter.thread(host.worker);
-  const worker = new Worker(filename, { ...options, workerData: theirs, stdin: false });
+  const start = host.adapter.thread(host.worker);
+  const given = { workerData: theirs, stdin: false };
+  const worker = "url" in start
+    ? new Worker(new URL(start.url), given)
+    : new Worker(start.code, { ...given, eval: true, execArgv: [...start.flags] });
   let failure: Partial<Exit> = {};
   let lingers = false;
   const exited = new Promise<Exit>((resolve) => {

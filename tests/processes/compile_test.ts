@@ -175,9 +175,9 @@ describe("an executable", () => {
       const run = (...words: readonly string[]) =>
         runToEnd(["env", ["-C", "/", file, ...words]], { PATH: path });
       const server = new ServerProcess("run", { cwd: home, portico: [file], command: [], env });
-      let successor: number | undefined;
+      const successors: number[] = [];
       t.after(async () => {
-        if (successor !== undefined) end(successor);
+        successors.forEach(end);
         await server.kill();
       });
       await server.record({ event: "ready" });
@@ -221,7 +221,7 @@ describe("an executable", () => {
 
       const upgraded = await run("ctl", "upgrade", "--json");
       assert.equal(upgraded.code, 0, upgraded.err);
-      successor = Number(upgraded.out);
+      successors.push(Number(upgraded.out));
       assert.equal(await server.exited(), 0, server.errors);
       assert.equal(await ask("threads", "again"), "AGAIN!");
       assert.equal(await ask("processes", "again"), "AGAIN!");
@@ -229,7 +229,7 @@ describe("an executable", () => {
       assert.match(other.err, /an executable runs on the runtime that is in it/);
       const stopped = await run("ctl", "stop");
       assert.equal(stopped.code, 0, stopped.err);
-      await gone([successor]);
+      await gone(successors);
       assert.deepEqual(readdirSync(home).sort(), ["lines.log", "old.log", "server.log"]);
       assert.match(readFileSync(join(home, "lines.log"), "utf8"), /^ready$/m);
     });
