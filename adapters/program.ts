@@ -2,10 +2,8 @@
 import { existsSync, readFileSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import process from "node:process";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { fileURLToPath } from "node:url";
 import { PorticoError } from "../runtime/core/errors.ts";
-import type { ThreadStart } from "../runtime/core/process.ts";
-import { threadOfExecutable } from "./node/executable.ts";
 
 /** The runtimes by name. */
 export type RuntimeName = "node" | "bun" | "deno";
@@ -24,14 +22,6 @@ export function command(module: string, args: readonly string[]): CommandLine {
   if (module === EXECUTABLE) return [EXECUTABLE, ...args];
   if ("Deno" in globalThis) return [Deno.execPath(), ...denoFlags(), module, ...args];
   return [process.execPath, ...process.execArgv.filter((flag) => !OWN.test(flag)), module, ...args];
-}
-
-/** See {@link Adapter.thread}. */
-export function thread(module: string): ThreadStart {
-  if (module !== EXECUTABLE) return { url: pathToFileURL(module).href };
-  if ("Deno" in globalThis) return { url: Deno.mainModule };
-  if ("Bun" in globalThis) return { url: pathToFileURL(Bun.main).href };
-  return threadOfExecutable();
 }
 
 /**

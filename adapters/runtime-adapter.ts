@@ -11,7 +11,8 @@ import { connectFailure } from "./errno.ts";
 import type { Adopt } from "./posix/descriptors.ts";
 import { ffiSupport, type Libc, openLibc } from "./posix/libc.ts";
 import { ownsAddress } from "./own-addresses.ts";
-import { command, thread } from "./program.ts";
+import { command } from "./program.ts";
+import { thread } from "./thread.ts";
 
 /** What is a runtime's own. */
 export interface Runtime {

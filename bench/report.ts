@@ -1,4 +1,4 @@
-/** The tables for people: Markdown, for the README. */
+/** The tables for people: Markdown, for docs/performance.md. */
 import type { Target } from "./cases.ts";
 import type { Machine } from "./machine.ts";
 import type { Failure, Result, Sample } from "./result.ts";

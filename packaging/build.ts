@@ -4,6 +4,7 @@ import { chmodSync, cpSync, globSync, readFileSync, rmSync, writeFileSync } from
 import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
+import { manPage } from "./man.ts";
 import { declarationsOf, type PackageJson, published } from "./published.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url).href);
@@ -31,6 +32,13 @@ for (const file of globSync("dist/**/*.d.ts", { cwd: root })) {
   if (!needed.has(file)) rmSync(join(root, file));
 }
 for (const file of Object.values(json.bin)) chmodSync(join(root, file), 0o755);
+
+// Whoever builds it again gets the same, where the time is given.
+const { SOURCE_DATE_EPOCH } = process.env;
+const date = new Date(
+  SOURCE_DATE_EPOCH === undefined ? Date.now() : 1000 * Number(SOURCE_DATE_EPOCH),
+);
+writeFileSync(join(root, json.man), manPage(json.version, date));
 
 /** Modules that are started by URL, workers for one, are compiled too; tsc leaves their URLs as they are. */
 function withUrls(text: string): string {

@@ -4,6 +4,9 @@ import { join, posix } from "node:path";
 
 /** What is read of it. */
 export interface PackageJson {
+  readonly version: string;
+  /** The man page, which is made. */
+  readonly man: string;
   readonly bin: Readonly<Record<string, string>>;
   readonly exports: Readonly<Record<string, Target>>;
   readonly publishConfig?: Partial<PackageJson>;

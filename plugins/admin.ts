@@ -14,11 +14,11 @@ export interface AdminOptions {
 
 /**
  * Looks at the server that it runs in, and steers it: `/` (a dashboard), `/metrics` (Prometheus),
- * `/health`, `/ready`, `/status`, `/records` (server-sent events), and POST
+ * `/health`, `/ready`, `/status`, `/history`, `/peers`, `/records` (server-sent events), and POST
  * `/control/{suspend,resume,drain,reload}`. Give it a Unix socket, `http+unix:./admin.sock`, or a
  * loopback address; any other one needs a `token`. Try: curl --unix-socket admin.sock http://localhost/status
  */
-const admin: Plugin<AdminOptions> = definePlugin({
+const admin: Plugin<AdminOptions, unknown, AdminOptions> = definePlugin({
   name: "admin",
   transports: ["http"],
   options: v.strictObject({

@@ -22,6 +22,11 @@ export interface ChargenOptions {
   readonly factor: number;
 }
 
+/** What a manifest may say of them. */
+export interface ChargenInput {
+  readonly factor?: number | undefined;
+}
+
 /**
  * Sends characters until the peer has had enough: RFC 864. What it gets it throws away. A datagram
  * is answered with up to 512 characters; over UDP the answer is cut to `factor` times the request,
@@ -29,7 +34,7 @@ export interface ChargenOptions {
  *
  * Try: `nc 127.0.0.1 7019 | head`
  */
-const chargen: Plugin<ChargenOptions> = definePlugin({
+const chargen: Plugin<ChargenOptions, unknown, ChargenInput> = definePlugin({
   name: "chargen",
   transports: ["stream", "datagram"],
   keepsDatagrams: false,

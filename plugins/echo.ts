@@ -8,12 +8,17 @@ export interface EchoOptions {
   readonly upper: boolean;
 }
 
+/** What a manifest may say of them. */
+export interface EchoInput {
+  readonly upper?: boolean | undefined;
+}
+
 /**
  * Sends back what it gets: RFC 862. With `upper`, in upper case, as far as letters of ASCII go.
  *
  * Try: `printf hello | nc -q1 127.0.0.1 7007`
  */
-const echo: Plugin<EchoOptions> = definePlugin({
+const echo: Plugin<EchoOptions, unknown, EchoInput> = definePlugin({
   name: "echo",
   transports: ["stream", "datagram"],
   keepsDatagrams: false,

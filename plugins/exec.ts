@@ -5,10 +5,10 @@ import { environmentOf, passed } from "./exec/environment.ts";
 import { findFolder, findProgram } from "./exec/find.ts";
 import { gather, Output } from "./exec/output.ts";
 import { Programs } from "./exec/programs.ts";
-import { type ExecOptions, options } from "./exec/options.ts";
+import { type ExecInput, type ExecOptions, options } from "./exec/options.ts";
 import { refuseLoops } from "./wire.ts";
 
-export type { ExecOptions };
+export type { ExecInput, ExecOptions };
 
 /** Standard error of the program of a stream. */
 const STDERR = { log: "pipe", discard: "ignore", peer: "fd" } as const;
@@ -27,10 +27,15 @@ const STDERR = { log: "pipe", discard: "ignore", peer: "fd" } as const;
  *
  * Try: `{ "plugin": "exec", "listen": "tcp://127.0.0.1:7099", "options": { "command": ["cat"] } }`
  */
-const exec: Plugin<ExecOptions> = definePlugin({
+const exec: Plugin<ExecOptions, unknown, ExecInput> = definePlugin({
   name: "exec",
   transports: ["stream", "datagram"],
   options,
+  probe({ command, cwd, env, passEnv }, { folder }) {
+    const path = { ...passed(passEnv), ...env }["PATH"] ?? process.env["PATH"];
+    findProgram(command[0]!, findFolder(folder, cwd), path);
+    return undefined;
+  },
   start: ({ options, folder: base }) => {
     const { command, cwd, env, passEnv, stderr, timeout, killAfter, maxOutput } = options;
     const [name, ...args] = command as [string, ...string[]];

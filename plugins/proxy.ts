@@ -1,9 +1,9 @@
 import { definePlugin, pipe, type Plugin } from "../runtime/mod.ts";
 import { Associations } from "./proxy/datagrams.ts";
-import { options, type ProxyOptions } from "./proxy/options.ts";
+import { options, type ProxyInput, type ProxyOptions } from "./proxy/options.ts";
 import { Targets } from "./proxy/targets.ts";
 
-export type { ProxyOptions };
+export type { ProxyInput, ProxyOptions };
 
 /**
  * Passes streams and datagrams on to other servers: xinetd's `redirect`, and more. A stream goes to a
@@ -17,7 +17,7 @@ export type { ProxyOptions };
  *
  * Try: `{ "plugin": "proxy", "listen": "tcp://127.0.0.1:7080", "options": { "to": "tcp://127.0.0.1:80" } }`
  */
-const proxy: Plugin<ProxyOptions> = definePlugin({
+const proxy: Plugin<ProxyOptions, unknown, ProxyInput> = definePlugin({
   name: "proxy",
   transports: ["stream", "datagram"],
   options,

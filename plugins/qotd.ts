@@ -21,13 +21,19 @@ export interface QotdOptions {
   readonly factor: number;
 }
 
+/** What a manifest may say of them. */
+export interface QotdInput {
+  readonly quotes?: string[] | undefined;
+  readonly factor?: number | undefined;
+}
+
 /**
  * Sends a quote of the day, then ends: RFC 865. The same one for a whole day (UTC). Over UDP it is
  * cut to `factor` times the request, headers counted, so that nobody can be flooded by it.
  *
  * Try: `nc 127.0.0.1 7017`
  */
-const qotd: Plugin<QotdOptions> = definePlugin({
+const qotd: Plugin<QotdOptions, unknown, QotdInput> = definePlugin({
   name: "qotd",
   transports: ["stream", "datagram"],
   keepsDatagrams: false,

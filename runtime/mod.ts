@@ -28,11 +28,13 @@ export type {
 export type { Child, Program, Spawn } from "./core/process.ts";
 export type { EventName, Fields, Level, LogRecord, Sink } from "./core/record.ts";
 export { clearMemory, memoryRecords } from "./sinks/memory.ts";
+export { describeRecord } from "./sinks/words.ts";
 export { defineSink } from "./sinks/define.ts";
 export type { SinkContext, SinkDefinition } from "./sinks/define.ts";
 export type { Control } from "./control/control.ts";
 export type { Operator } from "./control/operator.ts";
 export { defineManifest } from "./manifest/define.ts";
+export type { ManifestOf, ServiceOf } from "./manifest/define.ts";
 export type {
   Manifest,
   ManifestDefaults,
@@ -40,6 +42,8 @@ export type {
   ManifestListener,
   ManifestService,
   ManifestSink,
+  PluginObject,
+  SinkObject,
 } from "./manifest/manifest.ts";
 export type { ServerStatus, ServiceStatus } from "./services/status.ts";
 export { parseDuration, parseSize } from "./core/units.ts";

@@ -11,6 +11,7 @@ const silent = { debug() {}, info() {}, warn() {}, error() {} };
 function stand() {
   let taps = 0;
   const operator = {
+    bounds: { delays: [], durations: [] },
     records(_tap: unknown) {
       taps++;
       return () => void taps--;

@@ -15,7 +15,22 @@ function manifest(service: object = {}): string {
 }
 
 describe("parseCall", () => {
-  const run = { command: "run", path: ".", json: false, watch: false, stats: false } as const;
+  const one = {
+    plugin: undefined,
+    listen: [],
+    set: [],
+    strategy: undefined,
+    log: [],
+    control: undefined,
+  };
+  const run = {
+    command: "run",
+    path: ".",
+    json: false,
+    watch: false,
+    stats: false,
+    ...one,
+  } as const;
   const ctl = { command: "ctl", manifest: ".", socket: undefined, json: false } as const;
   const table: [string, ReturnType<typeof parseCall>][] = [
     ["", run],
@@ -23,7 +38,19 @@ describe("parseCall", () => {
     ["./a", { ...run, path: "./a" }],
     ["run a --json", { ...run, path: "a", json: true }],
     ["--watch ./a", { ...run, path: "./a", watch: true }],
-    ["--json check a", { command: "check", path: "a", json: true, permissions: false }],
+    ["--json check a", { command: "check", path: "a", json: true, permissions: false, ...one }],
+    [
+      "run --plugin echo --listen a --listen=b --set x=1 --strategy serial --log none --control c",
+      {
+        ...run,
+        plugin: "echo",
+        listen: ["a", "b"],
+        set: ["x=1"],
+        strategy: "serial",
+        log: ["none"],
+        control: "c",
+      },
+    ],
     ["doctor", { command: "doctor", json: false }],
     ["--help", { command: "help", topic: undefined, verb: undefined, json: false }],
     ["check -h", { command: "help", topic: "check", verb: undefined, json: false }],
@@ -56,20 +83,20 @@ describe("parseCall", () => {
   const wrong: [string, string][] = [
     [
       "--jsn",
-      '--jsn\n  expected  an option: --help, --version, --json, --watch, --stats\n  hint      did you mean "--json"?',
+      '--jsn\n  expected  an option: --help, --version, --json, --watch, --stats, --plugin, --listen, --set, --strategy, --log, --control\n  hint      did you mean "--json"?',
     ],
     ["--json=yes", "--json=yes\n  expected  --json, which takes no value"],
     [
       "chekc",
-      '"chekc"\n  expected  a command: run, check, doctor, ctl, import, compile, schema, help; or the path of a manifest\n  hint      did you mean "check"?',
+      '"chekc"\n  expected  a command: run, check, doctor, ctl, import, compile, schema, completion, help; or the path of a manifest\n  hint      did you mean "check"?',
     ],
     [
       "explain a",
-      '"explain"\n  expected  a command: run, check, doctor, ctl, import, compile, schema, help\n  hint      explain arrives in a later version',
+      '"explain"\n  expected  a command: run, check, doctor, ctl, import, compile, schema, completion, help\n  hint      explain arrives in a later version',
     ],
     [
       "check --watch",
-      "--watch\n  expected  an option of check: --help, --version, --json, --permissions\n  hint      --watch is an option of run",
+      "--watch\n  expected  an option of check: --help, --version, --json, --permissions, --plugin, --listen, --set, --strategy, --log, --control\n  hint      --watch is an option of run",
     ],
     [
       "ctl",
@@ -111,6 +138,18 @@ describe("parseCall", () => {
     ],
     ["run a b", '"b"\n  expected  one PATH, and nothing after "a"'],
     ["./a b", '"b"\n  expected  one PATH, and nothing after "./a"'],
+    [
+      "run --listen tcp://*:0",
+      "--listen ADDRESS without --plugin\n  expected  --plugin PLUGIN beside it",
+    ],
+    [
+      "run a --plugin echo --listen tcp://*:0",
+      '--plugin and "a"\n  expected  one of them: both say what is run',
+    ],
+    [
+      "run --plugin echo --listen tcp://*:0 --strategy thread",
+      '--strategy "thread"\n  expected  one of serial, async, threads, processes, spawn\n  hint      did you mean "threads"?',
+    ],
     ["doctor a", '"a"\n  expected  nothing after doctor'],
   ];
   for (const [words, message] of wrong) {
@@ -236,7 +275,10 @@ describe("portico", () => {
     assert.equal(free, "");
     assert.deepEqual(reasons(1), ["/tmp is a folder"]);
     const text = await portico("check", home);
-    assert.match(text.out, /^no +control +unix:.*is a folder; name a path where nothing is$/m);
+    assert.match(
+      text.out,
+      /^no +control +unix:.*is a folder; name a path where nothing is \(portico\.json:\d+:\d+ control\)$/m,
+    );
     assert.match(text.out, /^no +two +plugin echo +unix:\/tmp +\/tmp is a folder; name/m);
   });
   test("portico check refuses a NUL wherever a name or a path is", async (t) => {

@@ -6,6 +6,7 @@ import process from "node:process";
 import { describe, test, type TestContext } from "node:test";
 import { Daemon } from "../runtime/daemon/daemon.ts";
 import { loadManifest } from "../runtime/daemon/loaded-manifest.ts";
+import { load } from "../runtime/manifest/load.ts";
 import { memoryRecords } from "../runtime/sinks/memory.ts";
 import { adapter } from "./support/adapter.ts";
 import { folder } from "./support/folder.ts";
@@ -31,13 +32,9 @@ function home(t: TestContext, name: string, rest: object, second?: object): stri
 }
 
 async function assemble(path: string): Promise<Daemon> {
-  const options = { path, json: false, watch: true, stats: false };
-  return await Daemon.assemble(
-    options,
-    await loadManifest(path, false),
-    adapter,
-    undefined,
-  );
+  const read = () => load(path);
+  const options = { read, words: ["run", path], json: false, watch: true, stats: false };
+  return await Daemon.assemble(options, await loadManifest(read, options), adapter, undefined);
 }
 
 /** Asserts that nothing is left of a daemon. */

@@ -1,9 +1,17 @@
-/** What the documents name is there: files, folders, and scripts of package.json. */
+/**
+ * What the documents name is there: files, folders, and scripts of package.json; their manifests are
+ * right, and their blocks of code say what they are. `processes/docs_test.ts` runs those.
+ */
 import assert from "node:assert/strict";
-import { globSync, readFileSync } from "node:fs";
+import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { posix } from "node:path";
-import { describe, test } from "node:test";
+import { after, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { referencePages } from "../docs/generate/mod.ts";
+import { blocksOf } from "./support/documents/blocks.ts";
+import { checkManifest, wholeManifest } from "./support/documents/manifests.ts";
+import { writeFiles } from "./support/documents/page.ts";
+import { pages } from "./support/documents/pages.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url).href);
 const read = (file: string): string => readFileSync(`${root}${file}`, "utf8");
@@ -106,5 +114,105 @@ describe("documents", () => {
       ...["tests/none_test.ts", "adapters/*/none.ts", "plugins/none", "core/none/"],
     ]);
     assert.deepEqual(strayScripts("`npm run schema`, `npm run\nnothing`"), ["nothing"]);
+  });
+});
+
+describe("the reference", () => {
+  for (const [name, text] of referencePages()) {
+    test(`docs/reference/${name} is fresh (npm run docs:generate)`, () => {
+      assert.equal(read(`docs/reference/${name}`), text);
+    });
+  }
+  test("the plugin API says something of what plugins are made of", () => {
+    const api = referencePages().get("api.md")!;
+    for (const name of ["Session.write", "Hooks.data", "Plugin.transports", "Framer.push"]) {
+      assert.match(
+        api,
+        new RegExp(`^#### ${name}\n\n`.replace(".", "\\.") + "`.+`\n\n\\w", "m"),
+        name,
+      );
+    }
+  });
+});
+
+describe("blocks of code", () => {
+  // Inside of the repository, so that plugins of a page find `portico` and the packages.
+  mkdirSync(`${root}docs/.blocks`, { recursive: true });
+  const home = mkdtempSync(`${root}docs/.blocks/`);
+  after(() => rmSync(home, { recursive: true }));
+
+  for (const { name, blocks, faults } of pages()) {
+    test(`${name} says what its blocks are`, () => assert.deepEqual(faults, []));
+
+    const manifests = blocks.filter(({ language, marks }) =>
+      /^jsonc?$/.test(language) && !("not checked" in marks)
+    );
+    if (manifests.length === 0) continue;
+    test(`the manifests of ${name} are right`, async () => {
+      const folder = mkdtempSync(`${home}/`);
+      writeFiles(folder, blocks);
+      for (const block of manifests) {
+        try {
+          await checkManifest(block, folder);
+        } catch (error) {
+          assert.fail(`line ${block.line}: ${(error as Error).message}`);
+        }
+      }
+    });
+  }
+
+  test("a block that is marked wrongly is told, with its line", () => {
+    const { blocks, faults } = blocksOf([
+      "<!-- run -->",
+      "Words.",
+      "<!-- any words at all -->",
+      "<!-- strat -->",
+      "```sh",
+      "true",
+      "```",
+      "- <!-- not run -->",
+      "  ```text",
+      "  a",
+      "  ```",
+      "```",
+      "```",
+      "<!-- run -->",
+      "<!-- start -->",
+      "",
+      "```sh",
+      "```",
+    ].join("\n"));
+    assert.deepEqual(faults.map((fault) => fault.replace(/: one of.*/, "")), [
+      "1: <!-- run --> stands before no block",
+      "5: <!-- strat -->: did you mean start?",
+      "9: <!-- not run --> lacks what follows its colon",
+      "9: <!-- not run --> is of a block in sh",
+      "12: a block in no language",
+      "17: run and start at once",
+    ]);
+    assert.equal(blocks[1]!.code, "a\n");
+  });
+
+  test("parts of a manifest are made whole ones, other JSON is let be", async () => {
+    const echo = '{ "plugin": "echo", "listen": "tcp://*:0" }';
+    for (
+      const part of [
+        `{ "services": { "a": ${echo} } }`,
+        `"a": ${echo}`,
+        '"limits": { "idle": "60s" }, // comment',
+        '{ "limits": { "idle": "60s" } }',
+        '"sinks": { "a": { "type": "json" } }',
+      ]
+    ) {
+      const whole = wholeManifest(part);
+      assert.match(whole ?? "", /"services"/, part);
+    }
+    for (const other of ['{ "time": 1 }', '{ "time": 1 }\n{ "time": 2 }', "{}"]) {
+      assert.equal(wholeManifest(other), undefined, other);
+    }
+    assert.match(wholeManifest('"log": "a"', '"sinks": { "a": {} }') ?? "", /"sinks"/);
+    const folder = mkdtempSync(`${home}/`);
+    const block = { line: 1, language: "json", marks: {}, code: '"limits": { "idel": "60s" }' };
+    await assert.rejects(checkManifest(block, folder), /idle/);
   });
 });

@@ -113,9 +113,10 @@ const LONG = [
   globSync("tests/protocols/*_test.ts", { cwd: root }),
 );
 
-/** What starts every runtime by itself, and so is run by one of them. */
-const ONCE = ["compile", "deploy", "package", "permissions"]
-  .map((name) => `tests/processes/${name}_test.ts`);
+/** What starts every runtime by itself, or is about no runtime, and so is run by one of them. */
+const ONCE = ["compile", "deploy", "docs", "package", "permissions", "site"].map((name) =>
+  `tests/processes/${name}_test.ts`
+);
 
 /** Where the output of a runner tells of failures; at most a few of them, for whoever reads the end alone. */
 function failures(output: string, { failure, around }: Runner): string {

@@ -11,7 +11,7 @@ import { toJson } from "../runtime/sinks/invisible.ts";
 import { lineSink } from "../runtime/sinks/lines.ts";
 import { checkSink, type OpenSink, openSinks, probeSink } from "../runtime/sinks/mod.ts";
 import { terminalLines, textLine } from "../runtime/sinks/text.ts";
-import { describe as words } from "../runtime/sinks/words.ts";
+import { describeRecord as words } from "../runtime/sinks/words.ts";
 import { TextBuffer } from "../runtime/sinks/text-buffer.ts";
 import { type Destination, Writer } from "../runtime/sinks/writer.ts";
 import { command, runToEnd } from "./support/command.ts";

@@ -1,4 +1,4 @@
-/** The tables for people: Markdown, for the README. */
+/** The tables for people: Markdown, for docs/performance.md. */
 import type { Machine } from "../machine.ts";
 import type { Made, Part } from "./part.ts";
 import { noise } from "./quiet.ts";

@@ -1,7 +1,8 @@
 import { Hono } from "hono";
 import { type Logger, type Operator, PorticoError, type ServerStatus } from "../../runtime/mod.ts";
 import { authorize, type Env, sameOrigin, secure } from "./guard.ts";
-import { asset } from "./assets.ts";
+import { asset, ASSETS } from "./assets.ts";
+import { History } from "./history.ts";
 import { PeerStatistics } from "./peers.ts";
 import { streamRecords } from "./records.ts";
 
@@ -41,17 +42,12 @@ export function makeApp({ operator, token, service, log }: AppInput): {
   const app = new Hono<Env>();
   const peers = new PeerStatistics();
   const unsubscribe = operator.records((record) => peers.note(record));
+  const history = new History(operator);
+  history.start();
   app.use(secure);
   app.get("/health", () => new Response("alive\n", { headers: TEXT }));
   // The page holds nothing; what it shows it asks for with the token.
-  for (
-    const [path, name] of [["/", "page.html"], ["/page.js", "page.js"], ["/page.css", "page.css"], [
-      "/uplot.js",
-      "uplot.js",
-    ], ["/uplot.css", "uplot.css"]] as const
-  ) {
-    app.get(path, () => asset(name));
-  }
+  for (const [path, name] of ASSETS) app.get(path, () => asset(name));
   app.use(authorize(token));
   app.get("/metrics", async () => {
     const { type, text } = await operator.metrics();
@@ -61,10 +57,22 @@ export function makeApp({ operator, token, service, log }: AppInput): {
     const reasons = unready(operator);
     return c.json({ ready: reasons.length === 0, reasons }, reasons.length === 0 ? 200 : 503);
   });
-  app.get("/status", (c) => c.json(operator.control.status()));
+  // Whoever asks is served by this one, and cannot suspend it.
+  app.get(
+    "/status",
+    (c) => c.json(operator.control.status(), 200, { "portico-service": service }),
+  );
+  app.get("/history", (c) => {
+    const after = Number(c.req.query("after") ?? 0);
+    if (Number.isNaN(after)) return c.json({ error: "after is in milliseconds since 1970" }, 400);
+    return c.json(history.since(after));
+  });
   app.get("/peers", (c) => c.json(peers.top()));
   // A HEAD has no body that anybody would end.
-  app.get("/records", (c) => streamRecords(c.req.method === "HEAD" ? undefined : operator));
+  app.get("/records", (c) => {
+    const words = c.req.query("words") !== undefined;
+    return streamRecords(c.req.method === "HEAD" ? undefined : operator, words);
+  });
   app.post("/control/:verb/:service?", sameOrigin, async (c) => {
     const verb = VERBS.find((verb) => verb === c.req.param("verb"));
     if (verb === undefined) return c.json({ error: `a verb is one of ${VERBS.join(", ")}` }, 404);
@@ -99,7 +107,10 @@ export function makeApp({ operator, token, service, log }: AppInput): {
   app.all("/control/*", (c) => c.json({ error: "POST it" }, 405, { allow: "POST" }));
   return {
     app,
-    close: unsubscribe,
+    close() {
+      unsubscribe();
+      history.close();
+    },
   };
 }
 

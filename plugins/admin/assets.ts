@@ -9,6 +9,30 @@ const TYPES: Readonly<Record<string, string>> = {
   css: "text/css; charset=utf-8",
 };
 
+/** The modules of the page. */
+const MODULES = [
+  ...[
+    "actions",
+    "ask",
+    "charts",
+    "details",
+    "format",
+    "history",
+    "message",
+    "now",
+    "peers",
+    "records",
+  ],
+  "services",
+];
+
+/** By the path that they are asked for with. */
+export const ASSETS: ReadonlyMap<string, string> = new Map([
+  ["/", "page.html"],
+  ...["page.js", "page.css", "uplot.js", "uplot.css"].map((name) => [`/${name}`, name] as const),
+  ...MODULES.map((name) => [`/page/${name}.js`, `page/${name}.js`] as const),
+]);
+
 /** Where the package has them. */
 const PACKAGED: Readonly<Record<string, string>> = {
   "uplot.js": "uplot/dist/uPlot.iife.min.js",

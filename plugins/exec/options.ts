@@ -29,8 +29,20 @@ export interface ExecOptions {
   readonly maxOutput: number;
 }
 
+/** What a manifest may say of them: durations as `"5s"` or ms, sizes as `"4KiB"` or bytes. */
+export interface ExecInput {
+  readonly command: string[];
+  readonly cwd?: string | undefined;
+  readonly env?: Record<string, string> | undefined;
+  readonly passEnv?: true | string[] | undefined;
+  readonly stderr?: "log" | "discard" | "peer" | undefined;
+  readonly timeout?: string | number | undefined;
+  readonly killAfter?: string | number | undefined;
+  readonly maxOutput?: string | number | undefined;
+}
+
 /** The schema of `exec`'s options. */
-export const options: v.GenericSchema<unknown, ExecOptions> = v.strictObject({
+export const options: v.GenericSchema<ExecInput, ExecOptions> = v.strictObject({
   command: described(
     v.pipe(
       v.array(text(COMMAND), COMMAND),

@@ -43,8 +43,21 @@ export interface ProxyOptions {
   readonly maxPeers: number;
 }
 
+/** What a manifest may say of them: durations as `"5s"` or ms. */
+export interface ProxyInput {
+  readonly to: string | string[];
+  readonly connectTimeout?: string | number | undefined;
+  readonly balance?: "round-robin" | undefined;
+  readonly health?: {
+    readonly fails?: number | undefined;
+    readonly retry?: string | number | undefined;
+  } | undefined;
+  readonly idle?: string | number | undefined;
+  readonly maxPeers?: number | undefined;
+}
+
 /** The schema of `proxy`'s options. */
-export const options: v.GenericSchema<unknown, ProxyOptions> = v.strictObject({
+export const options: v.GenericSchema<ProxyInput, ProxyOptions> = v.strictObject({
   to: described(
     v.union([
       v.pipe(target, v.transform((one): string[] => [one])),

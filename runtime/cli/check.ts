@@ -1,27 +1,32 @@
-import { accessSync, constants, lstatSync } from "node:fs";
-import { dirname } from "node:path";
-import { type Adapter, type Lack, missing, type Support } from "../core/contract.ts";
-import { messageOf } from "../core/errors.ts";
-import type { ListenPlan, ServicePlan, SinkPlan } from "../core/plan.ts";
+import { basename } from "node:path";
+import { ask } from "../control/client.ts";
+import { findByManifest } from "../control/servers.ts";
+import type { Adapter } from "../core/contract.ts";
+import type { Plan } from "../core/plan.ts";
 import { expand } from "../manifest/expand.ts";
-import { load } from "../manifest/load.ts";
 import { prepare } from "../manifest/prepare.ts";
-import { probeSink, sinkCatalog } from "../sinks/mod.ts";
+import type { Source } from "../manifest/source.ts";
+import type { ServerStatus } from "../services/status.ts";
+import { sinkCatalog } from "../sinks/mod.ts";
 import { checkDescriptors } from "../strategies/descriptors.ts";
-import { STRATEGIES } from "../strategies/mod.ts";
-import { describeScope } from "../core/scope.ts";
 import { loadAdapter } from "../adapter.ts";
+import { readerOf } from "./one-service.ts";
 import { printPermissions } from "./permissions.ts";
+import {
+  describe,
+  type Finding,
+  findingsOf,
+  identityFindings,
+  type Running,
+  socketPlace,
+  toLacks,
+} from "./findings.ts";
 import type { CallOf } from "../terminal/commands.ts";
 import { columns, print, printJson } from "../terminal/output.ts";
+import { formatPath, type Problem } from "../values/problem.ts";
 
-/** One thing that a service needs, and what stands in its way; nothing when it can be had. */
-interface Finding {
-  readonly what: string;
-  readonly lacks: readonly Lack[];
-  /** What it means, where that is not plain. */
-  readonly note?: string;
-}
+/** How long a server that runs already may take to say so, in ms. */
+const PATIENCE = 2000;
 
 /**
  * Checks a manifest, its plugins with their options, and this machine; binds nothing.
@@ -29,103 +34,108 @@ interface Finding {
  * @returns 0 when it could run, 2 when not.
  * @throws ManifestError when the manifest is wrong.
  */
-export async function check({ path, json, permissions }: CallOf<"check">): Promise<number> {
-  const source = await load(path);
+export async function check(call: CallOf<"check">): Promise<number> {
+  const { json, permissions } = call;
+  const source = await readerOf(call)();
   const plan = expand(source, sinkCatalog);
   if (permissions) return await printPermissions(plan, json);
-  const [adapter] = await Promise.all([loadAdapter(), prepare(plan, source, sinkCatalog)]);
-  const services = plan.services.map((service) => ({
-    service: service.name,
-    plugin: service.plugin.specifier,
-    findings: findingsOf(service, adapter),
+  const [adapter, prepared] = await Promise.all([
+    loadAdapter(),
+    prepare(plan, source, sinkCatalog),
+  ]);
+  const running = await findRunning(plan, adapter);
+  const services = prepared.map((service) => ({
+    service: service.plan.name,
+    plugin: service.plan.plugin.specifier,
+    findings: findingsOf(service, adapter, running),
   }));
   const descriptors = toLacks(checkDescriptors(plan.services, adapter));
   if (descriptors.length > 0) {
     services[0]?.findings.push({ what: "file descriptors", lacks: descriptors });
   }
-  const control = typeof plan.control === "string" ? toLacks(socketPlace(plan.control)) : [];
-  const ok = control.length === 0 &&
+  const own: Finding[] = [
+    ...typeof plan.control === "string"
+      ? [{
+        what: `unix:${plan.control}`,
+        lacks: toLacks(socketPlace(plan.control)),
+        path: ["control"],
+      }]
+      : [],
+    ...identityFindings(plan.identity, []),
+  ];
+  const server = own.filter(({ lacks }) => lacks.length > 0);
+  const ok = server.length === 0 &&
     services.every(({ findings }) => findings.every(({ lacks }) => lacks.length === 0));
+  const report = new Report(source);
   if (json) {
+    const control = server.find(isControl);
+    const identity = server.find((finding) => !isControl(finding));
     await printJson({
       ok,
       file: plan.file,
-      ...(control.length > 0 && { control: { what: `unix:${plan.control}`, lacks: control } }),
-      services,
+      ...(running !== undefined && { running: running.pid }),
+      ...(control !== undefined && { control: report.json(control) }),
+      ...(identity !== undefined && { identity: report.json(identity) }),
+      services: services.map((one) => ({
+        ...one,
+        findings: one.findings.map((finding) => report.json(finding)),
+      })),
     });
   } else {
-    const rows = services.flatMap(({ service, plugin, findings }) =>
-      findings.map(({ what, lacks, note = "" }) => [
-        lacks.length === 0 ? "ok" : "no",
-        service,
-        `plugin ${plugin}`,
-        what,
-        lacks.length === 0 ? note : lacks.map(describe).join("; "),
-      ])
-    );
-    if (control.length > 0) {
-      rows.unshift(["no", "", "control", `unix:${plan.control}`, control.map(describe).join("; ")]);
-    }
+    const rows = [
+      ...server.map((finding) =>
+        report.row("", isControl(finding) ? "control" : "identity", finding)
+      ),
+      ...services.flatMap(({ service, plugin, findings }) =>
+        findings.map((finding) => report.row(service, `plugin ${plugin}`, finding))
+      ),
+    ];
     await print(columns(rows));
   }
   return ok ? 0 : 2;
 }
 
-function findingsOf(plan: ServicePlan, adapter: Adapter): Finding[] {
-  const { strategy, workers } = plan.concurrency;
-  return [
-    {
-      what: `strategy ${strategy}`,
-      lacks: toLacks(STRATEGIES[strategy].check(plan, adapter)),
-      note: describeScope(strategy, workers),
-    },
-    ...plan.log.map(findingOf),
-    ...plan.listen.map((listen) => ({ what: listen.text, lacks: lacksOf(listen, adapter) })),
-  ];
+function isControl({ path }: Finding): boolean {
+  return path?.[0] === "control";
 }
 
-function findingOf(sink: SinkPlan): Finding {
-  const what = `sink ${sink.name}`;
-  const lacks = toLacks(probeSink(sink));
-  if (sink.optional !== true || lacks.length === 0) return { what, lacks };
-  return { what, lacks: [], note: `left out: ${lacks.map(describe).join("; ")}` };
-}
+/** Findings as they are printed, with the places in the manifest of those that lack something. */
+class Report {
+  readonly #source: Source;
 
-function lacksOf({ endpoint, options }: ListenPlan, adapter: Adapter): Lack[] {
-  const lacks: Lack[] = missing(adapter.features, endpoint, options).map((
-    { what, reason, remedy },
-  ) => ({
-    reason: what === endpoint.transport ? reason : `${what}: ${reason}`,
-    ...(remedy !== undefined && { remedy }),
-  }));
-  if ("path" in endpoint && !endpoint.path.startsWith("@")) {
-    lacks.push(...toLacks(socketPlace(endpoint.path)));
+  constructor(source: Source) {
+    this.#source = source;
   }
-  return lacks;
+
+  json({ path, ...finding }: Finding): object {
+    if (finding.lacks.length === 0 || path === undefined) return finding;
+    const { file } = this.#source;
+    return { ...finding, path: formatPath(path), file, ...this.#source.locate(path, "value") };
+  }
+
+  row(service: string, whose: string, { what, lacks, note = "", path }: Finding): string[] {
+    if (lacks.length === 0) return ["ok", service, whose, what, note];
+    const reasons = lacks.map(describe).join("; ");
+    if (path === undefined) return ["no", service, whose, what, reasons];
+    const { file } = this.#source;
+    const position: Partial<Problem> = { file, ...this.#source.locate(path, "value") };
+    const place = [basename(position.file!), position.line, position.column]
+      .filter((part) => part !== undefined).join(":");
+    return ["no", service, whose, what, `${reasons} (${place} ${formatPath(path)})`];
+  }
 }
 
-/** A socket file needs a folder that may be written, and takes the place of nothing but a socket. */
-function socketPlace(path: string): Support {
+/** The server of this manifest that runs already; undefined when there is none that answers. */
+async function findRunning(plan: Plan, adapter: Adapter): Promise<Running | undefined> {
   try {
-    const there = lstatSync(path, { throwIfNoEntry: false });
-    if (there !== undefined && !there.isSocket()) {
-      const what = there.isDirectory() ? "a folder" : "a file that is no socket";
-      return { reason: `${path} is ${what}`, remedy: "name a path where nothing is" };
-    }
-    accessSync(dirname(path), constants.W_OK | constants.X_OK);
-    return true;
-  } catch (error) {
-    return {
-      reason: messageOf(error),
-      remedy: `make the folder ${dirname(path)}, or let this user write into it`,
-    };
+    const found = await findByManifest(adapter, [plan.file]);
+    for (const { status } of found) if ("pid" in status) return { pid: status.pid };
+    if (typeof plan.control !== "string") return undefined;
+    const asked = ask(adapter, plan.control, { command: "status" }, { patience: PATIENCE });
+    const { pid, manifest } = await asked as ServerStatus;
+    return manifest === plan.file ? { pid } : undefined;
+  } catch {
+    // Nobody is there; or Deno may not ask who this user is, by whom servers are found.
+    return undefined;
   }
-}
-
-function toLacks(support: Support): Lack[] {
-  return support === true ? [] : [support];
-}
-
-function describe({ reason, remedy }: Lack): string {
-  return remedy === undefined ? reason : `${reason}; ${remedy}`;
 }

@@ -57,10 +57,11 @@ function checkService(service: string, { services }: ServerStatus): void {
 function describeResult(result: unknown): string {
   if (typeof result === "number") return `process ${result} has taken over`;
   if (Array.isArray(result)) return result.length === 0 ? "nothing to do" : result.join(", ");
-  const { added, changed, removed, unchanged } = result as Reloaded;
+  const { added, changed, removed, unchanged, kept = [] } = result as Reloaded;
   const parts = Object.entries({ added, changed, removed })
     .filter(([, names]) => names.length > 0)
     .map(([word, names]) => `${word} ${names.join(", ")}`);
   if (parts.length === 0) parts.push("nothing changed");
+  parts.push(...kept.map((file) => `${file} stays as it was until a restart`));
   return [...parts, `${unchanged.length} unchanged`].join("; ");
 }

@@ -26,6 +26,8 @@ export async function main(argv: readonly string[]): Promise<number> {
         return await (await import("./ctl.ts")).ctl(call);
       case "import":
         return await (await import("./import.ts")).importManifest(call);
+      case "completion":
+        return await (await import("./completion.ts")).completion(call);
       case "help":
         return await (await import("./help.ts")).printHelp(call);
       case "version":

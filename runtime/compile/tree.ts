@@ -8,7 +8,8 @@ import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync
 import { dirname, join, relative, sep } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { BUILT_IN, pluginUrl } from "../modules/resolve.ts";
-import { realOf, stampOf } from "../modules/stamp.ts";
+import { realOf } from "../modules/graph.ts";
+import { stampOf } from "../modules/stamp.ts";
 import { homeOf, type Inside } from "./inside.ts";
 import { copyCode, importedPackages, Packages } from "./packages.ts";
 

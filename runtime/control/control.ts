@@ -9,6 +9,11 @@ export interface Reloaded {
   readonly changed: readonly string[];
   readonly removed: readonly string[];
   readonly unchanged: readonly string[];
+  /**
+   * Files of packages that have changed, and that this process goes on with as they were: a package is loaded
+   * once. Workers begin with what is there.
+   */
+  readonly kept?: readonly string[];
 }
 
 /** Which records somebody wants to read. */

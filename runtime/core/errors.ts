@@ -67,6 +67,14 @@ const SIDES: readonly Side[] = ["peer", "plugin", "host", "config"];
 /** A code of {@link CODES}. */
 export type Code = keyof typeof CODES;
 
+/** What may be said of a {@link PorticoError} beside its code and message. */
+export interface PorticoErrorOptions {
+  readonly cause?: unknown;
+  readonly side?: Side;
+  readonly at?: string | undefined;
+  readonly hint?: string | undefined;
+}
+
 /**
  * An error that names its code and the side at fault; `cause` holds what the runtime threw. A plugin whose
  * peer has broken the protocol throws `new PorticoError("PROTOCOL_ERROR", "HELO first")`: that is nobody's
@@ -76,12 +84,18 @@ export class PorticoError extends Error {
   override readonly name = "PorticoError";
   readonly code: Code;
   readonly side: Side;
+  /** Where in the plugin's code, `/srv/app/plugin.ts:12:5`, when that is known. */
+  readonly at?: string;
+  /** What was probably meant, or what helps. */
+  readonly hint?: string;
 
   /** @param side differs from the table's where the same errno means something else, as EACCES on a send. */
-  constructor(code: Code, message?: string, options?: { cause?: unknown; side?: Side }) {
+  constructor(code: Code, message?: string, options?: PorticoErrorOptions) {
     super(message ?? CODES[code][1], options);
     this.code = code;
     this.side = options?.side ?? CODES[code][0];
+    if (options?.at !== undefined) this.at = options.at;
+    if (options?.hint !== undefined) this.hint = options.hint;
   }
 }
 

@@ -5,6 +5,11 @@ const OWN: readonly string[] = ["../", "../../adapters/"].map((folder) =>
   pathOf(new URL(folder, import.meta.url).href)
 );
 
+/** Whether a file is one of Portico itself. */
+export function isOwn(path: string): boolean {
+  return OWN.some((folder) => path.startsWith(folder));
+}
+
 /**
  * `    at name (PLACE:LINE:COLUMN)`, with a query after the place where the module was read anew. In an
  * executable of Bun places start at the folder that it was made of; its `app/` is not Portico's.
@@ -25,24 +30,43 @@ export function placeOf(error: unknown): string | undefined {
   const places = placesOf(error);
   // The plugin's own line says more than one of a package that it uses.
   const found = places.find(({ path }) => !path.includes("/node_modules/")) ?? places[0];
-  return found === undefined ? undefined : `${found.path}:${found.line}:${found.column}`;
+  return found && textOf(found);
+}
+
+/** A place as text, `/srv/app/server.ts:12:5`; the column may be missing. */
+export function textOf({ path, line, column }: Partial<Place> & { readonly path: string }): string {
+  return [path, line, column].filter((part) => part !== undefined).join(":");
+}
+
+/** The same of a text: what is no place has neither line nor column. */
+export function parsePlace(text: string): { file: string; line?: number; column?: number } {
+  const [, file = text, line, column] = /^(.+?)(?::(\d+))?(?::(\d+))?$/.exec(text) ?? [];
+  return {
+    file,
+    ...(line !== undefined && { line: Number(line) }),
+    ...(column !== undefined && { column: Number(column) }),
+  };
 }
 
 /** The places of an error's stack, from the innermost, without those of Portico and of the runtime. */
 export function placesOf(error: unknown): Place[] {
   try {
     if (!(error instanceof Error)) return [];
-    return framesOf(error).flatMap((frame) => {
-      const [, place, line, column] = FRAME.exec(frame) ?? [];
-      if (place === undefined) return [];
-      const path = pathOf(place);
-      const own = OWN.some((folder) => path.startsWith(folder));
-      return own ? [] : [{ path, line: line!, column: column! }];
-    });
+    return placesIn(framesOf(error));
   } catch {
     // A plugin's error may be anything.
     return [];
   }
+}
+
+/** The places that lines of a stack name, likewise. */
+export function placesIn(lines: readonly string[]): Place[] {
+  return lines.flatMap((frame) => {
+    const [, place, line, column] = FRAME.exec(frame) ?? [];
+    if (place === undefined) return [];
+    const path = pathOf(place);
+    return isOwn(path) ? [] : [{ path, line: line!, column: column! }];
+  });
 }
 
 /** Without the message, which may be a peer's words and look like anything. */

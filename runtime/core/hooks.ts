@@ -4,6 +4,7 @@ import { isPorticoError, messageOf, PorticoError } from "./errors.ts";
 import { placeOf } from "./frames.ts";
 import type { Log } from "./log.ts";
 import { plainValue } from "./plain.ts";
+import { checkHooks } from "./hook-table.ts";
 import type { Hooks, Logger } from "./plugin.ts";
 import type { Fields, Level } from "./record.ts";
 
@@ -107,36 +108,6 @@ export function makeLogger(log: Log, service: string, session?: number): Logger 
   };
 }
 
-/** The hooks that say how a plugin reads. `take` may stand beside `data` or `handle`, which then serve datagrams. */
-const FORMS: readonly string[] = ["data", "handle", "datagram", "take", "fetch"];
-
-/**
- * Checks what `start` returned.
- *
- * @throws PorticoError PLUGIN_INVALID when it is no table of hooks, or has no form or two.
- */
-export function checkHooks(hooks: unknown, plugin: string): Hooks<unknown> {
-  const invalid = (why: string): PorticoError =>
-    new PorticoError("PLUGIN_INVALID", `the start of plugin ${JSON.stringify(plugin)} ${why}`);
-  if (typeof hooks !== "object" || hooks === null) {
-    throw invalid(`has to return an object of hooks: received ${String(hooks)}`);
-  }
-  const table = hooks as Record<string, unknown>;
-  for (const [name, hook] of Object.entries(table)) {
-    if (hook !== undefined && typeof hook !== "function") {
-      throw invalid(`returned a hook ${name} that is no function: received ${typeof hook}`);
-    }
-  }
-  const forms = FORMS.filter((form) => table[form] !== undefined);
-  if (forms.length === 0) {
-    throw invalid("returned none of the hooks data, handle, datagram, take and fetch");
-  }
-  if (forms.includes("data") && forms.includes("handle")) {
-    throw invalid("returned both data and handle: a plugin reads in push form or in pull form");
-  }
-  return table as Hooks<unknown>;
-}
-
 /** Runs `start`, with its deadline. @throws PorticoError START_FAILED, START_TIMEOUT, PLUGIN_INVALID. */
 export async function startPlugin(
   plugin: string,
@@ -162,7 +133,7 @@ export async function startPlugin(
     const text = `the start of plugin ${JSON.stringify(plugin)} failed: ${
       messageOf(error)
     }${place}`;
-    throw new PorticoError("START_FAILED", text, { cause: error });
+    throw new PorticoError("START_FAILED", text, { cause: error, at });
   } finally {
     clearTimeout(timer);
   }

@@ -39,8 +39,11 @@ export interface ProcessPlan extends Identity {
 /** One service. */
 export interface ServicePlan {
   readonly name: string;
-  /** The plugin as the manifest says it, and where its module is: a file: URL, or `npm:`, `jsr:`, `https:`. */
-  readonly plugin: { readonly specifier: string; readonly url: string };
+  /**
+   * The plugin as the manifest says it, and where its module is: a file: URL, or `npm:`, `jsr:`, `https:`;
+   * `object:` of one that the manifest holds itself. `app`: it is what the option of `http` says.
+   */
+  readonly plugin: { readonly specifier: string; readonly url: string; readonly app?: true };
   /** The plugin is this package's own `admin`, which is given the server itself and its records. */
   readonly admin: boolean;
   readonly listen: readonly ListenPlan[];

@@ -18,14 +18,14 @@ export type {
 export const API = 1;
 
 /** Standard Schema, version 1 (https://standardschema.dev): what valibot, zod and arktype offer. */
-export interface StandardSchema<Output = unknown> {
+export interface StandardSchema<Output = unknown, Input = unknown> {
   readonly "~standard": {
     readonly version: 1;
     readonly vendor: string;
     readonly validate: (
       value: unknown,
     ) => StandardResult<Output> | Promise<StandardResult<Output>>;
-    readonly types?: { readonly input: unknown; readonly output: Output } | undefined;
+    readonly types?: { readonly input: Input; readonly output: Output } | undefined;
   };
 }
 
@@ -190,19 +190,27 @@ export interface ConnectOptions<State> {
   readonly timeout?: Duration;
 }
 
-/** A handler plugin: the default export of its module. Make it with {@link definePlugin}. */
-export interface Plugin<Options = unknown, State = unknown> {
+/**
+ * A handler plugin: the default export of its module. Make it with {@link definePlugin}. `Input` is what
+ * a manifest may say as `options`, of which the schema makes `Options`.
+ */
+export interface Plugin<Options = unknown, State = unknown, Input = unknown> {
   /** Letters, digits, `-`, `_`; it names the plugin in messages. */
   readonly name: string;
   /** What it can serve. */
   readonly transports: readonly ("stream" | "datagram" | "http")[];
   /** Checks and completes the manifest's `options`. Without it, `options` has to be empty. */
-  readonly options?: StandardSchema<Options>;
+  readonly options?: StandardSchema<Options, Input>;
   /**
    * Why these options cannot go with these endpoints, as what would be right; undefined when they can.
    * Asked before anything is bound.
    */
   readonly fits?: (options: Options, listen: readonly Endpoint[]) => string | undefined;
+  /**
+   * Why this machine cannot serve these options now, as a program that is not installed; undefined when it
+   * can. `portico check` asks it; it starts and opens nothing. What it throws is the reason, too.
+   */
+  readonly probe?: (options: Options, context: { readonly folder: string }) => string | undefined;
   /**
    * False: nothing looks at the bytes of a datagram any more when `data` has returned, not even after
    * an `await`. Then they are not copied for it. True when silent.
@@ -227,9 +235,11 @@ export interface Plugin<Options = unknown, State = unknown> {
 }
 
 /** Returns its argument: for the types. */
-export function definePlugin<Options = Record<string, never>, State = undefined>(
-  plugin: Plugin<Options, State>,
-): Plugin<Options, State> {
+export function definePlugin<
+  Options = Record<string, never>,
+  State = undefined,
+  Input = unknown,
+>(plugin: Plugin<Options, State, Input>): Plugin<Options, State, Input> {
   return plugin;
 }
 

@@ -17,21 +17,25 @@ import { embeddedFile } from "../modules/embedded.ts";
 import { openControlSocket } from "./control-socket.ts";
 import { releaseHeap } from "./heap.ts";
 import { Journal } from "./journal.ts";
-import type { LoadedManifest } from "./loaded-manifest.ts";
+import { type LoadedManifest, loadManifest, type ReadSource } from "./loaded-manifest.ts";
+import { inManifest } from "./listen-failure.ts";
 import { reapOrphans } from "./reaper.ts";
 import { ServerOperator } from "./server-operator.ts";
 import { Server } from "./server.ts";
 import { onSignals, type SignalHandlers } from "./signals.ts";
-import { Supervisor } from "./supervisor.ts";
+import { type LoadManifest, Supervisor } from "./supervisor.ts";
 import { recordExit, recordUncaught } from "./uncaught.ts";
+import { showTryLine } from "./try-line.ts";
 import { finishHandover, type Predecessor } from "./upgrade.ts";
 import { becomeUser, userOf } from "./user.ts";
 import { runtime, version } from "./version.ts";
 
 /** How `portico run` was called. */
 export interface DaemonOptions {
-  /** A manifest, or a folder with one. */
-  readonly path: string;
+  /** Reads its manifest. */
+  readonly read: ReadSource;
+  /** The call that a successor is started by, with absolute paths: `run /srv/echo`. */
+  readonly words: readonly string[];
   /** What would print lines for people prints JSON. */
   readonly json: boolean;
   /** Reloads when a file of the manifest or of a plugin changes. */
@@ -111,18 +115,34 @@ export class Daemon implements AsyncDisposable {
     this.#notifier = makeNotifier(adapter, process.env, (reason) => {
       journal.server.emit("warn", "error", { code: "SEND_FAILED", message: reason, side: "host" });
     });
+    const home = folderOf(manifest.source);
     this.#server = new Server({
       adapter,
       operator,
       worker: embeddedFile() ?? fileURLToPath(new URL("../worker.ts", import.meta.url).href),
-      home: folderOf(manifest.source),
+      home,
       inherit: async ({ endpoint }) => inheritedFor(endpoint, await adapter.descriptors()),
     });
+    const { read, json, watch } = options;
+    const words = [...options.words, ...(json ? ["--json"] : []), ...(watch ? ["--watch"] : [])];
+    const load: LoadManifest = (versionOf) => loadManifest(read, { json }, versionOf);
     const [server, notifier] = [this.#server, this.#notifier];
     const end = (reason: string): void => this.#end(reason);
     const handed = (): void => void (this.#nextOwner = "successor");
     this.#supervisor = new Supervisor(
-      { ...options, pid: process.pid, adapter, server, journal, notifier, handed, end },
+      {
+        load,
+        words,
+        home,
+        born: 0,
+        pid: process.pid,
+        adapter,
+        server,
+        journal,
+        notifier,
+        handed,
+        end,
+      },
       manifest,
     );
     operator.attach(this.#supervisor, () => server.measure());
@@ -147,12 +167,17 @@ export class Daemon implements AsyncDisposable {
     // First of all: a second server of this manifest shall hear of the first one, not of a port in use.
     if (!inetd) await this.#openControl();
     const services = this.#supervisor.ready(manifest);
-    await this.#server.start(services, predecessor?.handover);
+    await this.#server.start(services, predecessor?.handover).catch((error) => {
+      throw inManifest(error, manifest.source);
+    });
     this.#started = true;
     await becomeUser(plan.identity, adapter);
     // Whoever waits for "ready" may change a file at once.
     if (options.watch) await this.#watchFiles();
     journal.server.emit("info", "ready", {});
+    if (!options.json && !inetd && predecessor === undefined) {
+      showTryLine(plan.services, this.#server.endpoints[0]?.address);
+    }
     this.#supervisor.began(services, this.#control);
     await this.#succeed();
     await this.#notifier.ready();

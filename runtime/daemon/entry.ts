@@ -3,7 +3,9 @@ import type { Reloaded } from "../control/control.ts";
 import type { ServiceStatus } from "../services/status.ts";
 import type { Adapter } from "../core/contract.ts";
 import { PorticoError } from "../core/errors.ts";
-import type { ReadyService } from "../services/contract.ts";
+import type { ServicePlan } from "../core/plan.ts";
+import { withPlace } from "../modules/locate.ts";
+import { ListenError, type ReadyService } from "../services/contract.ts";
 import type { Handover } from "../services/handover.ts";
 import type { RunningService } from "../services/running.ts";
 import { describeLack, lacking } from "../strategies/lacking.ts";
@@ -64,13 +66,16 @@ export function compare(
   };
 }
 
-/** Says in which service something has failed. */
-export function inService(name: string, error: unknown): unknown {
-  if (!(error instanceof PorticoError)) return error;
-  return new PorticoError(error.code, `service ${JSON.stringify(name)}: ${error.message}`, {
-    cause: error.cause ?? error,
-    side: error.side,
-  });
+/** Says in which service something has failed, and where in its plugin. */
+export function inService({ name, plugin }: ServicePlan, thrown: unknown): unknown {
+  if (!(thrown instanceof PorticoError)) return thrown;
+  const error = withPlace(thrown, plugin.url);
+  const { code, message, cause = error, side, hint, at } = error;
+  const text = `service ${JSON.stringify(name)}: ${message}`;
+  if (thrown instanceof ListenError) {
+    return new ListenError(thrown.listen, new PorticoError(code, text, { cause, side }));
+  }
+  return new PorticoError(code, text, { cause, side, hint, at });
 }
 
 /** @throws PorticoError NOT_SUPPORTED that names the service, for what cannot be had here. */
@@ -78,7 +83,7 @@ export function checkNeeds(services: readonly ReadyService[], adapter: Adapter):
   for (const { plan } of services) {
     const [lack] = lacking(plan, adapter);
     if (lack === undefined) continue;
-    throw inService(plan.name, new PorticoError("NOT_SUPPORTED", describeLack(lack)));
+    throw inService(plan, new PorticoError("NOT_SUPPORTED", describeLack(lack)));
   }
 }
 

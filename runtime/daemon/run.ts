@@ -1,4 +1,3 @@
-import { resolve } from "node:path";
 import { loadAdapter } from "../adapter.ts";
 import { passedSockets } from "../activation/mod.ts";
 import { messageOf } from "../core/errors.ts";
@@ -12,9 +11,7 @@ import { isSuccessor, receiveHandover } from "./upgrade.ts";
  *
  * @throws PorticoError when it cannot start; nothing is left behind, and a predecessor goes on.
  */
-export async function runDaemon({ path, ...how }: DaemonOptions): Promise<void> {
-  // The folder that a relative one starts from may be gone when it is asked for again.
-  const options: DaemonOptions = { path: resolve(path), ...how };
+export async function runDaemon(options: DaemonOptions): Promise<void> {
   // The adapter is loaded while the manifest is read: a start is mostly waiting for modules.
   const loading = loadAdapter();
   loading.catch(() => {});
@@ -22,7 +19,7 @@ export async function runDaemon({ path, ...how }: DaemonOptions): Promise<void> 
   passedSockets();
   const predecessor = isSuccessor() ? await receiveHandover(await loading) : undefined;
   try {
-    const manifest = await loadManifest(options.path, options.json);
+    const manifest = await loadManifest(options.read, options);
     requireDescriptors(manifest.plan.services, await loading);
     await using daemon = await Daemon.assemble(options, manifest, await loading, predecessor);
     await daemon.start();

@@ -3,6 +3,8 @@ import type { Control } from "../control/control.ts";
 import type { Operator, RecordListener } from "../control/operator.ts";
 import { PorticoError } from "../core/errors.ts";
 import type { LogRecord, Sink } from "../core/record.ts";
+import { BUCKETS, DELAY_BUCKETS, type Delays, newDelays } from "../core/statistics.ts";
+import { Lag } from "../metrics/lag.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 
 /** How many records are kept for those who come later. */
@@ -13,6 +15,9 @@ export class ServerOperator implements Operator {
   #control: Control | undefined = undefined;
   #measure: () => void = () => {};
   #metrics: Promise<Metrics> | undefined = undefined;
+  readonly #delays: Delays = newDelays();
+  #lag: Lag | undefined = undefined;
+  readonly bounds: Operator["bounds"] = { delays: DELAY_BUCKETS, durations: BUCKETS };
   readonly #recent: LogRecord[] = [];
   readonly #listeners: Set<RecordListener> = new Set();
   /** Takes the records of all services, where one of them is an `admin`. */
@@ -21,7 +26,7 @@ export class ServerOperator implements Operator {
   /**
    * From here on there is something to control.
    *
-   * @param measure has workers tell what costs them something, as soon as somebody wants metrics.
+   * @param measure has workers tell what costs them something, as soon as somebody wants it.
    */
   attach(control: Control, measure: () => void): void {
     this.#control = control;
@@ -34,12 +39,21 @@ export class ServerOperator implements Operator {
   }
 
   async metrics(): Promise<{ readonly type: string; readonly text: string }> {
-    this.#metrics ??= import("../metrics/metrics.ts").then(({ Metrics }) => {
-      this.#measure();
-      return new Metrics(() => this.control.status());
-    });
+    const delays = this.delays();
+    this.#metrics ??= import("../metrics/metrics.ts").then(({ Metrics }) =>
+      new Metrics(() => this.control.status(), delays)
+    );
     const metrics = await this.#metrics;
     return { type: metrics.contentType, text: await metrics.text() };
+  }
+
+  delays(): Readonly<Delays> {
+    if (this.#lag === undefined) {
+      this.#lag = new Lag(this.#delays);
+      this.#lag.start();
+      this.#measure();
+    }
+    return this.#delays;
   }
 
   records(listener: RecordListener): () => void {
@@ -55,6 +69,6 @@ export class ServerOperator implements Operator {
   }
 
   close(): void {
-    void this.#metrics?.then((metrics) => metrics.close());
+    this.#lag?.close();
   }
 }

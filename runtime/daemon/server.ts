@@ -175,7 +175,7 @@ export class Server {
       running.ownFiles(this.#owns);
       return { ready, running, inherited };
     } catch (error) {
-      throw inService(ready.plan.name, error);
+      throw inService(ready.plan, error);
     }
   }
 

@@ -1,5 +1,4 @@
 /** A server with its manifest: what signals, the control socket and file watchers ask for is done here. */
-import process from "node:process";
 import { fileURLToPath } from "node:url";
 import type { Notifier } from "../activation/mod.ts";
 import type { RuntimeName } from "../adapter.ts";
@@ -12,24 +11,33 @@ import { hookError } from "../core/hooks.ts";
 import { errorFields } from "../core/log.ts";
 import type { Plan, ServicePlan } from "../core/plan.ts";
 import { keepWorkingDirectory } from "../identity/folder.ts";
-import { folderOf } from "../manifest/source.ts";
 import { embeddedFile } from "../modules/embedded.ts";
+import type { VersionOf } from "../modules/import.ts";
 import { stampOf } from "../modules/stamp.ts";
-import { problemLines } from "../values/problem.ts";
+import { problemFields } from "../values/problem.ts";
 import type { ReadyService, Server } from "./server.ts";
 import { commandOn } from "../adapter.ts";
 import type { Journal } from "./journal.ts";
 import { ModuleVersions } from "./module-versions.ts";
-import { type LoadedManifest, loadManifest, moduleUrls } from "./loaded-manifest.ts";
+import { type LoadedManifest, moduleUrls, residentUrls } from "./loaded-manifest.ts";
+import { inManifest } from "./listen-failure.ts";
 import { requireDescriptors } from "../strategies/descriptors.ts";
 import { startSuccessor } from "./upgrade.ts";
 import { runtime, version } from "./version.ts";
 
+/** See `loaded-manifest.ts`. @param versionOf modules that were imported before. */
+export type LoadManifest = (versionOf?: VersionOf) => Promise<LoadedManifest>;
+
 /** What a supervisor is made of. */
 export interface SupervisorInput {
-  readonly path: string;
-  readonly json: boolean;
-  readonly watch: boolean;
+  /** Reads its manifest anew. */
+  readonly load: LoadManifest;
+  /** The call that a successor is started by; none where this is part of another program. */
+  readonly words?: readonly string[];
+  /** The folder to be in when the working directory is no more; when silent it is let be. */
+  readonly home?: string;
+  /** When it was started, in ms of `performance.now()`. */
+  readonly born: number;
   /** Of this process. */
   readonly pid: number;
   readonly adapter: Adapter;
@@ -46,6 +54,7 @@ export class Supervisor implements Control {
   readonly #input: SupervisorInput;
   readonly #versions: ModuleVersions = new ModuleVersions();
   #manifest: LoadedManifest;
+  #load: LoadManifest;
   #control: ControlSocket | undefined = undefined;
   readonly #serving = Promise.withResolvers<void>();
   #serves = false;
@@ -56,6 +65,7 @@ export class Supervisor implements Control {
   constructor(input: SupervisorInput, manifest: LoadedManifest) {
     this.#input = input;
     this.#manifest = manifest;
+    this.#load = input.load;
   }
 
   /** The services of a manifest, with their logs. */
@@ -104,27 +114,31 @@ export class Supervisor implements Control {
       version: version(),
       runtime: runtime(),
       manifest: this.#manifest.source.file,
-      uptime: Math.floor(process.uptime()),
+      uptime: Math.floor((performance.now() - this.#input.born) / 1000),
       state: this.#ending.signal.aborted ? "draining" : this.#serves ? "running" : "starting",
       services: this.#input.server.status(),
       sinks: this.#input.journal.status(),
     };
   }
 
-  reload(): Promise<Reloaded> {
+  /** @param load reads another manifest, from here on, if it can be reloaded. */
+  reload(load: LoadManifest = this.#load): Promise<Reloaded> {
     return this.#inTurn(async () => {
       const { server, journal, notifier } = this.#input;
       await notifier.reloading();
       try {
-        const result = await this.#reload();
-        journal.server.emit("info", "reload", { ...result });
+        const result = await this.#reload(load);
+        const why = "a package is loaded once: restart or upgrade for what is new";
+        const kept = result.kept !== undefined && { why };
+        journal.server.emit(kept ? "warn" : "info", "reload", { ...result, ...kept });
         return result;
       } catch (error) {
         // What is wrong concerns whoever has asked for it; the services go on as they are.
         const found = hookError(error);
-        const about = { side: "config", during: "reload" };
-        for (const message of problemLines(found)) {
-          journal.server.emit("error", "error", { code: found.code, message, ...about });
+        for (const fields of problemFields(found)) {
+          const { code, message, ...more } = fields;
+          const about = { side: "config", during: "reload", ...more };
+          journal.server.emit("error", "error", { code, message, ...about });
         }
         throw error;
       } finally {
@@ -135,20 +149,22 @@ export class Supervisor implements Control {
     });
   }
 
-  async #reload(): Promise<Reloaded> {
-    const { path, json, journal, server, adapter } = this.#input;
-    const manifest = await loadManifest(path, json, this.#versions);
+  async #reload(load: LoadManifest): Promise<Reloaded> {
+    const { journal, server, adapter } = this.#input;
+    const manifest = await load(this.#versions.of);
     requireDescriptors(manifest.plan.services, adapter);
     this.#checkFixed(manifest.plan);
     await journal.change(manifest.plan.services);
     try {
       const result = await server.reload(this.ready(manifest));
       this.#manifest = manifest;
+      this.#load = load;
       this.#versions.note(moduleUrls(this.#manifest));
-      return result;
+      const kept = this.#versions.changedAndKept(residentUrls(manifest));
+      return { ...result, ...(kept.length > 0 && { kept }) };
     } catch (error) {
       await journal.change(this.#manifest.plan.services);
-      throw error;
+      throw inManifest(error, manifest.source);
     }
   }
 
@@ -206,8 +222,11 @@ export class Supervisor implements Control {
 
   upgrade(to?: RuntimeName): Promise<number> {
     return this.#inTurn(async () => {
-      const { server, journal, notifier, path, json, watch, adapter } = this.#input;
-      const { handed, end } = this.#input;
+      const { server, journal, notifier, words, adapter, handed, end } = this.#input;
+      if (words === undefined) {
+        const text = "this server is part of a program: start that anew";
+        throw new PorticoError("NOT_SUPPORTED", text);
+      }
       if (this.#input.pid === 1) {
         const text =
           "this is process 1: what it is in ends with it; start another container instead";
@@ -216,8 +235,7 @@ export class Supervisor implements Control {
       const descriptors = await adapter.descriptors();
       const main = embeddedFile() ??
         fileURLToPath(new URL("../main.ts", import.meta.url).href);
-      const args = ["run", path, ...(json ? ["--json"] : []), ...(watch ? ["--watch"] : [])];
-      const command = to === undefined ? adapter.command(main, args) : commandOn(to, main, args);
+      const command = to === undefined ? adapter.command(main, words) : commandOn(to, main, words);
       await notifier.reloading();
       try {
         const handover = await server.handover();
@@ -268,7 +286,8 @@ export class Supervisor implements Control {
       if (this.#ending.signal.aborted) {
         throw new PorticoError("NOT_SUPPORTED", "this server is ending");
       }
-      keepWorkingDirectory(folderOf(this.#manifest.source));
+      const { home } = this.#input;
+      if (home !== undefined) keepWorkingDirectory(home);
       return act();
     });
     this.#last = result.catch(() => {});

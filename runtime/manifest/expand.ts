@@ -8,7 +8,8 @@ import { checkStdio, namesStdio } from "./inherited.ts";
 import { checkProcess, identityOf, processOf } from "./process.ts";
 import { type Path, show } from "../values/problem.ts";
 import type { SinkCatalog } from "../values/sink-catalog.ts";
-import { isAdmin, resolvePlugin } from "../modules/resolve.ts";
+import { isAdmin } from "../modules/resolve.ts";
+import { checkReach, pluginOf } from "./plugin-place.ts";
 import {
   type CheckedDefaults,
   type CheckedManifest,
@@ -24,10 +25,11 @@ import { checkTyped } from "./typed.ts";
  * is opened and no plugin is imported.
  *
  * @param sinks the types of sinks that a manifest can name.
+ * @param log where records go when the manifest is silent.
  * @throws ManifestError with everything that is wrong. What the schema accepts is looked through to
  * the end even where it refuses another part.
  */
-export function expand(source: Source, sinks: SinkCatalog): Plan {
+export function expand(source: Source, sinks: SinkCatalog, log: Log = "console"): Plan {
   const problems = new Problems(source);
   const { result } = checkTyped(
     source,
@@ -41,11 +43,13 @@ export function expand(source: Source, sinks: SinkCatalog): Plan {
     result.issues?.some((issue) => path.every((key, index) => issue.path?.[index]?.key === key)) ??
       false;
   const plan = isObject(result.output)
-    ? new Expander(acceptedParts(result.output, refused), sinks, problems, refused).plan()
+    ? new Expander(acceptedParts(result.output, refused), sinks, problems, refused, log).plan()
     : undefined;
   problems.throwIfAny();
   return plan!;
 }
+
+type Log = NonNullable<CheckedService["log"]>;
 
 /** What is left of a manifest without the parts that the schema has refused. */
 interface AcceptedParts {
@@ -98,6 +102,7 @@ class Expander {
     catalog: SinkCatalog,
     problems: Problems,
     refused: (path: Path) => boolean,
+    log: Log,
   ) {
     this.#manifest = manifest;
     this.#problems = problems;
@@ -105,7 +110,7 @@ class Expander {
     this.#endpoints = new Endpoints(problems);
     const stdio = manifest.services.some(([, { listen }]) => namesStdio(listen));
     this.#sinks = new SinkPlans(problems, catalog, manifest.sinks, manifest.plugins, stdio);
-    this.#log = this.#sinks.read(manifest.defaults.log ?? "console", ["defaults", "log"]);
+    this.#log = this.#sinks.read(manifest.defaults.log ?? log, ["defaults", "log"]);
     this.#checkRules(manifest.defaults.access, ["defaults", "access"]);
   }
 
@@ -133,7 +138,7 @@ class Expander {
     const { defaults } = this.#manifest;
     const path = ["services", name];
     this.#checkRules(service.access, [...path, "access"]);
-    const plugin = this.#plugin(service.plugin, [...path, "plugin"]);
+    const { plugin, options } = pluginOf(service, this.#manifest.plugins, this.#problems, path);
     const admin = isAdmin(plugin);
     const listen = this.#listen(service.listen, admin, path);
     checkHttpLimits(this.#problems, service, listen, path);
@@ -143,6 +148,7 @@ class Expander {
     if (![["defaults"], path].some((block) => this.#refused([...block, "concurrency"]))) {
       checkProcess(this.#problems, service, strategy, path, identityOf(this.#manifest.top));
       checkStdio(this.#problems, listen, strategy, path);
+      checkReach(plugin, strategy, this.#problems, path);
     }
     return {
       name,
@@ -151,7 +157,7 @@ class Expander {
       listen,
       concurrency,
       log: service.log === undefined ? this.#log : this.#sinks.read(service.log, [...path, "log"]),
-      options: service.options ?? {},
+      options,
       limits: mergeLimits([defaults.limits, service.limits], strategy),
       access: mergeAccess([defaults.access, service.access]),
       processes: processOf(service, identityOf(this.#manifest.top), strategy),
@@ -171,15 +177,6 @@ class Expander {
       this.#problems.add(path, 'no "listen"', '"listen": where it listens');
     }
     return [];
-  }
-
-  #plugin(specifier: string | undefined, path: Path): ServicePlan["plugin"] {
-    if (specifier === undefined) return { specifier: "", url: "" };
-    const found = resolvePlugin(specifier, this.#manifest.plugins, this.#problems.source.file);
-    if ("url" in found) return { specifier, url: found.url };
-    const { received, expected, hint } = found;
-    this.#problems.add(path, received, expected, { code: "PLUGIN_NOT_FOUND", hint });
-    return { specifier, url: "" };
   }
 
   #checkRules(access: CheckedService["access"], path: Path): void {

@@ -32,6 +32,14 @@ const TRANSPORTS = [
   "stdio",
 ];
 
+/** Where endpoints stand in their manifests. */
+const PATHS = new WeakMap<ListenPlan, Path>();
+
+/** Where an endpoint stands in its manifest. */
+export function listenPath(listen: ListenPlan): Path | undefined {
+  return PATHS.get(listen);
+}
+
 /** Reads the endpoints of services, and remembers them to find the same one twice. */
 export class Endpoints {
   readonly #problems: Problems;
@@ -71,9 +79,11 @@ export class Endpoints {
   /** A range of ports is each of them. */
   #one(text: string, options: SocketOptions, path: Path): ListenPlan[] {
     try {
-      return expandPorts(text).map((each) =>
-        this.#checked(parseEndpoint(each, portOf), each, options, path)
-      );
+      return expandPorts(text).map((each) => {
+        const listen = this.#checked(parseEndpoint(each, portOf), each, options, path);
+        PATHS.set(listen, path);
+        return listen;
+      });
     } catch (error) {
       const scheme = /^([a-z+]+):/i.exec(text)?.[1] ?? text;
       this.#problems.add(path, show(text), expectation(error), {

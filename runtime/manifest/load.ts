@@ -3,11 +3,13 @@ import { basename, dirname, extname, join, resolve } from "node:path";
 import process from "node:process";
 import { pathToFileURL } from "node:url";
 import { codeOf, messageOf } from "../core/errors.ts";
+import { parsePlace } from "../core/frames.ts";
 import { substitute } from "./environment.ts";
 import { DEPTH_EXPECTED, pathTooDeep } from "./depth.ts";
 import { embeddedManifest } from "../modules/embedded.ts";
+import { namingObjects } from "./objects.ts";
 import { importModule, type VersionOf } from "../modules/import.ts";
-import { realOf } from "../modules/stamp.ts";
+import { realOf } from "../modules/graph.ts";
 import { formatPath, ManifestError, type Path, type Problem, show } from "../values/problem.ts";
 import { parseJsonc } from "./jsonc.ts";
 import { Problems, type Source } from "./source.ts";
@@ -29,7 +31,29 @@ export async function load(
   versionOf: VersionOf = () => undefined,
 ): Promise<Source> {
   const file = find(resolve(path));
-  const raw = await read(file, versionOf);
+  return withVariables(await read(file, versionOf), variables);
+}
+
+/**
+ * Makes a manifest of a value of a program, which may hold plugins and sinks themselves.
+ *
+ * @param file what {@link Source.file} says.
+ * @param locate as there.
+ * @throws ManifestError as {@link load}.
+ */
+export function sourceOf(
+  held: unknown,
+  file: string,
+  locate: Source["locate"],
+  variables: Readonly<Record<string, string | undefined>> = process.env,
+): Source {
+  return withVariables(valueSource(held, file, locate), variables);
+}
+
+function withVariables(
+  raw: Source,
+  variables: Readonly<Record<string, string | undefined>>,
+): Source {
   const problems = new Problems(raw);
   const references: { path: Path; whole: boolean }[] = [];
   const value = substitute(
@@ -52,7 +76,7 @@ export async function read(
     const { content, folder } = inside;
     const source = typeof content === "string"
       ? parseJsonc(content, file)
-      : sourceOf(file, await content());
+      : moduleSource(await content(), file);
     return { ...source, folder };
   }
   return isModule(file) ? await loadModule(file, versionOf) : parseJsonc(readText(file), file);
@@ -154,34 +178,38 @@ function readText(file: string): string {
 async function loadModule(file: string, versionOf: VersionOf): Promise<Source> {
   const { href } = pathToFileURL(file);
   const result = await importModule(href, versionOf(href));
-  if ("module" in result) return sourceOf(file, result.module);
-  const { message, line, column, cause } = result;
-  const elsewhere = result.file !== undefined && result.file !== file &&
-    result.file !== realOf(file);
+  if ("module" in result) return moduleSource(result.module, file);
+  const { message, at, hint, cause } = result;
+  const place = at === undefined ? { file } : parsePlace(at);
+  const elsewhere = place.file !== file && place.file !== realOf(file);
   throw new ManifestError([{
     code: "MANIFEST_SYNTAX",
-    file: elsewhere ? result.file! : file,
-    ...(line !== undefined && { line, column: column ?? 1 }),
+    file: elsewhere ? place.file : file,
+    ...(place.line !== undefined && { line: place.line, column: place.column ?? 1 }),
     path: [],
     received: message,
     expected: `a module that can be imported${
       elsewhere ? `, as ${show(basename(file))} does` : ""
     }`,
+    ...(hint !== undefined && { hint }),
+    ...(place.line !== undefined && { source: place }),
   }], { cause });
 }
 
-function sourceOf(file: string, module: Readonly<Record<string, unknown>>): Source {
-  if (!("default" in module)) {
-    throw failure(
-      "MANIFEST_INVALID",
-      file,
-      `a module without a default export`,
-      "export default defineManifest({ services: { … } })",
-    );
-  }
-  const value = module["default"];
+function moduleSource(module: Readonly<Record<string, unknown>>, file: string): Source {
+  if ("default" in module) return valueSource(module["default"], file, () => undefined);
+  throw failure(
+    "MANIFEST_INVALID",
+    file,
+    `a module without a default export`,
+    "export default defineManifest({ services: { … } })",
+  );
+}
+
+function valueSource(held: unknown, file: string, locate: Source["locate"]): Source {
+  const value = namingObjects(held);
   const deep = pathTooDeep(value);
-  if (deep === undefined) return { file, value, locate: () => undefined };
+  if (deep === undefined) return { file, value, held, locate };
   const place = `level ${deep.length + 1}, below ${formatPath(deep.slice(0, 5))}`;
   throw failure("MANIFEST_INVALID", file, place, DEPTH_EXPECTED);
 }

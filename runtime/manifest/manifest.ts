@@ -4,7 +4,8 @@
  */
 import type { SocketOptions } from "../core/contract.ts";
 import type { StrategyName } from "../core/plan.ts";
-import type { EventName, Level } from "../core/record.ts";
+import type { Plugin, StandardSchema } from "../core/plugin.ts";
+import type { EventName, Level, Sink } from "../core/record.ts";
 import type { Duration } from "../core/units.ts";
 
 /** What `portico.ts` exports, and what a JSON manifest says. */
@@ -12,9 +13,9 @@ export interface Manifest extends Identity {
   /** The JSON Schema of this file, for editors. */
   $schema?: string | undefined;
   /** Short names for plugins of this manifest. */
-  plugins?: Record<string, string> | undefined;
+  plugins?: Record<string, string | PluginObject> | undefined;
   /** Sinks by name. */
-  sinks?: Record<string, ManifestSink> | undefined;
+  sinks?: Record<string, ManifestSink | SinkObject> | undefined;
   /** Merged under every service. */
   defaults?: ManifestDefaults | undefined;
   /** Where `portico ctl` reaches the server, as `unix:./control.sock`; false: nowhere. */
@@ -23,10 +24,33 @@ export interface Manifest extends Identity {
   services: Record<string, ManifestService>;
 }
 
+/** A plugin, whatever its options and state; or what answers requests, as a Hono app. */
+export type PluginObject =
+  | (Omit<Plugin, "options" | "fits" | "probe" | "start"> & {
+    readonly options?: StandardSchema;
+    readonly fits?: (options: never, listen: never) => string | undefined;
+    readonly probe?: (options: never, context: never) => string | undefined;
+    readonly start: (context: never) => unknown;
+  })
+  | { fetch(request: Request, ...rest: never[]): Response | Promise<Response> };
+
+/** A sink that is open, a function that takes records, or a type of sink. It is closed with the server. */
+export type SinkObject =
+  | Sink
+  | Sink["write"]
+  | {
+    readonly name: string;
+    readonly options?: StandardSchema;
+    open(options: never, context: never): unknown;
+  };
+
 /** One service. */
 export interface ManifestService extends ManifestDefaults, Identity {
-  /** A built-in plugin, a short name, `./path` or an npm package. */
-  plugin: string;
+  /**
+   * A built-in plugin, a short name, `./path` or an npm package; in a program or a `portico.ts` also the
+   * plugin itself, which then stays in this thread: not with `threads`, `processes` and `spawn`.
+   */
+  plugin: string | PluginObject;
   /** Where it listens; of the admin plugin `http+unix:./admin.sock`, for its own user, when silent. */
   listen?: string | ManifestListener | (string | ManifestListener)[] | undefined;
   /** Checked by the plugin's own schema. */
@@ -42,7 +66,7 @@ export interface ManifestDefaults {
   /** How sessions are served; `async` when silent. */
   concurrency?: StrategyName | ManifestConcurrency | undefined;
   /** Where records go; `console` when silent. */
-  log?: string | ManifestSink | (string | ManifestSink)[] | undefined;
+  log?: string | ManifestSink | SinkObject | (string | ManifestSink | SinkObject)[] | undefined;
   /** Counts, rates and deadlines, and what happens at the limit. */
   limits?: ManifestLimits | undefined;
   /** Who is served, by address or ADDRESS/PREFIX: all when silent; the longest match decides. */
@@ -99,7 +123,7 @@ export interface ManifestLimits {
 /** A sink, or a reference to one. What its type takes stands beside these. */
 export interface ManifestSink {
   /** One that comes along, a name of `sinks`, or a plugin's: a short name of `plugins`, `./path` or a package. */
-  type: string;
+  type: string | SinkObject;
   /** The least level that it takes; `info` when silent. */
   level?: Level | undefined;
   /** Only these events; all when silent. */

@@ -1,4 +1,4 @@
-import { type Code, codeOf, PorticoError } from "../core/errors.ts";
+import { codeOf, PorticoError } from "../core/errors.ts";
 import type { ServicePlan, SinkPlan } from "../core/plan.ts";
 import type { VersionOf } from "../modules/import.ts";
 import { pathOf } from "./sinks.ts";
@@ -67,9 +67,10 @@ async function checkOptionsOf(
     }
   } catch (error) {
     if (!(error instanceof PorticoError)) throw error;
-    const code: Code = codeOf(error)!;
+    const { hint, at } = error;
+    const details = { code: codeOf(error)!, hint, at };
     const named = typeof dig(problems.source.value, path) === "string";
-    problems.add(named ? path : [...path, "type"], show(plan.type), error.message, { code });
+    problems.add(named ? path : [...path, "type"], show(plan.type), error.message, details);
   }
   return undefined;
 }

@@ -1,5 +1,5 @@
 import { kindOf } from "../core/endpoint.ts";
-import { type Code, codeOf, PorticoError } from "../core/errors.ts";
+import { codeOf, PorticoError } from "../core/errors.ts";
 import { describeScope, splitsState } from "../core/scope.ts";
 import type { Plan, ServicePlan } from "../core/plan.ts";
 import type { Plugin } from "../core/plugin.ts";
@@ -76,8 +76,11 @@ async function one(
     }
   } catch (error) {
     if (!(error instanceof PorticoError)) throw error;
-    const code: Code = codeOf(error)!;
-    problems.add([...path, "plugin"], show(plan.plugin.specifier), error.message, { code });
+    const { hint, at } = error;
+    const details = { code: codeOf(error)!, hint, at };
+    const { specifier, app } = plan.plugin;
+    const place = app === true ? ["options", "app"] : ["plugin"];
+    problems.add([...path, ...place], show(specifier), error.message, details);
   }
   return undefined;
 }

@@ -6,6 +6,7 @@ import { didYouMean } from "../values/nearest.ts";
 import { partSink, POLICIES } from "./policies.ts";
 import { type Path, show } from "../values/problem.ts";
 import type { SinkCatalog } from "../values/sink-catalog.ts";
+import { nameOfObject, objectAt } from "../modules/object.ts";
 import { BUILT_IN, resolvePlugin } from "../modules/resolve.ts";
 import type { CheckedService, CheckedSink } from "./schema.ts";
 import { folderOf, type Problems } from "./source.ts";
@@ -112,15 +113,18 @@ export class SinkPlans {
 
   #inline(
     name: string,
-    { type, ...said }: CheckedSink,
+    { type, ...given }: CheckedSink,
     path: Path,
     typePath: Path = [...path, "type"],
   ): SinkPlan {
-    const { policies: { level = "info", ...policies }, options } = partSink(said);
+    const { policies: { level = "info", ...policies }, options } = partSink(given);
     const url = this.#types.includes(type) ? undefined : this.#moduleOf(type);
     if (url !== undefined) {
       const module = { url, folder: this.#folder };
-      return this.#keep({ name, type, module, level, ...policies, options }, path);
+      const object = objectAt(url);
+      const own = object === undefined ? type : nameOfObject(object) ?? "sink";
+      const said = { name: name === type ? own : name, type: own };
+      return this.#keep({ ...said, module, level, ...policies, options }, path);
     }
     if (!this.#types.includes(type)) {
       this.#unknown(type, `a type of sink: ${this.#types.join(", ")}`, typePath);
@@ -140,7 +144,8 @@ export class SinkPlans {
     }
     const plan = { name, type, level, ...policies, options: check.options };
     if (type === "file") this.#checkFile(plan, path);
-    return this.#stdio && STANDARD.includes(type) ? this.#aside(plan, path) : plan;
+    const placed = this.#stdio && STANDARD.includes(type) ? this.#aside(plan, path) : plan;
+    return this.#keep(placed, path);
   }
 
   #keep(plan: SinkPlan, path: Path): SinkPlan {

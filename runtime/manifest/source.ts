@@ -1,5 +1,6 @@
 import { dirname } from "node:path";
 import type { Code } from "../core/errors.ts";
+import { parsePlace } from "../core/frames.ts";
 import { ManifestError, type Path, type Position, type Problem } from "../values/problem.ts";
 
 /** Whether a key or its value is meant, in a place of a manifest. */
@@ -12,19 +13,26 @@ export interface ProblemDetails {
   /** The value when silent. */
   readonly part?: Part;
   readonly hint?: string | undefined;
+  /** Where in a plugin's code, `/srv/app/plugin.ts:12:5`. */
+  readonly at?: string | undefined;
 }
+
+/** What a place of a manifest is called: by its line in a text; where there is no text, otherwise. */
+export type Place = Position | Pick<Problem, "file" | "path">;
 
 /** A manifest as it was read: values, and where they stand. */
 export interface Source {
-  /** Absolute. */
+  /** Absolute. What is no file of its own lies in the folder where relative paths start. */
   readonly file: string;
   /** Where relative paths start, absolute; the file's folder when silent. */
   readonly folder?: string;
   readonly value: unknown;
+  /** The value of a program that it was made of: as long as it is here, so are the objects in it. */
+  readonly held?: unknown;
   /** Where the environment has had a say; `whole`: a variable is all that stands there. Nowhere when silent. */
   readonly references?: readonly { readonly path: Path; readonly whole: boolean }[];
   /** Where a value or its key stands; the nearest enclosing value when it is not there. */
-  locate(path: Path, part: Part): Position | undefined;
+  locate(path: Path, part: Part): Place | undefined;
 }
 
 /** Where relative paths of a manifest start. */
@@ -45,23 +53,24 @@ export class Problems {
     path: Path,
     received: string,
     expected: string,
-    { code = "MANIFEST_INVALID", part = "value", hint }: ProblemDetails = {},
+    { code = "MANIFEST_INVALID", part = "value", hint, at }: ProblemDetails = {},
   ): void {
     this.#list.push({
       code,
       file: this.source.file,
-      ...this.source.locate(path, part),
       path,
+      ...this.source.locate(path, part),
       received,
       expected,
       ...(hint !== undefined && { hint }),
+      ...(at !== undefined && { source: parsePlace(at) }),
     });
   }
 
   /** ` (5:17)`, for a problem that points at another place; empty where values have no place in a text. */
   place(path: Path): string {
-    const position = this.source.locate(path, "value");
-    return position === undefined ? "" : ` (${position.line}:${position.column})`;
+    const place = this.source.locate(path, "value");
+    return place === undefined || !("line" in place) ? "" : ` (${place.line}:${place.column})`;
   }
 
   /** @throws ManifestError when there are problems, in the order of their places. */

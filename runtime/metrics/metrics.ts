@@ -4,18 +4,18 @@
  */
 import { Registry } from "prom-client";
 import type { ServerStatus, ServiceStatus, SinkStatus } from "../services/status.ts";
-import { BUCKETS, DELAY_BUCKETS, type Delays, newDelays } from "../core/statistics.ts";
-import { Lag } from "./lag.ts";
+import { BUCKETS, DELAY_BUCKETS, type Delays } from "../core/statistics.ts";
 
 /** One sample, as prom-client takes it. */
-interface Sample {
+export interface Sample {
   readonly value: number;
   readonly labels: Readonly<Record<string, string | number>>;
   /** Of a part of a histogram. */
   readonly metricName?: string;
 }
 
-interface Family {
+/** One metric. */
+export interface Family {
   readonly name: string;
   readonly help: string;
   readonly type: "counter" | "gauge" | "histogram";
@@ -79,7 +79,7 @@ function droppedBy(sinks: readonly SinkStatus[]): ReadonlyMap<string, number> {
 }
 
 /** Of the supervisor, where the sockets are, without a label; of workers by their service. */
-function delays({ services }: ServerStatus, own: Delays): Sample[] {
+function delays({ services }: ServerStatus, own: Readonly<Delays>): Sample[] {
   const of = (labels: Sample["labels"], { buckets, seconds }: Delays): Sample[] =>
     histogram(LAG, labels, DELAY_BUCKETS, buckets, seconds);
   const measured = services.filter(({ workers, tally }) =>
@@ -94,7 +94,8 @@ function delays({ services }: ServerStatus, own: Delays): Sample[] {
 const DURATION = "portico_session_duration_seconds";
 const LAG = "portico_event_loop_delay_seconds";
 
-function families(own: Delays): Family[] {
+/** All of them; `own` are the delays of this thread. */
+export function families(own: Readonly<Delays>): Family[] {
   return [
     {
       name: "portico_info",
@@ -218,12 +219,9 @@ function families(own: Delays): Family[] {
 
 export class Metrics {
   readonly #registry: Registry = new Registry();
-  readonly #lag: Lag;
 
-  constructor(status: () => ServerStatus) {
-    const own = newDelays();
-    this.#lag = new Lag(own);
-    this.#lag.start();
+  /** @param own the delays of the supervisor's event loop. */
+  constructor(status: () => ServerStatus, own: Readonly<Delays>) {
     for (const { name, help, type, samples } of families(own)) {
       const metric = {
         name,
@@ -246,9 +244,5 @@ export class Metrics {
 
   text(): Promise<string> {
     return this.#registry.metrics();
-  }
-
-  close(): void {
-    this.#lag.close();
   }
 }

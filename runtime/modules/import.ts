@@ -1,22 +1,12 @@
 import { createRequire } from "node:module";
 import process from "node:process";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { stripVTControlCharacters } from "node:util";
-import { messageOf } from "../core/errors.ts";
 import { embeddedModule } from "./embedded.ts";
 import { importableUrl } from "./link.ts";
-import { realOf, stampOf } from "./stamp.ts";
-
-/** Why a module could not be imported, in words that hold on every runtime. */
-export interface ImportFailure {
-  /** One line. */
-  readonly message: string;
-  /** Where, when the runtime says it: `/path/file.ts`, with line and column. */
-  readonly file?: string;
-  readonly line?: number;
-  readonly column?: number;
-  readonly cause: unknown;
-}
+import { isCommonJs, isNamespace, withVersion } from "./anew.ts";
+import { explain, type ImportFailure } from "./failure.ts";
+import { realOf } from "./graph.ts";
+import { stampOf } from "./stamp.ts";
 
 /** A module's namespace. */
 type Namespace = Readonly<Record<string, unknown>>;
@@ -29,37 +19,38 @@ const imported = new Map<string, string | undefined>();
  * esbuild make of an ES module for CommonJS has the default export that it had before.
  *
  * @param version makes it another module than the one of this URL that was imported before: what has
- * been changed since is read anew. What it imports in turn is not, but for what it `require`s.
+ * been changed since is read anew; so is what it imports, as far as `expectVersions` was told.
  */
 export async function importModule(
   file: string,
   version?: string,
 ): Promise<{ readonly module: Namespace } | ImportFailure> {
   const inside = embeddedModule(file);
-  if (inside !== undefined) return await importEmbedded(inside);
+  if (inside !== undefined) return await importEmbedded(inside, file);
   const url = await importableUrl(realUrl(file));
   const required = imported.has(url) && imported.get(url) !== version && forget(url);
   imported.set(url, version);
   try {
     if (required) return { module: requireModule(url) };
-    return { module: unwrapped(await import(version === undefined ? url : `${url}?v=${version}`)) };
+    return { module: unwrapped(await import(withVersion(url, version))) };
   } catch (error) {
-    if (required || !lacksCommonJs(error)) return explain(error);
+    if (required || !lacksCommonJs(error)) return explain(error, url);
   }
   try {
     return { module: requireModule(url) };
   } catch (error) {
-    return explain(error);
+    return explain(error, url);
   }
 }
 
 async function importEmbedded(
   load: () => Promise<Namespace>,
+  url: string,
 ): Promise<{ readonly module: Namespace } | ImportFailure> {
   try {
     return { module: unwrapped(await load()) };
   } catch (error) {
-    return explain(error);
+    return explain(error, url);
   }
 }
 
@@ -70,7 +61,7 @@ function realUrl(url: string): string {
 
 /**
  * A query makes another ES module, on Node and Deno; CommonJS is known by its path, and on Bun all is.
- * ES modules that this one imports stay: they may be Portico's own.
+ * ES modules that this one imports stay: `anew.ts` looks after them.
  *
  * @returns whether it was CommonJS. Node imports that once only: of what it requires, half is missing later.
  */
@@ -84,19 +75,9 @@ function forget(url: string): boolean {
   return required;
 }
 
-/** Whether what was required is no ES module. */
-function isCommonJs(module: { readonly exports: unknown } | undefined): boolean {
-  return module !== undefined && !isNamespace(module.exports);
-}
-
 function requireModule(url: string): Namespace {
   const exports: unknown = createRequire(url)(fileURLToPath(url));
   return isNamespace(exports) ? exports : unwrapped({ default: exports });
-}
-
-function isNamespace(value: unknown): value is Namespace {
-  return (value as { [Symbol.toStringTag]?: unknown } | undefined)?.[Symbol.toStringTag] ===
-    "Module";
 }
 
 /** Deno takes a .js file for an ES module, also where its package.json says that it is CommonJS. */
@@ -119,41 +100,6 @@ export type VersionOf = (url: string) => string | undefined;
 export function isTypeStrippingRefusal(error: unknown): boolean {
   return (error as { code?: unknown } | null)?.code ===
     "ERR_UNSUPPORTED_NODE_MODULES_TYPE_STRIPPING";
-}
-
-/**
- * Node puts `file:LINE` on top of the stack of a syntax error, Deno `at file:LINE:COLUMN` into the
- * message, in colours, and Bun has `position`, or several errors of which the first counts.
- */
-function explain(error: unknown): ImportFailure {
-  const inner = (error as { errors?: unknown[] } | null)?.errors;
-  const first = Array.isArray(inner) && inner.length > 0 ? inner[0] : error;
-  const message = stripVTControlCharacters(messageOf(first)).split("\n")[0]!.replace(
-    /^\w*Error: /,
-    "",
-  );
-  const position = (first as { position?: unknown } | null)?.position as
-    | { file: string; line: number; column: number }
-    | null
-    | undefined;
-  if (position) {
-    const { file, line, column } = position;
-    return { message, file, line, column, cause: error };
-  }
-  const stack = first instanceof Error ? `${first.message}\n${first.stack}` : "";
-  return { message, ...frame(stripVTControlCharacters(stack)), cause: error };
-}
-
-const FRAME = /(file:\/\/\/[^\s()]+?|(?:\/|[A-Za-z]:\\)[^\s():]+):(\d+)(?::(\d+))?/g;
-
-function frame(stack: string): { file: string; line: number; column?: number } | undefined {
-  for (const [, place, line, column] of stack.matchAll(FRAME)) {
-    const file = place!.startsWith("file:") ? fileURLToPath(place!) : place!;
-    // Our own import() is the last frame of every such stack, and says nothing.
-    if (file === fileURLToPath(import.meta.url)) return undefined;
-    return { file, line: Number(line), ...(column !== undefined && { column: Number(column) }) };
-  }
-  return undefined;
 }
 
 /** The conditions of package.json's `exports` that hold for an import on this runtime. */

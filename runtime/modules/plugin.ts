@@ -1,17 +1,21 @@
 import { fileURLToPath } from "node:url";
 import type { Endpoint } from "../core/endpoint.ts";
 import { messageOf, PorticoError } from "../core/errors.ts";
+import { placeOf } from "../core/frames.ts";
 import type { ServicePlan } from "../core/plan.ts";
 import { API, type Plugin } from "../core/plugin.ts";
-import { type ImportFailure, importModule, isTypeStrippingRefusal } from "./import.ts";
+import { appPlugin, isApp, nameOf } from "./app.ts";
+import type { ImportFailure } from "./failure.ts";
+import { apiHint, type Flaw, flawOf } from "./flaw.ts";
+import { importModule, isTypeStrippingRefusal } from "./import.ts";
+import { locate } from "./locate.ts";
+import { objectAt } from "./object.ts";
 import { packageOf } from "./package.ts";
 import { show } from "../values/problem.ts";
-import { parseRate } from "../core/units.ts";
-
-const TRANSPORTS: readonly unknown[] = ["stream", "datagram", "http"];
 
 /**
- * Imports a plugin and checks that it is one. Its options are checked by `checkOptions`.
+ * Imports a plugin and checks that it is one; what has a `fetch` is made one. Its options are checked by
+ * `checkOptions`.
  *
  * @param version of code that has changed since it was imported first; see {@link importModule}.
  * @throws PorticoError PLUGIN_NOT_FOUND when it cannot be fetched, PLUGIN_INVALID when it cannot be
@@ -21,26 +25,47 @@ export async function loadPlugin(
   place: ServicePlan["plugin"],
   version?: string,
 ): Promise<Plugin> {
-  return await loadDefault(place.url, flaw, version) as Plugin;
+  const { value } = await loadDefault(place.url, flawIn, version);
+  if (!isApp(value)) return value as Plugin;
+  return appPlugin(value, objectAt(place.url) === undefined ? nameOf(place.url) : place.specifier);
 }
 
 /**
- * Imports a module for its default export.
+ * Imports a module for its default export, or finds the object that stands in its place.
  *
  * @param flaw says what is wrong with that; undefined when nothing is.
+ * @returns it in an object: a router that has a function of every name is not to be waited for.
  * @throws PorticoError as {@link loadPlugin}.
  */
 export async function loadDefault(
   url: string,
-  flaw: (value: unknown) => string | undefined,
+  flaw: FlawOf,
   version?: string,
-): Promise<unknown> {
+): Promise<{ readonly value: unknown }> {
+  const object = objectAt(url);
+  if (object !== undefined) return checked(object, flaw, url);
   if (url.startsWith("file:")) checkPackage(fileURLToPath(url));
   const result = await importModule(url, version);
   if (!("module" in result)) throw unreadable(url, result);
-  const wrong = flaw(result.module["default"]);
-  if (wrong !== undefined) throw new PorticoError("PLUGIN_INVALID", wrong);
-  return result.module["default"];
+  return checked(result.module["default"], flaw, url, result.module);
+}
+
+type FlawOf = (
+  value: unknown,
+  module: Readonly<Record<string, unknown>>,
+) => Flaw | undefined;
+
+function checked(
+  value: unknown,
+  flaw: FlawOf,
+  url: string,
+  module: Readonly<Record<string, unknown>> = {},
+): { readonly value: unknown } {
+  const wrong = flaw(value, module);
+  if (wrong === undefined) return { value };
+  const { expected, hint, word } = wrong;
+  const at = word === undefined ? undefined : locate(url, word);
+  throw new PorticoError("PLUGIN_INVALID", expected, { hint, at });
 }
 
 /** A package may say which API it was written for; one that says nothing is taken at its export's word. */
@@ -51,11 +76,12 @@ function checkPackage(file: string): void {
   throw new PorticoError(
     "PLUGIN_INVALID",
     `"portico": { "api": ${API} } in ${found!.path}; it says ${show(api)}`,
+    { hint: apiHint(api) },
   );
 }
 
 function unreadable(url: string, failure: ImportFailure): PorticoError {
-  const { message, file, line, column, cause } = failure;
+  const { message, at, hint, cause } = failure;
   const scheme = /^(?:npm|jsr|https):/.exec(url)?.[0];
   if (scheme !== undefined) {
     return new PorticoError(
@@ -71,58 +97,15 @@ function unreadable(url: string, failure: ImportFailure): PorticoError {
       { cause },
     );
   }
-  const place = file === undefined ? "" : ` at ${[file, line, column].filter(Boolean).join(":")}`;
+  const place = at === undefined ? "" : ` at ${at}`;
   return new PorticoError(
     "PLUGIN_INVALID",
     `a module that can be imported. It failed${place}: ${message}`,
-    { cause },
+    { cause, at, hint },
   );
 }
 
-/** What is wrong with a default export; undefined for a plugin. */
-function flaw(value: unknown): string | undefined {
-  const form = "export default definePlugin({ name, transports, start })";
-  if (value === undefined) return `a default export: ${form}`;
-  if (typeof value !== "object" || value === null) {
-    return `${form}; its default export is ${show(value)}`;
-  }
-  const { name, transports, start, api, options, scope, datagramRate, fits } = value as Partial<
-    Record<keyof Plugin, unknown>
-  >;
-  if (api !== undefined && api !== API) {
-    return `a plugin of API ${API}, the one that this version speaks; it has "api": ${show(api)}`;
-  }
-  if (typeof name !== "string" || !/^[\w-]+$/.test(name)) {
-    return `a plugin with a "name" of letters, digits, - and _; it has ${show(name)}`;
-  }
-  if (
-    !Array.isArray(transports) || transports.length === 0 ||
-    !transports.every((transport) => TRANSPORTS.includes(transport))
-  ) {
-    return `a plugin whose "transports" is a list out of "stream", "datagram" and "http"; it has ${
-      show(transports)
-    }`;
-  }
-  if (typeof start !== "function") {
-    return `a plugin whose "start" is a function; it has ${show(start)}`;
-  }
-  if (scope !== undefined && scope !== "service") {
-    return `a plugin whose "scope" is "service", or absent; it has ${show(scope)}`;
-  }
-  if (datagramRate !== undefined && Number.isNaN(parseRate(String(datagramRate)).count)) {
-    return `a plugin whose "datagramRate" is a rate, as "1000/s"; it has ${show(datagramRate)}`;
-  }
-  if (fits !== undefined && typeof fits !== "function") {
-    return `a plugin whose "fits" is a function; it has ${show(fits)}`;
-  }
-  const standard = (options as Plugin["options"] | null)?.["~standard"];
-  if (options !== undefined && typeof standard?.validate !== "function") {
-    return `a plugin whose "options" is a Standard Schema (valibot, zod, arktype …); it has ${
-      show(options)
-    }`;
-  }
-  return undefined;
-}
+const flawIn: FlawOf = (value, module) => isApp(value) ? undefined : flawOf(value, module);
 
 /**
  * Why options cannot go with endpoints, as the plugin says; undefined when they can.
@@ -139,7 +122,7 @@ export function misfit(
     why = plugin.fits?.(options, listen);
   } catch (error) {
     const text = `a plugin whose "fits" works; it threw: ${messageOf(error)}`;
-    throw new PorticoError("PLUGIN_INVALID", text, { cause: error });
+    throw new PorticoError("PLUGIN_INVALID", text, { cause: error, at: placeOf(error) });
   }
   if (why === undefined || typeof why === "string") return why;
   const text = `a plugin whose "fits" returns a text, or undefined; it returned ${show(why)}`;
@@ -186,7 +169,7 @@ export async function checkOptions(
     throw new PorticoError(
       "PLUGIN_INVALID",
       `a plugin whose options schema works; it threw: ${messageOf(error)}`,
-      { cause: error },
+      { cause: error, at: placeOf(error) },
     );
   }
 }

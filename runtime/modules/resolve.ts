@@ -3,6 +3,7 @@ import { dirname, isAbsolute, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { didYouMean } from "../values/nearest.ts";
 import { embeddedUrl } from "./embedded.ts";
+import { objectAt } from "./object.ts";
 import { resolvePackage } from "./package.ts";
 import { show } from "../values/problem.ts";
 
@@ -18,6 +19,9 @@ export const BUILT_IN: readonly string[] = [
   "qotd",
   "time",
 ];
+
+/** Names no module: the option `app` does; see `manifest/plugin-place.ts`. */
+export const HTTP = "http";
 
 /** A plugin's module, or what is wrong with its specifier. */
 export type Resolution =
@@ -60,6 +64,7 @@ export function resolvePlugin(
 function urlOf(target: string, file: string): string | undefined {
   const inside = embeddedUrl(target);
   if (inside !== undefined) return inside;
+  if (objectAt(target) !== undefined) return target;
   if (BUILT_IN.includes(target)) return builtIn(target);
   if (/^\.\.?(?:[\\/]|$)/.test(target) || isAbsolute(target)) {
     return pathToFileURL(resolve(dirname(file), target)).href;
@@ -91,7 +96,7 @@ function told(specifier: string, named: string | undefined): string {
 
 function expectation(shorts: Readonly<Record<string, string>>, file: string): string {
   return [
-    `a built-in plugin: ${BUILT_IN.join(", ")}`,
+    `a built-in plugin: ${[...BUILT_IN, HTTP].join(", ")}`,
     Object.keys(shorts).length === 0
       ? `a short name: "plugins" has none`
       : `a short name of "plugins": ${Object.keys(shorts).join(", ")}`,
@@ -109,5 +114,5 @@ function hintFor(
   const beside = statSync(resolve(dirname(file), target), { throwIfNoEntry: false })?.isFile();
   return beside
     ? `did you mean "./${target}"?`
-    : didYouMean(target, [...BUILT_IN, ...Object.keys(shorts)]);
+    : didYouMean(target, [...BUILT_IN, HTTP, ...Object.keys(shorts)]);
 }

@@ -4,6 +4,7 @@ import type { OwnSockets } from "../core/admission/own-sockets.ts";
 import type { Adapter, BindableEndpoint, DatagramSocket, Listener } from "../core/contract.ts";
 import type { Inherited, Inspected, Origin } from "../core/descriptors.ts";
 import type { Address } from "../core/endpoint.ts";
+import { PorticoError } from "../core/errors.ts";
 import type { HttpListener } from "../core/exchange.ts";
 import type { Log } from "../core/log.ts";
 import type { ListenPlan, ServicePlan } from "../core/plan.ts";
@@ -35,12 +36,22 @@ export interface Host {
   readonly ownSockets: OwnSockets;
   /** The module that a worker runs, absolute. */
   readonly worker: string;
-  /** The folder to be in when the working directory is no more; `/` when silent. */
+  /** The folder to be in when the working directory is no more; when silent it is let be. */
   readonly home?: string;
   /** What the plugin `admin` is given as {@link StartContext.server}. */
   readonly operator?: unknown;
   /** The sockets of an endpoint that somebody else has opened: `fd:`, `systemd:`, `stdio:`. */
   readonly inherit: (listen: ListenPlan) => Promise<readonly FoundSocket[]>;
+}
+
+/** What could not be listened on, and why. */
+export class ListenError extends PorticoError {
+  readonly listen: ListenPlan;
+
+  constructor(listen: ListenPlan, { code, message, cause, side }: PorticoError) {
+    super(code, message, { cause, side });
+    this.listen = listen;
+  }
 }
 
 /** What a service takes over from the one that it replaces. */

@@ -9,7 +9,8 @@ import { HandoffPipeline } from "../core/handoff/pipeline.ts";
 import { hookError, makeLogger, startPlugin } from "../core/hooks.ts";
 import { type Join, RunTimeListeners } from "../core/listening.ts";
 import { Outgoing } from "../core/outgoing.ts";
-import type { Hooks } from "../core/plugin.ts";
+import { mistakenHooks } from "../core/hook-table.ts";
+import type { Hooks, Logger } from "../core/plugin.ts";
 import { Service } from "../core/service.ts";
 import { StreamPipeline } from "../core/stream/pipeline.ts";
 import type { Totals } from "../core/totals.ts";
@@ -30,6 +31,13 @@ export interface InstanceInput {
   readonly worker?: number;
   /** See {@link ServiceInput.counted}. */
   readonly counted?: () => void;
+}
+
+/** Functions that nobody calls, with names that promise it. */
+function warnOf(hooks: Hooks<unknown>, log: Logger): void {
+  for (const { name, meant } of mistakenHooks(hooks)) {
+    log.warn(`start has returned \`${name}\`, which is no hook: did you mean \`${meant}\`?`);
+  }
 }
 
 export class ServiceInstance {
@@ -87,6 +95,8 @@ export class ServiceInstance {
     try {
       hooks = await startPlugin(plugin.name, () => plugin.start(context), plan.limits.start);
       checkForms(plugin.name, hooks, plan.listen);
+      // Once, however many of them there are.
+      if (context.scope !== "session" && (input.worker ?? 1) === 1) warnOf(hooks, context.log);
     } catch (error) {
       await Promise.all([outgoing.drain(0), listeners.close()]);
       throw error;

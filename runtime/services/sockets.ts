@@ -3,9 +3,16 @@ import type { BindableEndpoint, DatagramSocket, Listener } from "../core/contrac
 import type { HttpListener } from "../core/exchange.ts";
 import type { Descriptors, Inherited } from "../core/descriptors.ts";
 import { type Address, kindOf } from "../core/endpoint.ts";
+import { PorticoError } from "../core/errors.ts";
 import type { ListenPlan } from "../core/plan.ts";
 import type { Totals } from "../core/totals.ts";
-import type { FoundSocket, Host, Opener, Takeover } from "./contract.ts";
+import {
+  type FoundSocket,
+  type Host,
+  ListenError,
+  type Opener,
+  type Takeover,
+} from "./contract.ts";
 
 interface Entry {
   readonly listen: ListenPlan;
@@ -66,7 +73,7 @@ export class Sockets {
         this.#host.ownSockets.remove(entry.address);
         return entry.socket.close(entry.handed);
       }));
-      throw error;
+      throw error instanceof PorticoError ? new ListenError(listen, error) : error;
     }
   }
 

@@ -11,6 +11,6 @@ export function openConsole(stream?: Stream, warn?: (message: string) => void): 
   const writer = standard(stream, warn);
   if (writer === undefined) return openNone();
   const { NO_COLOR, TERM } = process.env;
-  const colour = isatty(stream === "stderr" ? 2 : 1) && !NO_COLOR && TERM !== "dumb";
-  return lineSink(writer, terminalLines(colour));
+  const terminal = isatty(stream === "stderr" ? 2 : 1);
+  return lineSink(writer, terminalLines(terminal && !NO_COLOR && TERM !== "dumb", terminal));
 }

@@ -3,6 +3,8 @@ import { messageOf, PorticoError } from "../core/errors.ts";
 import { isPromise } from "../core/hooks.ts";
 import type { SinkPlan } from "../core/plan.ts";
 import type { Sink } from "../core/record.ts";
+import type { Flaw } from "../modules/flaw.ts";
+import { nameOfObject, objectAt } from "../modules/object.ts";
 import { loadDefault } from "../modules/plugin.ts";
 import { show } from "../values/problem.ts";
 import type { SinkDefinition } from "./define.ts";
@@ -10,15 +12,28 @@ import type { SinkDefinition } from "./define.ts";
 /** How long the open of a sink may take, in ms; a plugin's start has as long when nobody says so. */
 const OPEN = 10_000;
 
-/** Imports a type of sink, and checks that it is one. @throws PorticoError PLUGIN_NOT_FOUND, PLUGIN_INVALID. */
+/**
+ * Imports a type of sink, and checks that it is one; of a sink that is open already it makes one.
+ *
+ * @throws PorticoError PLUGIN_NOT_FOUND, PLUGIN_INVALID.
+ */
 export async function loadSink(
   { url, version }: NonNullable<SinkPlan["module"]>,
 ): Promise<SinkDefinition> {
-  return await loadDefault(url, flaw, version) as SinkDefinition;
+  const object = objectAt(url) as Partial<Sink & SinkDefinition> | undefined;
+  if (object !== undefined && object.open === undefined) {
+    return { name: nameOfObject(object) ?? "sink", open: () => object as Sink | Sink["write"] };
+  }
+  return (await loadDefault(url, flaw, version)).value as SinkDefinition;
+}
+
+function flaw(value: unknown): Flaw | undefined {
+  const expected = wrongIn(value);
+  return expected === undefined ? undefined : { expected, word: "export default" };
 }
 
 /** What is wrong with a default export; undefined for a type of sink. */
-function flaw(value: unknown): string | undefined {
+function wrongIn(value: unknown): string | undefined {
   const form = "export default defineSink({ name, open })";
   if (value === undefined) return `a default export: ${form}`;
   if (typeof value !== "object" || value === null) {

@@ -3,7 +3,8 @@ import { escape } from "./invisible.ts";
 import { timestamp } from "./line.ts";
 import type { LineFormat } from "./lines.ts";
 import type { TextBuffer } from "./text-buffer.ts";
-import { describe } from "./words.ts";
+import { consoleWords } from "./block.ts";
+import { describeRecord } from "./words.ts";
 
 /** The name in the service column of records that concern the whole server. */
 const SERVER = "portico";
@@ -12,7 +13,7 @@ const SERVER = "portico";
 export function textLine(record: LogRecord, out: TextBuffer): void {
   const service = escape(record.service ?? SERVER).padEnd(SERVER.length);
   out.text(`${timestamp(record.time)} ${record.level.padEnd(5)} ${service} `);
-  out.text(describe(record));
+  out.text(describeRecord(record));
   out.text("\n");
 }
 
@@ -25,15 +26,16 @@ const COLOURS: Readonly<Record<Level, string>> = {
   error: "\u001b[31m",
 };
 
-/** Makes lines for a terminal: local time of day, and a service column as wide as the longest name so far. */
-export function terminalLines(colour: boolean): LineFormat {
+/** Makes lines for a terminal: local time of day, and a service column as wide as the longest name so far. @param frames as {@link consoleWords}. */
+export function terminalLines(colour: boolean, frames = false): LineFormat {
+  const wordsOf = consoleWords(frames);
   let width = SERVER.length;
   return (record, out) => {
     const service = escape(record.service ?? SERVER);
     width = Math.max(width, service.length);
     const time = clock(record.time);
     const level = record.level.padEnd(5);
-    const words = `${service.padEnd(width)}  ${describe(record)}\n`;
+    const words = `${service.padEnd(width)}  ${wordsOf(record)}\n`;
     out.text(
       colour
         ? `${DIM}${time}${RESET}  ${COLOURS[record.level]}${level}${RESET}  ${words}`

@@ -1,15 +1,19 @@
 import type { LogRecord } from "../core/record.ts";
 import { escape } from "./invisible.ts";
 
-/** Fields that every record has, and those that {@link describe} has already put into words. */
+/** Fields that every record has; and `problem`, which an error's message says, too. */
+const COMMON: readonly string[] = ["time", "level", "event", "service", "session", "problem"];
+
+/** Fields that every record has, and those that {@link describeRecord} has already put into words. */
 type Used = Set<string>;
 
 /**
- * What a record says, for people, on one line: what cannot be seen is written as escapes. Fields
- * that have no words of their own follow as `name=value`.
+ * What a record says, for people, on one line, as the console has it: what cannot be seen is written as
+ * escapes. Fields that have no words of their own follow as `name=value`; time, level and service are
+ * left to whoever writes the line.
  */
-export function describe(record: LogRecord): string {
-  const used: Used = new Set(["time", "level", "event", "service", "session"]);
+export function describeRecord(record: LogRecord): string {
+  const used: Used = new Set(COMMON);
   const field = (name: string): string => {
     used.add(name);
     return toText(record[name]);
@@ -83,7 +87,9 @@ function refused(record: LogRecord, field: (name: string) => string): string {
 function blame(record: LogRecord, field: (name: string) => string): string {
   const side = record["side"] === undefined ? "" : ` (${field("side")})`;
   const stack = field("stack");
-  if (record["at"] !== undefined) return `${side} at ${field("at")}`;
+  const at = field("at");
+  const said = at !== "" && field("message").includes(at);
+  if (at !== "") return said ? side : `${side} at ${at}`;
   const frame = /\n\s+(at .*)/.exec(stack)?.[1];
   return frame === undefined ? side : `${side} ${frame}`;
 }

@@ -75,6 +75,7 @@ export function parseCall(argv: readonly string[]): Call {
   if (command.verbs !== undefined && verb === undefined) throw noVerb(command, words[0]);
   const path = verb === undefined ? command.name : `${command.name} ${verb.name}`;
   checkEither(command, values);
+  checkWith(command, values, words);
   return {
     command: command.name,
     ...(verb !== undefined && { verb: verb.name }),
@@ -120,6 +121,20 @@ function checkEither({ either }: CommandSpec, values: Values): void {
   const [one, other, why] = either;
   if (values[one] === undefined || values[other] === undefined) return;
   throw usage(`--${one} and --${other}`, `one of them: ${why}`);
+}
+
+function checkWith(
+  { options, instead }: CommandSpec,
+  values: Values,
+  [word]: readonly string[],
+): void {
+  for (const { name, value, with: other } of options) {
+    if (other === undefined || values[name] === undefined || values[other] !== undefined) continue;
+    const owner = options.find((option) => option.name === other);
+    throw usage(`--${name} ${value} without --${other}`, `--${other} ${owner?.value} beside it`);
+  }
+  if (instead === undefined || values[instead] === undefined || word === undefined) return;
+  throw usage(`--${instead} and ${show(word)}`, "one of them: both say what is run");
 }
 
 function noVerb({ name, verbs = [] }: CommandSpec, word: string | undefined): PorticoError {

@@ -4,6 +4,7 @@
  */
 import { LEVELS } from "../core/record.ts";
 import { RUNTIMES } from "../control/request.ts";
+import { STRATEGY_NAMES } from "../core/plan.ts";
 
 /** A word after the command's name. */
 export interface Word {
@@ -31,6 +32,8 @@ export interface Option {
   readonly many?: true;
   /** The path of a manifest, or of the folder with it. */
   readonly manifest?: true;
+  /** The option that it belongs to: without that one it says nothing. */
+  readonly with?: string;
   readonly summary: string;
 }
 
@@ -47,12 +50,59 @@ export interface CommandSpec {
   readonly alone?: true;
   /** Options that exclude each other, with what they have in common. */
   readonly either?: readonly [string, string, string];
+  /** An option that stands in the place of the words. */
+  readonly instead?: string;
   /** Paragraphs for who asks about this command alone. */
   readonly more?: readonly string[];
 }
 
+/** Those that a call can be completed in. */
+const SHELLS = ["bash", "zsh", "fish"] as const;
 const PATH = { name: "PATH", optional: true, manifest: true } as const;
 const SERVICE = { name: "SERVICE", optional: true } as const;
+
+/** A service that is said in the call. */
+const ONE_SERVICE = [
+  {
+    name: "plugin",
+    value: "PLUGIN",
+    summary: "one service without a manifest: a built-in plugin, ./path or a package",
+  },
+  {
+    name: "listen",
+    value: "ADDRESS",
+    many: true,
+    with: "plugin",
+    summary: "where it listens, as tcp://127.0.0.1:7007; several times for several",
+  },
+  {
+    name: "set",
+    value: "KEY=VALUE",
+    many: true,
+    with: "plugin",
+    summary: "an option of the plugin: upper=true, a.b=3, list=[1,2]",
+  },
+  {
+    name: "strategy",
+    value: "STRATEGY",
+    one: STRATEGY_NAMES,
+    with: "plugin",
+    summary: "how its sessions are served",
+  },
+  {
+    name: "log",
+    value: "SINK",
+    many: true,
+    with: "plugin",
+    summary: "where its records go: console, json, none …",
+  },
+  {
+    name: "control",
+    value: "PATH",
+    with: "plugin",
+    summary: "where ctl --socket PATH reaches it; nowhere when silent",
+  },
+] as const satisfies readonly Option[];
 
 /** Options of every command. */
 export const EVERYWHERE = [
@@ -70,7 +120,9 @@ export const COMMANDS = [
     options: [
       { name: "watch", summary: "reloads when the manifest or a plugin changes" },
       { name: "stats", summary: "keeps a line on the terminal: sessions, rate, bytes" },
+      ...ONE_SERVICE,
     ],
+    instead: "plugin",
     more: [
       "SIGINT and SIGTERM stop accepting, drain and end; a second one closes at once. SIGHUP reloads, and opens log files anew. SIGUSR2 writes a status record.",
     ],
@@ -84,7 +136,9 @@ export const COMMANDS = [
         name: "permissions",
         summary: "prints the flags that Deno needs for the manifest, and runs nothing of it",
       },
+      ...ONE_SERVICE,
     ],
+    instead: "plugin",
   },
   {
     name: "doctor",
@@ -239,6 +293,15 @@ export const COMMANDS = [
       "prints the JSON Schema of manifests, for editors; with PATH, with the options of its plugins",
     words: [{ name: "PATH", optional: true }],
     options: [{ name: "to", value: "FILE", summary: "writes it there" }],
+  },
+  {
+    name: "completion",
+    summary: "prints a script that completes portico in a shell",
+    words: [{ name: "SHELL", one: SHELLS }],
+    options: [],
+    more: [
+      "bash: source <(portico completion bash) in ~/.bashrc. zsh: source <(portico completion zsh) in ~/.zshrc, after compinit. fish: portico completion fish > ~/.config/fish/completions/portico.fish. Where ctl takes a SERVICE, the server that runs is asked.",
+    ],
   },
   {
     name: "help",

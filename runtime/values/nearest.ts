@@ -18,6 +18,18 @@ export function nearest(word: string, candidates: Iterable<string>): string | un
   return best;
 }
 
+/** Whether a word is one of these but for a slip of the hand: one letter, two that are swapped, or capitals. */
+export function isSlip(word: string, candidates: readonly string[]): boolean {
+  const lower = word.toLowerCase();
+  const letters = (text: string): string => [...text].toSorted().join("");
+  return !candidates.includes(word) && candidates.some((candidate) => {
+    const other = candidate.toLowerCase();
+    const distance = editDistance(lower, other);
+    return distance === 0 ||
+      (distance === 1 && (word.length > 4 || letters(lower) === letters(other)));
+  });
+}
+
 function begins(a: string, b: string): boolean {
   const [short, long] = a.length < b.length ? [a, b] : [b, a];
   return a !== b && short.length >= 3 && long.startsWith(short);

@@ -1,4 +1,5 @@
 import { type Code, CODES, PorticoError } from "../core/errors.ts";
+import { codeFrame } from "./code-frame.ts";
 
 /** Where something stands in a manifest: keys and indices, from the root. */
 export type Path = readonly (string | number)[];
@@ -12,7 +13,7 @@ export interface Position {
 /** One thing that is wrong with a manifest. */
 export interface Problem {
   readonly code: Code;
-  /** Absolute. */
+  /** Absolute; or what else the place is called, as `serve()` and `--set upper`. */
   readonly file: string;
   /** Absent where the manifest is a module, whose values have no place in a text. */
   readonly line?: number;
@@ -24,6 +25,16 @@ export interface Problem {
   readonly expected: string;
   /** What was probably meant, or what helps. */
   readonly hint?: string;
+  /** Where in the code of a plugin it is; lines and columns count from 1. */
+  readonly source?: SourcePlace;
+}
+
+/** A place in code. */
+export interface SourcePlace {
+  /** Absolute, or an http URL. */
+  readonly file: string;
+  readonly line?: number;
+  readonly column?: number;
 }
 
 /** Everything that is wrong with one manifest. Its message is {@link renderProblems} of the problems. */
@@ -43,6 +54,14 @@ export function headline(problems: readonly Problem[]): string {
   return `${CODES[problems[0]!.code][1]}${count}`;
 }
 
+/** What a block of problems shows. */
+export interface ProblemView {
+  /** Files below it are named relative to it. */
+  readonly folder?: string | undefined;
+  /** With a few lines of the code that is at fault. */
+  readonly frames?: boolean;
+}
+
 /**
  * Writes problems as blocks of a few lines, with an empty line between them:
  *
@@ -51,27 +70,61 @@ export function headline(problems: readonly Problem[]): string {
  *   received  "60 parsecs"
  *   expected  a duration: "250ms", "30s", "5m", "1h" or milliseconds
  * ```
- *
- * @param folder files below it are named relative to it.
  */
-export function renderProblems(problems: readonly Problem[], folder?: string): string {
+export function renderProblems(problems: readonly Problem[], view: ProblemView = {}): string {
   return problems.map((problem) => {
     const path = formatPath(problem.path);
-    return `${placeOf(problem, folder)}${path === "" ? "" : `  ${path}`}\n${renderRows(problem)}`;
+    const head = `${placeOf(problem, view.folder)}${path === "" ? "" : `  ${path}`}`;
+    return `${head}\n${problemRows(problem, view)}`;
   }).join("\n\n");
 }
 
-/** The same for records, which are a line each: `portico.json:6:17 services.echo.limits.idle: received …`. */
-export function problemLines(error: PorticoError): string[] {
-  if (!(error instanceof ManifestError)) return [oneLine(error.message)];
-  return error.problems.map((problem) => {
-    const { path, received, expected, hint } = problem;
-    const place = `${placeOf(problem, undefined)} ${formatPath(path)}`.trimEnd();
-    return oneLine(
-      `${place}: received ${received}, expected ${expected}${
-        hint === undefined ? "" : `; ${hint}`
-      }`,
-    );
+/** The lines below a problem's place: its rows, and the code. */
+export function problemRows(problem: Problem, { folder, frames }: ProblemView = {}): string {
+  const { source } = problem;
+  if (source === undefined) return renderRows(problem);
+  const place = atOf(problem);
+  const row = place === undefined ? "" : `\n  at        ${shorten(place, folder)}`;
+  const frame = frames === true ? codeFrame(source) : undefined;
+  const code = frame === undefined ? "" : `\n\n${frame.replace(/^/gm, "  ")}`;
+  return `${renderRows(problem)}${row}${code}`;
+}
+
+/** Where in the code it is; undefined where that has been said. */
+function atOf({ source, file, line, expected }: Problem): string | undefined {
+  if (source === undefined || (source.file === file && source.line === line)) return undefined;
+  const at = textOfPlace(source);
+  return expected.includes(at) ? undefined : at;
+}
+
+function textOfPlace({ file, line, column }: SourcePlace): string {
+  return [file, line, column].filter((part) => part !== undefined).join(":");
+}
+
+/**
+ * The same as fields of records, one for each problem: a `message` of one line, `at` of the plugin's code, and
+ * for those who show blocks the `problem` itself.
+ */
+export function problemFields(error: PorticoError): Record<string, unknown>[] {
+  if (!(error instanceof ManifestError)) {
+    const { message, hint, at } = error;
+    const text = hint === undefined ? message : `${message}; ${hint}`;
+    return [{ code: error.code, message: oneLine(text), ...(at !== undefined && { at }) }];
+  }
+  return error.problems.map(({ source, code, ...problem }) => {
+    const { received, expected, hint } = problem;
+    const path = formatPath(problem.path);
+    const place = `${placeOf({ ...problem, code }, undefined)} ${path}`.trimEnd();
+    const message = `${place}: received ${received}, expected ${expected}${
+      hint === undefined ? "" : `; ${hint}`
+    }`;
+    const at = source === undefined ? undefined : textOfPlace(source);
+    return {
+      code,
+      message: oneLine(message),
+      problem: { ...problem, path },
+      ...(at !== undefined && { at }),
+    };
   });
 }
 
@@ -91,9 +144,14 @@ export function renderRows(
 }
 
 function placeOf({ file, line, column }: Problem, folder: string | undefined): string {
-  const inside = folder !== undefined && file.startsWith(`${folder}/`);
-  const name = inside ? file.slice(folder.length + 1) : file;
+  const name = shorten(file, folder);
   return line === undefined ? name : `${name}:${line}:${column}`;
+}
+
+function shorten(file: string, folder: string | undefined): string {
+  return folder !== undefined && file.startsWith(`${folder}/`)
+    ? file.slice(folder.length + 1)
+    : file;
 }
 
 function indent(text: string): string {

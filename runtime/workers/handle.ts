@@ -244,8 +244,8 @@ export class WorkerHandle {
         return this.#readiness.resolve();
       case "failed": {
         const code = Object.hasOwn(CODES, report.code) ? report.code as Code : "START_FAILED";
-        const { message, side } = report;
-        return this.#readiness.reject(new PorticoError(code, message, { side }));
+        const { message, side, hint, at } = report;
+        return this.#readiness.reject(new PorticoError(code, message, { side, hint, at }));
       }
       case "record":
         return this.#events.record(report.record);

@@ -122,6 +122,8 @@ export type WorkerEvent =
     readonly code: string;
     readonly message: string;
     readonly side: Side;
+    readonly hint: string | undefined;
+    readonly at: string | undefined;
   }
   | { readonly type: "record"; readonly record: LogRecord }
   /** It has taken so many streams more, in the order in which they were given. */

@@ -194,7 +194,7 @@ export class WorkerPool {
 
   #launch(): WorkerHandle {
     const { use, host, descriptors, ready } = this.#input;
-    keepWorkingDirectory(host.home ?? "/");
+    if (host.home !== undefined) keepWorkingDirectory(host.home);
     const launched = use.launch(host, descriptors, ready.plan);
     const handle = new WorkerHandle(freeNumber(this.#handles), launched, descriptors, this.#events);
     this.#handles.add(handle);

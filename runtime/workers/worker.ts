@@ -182,10 +182,10 @@ export class ServiceWorker {
       if (measure || this.#measures) this.#measure();
       this.#channel.send({ type: "ready" });
     } catch (error) {
-      const { code, message, side } = error instanceof PorticoError
+      const { code, message, side, hint, at } = error instanceof PorticoError
         ? error
         : new PorticoError(codeOf(error) ?? "START_FAILED", messageOf(error));
-      this.#channel.send({ type: "failed", code, message, side });
+      this.#channel.send({ type: "failed", code, message, side, hint, at });
       this.#channel.end();
     }
   }

@@ -5,7 +5,7 @@ import { Log } from "../../runtime/core/log.ts";
 import type { Hooks, Plugin } from "../../runtime/core/plugin.ts";
 import { EVENTS, type LogRecord, ON_DEMAND } from "../../runtime/core/record.ts";
 import { levelsOf, unite } from "../../runtime/sinks/policies.ts";
-import { describe as inWords } from "../../runtime/sinks/words.ts";
+import { describeRecord as inWords } from "../../runtime/sinks/words.ts";
 import { adapter } from "../support/adapter.ts";
 import { InProcessServer, readyService } from "../support/in-process.ts";
 import { InMemoryServer, PEER } from "../support/in-memory.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { PorticoError } from "../../runtime/core/errors.ts";
-import { checkHooks } from "../../runtime/core/hooks.ts";
+import { checkHooks } from "../../runtime/core/hook-table.ts";
 import type { Session } from "../../runtime/core/plugin.ts";
 import { handoffOf } from "../support/handoff.ts";
 import { gate, turns, until, within } from "../support/until.ts";
@@ -268,5 +268,5 @@ test("take is a form of its own, and may stand beside data or handle", () => {
     () => checkHooks({ take, data() {}, handle() {} }, "tested"),
     /both data and handle/,
   );
-  assert.throws(() => checkHooks({ take: 1 }, "tested"), /take that is no function/);
+  assert.throws(() => checkHooks({ take: 1 }, "tested"), /`take` that is no function/);
 });

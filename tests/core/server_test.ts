@@ -137,7 +137,7 @@ describe("startPlugin", () => {
     ],
     ["returns no form", () => ({ setup() {} }), "PLUGIN_INVALID", /none of the hooks data, handle/],
     ["returns two", () => ({ data() {}, handle() {} }), "PLUGIN_INVALID", /both data and handle/],
-    ["returns a text", () => ({ data: "x" }), "PLUGIN_INVALID", /hook data that is no function/],
+    ["returns a text", () => ({ data: "x" }), "PLUGIN_INVALID", /hook `data` that is no function/],
   ];
   for (const [how, start, code, message] of fails) {
     test(`a start that ${how} is ${code}, and names the plugin`, async () => {

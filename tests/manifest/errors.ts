@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { PorticoError } from "../../runtime/core/errors.ts";
 import { load } from "../../runtime/manifest/load.ts";
-import { BUILT_IN } from "../../runtime/modules/resolve.ts";
+import { BUILT_IN, HTTP } from "../../runtime/modules/resolve.ts";
 import { sinkTypes } from "../../runtime/sinks/mod.ts";
 import { renderError } from "../../runtime/terminal/failure.ts";
 import { folder } from "../support/folder.ts";
@@ -34,7 +34,7 @@ export function service(entries: string, listen = `"listen": "tcp://127.0.0.1:70
   }\n  ${listen}\n} } }`;
 }
 
-export const PLUGINS: string = `expected  a built-in plugin: ${BUILT_IN.join(", ")}
+export const PLUGINS: string = `expected  a built-in plugin: ${[...BUILT_IN, HTTP].join(", ")}
             a short name: "plugins" has none
             a path: ./… ../… or /…
             an npm package: none of this name is installed for HOME

@@ -9,6 +9,7 @@ function withPlugin(plugin = "./p.ts", rest = ""): string {
 }
 
 const GOOD = `name: "p", transports: ["stream"], start: () => ({ data() {} })`;
+/** What, the module, and the rows from `expected` on. */
 const FLAWS: [string, string, string][] = [
   [
     "no default export",
@@ -18,12 +19,14 @@ const FLAWS: [string, string, string][] = [
   [
     "a number as default export",
     "export default 5;",
-    "export default definePlugin({ name, transports, start }); its default export is 5",
+    "export default definePlugin({ name, transports, start }); its default export is 5\n  at        p.ts:1:1",
   ],
   [
     "another api",
     `export default { ${GOOD}, api: 2 };`,
-    'a plugin of API 1, the one that this version speaks; it has "api": 2',
+    `a plugin of API 1, the one that this version speaks; it has "api": 2
+  hint      it was written for a newer Portico: upgrade Portico, or install a version of the plugin for API 1
+  at        p.ts:1:83`,
   ],
   [
     "no name",
@@ -33,7 +36,9 @@ const FLAWS: [string, string, string][] = [
   [
     "an unknown transport",
     `export default { name: "p", transports: ["tcp"], start() {} };`,
-    'a plugin whose "transports" is a list out of "stream", "datagram" and "http"; it has ["tcp"]',
+    `a plugin whose "transports" is a list out of "stream", "datagram" and "http"; it has ["tcp"]
+  hint      "tcp" is a transport of endpoints: "stream" serves it
+  at        p.ts:1:29`,
   ],
   [
     "no start",
@@ -43,17 +48,72 @@ const FLAWS: [string, string, string][] = [
   [
     "a scope that is none",
     `export default { ${GOOD}, scope: "worker" };`,
-    'a plugin whose "scope" is "service", or absent; it has "worker"',
+    'a plugin whose "scope" is "service", or absent; it has "worker"\n  at        p.ts:1:83',
   ],
   [
     "options that are no schema",
     `export default { ${GOOD}, options: { a: 1 } };`,
-    'a plugin whose "options" is a Standard Schema (valibot, zod, arktype …); it has {"a":1}',
+    'a plugin whose "options" is a Standard Schema (valibot, zod, arktype …); it has {"a":1}\n  at        p.ts:1:83',
+  ],
+  [
+    "an api that is a text",
+    `export default { ${GOOD}, api: "1" };`,
+    `a plugin of API 1, the one that this version speaks; it has "api": "1"
+  hint      did you mean 1, without quotes?
+  at        p.ts:1:83`,
+  ],
+  [
+    "an api that there is not",
+    `export default { ${GOOD}, api: 0 };`,
+    `a plugin of API 1, the one that this version speaks; it has "api": 0
+  hint      there is no such API: the plugin's author has to write 1
+  at        p.ts:1:83`,
+  ],
+  [
+    "a transport in the place of transports",
+    `export default {\n  name: "p",\n  transport: ["stream"],\n  start() {} };`,
+    `a plugin with the keys name, transports, options, fits, probe, keepsDatagrams, scope, datagramRate, api, start; it has "transport"
+  hint      did you mean "transports"?
+  at        p.ts:3:3`,
+  ],
+  [
+    "hooks beside the name",
+    `export default { name: "p", transports: ["stream"],\n data(session, chunk) {} };`,
+    `a plugin whose "start" is a function; it has nothing
+  hint      hooks go into what start returns: start: () => ({ data(…) { … } })
+  at        p.ts:2:2`,
+  ],
+  [
+    "a plugin that is not the default export",
+    `export const shout = { ${GOOD} };`,
+    `a default export: export default definePlugin({ name, transports, start })
+  hint      it exports shout: export default shout, or export { shout as default }
+  at        p.ts:1:14`,
+  ],
+  [
+    "a class as default export",
+    "export default class Shout { data() {} }",
+    "export default definePlugin({ name, transports, start }); its default export is a class Shout\n  at        p.ts:1:1",
+  ],
+  [
+    "a function as default export",
+    `const a = 1;\nexport default function make() { return { ${GOOD} }; }`,
+    "export default definePlugin({ name, transports, start }); its default export is a function make\n  at        p.ts:2:1",
+  ],
+  [
+    "a promise as default export",
+    `export default Promise.resolve({ ${GOOD} });`,
+    "export default definePlugin({ name, transports, start }); its default export is a promise\n  hint      export default await …\n  at        p.ts:1:1",
+  ],
+  [
+    "an object with the plugin in it",
+    `export default { shout: { ${GOOD} } };`,
+    'export default definePlugin({ name, transports, start }); its default export is an object with the plugin in "shout"\n  hint      export the plugin itself\n  at        p.ts:1:1',
   ],
   [
     "a fits that is no function",
     `export default { ${GOOD}, fits: true };`,
-    'a plugin whose "fits" is a function; it has true',
+    'a plugin whose "fits" is a function; it has true\n  at        p.ts:1:83',
   ],
   [
     "a fits that throws",
@@ -127,8 +187,10 @@ describe("plugins", () => {
   });
   for (const [what, text, expected] of FLAWS) {
     test(`loadPlugin refuses ${what}`, async (t) => {
+      const block = await blockOf(t, { "portico.json": withPlugin(), "p.ts": text });
       assert.equal(
-        await blockOf(t, { "portico.json": withPlugin(), "p.ts": text }),
+        // What has thrown there has a column, which differs.
+        block.replace(/\n {2}at {8}p\.ts:1:\d+$/, (at) => expected.includes("\n  at ") ? at : ""),
         `error: the module is no plugin\n\nportico.json:2:13  services.s.plugin\n  received  "./p.ts"\n  expected  ${expected}`,
       );
     });
@@ -159,7 +221,7 @@ describe("plugins", () => {
     });
     assert.equal(
       block,
-      'error: the module is no plugin\n\nportico.json:2:13  services.s.plugin\n  received  "pkg"\n  expected  "portico": { "api": 1 } in HOME/node_modules/pkg/package.json; it says 2',
+      'error: the module is no plugin\n\nportico.json:2:13  services.s.plugin\n  received  "pkg"\n  expected  "portico": { "api": 1 } in HOME/node_modules/pkg/package.json; it says 2\n  hint      it was written for a newer Portico: upgrade Portico, or install a version of the plugin for API 1',
     );
   });
   test("loadPlugin says who can import https:, where this runtime cannot", async (t) => {

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describe, test } from "node:test";
 import { PorticoError } from "../../runtime/core/errors.ts";
 import { load } from "../../runtime/manifest/load.ts";
-import { problemLines } from "../../runtime/values/problem.ts";
+import { problemFields } from "../../runtime/values/problem.ts";
 import { folder } from "../support/folder.ts";
 import { expand } from "../support/manifest.ts";
 import { blockOf, refuses, type WrongManifest } from "./errors.ts";
@@ -111,14 +111,16 @@ describe("modules", () => {
     const file = join(folder(t, { "portico.json": text }), "portico.json");
     const source = await load(file);
     assert.throws(() => expand(source), (error: PorticoError) => {
-      const lines = problemLines(error);
+      const lines = problemFields(error).map(({ message }) => message as string);
       assert.equal(lines.length, 3);
       assert.match(lines[0]!, /portico\.json:2:\d+ services\.a.*: received .*, expected /);
       for (const line of lines) assert.doesNotMatch(line, /\n/);
       return true;
     });
     const other = new PorticoError("START_FAILED", "the start failed:\n  bad luck");
-    assert.deepEqual(problemLines(other), ["the start failed: bad luck"]);
+    assert.deepEqual(problemFields(other).map(({ message }) => message), [
+      "the start failed: bad luck",
+    ]);
   });
   test("load says where a portico.ts is cut, without a stack", async (t) => {
     const block = await blockOf(t, { "portico.ts": "export default {\n  services: {\n" });

@@ -96,11 +96,15 @@ describe("the package", () => {
     const paths = packed.files.map(({ path }) => path);
     const beside = paths.filter((path) => !path.startsWith("dist/"));
     assert.deepEqual(beside.sort(), ["CHANGELOG.md", "LICENSE", "README.md", "package.json"]);
-    const odd = paths.filter((path) => !/\.(?:js|d\.ts|json|css|html|md)$|^LICENSE$/.test(path));
+    const odd = paths.filter((path) => !/\.(?:js|d\.ts|json|css|html|md|1)$|^LICENSE$/.test(path));
     assert.deepEqual(odd, []);
     for (const name of ["page.js", "page.css", "page.html"]) {
       assert.ok(paths.includes(`dist/plugins/admin/${name}`), name);
     }
+    const { man } = JSON.parse(
+      readFileSync(join(home, "node_modules/portico/package.json"), "utf8"),
+    );
+    assert.ok(paths.includes(join(man)), "the man page");
     t.diagnostic(`${packed.size} B packed, ${packed.unpackedSize} B, ${paths.length} files`);
   });
 
@@ -156,6 +160,7 @@ describe("the package", () => {
 const AUTHOR =
   `import { defineHooks, definePlugin, defineManifest, defineSink, lines, pipe, PorticoError } from "portico";
 import type { Manifest, Plugin, Session } from "portico";
+import { type EmbeddedServer, serve } from "portico/embed";
 import echo from "portico/plugins/echo";
 import proxy from "portico/plugins/proxy";
 import schema from "portico/schema.json" with { type: "json" };
@@ -178,6 +183,13 @@ export const manifest: Manifest = defineManifest({
 });
 // @ts-expect-error There is no such strategy.
 defineManifest({ services: { a: { plugin: "echo", listen: "tcp://*:0", concurrency: "fibers" } } });
+export const manifests: readonly Manifest[] = [
+  defineManifest({ services: { a: { plugin: echo, listen: "tcp://*:0", options: { upper: true } } } }),
+  // @ts-expect-error It is no boolean.
+  defineManifest({ services: { a: { plugin: echo, listen: "tcp://*:0", options: { upper: 1 } } } }),
+];
+export const start = (): Promise<EmbeddedServer> =>
+  serve({ services: { a: { plugin: { fetch: () => new Response("") }, listen: "http://*:0" } } });
 export const names: readonly string[] = [echo.name, proxy.name, PorticoError.name, String(schema)];
 export const others: readonly unknown[] = [defineSink, lines, pipe];
 export type { Plugin, Session };
@@ -225,7 +237,32 @@ describe("the declarations", () => {
   }
 });
 
+/** A program with a server of its own, which ends when that has stopped. */
+const PROGRAM = `import { connect } from "node:net";
+import { serve } from "portico/embed";
+import echo from "portico/plugins/echo";
+const listen = "tcp://127.0.0.1:0";
+const shout = { plugin: "portico-plugin-shout", listen, options: { mark: "!" } };
+const server = await serve({ services: {
+  echo: { plugin: echo, listen },
+  shout: { ...shout, concurrency: { strategy: "threads", workers: 1 } },
+} });
+const ask = (service) => new Promise((resolve, reject) => {
+  const socket = connect(server.address(service).port, "127.0.0.1", () => socket.write("hello\\n"));
+  socket.once("data", (answer) => { socket.destroy(); resolve(String(answer)); }).once("error", reject);
+});
+console.log(await ask("echo") + await ask("shout"));
+await server.stop();
+`;
+
 describe("the installed package", () => {
+  for (const [name, runtime] of Object.entries(INSTALLED_ON)) {
+    test(`has a server for programs, on ${name}`, async () => {
+      writeFileSync(join(home, "program.mjs"), PROGRAM);
+      const { code, out, err } = await inFolder(home, [...runtime, "program.mjs"]);
+      assert.deepEqual({ code, out, err }, { code: 0, out: "hello\nHELLO!\n\n", err: "" });
+    });
+  }
   for (const [name, runtime] of Object.entries(INSTALLED_ON)) {
     test(`serves under every strategy, and is upgraded to another runtime, on ${name}`, async (t) => {
       const portico: [string, ...string[]] = [...runtime, main()];

@@ -4,7 +4,7 @@ import { after, before, describe, test } from "node:test";
 import { checkSink, openSinks } from "../../runtime/sinks/mod.ts";
 import type { LogRecord, Sink } from "../../runtime/core/record.ts";
 import { escape } from "../../runtime/sinks/invisible.ts";
-import { describe as words } from "../../runtime/sinks/words.ts";
+import { describeRecord as words } from "../../runtime/sinks/words.ts";
 import { adapter, lackingTransport } from "../support/adapter.ts";
 import { lackingPrograms } from "../support/packages.ts";
 import { lackingRsyslogTls, Rsyslogd, type Stored } from "../support/rsyslogd.ts";

@@ -243,7 +243,7 @@ test("a runtime that is not there is named; process 1 has no successor", async (
   assert.equal(copied.commandOn("bun", "/m.ts", ["run"])[0], join(managed.home, "bun"));
 
   const manifest = { source: { file: "" }, services: [] };
-  const supervisor = new Supervisor({ pid: 1 } as never, manifest as never);
+  const supervisor = new Supervisor({ pid: 1, words: [] } as never, manifest as never);
   supervisor.began([], undefined);
   await assert.rejects(supervisor.upgrade("bun"), { code: "NOT_SUPPORTED", message: /process 1/ });
 });

@@ -9,7 +9,7 @@ import { rfc3164 } from "../../runtime/sinks/syslog/rfc3164.ts";
 import { rfc5424 } from "../../runtime/sinks/syslog/rfc5424.ts";
 import { terminalLines, textLine } from "../../runtime/sinks/text.ts";
 import { escape } from "../../runtime/sinks/invisible.ts";
-import { describe as words } from "../../runtime/sinks/words.ts";
+import { describeRecord as words } from "../../runtime/sinks/words.ts";
 import { parse3164, parse5424, splitAt, splitCounted } from "./parse.ts";
 import { json, lineOf } from "./record.ts";
 import { Random, randomRecord } from "./random.ts";

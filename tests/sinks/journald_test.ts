@@ -12,7 +12,7 @@ import type { LogRecord, Sink } from "../../runtime/core/record.ts";
 import { journalEntry } from "../../runtime/sinks/journald/native.ts";
 import { checkSink, openSinks, probeSink } from "../../runtime/sinks/mod.ts";
 import { MARK } from "../../runtime/sinks/syslog/cut.ts";
-import { describe as words, toText } from "../../runtime/sinks/words.ts";
+import { describeRecord as words, toText } from "../../runtime/sinks/words.ts";
 import { adapter, lackingFeature, lackingTransport } from "../support/adapter.ts";
 import { folder } from "../support/folder.ts";
 import { lackingPrograms } from "../support/packages.ts";

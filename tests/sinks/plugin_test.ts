@@ -54,7 +54,7 @@ async function problems(home: string): Promise<string> {
     await plan(home);
   } catch (error) {
     assert.ok(error instanceof ManifestError, String(error));
-    return renderProblems(error.problems, home);
+    return renderProblems(error.problems, { folder: home });
   }
   assert.fail("nothing was wrong");
 }

@@ -8,7 +8,7 @@ import { FACILITIES } from "../../runtime/sinks/syslog/priority.ts";
 import { rfc3164 } from "../../runtime/sinks/syslog/rfc3164.ts";
 import { rfc5424 } from "../../runtime/sinks/syslog/rfc5424.ts";
 import { escape } from "../../runtime/sinks/invisible.ts";
-import { describe as words, toText } from "../../runtime/sinks/words.ts";
+import { describeRecord as words, toText } from "../../runtime/sinks/words.ts";
 import { parse3164, parse5424, splitAt, splitCounted } from "./parse.ts";
 import { Random, randomRecord, randomText } from "./random.ts";
 

@@ -28,7 +28,13 @@ const coreutils: Needed = { package: "coreutils" };
 
 export const PROGRAMS = {
   sh: { package: "dash" },
+  bash: { package: "bash" },
+  zsh: { package: "zsh" },
+  fish: { package: "fish" },
+  mandoc: { package: "mandoc" },
+  groff: { package: "groff-base" },
   cat: coreutils,
+  cut: coreutils,
   date: coreutils,
   env: coreutils,
   head: coreutils,

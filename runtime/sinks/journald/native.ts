@@ -3,7 +3,7 @@ import type { LogRecord } from "../../core/record.ts";
 import { timestamp } from "../line.ts";
 import { FACILITIES, type Facility, SEVERITIES } from "../syslog/priority.ts";
 import { cut, sizeOf } from "../syslog/cut.ts";
-import { describe, toText } from "../words.ts";
+import { describeRecord, toText } from "../words.ts";
 
 /** The longest name of a field. */
 const NAME_MAX = 64;
@@ -38,7 +38,7 @@ export function journalEntry(
   ];
   return (record) => {
     const fields: Field[] = [
-      ["MESSAGE", describe(record)],
+      ["MESSAGE", describeRecord(record)],
       ["PRIORITY", String(SEVERITIES[record.level])],
       ...common,
     ];

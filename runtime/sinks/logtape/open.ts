@@ -2,7 +2,7 @@ import { pathToFileURL } from "node:url";
 import { messageOf, PorticoError } from "../../core/errors.ts";
 import type { Level, LogRecord, Sink } from "../../core/record.ts";
 import { importModule } from "../../modules/import.ts";
-import { describe } from "../words.ts";
+import { describeRecord } from "../words.ts";
 import { INSTALL, type LogTapeOptions, PACKAGE } from "./type.ts";
 
 /** What is used of LogTape. */
@@ -49,7 +49,7 @@ export async function openLogTape(
   };
   return {
     write(record) {
-      const text = describe(record);
+      const text = describeRecord(record);
       const { time, level, ...properties } = record;
       loggerOf(record.service).emit({
         level: LEVEL[level],

@@ -1,7 +1,7 @@
 /** The BSD syslog protocol, RFC 3164, as `/dev/log` and old servers take it. */
 import type { LogRecord } from "../../core/record.ts";
 import { escape } from "../invisible.ts";
-import { describe } from "../words.ts";
+import { describeRecord } from "../words.ts";
 import { cut } from "./cut.ts";
 import { facilityOf, type Originator, printable } from "./header.ts";
 import { SEVERITIES } from "./priority.ts";
@@ -27,8 +27,8 @@ export function rfc3164(originator: Originator, local: boolean): (record: LogRec
     const { time, level, service } = record;
     const header = `<${facility + SEVERITIES[level]}>${stamp(time)} ${from}${tag}[${pid}]: `;
     const words = service === undefined
-      ? describe(record)
-      : `${escape(service)}: ${describe(record)}`;
+      ? describeRecord(record)
+      : `${escape(service)}: ${describeRecord(record)}`;
     return encoder.encode(header + cut(words, maxSize - header.length));
   };
 }

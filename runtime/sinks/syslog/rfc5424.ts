@@ -2,7 +2,7 @@
 import type { LogRecord } from "../../core/record.ts";
 import { timestamp } from "../line.ts";
 import { escape } from "../invisible.ts";
-import { describe, toText } from "../words.ts";
+import { describeRecord, toText } from "../words.ts";
 import { ASCII, cut, sizeOf } from "./cut.ts";
 import { facilityOf, type Originator, printable } from "./header.ts";
 import { SEVERITIES } from "./priority.ts";
@@ -39,7 +39,7 @@ export function rfc5424(originator: Rfc5424Originator): (record: LogRecord) => U
     const pri = facility + SEVERITIES[record.level];
     const header = `<${pri}>1 ${stamp(record.time)} ${from} ${printable(record.event, 32)} `;
     const params = paramsOf(record);
-    let text = describe(record);
+    let text = describeRecord(record);
     if (!ASCII.test(text)) text = BOM + text;
     let data = element(sdId, params);
     const room = maxSize - header.length - 1;
