@@ -113,7 +113,10 @@ function optionList(options: readonly Option[]): string[] {
 
 /** A paragraph: each sentence begins a line; nothing in it is a request. */
 function text(paragraph: string): string {
-  const lines = paragraph.replaceAll("\\", "\\e").split(/(?<=[.:;!?]) /).flatMap((sentence) =>
+  const plain = paragraph.replaceAll("\\", "\\e").replaceAll(/[^\x20-\x7e]/gu, (letter) => {
+    return `\\[u${letter.codePointAt(0)!.toString(16).toUpperCase().padStart(4, "0")}]`;
+  });
+  const lines = plain.split(/(?<=[.:;!?]) /).flatMap((sentence) =>
     sentence.replaceAll(new RegExp(`(?=.{${WIDTH + 1}})(.{1,${WIDTH}}) `, "g"), "$1\n").split("\n")
   );
   return lines.map((line) => line.replace(/^(?=[.'])/, "\\&")).join("\n");

@@ -4,7 +4,7 @@ import type { LogRecord } from "../core/record.ts";
 import { codeFrame } from "../values/code-frame.ts";
 import { type Problem, renderRows } from "../values/problem.ts";
 import { escape } from "./invisible.ts";
-import { describe } from "./words.ts";
+import { describeRecord } from "./words.ts";
 
 /** What a record says of something that is wrong with a manifest. */
 type RecordedProblem = Omit<Problem, "code" | "path" | "source"> & { readonly path: string };
@@ -22,9 +22,9 @@ export function consoleWords(frames: boolean): (record: LogRecord) => string {
   const shown = new Set<string>();
   return (record) => {
     if (record.event === "reload") shown.clear();
-    if (record.event !== "error") return describe(record);
+    if (record.event !== "error") return describeRecord(record);
     const { problem, ...rest } = record;
-    const text = problem === undefined ? describe(record) : describeProblem(rest, problem);
+    const text = problem === undefined ? describeRecord(record) : describeProblem(rest, problem);
     const at = record["at"];
     if (!frames || typeof at !== "string" || shown.has(at)) return text;
     if (shown.size >= SHOWN_MAX) shown.clear();
@@ -38,7 +38,7 @@ function describeProblem(record: LogRecord, value: unknown): string {
   const problem = value as RecordedProblem;
   const { file, line, column, path } = problem;
   const place = [file, line, column].filter((part) => part !== undefined).join(":");
-  return `${describe({ ...record, message: `${place} ${path}`.trim() })}\n${
+  return `${describeRecord({ ...record, message: `${place} ${path}`.trim() })}\n${
     below(renderRows(problem), "  ")
   }`;
 }
