@@ -2,6 +2,7 @@
  * Every command, as the parser, `help`, the completions and the man page read it. A command that is new
  * is a row here, and a file in `cli/`.
  */
+import { RUNTIMES } from "../control/request.ts";
 import { CTL_VERBS } from "./ctl-verbs.ts";
 import { STRATEGY_NAMES } from "../core/plan.ts";
 
