@@ -9,7 +9,9 @@ const root = fileURLToPath(new URL("..", import.meta.url).href);
 
 /** Every file of ours, by its path in the repository. */
 const files: readonly string[] = globSync(
-  ["runtime/**/*.ts", "adapters/**/*.ts", "plugins/**/*.ts", "examples/**/*.ts", "tests/**/*.ts"],
+  ["runtime", "adapters", "testing", "plugins", "examples", "tests"].map((name) =>
+    `${name}/**/*.ts`
+  ),
   { cwd: root },
 ).map((file) => file.replaceAll("\\", "/")).sort();
 
@@ -202,8 +204,8 @@ describe("import rules", () => {
     t.diagnostic(`${between.length} arrows between folders of runtime: ${between.join(", ")}`);
   });
 
-  test("admission knows no transport: it imports itself, and what a plan and an address are", () => {
-    const known = ["count", "endpoint", "plan"].map((name) => `runtime/core/${name}.ts`);
+  test("admission knows no transport: it imports itself, and what a plan, an address and a clock are", () => {
+    const known = ["clock", "count", "endpoint", "plan"].map((name) => `runtime/core/${name}.ts`);
     check(
       below("runtime/core/admission"),
       (specifier) => isInside(specifier, "runtime/core/admission") || known.includes(specifier),
@@ -257,6 +259,17 @@ describe("import rules", () => {
     );
   });
 
+  test("portico/testing imports the memory adapter, and of runtime what serves and what reads a manifest", () => {
+    const known = ["core", "services", "workers", "strategies", "manifest", "modules", "sinks"];
+    check(
+      below("testing"),
+      (specifier) =>
+        isInside(specifier, "testing") || specifier === "adapters/memory/mod.ts" ||
+        known.some((name) => isInside(specifier, `runtime/${name}`)) ||
+        specifier === "node:assert" || specifier === "node:timers",
+    );
+  });
+
   test("plugins import runtime/mod.ts, plugins, valibot and node: modules without sockets", () => {
     check(
       below("plugins"),
@@ -278,7 +291,7 @@ describe("import rules", () => {
 
   test("nobody but tests imports tests", () => {
     check(
-      below("runtime", "adapters", "plugins", "examples"),
+      below("runtime", "adapters", "testing", "plugins", "examples"),
       (specifier) => !isInside(specifier, "tests") && !isInside(specifier, "bench"),
     );
   });
@@ -294,7 +307,7 @@ function codeOf(file: string): string {
 
 describe("house rules", () => {
   test("Deno and Bun are named in code only by adapters", () => {
-    const wrong = below("runtime", "plugins", "examples").filter((file) =>
+    const wrong = below("runtime", "testing", "plugins", "examples").filter((file) =>
       /\b(?:Deno|Bun)\s*[.[]/.test(codeOf(file))
     );
     assert.deepEqual(wrong, []);
@@ -313,6 +326,7 @@ describe("house rules", () => {
     const long = below(
       "runtime",
       "adapters",
+      "testing",
       "plugins",
       "examples",
       "tests/conformance",
@@ -343,7 +357,9 @@ describe("house rules", () => {
   test("imports of types say so, and files are imported with their extension", () => {
     const wrong = files.flatMap((file) =>
       importsOf(file)
-        .filter((specifier) => /^(?:runtime|adapters|plugins|examples|tests)\//.test(specifier))
+        .filter((specifier) =>
+          /^(?:runtime|adapters|testing|plugins|examples|tests)\//.test(specifier)
+        )
         .filter((specifier) => !/\.(?:ts|json)$/.test(specifier))
         .map((specifier) => `${file} imports ${specifier}`)
     );

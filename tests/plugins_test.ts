@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import type { TestContext } from "node:test";
+import { everyWay, open } from "portico/testing";
 import * as v from "valibot";
 import chargen from "../plugins/chargen.ts";
 import daytime from "../plugins/daytime.ts";
@@ -9,199 +9,156 @@ import echo from "../plugins/echo.ts";
 import qotd from "../plugins/qotd.ts";
 import time from "../plugins/time.ts";
 import { FACTOR } from "../plugins/wire.ts";
-import { Address } from "../runtime/core/endpoint.ts";
 import type { Plugin } from "../runtime/core/plugin.ts";
-import { type InMemoryServer, startInMemory } from "./support/in-memory.ts";
-import type { Settings } from "./support/in-process.ts";
-import { turns, until } from "./support/until.ts";
 
-const PLUGINS = { chargen, daytime, discard, echo, qotd, time } as const;
-type Name = keyof typeof PLUGINS;
+/** The six, as plugins of any options. */
+const PLUGINS = Object.entries({ chargen, daytime, discard, echo, qotd, time }) as unknown as [
+  string,
+  Plugin,
+][];
 
-/** Starts one of the six, with its options completed by its own schema. */
-function start(
-  t: TestContext,
-  name: Name,
-  options: object = {},
-  more: Settings = {},
-): Promise<InMemoryServer> {
-  const plugin = PLUGINS[name] as unknown as Plugin<never, never>;
-  const { options: schema } = PLUGINS[name] as unknown as { options?: v.GenericSchema };
-  const complete = schema === undefined ? options : v.parse(schema, options);
-  return startInMemory(t, plugin, {
-    listen: ["tcp://127.0.0.1:7", "udp://127.0.0.1:7"],
-    ...more,
-    options: complete,
-  });
-}
-
-const decode = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
-const GRAM = new Address("unixgram", "", 0, "/tmp/peer");
-const PEER = new Address("udp", "192.0.2.7", 5353, "");
-
-/** What a peer gets that sends `text`, then its end. */
-async function converse(server: InMemoryServer, text = ""): Promise<Uint8Array> {
-  const peer = server.connect();
-  if (text !== "") peer.write(text);
-  peer.end();
-  await until("the end", () => peer.over);
-  assert.equal(peer.wasReset, false);
-  return Uint8Array.from(peer.received.flatMap((chunk) => [...chunk]));
-}
-
-/** The one answer to a datagram; undefined when there is none. */
-async function ask(
-  server: InMemoryServer,
-  request: Uint8Array,
-  from = PEER,
-): Promise<Uint8Array | undefined> {
-  const { sent } = server.datagrams;
-  sent.delete(String(from));
-  server.send(request, from);
-  await turns();
-  const answers = sent.get(String(from)) ?? [];
-  assert.ok(answers.length <= 1, "at most one answer");
-  return answers[0];
-}
+const STREAMS = ["tcp", "unix"] as const;
+const DATAGRAMS = ["udp", "unixgram"] as const;
 
 describe("plugins on streams", () => {
-  test("echo sends back what it gets, also bytes that are no text: RFC 862", async (t) => {
-    const server = await start(t, "echo");
-    assert.equal(decode(await converse(server, "hello\r\n")), "hello\r\n");
-    const peer = server.connect();
+  test("echo sends back what it gets, also bytes that are no text: RFC 862", async () => {
     const bytes = Uint8Array.from({ length: 256 }, (_, i) => i);
-    peer.write(bytes);
-    await until("all bytes", () => peer.received.flatMap((chunk) => [...chunk]).length === 256);
-    assert.deepEqual(Uint8Array.from(peer.received.flatMap((chunk) => [...chunk])), bytes);
+    await everyWay(echo, [{ send: "hello\r\n", expect: "hello\r\n" }]);
+    await everyWay(echo, [{ send: bytes, expect: bytes, end: true, expectEnd: true }], {
+      transport: STREAMS,
+    });
   });
 
-  test("echo with upper changes letters of ASCII only", async (t) => {
-    const server = await start(t, "echo", { upper: true });
-    assert.equal(decode(await converse(server, "az{AZ é ß 1\n")), "AZ{AZ é ß 1\n");
+  test("echo with upper changes letters of ASCII only", async () => {
+    const conversation = [{ send: "az{AZ é ß 1\n", expect: "AZ{AZ é ß 1\n" }];
+    await everyWay(echo, conversation, { options: { upper: true } });
   });
 
-  test("discard answers nothing, and takes everything: RFC 863", async (t) => {
-    const server = await start(t, "discard");
-    assert.equal((await converse(server, "x".repeat(100_000))).length, 0);
-    assert.equal((await server.record("close")).bytesIn, 100_000);
-  });
-
-  test("daytime sends one line with the time in UTC, unasked, then ends: RFC 867", async (t) => {
-    const server = await start(t, "daytime");
-    const peer = server.connect();
-    await until("the line", () => peer.text().endsWith("\r\n"));
-    const line = peer.text().slice(0, -2);
-    assert.match(line, /^\d\d [A-Z]{3} \d{4} \d\d:\d\d:\d\d UTC$/);
-    assert.ok(Math.abs(Date.parse(line) - Date.now()) < 5000, line);
+  test("discard answers nothing, and takes everything: RFC 863", async () => {
+    await everyWay(discard, [{ send: "hello" }]);
+    await using service = await open(discard);
+    const peer = service.connect();
+    peer.send("x".repeat(100_000));
     peer.end();
-    await server.record("close");
+    await peer.expectEnd();
+    assert.equal((await peer.closed).record?.["bytesIn"], 100_000);
   });
 
-  test("time sends 32 bits, seconds since 1900, then ends: RFC 868", async (t) => {
-    const server = await start(t, "time");
-    const bytes = await converse(server);
-    assert.equal(bytes.length, 4);
-    const seconds = new DataView(bytes.buffer).getUint32(0);
-    assert.ok(Math.abs(seconds - 2_208_988_800 - Date.now() / 1000) < 5);
+  test("daytime sends one line with the time in UTC, unasked, then ends: RFC 867", async () => {
+    await everyWay(daytime, async (peer) => {
+      const [, line] = await peer.expect(/^(\d\d [A-Z]{3} \d{4} \d\d:\d\d:\d\d UTC)\r\n$/);
+      assert.ok(Math.abs(Date.parse(line!) - Date.now()) < 5000, line!);
+      await peer.expectEnd();
+    }, { transport: STREAMS });
   });
 
-  test("qotd sends a quote of less than 512 characters, then ends: RFC 865", async (t) => {
-    const server = await start(t, "qotd", { quotes: ["x".repeat(2000)] });
-    assert.equal((await converse(server)).length, 511);
-    const other = await start(t, "qotd");
-    assert.match(decode(await converse(other)), /^\S.*\r\n$/);
+  test("time sends 32 bits, seconds since 1900, then ends: RFC 868", async () => {
+    await everyWay(time, async (peer) => {
+      const bytes = await peer.expect(4);
+      const seconds = new DataView(bytes.buffer).getUint32(0);
+      assert.ok(Math.abs(seconds - 2_208_988_800 - Date.now() / 1000) < 5);
+      await peer.expectEnd();
+    }, { transport: STREAMS });
   });
 
-  test("chargen sends lines of 72 characters, each a step further: RFC 864", async (t) => {
-    const server = await start(t, "chargen");
-    const peer = server.connect();
-    await until("many lines", () => peer.received.length > 2);
-    peer.reset();
-    const lines = peer.text().split("\r\n");
-    assert.ok(lines.length > 200);
-    for (const [i, line] of lines.slice(0, -1).entries()) {
-      const wanted = Array.from({ length: 72 }, (_, k) => String.fromCharCode(32 + (i + k) % 95));
-      assert.equal(line, wanted.join(""));
-    }
-    await server.record("close");
+  test("qotd sends a quote of less than 512 characters, then ends: RFC 865", async () => {
+    const quotes = ["x".repeat(2000)];
+    await everyWay(qotd, [{ expect: "x".repeat(511), expectEnd: true }], {
+      options: { quotes },
+      transport: STREAMS,
+    });
+    await everyWay(qotd, [{ expect: /^\S.*\r\n$/, expectEnd: true }], { transport: STREAMS });
   });
 
-  test("chargen waits while its peer does not read", async (t) => {
-    const server = await start(t, "chargen");
-    const peer = server.connect();
-    peer.read(false);
-    await turns();
-    const waiting = peer.unread.reduce((sum, { length }) => sum + length, 0);
-    await turns();
-    assert.equal(peer.unread.reduce((sum, { length }) => sum + length, 0), waiting);
-    assert.ok(waiting > 0 && waiting < 1024 * 1024, `${waiting} bytes`);
-    assert.equal(server.all("error").length, 0);
+  test("chargen sends lines of 72 characters, each a step further: RFC 864", async () => {
+    await everyWay(chargen, async (peer) => {
+      const lines = new TextDecoder().decode(await peer.expect(200 * 74)).split("\r\n");
+      for (const [i, line] of lines.slice(0, -1).entries()) {
+        const wanted = Array.from({ length: 72 }, (_, k) => String.fromCharCode(32 + (i + k) % 95));
+        assert.equal(line, wanted.join(""));
+      }
+      peer.reset();
+    }, { transport: STREAMS });
+  });
+
+  test("chargen waits while its peer does not read", async () => {
+    await using service = await open(chargen);
+    const peer = service.connect();
+    peer.stopReading();
+    await service.settle();
+    const { backlog } = peer;
+    await service.settle();
+    assert.equal(peer.backlog, backlog);
+    assert.ok(backlog > 0 && backlog < 1024 * 1024, `${backlog} bytes`);
+    assert.deepEqual(peer.records.map(({ event }) => event), ["open"]);
   });
 });
 
 describe("plugins on datagrams", () => {
-  test("each answers one datagram as its RFC says", async (t) => {
-    const request = new TextEncoder().encode("x".repeat(400));
-    assert.deepEqual(await ask(await start(t, "echo"), request), request);
-    assert.equal(await ask(await start(t, "discard"), request), undefined);
-    assert.match(decode((await ask(await start(t, "daytime"), request))!), / UTC\r\n$/);
-    assert.equal((await ask(await start(t, "time"), request))!.length, 4);
-    assert.match(decode((await ask(await start(t, "qotd"), request))!), /\r\n$/);
-    const characters = (await ask(await start(t, "chargen"), request))!;
-    assert.equal(characters.length, 512);
-    assert.ok(decode(characters).startsWith(` !"#$%&'()*+,-./0123`));
+  test("each answers one datagram as its RFC says", async () => {
+    const settings = { transport: DATAGRAMS };
+    const send = "x".repeat(400);
+    await everyWay(echo, [{ send, expect: send }], settings);
+    await everyWay(discard, [{ send }], settings);
+    await everyWay(daytime, [{ send, expect: / UTC\r\n$/ }], settings);
+    await everyWay(time, [{ send, expect: 4 }], settings);
+    await everyWay(qotd, [{ send, expect: /\r\n$/ }], settings);
+    await everyWay(chargen, async (peer) => {
+      peer.send(send);
+      const characters = new TextDecoder().decode(await peer.expect(512));
+      assert.ok(characters.startsWith(` !"#$%&'()*+,-./0123`));
+    }, settings);
   });
 
-  for (const name of Object.keys(PLUGINS) as Name[]) {
-    test(`${name}: no UDP answer is more than ${FACTOR} times its request on the wire`, async (t) => {
-      const server = await start(t, name, {}, { level: "error" });
-      for (const [host, headers] of [["192.0.2.7", 28], ["2001:db8::7", 48]] as const) {
-        const from = new Address("udp", host, 5353, "");
+  for (const [name, plugin] of PLUGINS) {
+    test(`${name}: no UDP answer is more than ${FACTOR} times its request on the wire`, async () => {
+      await using service = await open(plugin);
+      for (const [from, headers] of [["192.0.2.7", 28], ["[2001:db8::7]", 48]] as const) {
+        const peer = service.connect({ transport: "udp", from });
         for (let size = 0; size <= 600; size++) {
-          const { sent } = server.datagrams;
-          sent.delete(String(from));
-          server.send(new Uint8Array(size), from);
-          if (size % 50 === 0) await turns();
-          else await Promise.resolve();
-          for (const answer of sent.get(String(from)) ?? []) {
-            const allowed = FACTOR * (headers + size);
-            assert.ok(
-              headers + answer.length <= allowed,
-              `${size} bytes are answered with ${answer.length}`,
-            );
-          }
+          peer.send(new Uint8Array(size));
+          const { length } = await peer.read() ?? [];
+          const allowed = FACTOR * (headers + size);
+          assert.ok(headers + length <= allowed, `${size} bytes are answered with ${length}`);
         }
+        // Each has one answer at most: of two the second would be left.
+        await peer.expectNothing();
       }
-      assert.deepEqual(server.records, []);
+      assert.equal(service.status.errors, 0);
     });
 
-    test(`${name}: a sender that would answer the answer gets none`, async (t) => {
-      const server = await start(t, name);
-      const request = new TextEncoder().encode("x".repeat(100));
+    test(`${name}: a sender that would answer the answer gets none`, async () => {
+      await using service = await open(plugin);
+      const send = "x".repeat(100);
       for (const port of [7, 13, 17, 19, 37]) {
-        const from = new Address("udp", "198.51.100.1", port, "");
-        assert.equal(await ask(server, request, from), undefined, `port ${port}`);
+        const peer = service.connect({ transport: "udp", from: `198.51.100.1:${port}` });
+        peer.send(send);
+        await peer.expectNothing();
+        if (name !== "discard") assert.equal((await peer.closed).record?.["rule"], "verify");
       }
-      const self = new Address("udp", "127.0.0.1", 7, "");
-      assert.equal(await ask(server, request, self), undefined, "itself");
-      if (name !== "discard") {
-        assert.equal(server.all("refuse").length, 6);
-        assert.equal(server.all("refuse")[0]!.rule, "verify");
-        assert.ok(await ask(server, request), "others do");
-      }
+      const itself = service.connect({ transport: "udp", from: "127.0.0.1:7007" });
+      itself.send(send);
+      await itself.expectNothing();
+      assert.equal((await itself.closed).record?.["rule"], "loop");
+      const other = service.connect({ transport: "udp", from: "198.51.100.1" });
+      other.send(send);
+      assert.equal(await other.read() === undefined, name === "discard");
     });
   }
 
-  test("chargen and qotd are cut to factor, which may be set, and not over Unix sockets", async (t) => {
+  test("chargen and qotd are cut to factor, which may be set, and not over Unix sockets", async () => {
+    const quotes = ["q".repeat(600)];
     const request = new Uint8Array(10);
-    for (const name of ["chargen", "qotd"] as const) {
-      const options = name === "qotd" ? { quotes: ["q".repeat(600)] } : {};
-      const two = await start(t, name, options);
-      assert.equal((await ask(two, request))!.length, 2 * 38 - 28, name);
-      const five = await start(t, name, { ...options, factor: 5 });
-      assert.equal((await ask(five, request))!.length, 5 * 38 - 28, name);
-      const gram = await start(t, name, options, { listen: ["unixgram:/tmp/portico"] });
-      assert.ok((await ask(gram, request, GRAM))!.length > 500, name);
+    for (const [plugin, options] of [[chargen, {}], [qotd, { quotes }]] as const) {
+      const length = async (options: object, transport: "udp" | "unixgram"): Promise<number> => {
+        await using service = await open(plugin as unknown as Plugin, { options, transport });
+        const peer = service.connect();
+        peer.send(request);
+        return (await peer.read())!.length;
+      };
+      assert.equal(await length(options, "udp"), 2 * 38 - 28);
+      assert.equal(await length({ ...options, factor: 5 }, "udp"), 5 * 38 - 28);
+      assert.ok(await length(options, "unixgram") > 500);
     }
   });
 

@@ -21,6 +21,8 @@ export class MemoryDatagrams implements DialedSocket {
   readonly target: Address;
   /** What was sent, by the text of the address it went to. */
   readonly sent: Map<string, Uint8Array[]> = new Map();
+  /** Is called when something was sent. */
+  changed: () => void = () => {};
   readonly #binding: Binding;
   readonly #table: DatagramTable;
   readonly #dialed: boolean;
@@ -54,6 +56,7 @@ export class MemoryDatagrams implements DialedSocket {
     const answers = this.sent.get(String(to)) ?? [];
     answers.push(new Uint8Array(bytes));
     this.sent.set(String(to), answers);
+    this.changed();
     const peer = this.#binding.find(to);
     if (peer !== undefined) peer.deliver(bytes, from);
     else if (this.#dialed) this.#fail("ECONNREFUSED");

@@ -14,12 +14,16 @@ import type {
   Support,
 } from "../../runtime/core/contract.ts";
 import type { Transport } from "../../runtime/core/endpoint.ts";
+import type { HttpTable } from "../../runtime/core/exchange.ts";
 import { Address, formatEndpoint } from "../../runtime/core/endpoint.ts";
 import { PorticoError } from "../../runtime/core/errors.ts";
 import { type Binding, MemoryDatagrams } from "./datagram.ts";
-import { MemoryListener, MemoryPeer } from "./stream.ts";
+import { MemoryHttpListener } from "./http.ts";
+import { later, MemoryListener, MemoryPeer } from "./stream.ts";
 
-export { MemoryDatagrams, MemoryListener, MemoryPeer };
+export { MemoryDatagrams, MemoryHttpListener, MemoryListener, MemoryPeer };
+
+type Bound = MemoryListener | MemoryDatagrams | MemoryHttpListener;
 
 const LATER: Lack = { reason: "it is not part of the memory adapter" };
 const NO_SOCKET: Lack = { reason: "there is no socket to set it on" };
@@ -36,7 +40,7 @@ export class MemoryAdapter implements Adapter {
       unix: true,
       unixgram: true,
       tls: LATER,
-      http: LATER,
+      http: true,
       https: LATER,
       "http+unix": LATER,
     },
@@ -51,7 +55,7 @@ export class MemoryAdapter implements Adapter {
       get: () => new Proxy({}, { get: (): Support => NO_SOCKET }),
     }) as Record<OptionName, Record<Transport, Support>>,
   };
-  readonly #bound: Map<string, MemoryListener | MemoryDatagrams> = new Map();
+  readonly #bound: Map<string, Bound> = new Map();
   #port = 49152;
 
   listen(endpoint: BindableEndpoint, table: StreamTable): Promise<MemoryListener> {
@@ -65,8 +69,11 @@ export class MemoryAdapter implements Adapter {
     );
   }
 
-  serve(): Promise<never> {
-    return Promise.reject(new PorticoError("NOT_SUPPORTED", LATER.reason));
+  serve(endpoint: BindableEndpoint, table: HttpTable): Promise<MemoryHttpListener> {
+    return this.#bind(
+      endpoint,
+      (address, closed) => new MemoryHttpListener(address, table, closed),
+    );
   }
 
   connect(endpoint: NamedEndpoint, table: StreamTable, data: unknown): Promise<void> {
@@ -118,7 +125,7 @@ export class MemoryAdapter implements Adapter {
   }
 
   defer(callback: () => void): void {
-    setTimeout(callback, 0);
+    later(callback);
   }
 
   /** What is thrown in a test is the test's. */
@@ -140,9 +147,16 @@ export class MemoryAdapter implements Adapter {
     return socket;
   }
 
+  /** The HTTP listener at a bound address. */
+  server(at: Address | string): MemoryHttpListener {
+    const listener = this.#bound.get(String(at));
+    if (!(listener instanceof MemoryHttpListener)) throw new PorticoError("ECONNREFUSED");
+    return listener;
+  }
+
   /** Resolves when all that was set in motion has come to rest. */
   settle(): Promise<void> {
-    return new Promise((resolve) => setTimeout(resolve, 0));
+    return new Promise(later);
   }
 
   #bindingOf(address: Address, closed: () => void): Binding {
@@ -162,10 +176,10 @@ export class MemoryAdapter implements Adapter {
       : new Address(transport, "127.0.0.1", port, "");
   }
 
-  #bind<Bound extends MemoryListener | MemoryDatagrams>(
+  #bind<Made extends Bound>(
     endpoint: BindableEndpoint | Address,
-    make: (address: Address, closed: () => void) => Bound,
-  ): Promise<Bound> {
+    make: (address: Address, closed: () => void) => Made,
+  ): Promise<Made> {
     if ("fd" in endpoint) {
       return Promise.reject(new PorticoError("NOT_SUPPORTED", NO_DESCRIPTOR.reason));
     }

@@ -6,6 +6,14 @@ import { PorticoError } from "../../runtime/core/errors.ts";
 /** A write above this many unread bytes returns false. */
 const HIGH_WATER = 64 * 1024;
 
+// That of the real clock, whatever a test puts in its place later.
+const { setTimeout } = globalThis;
+
+/** Calls back in a later round of the event loop. */
+export function later(callback: () => void): void {
+  setTimeout(callback, 0);
+}
+
 /** The server's end. What it does is seen by the {@link MemoryPeer} at once, what the peer does a turn later. */
 class MemoryConnection implements Connection {
   data: unknown;
@@ -102,11 +110,12 @@ class MemoryConnection implements Connection {
     }
     this.#deliver();
     const over = this.writeEnded && this.endSeen && this.pending === 0;
-    if (this.failure === undefined && !over) return;
+    if (this.failure === undefined && !over) return this.peer.changed();
     this.closed = this.writeEnded = true;
     this.pending = 0;
-    this.peer.over = true;
+    this.peer.over = this.peer.closed = true;
     this.table.close(this, this.failure);
+    this.peer.changed();
   }
 
   /** What was written reaches the peer, if it reads. */
@@ -122,7 +131,7 @@ class MemoryConnection implements Connection {
     }
     if (!this.blocked || this.#draining) return;
     this.#draining = true;
-    setTimeout(() => this.#drained(), 0);
+    later(() => this.#drained());
   }
 
   /** A round of the event loop later: who always has more to write lets others come. */
@@ -146,6 +155,10 @@ export class MemoryPeer {
   over = false;
   /** The server has aborted the connection. */
   wasReset = false;
+  /** Nothing is left of the connection, on either side. */
+  closed = false;
+  /** Is called whenever something may have come, or ended. */
+  changed: () => void = () => {};
   /** What this end is connected to, where that is a table as well: it is told everything. */
   other: MemoryPeer | undefined = undefined;
   readonly #connection: MemoryConnection;

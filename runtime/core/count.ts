@@ -1,7 +1,14 @@
+import { type Clock, SYSTEM_CLOCK } from "./clock.ts";
+
 /** Counts what is live, and tells when nothing is. */
 export class Count {
+  readonly #clock: Clock;
   #value = 0;
   #waiting: ((empty: boolean) => void)[] = [];
+
+  constructor(clock: Clock = SYSTEM_CLOCK) {
+    this.#clock = clock;
+  }
 
   get value(): number {
     return this.#value;
@@ -28,9 +35,9 @@ export class Count {
     if (this.#value === 0) return Promise.resolve(true);
     return new Promise((resolve) => {
       const late = (): void => this.#answer(false);
-      const timer = limit === Infinity ? undefined : setTimeout(late, limit);
+      const timer = limit === Infinity ? undefined : this.#clock.setTimeout(late, limit);
       this.#waiting.push((empty) => {
-        clearTimeout(timer);
+        this.#clock.clear(timer);
         resolve(empty);
       });
     });

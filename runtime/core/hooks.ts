@@ -1,5 +1,6 @@
 /** How hooks are called, and what is said of those that fail. */
 import { objectWith, wrongType } from "./arguments.ts";
+import { type Clock, SYSTEM_CLOCK, type Timer } from "./clock.ts";
 import { isPorticoError, messageOf, PorticoError } from "./errors.ts";
 import { placeOf } from "./frames.ts";
 import type { Log } from "./log.ts";
@@ -113,11 +114,12 @@ export async function startPlugin(
   plugin: string,
   start: () => unknown,
   limit: number,
+  clock: Clock = SYSTEM_CLOCK,
 ): Promise<Hooks<unknown>> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
+  let timer: Timer | undefined;
   const late = new Promise<never>((_, reject) => {
     if (limit === Infinity) return;
-    timer = setTimeout(() => {
+    timer = clock.setTimeout(() => {
       const text = `the start of plugin ${
         JSON.stringify(plugin)
       } did not return within ${limit} ms`;
@@ -135,6 +137,6 @@ export async function startPlugin(
     }${place}`;
     throw new PorticoError("START_FAILED", text, { cause: error, at });
   } finally {
-    clearTimeout(timer);
+    clock.clear(timer);
   }
 }

@@ -5,6 +5,7 @@
 import type { Refusal } from "./admission/candidate.ts";
 import type { Permit } from "./admission/permit.ts";
 import type { Adapter, Listener, NamedEndpoint } from "./contract.ts";
+import type { Timer } from "./clock.ts";
 import { objectWith, wrongType } from "./arguments.ts";
 import { Address } from "./endpoint.ts";
 import { codeOf, PorticoError } from "./errors.ts";
@@ -137,7 +138,7 @@ class RunTimeListener implements Listening<unknown> {
   /** Who has come last and was let in. */
   #guest: StreamSession | undefined = undefined;
   #listener: Listener | undefined = undefined;
-  #timer: ReturnType<typeof setTimeout> | undefined = undefined;
+  #timer: Timer | undefined = undefined;
   #closing: Promise<void> | undefined = undefined;
 
   constructor(text: string, { once = false, from }: ListenOptions, join: Join, held: boolean) {
@@ -180,7 +181,7 @@ class RunTimeListener implements Listening<unknown> {
 
   /** One is served. */
   serves(session: StreamSession): void {
-    clearTimeout(this.#timer);
+    this.streams.service.clock.clear(this.#timer);
     // It was being asked about when nobody waited for it any more: who would end it?
     if (this.#untold && this.#held) return session.abort();
     this.#told = true;
@@ -191,7 +192,7 @@ class RunTimeListener implements Listening<unknown> {
   /** It is closed when nobody has come within `ms`. */
   limit(ms: number): void {
     if (ms === Infinity) return;
-    this.#timer = setTimeout(() => {
+    this.#timer = this.streams.service.clock.setTimeout(() => {
       const text = `nobody has come to ${this.#text} within ${ms} ms`;
       this.#closing ??= this.#close(new PorticoError("ETIMEDOUT", text));
     }, ms);
@@ -203,7 +204,7 @@ class RunTimeListener implements Listening<unknown> {
   }
 
   async #close(why: PorticoError): Promise<void> {
-    clearTimeout(this.#timer);
+    this.streams.service.clock.clear(this.#timer);
     await this.#listener?.close();
     this.#untold = !this.#told;
     this.#first.reject(why);

@@ -29,7 +29,7 @@ export const HELD: Hooks<never> = {};
 /** What all outgoing sessions of one service have from it. */
 export type OutgoingInput = Pick<
   ServiceInput,
-  "plan" | "log" | "gather" | "lends" | "nextId" | "keepsDatagrams"
+  "plan" | "log" | "gather" | "lends" | "nextId" | "keepsDatagrams" | "clock"
 >;
 
 type OutgoingAdapter = Pick<Adapter, "connect" | "dial" | "defer">;

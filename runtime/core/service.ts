@@ -1,5 +1,6 @@
 /** What the sessions of one service share, in one thread. */
 import type { Refusal } from "./admission/candidate.ts";
+import { type Clock, SYSTEM_CLOCK } from "./clock.ts";
 import type { PorticoError, Side } from "./errors.ts";
 import { checkAnswer, makeLogger, verdict } from "./hooks.ts";
 import { errorFields } from "./log.ts";
@@ -30,6 +31,8 @@ export interface ServiceInput {
   readonly outgoing?: boolean;
   /** {@link Plugin.keepsDatagrams}. */
   readonly keepsDatagrams?: boolean | undefined;
+  /** {@link SYSTEM_CLOCK} when silent. */
+  readonly clock?: Clock | undefined;
 }
 
 const LEVEL_OF: Readonly<Record<Side, Level>> = {
@@ -55,7 +58,8 @@ export class Service {
   readonly restsOnBacklog: boolean;
   /** The plugin's question, with an answer that is one. */
   readonly verify: Hooks["verify"];
-  readonly warnings: Warnings = new Warnings();
+  readonly clock: Clock;
+  readonly warnings: Warnings;
   readonly #counted: (() => void) | undefined;
 
   constructor(input: ServiceInput) {
@@ -69,6 +73,8 @@ export class Service {
     this.totals = totals ?? new Totals();
     this.counters = this.totals.counters;
     this.outgoing = outgoing ?? false;
+    this.clock = input.clock ?? SYSTEM_CLOCK;
+    this.warnings = new Warnings(this.clock);
     const pushes = hooks.datagram ?? hooks.data;
     this.keepsDatagrams = pushes === undefined || (input.keepsDatagrams ?? true);
     this.restsOnBacklog = hooks.drain === undefined;

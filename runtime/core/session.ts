@@ -1,5 +1,6 @@
 /** What sessions of streams and of datagrams have in common. */
 import { given } from "./arguments.ts";
+import type { Clock } from "./clock.ts";
 import type { Codec } from "./stream/codec.ts";
 import type { Address } from "./endpoint.ts";
 import type { Closed, Logger, ReadOptions, Session } from "./plugin.ts";
@@ -78,6 +79,11 @@ export abstract class BaseSession implements Session<unknown>, ReaderSource {
   abstract pause(): void;
   abstract resume(): void;
   abstract throttle(full: boolean): void;
+  /** See {@link ReaderSource}. */
+  get clock(): Clock {
+    return this.service.clock;
+  }
+
   /** See {@link Reader}. */
   exhausted(): void {}
 

@@ -1,6 +1,7 @@
 /** What a service is started from, and what serves its sessions. */
 import type { Admission } from "../core/admission/admission.ts";
 import type { OwnSockets } from "../core/admission/own-sockets.ts";
+import type { Clock } from "../core/clock.ts";
 import type { Adapter, BindableEndpoint, DatagramSocket, Listener } from "../core/contract.ts";
 import type { Inherited, Inspected, Origin } from "../core/descriptors.ts";
 import type { Address } from "../core/endpoint.ts";
@@ -30,6 +31,8 @@ export type FoundSocket = Inspected & { readonly fd: number };
 export interface Host {
   readonly adapter: Adapter;
   readonly gather: Gather;
+  /** {@link SYSTEM_CLOCK} when silent. */
+  readonly clock?: Clock;
   /** Gives the next session number. */
   readonly nextId: () => number;
   /** The UDP sockets of all services. */

@@ -3,6 +3,7 @@
  * take. Where the sockets are, here or in another process, is not its affair.
  */
 import type { Admission } from "../core/admission/admission.ts";
+import type { Timer } from "../core/clock.ts";
 import { LAST_WORDS } from "../core/calls.ts";
 import { DatagramPipeline } from "../core/datagram/pipeline.ts";
 import { HandoffPipeline } from "../core/handoff/pipeline.ts";
@@ -21,7 +22,9 @@ import { scopeOf } from "../core/scope.ts";
 /** What an instance is made of. */
 export interface InstanceInput {
   readonly ready: ReadyService;
-  readonly host: Pick<Host, "adapter" | "gather" | "nextId"> & Partial<Pick<Host, "operator">>;
+  readonly host:
+    & Pick<Host, "adapter" | "gather" | "nextId">
+    & Partial<Pick<Host, "operator" | "clock">>;
   readonly totals: Totals;
   /** Where the sockets are here. In a worker there is none: who comes was admitted. */
   readonly admission?: Admission;
@@ -72,11 +75,11 @@ export class ServiceInstance {
   static async start(input: InstanceInput): Promise<ServiceInstance> {
     const { ready, host, totals, admission, counted, join } = input;
     const { plan, plugin, options, log } = ready;
-    const { adapter, gather, nextId } = host;
+    const { adapter, gather, nextId, clock } = host;
     const { keepsDatagrams } = plugin;
     const ending = new AbortController();
     const { lends } = adapter.features;
-    const shared = { plan, log, gather, lends, nextId, keepsDatagrams };
+    const shared = { plan, log, gather, lends, nextId, keepsDatagrams, clock };
     const outgoing = new Outgoing(shared, adapter);
     const listeners = new RunTimeListeners({ ...shared, totals, counted, join }, adapter);
     const context = {
@@ -93,7 +96,12 @@ export class ServiceInstance {
     };
     let hooks: Hooks<unknown>;
     try {
-      hooks = await startPlugin(plugin.name, () => plugin.start(context), plan.limits.start);
+      hooks = await startPlugin(
+        plugin.name,
+        () => plugin.start(context),
+        plan.limits.start,
+        clock,
+      );
       checkForms(plugin.name, hooks, plan.listen);
       // Once, however many of them there are.
       if (context.scope !== "session" && (input.worker ?? 1) === 1) warnOf(hooks, context.log);
@@ -148,11 +156,12 @@ export class ServiceInstance {
   /** The plugin's `stop` has all the time that it wants, until somebody is in a hurry. */
   async #stopPlugin(stop: () => void | Promise<void>): Promise<void> {
     let over = false;
-    let timer: ReturnType<typeof setTimeout> | undefined;
+    const { clock } = this.service;
+    let timer: Timer | undefined;
     const late = new Promise<never>((_, reject) => {
       const giveUp = (): void => reject(new Error(`stop did not return within ${LAST_WORDS} ms`));
       this.#hurried.promise.then(() => {
-        if (!over) timer = setTimeout(giveUp, LAST_WORDS);
+        if (!over) timer = clock.setTimeout(giveUp, LAST_WORDS);
       });
     });
     try {
@@ -161,6 +170,6 @@ export class ServiceInstance {
       this.service.report(hookError(error));
     }
     over = true;
-    clearTimeout(timer);
+    clock.clear(timer);
   }
 }

@@ -12,6 +12,7 @@
  * becomes without doing anything. While it stops, only `stop` is possible: it shortens the wait.
  */
 import { Admission } from "../core/admission/admission.ts";
+import { type Clock, SYSTEM_CLOCK } from "../core/clock.ts";
 import type { Inherited } from "../core/descriptors.ts";
 import type { Address } from "../core/endpoint.ts";
 import { PorticoError } from "../core/errors.ts";
@@ -38,6 +39,7 @@ export class RunningService {
   readonly admission: Admission;
   readonly totals: Totals;
   readonly #ready: ReadyService;
+  readonly #clock: Clock;
   readonly #sockets: Sockets;
   readonly #executor: Executor;
   #state: ServiceState = "starting";
@@ -57,6 +59,7 @@ export class RunningService {
     this.admission = admission;
     this.totals = totals;
     this.#ready = ready;
+    this.#clock = host.clock ?? SYSTEM_CLOCK;
     this.#executor = executor;
     this.#sockets = new Sockets(host, executor, totals, (address) => {
       log.emit("info", "listening", { service: plan.name, endpoint: String(address) });
@@ -85,6 +88,7 @@ export class RunningService {
         (later) => adapter.defer(later),
         takeover.admission,
         host.ownSockets,
+        host.clock,
       ),
       totals: takeover.totals ?? new Totals(),
       failed: (reason) => {
@@ -247,7 +251,7 @@ export class RunningService {
     if (this.#stopped === undefined) this.#stopped = this.#stop(limit, keep);
     else {
       // Whoever waits already is told by the clock of this one; who begins to wait later knows it.
-      this.#stopsAt = Math.min(this.#stopsAt, performance.now() + limit);
+      this.#stopsAt = Math.min(this.#stopsAt, this.#clock.now() + limit);
       void this.admission.empty(limit);
       this.#executor.hurry();
     }
@@ -274,7 +278,7 @@ export class RunningService {
 
   /** Milliseconds that sessions have at a stop: `limit`, unless a later call has less patience. */
   #timeToStop(limit: number): number {
-    return Math.max(0, Math.min(limit, Math.ceil(this.#stopsAt - performance.now())));
+    return Math.max(0, Math.min(limit, Math.ceil(this.#stopsAt - this.#clock.now())));
   }
 
   /** What it is from here on; a service that stops becomes nothing else. */

@@ -1,5 +1,6 @@
 /** The sockets of one service: opened by name or taken over, suspended, handed on, closed. */
 import type { BindableEndpoint, DatagramSocket, Listener } from "../core/contract.ts";
+import { SYSTEM_CLOCK } from "../core/clock.ts";
 import type { HttpListener } from "../core/exchange.ts";
 import type { Descriptors, Inherited } from "../core/descriptors.ts";
 import { type Address, kindOf } from "../core/endpoint.ts";
@@ -136,9 +137,10 @@ export class Sockets {
   /** Resolves when HTTP peers that connected before the close have been answered, or after `limit` ms. */
   async settled(limit: number): Promise<void> {
     const late = Promise.withResolvers<void>();
-    const timer = setTimeout(late.resolve, limit);
+    const clock = this.#host.clock ?? SYSTEM_CLOCK;
+    const timer = clock.setTimeout(late.resolve, limit);
     await Promise.race([Promise.all([...this.#serving].map(({ over }) => over)), late.promise]);
-    clearTimeout(timer);
+    clock.clear(timer);
   }
 
   /** Cuts the requests that are under way at listeners that are closed. */

@@ -163,6 +163,7 @@ import type { Manifest, Plugin, Session } from "portico";
 import { type EmbeddedServer, serve } from "portico/embed";
 import echo from "portico/plugins/echo";
 import proxy from "portico/plugins/proxy";
+import { everyWay, open, type Peer, type TestedService } from "portico/testing";
 import schema from "portico/schema.json" with { type: "json" };
 import * as v from "valibot";
 export default definePlugin({
@@ -178,6 +179,16 @@ export default definePlugin({
     },
   }),
 });
+export async function tested(): Promise<void> {
+  const service: TestedService = await open(echo, { options: { upper: true }, limits: { idle: "30s" } });
+  const peer: Peer = service.connect({ from: "192.0.2.7" });
+  const bytes: Uint8Array = await peer.expect(4);
+  const found: RegExpExecArray = await peer.expect(/x/);
+  await peer.expect("HELLO");
+  await service.clock.advance("30s");
+  await service.close();
+  await everyWay(echo, [{ send: bytes, expect: found[0] }]);
+}
 export const manifest: Manifest = defineManifest({
   services: { shout: { plugin: "./shout.js", listen: { endpoint: "tcp://*:0", backlog: 5 } } },
 });
@@ -255,6 +266,17 @@ console.log(await ask("echo") + await ask("shout"));
 await server.stop();
 `;
 
+/** A test of that plugin, for no runner. */
+const TEST_OF_SHOUT = `import { everyWay, open } from "portico/testing";
+import shout from "portico-plugin-shout";
+await everyWay(shout, [{ send: "hello\\n", expect: "HELLO!\\n" }], { options: { mark: "!" } });
+const service = await open(shout, { options: { mark: "?" }, limits: { idle: "1m" } });
+const peer = service.connect();
+await service.clock.advance("2m");
+console.log((await peer.closed).reason);
+await service.close();
+`;
+
 describe("the installed package", () => {
   for (const [name, runtime] of Object.entries(INSTALLED_ON)) {
     test(`has a server for programs, on ${name}`, async () => {
@@ -263,6 +285,15 @@ describe("the installed package", () => {
       assert.deepEqual({ code, out, err }, { code: 0, out: "hello\nHELLO!\n\n", err: "" });
     });
   }
+
+  for (const [name, runtime] of Object.entries(INSTALLED_ON)) {
+    test(`tests a plugin that is installed beside it, on ${name}`, async () => {
+      writeFileSync(join(home, "shout.test.js"), TEST_OF_SHOUT);
+      const result = await inFolder(home, [...runtime, "shout.test.js"]);
+      assert.deepEqual(result, { code: 0, out: "idle\n", err: "" });
+    });
+  }
+
   for (const [name, runtime] of Object.entries(INSTALLED_ON)) {
     test(`serves under every strategy, and is upgraded to another runtime, on ${name}`, async (t) => {
       const portico: [string, ...string[]] = [...runtime, main()];

@@ -12,7 +12,7 @@ export const MODULES: string = join(ROOT, "node_modules");
 
 /** What a build reads. */
 const SOURCES = [
-  ...["runtime", "adapters", "plugins", "packaging"],
+  ...["runtime", "adapters", "testing", "plugins", "packaging"],
   ...["package.json", "tsconfig.json", "README.md", "CHANGELOG.md", "LICENSE"],
 ];
 

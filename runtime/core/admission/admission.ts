@@ -6,6 +6,7 @@
  * `admit` answers at once, without work for anybody who is turned away, and without a promise for
  * anybody who is let in. A worker, and what a plugin connects to itself, is never asked here.
  */
+import { type Clock, SYSTEM_CLOCK } from "../clock.ts";
 import { Count } from "../count.ts";
 import type { Access } from "../plan.ts";
 import type { Candidate, Refusal } from "./candidate.ts";
@@ -30,7 +31,7 @@ export class Admission {
   readonly #plan: AdmissionPlan;
   readonly #rules: AccessList;
   readonly #own: OwnSockets | undefined;
-  readonly #live: Count = new Count();
+  readonly #live: Count;
   #closed = false;
 
   /**
@@ -43,11 +44,13 @@ export class Admission {
     defer: (callback: () => void) => void,
     before?: Admission,
     own?: OwnSockets,
+    clock: Clock = SYSTEM_CLOCK,
   ) {
     this.#plan = plan;
     this.#own = own;
+    this.#live = new Count(clock);
     this.#rules = new AccessList(plan.access);
-    this.places = before?.places ?? new Places(plan, defer);
+    this.places = before?.places ?? new Places(plan, defer, clock);
   }
 
   /** The limits of this service hold from here on, for those too who came to the one before it. */

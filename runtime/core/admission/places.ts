@@ -4,6 +4,7 @@
  */
 import type { Admission } from "./admission.ts";
 import type { Candidate, LimitName, Refusal } from "./candidate.ts";
+import type { Clock, Timer } from "../clock.ts";
 import { Placed } from "./placed.ts";
 import { type Policy, REFUSALS } from "./policy.ts";
 import { type Waiter, WaitQueue } from "./queue.ts";
@@ -20,6 +21,7 @@ const TIMER_MAX = 2 ** 31 - 1;
 export class Places {
   #policy: Policy;
   readonly #defer: (callback: () => void) => void;
+  readonly #clock: Clock;
   /** Places and turns that are taken. */
   readonly #placed: Placed = new Placed();
   #turns = 0;
@@ -31,10 +33,11 @@ export class Places {
   #weight = 0;
   #admitting = false;
   #deferred = false;
-  #timer: ReturnType<typeof setTimeout> | undefined = undefined;
+  #timer: Timer | undefined = undefined;
 
   /** @param defer runs a callback after everything else of this round of the event loop. */
-  constructor(policy: Policy, defer: (callback: () => void) => void) {
+  constructor(policy: Policy, defer: (callback: () => void) => void, clock: Clock) {
+    this.#clock = clock;
     this.#policy = policy;
     this.#defer = defer;
   }
@@ -121,7 +124,7 @@ export class Places {
   #admits(host: string): boolean {
     const rate = this.#policy.limits.datagramRate;
     if (rate === undefined || rate.count === Infinity || host === "") return true;
-    return this.#datagrams.admits(host, rate, performance.now());
+    return this.#datagrams.admits(host, rate, this.#clock.now());
   }
 
   /** What forbids another place now. */
@@ -129,7 +132,7 @@ export class Places {
     const full = this.#full(source);
     if (full !== undefined) return full;
     const { rate } = this.#policy.limits;
-    return rate.count === Infinity || this.#rate.allows(rate, performance.now())
+    return rate.count === Infinity || this.#rate.allows(rate, this.#clock.now())
       ? undefined
       : "rate";
   }
@@ -164,7 +167,7 @@ export class Places {
     const waiter: Waiter = {
       ticket,
       candidate,
-      since: performance.now(),
+      since: this.#clock.now(),
       queue: undefined,
       previous: undefined,
       next: undefined,
@@ -210,7 +213,7 @@ export class Places {
   #admitOne(): boolean {
     const waiter = this.#turnless.first;
     if (waiter !== undefined && this.#turns < this.#policy.concurrency.max) {
-      if (this.#isLate(waiter, performance.now())) this.#refuse(waiter, REFUSALS.hold);
+      if (this.#isLate(waiter, this.#clock.now())) this.#refuse(waiter, REFUSALS.hold);
       else this.#grant(waiter);
       return true;
     }
@@ -256,19 +259,19 @@ export class Places {
       this.#turnless.first?.since ?? Infinity,
       this.#placeless.first?.since ?? Infinity,
     );
-    const left = since + hold - performance.now();
+    const left = since + hold - this.#clock.now();
     if (left > TIMER_MAX) return;
-    this.#timer = setTimeout(() => this.#look(), Math.max(1, Math.ceil(left)));
+    this.#timer = this.#clock.setTimeout(() => this.#look(), Math.max(1, Math.ceil(left)));
   }
 
   #rest(): void {
-    clearTimeout(this.#timer);
+    this.#clock.clear(this.#timer);
     this.#timer = undefined;
   }
 
   #look(): void {
     this.#timer = undefined;
-    const now = performance.now();
+    const now = this.#clock.now();
     for (const queue of [this.#turnless, this.#placeless]) {
       while (queue.first !== undefined && this.#isLate(queue.first, now)) {
         this.#refuse(queue.first, REFUSALS.hold);

@@ -19,10 +19,11 @@ export class Dialed {
   readonly table: DatagramTable;
   readonly #caller: Caller<DialedSession>;
   readonly #sessions: Set<DialedSession> = new Set();
-  readonly #live: Count = new Count();
+  readonly #live: Count;
 
   constructor(service: Service) {
     this.service = service;
+    this.#live = new Count(service.clock);
     this.#caller = {
       gather: service.gather,
       failed: (session, thrown) => this.#fail(session, thrown),
@@ -143,12 +144,13 @@ export class DialedSession extends BaseSession {
   full = false;
   readonly #dialed: Dialed;
   readonly #socket: DialedSocket;
-  readonly #opened: number = performance.now();
+  readonly #opened: number;
 
   constructor(dialed: Dialed, socket: DialedSocket) {
     super(dialed.service.nextId());
     this.#dialed = dialed;
     this.#socket = socket;
+    this.#opened = this.service.clock.now();
   }
 
   get service(): Service {
@@ -169,7 +171,7 @@ export class DialedSession extends BaseSession {
 
   /** Milliseconds since it was opened. */
   get age(): number {
-    return Math.floor(performance.now() - this.#opened);
+    return Math.floor(this.service.clock.now() - this.#opened);
   }
 
   write(data: Uint8Array | string): boolean {

@@ -31,7 +31,7 @@ export class DatagramPipeline {
   /** What an adapter calls. It asks the admission. */
   readonly table: DatagramTable;
   readonly #admission: Admission | undefined;
-  readonly #live: Count = new Count();
+  readonly #live: Count;
   /** Whose hooks have returned a promise that is not settled. */
   readonly #running: Set<DatagramSession> = new Set();
   readonly #caller: Caller<DatagramSession>;
@@ -40,6 +40,7 @@ export class DatagramPipeline {
   constructor(service: Service, admission?: Admission) {
     this.service = service;
     this.#admission = admission;
+    this.#live = new Count(service.clock);
     this.#caller = {
       gather: service.gather,
       failed: (session, thrown) => this.#fail(session, thrown),

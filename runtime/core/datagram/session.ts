@@ -55,18 +55,18 @@ export class DatagramSession extends BaseSession implements Candidate {
 
   /** Milliseconds since it came; 0 when nobody wants to know. */
   get age(): number {
-    return this.#since === 0 ? 0 : Math.floor(performance.now() - this.#since);
+    return this.#since === 0 ? 0 : Math.floor(this.service.clock.now() - this.#since);
   }
 
   /** It is served now, and somebody wants to know for how long. */
   begin(): void {
-    if (this.#since === 0) this.#since = performance.now();
+    if (this.#since === 0) this.#since = this.service.clock.now();
   }
 
   /** Keeps the datagram until its turn comes. */
   waits(bytes: Uint8Array): void {
     this.#kept = bytes;
-    this.#since = performance.now();
+    this.#since = this.service.clock.now();
   }
 
   admitted(): void {

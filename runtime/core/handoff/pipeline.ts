@@ -30,7 +30,7 @@ export class HandoffPipeline {
   readonly #descriptors: Pick<Descriptors, "blocking" | "close" | "spawn" | "traffic">;
   readonly #caller: Caller<HandoffSession>;
   readonly #sessions: Set<HandoffSession> = new Set();
-  readonly #live: Count = new Count();
+  readonly #live: Count;
 
   /** @param admission undefined where sockets come by {@link accept} alone. */
   constructor(
@@ -40,6 +40,7 @@ export class HandoffPipeline {
   ) {
     this.service = service;
     this.#admission = admission;
+    this.#live = new Count(service.clock);
     this.#descriptors = descriptors;
     this.#caller = {
       gather: service.gather,

@@ -1,4 +1,5 @@
 /** The session of a stream whose socket is its plugin's. What happens to it is `pipeline.ts`. */
+import type { Timer } from "../clock.ts";
 import { type Candidate, type Refusal, WEIGHT } from "../admission/candidate.ts";
 import { type Permit, UNLIMITED } from "../admission/permit.ts";
 import { DURATION_MAX } from "../units.ts";
@@ -28,8 +29,8 @@ export class HandoffSession extends BaseSession implements Candidate {
   gone = false;
   /** What `take` says of it. */
   found: Fields = {};
-  readonly #opened: number = performance.now();
-  #timer: ReturnType<typeof setTimeout> | undefined = undefined;
+  readonly #opened: number;
+  #timer: Timer | undefined = undefined;
 
   constructor(pipeline: HandoffPipeline, fd: number, { remote, local }: Origin, id: number) {
     super(id);
@@ -37,6 +38,7 @@ export class HandoffSession extends BaseSession implements Candidate {
     this.fd = fd;
     this.remote = remote;
     this.local = local;
+    this.#opened = this.service.clock.now();
   }
 
   get service(): Service {
@@ -53,7 +55,7 @@ export class HandoffSession extends BaseSession implements Candidate {
 
   /** Milliseconds since it arrived. */
   get age(): number {
-    return Math.floor(performance.now() - this.#opened);
+    return Math.floor(this.service.clock.now() - this.#opened);
   }
 
   admitted(): void {
@@ -66,12 +68,15 @@ export class HandoffSession extends BaseSession implements Candidate {
 
   /** Calls `late` when it has been here for `limit` ms; not after {@link close}. */
   limit(limit: number, late: () => void): void {
-    if (limit <= DURATION_MAX) this.#timer = setTimeout(late, Math.max(0, limit - this.age));
+    if (limit <= DURATION_MAX) {
+      const left = Math.max(0, limit - this.age);
+      this.#timer = this.service.clock.setTimeout(late, left);
+    }
   }
 
   /** Nothing is left of it. */
   close(): void {
-    clearTimeout(this.#timer);
+    this.service.clock.clear(this.#timer);
     this.gone = true;
     this.tellClosed();
   }

@@ -1,3 +1,4 @@
+import type { Clock, Timer } from "../clock.ts";
 import type { HttpSession } from "./session.ts";
 
 /** `limits.lifetime` for the requests of one service: one timer, as that of `deadlines.ts`, and as late. */
@@ -6,14 +7,17 @@ export class Lifetime {
   readonly #limit: number;
   readonly #sessions: ReadonlySet<HttpSession>;
   readonly #missed: (sessions: readonly HttpSession[]) => void;
-  #timer: ReturnType<typeof setInterval> | undefined = undefined;
+  readonly #clock: Clock;
+  #timer: Timer | undefined = undefined;
 
   /** @param sessions in the order of their arrival. Those that are told are not missed again. */
   constructor(
     limit: number,
     sessions: ReadonlySet<HttpSession>,
     missed: (sessions: readonly HttpSession[]) => void,
+    clock: Clock,
   ) {
+    this.#clock = clock;
     this.#limit = limit;
     this.#sessions = sessions;
     this.#missed = missed;
@@ -23,17 +27,17 @@ export class Lifetime {
   watch(): void {
     if (this.#limit === Infinity) return;
     const period = Math.min(1000, Math.max(10, this.#limit / 8));
-    this.#timer ??= setInterval(() => this.#look(), period);
+    this.#timer ??= this.#clock.setInterval(() => this.#look(), period);
   }
 
   stop(): void {
-    clearInterval(this.#timer);
+    this.#clock.clear(this.#timer);
     this.#timer = undefined;
   }
 
   #look(): void {
     const late: HttpSession[] = [];
-    const now = performance.now();
+    const now = this.#clock.now();
     for (const session of this.#sessions) {
       if (now - session.opened <= this.#limit) break;
       if (session.permit.granted && !session.told) late.push(session);

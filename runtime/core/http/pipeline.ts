@@ -29,16 +29,18 @@ export class HttpPipeline {
   readonly table: HttpTable;
   readonly #admission: Admission;
   readonly #sessions: Set<HttpSession> = new Set();
-  readonly #live: Count = new Count();
+  readonly #live: Count;
   readonly #lifetime: Lifetime;
 
   constructor(service: Service, admission: Admission) {
     this.service = service;
     this.#admission = admission;
+    this.#live = new Count(service.clock);
     this.#lifetime = new Lifetime(
       service.plan.limits.lifetime,
       this.#sessions,
       (late) => void this.#finish(late, "lifetime"),
+      service.clock,
     );
     this.table = {
       request: (exchange, request) => this.#open(exchange, request),
@@ -51,7 +53,7 @@ export class HttpPipeline {
 
   #open(exchange: Exchange, request: Request): Answer {
     const id = this.service.nextId();
-    const session = new HttpSession(this, exchange, request, id, performance.now());
+    const session = new HttpSession(this, exchange, request, id, this.service.clock.now());
     exchange.data = session;
     this.#sessions.add(session);
     this.#live.up();
@@ -199,7 +201,7 @@ export class HttpPipeline {
     session.signalEnd(session.reason);
     countBytes(service.counters, 0, session.bytesOut);
     if (session.served) {
-      const durationMs = Math.floor(performance.now() - session.opened);
+      const durationMs = Math.floor(service.clock.now() - session.opened);
       service.countEnd(session.reason, durationMs);
       recordResponse(service, session, durationMs);
     }

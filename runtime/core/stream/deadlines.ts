@@ -1,5 +1,7 @@
+import type { Clock, Timer } from "../clock.ts";
 import { Count } from "../count.ts";
 import type { Limits } from "../plan.ts";
+import type { Service } from "../service.ts";
 import type { Counters, Meter } from "../totals.ts";
 import type { StreamSession } from "./session.ts";
 
@@ -19,19 +21,23 @@ export class Deadlines implements Meter {
   now = 0;
   readonly #limits: Limits;
   readonly #missed: (session: StreamSession, deadline: DeadlineName) => void;
-  readonly #epoch: number = performance.now();
-  readonly #live: Count = new Count();
+  readonly #clock: Clock;
+  readonly #epoch: number;
+  readonly #live: Count;
   readonly #always: boolean;
   /** Milliseconds between two looks; a session may want them closer. */
   #period: number;
   #first: StreamSession | undefined = undefined;
   #last: StreamSession | undefined = undefined;
-  #timer: ReturnType<typeof setInterval> | undefined = undefined;
+  #timer: Timer | undefined = undefined;
 
   constructor(
-    limits: Limits,
+    { plan: { limits }, clock }: Pick<Service, "plan" | "clock">,
     missed: (session: StreamSession, deadline: DeadlineName) => void,
   ) {
+    this.#clock = clock;
+    this.#epoch = clock.now();
+    this.#live = new Count(clock);
     this.#limits = limits;
     this.#missed = missed;
     const shortest = Math.min(limits.firstByte, limits.lifetime, limits.idle);
@@ -46,7 +52,7 @@ export class Deadlines implements Meter {
 
   /** The exact time, on the same clock as {@link now}. */
   readClock(): number {
-    return this.now = Math.floor(performance.now() - this.#epoch);
+    return this.now = Math.floor(this.#clock.now() - this.#epoch);
   }
 
   add(session: StreamSession): void {
@@ -79,11 +85,11 @@ export class Deadlines implements Meter {
       this.#period = period;
       this.stop();
     }
-    this.#timer ??= setInterval(() => this.#look(), this.#period);
+    this.#timer ??= this.#clock.setInterval(() => this.#look(), this.#period);
   }
 
   stop(): void {
-    clearInterval(this.#timer);
+    this.#clock.clear(this.#timer);
     this.#timer = undefined;
   }
 

@@ -48,7 +48,7 @@ export class StreamPipeline {
     this.service = service;
     this.#admission = admission;
     this.#served = served;
-    this.deadlines = new Deadlines(service.plan.limits, (late, name) => this.#late(late, name));
+    this.deadlines = new Deadlines(service, (late, name) => this.#late(late, name));
     this.#caller = {
       gather: service.gather,
       failed: (session, thrown) => this.fail(session, thrown),

@@ -1,4 +1,5 @@
 /** Push → pull: what arrives is kept, in bounds, until it is asked for. */
+import { type Clock, SYSTEM_CLOCK } from "../clock.ts";
 import { objectWith, wholeNumber, wrongType } from "../arguments.ts";
 import { PorticoError } from "../errors.ts";
 import type { ReadOptions } from "../plugin.ts";
@@ -22,6 +23,8 @@ export interface ReaderSource {
   throttle(full: boolean): void;
   /** All has been read that there was, and nothing more will come. */
   exhausted(): void;
+  /** Of the reads that have a timeout; {@link SYSTEM_CLOCK} when silent. */
+  readonly clock?: Clock;
 }
 
 type Resolve = (answer: unknown) => void;
@@ -153,7 +156,8 @@ export class Reader {
     const giveUp = (why: unknown): void => {
       if (mine !== undefined && this.#reject === mine) this.#giveUp(why);
     };
-    const timer = limit === Infinity ? undefined : setTimeout(() => {
+    const { clock = SYSTEM_CLOCK } = this.#source;
+    const timer = limit === Infinity ? undefined : clock.setTimeout(() => {
       const text = `the peer has sent no whole frame within ${limit} ms`;
       giveUp(new PorticoError("ETIMEDOUT", text));
     }, limit);
@@ -162,7 +166,7 @@ export class Reader {
     try {
       return await answer;
     } finally {
-      clearTimeout(timer);
+      clock.clear(timer);
       signal?.removeEventListener("abort", aborted);
     }
   }
