@@ -1,6 +1,7 @@
 /** The one place where the runtime is asked for its name. */
 import type { Adapter } from "../runtime/core/contract.ts";
 
+export { compiler, compilesForOthers, type Source } from "./compile.ts";
 export { type CommandLine, commandOn, type RuntimeName } from "./program.ts";
 
 /** The adapter of the runtime that runs this. Only its own modules are loaded. */

@@ -14,8 +14,12 @@ export type CommandLine = readonly [program: string, ...args: string[]];
 /** Flags of a test, a debugger or a watcher, which are this process's alone. */
 const OWN = /^--(?:test|inspect|watch|cpu-prof|heap-prof)/;
 
+/** Of an executable with a server inside, the executable stands for its modules: it knows what it is started for. */
+const EXECUTABLE = process.execPath;
+
 /** The command that runs `module`, an absolute path, on this runtime with the same flags. */
 export function command(module: string, args: readonly string[]): CommandLine {
+  if (module === EXECUTABLE) return [EXECUTABLE, ...args];
   if ("Deno" in globalThis) return [Deno.execPath(), ...denoFlags(), module, ...args];
   return [process.execPath, ...process.execArgv.filter((flag) => !OWN.test(flag)), module, ...args];
 }
@@ -31,6 +35,9 @@ export function commandOn(
   module: string,
   args: readonly string[],
 ): CommandLine {
+  if (module === EXECUTABLE) {
+    throw new PorticoError("NOT_SUPPORTED", "an executable runs on the runtime that is in it");
+  }
   const program = find(runtime);
   if (runtime !== "deno") return [program, module, ...args];
   const bare = modulesOf(module) === undefined ? ["--node-modules-dir=none"] : [];
@@ -38,9 +45,9 @@ export function commandOn(
 }
 
 /** Options of sockets; and a request's signal that aborts when its peer leaves, and not whenever it is over. */
-const UNSTABLE = ["--unstable-net", "--unstable-no-legacy-abort"];
+export const UNSTABLE: readonly string[] = ["--unstable-net", "--unstable-no-legacy-abort"];
 
-function find(runtime: RuntimeName): string {
+export function find(runtime: RuntimeName): string {
   const places = ancestors(fileURLToPath(import.meta.url)).map((folder) =>
     join(folder, "node_modules", ".bin")
   );

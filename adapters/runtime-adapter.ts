@@ -12,6 +12,7 @@ import type { Adopt } from "./posix/descriptors.ts";
 import { ffiSupport, type Libc, openLibc } from "./posix/libc.ts";
 import { ownsAddress } from "./own-addresses.ts";
 import { command } from "./program.ts";
+import { thread } from "./thread.ts";
 
 /** What is a runtime's own. */
 export interface Runtime {
@@ -55,6 +56,7 @@ export function runtimeAdapter(runtime: Runtime): Adapter {
       return (await import("./posix/process.ts")).makeProcessCalls(libc);
     }),
     command,
+    thread,
     defaults: () => defaultsWith(backlog),
     turns,
     ownsAddress,

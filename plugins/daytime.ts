@@ -1,4 +1,4 @@
-import { definePlugin } from "../runtime/mod.ts";
+import { definePlugin, type Plugin } from "../runtime/mod.ts";
 import { DATAGRAM_RATE, refuseLoops } from "./wire.ts";
 
 /**
@@ -8,7 +8,7 @@ import { DATAGRAM_RATE, refuseLoops } from "./wire.ts";
  *
  * Try: `nc 127.0.0.1 7013`
  */
-export default definePlugin({
+const daytime: Plugin<Record<string, never>> = definePlugin({
   name: "daytime",
   transports: ["stream", "datagram"],
   keepsDatagrams: false,
@@ -18,6 +18,8 @@ export default definePlugin({
     handle: (session) => void session.write(`${formatTime(new Date())}\r\n`),
   }),
 });
+
+export default daytime;
 
 /** `21 NOV 2026 09:17:48 UTC` */
 function formatTime(date: Date): string {

@@ -1,12 +1,14 @@
 import { spawn as spawnPiped } from "node:child_process";
 import process from "node:process";
-import { definePlugin } from "../runtime/mod.ts";
+import { definePlugin, type Plugin } from "../runtime/mod.ts";
 import { environmentOf, passed } from "./exec/environment.ts";
 import { findFolder, findProgram } from "./exec/find.ts";
 import { gather, Output } from "./exec/output.ts";
 import { Programs } from "./exec/programs.ts";
-import { options } from "./exec/options.ts";
+import { type ExecInput, type ExecOptions, options } from "./exec/options.ts";
 import { refuseLoops } from "./wire.ts";
+
+export type { ExecInput, ExecOptions };
 
 /** Standard error of the program of a stream. */
 const STDERR = { log: "pipe", discard: "ignore", peer: "fd" } as const;
@@ -25,7 +27,7 @@ const STDERR = { log: "pipe", discard: "ignore", peer: "fd" } as const;
  *
  * Try: `{ "plugin": "exec", "listen": "tcp://127.0.0.1:7099", "options": { "command": ["cat"] } }`
  */
-export default definePlugin({
+const exec: Plugin<ExecOptions, unknown, ExecInput> = definePlugin({
   name: "exec",
   transports: ["stream", "datagram"],
   options,
@@ -77,3 +79,5 @@ export default definePlugin({
     };
   },
 });
+
+export default exec;

@@ -1,7 +1,9 @@
-import { definePlugin, pipe } from "../runtime/mod.ts";
+import { definePlugin, pipe, type Plugin } from "../runtime/mod.ts";
 import { Associations } from "./proxy/datagrams.ts";
-import { options } from "./proxy/options.ts";
+import { options, type ProxyInput, type ProxyOptions } from "./proxy/options.ts";
 import { Targets } from "./proxy/targets.ts";
+
+export type { ProxyInput, ProxyOptions };
 
 /**
  * Passes streams and datagrams on to other servers: xinetd's `redirect`, and more. A stream goes to a
@@ -15,7 +17,7 @@ import { Targets } from "./proxy/targets.ts";
  *
  * Try: `{ "plugin": "proxy", "listen": "tcp://127.0.0.1:7080", "options": { "to": "tcp://127.0.0.1:80" } }`
  */
-export default definePlugin({
+const proxy: Plugin<ProxyOptions, unknown, ProxyInput> = definePlugin({
   name: "proxy",
   transports: ["stream", "datagram"],
   options,
@@ -39,3 +41,5 @@ export default definePlugin({
     };
   },
 });
+
+export default proxy;

@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import { definePlugin } from "../runtime/mod.ts";
+import { definePlugin, type Plugin } from "../runtime/mod.ts";
 import { DATAGRAM_RATE, FACTOR, refuseLoops, replyLimit } from "./wire.ts";
 
 /** RFC 865: a quote has less than 512 characters. */
@@ -13,20 +13,46 @@ const QUOTES: readonly string[] = [
   "An error message is a letter to somebody in trouble.",
 ];
 
+/** The options of `qotd`. */
+export interface QotdOptions {
+  /** The quotes, one for each day. */
+  readonly quotes: string[];
+  /** How many times as long as its request an answer over UDP may be, headers counted; 2 when silent. */
+  readonly factor: number;
+}
+
+/** What a manifest may say of them. */
+export interface QotdInput {
+  readonly quotes?: string[] | undefined;
+  readonly factor?: number | undefined;
+}
+
 /**
  * Sends a quote of the day, then ends: RFC 865. The same one for a whole day (UTC). Over UDP it is
  * cut to `factor` times the request, headers counted, so that nobody can be flooded by it.
  *
  * Try: `nc 127.0.0.1 7017`
  */
-export default definePlugin({
+const qotd: Plugin<QotdOptions, unknown, QotdInput> = definePlugin({
   name: "qotd",
   transports: ["stream", "datagram"],
   keepsDatagrams: false,
   datagramRate: DATAGRAM_RATE,
   options: v.strictObject({
-    quotes: v.optional(v.pipe(v.array(v.string()), v.minLength(1)), [...QUOTES]),
-    factor: v.optional(v.pipe(v.number(), v.minValue(1)), FACTOR),
+    quotes: v.optional(
+      v.pipe(v.array(v.string()), v.minLength(1), v.description("the quotes, one for each day")),
+      [...QUOTES],
+    ),
+    factor: v.optional(
+      v.pipe(
+        v.number(),
+        v.minValue(1),
+        v.description(
+          "how many times as long as its request an answer over UDP may be, headers counted",
+        ),
+      ),
+      FACTOR,
+    ),
   }),
   start: ({ options: { quotes, factor } }) => {
     const encoded = quotes.map((quote) =>
@@ -41,3 +67,5 @@ export default definePlugin({
     };
   },
 });
+
+export default qotd;

@@ -1,4 +1,4 @@
-import { definePlugin } from "../runtime/mod.ts";
+import { definePlugin, type Plugin } from "../runtime/mod.ts";
 import { DATAGRAM_RATE, refuseLoops } from "./wire.ts";
 
 /** Seconds from 1900, where RFC 868 counts from, to 1970. */
@@ -9,7 +9,7 @@ const EPOCH = 2_208_988_800;
  *
  * Try: `nc 127.0.0.1 7037 | xxd`
  */
-export default definePlugin({
+const time: Plugin<Record<string, never>> = definePlugin({
   name: "time",
   transports: ["stream", "datagram"],
   keepsDatagrams: false,
@@ -23,3 +23,5 @@ export default definePlugin({
     },
   }),
 });
+
+export default time;

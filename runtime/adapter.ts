@@ -1,2 +1,9 @@
 /** The one joint between the runtime and the adapters. */
-export { commandOn, loadAdapter, providePortico, type RuntimeName } from "../adapters/mod.ts";
+export {
+  commandOn,
+  compiler,
+  compilesForOthers,
+  loadAdapter,
+  providePortico,
+  type RuntimeName,
+} from "../adapters/mod.ts";

@@ -102,10 +102,11 @@ const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   activation: ["core", "services"],
   "adapter.ts": [],
   control: ["core", "values", "services", "adapter.ts"],
-  terminal: ["core", "values", "services", "control"],
+  terminal: ["core", "values", "modules", "services", "control"],
   workers: ["core", "modules", "identity", "services", "metrics", "adapter.ts"],
   strategies: ["core", "services", "workers"],
   convert: ["core"],
+  compile: ["core", "modules", "manifest", "adapter.ts"],
   daemon: [
     ...[
       "core",
@@ -123,7 +124,16 @@ const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   ],
   cli: [
     ...["core", "values", "modules", "manifest", "sinks", "identity", "probe", "scaffold"],
-    ...["services", "control", "terminal", "strategies", "daemon", "convert", "adapter.ts"],
+    ...[
+      "services",
+      "control",
+      "terminal",
+      "strategies",
+      "daemon",
+      "convert",
+      "compile",
+      "adapter.ts",
+    ],
   ],
   embed: [
     ...["core", "values", "manifest", "services", "activation", "control", "strategies"],
@@ -134,6 +144,7 @@ const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   "mod.ts": ["core", "manifest", "sinks", "services", "control"],
   "schema.ts": ["manifest", "sinks"],
   "worker.ts": ["workers"],
+  "executable.ts": ["modules", "workers", "main.ts", "worker.ts"],
 };
 
 /** The folder below runtime that a file is in; of one that is in none its name. */
@@ -221,8 +232,9 @@ describe("import rules", () => {
       // An optional peer dependency, loaded where a manifest asks for it.
       (specifier === "@logtape/logtape" && file === "runtime/sinks/logtape/open.ts") ||
       (specifier === "prom-client" && isInside(file, "runtime/metrics")) ||
-      // The schema for editors is made at development time.
-      (specifier === "@valibot/to-json-schema" && basename(file) === "json-schema.ts") ||
+      // The schema for editors, loaded where it is asked for.
+      (specifier === "@valibot/to-json-schema" &&
+        /^(?:json|options)-schema\.ts$|^plugin-schemas\.ts$/.test(basename(file))) ||
       (file === JOINT && specifier === "adapters/mod.ts"));
     assert.ok(importsOf(JOINT).includes("adapters/mod.ts"), "the joint is where it was");
   });

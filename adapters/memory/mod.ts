@@ -105,6 +105,10 @@ export class MemoryAdapter implements Adapter {
     return Promise.reject(new PorticoError("NOT_SUPPORTED", NO_PROCESS.reason));
   }
 
+  thread(): never {
+    throw new PorticoError("NOT_SUPPORTED", "the memory adapter is no program");
+  }
+
   command(): never {
     throw new PorticoError("NOT_SUPPORTED", "the memory adapter is no program");
   }

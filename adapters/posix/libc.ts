@@ -113,7 +113,10 @@ const OTHER_SYSTEM: Lack = {
   reason: "the layout of socket structures is known for Linux on x86-64 and arm64 only",
 };
 
-/** Whether {@link openLibc} can work here. It opens no library, so that asking costs next to nothing. */
+/**
+ * Whether {@link openLibc} can work here. It opens no library, so that asking costs next to nothing; but for
+ * koffi, on a Node without an FFI of its own, which is loaded once.
+ */
 export function ffiSupport(): Support {
   if (process.platform !== "linux") return OTHER_SYSTEM;
   // Both are little-endian LP64; msghdr, mmsghdr, iovec and sockaddr are laid out the same on them.
@@ -123,10 +126,13 @@ export function ffiSupport(): Support {
     return { reason: "Deno was not given the ffi permission", remedy: "add --allow-ffi, unscoped" };
   }
   if ("Bun" in globalThis) return true;
-  if (hasNodeFfi() || hasKoffi()) return true;
+  if (hasNodeFfi()) return true;
+  const koffi = koffiSupport();
+  if (koffi === true) return true;
   if (process.permission !== undefined) {
     return { reason: "node's permission model forbids FFI", remedy: "add --allow-ffi" };
   }
+  if (koffi !== undefined) return koffi;
   return isBuiltin("node:ffi")
     ? { reason: "node:ffi cannot be loaded", remedy: "install the package koffi" }
     : Number.parseInt(process.versions.node) >= 26
@@ -145,13 +151,34 @@ function hasNodeFfi(): boolean {
   return isBuiltin("node:ffi") && (process.permission?.has("ffi") ?? true);
 }
 
-function hasKoffi(): boolean {
-  if (process.permission !== undefined && !process.permission.has("addon")) return false;
+let koffi: { readonly support: Support | undefined } | undefined;
+
+/**
+ * Whether koffi can be used; undefined where it is not installed. It is loaded to know: its native module is a
+ * package of its own, which an install may have left out.
+ */
+function koffiSupport(): Support | undefined {
+  if (process.permission !== undefined && !process.permission.has("addon")) return undefined;
+  return (koffi ??= { support: tryKoffi() }).support;
+}
+
+function tryKoffi(): Support | undefined {
+  const require = createRequire(import.meta.url);
   try {
-    createRequire(import.meta.url).resolve("koffi");
-    return true;
+    require.resolve("koffi");
   } catch {
-    return false;
+    return undefined;
+  }
+  try {
+    require("koffi");
+    return true;
+  } catch (error) {
+    const [why] = String((error as { message?: unknown } | null)?.message ?? error).split(/[;\n]/);
+    return {
+      reason: `the package koffi cannot be loaded: ${why}`,
+      remedy:
+        "install it with its native module (npm install, optional packages included), or use node 26",
+    };
   }
 }
 

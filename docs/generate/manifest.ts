@@ -65,7 +65,9 @@ function keys({ properties = {}, required = [] }: Schema, extra?: (key: string) 
 }
 
 export function manifestPage(): string {
-  const manifest = JSON.parse(jsonSchema(sinkCatalog)) as Schema;
+  const manifest = JSON.parse(
+    jsonSchema(sinkCatalog, { plugins: new Map(), sinks: new Map() }),
+  ) as Schema;
   const part = (of: Schema, key: string): Schema => of.properties![key]!;
   const service = part(manifest, "services").additionalProperties as Schema;
   const listener = objectOf(part(service, "listen"));

@@ -1,4 +1,5 @@
 /** The files of the dashboard, as they lie beside this one; uPlot's come from its package. */
+import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 
@@ -57,7 +58,9 @@ export async function asset(name: string): Promise<Response> {
 
 async function pathOf(name: string): Promise<string> {
   const packaged = PACKAGED[name];
-  if (packaged === undefined) return fileURLToPath(new URL(name, import.meta.url).href);
+  const beside = fileURLToPath(new URL(name, import.meta.url).href);
+  // In an executable all of them lie there.
+  if (packaged === undefined || existsSync(beside)) return beside;
   // Deno without node_modules fetches a package where it is imported by name, and not before.
   await import("uplot/package.json", { with: { type: "json" } });
   return fileURLToPath(import.meta.resolve(packaged));

@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import { duration, size } from "../units.ts";
+import { described, duration, size } from "../units.ts";
 import { PASSED } from "./environment.ts";
 
 /** The largest datagram over UDP and IPv4, in bytes. */
@@ -11,39 +11,81 @@ const PASS_ENV = 'names of variables, as ["PATH", "HOME"], or true for all of th
 const STDERR = '"log", "discard" or "peer"';
 
 /** What goes to exec(2) ends at a NUL. */
-const text = (expected: string) => v.pipe(v.string(expected), v.regex(/^[^\0]*$/, expected));
+const text = (expected: string): v.GenericSchema<string> =>
+  v.pipe(v.string(expected), v.regex(/^[^\0]*$/, expected));
 
-/** The options of `exec`. */
-export const options = v.strictObject({
-  /** The program first: a path, relative to `cwd`, or a name to be found in PATH. */
-  command: v.pipe(
-    v.array(text(COMMAND), COMMAND),
-    v.minLength(1, COMMAND),
-    v.check(([program]) => program !== "", COMMAND),
+/** The options of `exec`, as its schema makes them of a manifest's. */
+export interface ExecOptions {
+  readonly command: readonly string[];
+  readonly cwd?: string | undefined;
+  readonly env: Readonly<Record<string, string>>;
+  readonly passEnv: true | readonly string[];
+  readonly stderr: "log" | "discard" | "peer";
+  /** In ms; as long as it wants when undefined. */
+  readonly timeout?: number | undefined;
+  /** In ms. */
+  readonly killAfter: number;
+  /** In bytes. */
+  readonly maxOutput: number;
+}
+
+/** What a manifest may say of them: durations as `"5s"` or ms, sizes as `"4KiB"` or bytes. */
+export interface ExecInput {
+  readonly command: string[];
+  readonly cwd?: string | undefined;
+  readonly env?: Record<string, string> | undefined;
+  readonly passEnv?: true | string[] | undefined;
+  readonly stderr?: "log" | "discard" | "peer" | undefined;
+  readonly timeout?: string | number | undefined;
+  readonly killAfter?: string | number | undefined;
+  readonly maxOutput?: string | number | undefined;
+}
+
+/** The schema of `exec`'s options. */
+export const options: v.GenericSchema<ExecInput, ExecOptions> = v.strictObject({
+  command: described(
+    v.pipe(
+      v.array(text(COMMAND), COMMAND),
+      v.minLength(1, COMMAND),
+      v.check(([program]) => program !== "", COMMAND),
+    ),
+    "the program, a path relative to cwd or a name to be found in PATH; and its arguments",
   ),
-  /** Where it runs, relative to the folder of the manifest; there when silent. */
-  /** Relative to the manifest's folder, which it is when silent. */
-  cwd: v.optional(text("the path of a folder")),
-  /** Variables of its environment. */
+  cwd: v.optional(described(
+    text("the path of a folder"),
+    "where it runs, relative to the folder of the manifest; there when silent",
+  )),
   env: v.optional(
-    v.record(
-      v.pipe(v.string(ENV), v.regex(/^[^=\0]+$/, "the name of a variable, without =")),
-      text(ENV),
-      ENV,
+    described(
+      v.record(
+        v.pipe(v.string(ENV), v.regex(/^[^=\0]+$/, "the name of a variable, without =")),
+        text(ENV),
+        ENV,
+      ),
+      "variables of its environment",
     ),
     {},
   ),
-  /** Variables of Portico's environment that it gets. */
   passEnv: v.optional(
-    v.union([v.literal(true), v.array(v.string())], PASS_ENV),
+    described(
+      v.union([v.literal(true), v.array(v.string())], PASS_ENV),
+      "variables of Portico's environment that it gets: their names, or true for all of them",
+    ),
     [...PASSED],
   ),
-  /** What becomes of its standard error: a record of level `warn` for each line, nothing, or the peer's. */
-  stderr: v.optional(v.picklist(["log", "discard", "peer"], STDERR), "log"),
-  /** How long one program may run; as long as it wants when silent. */
-  timeout: v.optional(duration()),
-  /** Between SIGTERM and SIGKILL. */
-  killAfter: v.optional(duration(), "5s"),
-  /** The longest answer to a datagram. */
-  maxOutput: v.optional(size(DATAGRAM_MAX), DATAGRAM_MAX),
+  stderr: v.optional(
+    described(
+      v.picklist(["log", "discard", "peer"], STDERR),
+      "what becomes of its standard error: a record of level warn for each line, nothing, or the peer's",
+    ),
+    "log",
+  ),
+  timeout: v.optional(
+    duration("how long one program may run; as long as it wants when silent"),
+  ),
+  killAfter: v.optional(duration("between SIGTERM and SIGKILL"), "5s"),
+  maxOutput: v.optional(
+    size(DATAGRAM_MAX, "the longest answer to a datagram"),
+    DATAGRAM_MAX,
+  ),
 });

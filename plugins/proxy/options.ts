@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import { parseEndpoint } from "../../runtime/mod.ts";
-import { count, duration } from "../units.ts";
+import { count, described, duration } from "../units.ts";
 
 const TO = "tcp://HOST:PORT, unix:PATH, udp://HOST:PORT or unixgram:PATH, or a list of them";
 /** What sun_path of unix(7) holds, in bytes, with its closing NUL. */
@@ -8,7 +8,7 @@ const PATH_MAX = 107;
 const TRANSPORTS: readonly string[] = ["tcp", "unix", "udp", "unixgram"];
 
 /** An endpoint that can be connected to. */
-const target = v.pipe(
+const target: v.GenericSchema<string> = v.pipe(
   v.string(TO),
   v.rawCheck(({ dataset, addIssue }) => {
     if (!dataset.typed) return;
@@ -33,29 +33,62 @@ function flawOf(text: string): string | undefined {
   }
 }
 
-/** The options of `proxy`. */
-export const options = v.strictObject({
-  /** Where it goes. Relative paths start at the manifest's folder. */
-  to: v.pipe(
+/** The options of `proxy`, as its schema makes them of a manifest's. Durations in ms. */
+export interface ProxyOptions {
+  readonly to: readonly string[];
+  readonly connectTimeout: number;
+  readonly balance: "round-robin";
+  readonly health: { readonly fails: number; readonly retry: number };
+  readonly idle: number;
+  readonly maxPeers: number;
+}
+
+/** What a manifest may say of them: durations as `"5s"` or ms. */
+export interface ProxyInput {
+  readonly to: string | string[];
+  readonly connectTimeout?: string | number | undefined;
+  readonly balance?: "round-robin" | undefined;
+  readonly health?: {
+    readonly fails?: number | undefined;
+    readonly retry?: string | number | undefined;
+  } | undefined;
+  readonly idle?: string | number | undefined;
+  readonly maxPeers?: number | undefined;
+}
+
+/** The schema of `proxy`'s options. */
+export const options: v.GenericSchema<ProxyInput, ProxyOptions> = v.strictObject({
+  to: described(
     v.union([
       v.pipe(target, v.transform((one): string[] => [one])),
       v.pipe(v.array(target, TO), v.minLength(1, TO)),
     ], (issue) => issue.issues?.[0]?.message ?? TO),
+    "where it goes; relative paths start at the folder of the manifest",
   ),
-  /** How long a target may take to accept. */
-  connectTimeout: v.optional(duration(), "5s"),
-  /** Which target is next. */
-  balance: v.optional(v.picklist(["round-robin"], '"round-robin"'), "round-robin"),
-  /** A target that fails so many times in a row is left out for `retry`. */
+  connectTimeout: v.optional(duration("how long a target may take to accept"), "5s"),
+  balance: v.optional(
+    described(v.picklist(["round-robin"], '"round-robin"'), "which target is next"),
+    "round-robin",
+  ),
   health: v.optional(
-    v.strictObject({
-      fails: v.optional(count(), 3),
-      retry: v.optional(duration(), "10s"),
-    }),
+    described(
+      v.strictObject({
+        fails: v.optional(count(), 3),
+        retry: v.optional(duration(), "10s"),
+      }),
+      "a target that fails so many times in a row is left out for a while",
+    ),
     {},
   ),
-  /** How long a sender of datagrams is remembered when nothing is said. */
-  idle: v.optional(duration(), "60s"),
-  /** Senders that are remembered; above it whoever has been silent for longest is forgotten. */
-  maxPeers: v.optional(count(), 1024),
+  idle: v.optional(
+    duration("how long a sender of datagrams is remembered when nothing is said"),
+    "60s",
+  ),
+  maxPeers: v.optional(
+    described(
+      count(),
+      "senders that are remembered; above it whoever has been silent for longest is forgotten",
+    ),
+    1024,
+  ),
 });

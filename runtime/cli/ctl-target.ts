@@ -6,6 +6,7 @@ import type { ControlRequest } from "../control/request.ts";
 import type { Adapter } from "../core/contract.ts";
 import { PorticoError } from "../core/errors.ts";
 import { find, findControl, NAMES } from "../manifest/load.ts";
+import { embeddedFile } from "../modules/embedded.ts";
 import { loadAdapter } from "../adapter.ts";
 import { ManifestError, renderRows } from "../values/problem.ts";
 
@@ -80,10 +81,11 @@ export class ControlClient {
   #notRunning([path]: readonly string[]): PorticoError {
     const { manifest, socket } = this.#target;
     const target = socket !== undefined || manifest === "." ? "" : ` ${manifest}`;
+    const call = manifest === embeddedFile() ? manifest : `portico run${target}`;
     const received = path === undefined
       ? `${manifest} says "control": false: its server takes signals only`
       : `nobody listens on unix:${path}`;
-    const expected = `a server, as started by: portico run${target}`;
+    const expected = `a server, as started by: ${call}`;
     return new PorticoError("NOT_RUNNING", renderRows({ received, expected }));
   }
 }

@@ -16,6 +16,10 @@ export async function main(argv: readonly string[]): Promise<number> {
         return await (await import("./run.ts")).run(call);
       case "check":
         return await (await import("./check.ts")).check(call);
+      case "compile":
+        return await (await import("./compile.ts")).compile(call);
+      case "schema":
+        return await (await import("./schema.ts")).schema(call);
       case "doctor":
         return await (await import("./doctor.ts")).doctor(call.json);
       case "ctl":

@@ -22,7 +22,7 @@ import type { DescriptorCost, Descriptors, Inherited } from "./descriptors.ts";
 import type { PorticoError } from "./errors.ts";
 import type { HttpListener, HttpTable } from "./exchange.ts";
 import type { OptionName, SocketOptions } from "./options.ts";
-import type { ProcessCalls } from "./process.ts";
+import type { ProcessCalls, ThreadStart } from "./process.ts";
 
 export type { OptionName, SocketOptions } from "./options.ts";
 
@@ -258,6 +258,8 @@ export interface Adapter {
   processCalls(): Promise<ProcessCalls>;
   /** The command that runs a module on this runtime again, with the same flags and permissions. */
   command(module: string, args: readonly string[]): readonly [program: string, ...args: string[]];
+  /** What begins a thread that runs it. */
+  thread(module: string): ThreadStart;
   /**
    * What the socket options are at when nobody sets them, as text in the manifest's units.
    *

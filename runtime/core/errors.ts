@@ -57,6 +57,7 @@ export const CODES = {
   PLUGIN_OPTIONS: ["config", "the plugin rejects its options"],
   START_FAILED: ["config", "the plugin's start failed"],
   START_TIMEOUT: ["config", "the plugin's start did not return in time"],
+  COMPILE_FAILED: ["config", "the executable cannot be made"],
   CONFIG_UNREADABLE: ["config", "the configuration cannot be read"],
   USAGE: ["config", "the call is wrong"],
 } as const satisfies Record<string, readonly [Side, string]>;

@@ -10,9 +10,12 @@ export function isOwn(path: string): boolean {
   return OWN.some((folder) => path.startsWith(folder));
 }
 
-/** `    at name (PLACE:LINE:COLUMN)`, with a query after the place where the module was read anew. */
+/**
+ * `    at name (PLACE:LINE:COLUMN)`, with a query after the place where the module was read anew. In an
+ * executable of Bun places start at the folder that it was made of; its `app/` is not Portico's.
+ */
 const FRAME =
-  /^\s+at (?:.* \(|async )?((?:file:\/\/|https?:\/\/|\/|[A-Za-z]:\\).*?)(?:\?[^?]*)?:(\d+):(\d+)\)?$/;
+  /^\s+at (?:.* \(|async )?((?:file:\/\/|https?:\/\/|\/|[A-Za-z]:\\|app\/).*?)(?:\?[^?]*)?:(\d+):(\d+)\)?$/;
 
 /** A place in code; lines and columns count from 1. */
 export interface Place {

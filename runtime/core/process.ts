@@ -17,6 +17,11 @@ export interface ProcessCalls {
   limitCpu(seconds: number): void;
 }
 
+/** What a thread begins with: a module, by its URL, or code with flags of its own. */
+export type ThreadStart =
+  | { readonly url: string }
+  | { readonly code: string; readonly flags: readonly string[] };
+
 /** A program, and what it gets of this process: three standard streams, and no other descriptor. */
 export interface Program {
   /** The path of its file, absolute. */

@@ -1,5 +1,4 @@
 /** What `portico run` keeps alive: a server with its manifest, its records, and those who steer it. */
-import { dirname } from "node:path";
 import process from "node:process";
 import { clearInterval, setInterval } from "node:timers";
 import { fileURLToPath } from "node:url";
@@ -13,6 +12,8 @@ import {
 import type { ControlSocket } from "../control/socket.ts";
 import type { Adapter } from "../core/contract.ts";
 import type { Log } from "../core/log.ts";
+import { folderOf } from "../manifest/source.ts";
+import { embeddedFile } from "../modules/embedded.ts";
 import { openControlSocket } from "./control-socket.ts";
 import { releaseHeap } from "./heap.ts";
 import { Journal } from "./journal.ts";
@@ -114,11 +115,11 @@ export class Daemon implements AsyncDisposable {
     this.#notifier = makeNotifier(adapter, process.env, (reason) => {
       journal.server.emit("warn", "error", { code: "SEND_FAILED", message: reason, side: "host" });
     });
-    const home = dirname(manifest.source.file);
+    const home = folderOf(manifest.source);
     this.#server = new Server({
       adapter,
       operator,
-      worker: fileURLToPath(new URL("../worker.ts", import.meta.url).href),
+      worker: embeddedFile() ?? fileURLToPath(new URL("../worker.ts", import.meta.url).href),
       home,
       inherit: async ({ endpoint }) => inheritedFor(endpoint, await adapter.descriptors()),
     });

@@ -11,6 +11,7 @@ import { hookError } from "../core/hooks.ts";
 import { errorFields } from "../core/log.ts";
 import type { Plan, ServicePlan } from "../core/plan.ts";
 import { keepWorkingDirectory } from "../identity/folder.ts";
+import { embeddedFile } from "../modules/embedded.ts";
 import type { VersionOf } from "../modules/import.ts";
 import { stampOf } from "../modules/stamp.ts";
 import { problemFields } from "../values/problem.ts";
@@ -232,7 +233,8 @@ export class Supervisor implements Control {
         throw new PorticoError("NOT_SUPPORTED", text);
       }
       const descriptors = await adapter.descriptors();
-      const main = fileURLToPath(new URL("../main.ts", import.meta.url).href);
+      const main = embeddedFile() ??
+        fileURLToPath(new URL("../main.ts", import.meta.url).href);
       const command = to === undefined ? adapter.command(main, words) : commandOn(to, main, words);
       await notifier.reloading();
       try {

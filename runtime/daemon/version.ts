@@ -1,9 +1,12 @@
 import { existsSync, readFileSync } from "node:fs";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
+import { embeddedVersion } from "../modules/embedded.ts";
 
 /** Portico's version, of its package.json: two folders up, or three where this is compiled. */
 export function version(): string {
+  const inside = embeddedVersion();
+  if (inside !== undefined) return inside;
   const places = ["../../package.json", "../../../package.json"]
     .map((path) => fileURLToPath(new URL(path, import.meta.url).href));
   const text = readFileSync(places.find(existsSync) ?? places[0]!, "utf8");

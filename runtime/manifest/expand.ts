@@ -1,4 +1,3 @@
-import { dirname } from "node:path";
 import * as v from "valibot";
 import { checkRule } from "../core/admission/rules.ts";
 import type { ListenPlan, Plan, ServicePlan, SinkPlan } from "../core/plan.ts";
@@ -18,7 +17,7 @@ import {
   manifest,
 } from "./schema.ts";
 import { SinkPlans } from "./sinks.ts";
-import { Problems, type Source } from "./source.ts";
+import { folderOf, Problems, type Source } from "./source.ts";
 import { checkTyped } from "./typed.ts";
 
 /**
@@ -162,7 +161,7 @@ class Expander {
       limits: mergeLimits([defaults.limits, service.limits], strategy),
       access: mergeAccess([defaults.access, service.access]),
       processes: processOf(service, identityOf(this.#manifest.top), strategy),
-      folder: dirname(this.#problems.source.file),
+      folder: folderOf(this.#problems.source),
     };
   }
 

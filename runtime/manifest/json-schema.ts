@@ -13,13 +13,23 @@ const LISTENING: JsonSchema[] = [
 
 type SinkSchemas = SinkCatalog["schemas"];
 
+/** What plugins' options look like, by what a manifest calls the plugin; undefined: anything. */
+export interface Described {
+  readonly plugins: ReadonlyMap<string, JsonSchema | undefined>;
+  /** Types of sinks that are plugins, likewise. */
+  readonly sinks: ReadonlyMap<string, JsonSchema | undefined>;
+}
+
 /**
  * The JSON Schema as text, as the file holds it.
  *
- * @param sinks the types of sinks that come along.
+ * @param catalog the types of sinks that come along.
  */
-export function jsonSchema({ schemas }: Pick<SinkCatalog, "schemas">): string {
-  const { $schema, ...rest } = toJsonSchema(manifest, configOf(schemas));
+export function jsonSchema(
+  { schemas }: Pick<SinkCatalog, "schemas">,
+  described: Described,
+): string {
+  const { $schema, ...rest } = toJsonSchema(manifest, configOf(schemas, described));
   const titled = {
     $schema,
     title: "Portico manifest",
@@ -45,7 +55,10 @@ function withVariables(schema: JsonSchema): JsonSchema {
   }
   const entries = Object.entries(schema).map(([key, value]) => {
     if (key === "properties") return [key, mapValues(value as Record<string, JsonSchema>)];
-    if (key === "items" || key === "additionalProperties") return [key, below(value)];
+    if (key === "items" || key === "additionalProperties" || key === "then") {
+      return [key, below(value)];
+    }
+    if (key === "allOf") return [key, (value as JsonSchema[]).map(below)];
     return [key, key === "anyOf" ? alternatives(value as JsonSchema[]) : value];
   });
   return Object.fromEntries(entries) as JsonSchema;
@@ -73,17 +86,21 @@ function isNarrow({ type, pattern, enum: words, const: word }: JsonSchema): bool
   return words !== undefined || type === "number" || type === "integer" || type === "boolean";
 }
 
-function configOf(schemas: SinkSchemas): ConversionConfig {
+function configOf(schemas: SinkSchemas, described: Described): ConversionConfig {
   const config: ConversionConfig = {
     typeMode: "input",
     target: "draft-07",
     // What a check refuses beyond the pattern (a duration that is too long) an editor need not know.
     ignoreActions: ["check"],
     overrideSchema({ valibotSchema, jsonSchema }) {
-      if (valibotSchema === service) return { ...jsonSchema, anyOf: LISTENING };
+      if (valibotSchema === service) {
+        return { ...withPlugins(jsonSchema, described.plugins), anyOf: LISTENING };
+      }
       const options = CHOICES.get(valibotSchema);
       if (options !== undefined) return { anyOf: options.map((option) => convert(option, config)) };
-      return valibotSchema.reference === v.looseObject ? anySink(schemas, config) : undefined;
+      return valibotSchema.reference === v.looseObject
+        ? anySink(schemas, described.sinks, config)
+        : undefined;
     },
   };
   return config;
@@ -94,26 +111,62 @@ function convert(schema: v.GenericSchema, config: ConversionConfig): JsonSchema 
   return converted;
 }
 
+/** A plugin's name says what `options` may be, and editors offer those that are known. */
+function withPlugins(schema: JsonSchema, plugins: Described["plugins"]): JsonSchema {
+  const known = [...plugins].flatMap(([name, options]) =>
+    options === undefined ? [] : [[name, options] as const]
+  );
+  const { plugin, ...properties } = schema.properties as Record<string, JsonSchema>;
+  const { description, ...text } = plugin!;
+  return {
+    ...schema,
+    properties: {
+      plugin: {
+        ...(description !== undefined && { description }),
+        anyOf: [{ enum: [...plugins.keys()] }, text],
+      },
+      ...properties,
+    },
+    allOf: known.map(([name, options]) => ({
+      if: { properties: { plugin: { const: name } }, required: ["plugin"] },
+      then: { properties: { options } },
+    })),
+  };
+}
+
 /** A sink takes what its type takes. */
-function anySink(schemas: SinkSchemas, config: ConversionConfig): JsonSchema {
+function anySink(
+  schemas: SinkSchemas,
+  plugins: Described["sinks"],
+  config: ConversionConfig,
+): JsonSchema {
   const { type: name, ...policies } = sink.entries;
   const common = Object.fromEntries(
     Object.entries(policies).map(([key, schema]) => [key, convert(schema, config)]),
   );
-  const own = Object.entries(schemas).map(([type, schema]) => {
-    const { properties, required = [] } = convert(schema, config);
-    return {
-      type: "object" as const,
-      properties: { type: { const: type }, ...common, ...properties },
-      required: ["type", ...required],
-      additionalProperties: false,
-    };
+  const typed = (
+    type: string,
+    { properties, required = [], additionalProperties = false }: JsonSchema,
+  ) => ({
+    type: "object" as const,
+    properties: { type: { const: type }, ...common, ...properties },
+    required: ["type", ...required],
+    additionalProperties,
   });
+  const own = [
+    ...Object.entries(schemas).map(([type, schema]) => typed(type, convert(schema, config))),
+    ...[...plugins].map(([type, options]) =>
+      typed(type, options ?? { additionalProperties: true })
+    ),
+  ];
   // A name of "sinks", or the type of a plugin: what that takes is its own affair.
   const other = {
     type: "object" as const,
     properties: {
-      type: { ...convert(name, config), not: { enum: Object.keys(schemas) } },
+      type: {
+        ...convert(name, config),
+        not: { enum: [...Object.keys(schemas), ...plugins.keys()] },
+      },
       ...common,
     },
     required: ["type"],

@@ -1,5 +1,5 @@
 import { Buffer } from "node:buffer";
-import { dirname, isAbsolute, relative, resolve } from "node:path";
+import { isAbsolute, relative, resolve } from "node:path";
 import process from "node:process";
 import type { SocketOptions } from "../core/contract.ts";
 import {
@@ -16,7 +16,7 @@ import { didYouMean } from "../values/nearest.ts";
 import { formatPath, type Path, show } from "../values/problem.ts";
 import type { CheckedService } from "./schema.ts";
 import { portOf } from "../values/ports.ts";
-import type { Problems } from "./source.ts";
+import { folderOf, type Problems } from "./source.ts";
 
 const TRANSPORTS = [
   "tcp",
@@ -70,7 +70,7 @@ export class Endpoints {
       this.#problems.add(path, show(text), `a Unix socket, as "unix:./control.sock"${why}`);
       return undefined;
     }
-    const absolute = resolve(dirname(this.#problems.source.file), place);
+    const absolute = resolve(folderOf(this.#problems.source), place);
     const endpoint: Endpoint = { transport: "unix", path: absolute };
     this.#claim(this.#absolute(endpoint, path), text, path);
     return absolute;
@@ -106,7 +106,7 @@ export class Endpoints {
     const abstract = endpoint.path.startsWith("@");
     const bound = abstract
       ? endpoint.path
-      : shorten(endpoint.path, dirname(this.#problems.source.file));
+      : shorten(endpoint.path, folderOf(this.#problems.source));
     const length = Buffer.byteLength(bound);
     if (length > UNIX_PATH_MAX) {
       const what = abstract ? "the name" : `the path ${bound}`;

@@ -6,6 +6,7 @@ import { codeOf, messageOf } from "../core/errors.ts";
 import { parsePlace } from "../core/frames.ts";
 import { substitute } from "./environment.ts";
 import { DEPTH_EXPECTED, pathTooDeep } from "./depth.ts";
+import { embeddedManifest } from "../modules/embedded.ts";
 import { namingObjects } from "./objects.ts";
 import { importModule, type VersionOf } from "../modules/import.ts";
 import { realOf } from "../modules/graph.ts";
@@ -30,10 +31,7 @@ export async function load(
   versionOf: VersionOf = () => undefined,
 ): Promise<Source> {
   const file = find(resolve(path));
-  const raw = /^\.[cm]?[jt]s$/.test(extname(file))
-    ? await loadModule(file, versionOf)
-    : parseJsonc(readText(file), file);
-  return withVariables(raw, variables);
+  return withVariables(await read(file, versionOf), variables);
 }
 
 /**
@@ -68,6 +66,27 @@ function withVariables(
   return { ...raw, value, references };
 }
 
+/** The values of a manifest as they are written. */
+export async function read(
+  file: string,
+  versionOf: VersionOf = () => undefined,
+): Promise<Source> {
+  const inside = embeddedManifest(file);
+  if (inside !== undefined) {
+    const { content, folder } = inside;
+    const source = typeof content === "string"
+      ? parseJsonc(content, file)
+      : moduleSource(await content(), file);
+    return { ...source, folder };
+  }
+  return isModule(file) ? await loadModule(file, versionOf) : parseJsonc(readText(file), file);
+}
+
+/** Whether a manifest is a module, and not JSON. */
+export function isModule(file: string): boolean {
+  return /^\.[cm]?[jt]s$/.test(extname(file));
+}
+
 /**
  * What a manifest says of its control socket, whatever else is wrong in it: the server that runs may have
  * been started with variables that are not set here, or before the manifest was broken.
@@ -80,16 +99,18 @@ export async function findControl(
   variables: Readonly<Record<string, string | undefined>> = process.env,
 ): Promise<{ readonly control: string | false | undefined; readonly wrong?: ManifestError }> {
   try {
-    const { value, references } = await load(file, variables);
+    const { value, references, folder } = await load(file, variables);
     const variable = references?.some(({ path, whole }) => whole && path.join() === "control");
-    return { control: controlOf(value, file, variable) };
+    return { control: controlOf(value, folder ?? dirname(file), variable) };
   } catch (wrong) {
     if (!(wrong instanceof ManifestError)) throw wrong;
     try {
-      const { control } = Object(parseJsonc(readText(file), file).value) as { control?: unknown };
+      const { content = readText(file), folder = dirname(file) } = embeddedManifest(file) ?? {};
+      const text = typeof content === "string" ? content : "";
+      const { control } = Object(parseJsonc(text, file).value) as { control?: unknown };
       let known = true;
       const value = { control: substitute(control, variables, () => known = false) };
-      return { control: known ? controlOf(value, file) : undefined, wrong };
+      return { control: known ? controlOf(value, folder) : undefined, wrong };
     } catch {
       return { control: undefined, wrong };
     }
@@ -97,11 +118,15 @@ export async function findControl(
 }
 
 /** @param variable it is one, whose text may mean a boolean. */
-function controlOf(manifest: unknown, file: string, variable = false): string | false | undefined {
+function controlOf(
+  manifest: unknown,
+  folder: string,
+  variable = false,
+): string | false | undefined {
   const { control } = Object(manifest) as { control?: unknown };
   if (control === false || (variable && control === "false")) return false;
   if (typeof control !== "string") return undefined;
-  return resolve(dirname(file), control.replace(/^unix:/, ""));
+  return resolve(folder, control.replace(/^unix:/, ""));
 }
 
 /** The manifest's file, absolute. @throws ManifestError when there is none, or there are two. */
@@ -153,16 +178,7 @@ function readText(file: string): string {
 async function loadModule(file: string, versionOf: VersionOf): Promise<Source> {
   const { href } = pathToFileURL(file);
   const result = await importModule(href, versionOf(href));
-  const locate = (): undefined => undefined;
-  if ("module" in result) {
-    if ("default" in result.module) return valueSource(result.module["default"], file, locate);
-    throw failure(
-      "MANIFEST_INVALID",
-      file,
-      `a module without a default export`,
-      "export default defineManifest({ services: { … } })",
-    );
-  }
+  if ("module" in result) return moduleSource(result.module, file);
   const { message, at, hint, cause } = result;
   const place = at === undefined ? { file } : parsePlace(at);
   const elsewhere = place.file !== file && place.file !== realOf(file);
@@ -178,6 +194,16 @@ async function loadModule(file: string, versionOf: VersionOf): Promise<Source> {
     ...(hint !== undefined && { hint }),
     ...(place.line !== undefined && { source: place }),
   }], { cause });
+}
+
+function moduleSource(module: Readonly<Record<string, unknown>>, file: string): Source {
+  if ("default" in module) return valueSource(module["default"], file, () => undefined);
+  throw failure(
+    "MANIFEST_INVALID",
+    file,
+    `a module without a default export`,
+    "export default defineManifest({ services: { … } })",
+  );
 }
 
 function valueSource(held: unknown, file: string, locate: Source["locate"]): Source {

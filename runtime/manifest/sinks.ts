@@ -1,4 +1,4 @@
-import { dirname, resolve } from "node:path";
+import { resolve } from "node:path";
 import type { BaseIssue } from "valibot";
 import type { SinkPlan } from "../core/plan.ts";
 import { addIssues, placeOf } from "./issues.ts";
@@ -9,7 +9,7 @@ import type { SinkCatalog } from "../values/sink-catalog.ts";
 import { nameOfObject, objectAt } from "../modules/object.ts";
 import { BUILT_IN, resolvePlugin } from "../modules/resolve.ts";
 import type { CheckedService, CheckedSink } from "./schema.ts";
-import type { Problems } from "./source.ts";
+import { folderOf, type Problems } from "./source.ts";
 import { checkTyped } from "./typed.ts";
 
 /** The types that write to standard output when nothing else is said. */
@@ -204,6 +204,6 @@ export class SinkPlans {
   }
 
   get #folder(): string {
-    return dirname(this.#problems.source.file);
+    return folderOf(this.#problems.source);
   }
 }

@@ -1,3 +1,4 @@
+import { dirname } from "node:path";
 import type { Code } from "../core/errors.ts";
 import { parsePlace } from "../core/frames.ts";
 import { ManifestError, type Path, type Position, type Problem } from "../values/problem.ts";
@@ -23,6 +24,8 @@ export type Place = Position | Pick<Problem, "file" | "path">;
 export interface Source {
   /** Absolute. What is no file of its own lies in the folder where relative paths start. */
   readonly file: string;
+  /** Where relative paths start, absolute; the file's folder when silent. */
+  readonly folder?: string;
   readonly value: unknown;
   /** The value of a program that it was made of: as long as it is here, so are the objects in it. */
   readonly held?: unknown;
@@ -30,6 +33,11 @@ export interface Source {
   readonly references?: readonly { readonly path: Path; readonly whole: boolean }[];
   /** Where a value or its key stands; the nearest enclosing value when it is not there. */
   locate(path: Path, part: Part): Place | undefined;
+}
+
+/** Where relative paths of a manifest start. */
+export function folderOf({ file, folder = dirname(file) }: Source): string {
+  return folder;
 }
 
 /** Collects the problems of one manifest, so that all of them are told at once. */

@@ -1,6 +1,7 @@
 import { createRequire } from "node:module";
 import process from "node:process";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { embeddedModule } from "./embedded.ts";
 import { importableUrl } from "./link.ts";
 import { isCommonJs, isNamespace, withVersion } from "./anew.ts";
 import { explain, type ImportFailure } from "./failure.ts";
@@ -24,6 +25,8 @@ export async function importModule(
   file: string,
   version?: string,
 ): Promise<{ readonly module: Namespace } | ImportFailure> {
+  const inside = embeddedModule(file);
+  if (inside !== undefined) return await importEmbedded(inside, file);
   const url = await importableUrl(realUrl(file));
   const required = imported.has(url) && imported.get(url) !== version && forget(url);
   imported.set(url, version);
@@ -35,6 +38,17 @@ export async function importModule(
   }
   try {
     return { module: requireModule(url) };
+  } catch (error) {
+    return explain(error, url);
+  }
+}
+
+async function importEmbedded(
+  load: () => Promise<Namespace>,
+  url: string,
+): Promise<{ readonly module: Namespace } | ImportFailure> {
+  try {
+    return { module: unwrapped(await load()) };
   } catch (error) {
     return explain(error, url);
   }

@@ -2,6 +2,7 @@ import { statSync } from "node:fs";
 import { dirname, isAbsolute, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { didYouMean } from "../values/nearest.ts";
+import { embeddedUrl } from "./embedded.ts";
 import { objectAt } from "./object.ts";
 import { resolvePackage } from "./package.ts";
 import { show } from "../values/problem.ts";
@@ -61,6 +62,8 @@ export function resolvePlugin(
 }
 
 function urlOf(target: string, file: string): string | undefined {
+  const inside = embeddedUrl(target);
+  if (inside !== undefined) return inside;
   if (objectAt(target) !== undefined) return target;
   if (BUILT_IN.includes(target)) return builtIn(target);
   if (/^\.\.?(?:[\\/]|$)/.test(target) || isAbsolute(target)) {
@@ -77,7 +80,12 @@ export function isAdmin({ url }: { readonly url: string }): boolean {
 }
 
 /** Built-in plugins lie beside the runtime, and have been compiled where it has. */
-function builtIn(name: string): string {
+export function builtIn(name: string): string {
+  return embeddedUrl(name) ?? pluginUrl(name);
+}
+
+/** The module of a built-in plugin, as it lies beside this one. */
+export function pluginUrl(name: string): string {
   const extension = /\.\w+$/.exec(new URL(import.meta.url).pathname)![0];
   return new URL(`../../plugins/${name}${extension}`, import.meta.url).href;
 }

@@ -3,6 +3,7 @@ import process from "node:process";
 import { statSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { PorticoError } from "../core/errors.ts";
+import { embeddedFile } from "../modules/embedded.ts";
 import { didYouMean } from "../values/nearest.ts";
 import { renderRows, show } from "../values/problem.ts";
 import {
@@ -193,7 +194,7 @@ function usage(received: string, expected: string, hint?: string): PorticoError 
   return new PorticoError("USAGE", renderRows({ received, expected, ...(hint && { hint }) }));
 }
 
-/** Where the manifest is when nobody says: the environment's PORTICO_MANIFEST, or here. */
+/** Where the manifest is when nobody says: in an executable inside, else PORTICO_MANIFEST of the environment, or here. */
 function defaultPath(): string {
-  return process.env["PORTICO_MANIFEST"] || ".";
+  return embeddedFile() ?? (process.env["PORTICO_MANIFEST"] || ".");
 }

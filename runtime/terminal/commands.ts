@@ -2,6 +2,7 @@
  * Every command, as the parser, `help`, the completions and the man page read it. A command that is new
  * is a row here, and a file in `cli/`.
  */
+import { RUNTIMES } from "../control/request.ts";
 import { CTL_VERBS } from "./ctl-verbs.ts";
 import type { CommandSpec, Option } from "./spec.ts";
 import { STRATEGY_NAMES } from "../core/plan.ts";
@@ -154,6 +155,35 @@ export const COMMANDS = [
     words: [{ name: "FILE" }],
     options: [{ name: "to", value: "PATH", summary: "writes it there, not to standard output" }],
     more: ["What has no equal in Portico stands in the manifest as a comment, with the reason."],
+  },
+  {
+    name: "compile",
+    summary: "makes one executable of a manifest, with its plugins and a runtime inside",
+    words: [PATH],
+    options: [
+      { name: "to", value: "FILE", summary: "the executable; one that is there is replaced" },
+      {
+        name: "runtime",
+        value: "RUNTIME",
+        one: RUNTIMES,
+        summary: "node, bun or deno inside; the one that runs this when silent",
+      },
+      {
+        name: "target",
+        value: "SYSTEM",
+        summary: "another system, in the words of bun build or deno compile",
+      },
+    ],
+    more: [
+      "The executable takes the words of portico: alone it runs what is inside, ./FILE ctl status asks it, ./FILE run PATH runs another manifest with the plugins inside. Relative paths of the manifest inside start at the folder where it is started.",
+    ],
+  },
+  {
+    name: "schema",
+    summary:
+      "prints the JSON Schema of manifests, for editors; with PATH, with the options of its plugins",
+    words: [{ name: "PATH", optional: true }],
+    options: [{ name: "to", value: "FILE", summary: "writes it there" }],
   },
   {
     name: "completion",

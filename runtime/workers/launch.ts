@@ -1,13 +1,14 @@
 /** Starting a worker, as a thread or as a process: both are given one end of a channel and of a descriptor channel. */
 import { type ChildProcess, spawn } from "node:child_process";
 import process from "node:process";
-import { pathToFileURL } from "node:url";
+import { URL } from "node:url";
 import { Worker } from "node:worker_threads";
 import type { Descriptors } from "../core/descriptors.ts";
 import { isShortage, messageOf } from "../core/errors.ts";
 import type { ServicePlan } from "../core/plan.ts";
 import { closeEnds, openEnds } from "./channel-ends.ts";
 import type { Host } from "../services/contract.ts";
+import { WORKER } from "./variable.ts";
 
 /** How a worker has ended. */
 export interface Exit {
@@ -42,16 +43,17 @@ export interface WorkerUse {
   readonly once: boolean;
 }
 
-/** The environment variable that tells a process that it is a worker. */
-export const WORKER = "PORTICO_WORKER";
-
 /**
  * A thread borrows its ends: the supervisor closes them when it has ended, however that came about.
  * But one that may run on keeps them: their numbers would be those of somebody else's sockets.
  */
 export const launchThread: Launch = (host, descriptors) => {
   const [ours, theirs] = openEnds(descriptors);
-  const worker = new Worker(pathToFileURL(host.worker), { workerData: theirs, stdin: false });
+  const start = host.adapter.thread(host.worker);
+  const given = { workerData: theirs, stdin: false };
+  const worker = "url" in start
+    ? new Worker(new URL(start.url), given)
+    : new Worker(start.code, { ...given, eval: true, execArgv: [...start.flags] });
   let failure: Partial<Exit> = {};
   let lingers = false;
   const exited = new Promise<Exit>((resolve) => {

@@ -1,12 +1,13 @@
 /** The package, as who installs it has it: outside this tree, compiled, on every runtime. */
 import assert from "node:assert/strict";
-import { existsSync, globSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, globSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import process from "node:process";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { parseEndpoint } from "../../runtime/core/endpoint.ts";
 import { ENGINES, tooOld } from "../../runtime/engines.ts";
+import { BUILT_IN } from "../../runtime/modules/resolve.ts";
 import { folder } from "../support/folder.ts";
 import {
   inFolder,
@@ -229,6 +230,11 @@ describe("the tree", () => {
     }
   });
 
+  test("exports on JSR, which has no patterns, each plugin by its name", () => {
+    const names = Object.keys(json("deno.json").exports).filter((name) => /plugins/.test(name));
+    assert.deepEqual(names.sort(), BUILT_IN.map((name) => `./plugins/${name}`).sort());
+  });
+
   test("has no package whose scripts Bun would run, and which need Node: bun install is enough", () => {
     assert.deepEqual(json("package.json").trustedDependencies, []);
   });
@@ -350,6 +356,40 @@ describe("the installed package", () => {
       assert.equal(await askOnce(t, threads, "hello"), "hello");
       const stop = await inFolder(home, [...portico, "ctl", "stop"]);
       assert.equal(stop.code, 0, stop.out + stop.err);
+    });
+  }
+
+  test("serves on a Node without FFI whose koffi lacks its native module, and says why", async (t) => {
+    const [native, away] = ["node_modules/@koromix", "koromix"].map((name) => join(home, name));
+    assert.ok(existsSync(native!), "koffi has a native module that can be taken away");
+    renameSync(native!, away!);
+    t.after(() => renameSync(away!, native!));
+    const portico: [string, ...string[]] = [...INSTALLED_ON["node24"]!, main()];
+    const manifest = JSON.stringify({ services: { echo: echo("async") } });
+    const server = new ServerProcess(folder(t, { "portico.json": manifest }), { portico });
+    t.after(() => server.kill());
+    await server.record({ event: "ready" });
+    await (await dial(t, server.endpoint("echo", "tcp"))).echo("hello");
+    const { transports } = JSON.parse((await inFolder(home, [...portico, "doctor", "--json"])).out);
+    assert.match(transports.unixgram.reason, /^the package koffi cannot be loaded: .*native/);
+    assert.match(transports.unixgram.remedy, /with its native module/);
+  });
+
+  for (const name of ["node", "bun"] as const) {
+    test(`is compiled to an executable by ${name}, with a plugin that is a package`, async (t) => {
+      const file = join(folder(t, {}), "server");
+      const words = ["compile", "--to", file, "--runtime", name];
+      const compiled = await inFolder(home, [...INSTALLED_ON["node24"]!, main(), ...words]);
+      assert.equal(compiled.code, 0, compiled.out + compiled.err);
+      const empty = folder(t, {});
+      const server = new ServerProcess("run", { cwd: empty, portico: [file], command: [] });
+      t.after(() => server.kill());
+      await server.record({ event: "ready" });
+      for (const service of ["serial", "threads", "processes", "spawn"]) {
+        assert.equal(await askOnce(t, server.endpoint(service, "tcp"), "hello"), "hello", service);
+      }
+      assert.equal(await askOnce(t, server.endpoint("shout", "tcp"), "hello"), "HELLO!");
+      await server.stop();
     });
   }
 });
