@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import process from "node:process";
 import type { Scope } from "./scope.ts";
 import { Observable } from "./observable.ts";
+import { children } from "./proc.ts";
 
 /** A program that talks over its standard streams. */
 export class Program extends Observable {
@@ -65,7 +66,8 @@ export class Program extends Observable {
 
   async #kill(): Promise<void> {
     if (this.code !== undefined || this.#child.pid === undefined) return;
-    process.kill(this.#child.pid, "SIGKILL");
+    // A terminal that goes away sends SIGHUP alone, at which a server reloads.
+    for (const pid of [...children(this.#child.pid), this.#child.pid]) process.kill(pid, "SIGKILL");
     await this.ended();
   }
 }
