@@ -25,6 +25,8 @@ for (const file of globSync("**/*.{js,d.ts}", { cwd: dist })) {
 const assets = globSync("{runtime,adapters,plugins}/**/*.*", { cwd: root })
   .filter((file) => !file.endsWith(".ts"));
 for (const file of assets) cpSync(join(root, file), join(dist, file));
+// What `portico new` writes is TypeScript in the hands of its author.
+cpSync(join(root, "templates"), join(dist, "templates"), { recursive: true });
 
 const json = published(JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as PackageJson);
 const needed = new Set(declarationsOf(json.exports, root));

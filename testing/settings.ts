@@ -9,7 +9,7 @@ import { type Duration, milliseconds } from "../runtime/core/units.ts";
 import { expand } from "../runtime/manifest/expand.ts";
 import type { ManifestLimits, ManifestService } from "../runtime/manifest/manifest.ts";
 import { prepare } from "../runtime/manifest/prepare.ts";
-import { checkPlugin } from "../runtime/modules/plugin.ts";
+import { nameOfObject, urlOfObject } from "../runtime/modules/object.ts";
 import type { ReadyService } from "../runtime/services/contract.ts";
 import { sinkCatalog } from "../runtime/sinks/catalog.ts";
 import { describeLack } from "../runtime/strategies/lacking.ts";
@@ -69,12 +69,17 @@ export function transportsOf({ transports }: Pick<Plugin, "transports">): Tested
 
 const WITH_WORKERS: readonly StrategyName[] = ["threads", "processes"];
 
+/** What it declares; of what is no plugin, which is told later, anything. */
+function kindsOf({ transports }: Partial<Plugin>): Plugin["transports"] {
+  return Array.isArray(transports) ? transports : ["stream"];
+}
+
 /** The service of a manifest that says this. */
 function manifestOf(plugin: Plugin, settings: Settings): ManifestService {
   const { options, transport, listen, strategy = "async", workers = 2, max, limits, access } =
     settings;
   const transports = transport === undefined
-    ? plugin.transports.map((kind) => BY_KIND[kind])
+    ? kindsOf(plugin).map((kind) => BY_KIND[kind])
     : [transport].flat();
   const split = WITH_WORKERS.includes(strategy);
   const concurrency = {
@@ -84,7 +89,7 @@ function manifestOf(plugin: Plugin, settings: Settings): ManifestService {
     ...(split && { workers }),
   } as ManifestService["concurrency"];
   return {
-    // Any will do: the plugin is there already.
+    // Any will do, until the plan is made: to workers of a server an object cannot be given.
     plugin: "echo",
     listen: listen ?? transports.map((name) => ENDPOINTS[name] ?? name),
     concurrency,
@@ -106,16 +111,21 @@ export async function readyOf<Options, State>(
   sink: Sink,
   adapter: MemoryAdapter,
 ): Promise<ReadyService> {
-  const plugin = checkPlugin(given);
-  const { name = plugin.name, folder = "." } = settings;
+  if (typeof given !== "object" || given === null) {
+    throw new PorticoError("PLUGIN_INVALID", `a plugin is needed: received ${typeof given}`);
+  }
+  const plugin = given as unknown as Plugin;
+  const { name = nameOfObject(plugin) ?? "tested", folder = "." } = settings;
   const said = Object.entries(manifestOf(plugin, settings)).filter(([, value]) =>
     value !== undefined
   );
   const value = { services: { [name]: Object.fromEntries(said) } };
   const source = { file: `${folder}/test`, value, locate: () => undefined };
-  const plan: Plan = expand(source, sinkCatalog);
-  const load = () => Promise.resolve(plugin);
-  const [prepared] = await prepare(plan, source, sinkCatalog, undefined, load);
+  const expanded: Plan = expand(source, sinkCatalog);
+  const object = { specifier: name, url: urlOfObject(plugin) };
+  const services = expanded.services.map((each) => ({ ...each, plugin: object }));
+  const plan = { ...expanded, services };
+  const [prepared] = await prepare(plan, source, sinkCatalog);
   const ready = prepared!;
   const { strategy } = ready.plan.concurrency;
   // Workers are instances here, which need no descriptors to be passed.

@@ -9,7 +9,7 @@ const root = fileURLToPath(new URL("..", import.meta.url).href);
 
 /** Every file of ours, by its path in the repository. */
 const files: readonly string[] = globSync(
-  ["runtime", "adapters", "testing", "plugins", "examples", "tests"].map((name) =>
+  ["runtime", "adapters", "testing", "plugins", "examples", "templates", "tests"].map((name) =>
     `${name}/**/*.ts`
   ),
   { cwd: root },
@@ -66,6 +66,7 @@ const COMMON: ReadonlySet<string> = new Set([
   "os",
   "path",
   "process",
+  "readline/promises",
   "timers",
   "timers/promises",
   "tty",
@@ -93,6 +94,7 @@ const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   modules: ["core", "values"],
   manifest: ["core", "values", "modules"],
   sinks: ["core", "values", "modules"],
+  scaffold: ["core", "values", "modules"],
   identity: ["core"],
   probe: ["core"],
   services: ["core"],
@@ -121,8 +123,17 @@ const FOLDERS: Readonly<Record<string, readonly string[]>> = {
     ...["control", "terminal", "workers", "strategies", "adapter.ts"],
   ],
   cli: [
-    ...["core", "values", "modules", "manifest", "sinks", "identity", "probe", "services"],
-    ...["control", "terminal", "strategies", "daemon", "convert", "compile", "adapter.ts"],
+    ...["core", "values", "modules", "manifest", "sinks", "identity", "probe", "scaffold"],
+    ...[
+      "services",
+      "control",
+      "terminal",
+      "strategies",
+      "daemon",
+      "convert",
+      "compile",
+      "adapter.ts",
+    ],
   ],
   embed: [
     ...["core", "values", "manifest", "services", "activation", "control", "strategies"],
@@ -217,6 +228,7 @@ describe("import rules", () => {
     check(outside, (specifier, file) =>
       isInside(specifier, "runtime") || isCommon(specifier) ||
       specifier === "valibot" || specifier === "jsonc-parser" ||
+      (specifier === "validate-npm-package-name" && file === "runtime/scaffold/name.ts") ||
       // An optional peer dependency, loaded where a manifest asks for it.
       (specifier === "@logtape/logtape" && file === "runtime/sinks/logtape/open.ts") ||
       (specifier === "prom-client" && isInside(file, "runtime/metrics")) ||
@@ -289,9 +301,19 @@ describe("import rules", () => {
     );
   });
 
+  test("templates import portico, its kit for tests, their libraries, their own folder and node: modules", () => {
+    check(
+      below("templates"),
+      (specifier, file) =>
+        ["portico", "portico/testing", "portico/embed", "valibot", "hono"].includes(specifier) ||
+        isCommon(specifier) || specifier === "node:test" || specifier === "node:assert/strict" ||
+        isInside(specifier, file.split("/").slice(0, 2).join("/")),
+    );
+  });
+
   test("nobody but tests imports tests", () => {
     check(
-      below("runtime", "adapters", "testing", "plugins", "examples"),
+      below("runtime", "adapters", "testing", "plugins", "examples", "templates"),
       (specifier) => !isInside(specifier, "tests") && !isInside(specifier, "bench"),
     );
   });
@@ -358,7 +380,7 @@ describe("house rules", () => {
     const wrong = files.flatMap((file) =>
       importsOf(file)
         .filter((specifier) =>
-          /^(?:runtime|adapters|testing|plugins|examples|tests)\//.test(specifier)
+          /^(?:runtime|adapters|testing|plugins|examples|templates|tests)\//.test(specifier)
         )
         .filter((specifier) => !/\.(?:ts|json)$/.test(specifier))
         .map((specifier) => `${file} imports ${specifier}`)

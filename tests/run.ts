@@ -114,7 +114,7 @@ const LONG = [
 );
 
 /** What starts every runtime by itself, or is about no runtime, and so is run by one of them. */
-const ONCE = ["compile", "deploy", "docs", "package", "permissions", "site"].map((name) =>
+const ONCE = ["compile", "deploy", "docs", "package", "permissions", "site", "story"].map((name) =>
   `tests/processes/${name}_test.ts`
 );
 

@@ -48,10 +48,13 @@ export function findingsOf(
       note: describeScope(strategy, workers),
       path: [...base, "concurrency"],
     },
-    ...packageFinding(plan.plugin, base),
+    ...packageFindings(plan.plugin.url, [...base, "plugin"]),
     ...probePlugin(() => plugin.probe?.(options as never, { folder: plan.folder }), base),
     ...identityFindings(plan.processes, base),
-    ...plan.log.map(sinkFinding),
+    ...plan.log.flatMap((sink) => [
+      ...packageFindings(sink.module?.url, pathOf(sink)),
+      sinkFinding(sink),
+    ]),
     ...plan.listen.map((listen) => listenFinding(listen, plan, adapter, running)),
   ];
 }
@@ -77,12 +80,21 @@ export function identityFindings({ user, group }: Identity, base: Path): Finding
   }
 }
 
-/** A package that does not say what it was written for is taken as it is; its author may want to know. */
-function packageFinding({ url }: ServicePlan["plugin"], base: Path): Finding[] {
-  const found = url.startsWith("file:") ? packageOf(fileURLToPath(url)) : undefined;
-  if (found === undefined || found.json.portico?.api !== undefined) return [];
-  const note = `its package.json has no "portico": { "api": ${API} }, as a plugin's should`;
-  return [{ what: "package", lacks: [], note, path: [...base, "plugin"] }];
+/** By which the packages of plugins are found. */
+const KEYWORD = "portico-plugin";
+
+/** A package of somebody's: which one, and what it leaves unsaid. That does not keep it from being run. */
+function packageFindings(url: string | undefined, path: Path): Finding[] {
+  const found = url?.startsWith("file:") ? packageOf(fileURLToPath(url)) : undefined;
+  if (found === undefined || found.json.name === "portico") return [];
+  const { name, version = "", keywords, portico } = found.json;
+  const unsaid = [
+    ...(Array.isArray(keywords) && keywords.includes(KEYWORD) ? [] : [`the keyword "${KEYWORD}"`]),
+    ...(portico?.api === undefined ? [`"portico": { "api": ${API} }`] : []),
+  ];
+  const what = `package ${name ?? found.path} ${version}`.trimEnd();
+  const note = unsaid.length === 0 ? "" : `its package.json lacks ${unsaid.join(" and ")}`;
+  return [{ what, lacks: [], note, path }];
 }
 
 /** What a plugin asks this machine itself, as `exec` for its program. */

@@ -24,6 +24,8 @@ export async function main(argv: readonly string[]): Promise<number> {
         return await (await import("./doctor.ts")).doctor(call.json);
       case "ctl":
         return await (await import("./ctl.ts")).ctl(call);
+      case "new":
+        return await (await import("./new.ts")).create(call);
       case "import":
         return await (await import("./import.ts")).importManifest(call);
       case "completion":

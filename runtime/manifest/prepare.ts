@@ -25,7 +25,6 @@ export interface PreparedService {
  * Imports the plugins of a plan, all at once, and has them check their options and endpoints.
  *
  * @param sinks imports the types of sinks that plugins provide.
- * @param load imports a plugin; whoever has it already gives that.
  * @throws ManifestError with everything that is wrong: PLUGIN_NOT_FOUND, PLUGIN_INVALID, PLUGIN_OPTIONS,
  * MANIFEST_INVALID for an endpoint that the plugin does not serve.
  */
@@ -34,12 +33,11 @@ export async function prepare(
   source: Source,
   sinks: Pick<SinkCatalog, "load">,
   versionOf: VersionOf = () => undefined,
-  load: typeof loadPlugin = loadPlugin,
 ): Promise<PreparedService[]> {
   const problems = new Problems(source);
   const [prepared, ...services] = await Promise.all([
     prepareSinks(plan.services, sinks, problems, versionOf),
-    ...plan.services.map((service) => one(service, problems, versionOf, load)),
+    ...plan.services.map((service) => one(service, problems, versionOf)),
   ]);
   problems.throwIfAny();
   return services.filter((service) => service !== undefined).map(({ plan, ...rest }) => ({
@@ -52,11 +50,10 @@ async function one(
   plan: ServicePlan,
   problems: Problems,
   versionOf: VersionOf,
-  load: typeof loadPlugin,
 ): Promise<PreparedService | undefined> {
   const path = ["services", plan.name];
   try {
-    const plugin = await load(plan.plugin, versionOf(plan.plugin.url));
+    const plugin = await loadPlugin(plan.plugin, versionOf(plan.plugin.url));
     checkTransports(plugin, plan, [...path, "listen"], problems);
     const { value, result: check } = await checkTypedLater(
       problems.source,

@@ -5,6 +5,9 @@ import { conditions } from "./import.ts";
 
 /** What is read of a package.json. */
 interface PackageJson {
+  readonly name?: string;
+  readonly version?: string;
+  readonly keywords?: unknown;
   readonly exports?: unknown;
   readonly portico?: { readonly api?: unknown };
 }

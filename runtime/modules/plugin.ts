@@ -30,13 +30,6 @@ export async function loadPlugin(
   return appPlugin(value, objectAt(place.url) === undefined ? nameOf(place.url) : place.specifier);
 }
 
-/** @throws PorticoError PLUGIN_INVALID for what is no plugin of this API. */
-export function checkPlugin(value: unknown): Plugin {
-  const wrong = flaw(value);
-  if (wrong !== undefined) throw new PorticoError("PLUGIN_INVALID", wrong);
-  return value as Plugin;
-}
-
 /**
  * Imports a module for its default export, or finds the object that stands in its place.
  *

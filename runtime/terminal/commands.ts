@@ -4,57 +4,10 @@
  */
 import { RUNTIMES } from "../control/request.ts";
 import { CTL_VERBS } from "./ctl-verbs.ts";
+import type { CommandSpec, Option } from "./spec.ts";
 import { STRATEGY_NAMES } from "../core/plan.ts";
 
-/** A word after the command's name. */
-export interface Word {
-  /** In capitals, as help writes it. */
-  readonly name: string;
-  /** It may be left out. One that is `manifest` is PORTICO_MANIFEST or the current folder then. */
-  readonly optional?: true;
-  /** The path of a manifest, or of the folder with it. */
-  readonly manifest?: true;
-  /** All that it can be. */
-  readonly one?: readonly string[];
-  /** For who leaves it out. */
-  readonly hint?: string;
-}
-
-/** An option. Without `value` it is a flag. */
-export interface Option {
-  readonly name: string;
-  readonly short?: string;
-  /** What its value is, in capitals. */
-  readonly value?: string;
-  /** All that the value can be. */
-  readonly one?: readonly string[];
-  /** It may be given several times. */
-  readonly many?: true;
-  /** The path of a manifest, or of the folder with it. */
-  readonly manifest?: true;
-  /** The option that it belongs to: without that one it says nothing. */
-  readonly with?: string;
-  readonly summary: string;
-}
-
-/** A command, or one of the verbs of a command. */
-export interface CommandSpec {
-  readonly name: string;
-  /** One line. */
-  readonly summary: string;
-  readonly words: readonly Word[];
-  readonly options: readonly Option[];
-  /** The word that comes first then, and decides about the rest. */
-  readonly verbs?: readonly CommandSpec[];
-  /** Of a verb: the options of its command mean nothing to it. */
-  readonly alone?: true;
-  /** Options that exclude each other, with what they have in common. */
-  readonly either?: readonly [string, string, string];
-  /** An option that stands in the place of the words. */
-  readonly instead?: string;
-  /** Paragraphs for who asks about this command alone. */
-  readonly more?: readonly string[];
-}
+export type { CommandSpec, Option, Word } from "./spec.ts";
 
 /** Those that a call can be completed in. */
 const SHELLS = ["bash", "zsh", "fish"] as const;
@@ -163,6 +116,40 @@ export const COMMANDS = [
     verbs: CTL_VERBS,
   },
   {
+    name: "new",
+    summary: "writes a folder with a plugin, or a service, that passes its own tests",
+    words: [
+      { name: "WHAT", optional: true, one: ["plugin", "service"] },
+      { name: "NAME", optional: true },
+    ],
+    options: [
+      {
+        name: "kind",
+        value: "KIND",
+        one: ["handler", "sink", "http", "hono"],
+        summary: "what it holds; a handler when silent. Only a plugin can be a sink",
+      },
+      {
+        name: "registry",
+        value: "REGISTRY",
+        one: ["npm", "jsr", "both"],
+        summary: "where the plugin will be published; npm when silent",
+      },
+      { name: "dir", value: "FOLDER", summary: "the folder to make; named as the package is" },
+      {
+        name: "license",
+        value: "LICENSE",
+        one: ["MIT", "Apache-2.0", "ISC", "none"],
+        summary: "MIT for a plugin, and none for a service, when silent",
+      },
+      { name: "holder", value: "TEXT", summary: "who holds the copyright; whoever git says" },
+      { name: "yes", short: "y", summary: "asks nothing, also on a terminal" },
+    ],
+    more: [
+      "NAME is that of the package, as npm takes it: shout, @you/portico-plugin-shout. On a terminal what is missing is asked for.",
+    ],
+  },
+  {
     name: "import",
     summary: "makes a manifest of an inetd.conf, an xinetd.conf or a folder as /etc/xinetd.d",
     words: [{ name: "FILE" }],
@@ -222,7 +209,7 @@ export function optionsFor({ options }: CommandSpec, verb?: CommandSpec): readon
 }
 
 /** Commands that are part of the contract, and that this version does not have. */
-export const LATER: readonly string[] = ["explain", "new"];
+export const LATER: readonly string[] = ["explain"];
 
 type Specs = typeof COMMANDS[number];
 type VerbsOf<Spec> = Spec extends { readonly verbs: readonly (infer Verb)[] } ? Verb : never;

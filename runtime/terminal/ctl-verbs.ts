@@ -1,7 +1,7 @@
 /** What `portico ctl` can be asked to do: see {@link CommandSpec}. */
 import { RUNTIMES } from "../control/request.ts";
 import { LEVELS } from "../core/record.ts";
-import type { CommandSpec } from "./commands.ts";
+import type { CommandSpec } from "./spec.ts";
 
 const SERVICE = { name: "SERVICE", optional: true } as const;
 

@@ -146,12 +146,15 @@ test("a package that does not say what it was written for is taken, and that is 
     'export default { name: "p", transports: ["stream"], start: () => ({ data() {} }) };';
   const home = folder(t, {
     "portico.json": manifest({ s: { plugin: "pkg", listen: "unix:./s" } }),
-    "node_modules/pkg/package.json": '{ "type": "module", "exports": "./p.js" }',
+    "node_modules/pkg/package.json": '{ "name": "pkg", "type": "module", "exports": "./p.js" }',
     "node_modules/pkg/p.js": plugin,
   });
   const { code, found } = await findings(home);
   assert.equal(code, 0);
-  assert.match(found.get("package")!.note!, /has no "portico": \{ "api": 1 \}/);
+  assert.match(
+    found.get("package pkg")!.note!,
+    /lacks the keyword .* and "portico": \{ "api": 1 \}/,
+  );
 });
 
 test("check finds a port that was freed free", { skip: LACKING_PROC }, async (t) => {

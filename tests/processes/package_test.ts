@@ -1,7 +1,7 @@
 /** The package, as who installs it has it: outside this tree, compiled, on every runtime. */
 import assert from "node:assert/strict";
-import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, globSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { join, relative } from "node:path";
 import process from "node:process";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -16,6 +16,7 @@ import {
   MODULES,
   pack,
   type Packed,
+  ROOT,
   sourceTree,
 } from "../support/package.ts";
 import { askOnce, dial, openUdp } from "../support/peers.ts";
@@ -96,8 +97,15 @@ describe("the package", () => {
     const paths = packed.files.map(({ path }) => path);
     const beside = paths.filter((path) => !path.startsWith("dist/"));
     assert.deepEqual(beside.sort(), ["CHANGELOG.md", "LICENSE", "README.md", "package.json"]);
-    const odd = paths.filter((path) => !/\.(?:js|d\.ts|json|css|html|md|1)$|^LICENSE$/.test(path));
+    const odd = paths.filter((path) =>
+      !/\.(?:js|d\.ts|json|css|html|md|1)$|^LICENSE$|^dist\/templates\//.test(path)
+    );
     assert.deepEqual(odd, []);
+    // npm leaves out, or obeys, what is named as its own and Git's files are.
+    assert.deepEqual(
+      paths.filter((path) => path.startsWith("dist/templates/")).sort(),
+      templates(),
+    );
     for (const name of ["page.js", "page.css", "page.html"]) {
       assert.ok(paths.includes(`dist/plugins/admin/${name}`), name);
     }
@@ -385,6 +393,14 @@ describe("the installed package", () => {
     });
   }
 });
+
+/** The files of the tree's templates, as the package has them. */
+function templates(): string[] {
+  return globSync("templates/**", { cwd: ROOT, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map(({ parentPath, name }) => `dist/${relative(ROOT, join(parentPath, name))}`)
+    .sort();
+}
 
 /** A successor is nobody's child. */
 function end(pid: number): void {

@@ -7,12 +7,12 @@ import { type CommandResult, runToEnd } from "./command.ts";
 import { folder } from "./folder.ts";
 import type { Scope } from "./scope.ts";
 
-const ROOT = fileURLToPath(new URL("../..", import.meta.url).href);
+export const ROOT: string = fileURLToPath(new URL("../..", import.meta.url).href);
 export const MODULES: string = join(ROOT, "node_modules");
 
 /** What a build reads. */
 const SOURCES = [
-  ...["runtime", "adapters", "testing", "plugins", "packaging"],
+  ...["runtime", "adapters", "testing", "plugins", "templates", "packaging"],
   ...["package.json", "tsconfig.json", "README.md", "CHANGELOG.md", "LICENSE"],
 ];
 
@@ -66,25 +66,45 @@ export async function pack(home: string): Promise<Packed> {
   return { ...first!, path: join(home, first!.filename) };
 }
 
-/** Installs tarballs in a folder. What they depend on is copied from this tree first. */
-export async function install(home: string, ...tarballs: readonly string[]): Promise<void> {
-  const json = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as PackageJson;
-  const copied = new Set<string>();
-  const copy = ({ dependencies, optionalDependencies }: PackageJson): void => {
-    for (const name of Object.keys({ ...dependencies, ...optionalDependencies })) {
-      const from = join(MODULES, name);
-      if (copied.has(name) || !existsSync(from)) continue;
-      copied.add(name);
-      mkdirSync(dirname(join(home, "node_modules", name)), { recursive: true });
-      cpSync(from, join(home, "node_modules", name), { recursive: true });
-      copy(JSON.parse(readFileSync(join(from, "package.json"), "utf8")) as PackageJson);
+/** Installs tarballs in a folder. What Portico depends on is copied from this tree first. */
+export async function install(home: string, ...words: readonly string[]): Promise<void> {
+  provide(home, dependenciesOf(ROOT));
+  await npm(home, "install", "--offline", "--no-audit", "--no-fund", ...words);
+}
+
+/**
+ * Copies packages of this tree into a folder's node_modules, with all that they depend on and their
+ * commands, without which npm takes them for broken, and fetches them.
+ */
+export function provide(home: string, names: readonly string[]): void {
+  const modules = join(home, "node_modules");
+  for (const name of names) {
+    const from = join(MODULES, name);
+    const to = join(modules, name);
+    if (existsSync(to) || !existsSync(from)) continue;
+    mkdirSync(dirname(to), { recursive: true });
+    cpSync(from, to, { recursive: true });
+    const { bin = {} } = packageJson(from);
+    const commands = typeof bin === "string" ? { [name.replace(/^.*\//, "")]: bin } : bin;
+    for (const [command, path] of Object.entries(commands)) {
+      mkdirSync(join(modules, ".bin"), { recursive: true });
+      symlinkSync(join("..", name, path), join(modules, ".bin", command));
     }
-  };
-  copy(json);
-  await npm(home, "install", "--offline", "--no-audit", "--no-fund", ...tarballs);
+    provide(home, dependenciesOf(from));
+  }
+}
+
+function dependenciesOf(folder: string): string[] {
+  const json = packageJson(folder);
+  return Object.keys({ ...json.dependencies, ...json.optionalDependencies });
+}
+
+function packageJson(folder: string): PackageJson {
+  return JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as PackageJson;
 }
 
 interface PackageJson {
+  readonly bin?: string | Readonly<Record<string, string>>;
   readonly dependencies?: Readonly<Record<string, string>>;
   readonly optionalDependencies?: Readonly<Record<string, string>>;
 }
