@@ -51,6 +51,39 @@ test("health, readiness and status", async (t) => {
   assert.deepEqual(Object.keys(status), Object.keys(await managed.status()));
 });
 
+test("the history goes on by itself, and tells what came after a moment", async (t) => {
+  const managed = await ManagedServer.start(t, {
+    pool: { plugin: "echo", listen: TCP, concurrency: { strategy: "processes", workers: 1 } },
+    admin: admin(),
+  });
+  const endpoint = await managed.endpoint("admin", "http");
+  const peer = await dial(t, await managed.endpoint("pool", "tcp"));
+  await peer.echo("hello");
+  const history = async (after: number) =>
+    JSON.parse((await get(endpoint, `/history?after=${after}`)).text);
+  // deno-lint-ignore no-explicit-any
+  const when = async (what: string, after: number, holds: (told: any) => boolean) => {
+    const end = performance.now() + 10_000;
+    for (;;) {
+      const told = await history(after);
+      if (holds(told)) return told;
+      assert.ok(performance.now() < end, `${what}: ${JSON.stringify(told)}`);
+    }
+  };
+  const told = await when(
+    "the session",
+    0,
+    ({ services }) => services.pool?.live.at(-1) === 1,
+  );
+  const [first] = told.times;
+  assert.ok(Math.abs(first - Date.now()) < 60_000);
+  const more = await when("another sample", told.times.at(-1), ({ times }) => times.length > 0);
+  assert.ok(more.times.every((time: number) => time > told.times.at(-1)));
+  await when("its delay", 0, ({ server }) => server.lastMinute.delayMs !== null);
+  assert.equal((await get(endpoint, "/history?after=soon")).status, 400);
+  assert.equal((await get(endpoint, "/status")).headers["portico-service"], "admin");
+});
+
 test("curl reads its health over the Unix socket", { skip: lackingPrograms("curl") }, async (t) => {
   const managed = await ManagedServer.start(t, { admin: admin() });
   const socket = join(managed.home, "admin.sock");
@@ -264,7 +297,8 @@ async function assertPage(endpoint: string): Promise<void> {
   for (
     const [path, type, text] of [
       ["/", "text/html", '<script src="/uplot.js" defer>'],
-      ["/page.js", "text/javascript", "uPlot"],
+      ["/page.js", "text/javascript", "./page/records.js"],
+      ["/page/charts.js", "text/javascript", "uPlot"],
       ["/page.css", "text/css", "color"],
       ["/uplot.js", "text/javascript", "leeoniya/uPlot"],
       ["/uplot.css", "text/css", ".uplot"],
