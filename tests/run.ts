@@ -115,7 +115,8 @@ const LONG = [
 
 /** What starts every runtime by itself, or is about no runtime, and so is run by one of them. */
 const ONCE = [
-  ...["dashboard", "dashboard_hard", "deploy", "docs", "package", "permissions", "site", "story"],
+  ...["compile", "dashboard", "dashboard_hard", "deploy", "docs", "package", "permissions"],
+  ...["site", "story"],
 ].map((name) => `tests/processes/${name}_test.ts`);
 
 /** Where the output of a runner tells of failures; at most a few of them, for whoever reads the end alone. */
