@@ -1,6 +1,6 @@
 // The site of the documents: `npm run docs` builds it into docs/.vitepress/dist, and nothing in it is
 // loaded from elsewhere. A page that is linked and missing stops the build.
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitepress";
 
@@ -12,20 +12,11 @@ function titleOf(path) {
   return title.replaceAll("`", "").replace(/^Coming from /, "");
 }
 
-/** Pages that the navigation has a place for, and that nobody has written yet. */
-const missing = new Set();
-
-/** A group of the navigation: of these pages those that are there. */
-function group(text, ...paths) {
-  for (const path of paths) {
-    if (!existsSync(`${DOCS}${path}.md`)) missing.add(path.split("/").at(-1));
-  }
-  return {
-    text,
-    items: paths.filter((path) => existsSync(`${DOCS}${path}.md`))
-      .map((path) => ({ text: titleOf(path), link: `/${path}` })),
-  };
-}
+/** A group of the navigation. */
+const group = (text, ...paths) => ({
+  text,
+  items: paths.map((path) => ({ text: titleOf(path), link: `/${path}` })),
+});
 const guide = (...names) => names.map((name) => `guide/${name}`);
 
 const groups = [
@@ -61,7 +52,7 @@ const groups = [
     ]
       .map((name) => `reference/${name}`),
   ),
-  group("What it can do, and costs", "runtimes", "parity", "permissions", "performance"),
+  group("What it can do, and costs", "runtimes", "parity", "permissions", "performance", "sizes"),
 ];
 
 // What nobody has thought of above is in the navigation, too.
@@ -83,7 +74,6 @@ export default defineConfig({
   srcExclude: [".blocks/**", "generate/**"],
   cleanUrls: false,
   lastUpdated: false,
-  ignoreDeadLinks: [(url) => missing.has(url.split("/").at(-1).replace(/#.*/, ""))],
   themeConfig: {
     search: { provider: "local" },
     nav: [
