@@ -48,6 +48,8 @@ const groups = [
       "metrics",
       "commands",
       "api",
+      "api-testing",
+      "api-embed",
       "examples",
     ]
       .map((name) => `reference/${name}`),

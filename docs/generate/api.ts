@@ -14,14 +14,21 @@ interface Declaration {
   readonly body: string | undefined;
 }
 
-/** What a module exports from others, in its order. */
+/** What a module exports: what it declares itself, then what it has from others, in its order. */
 function exportsOf(module: string): { readonly name: string; readonly file: string }[] {
   const text = readFileSync(`${ROOT}${module}`, "utf8");
   const found = text.matchAll(/^export (?:type )?\{([^}]+)\} from "([^"]+)";/gm);
-  return [...found].flatMap(([, names, from]) =>
-    names!.split(",").map((name) => name.trim()).filter((name) => name !== "")
+  const own = text.matchAll(
+    /^export (?:async )?(?:interface|class|function|type|const) (\w+)/gm,
+  );
+  const theirs = [...found].flatMap(([, names, from]) =>
+    names!.split(",").map((name) => name.trim().replace(/^type /, ""))
+      .filter((name) => name !== "")
       .map((name) => ({ name, file: posix.join(posix.dirname(module), from!) }))
   );
+  // Overloads have one name.
+  const names = new Set([...own].map(([, name]) => name!));
+  return [...[...names].map((name) => ({ name, file: module })), ...theirs];
 }
 
 /** A doc comment without its asterisks; links lead to what the page has. */

@@ -11,9 +11,9 @@ import { errorsPage, metricsPage, recordsPage } from "./tables.ts";
 import { manifestPage } from "./manifest.ts";
 import { pluginsPage } from "./plugins.ts";
 
-const API =
-  "What plugins and manifests import from `portico`, made of its doc comments. Members that are" +
-  " `readonly` are not marked so here.";
+const FROM =
+  "from it, made of its doc comments. Members that are `readonly` are not marked so here.";
+const API = `What plugins and manifests import ${FROM.replace("it", "`portico`")}`;
 
 /** Each page by its name in docs/reference, as it has to be. */
 export function referencePages(): ReadonlyMap<string, string> {
@@ -26,6 +26,8 @@ export function referencePages(): ReadonlyMap<string, string> {
     commands: commandsPage(),
     examples: examplesPage(),
     api: apiPage("runtime/mod.ts", "The plugin API", API),
+    "api-testing": apiPage("testing/mod.ts", "portico/testing", `What tests import ${FROM}`),
+    "api-embed": apiPage("runtime/embed/mod.ts", "portico/embed", `What programs import ${FROM}`),
   };
   const note = "<!-- Made by `npm run docs:generate`. -->";
   return new Map(
