@@ -104,6 +104,8 @@ describe("the files of a project", () => {
           ...["src/mod.ts", ".gitignore", ".github/workflows/check.yml"],
         ]
       ) assert.ok(files.has(path), path);
+      assert.ok(files.get("README.md")!.includes(project.name), "it is named");
+      assert.match(files.get("README.md")!, /^# `[^`*]+`$/m);
       const published = project.what === "plugin";
       assert.equal(files.has("LICENSE"), published);
       assert.equal(files.has(".github/workflows/publish.yml"), published);
