@@ -38,7 +38,7 @@ function place(t: Pick<TestContext, "after">, script: string): {
 
 /** What can stand in the place of the last word. */
 const LINES: readonly (readonly [string, string])[] = [
-  ["portico c", "check completion ctl"],
+  ["portico c", "check compile completion ctl"],
   ["portico --w", "--watch"],
   ["portico ctl st", "status stop"],
   ["portico ctl status ", "echo mail"],

@@ -9,7 +9,7 @@ import { folder } from "./support/folder.ts";
 import { lackingPrograms, pathOf, type ProgramName, PROGRAMS } from "./support/packages.ts";
 
 /** No Debian is without these: Essential, or Required. */
-const ALWAYS = ["dash", "coreutils", "grep", "util-linux", "mount"];
+const ALWAYS = ["bash", "dash", "coreutils", "grep", "util-linux", "mount"];
 
 test("the packages of all programs that tests talk to are those that .ci/run installs", () => {
   const script = readFileSync(fileURLToPath(new URL("../.ci/run", import.meta.url).href), "utf8");

@@ -152,7 +152,10 @@ describe("stdio:", () => {
       // Standard error is where its records go: here it is for the reason alone.
       const home = folder(t, echoManifest({ listen: "stdio:", log: "none" }));
       const { block } = await failToStart(t, home, ["sh", "-c", 'exec "$0" "$@" < /dev/null']);
-      assert.match(block, /stdio: descriptor 0 is no socket$/);
+      assert.match(
+        block,
+        /stdio: descriptor 0 is no socket \(services\.echo\.listen\)\nat .*portico\.json:1:\d+$/,
+      );
     },
   );
 });

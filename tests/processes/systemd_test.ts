@@ -75,7 +75,7 @@ describe("systemd:NAME", () => {
     [
       "a name that was not passed",
       systemdNames("a", "b"),
-      /systemd:echo: no socket of this name was passed; there are: a, b$/,
+      /systemd:echo: no socket of this name was passed; there are: a, b \(services\.echo\.listen\)\nat .*portico\.json:1:\d+$/,
     ],
     [
       "sockets of another process",
