@@ -31,14 +31,18 @@ export default definePlugin({
 
     /** Waits for a file; false when the session has to end before it is there. */
     async function comes(name: string, signal?: AbortSignal): Promise<boolean> {
-      while (!has(name)) {
-        if (signal?.aborted === true) {
-          trace("told");
-          return false;
+      // At once: a server that ends waits for nobody who has been answered.
+      const told = (): void => trace("told");
+      signal?.addEventListener("abort", told, { once: true });
+      try {
+        while (!has(name)) {
+          if (signal?.aborted === true) return false;
+          await pause();
         }
-        await pause();
+        return true;
+      } finally {
+        signal?.removeEventListener("abort", told);
       }
-      return true;
     }
 
     /** The answer; undefined when there is none. A failure is thrown at once, or comes as a promise. */
