@@ -45,7 +45,8 @@ service smtp-proxy
 \tuser = nobody
 \tredirect = 192.0.2.1 25
 \tonly_from += 192.168.{1,2}
-\tno_access = 192.168.1.9 .example.com
+\tno_access = 192.168.1.9
+\tonly_from += .example.com
 \tper_source = 5
 \tlog_type = FILE /var/log/smtp.log 8M 16777216
 \tlog_on_success -= PID
@@ -240,6 +241,22 @@ test("addresses of only_from and no_access", () => {
   for (const word of ["localnet", "host.example.com", ".example.com", "10.1.2.300"]) {
     assert.deepEqual(rulesOf([word]), { rules: [], names: [word] });
   }
+});
+
+test("nobody is let in whom xinetd keeps out", (t) => {
+  const entry = (name: string, ...lines: string[]) =>
+    `service ${name}\n{\ntype = INTERNAL\nsocket_type = stream\n${lines.join("\n")}\n}\n`;
+  const none = { deny: ["0.0.0.0/0", "::/0"] };
+  const found = imported(
+    t,
+    "x.conf",
+    entry("echo", "only_from =") +
+      entry("time", "only_from = .example.com", "no_access = 10.0.0.1") +
+      entry("discard", "no_access = evil.example.com"),
+  );
+  assert.deepEqual(found["echo"]!.service["access"], none);
+  assert.deepEqual(found["time"]!.service["access"], none);
+  assert.match(found["discard"]!.off!, /no_access has names \(evil\.example\.com\)/);
 });
 
 test("the manifest of a configuration passes its check; what is off is a comment", async (t) => {

@@ -89,6 +89,10 @@ function whyNot(
   if (types.includes("TCPMUX") || types.includes("TCPMUXPLUS") || entry.service === "tcpmux") {
     return "there is no TCPMUX (RFC 1078)";
   }
+  const kept = rulesOf(get("no_access") ?? []).names;
+  if (kept.length > 0) {
+    return `no_access has names (${kept.join(" ")}), and rules know addresses: write those instead`;
+  }
   if (flags.includes("SENSOR")) return "there is no SENSOR: nobody is shut out of all services";
   if (type !== "stream" && type !== "dgram") return `there are no sockets of the type ${type}`;
   if (get("redirect") !== undefined) return undefined;
@@ -198,13 +202,14 @@ function policyOf(get: Get, remark: (text: string) => void): object {
   };
   const [allow, deny] = [get("only_from"), get("no_access")];
   const [from, not] = [rulesOf(allow ?? []), rulesOf(deny ?? [])];
-  const names = [...from.names, ...not.names];
-  if (names.length > 0) {
-    remark(`${names.join(" ")}: rules know addresses, not names; nobody is let in for a name`);
+  if (from.names.length > 0) {
+    remark(`${from.names.join(" ")}: rules know addresses, not names; nobody is let in for a name`);
   }
-  const access = {
+  // An empty list of ours lets everybody in, and one of xinetd's nobody.
+  const nobody = allow !== undefined && from.rules.length === 0;
+  const access = nobody ? { deny: ["0.0.0.0/0", "::/0"] } : {
     ...(allow !== undefined && { allow: from.rules }),
-    ...(deny !== undefined && { deny: not.rules }),
+    ...(deny !== undefined && not.rules.length > 0 && { deny: not.rules }),
   };
   const log = logOf(get, remark);
   return {
