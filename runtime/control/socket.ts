@@ -8,7 +8,7 @@ import { PorticoError } from "../core/errors.ts";
 import { Gather } from "../core/stream/gather.ts";
 import { Log } from "../core/log.ts";
 import { StreamPipeline } from "../core/stream/pipeline.ts";
-import type { ServicePlan } from "../core/plan.ts";
+import { EVERYBODY, type ServicePlan } from "../core/plan.ts";
 import type { Hooks, Session } from "../core/plugin.ts";
 import { Service } from "../core/service.ts";
 import { ask } from "./client.ts";
@@ -173,7 +173,7 @@ const PLAN: ServicePlan = {
     start: Infinity,
     stall: Infinity,
   },
-  access: { allow: [], deny: [] },
+  access: EVERYBODY,
   processes: { env: {} },
   folder: ".",
 };

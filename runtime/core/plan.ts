@@ -136,8 +136,30 @@ export interface Limits {
   readonly stall: number;
 }
 
-/** Who may be served, by address or `ADDRESS/PREFIX`; the longest match wins, `deny` wins a tie. Empty `allow`: all. */
+/** Who may be served. The smallest range that is about a peer decides, `deny` where both are as small. */
 export interface Access {
-  readonly allow: readonly string[];
-  readonly deny: readonly string[];
+  readonly rules: readonly AccessRule[];
+  /** Whether those are served whom no rule is about: unless there is an `allow`, be it empty. */
+  readonly others: boolean;
+}
+
+/** Without a rule: everybody is served. */
+export const EVERYBODY: Access = { rules: [], others: true };
+
+/** Whether any rule is about users or groups of this machine. */
+export function aboutAccounts({ rules }: Access): boolean {
+  return rules.some(({ subject }) => subject.startsWith("uid:") || subject.startsWith("gid:"));
+}
+
+/** One rule of {@link Access}. */
+export interface AccessRule {
+  readonly action: "allow" | "deny";
+  /** Whom it is about, as the manifest says it. */
+  readonly text: string;
+  /** The same with names looked up: `ADDRESS`, `ADDRESS/PREFIX`, `ADDRESS-ADDRESS`, `uid:N`, `gid:N`. */
+  readonly subject: string;
+  /** Where it stands, `portico.json:12:20`; undefined where values have no place in a text. */
+  readonly place?: string;
+  /** When it holds, as `Mon-Fri 08:00-18:00 Europe/Paris`; always when absent. */
+  readonly times?: readonly string[];
 }

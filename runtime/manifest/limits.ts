@@ -1,5 +1,5 @@
 import { kindOf } from "../core/endpoint.ts";
-import type { Access, Concurrency, Limits, ListenPlan, StrategyName } from "../core/plan.ts";
+import type { Concurrency, Limits, ListenPlan, StrategyName } from "../core/plan.ts";
 import { isInherited } from "./inherited.ts";
 import { type Path, show } from "../values/problem.ts";
 import type { CheckedDefaults, CheckedService } from "./schema.ts";
@@ -93,17 +93,6 @@ export function checkHttpLimits(
       { part: "key" },
     );
   }
-}
-
-/** Merges rules: each list is replaced by a later one of its name. */
-export function mergeAccess(blocks: Blocks<"access">): Access {
-  let allow: readonly string[] = [];
-  let deny: readonly string[] = [];
-  for (const block of blocks) {
-    allow = block?.allow ?? allow;
-    deny = block?.deny ?? deny;
-  }
-  return { allow, deny };
 }
 
 /** Merges blocks of the same strategy; another strategy begins anew, since their settings differ. */

@@ -50,7 +50,7 @@ describe("expand", () => {
         start: 10_000,
         stall: Infinity,
       },
-      access: { allow: [], deny: [] },
+      access: { rules: [], others: true },
       processes: { env: {} },
     });
   });
@@ -84,7 +84,10 @@ describe("expand", () => {
     const { access, log } = one({ access: { deny: ["10.0.0.1"] }, log: "none" }, {
       defaults: { access: { allow: ["10.0.0.0/8"], deny: ["::1"] }, log: ["json", "console"] },
     });
-    assert.deepEqual(access, { allow: ["10.0.0.0/8"], deny: ["10.0.0.1"] });
+    assert.deepEqual(access.rules.map(({ action, text }) => [action, text]), [
+      ["allow", "10.0.0.0/8"],
+      ["deny", "10.0.0.1"],
+    ]);
     assert.deepEqual(log.map(({ name }) => name), ["none"]);
   });
   test("expand keeps settings of defaults for the same strategy only", () => {

@@ -1,5 +1,6 @@
 /** A refusal: the same record, the same counts, and nothing else, whatever the reason. */
 import assert from "node:assert/strict";
+import process from "node:process";
 import type { Call } from "../calls.ts";
 import { ADDRESSED, type Case } from "../case.ts";
 import type { Stage } from "../stage.ts";
@@ -10,7 +11,10 @@ type Why = { readonly rule: string } | { readonly limit: string };
 /** Looks at the one refusal that there was: its record, its client, the counts. */
 async function check(stage: Stage, call: Call, why: Why, status: number): Promise<void> {
   const [record] = await stage.records("refuse", 1);
-  const { time: _, session, remote, local, ...rest } = record!;
+  const { time: _, session, remote, local, place, ...rest } = record!;
+  if (place !== undefined || "rule" in why && why.rule !== "verify") {
+    assert.match(String(place), /^portico\.json:\d+:\d+$/);
+  }
   const request = { method: "GET", path: "/echo%20refused" };
   assert.deepEqual(rest, {
     // A limit that turns somebody away is a warning.
@@ -58,6 +62,29 @@ export const REFUSALS: readonly Case[] = [
       const call = await stage.call("echo refused", { from: "127.0.0.2" });
       await check(stage, call, { rule: "deny 127.0.0.2" }, 403);
       await goesOn(stage, 0);
+    },
+  },
+  {
+    name: "refused by a rule about a user of this machine",
+    transports: ["unix"],
+    needs: "users",
+    access: { allow: ["uid:4294967294"], deny: [`uid:${process.getuid?.()}`] },
+    async run(stage: Stage) {
+      const call = await stage.call("echo refused");
+      await check(stage, call, { rule: `deny uid:${process.getuid!()}` }, 403);
+    },
+  },
+  {
+    name: "served by a range inside of a prefix that is denied",
+    transports: ADDRESSED,
+    needs: "addresses",
+    access: { deny: ["127.0.0.0/24"], allow: ["127.0.0.2-127.0.0.3"] },
+    async run(stage: Stage) {
+      const call = await stage.call("echo refused", { from: "127.0.0.4" });
+      await check(stage, call, { rule: "deny 127.0.0.0/24" }, 403);
+      const served = await stage.call("echo served", { from: "127.0.0.3" });
+      assert.equal(await served.done(), "served");
+      await stage.idle({ served: 1, refused: 1 });
     },
   },
   {
