@@ -151,6 +151,7 @@ function limitsOf(
     line("sessions", limits.sessions, Math.max(live ?? 0, count - 1) >= limits.sessions, live),
     remote.host === "" ? undefined : line("perSource", limits.perSource, count > limits.perSource),
     rateLine("rate", limits.rate, count),
+    rateLine("ratePerSource", limits.ratePerSource, count),
     rateLine("datagramRate", limits.datagramRate, 0),
     line(
       "max",
@@ -177,7 +178,7 @@ function rateLine(
   count: number,
 ): LimitLine | undefined {
   if (rate === undefined || rate.count === Infinity) return undefined;
-  return { name, most: rate, full: count > rate.count };
+  return { name, most: rate, full: count > (rate.burst ?? rate.count) };
 }
 
 /** What the server of this manifest says of the service, if one runs. */

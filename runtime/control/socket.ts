@@ -8,6 +8,7 @@ import { PorticoError } from "../core/errors.ts";
 import { Gather } from "../core/stream/gather.ts";
 import { Log } from "../core/log.ts";
 import { StreamPipeline } from "../core/stream/pipeline.ts";
+import { PREFIXES } from "../core/access/source.ts";
 import { EVERYBODY, type ServicePlan } from "../core/plan.ts";
 import type { Hooks, Session } from "../core/plugin.ts";
 import { Service } from "../core/service.ts";
@@ -161,6 +162,7 @@ const PLAN: ServicePlan = {
   limits: {
     sessions: 64,
     perSource: Infinity,
+    source: PREFIXES,
     rate: { count: Infinity, per: 1000 },
     // A `drain` may take hours. Whoever asks nothing at all is not waited for.
     idle: Infinity,

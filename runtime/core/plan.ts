@@ -4,6 +4,7 @@
  * sizes bytes; what is unlimited is `Infinity`.
  */
 import type { SocketOptions } from "./contract.ts";
+import type { SourcePrefixes } from "./access/source.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { EventName, Level } from "./record.ts";
 
@@ -106,16 +107,27 @@ export interface SinkPlan {
   readonly options: Readonly<Record<string, unknown>>;
 }
 
+/** A token bucket, refilled by `count` over `per` ms; it holds `burst`, or `count`, and is full at first. */
+export interface RateLimit {
+  readonly count: number;
+  readonly per: number;
+  readonly burst?: number;
+}
+
 /** Counts, rates and deadlines of one service, and what happens at the limit. */
 export interface Limits {
   /** Sessions at once, held ones too. */
   readonly sessions: number;
-  /** Sessions at once from one address (Unix sockets: all peers together are not limited by it). */
+  /** Sessions at once from one {@link source}. */
   readonly perSource: number;
-  /** New sessions of the whole service: a token bucket of `count`, refilled over `per` ms. */
-  readonly rate: { readonly count: number; readonly per: number };
-  /** Datagrams from one address over UDP, likewise; absent: as many as there are. */
-  readonly datagramRate?: { readonly count: number; readonly per: number };
+  /** What counts as one source: prefixes of addresses; over Unix sockets of streams a user. */
+  readonly source: SourcePrefixes;
+  /** New sessions of the whole service. */
+  readonly rate: RateLimit;
+  /** New sessions, requests and datagrams of one source; absent: as many as there are. */
+  readonly ratePerSource?: RateLimit;
+  /** In its place for datagrams; that of the plugin where a manifest says neither. */
+  readonly datagramRate?: RateLimit;
   /** Without a byte in either direction. */
   readonly idle: number;
   /** From the open to the first byte of the peer. */

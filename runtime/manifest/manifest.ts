@@ -103,7 +103,12 @@ export type ManifestConcurrency =
 /** A whole number above 0, also as text; `none` for no limit. */
 export type ManifestCount = number | string;
 /** `50/s`, `600/m`, `1000/h`, or its parts; `none` for no limit. */
-export type ManifestRate = string | { count: number; per: Duration };
+export type ManifestRate = string | {
+  count: number;
+  per: Duration;
+  /** How many at once; as many as `count` when silent. */
+  burst?: number | undefined;
+};
 /** `64KiB`, `10MB`, or bytes. */
 export type ManifestSize = number | string;
 
@@ -111,11 +116,15 @@ export type ManifestSize = number | string;
 export interface ManifestLimits {
   /** Sessions at once, held ones too. */
   sessions?: ManifestCount | undefined;
-  /** Sessions at once from one address. */
+  /** Sessions at once from one source. */
   perSource?: ManifestCount | undefined;
+  /** What counts as one source, by the bits of a prefix; 32 and 64 when silent. */
+  source?: { ipv4?: number | undefined; ipv6?: number | undefined } | undefined;
   /** New sessions of the whole service. */
   rate?: ManifestRate | undefined;
-  /** Datagrams from one address over UDP; the plugin's own when silent. */
+  /** New sessions, requests and datagrams from one source. */
+  ratePerSource?: ManifestRate | undefined;
+  /** Of datagrams over UDP, in the place of `ratePerSource`; the plugin's own when neither is said. */
   datagramRate?: ManifestRate | undefined;
   /** How long a session may stay without a byte in either direction; not of HTTP. */
   idle?: Duration | undefined;

@@ -114,10 +114,18 @@ const log = choice(`${SINK}; or a list of these`, {
 
 const limits = strict('an object of limits, as { "sessions": 1000, "idle": "60s" }', {
   sessions: entry("sessions at once, held ones too", count()),
-  perSource: entry("sessions at once from one address", count()),
+  perSource: entry("sessions at once from one source", count()),
+  source: entry(
+    "what counts as one source, by the bits of a prefix: an address of IPv4 and a /64 of IPv6 when silent",
+    strict('an object, as { "ipv4": 24, "ipv6": 56 }', {
+      ipv4: entry("of 32 bits", integer(0, 32, "a whole number from 0 to 32")),
+      ipv6: entry("of 128 bits", integer(0, 128, "a whole number from 0 to 128")),
+    }),
+  ),
   rate: entry("new sessions of the whole service", rate()),
+  ratePerSource: entry("new sessions, requests and datagrams from one source", rate()),
   datagramRate: entry(
-    "datagrams from one address over UDP; the plugin's own when silent, as 1000/s of echo",
+    "of datagrams over UDP, in the place of ratePerSource; the plugin's own when silent, as 1000/s of echo",
     rate(),
   ),
   idle: entry(

@@ -1,4 +1,4 @@
-/** Peers of Unix streams who are asked for their credentials, since a sink or a rule wants to know them. */
+/** Peers of Unix streams who are asked for their credentials, since a sink, a rule or a limit wants to know them. */
 import type { StreamTable } from "../core/contract.ts";
 import type { AdmitTable, Descriptors, Origin } from "../core/descriptors.ts";
 import { KnownPeer } from "../core/endpoint.ts";
@@ -11,7 +11,14 @@ export function asksCredentials(
   transport: string,
   { log, plan }: { readonly log: Log; readonly plan: ServicePlan },
 ): boolean {
-  return transport === "unix" && (log.asksUser || aboutAccounts(plan.access));
+  return transport === "unix" && (log.asksUser || decidesByUser(plan));
+}
+
+/** Whether a rule or a limit asks who the peers of Unix sockets are. */
+export function decidesByUser({ access, limits }: ServicePlan): boolean {
+  const { perSource, ratePerSource } = limits;
+  return aboutAccounts(access) || perSource !== Infinity ||
+    ratePerSource !== undefined && ratePerSource.count !== Infinity;
 }
 
 /** @throws PorticoError NOT_SUPPORTED where rules are about users, and nobody can be asked who he is. */

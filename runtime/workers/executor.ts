@@ -5,10 +5,10 @@ import type { BindableEndpoint, DatagramSocket, Listener } from "../core/contrac
 import type { AdmitTable, Descriptors, Origin, SocketFileId } from "../core/descriptors.ts";
 import type { Address } from "../core/endpoint.ts";
 import { PorticoError } from "../core/errors.ts";
-import { aboutAccounts, type ListenPlan } from "../core/plan.ts";
+import type { ListenPlan } from "../core/plan.ts";
 import { Service } from "../core/service.ts";
 import type { Executor, ExecutorInput, StartExecutor } from "../services/contract.ts";
-import { askingCredentials } from "../services/credentials.ts";
+import { askingCredentials, decidesByUser } from "../services/credentials.ts";
 import { checkKind } from "../services/kind.ts";
 import type { WorkerStatus } from "../services/status.ts";
 import { Dispatcher } from "./dispatcher.ts";
@@ -99,7 +99,7 @@ class PoolExecutor implements Executor {
   /** Where streams arrive; who they are is asked here for a rule, and by their worker for a sink. */
   #arrivals(transport: string): AdmitTable {
     const { streams } = this.#dispatcher;
-    const asks = transport === "unix" && aboutAccounts(this.#input.ready.plan.access);
+    const asks = transport === "unix" && decidesByUser(this.#input.ready.plan);
     return asks ? askingCredentials(this.#descriptors, streams) : streams;
   }
 

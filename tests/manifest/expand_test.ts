@@ -39,6 +39,7 @@ describe("expand", () => {
       limits: {
         sessions: Infinity,
         perSource: Infinity,
+        source: { ipv4: 32, ipv6: 64 },
         rate: { count: Infinity, per: 1000 },
         idle: Infinity,
         firstByte: Infinity,

@@ -214,7 +214,7 @@ const WRONG: readonly WrongManifest[] = [
   [
     "a rate without its time",
     service('"limits": { "rate": "50" }'),
-    `2:23  services.echo.limits.rate\n  received  "50"\n  expected  a rate: "50/s", "600/m", "1000/h" or { "count": 50, "per": "1s" }; "none" for no limit`,
+    `2:23  services.echo.limits.rate\n  received  "50"\n  expected  a rate: "50/s", "600/m", "1000/h", "50/s burst 100" or { "count": 50, "per": "1s" }; "none" for no limit`,
   ],
   [
     "a wrong size",

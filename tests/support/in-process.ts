@@ -1,4 +1,5 @@
 /** Servers in this process: with a manifest's services, or one service of a plugin that a test writes. */
+import { PREFIXES } from "../../runtime/core/access/source.ts";
 import { accessOf, type Addresses } from "./access.ts";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -22,6 +23,7 @@ import { within } from "./until.ts";
 export const UNLIMITED: Limits = {
   sessions: Infinity,
   perSource: Infinity,
+  source: PREFIXES,
   rate: { count: Infinity, per: 1000 },
   idle: Infinity,
   firstByte: Infinity,

@@ -11,6 +11,7 @@ export type LimitName =
   | "sessions"
   | "perSource"
   | "rate"
+  | "ratePerSource"
   | "datagramRate"
   /** It has waited too long, or too much waits already. */
   | "hold"

@@ -20,7 +20,7 @@ import { HttpSession } from "./session.ts";
 type Answer = Response | Promise<Response>;
 
 /** The status that a limit is answered with; 503 where it is not here. */
-const STATUS: Readonly<Record<string, number>> = { perSource: 429, rate: 429 };
+const STATUS: Readonly<Record<string, number>> = { perSource: 429, rate: 429, ratePerSource: 429 };
 
 /** The requests of one service. */
 export class HttpPipeline {

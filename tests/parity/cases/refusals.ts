@@ -4,6 +4,7 @@ import process from "node:process";
 import type { Call } from "../calls.ts";
 import { ADDRESSED, type Case } from "../case.ts";
 import type { Stage } from "../stage.ts";
+import type { JsonRecord } from "../support.ts";
 import { addressOf, fits } from "./sights.ts";
 
 type Why = { readonly rule: string } | { readonly limit: string };
@@ -22,6 +23,12 @@ async function check(stage: Stage, call: Call, why: Why, status: number): Promis
     event: "refuse",
     service: stage.name,
     ...(stage.kind === "http" && request),
+    // Who was asked who it is, is named.
+    ...("rule" in why && why.rule.includes("uid:") && {
+      uid: process.getuid!(),
+      gid: process.getgid!(),
+      pid: process.pid,
+    }),
     ...why,
   });
   assert.ok(Number.isSafeInteger(session) && session! > 0, `the session ${session}`);
@@ -110,6 +117,38 @@ export const REFUSALS: readonly Case[] = [
       assert.equal(await first.done(), "a");
       assert.equal(await other.done(), "other");
       await stage.idle();
+      await goesOn(stage, 2);
+    },
+  },
+  {
+    name: "refused by limits.perSource, of one user over a Unix socket",
+    transports: ["unix"],
+    needs: "users",
+    limits: { perSource: 1 },
+    async run(stage: Stage) {
+      const first = await stage.occupy("a");
+      const call = await stage.call("echo refused");
+      const [{ limit, uid }] = await stage.records("refuse", 1) as [JsonRecord];
+      assert.deepEqual([limit, uid], ["perSource", process.getuid!()]);
+      await call.refused(429);
+      stage.mark("a");
+      assert.equal(await first.done(), "a");
+      await stage.idle({ served: 1, refused: 1 });
+    },
+  },
+  {
+    name: "refused by limits.ratePerSource; another source is not",
+    transports: ADDRESSED,
+    needs: "addresses",
+    limits: { ratePerSource: "2/h burst 1" },
+    async run(stage: Stage) {
+      const first = await stage.call("echo first", { from: "127.0.0.2" });
+      assert.equal(await first.done(), "first");
+      await stage.idle();
+      const call = await stage.call("echo refused", { from: "127.0.0.2" });
+      await check(stage, call, { limit: "ratePerSource" }, 429);
+      const other = await stage.call("echo other", { from: "127.0.0.3" });
+      assert.equal(await other.done(), "other");
       await goesOn(stage, 2);
     },
   },
