@@ -45,6 +45,7 @@ async function measure({ runtimes, cases, settings, json }: Options): Promise<vo
   const rows: (Result | Failure)[] = [];
   for (const runtime of there) {
     for (const of of cases) {
+      if (of.runtimes?.includes(runtime.name) === false) continue;
       const made = await row(runtime, of, settings);
       rows.push(made);
       say(brief(made));
