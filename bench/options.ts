@@ -20,6 +20,7 @@ Measures Portico against the bare API of each runtime (a case may name another b
   --self            the base against itself: the noise of the harness
   --against FOLDER  another checkout of Portico in the place of the base: after ÷ before
   --json FILE       everything that was measured, too
+  --print FILES     measures nothing: the tables of what --json has kept, of several files as of one
 
 Cases: ${CASES.map(({ name, extra }) => extra ? `(${name})` : name).join(" ")}
 `;
@@ -29,6 +30,7 @@ export interface Options {
   readonly cases: readonly Case[];
   readonly settings: Settings;
   readonly json: string | undefined;
+  readonly print: readonly string[] | undefined;
 }
 
 function list(text: string | undefined): string[] | undefined {
@@ -46,6 +48,7 @@ export function options(words: string[]): Options | undefined {
       rounds: { type: "string" },
       seconds: { type: "string" },
       json: { type: "string" },
+      print: { type: "string" },
       quick: { type: "boolean" },
       smoke: { type: "boolean" },
       self: { type: "boolean" },
@@ -77,5 +80,6 @@ export function options(words: string[]): Options | undefined {
       against: values.against === undefined ? undefined : resolve(values.against),
     },
     json: values.json,
+    print: list(values.print),
   };
 }
