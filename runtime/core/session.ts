@@ -165,9 +165,9 @@ export abstract class BaseSession implements Session<unknown>, ReaderSource {
     return this.#extra?.reader?.exhausted ?? true;
   }
 
-  /** Ends the pull side, if there is one. */
-  closeReader(error?: unknown): void {
-    this.#extra?.reader?.close(error);
+  /** Ends the pull side, if there is one. @param error made for it: an error with a stack costs as much as a write. */
+  closeReader(error?: () => unknown): void {
+    this.#extra?.reader?.close(error?.());
   }
 
   [Symbol.asyncIterator](): AsyncIterator<Uint8Array, undefined> {

@@ -26,6 +26,11 @@ const ALL = 63;
  */
 const SHARE = 64 * 1024;
 
+/** What whoever still reads or sends is told. */
+export function closedError(): PorticoError {
+  return new PorticoError("SESSION_CLOSED");
+}
+
 export class StreamSession extends BaseSession implements Flushable, Candidate {
   readonly pipeline: StreamPipeline;
   readonly connection: Connection;
@@ -190,7 +195,7 @@ export class StreamSession extends BaseSession implements Flushable, Candidate {
   }
 
   send(data: Uint8Array | string): Promise<void> {
-    if (this.#sealed) return Promise.reject(this.closedError());
+    if (this.#sealed) return Promise.reject(closedError());
     const bytes = toBytes(data);
     // What somebody waits for does not pile up behind anybody's back.
     if (this.#waiters === undefined && !this.#busy) this.#awaited = bytes.length;
@@ -198,7 +203,7 @@ export class StreamSession extends BaseSession implements Flushable, Candidate {
   }
 
   writable(): Promise<void> {
-    if (this.#sealed) return Promise.reject(this.closedError());
+    if (this.#sealed) return Promise.reject(closedError());
     return this.#busy || this.#resting ? this.#room() : Promise.resolve();
   }
 
@@ -229,11 +234,6 @@ export class StreamSession extends BaseSession implements Flushable, Candidate {
 
   abort(): void {
     this.kill("aborted");
-  }
-
-  /** What whoever still reads or sends is told. */
-  closedError(): PorticoError {
-    return new PorticoError("SESSION_CLOSED");
   }
 
   /** Says why it ends, unless that is known. That the peer has said all it had to is no reason while it is served. */
@@ -270,7 +270,7 @@ export class StreamSession extends BaseSession implements Flushable, Candidate {
     this.#gathered = 0;
     const waiters = this.#waiters;
     this.#waiters = undefined;
-    for (const { reject } of waiters ?? []) reject(this.closedError());
+    for (const { reject } of waiters ?? []) reject(closedError());
   }
 
   pause(): void {
