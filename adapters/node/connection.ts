@@ -11,8 +11,9 @@ import type { Address } from "../../runtime/core/endpoint.ts";
 import type { PorticoError } from "../../runtime/core/errors.ts";
 import { toPorticoError } from "../../runtime/core/errors.ts";
 import { isWildcard, tcpAddress, UNNAMED_UNIX } from "../addresses.ts";
+import { chunkOf } from "../chunk.ts";
 import { LARGE, ReadBuffer, SMALL } from "../read-buffer.ts";
-import { canReadInto, chunkOf, pool, readInto, readNextInto } from "./own-reads.ts";
+import { canReadInto, pool, readInto, readNextInto } from "./own-reads.ts";
 
 /** After this many chunks that nobody has kept, or a large one: a connection that is idle has no buffer. */
 const BUSY = 4;

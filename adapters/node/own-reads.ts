@@ -15,23 +15,6 @@ export const pool: BufferPool<Buffer<ArrayBuffer>> = new BufferPool((size) =>
   Buffer.allocUnsafeSlow(size)
 );
 
-/**
- * A part of a buffer that is used again: a `Buffer`, as the other chunks of `node:net` are, but for
- * `slice`, which copies, as that of any `Uint8Array` does and whoever keeps a chunk may trust in.
- */
-class Chunk extends Uint8Array<ArrayBuffer> {}
-Object.setPrototypeOf(Chunk.prototype, Buffer.prototype);
-const { slice, subarray } = Uint8Array.prototype;
-Object.assign(Chunk.prototype, { slice, subarray });
-
-/** The first `length` bytes of `buffer`. */
-export function chunkOf(
-  { buffer, byteOffset }: Uint8Array<ArrayBuffer>,
-  length: number,
-): Uint8Array {
-  return new Chunk(buffer, byteOffset, length);
-}
-
 /** A callback of {@link readInto}: the socket has read `length` bytes. False stops reading. */
 export type OnRead = (this: Socket, length: number, buffer: Buffer<ArrayBuffer>) => boolean;
 

@@ -286,7 +286,7 @@ export const streams: readonly Case[] = [
       });
       let sent = "";
       for (let i = 0; i < 20; i++) {
-        const message = `message ${i};`;
+        const message = `message ${i};`.repeat(i % 5 === 0 ? 5000 : 1);
         peer.write(message);
         sent += message;
         await until("it", () => connection.received === sent.length);
