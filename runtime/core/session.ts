@@ -155,6 +155,11 @@ export abstract class BaseSession implements Session<unknown>, ReaderSource {
     return this.#extra?.reader?.waiting ?? false;
   }
 
+  /** Whether what it was given last has not led to the next read yet. */
+  get isAtWork(): boolean {
+    return this.#extra?.reader?.waiting === false;
+  }
+
   /** Whether all was read, and nothing more will come; so it is where nobody reads. */
   get readToEnd(): boolean {
     return this.#extra?.reader?.exhausted ?? true;
