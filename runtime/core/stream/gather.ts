@@ -73,13 +73,14 @@ export class Gather {
 
   /** Asks for `rested` after everybody else has had a turn. */
   rest(session: Flushable): void {
-    if (this.#resting.push(session) > 1) return;
-    this.#defer(() => {
-      const resting = this.#resting;
-      this.#resting = [];
-      for (const session of resting) session.rested();
-    });
+    if (this.#resting.push(session) === 1) this.#defer(this.#rested);
   }
+
+  readonly #rested = (): void => {
+    const resting = this.#resting;
+    this.#resting = [];
+    for (const session of resting) session.rested();
+  };
 
   readonly #watch = (): void => {
     if (this.#seen !== this.writes) {
@@ -110,4 +111,16 @@ export class Gather {
     this.#count = this.#waiting = 0;
     this.#others = false;
   }
+}
+
+/** What one session has written, as one. */
+export function join(first: Uint8Array, more: readonly Uint8Array[], length: number): Uint8Array {
+  const joined = new Uint8Array(length);
+  joined.set(first);
+  let at = first.length;
+  for (const bytes of more) {
+    joined.set(bytes, at);
+    at += bytes.length;
+  }
+  return joined;
 }
