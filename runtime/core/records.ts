@@ -152,6 +152,11 @@ export function recordRequest(service: Service, session: HttpSession, why?: Refu
   else recordRefusal(service, "info", session, why, asked);
 }
 
+/** Whether the end of a request is recorded, as far as is known at its beginning. */
+export function wantsResponse({ log }: Service, { id }: HttpSession): boolean {
+  return log.wants("debug", "close", id) || log.wants("info", "request", id);
+}
+
 /** The end of a request, with its answer: `close`; and `request`, for sinks that ask for that. */
 export function recordResponse(service: Service, session: HttpSession, durationMs: number): void {
   const { log } = service;

@@ -9,7 +9,7 @@ import type { CutReason, Refusal } from "../admission/candidate.ts";
 import { LAST_WORDS } from "../calls.ts";
 import type { BodyFailure, Exchange, HttpTable } from "../exchange.ts";
 import { hookError, isPromise } from "../hooks.ts";
-import { recordRequest, recordResponse } from "../records.ts";
+import { recordRequest, recordResponse, wantsResponse } from "../records.ts";
 import type { Service } from "../service.ts";
 import { countBytes } from "../totals.ts";
 import { isEvents, watched } from "./body.ts";
@@ -112,6 +112,8 @@ export class HttpPipeline {
     session.served = true;
     this.service.countServed();
     recordRequest(this.service, session);
+    // Some runtimes know it no longer when the request has been answered.
+    if (wantsResponse(this.service, session)) void session.remote;
     try {
       const answer = this.service.hooks.fetch!(session.request, { session });
       if (!isPromise(answer)) return this.#respond(session, answer);
