@@ -12,7 +12,7 @@ export type Answering = ServerResponse & {
   exchange?: NodeExchange;
   failed?: BodyFailure;
   /** Its own socket it gives back before it closes. */
-  connection_?: Socket;
+  asker?: Socket;
 };
 
 export class NodeExchange extends OpenExchange {

@@ -91,7 +91,7 @@ class NodeHttp extends ReopenedListener implements HttpListener {
   }
 
   #begin(connection: Connection, outgoing: Answering): void {
-    outgoing.connection_ = connection;
+    outgoing.asker = connection;
     connection.asking = (connection.asking ?? 0) + 1;
     this.#responses.add(outgoing);
     if (this.closed) outgoing.shouldKeepAlive = false;
@@ -102,7 +102,7 @@ class NodeHttp extends ReopenedListener implements HttpListener {
     // What is no request is answered, and never begins.
     const { exchange, failed } = outgoing;
     if (exchange !== undefined) this.#exchanges.end(exchange, !outgoing.writableFinished, failed);
-    const connection = outgoing.connection_ as Connection;
+    const connection = outgoing.asker as Connection;
     if (--connection.asking! === 0 && this.#ended) connection.destroySoon();
   }
 
