@@ -175,7 +175,8 @@ export function endingWith(
     next: nextBy<Uint8Array>({
       head: 0,
       tail: sought.length,
-      measure: (bytes, start, end, searched) => seek(bytes, start, end, searched, sought, max, call),
+      measure: (bytes, start, end, searched) =>
+        seek(bytes, start, end, searched, sought, max, call),
     }),
     encode(frame) {
       if (indexOf(frame, sought, 0, frame.length) >= 0) {
