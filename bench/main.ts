@@ -1,28 +1,28 @@
 /** The benchmark: `npm run bench`, or `node bench/main.ts --help`. */
 import { writeFileSync } from "node:fs";
 import process from "node:process";
-import type { Case } from "./cases.ts";
+import type { Case } from "./case.ts";
 import { machine } from "./machine.ts";
 import { memory } from "./memory.ts";
 import { type Options, options } from "./options.ts";
 import { brief, markdown } from "./report.ts";
+import { rest } from "./rest.ts";
 import { conclude, type Failure, type Result } from "./result.ts";
-import { find, type Runtime } from "./runtimes.ts";
+import type { Runtime } from "./runtimes.ts";
 import type { Settings } from "./settings.ts";
 import { speed } from "./speed.ts";
 import { start } from "./start.ts";
 import { bench, found, say } from "./usage.ts";
 
-const MEASURES = { speed, memory, start };
+const MEASURES = { speed, memory, start, rest, latency: speed, pace: speed };
 
 async function row(
   runtime: Runtime,
   of: Case,
   settings: Settings,
-  client: Runtime,
 ): Promise<Result | Failure> {
   try {
-    const rounds = await MEASURES[of.kind](runtime, of, settings, client);
+    const rounds = await MEASURES[of.kind](runtime, of, settings);
     const target = settings.self || settings.against !== undefined
       ? undefined
       : of.target(runtime.name);
@@ -41,12 +41,11 @@ function titleOf({ self, against }: Settings): string {
 
 async function measure({ runtimes, cases, settings, json }: Options): Promise<void> {
   const there = found(runtimes);
-  const client = find("bun");
   const where = machine(there);
   const rows: (Result | Failure)[] = [];
   for (const runtime of there) {
     for (const of of cases) {
-      const made = await row(runtime, of, settings, client);
+      const made = await row(runtime, of, settings);
       rows.push(made);
       say(brief(made));
     }

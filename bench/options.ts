@@ -1,7 +1,8 @@
 /** The command line. */
 import { resolve } from "node:path";
 import process from "node:process";
-import { type Case, CASES, type RuntimeName, RUNTIMES } from "./cases.ts";
+import { type Case, type RuntimeName, RUNTIMES } from "./case.ts";
+import { CASES } from "./cases.ts";
 import { QUICK, type Settings, THOROUGH } from "./settings.ts";
 import { chosen, parse, positive, UsageError, whole } from "./usage.ts";
 
@@ -10,7 +11,7 @@ const HELP = `Usage: node bench/main.ts [options]
 Measures Portico against the bare API of each runtime, in turn, in one run.
 
   --runtime NAMES   ${RUNTIMES.join(",")} (default: the first three)
-  --case NAMES      only cases whose name begins so, as tcp,udp-16x8
+  --case NAMES      only cases whose name begins so, as tcp,udp-16x8; those in parentheses in full
   --pairs N         pairs of processes for each case (default ${THOROUGH.pairs})
   --rounds N        laps of each process (default ${THOROUGH.rounds})
   --seconds S       seconds of a lap (default ${THOROUGH.lap / 1_000})
@@ -19,7 +20,7 @@ Measures Portico against the bare API of each runtime, in turn, in one run.
   --against FOLDER  another checkout of Portico in the place of the bare server: after ÷ before
   --json FILE       everything that was measured, too
 
-Cases: ${CASES.map(({ name }) => name).join(" ")}
+Cases: ${CASES.map(({ name, extra }) => extra ? `(${name})` : name).join(" ")}
 `;
 
 export interface Options {
@@ -55,7 +56,9 @@ export function options(words: string[]): Options | undefined {
     return undefined;
   }
   const names = list(values.case);
-  const cases = CASES.filter(({ name }) => names?.some((start) => name.startsWith(start)) ?? true);
+  const cases = CASES.filter(({ name, extra }) =>
+    names?.some((start) => name === start || (!extra && name.startsWith(start))) ?? !extra
+  );
   if (cases.length === 0) {
     throw new UsageError(`--case: there are ${CASES.map(({ name }) => name).join(", ")}`);
   }

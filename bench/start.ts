@@ -1,5 +1,5 @@
 /** From the start of the process to the line that says that it listens. */
-import type { Case } from "./cases.ts";
+import type { Case } from "./case.ts";
 import { order } from "./pair.ts";
 import type { Round, Sample } from "./result.ts";
 import type { Runtime } from "./runtimes.ts";
@@ -17,10 +17,9 @@ async function once(
   of: Case,
   settings: Settings,
 ): Promise<Sample> {
-  const { self, against } = settings;
-  const line = against === undefined && (side === "bare" || self) ? LISTENS : READY;
   const { promise, resolve, reject } = Promise.withResolvers<number>();
   const server = await Server.side(runtime, side, of, settings, { level: "info" });
+  const line = server.subject.by === "portico" ? READY : LISTENS;
   const timer = setTimeout(() => reject(new Error("it is not ready in time")), PATIENCE);
   let text = "";
   server.child.stdout?.on("data", (chunk: string) => {
@@ -44,7 +43,7 @@ export async function start(runtime: Runtime, of: Case, settings: Settings): Pro
     for (const side of order(i + 1)) {
       samples[side] = await once(runtime, side, of, settings);
     }
-    if (i >= 0) rounds.push({ bare: samples.bare!, portico: samples.portico! });
+    if (i >= 0) rounds.push({ base: samples.base!, portico: samples.portico! });
   }
   return rounds;
 }

@@ -92,10 +92,10 @@ const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   core: [],
   values: ["core"],
   modules: ["core", "values"],
-  manifest: ["core", "values", "modules"],
+  identity: ["core"],
+  manifest: ["core", "values", "modules", "identity"],
   sinks: ["core", "values", "modules"],
   scaffold: ["core", "values", "modules"],
-  identity: ["core"],
   probe: ["core"],
   services: ["core"],
   metrics: ["core", "services"],
@@ -219,7 +219,17 @@ describe("import rules", () => {
     const known = ["clock", "count", "endpoint", "plan"].map((name) => `runtime/core/${name}.ts`);
     check(
       below("runtime/core/admission"),
-      (specifier) => isInside(specifier, "runtime/core/admission") || known.includes(specifier),
+      (specifier) =>
+        isInside(specifier, "runtime/core/admission") ||
+        isInside(specifier, "runtime/core/access") || known.includes(specifier),
+    );
+  });
+
+  test("access is pure: it imports itself, and what a plan and an address are", () => {
+    const known = ["endpoint", "plan"].map((name) => `runtime/core/${name}.ts`);
+    check(
+      below("runtime/core/access"),
+      (specifier) => isInside(specifier, "runtime/core/access") || known.includes(specifier),
     );
   });
 

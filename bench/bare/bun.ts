@@ -2,7 +2,7 @@
  * The server that one writes first with Bun.listen and Bun.udpSocket. `Socket.write` may take a part
  * only, and Bun forgets the rest: what is left is kept and goes out in `drain`.
  */
-import { call, listening } from "./call.ts";
+import { call, listening, type StreamHandler } from "./call.ts";
 import { type Carry, COLLECT, collect, joined, MESSAGE } from "./message.ts";
 
 /** A connection's state: what could not be sent yet, and a message that is not whole yet. */
@@ -42,7 +42,7 @@ const data = {
     if (chunk[0] === COLLECT) collect();
     send(socket, chunk);
   },
-}[handler];
+}[handler as StreamHandler];
 
 const socket: Bun.SocketHandler<State> = {
   open(socket) {

@@ -3,7 +3,7 @@
  * for each connection, with a buffer of its own. 16 KiB takes the largest message of the benchmark in
  * one read; a larger one is no faster here, and would only make the bare server's memory look bad.
  */
-import { call, listening } from "./call.ts";
+import { call, listening, type StreamHandler } from "./call.ts";
 import { type Carry, COLLECT, collect, joined, MESSAGE } from "./message.ts";
 
 const { transport, handler, port, path } = call();
@@ -50,7 +50,7 @@ async function idle(connection: Deno.Conn): Promise<void> {
   }
 }
 
-const serve = { echo, pipelined, idle }[handler];
+const serve = { echo, pipelined, idle }[handler as StreamHandler];
 
 async function converse(connection: Deno.Conn): Promise<void> {
   try {
@@ -88,4 +88,4 @@ async function unix(): Promise<void> {
 }
 
 const servers = { tcp, unix, udp };
-await servers[transport]();
+await servers[transport as keyof typeof servers]();

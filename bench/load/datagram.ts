@@ -1,5 +1,6 @@
 /** Connected UDP sockets, each with `depth` datagrams under way. */
-import { type Count, Lap, type Shape, type Target, type Traffic } from "./traffic.ts";
+import { type Count, Lap, type Traffic } from "./lap.ts";
+import type { Shape, Target } from "./traffic.ts";
 
 /** One socket: its datagrams without an answer, and how many answers this turn has brought. */
 interface State {

@@ -4,7 +4,8 @@
  * measure the kernel's search for a free port.
  */
 import { connect } from "./connect.ts";
-import { type Count, Lap, type Shape, type Target, type Traffic } from "./traffic.ts";
+import { type Count, Lap, type Traffic } from "./lap.ts";
+import type { Shape, Target } from "./traffic.ts";
 
 interface State {
   unread: number;

@@ -1,6 +1,7 @@
 /** Connections that stay open, over TCP or a Unix socket. */
 import { connect } from "./connect.ts";
-import { type Count, Lap, type Shape, type Target, type Traffic } from "./traffic.ts";
+import { type Count, Lap, type Traffic } from "./lap.ts";
+import type { Shape, Target } from "./traffic.ts";
 
 /** One connection: what it still has to send and to receive of the messages under way. */
 interface State {

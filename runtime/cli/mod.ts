@@ -20,6 +20,8 @@ export async function main(argv: readonly string[]): Promise<number> {
         return await (await import("./compile.ts")).compile(call);
       case "schema":
         return await (await import("./schema.ts")).schema(call);
+      case "explain":
+        return await (await import("./explain.ts")).explain(call);
       case "doctor":
         return await (await import("./doctor.ts")).doctor(call.json);
       case "ctl":

@@ -88,7 +88,9 @@ async function one(
 /** The plugin's own rate of datagrams where the manifest has none. */
 function withRate(plan: ServicePlan, { datagramRate }: Plugin): ServicePlan {
   const { limits } = plan;
-  if (datagramRate === undefined || limits.datagramRate !== undefined) return plan;
+  if (datagramRate === undefined || (limits.datagramRate ?? limits.ratePerSource) !== undefined) {
+    return plan;
+  }
   return { ...plan, limits: { ...limits, datagramRate: parseRate(datagramRate) } };
 }
 

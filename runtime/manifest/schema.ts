@@ -114,10 +114,18 @@ const log = choice(`${SINK}; or a list of these`, {
 
 const limits = strict('an object of limits, as { "sessions": 1000, "idle": "60s" }', {
   sessions: entry("sessions at once, held ones too", count()),
-  perSource: entry("sessions at once from one address", count()),
+  perSource: entry("sessions at once from one source", count()),
+  source: entry(
+    "what counts as one source, by the bits of a prefix: an address of IPv4 and a /64 of IPv6 when silent",
+    strict('an object, as { "ipv4": 24, "ipv6": 56 }', {
+      ipv4: entry("of 32 bits", integer(0, 32, "a whole number from 0 to 32")),
+      ipv6: entry("of 128 bits", integer(0, 128, "a whole number from 0 to 128")),
+    }),
+  ),
   rate: entry("new sessions of the whole service", rate()),
+  ratePerSource: entry("new sessions, requests and datagrams from one source", rate()),
   datagramRate: entry(
-    "datagrams from one address over UDP; the plugin's own when silent, as 1000/s of echo",
+    "of datagrams over UDP, in the place of ratePerSource; the plugin's own when silent, as 1000/s of echo",
     rate(),
   ),
   idle: entry(
@@ -149,12 +157,41 @@ const limits = strict('an object of limits, as { "sessions": 1000, "idle": "60s"
   ),
 });
 
-const RULES = 'a list of addresses, as ["127.0.0.0/8", "::1"]';
-const rules = v.array(v.string("an address, or ADDRESS/PREFIX"), RULES);
-const access = strict('an object, as { "allow": ["127.0.0.0/8"], "deny": [] }', {
-  allow: entry("who is served, by address or ADDRESS/PREFIX; all when silent", rules),
-  deny: entry("who is not; the longest match of both lists decides", rules),
+const SUBJECT =
+  'whom it is about: an address, ADDRESS/PREFIX, ADDRESS-ADDRESS, "@GROUP", "file:PATH", "user:NAME", "group:NAME", "uid:N" or "gid:N"';
+const subject = v.pipe(v.string(SUBJECT), v.nonEmpty(SUBJECT));
+const subjects = v.pipe(v.array(subject, SUBJECT), v.minLength(1, SUBJECT));
+const TIMES = 'hours of the week, as "Mon-Fri 08:00-18:00 Europe/Paris", or a list of these';
+const timeWindow = v.string(TIMES);
+const rule = strict(`${SUBJECT}; or { "from": …, "times": … }`, {
+  from: v.pipe(
+    choice(SUBJECT, { string: subject, array: subjects }),
+    v.description("whom it is about, or a list of these"),
+  ),
+  times: entry(
+    "when it holds: days, hours of a clock on the wall, a time zone; always when silent",
+    choice(TIMES, {
+      string: timeWindow,
+      array: v.pipe(v.array(timeWindow, TIMES), v.minLength(1, TIMES)),
+    }),
+  ),
 });
+const RULES = 'a list of addresses, as ["127.0.0.0/8", "::1"]';
+const rules = v.array(
+  choice(`${SUBJECT}; or { "from": …, "times": … }`, { string: subject, object: rule }),
+  RULES,
+);
+const access = strict('an object, as { "allow": ["127.0.0.0/8"], "deny": [] }', {
+  allow: entry(
+    "who is served, by address, or user and group of this machine: all when silent, nobody when empty",
+    rules,
+  ),
+  deny: entry("who is not; the smallest range of both lists decides", rules),
+});
+const groups = entry(
+  "lists of addresses by name, for access, where they are called @NAME",
+  noList(v.record(name, subjects, '{ "NAME": ["10.1.0.0/16"] }')),
+);
 
 const shared = {
   concurrency: entry("how sessions are served; async when silent", concurrency),
@@ -200,6 +237,7 @@ export const manifest = strict('a manifest: { "services": { … } }', {
     "merged under every service",
     strict("an object with concurrency, log, limits or access", shared),
   ),
+  groups,
   control: entry("where portico ctl reaches the server; false: nowhere", control),
   ...IDENTITY_ENTRIES,
   services: v.pipe(
@@ -234,5 +272,7 @@ export type CheckedManifest = v.InferOutput<typeof manifest>;
 export type CheckedService = CheckedManifest["services"][string];
 /** What `defaults` may hold. */
 export type CheckedDefaults = NonNullable<CheckedManifest["defaults"]>;
+/** Who is served. */
+export type CheckedAccess = CheckedService["access"];
 /** One sink. */
 export type CheckedSink = v.InferOutput<typeof sink>;

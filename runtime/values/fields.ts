@@ -163,13 +163,13 @@ export function count() {
 /** `"50/s"`, or its parts. */
 export function rate() {
   const expected =
-    'a rate: "50/s", "600/m", "1000/h" or { "count": 50, "per": "1s" }; "none" for no limit';
+    'a rate: "50/s", "600/m", "1000/h", "50/s burst 100" or { "count": 50, "per": "1s" }; "none" for no limit';
   return choice(expected, {
     string: v.pipe(
       v.string(),
       v.regex(new RegExp(`${RATE.source}|^none$`), expected),
       v.transform((text) => text === "none" ? { count: Infinity, per: 1000 } : parseRate(text)),
-      v.check((value) => value.count > 0, expected),
+      v.check(({ count, burst = count }) => count > 0 && burst > 0, expected),
     ),
     object: strict(expected, {
       count: v.pipe(
@@ -177,6 +177,10 @@ export function rate() {
         v.description("how many"),
       ),
       per: v.pipe(duration(true, false), v.description("in what time")),
+      burst: entry(
+        "how many at once; as many as count when silent",
+        integer(1, Number.MAX_SAFE_INTEGER, "a whole number above 0"),
+      ),
     }),
   });
 }

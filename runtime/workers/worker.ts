@@ -11,7 +11,7 @@ import type { LogRecord } from "../core/record.ts";
 import type { Accepted } from "../core/stream/arrival.ts";
 import { Totals } from "../core/totals.ts";
 import { checkOptions, loadPlugin } from "../modules/plugin.ts";
-import { withCredentials } from "../services/credentials.ts";
+import { asksCredentials, withCredentials } from "../services/credentials.ts";
 import { ServiceInstance } from "../services/instance.ts";
 import { Lag } from "../metrics/lag.ts";
 import { CountReporter } from "./count-reporter.ts";
@@ -221,7 +221,7 @@ export class ServiceWorker {
     const permit = this.#permit(id);
     if (this.#taken++ === 0) queueMicrotask(() => this.#tellTaken());
     const plain = { remote: toAddress(remote), local: toAddress(local) };
-    const asks = this.#log!.asksUser && plain.remote.transport === "unix";
+    const asks = asksCredentials(plain.remote.transport, service);
     const origin = asks ? withCredentials(descriptors, fd, plain) : plain;
     if (handoffs !== undefined) {
       // Its hook runs at once: whatever it does, it is not to be served twice.
