@@ -1,5 +1,6 @@
 /** The one place where the runtime is asked for its name. */
 import type { Adapter } from "../runtime/core/contract.ts";
+import { holdV8, releaseV8 } from "./v8.ts";
 
 export { compiler, compilesForOthers, type Source } from "./compile.ts";
 export { type CommandLine, commandOn, type RuntimeName } from "./program.ts";
@@ -12,6 +13,16 @@ export async function loadAdapter(): Promise<Adapter> {
     ? await import("./deno/mod.ts")
     : await import("./node/mod.ts");
   return makeAdapter();
+}
+
+/** Keeps the engine small while a server is loaded, until {@link releaseEngine}. */
+export function holdEngine(): void {
+  if (!("Bun" in globalThis)) holdV8();
+}
+
+/** The server is ready. */
+export function releaseEngine(): void {
+  if (!("Bun" in globalThis)) releaseV8();
 }
 
 /**

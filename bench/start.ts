@@ -11,15 +11,10 @@ const LISTENS = '"event":"listening"';
 const READY = '"event":"ready"';
 const PATIENCE = 20_000;
 
-async function once(
-  runtime: Runtime,
-  side: Side,
-  of: Case,
-  settings: Settings,
-): Promise<Sample> {
-  const { promise, resolve, reject } = Promise.withResolvers<number>();
-  const server = await Server.side(runtime, side, of, settings, { level: "info" });
+/** Milliseconds from its start until a server says that it is ready. @throws with its own words when it ends */
+export async function ready(server: Server): Promise<number> {
   const line = server.subject.by === "portico" ? READY : LISTENS;
+  const { promise, resolve, reject } = Promise.withResolvers<number>();
   const timer = setTimeout(() => reject(new Error("it is not ready in time")), PATIENCE);
   let text = "";
   server.child.stdout?.on("data", (chunk: string) => {
@@ -27,10 +22,19 @@ async function once(
     if (text.includes(line)) resolve(performance.now() - server.began);
   });
   server.child.once("close", () => reject(new Error(`it has ended\n${server.errors}`.trim())));
+  return await promise.finally(() => clearTimeout(timer));
+}
+
+async function once(
+  runtime: Runtime,
+  side: Side,
+  of: Case,
+  settings: Settings,
+): Promise<Sample> {
+  const server = await Server.side(runtime, side, of, settings, { level: "info" });
   try {
-    return { cost: await promise };
+    return { cost: await ready(server) };
   } finally {
-    clearTimeout(timer);
     await server.stop();
   }
 }

@@ -29,12 +29,12 @@ const INSIDE: ReadonlyMap<string, string> = new Map([
  * too, into another; what a module reaches first of these decides. Chunks of the rest make themselves.
  */
 const CHUNKS: readonly (readonly [name: string, roots: readonly string[]])[] = [
-  ["early", ["runtime/engines.js", "runtime/daemon/heap.js", "runtime/daemon/start-folder.js"]],
+  ["early", ["engines", "adapter", "daemon/start-folder"].map((name) => `runtime/${name}.js`)],
   [
     "core",
     [
       ...["worker", "channel-ends", "cpu-limit"].map((name) => `runtime/workers/${name}.js`),
-      ...["runtime/adapter.js", "runtime/mod.js"],
+      "runtime/mod.js",
     ],
   ],
   ["server", ["runtime/cli/mod.js", "runtime/cli/run.js", "runtime/sinks/console.js"]],

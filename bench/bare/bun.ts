@@ -26,10 +26,18 @@ function drain(socket: Bun.Socket<State>): void {
   const backlog = socket.data.backlog;
   socket.data.backlog = undefined;
   for (const bytes of backlog ?? []) send(socket, bytes);
+  if (handler === "bulk" && socket.data.backlog === undefined) socket.resume();
+}
+
+/** A peer that does not read is not read from. */
+function bulk(socket: Bun.Socket<State>, bytes: Uint8Array): void {
+  send(socket, bytes);
+  if (socket.data.backlog !== undefined) socket.pause();
 }
 
 const data = {
   echo: send,
+  bulk,
   pipelined(socket: Bun.Socket<State>, chunk: Uint8Array): void {
     const bytes = joined(socket.data, chunk);
     let at = 0;

@@ -13,6 +13,12 @@ function echo(socket: net.Socket): void {
   socket.on("data", (chunk: Uint8Array) => socket.write(chunk));
 }
 
+/** As the example of node:net has it. */
+function bulk(socket: net.Socket): void {
+  socket.on("error", survive);
+  socket.pipe(socket);
+}
+
 function pipelined(socket: net.Socket): void {
   const carry: Carry = { held: undefined };
   socket.on("error", survive);
@@ -42,7 +48,7 @@ if (transport === "udp") {
 } else {
   const server = net.createServer(
     { noDelay: true },
-    { echo, pipelined, idle }[handler as StreamHandler],
+    { echo, bulk, pipelined, idle }[handler as StreamHandler],
   );
   if (transport === "tcp") server.listen({ port, host }, listening);
   else server.listen({ path }, listening);

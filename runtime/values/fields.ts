@@ -67,16 +67,29 @@ export function noList<const S extends v.GenericSchema>(schema: S): S {
   };
 }
 
-/** An entry that may be absent, with its description for editors. */
+/**
+ * An entry that may be absent, with its description for editors. Its schema is made when a value is
+ * there, or an editor asks: most entries of a manifest are absent.
+ */
 export function entry<const S extends v.GenericSchema>(
   description: string,
-  schema: S,
+  make: () => S,
 ): v.OptionalSchema<
   v.SchemaWithPipe<readonly [S, v.DescriptionAction<v.InferOutput<S>, string>]>,
   undefined
 > {
-  return v.optional(v.pipe(schema, v.description(description)));
+  const once = () => v.pipe(make(), v.description(description));
+  let made: ReturnType<typeof once> | undefined;
+  const optional = v.optional(ANYTHING);
+  const wrapped = { enumerable: true, get: () => made ??= once() };
+  const expects = { enumerable: true, get: () => `(${wrapped.get().expects} | undefined)` };
+  return Object.defineProperties(optional, { wrapped, expects }) as unknown as v.OptionalSchema<
+    ReturnType<typeof once>,
+    undefined
+  >;
 }
+
+const ANYTHING = v.unknown();
 
 /** True or false. */
 export function flag(): v.BooleanSchema<string> {
@@ -179,7 +192,7 @@ export function rate() {
       per: v.pipe(duration(true, false), v.description("in what time")),
       burst: entry(
         "how many at once; as many as count when silent",
-        integer(1, Number.MAX_SAFE_INTEGER, "a whole number above 0"),
+        () => integer(1, Number.MAX_SAFE_INTEGER, "a whole number above 0"),
       ),
     }),
   });
