@@ -136,6 +136,10 @@ export abstract class BaseSession implements Session<unknown>, ReaderSource {
 
   /** @throws Error in a plugin of push form, whose data never comes here. */
   get reader(): Reader {
+    return this.#extra?.reader ?? this.#newReader();
+  }
+
+  #newReader(): Reader {
     if (!this.pulls) {
       throw new Error(
         "Cannot pull from a session whose plugin has a data hook: use handle instead",
