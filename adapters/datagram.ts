@@ -1,9 +1,9 @@
 /** What the datagram sockets of all runtimes have in common: limits, refusals, and options set by method. */
-import { isIP } from "node:net";
 import type { OptionName, SocketOptions } from "../runtime/core/contract.ts";
 import type { Address } from "../runtime/core/endpoint.ts";
 import { PorticoError } from "../runtime/core/errors.ts";
 import { sendFailure } from "./errno.ts";
+import { ipFamily } from "./ip-family.ts";
 
 /** The most that UDP carries over IPv4, in bytes. */
 export const UDP_MAX = 65507;
@@ -17,7 +17,7 @@ export function fitsUdp(size: number, host: string): boolean {
 
 /** Whether a UDP socket, of IPv6 or of IPv4 alone, can send to a host. */
 export function reaches(host: string, ipv6: boolean): boolean {
-  const family = isIP(host);
+  const family = ipFamily(host);
   return family === 4 || (family === 6 && ipv6);
 }
 

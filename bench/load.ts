@@ -1,6 +1,7 @@
 /**
- * The load generator: a process of its own, told what to do by lines of JSON on stdin. It runs on Bun,
- * whose sockets are the cheapest of the three: the client must not be what limits the server.
+ * The load generator where there is no C compiler for `c/load`: a process of its own, told what to do by
+ * the same lines on stdin. It runs on Bun, whose sockets are the cheapest of the three. It knows echo, of
+ * streams and UDP, and connections that come and go; one load at a time.
  *
  * The server's CPU time is read here, with nothing under way before and after a lap, so that it and
  * the count of messages belong together exactly.
@@ -8,29 +9,11 @@
 import { createInterface } from "node:readline";
 import process from "node:process";
 import { DatagramTraffic } from "./load/datagram.ts";
+import type { Traffic } from "./load/lap.ts";
 import { ReconnectTraffic } from "./load/reconnect.ts";
 import { StreamTraffic } from "./load/stream.ts";
-import type { Shape, Target, Traffic } from "./load/traffic.ts";
+import { type Command, command, type Lap, type Shape, type Target } from "./load/traffic.ts";
 import { cpu } from "./measure.ts";
-
-/** What the generator is asked; the answer is a {@link Lap}, `{}`, or `{ error }`. */
-export type Command =
-  | { readonly op: "open"; readonly name: string; readonly target: Target; readonly shape: Shape }
-  | {
-    readonly op: "run";
-    readonly name: string;
-    readonly ms: number;
-    readonly pids: readonly number[];
-  }
-  | { readonly op: "close"; readonly name: string };
-
-/** A lap's result. */
-export interface Lap {
-  readonly messages: number;
-  readonly ms: number;
-  /** Of the server's processes, nanoseconds. */
-  readonly cpu: number;
-}
 
 /** What a server still does after its last answer belongs to the lap. */
 const SETTLE = 10;
@@ -40,35 +23,41 @@ const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
 
 function traffic(target: Target, shape: Shape): Traffic {
   if (target.transport === "udp") return new DatagramTraffic(target, shape);
-  return shape.reconnect ? new ReconnectTraffic(target, shape) : new StreamTraffic(target, shape);
+  if (shape.kind === "connect") return new ReconnectTraffic(target, shape);
+  return new StreamTraffic(target, shape);
 }
 
-async function obey(command: Command): Promise<Lap | Record<string, never>> {
-  if (command.op === "open") {
-    const made = traffic(command.target, command.shape);
-    open.set(command.name, made);
+function find(name: string): Traffic {
+  const found = open.get(name);
+  if (found === undefined) throw new Error(`${name} is not open`);
+  return found;
+}
+
+async function obey(wanted: Command): Promise<Lap | Record<string, never>> {
+  if (wanted.op === "open") {
+    const made = traffic(wanted.target, wanted.shape);
+    open.set(wanted.name, made);
     await made.open();
     return {};
   }
-  const current = open.get(command.name);
-  if (current === undefined) throw new Error(`${command.name} is not open`);
-  if (command.op === "close") {
-    current.close();
-    open.delete(command.name);
+  if (wanted.op === "close") {
+    find(wanted.name).close();
+    open.delete(wanted.name);
     return {};
   }
+  const current = find(wanted.names[0] ?? "");
   await pause(SETTLE);
-  const used = (): number => command.pids.reduce((sum, pid) => sum + cpu(pid), 0);
+  const used = (): number => wanted.pids.reduce((sum, pid) => sum + cpu(pid), 0);
   const before = used();
-  const count = await current.run(command.ms);
+  const { ms, messages } = await current.run(wanted.ms);
   await pause(SETTLE);
-  return { ...count, cpu: used() - before };
+  return { ms, cpu: used() - before, loads: [{ messages }] };
 }
 
-for await (const line of createInterface({ input: process.stdin })) {
+for await (const text of createInterface({ input: process.stdin })) {
   let answer: unknown;
   try {
-    answer = await obey(JSON.parse(line) as Command);
+    answer = await obey(command(text));
   } catch (error) {
     answer = { error: String(error) };
   }

@@ -1,6 +1,6 @@
 /** What a connection costs that has been used once and then does nothing. */
 import { COLLECT } from "./bare/message.ts";
-import type { Case } from "./cases.ts";
+import type { Case } from "./case.ts";
 import { resident } from "./measure.ts";
 import { order, Pair } from "./pair.ts";
 import { exchange } from "./probe.ts";
@@ -26,29 +26,25 @@ async function settled(server: Server): Promise<number> {
 async function weigh(pair: Pair, side: Side, of: Case): Promise<Sample> {
   const server = pair.servers[side];
   const crowd = async (name: string, sockets: number): Promise<number> => {
-    await pair.open(side, { ...of.shape, sockets }, name);
-    await pair.run(side, 0, name);
+    await pair.open(side, [{ ...of.shapes[0], sockets }], name);
+    await pair.run(side, 0, 1, name);
     return await settled(server);
   };
   const before = await crowd("first", FIRST);
-  const after = await crowd("second", of.shape.sockets);
+  const { sockets } = of.shapes[0];
+  const after = await crowd("second", sockets);
   for (const name of ["first", "second"]) await pair.close(name);
-  return { cost: (after - before) / of.shape.sockets };
+  return { cost: (after - before) / sockets };
 }
 
 /** Measures a case: one round for each pair of processes. */
-export async function memory(
-  runtime: Runtime,
-  of: Case,
-  settings: Settings,
-  client: Runtime,
-): Promise<Round[]> {
+export async function memory(runtime: Runtime, of: Case, settings: Settings): Promise<Round[]> {
   const rounds: Round[] = [];
   for (let i = 0; i < settings.memories; i++) {
-    await Pair.with(runtime, of, settings, { collect: true }, client, async (pair) => {
+    await Pair.with(runtime, of, settings, { collect: true }, async (pair) => {
       const samples: Partial<Record<Side, Sample>> = {};
       for (const side of order(i)) samples[side] = await weigh(pair, side, of);
-      rounds.push({ bare: samples.bare!, portico: samples.portico! });
+      rounds.push({ base: samples.base!, portico: samples.portico! });
     });
   }
   return rounds;

@@ -1,13 +1,11 @@
-/** A bare server and a Portico server, side by side, and one client for both. */
-import type { Case } from "./cases.ts";
-import { Client } from "./client.ts";
-import type { Lap } from "./load.ts";
-import type { Shape } from "./load/traffic.ts";
+/** The two servers of a case, side by side, and one client for both. */
+import type { Case } from "./case.ts";
+import { Client, unable } from "./client.ts";
+import type { Lap, Shape } from "./load/traffic.ts";
+import { answers } from "./probe.ts";
 import type { Runtime } from "./runtimes.ts";
-import { Server, type Side, type Wishes } from "./server.ts";
+import { Server, type Side, SIDES, type Wishes } from "./server.ts";
 import type { Settings } from "./settings.ts";
-
-export const SIDES = ["bare", "portico"] as const;
 
 /** Both orders in turn (A B, B A, …): what changes slowly then weighs on both sides alike. */
 export function order(round: number): readonly Side[] {
@@ -29,19 +27,26 @@ export class Pair {
     of: Case,
     settings: Settings,
     wishes: Wishes,
-    client: Runtime,
     use: (pair: Pair) => Promise<void>,
   ): Promise<void> {
-    const bare = await Server.side(runtime, "bare", of, settings, wishes);
-    const portico = await Server.side(runtime, "portico", of, settings, wishes);
-    const pair = new Pair({ bare, portico }, new Client(client));
+    const why = unable(of.transport, of.shapes);
+    if (why !== undefined) throw new Error(why);
+    const base = await Server.side(runtime, "base", of, settings, wishes);
+    let portico: Server;
     try {
-      for (const side of SIDES) await pair.servers[side].answers(of.shape.size * of.shape.depth);
+      portico = await Server.side(runtime, "portico", of, settings, wishes);
+    } catch (error) {
+      await base.stop();
+      throw error;
+    }
+    const pair = new Pair({ base, portico }, new Client());
+    try {
+      for (const side of SIDES) await answers(pair.servers[side], of, pair.#client);
       await use(pair);
     } catch (error) {
       throw new Error(pair.#complaint(error), { cause: error });
     } finally {
-      await Promise.all([bare.stop(), portico.stop(), pair.#client.stop()]);
+      await Promise.all([base.stop(), portico.stop(), pair.#client.stop()]);
     }
   }
 
@@ -50,16 +55,21 @@ export class Pair {
     return [error instanceof Error ? error.message : String(error), ...said].join("\n");
   }
 
-  /** Opens connections to a server, under a name of their own where it has several sets of them. */
-  async open(side: Side, shape: Shape, name: string = side): Promise<void> {
-    await this.#client.do({ op: "open", name, target: this.servers[side].target, shape });
+  /** Opens loads to a server, under a name of their own where it has several sets of them. */
+  async open(side: Side, shapes: readonly Shape[], name: string = side): Promise<void> {
+    const { target } = this.servers[side];
+    for (const [i, shape] of shapes.entries()) {
+      await this.#client.open(`${name}${i}`, target, shape);
+    }
   }
 
-  run(side: Side, ms: number, name: string = side): Promise<Lap> {
-    return this.#client.do({ op: "run", name, ms, pids: [this.servers[side].pid] });
+  /** One lap of so many loads at once. */
+  run(side: Side, ms: number, loads = 1, name: string = side): Promise<Lap> {
+    const names = Array.from({ length: loads }, (_, i) => `${name}${i}`);
+    return this.#client.run(names, ms, this.servers[side].pids);
   }
 
-  async close(name: string): Promise<void> {
-    await this.#client.do({ op: "close", name });
+  async close(name: string, loads = 1): Promise<void> {
+    for (let i = 0; i < loads; i++) await this.#client.close(`${name}${i}`);
   }
 }

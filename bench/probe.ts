@@ -1,19 +1,55 @@
-/** One exchange with a server, compared byte for byte; the load generator then only counts. */
+/** Whether a server answers, and with the right bytes; the load generator then only counts. */
 import { Buffer } from "node:buffer";
-import { randomBytes } from "node:crypto";
 import { createSocket } from "node:dgram";
+import { get } from "node:http";
 import { connect } from "node:net";
-import type { Target } from "./load/traffic.ts";
+import { setTimeout as pause } from "node:timers/promises";
+import type { Case } from "./case.ts";
+import type { Client } from "./client.ts";
+import { LF } from "./bare/message.ts";
+import { message, type Target } from "./load/traffic.ts";
+import type { Server } from "./server.ts";
 
 const WAIT = 1_000;
+const PATIENCE = 20_000;
+/** What every handler of HTTP answers. */
+const BODY = "Hello Hono!";
 
-/** Sends `size` random bytes and waits for the same. @throws when nothing or something else comes back. */
-export async function probe(target: Target, size: number): Promise<void> {
-  const sent = randomBytes(size);
-  await exchange(target, sent);
+/** Waits until it answers, with what it should. @throws with its own words when it does not */
+export async function answers(server: Server, of: Case, client: Client): Promise<void> {
+  const until = performance.now() + PATIENCE;
+  for (;;) {
+    try {
+      return await probe(server.target, of, client);
+    } catch (error) {
+      if (server.child.exitCode !== null || performance.now() > until) {
+        throw new Error(`${String(error)}\n${server.errors}`.trim());
+      }
+      await pause(50);
+    }
+  }
 }
 
-/** Sends bytes and waits for the same. */
+async function probe(target: Target, { shapes: [shape] }: Case, client: Client): Promise<void> {
+  if (target.transport === "http") return await request(target);
+  // No runtime has such sockets: the generator has, and looks at the bytes.
+  if (target.transport === "unixgram") return await turn(target, client);
+  // Its lines end where the generator's do.
+  const one = message(shape.size).map((byte) => byte === LF ? LF : 0x40 + Math.random() * 32);
+  await exchange(target, Buffer.concat(Array.from({ length: shape.depth }, () => one)));
+}
+
+async function turn(target: Target, client: Client): Promise<void> {
+  const shape = { kind: "echo", sockets: 1, size: 64, depth: 1, rate: 0 } as const;
+  try {
+    await client.open("probe", target, shape);
+    await client.run(["probe"], 0, [process.pid]);
+  } finally {
+    await client.close("probe");
+  }
+}
+
+/** Sends bytes and waits for the same. @throws when nothing or something else comes back. */
 export function exchange(target: Target, sent: Uint8Array): Promise<void> {
   return target.transport === "udp" ? datagram(target, sent) : stream(target, sent);
 }
@@ -53,4 +89,19 @@ function datagram(target: Target, sent: Uint8Array): Promise<void> {
     clearTimeout(timer);
     socket.close();
   });
+}
+
+function request({ port }: Target): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const asked = get({ host: "127.0.0.1", port, agent: false, timeout: WAIT }, (response) => {
+    let text = "";
+    response.setEncoding("utf8").on("data", (chunk: string) => text += chunk);
+    response.on("end", () => {
+      if (response.statusCode === 200 && text === BODY) resolve();
+      else reject(new Error(`the answer is ${response.statusCode} ${text}`));
+    });
+  });
+  asked.on("timeout", () => asked.destroy(new Error("no answer")));
+  asked.on("error", reject);
+  return promise;
 }

@@ -1,10 +1,28 @@
 /** A row's outcome, as the report and the JSON file have it. */
-import type { Case, RuntimeName, Target } from "./cases.ts";
+import type { Case, Kind, RuntimeName, Target } from "./case.ts";
 import { median, quantile } from "./statistics.ts";
+
+/** What a kind's `cost` is printed in, and how two of them are compared. */
+export const UNITS: Readonly<
+  Record<Kind, {
+    readonly unit: "µs" | "ms" | "KiB" | "MB";
+    /** So many of what `cost` is in. */
+    readonly each: number;
+    readonly digits: number;
+    readonly by: "ratio" | "difference" | "pace";
+  }>
+> = {
+  speed: { unit: "µs", each: 1, digits: 2, by: "ratio" },
+  memory: { unit: "KiB", each: 1024, digits: 2, by: "ratio" },
+  start: { unit: "ms", each: 1, digits: 0, by: "difference" },
+  rest: { unit: "MB", each: 1e6, digits: 1, by: "difference" },
+  latency: { unit: "ms", each: 1, digits: 2, by: "ratio" },
+  pace: { unit: "ms", each: 1, digits: 1, by: "pace" },
+};
 
 /** One side in one lap, process or start. */
 export interface Sample {
-  /** CPU microseconds for each message, bytes for each connection, or milliseconds to the start. */
+  /** In the unit of the kind: CPU microseconds for each message, bytes, or milliseconds. */
   readonly cost: number;
   /** Messages a second. */
   readonly rate?: number;
@@ -14,7 +32,7 @@ export interface Sample {
 
 /** Both sides, one right after the other. */
 export interface Round {
-  readonly bare: Sample;
+  readonly base: Sample;
   readonly portico: Sample;
 }
 
@@ -23,9 +41,9 @@ export interface Result {
   readonly name: string;
   readonly title: string;
   readonly kind: Case["kind"];
-  readonly bare: Sample;
+  readonly base: Sample;
   readonly portico: Sample;
-  /** Portico ÷ bare; milliseconds more for `start`. The typical one, and the middle half. */
+  /** As {@link compare} has it: the typical one, and the middle half. */
   readonly ratio: number;
   readonly low: number;
   readonly high: number;
@@ -42,11 +60,13 @@ export interface Failure {
   readonly error: string;
 }
 
-/** Judged as printed: with two decimals, or in whole milliseconds. */
-function isMet(value: number, target: Target | undefined): boolean | undefined {
+/** Judged as printed: with two decimals, or in whole units. */
+function isMet(value: number, { cost }: Sample, kind: Case["kind"], target: Target | undefined) {
   if (target === undefined) return undefined;
-  if ("more" in target) return Math.round(value) <= target.more;
+  if ("more" in target) return Math.round(value / UNITS[kind].each) <= target.more;
+  if ("inAll" in target) return Math.round(cost / UNITS[kind].each * 100) / 100 <= target.inAll;
   const rounded = Math.round(value * 100) / 100;
+  if ("atLeast" in target) return rounded >= target.atLeast;
   return "below" in target ? rounded < target.below : rounded <= target.atMost;
 }
 
@@ -62,9 +82,11 @@ function typical(samples: readonly Sample[]): Sample {
   };
 }
 
-/** How Portico compares with bare: a ratio, or the difference of start-up times. */
-function compare(kind: Case["kind"], { bare, portico }: Round): number {
-  return kind === "start" ? portico.cost - bare.cost : portico.cost / bare.cost;
+/** How Portico compares with the base: its part of it, how much more it is, or how many times as quick. */
+function compare(kind: Case["kind"], { base, portico }: Round): number {
+  const { by } = UNITS[kind];
+  if (by === "difference") return portico.cost - base.cost;
+  return by === "pace" ? base.cost / portico.cost : portico.cost / base.cost;
 }
 
 /**
@@ -78,21 +100,21 @@ export function conclude(
   target: Target | undefined,
 ): Result {
   const values = rounds.map((round) => compare(of.kind, round));
-  const bare = typical(rounds.map((round) => round.bare));
+  const base = typical(rounds.map((round) => round.base));
   const portico = typical(rounds.map((round) => round.portico));
-  const ratio = of.kind === "memory" ? compare(of.kind, { bare, portico }) : median(values);
+  const ratio = of.kind === "memory" ? compare(of.kind, { base, portico }) : median(values);
   return {
     runtime,
     name: of.name,
     title: of.title,
     kind: of.kind,
-    bare,
+    base,
     portico,
     ratio,
     low: quantile(values, 0.25),
     high: quantile(values, 0.75),
     target,
-    met: isMet(ratio, target),
+    met: isMet(ratio, portico, of.kind, target),
     rounds,
   };
 }

@@ -2,7 +2,7 @@
 import { execFileSync } from "node:child_process";
 import { delimiter, join } from "node:path";
 import process from "node:process";
-import type { RuntimeName } from "./cases.ts";
+import type { RuntimeName } from "./case.ts";
 
 export const ROOT = join(import.meta.dirname, "..");
 

@@ -1,27 +1,30 @@
-/** A server under test: bare, or Portico with a manifest made for it. */
+/** A server under test: bare, in C, or Portico with a manifest made for it. */
 import type { ChildProcess } from "node:child_process";
-import { writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
-import type { Case } from "./cases.ts";
+import process from "node:process";
+import type { Bare, Case, InC, Subject } from "./case.ts";
+import { program } from "./compiler.ts";
 import type { Target } from "./load/traffic.ts";
-import { probe } from "./probe.ts";
+import { mainOf, manifest, scripts } from "./files.ts";
 import { folder, start, stop } from "./processes.ts";
-import { ROOT, type Runtime } from "./runtimes.ts";
+import type { Runtime } from "./runtimes.ts";
 import type { Settings } from "./settings.ts";
+import { descendants } from "./tree.ts";
 
-export type Side = "bare" | "portico";
+export const SIDES = ["base", "portico"] as const;
+export type Side = typeof SIDES[number];
 
-/** What differs between the cases' servers beside the handler. */
+/** What differs between the cases' servers beside the subject. */
 export interface Wishes {
   /** The script may collect garbage. */
   readonly collect?: boolean;
-  /** The least level of Portico's records; `info` says when it is ready. */
+  /** The least level of Portico's records where the case is silent; `info` says when it is ready. */
   readonly level?: "info" | "warn";
   /** Another checkout of Portico than this one. */
   readonly checkout?: string | undefined;
-  /** Where Portico's records go, in place of that. */
-  readonly log?: unknown;
+  /** What stands before the script, beside the runtime's own flags. */
+  readonly flags?: readonly string[];
 }
 
 let count = 0;
@@ -41,14 +44,23 @@ export async function freePort(): Promise<number> {
 export class Server {
   readonly child: ChildProcess;
   readonly target: Target;
+  readonly subject: Subject;
   /** When its process was started, by `performance.now()`. */
   readonly began: number;
+  readonly #comings: boolean;
   #errors = "";
 
-  private constructor(command: readonly string[], target: Target) {
-    this.began = performance.now();
-    const child = this.child = start("server", command);
+  private constructor(
+    subject: Subject,
+    core: "server" | "any",
+    command: readonly string[],
+    target: Target,
+  ) {
+    this.subject = subject;
+    this.#comings = core === "any";
     this.target = target;
+    this.began = performance.now();
+    const child = this.child = start(core, command);
     child.stderr?.setEncoding("utf8").on("data", (text: string) => {
       this.#errors = (this.#errors + text).slice(-2_000);
     });
@@ -58,29 +70,39 @@ export class Server {
   }
 
   /** Starts a server; it listens some time later. */
-  static async start(runtime: Runtime, side: Side, of: Case, wishes: Wishes = {}): Promise<Server> {
+  static async start(
+    runtime: Runtime,
+    subject: Subject,
+    of: Case,
+    wishes: Wishes = {},
+  ): Promise<Server> {
     const id = ++count;
-    const port = of.transport === "unix" ? 0 : await freePort();
-    const path = join(folder(), `${id}.sock`);
-    const target = { transport: of.transport, port, path };
-    const script = side === "bare"
-      ? [
-        join(ROOT, `bench/bare/${runtime.bare}.ts`),
-        of.transport,
-        of.handler,
-        of.transport === "unix" ? path : String(port),
-      ]
-      : [
-        join(wishes.checkout ?? ROOT, "runtime/main.ts"),
-        "run",
-        manifest(id, of, target, wishes),
-      ];
-    const flags = [...runtime.flags, ...(wishes.collect ? runtime.collect : [])];
-    return new Server([runtime.program, ...flags, ...script], target);
+    const { transport } = of;
+    const local = transport === "unix" || transport === "unixgram";
+    const path = local ? join(folder(), `${id}.sock`) : "";
+    const target = { transport, port: local ? 0 : await freePort(), path };
+    const words = [
+      runtime.program,
+      ...runtime.flags,
+      ...(wishes.collect ? runtime.collect : []),
+      ...(wishes.flags ?? []),
+    ];
+    const command = subject.by === "c" ? inC(subject, words, runtime, target) : [
+      ...words,
+      ...(subject.by === "bare"
+        ? bare(subject, runtime, target)
+        : [mainOf(subject, wishes.checkout), "run", manifest(id, subject, target, wishes)]),
+    ];
+    return new Server(subject, of.anyCore ? "any" : "server", command, target);
   }
 
   get pid(): number {
     return this.child.pid ?? 0;
+  }
+
+  /** Whose CPU time is the server's; where processes come and go nobody asks for it. */
+  get pids(): readonly number[] {
+    return this.#comings ? [this.pid] : [this.pid, ...descendants(this.pid)];
   }
 
   /** What stands on one side of a comparison; see {@link Settings}. */
@@ -91,25 +113,10 @@ export class Server {
     { self, against }: Pick<Settings, "self" | "against">,
     wishes: Wishes = {},
   ): Promise<Server> {
-    if (side === "portico" && !self) return Server.start(runtime, "portico", of, wishes);
+    if (side === "portico" && !self) return Server.start(runtime, of.portico, of, wishes);
     return against === undefined
-      ? Server.start(runtime, "bare", of, wishes)
-      : Server.start(runtime, "portico", of, { ...wishes, checkout: against });
-  }
-
-  /** Waits until it answers, with the bytes that it was sent. */
-  async answers(size: number): Promise<void> {
-    const until = performance.now() + 20_000;
-    for (;;) {
-      try {
-        return await probe(this.target, size);
-      } catch (error) {
-        if (this.child.exitCode !== null || performance.now() > until) {
-          throw new Error(`${String(error)}\n${this.#errors}`.trim());
-        }
-        await new Promise((resolve) => setTimeout(resolve, 50));
-      }
-    }
+      ? Server.start(runtime, of.base, of, wishes)
+      : Server.start(runtime, of.portico, of, { ...wishes, checkout: against });
   }
 
   /** What it has complained about, for the message of a failure. */
@@ -117,29 +124,31 @@ export class Server {
     return this.#errors;
   }
 
-  stop(): Promise<void> {
-    return stop(this.child);
+  /** Ends it at once, and all that it has started. */
+  async stop(): Promise<void> {
+    const others = this.child.exitCode === null ? descendants(this.pid) : [];
+    await stop(this.child);
+    for (const pid of others) {
+      try {
+        process.kill(pid, "SIGKILL");
+      } catch {
+        // It has ended with its parent.
+      }
+    }
   }
 }
 
-function manifest(id: number, of: Case, target: Target, wishes: Wishes): string {
-  const file = join(folder(), `${id}.json`);
-  const listen = of.transport === "unix"
-    ? `unix:${target.path}`
-    : `${of.transport}://${of.host ?? "127.0.0.1"}:${target.port}`;
-  writeFileSync(
-    file,
-    JSON.stringify({
-      // It is killed in the end, and would leave the socket behind.
-      control: false,
-      services: {
-        bench: {
-          plugin: join(wishes.checkout ?? ROOT, `bench/portico/${of.plugin}.ts`),
-          listen,
-          log: wishes.log ?? { type: "json", level: wishes.level ?? "warn" },
-        },
-      },
-    }),
-  );
-  return file;
+function bare(
+  { handler, compiled }: Bare,
+  { bare }: Runtime,
+  { transport, port, path }: Target,
+): string[] {
+  const name = transport !== "http" ? bare : handler === "srvx" ? "srvx" : `http-${bare}`;
+  return [scripts(name, compiled), transport, handler, path || String(port)];
+}
+
+function inC({ program: name }: InC, words: string[], { bare }: Runtime, target: Target): string[] {
+  const address = target.path || String(target.port);
+  if (name === "echo") return [program("echo"), target.transport, address];
+  return [program("inetd"), address, ...words, scripts(`once-${bare}`)];
 }

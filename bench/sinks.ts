@@ -1,15 +1,11 @@
-/**
- * The benchmark of the sinks: records a second into a file, beside LogTape and pino; and what such a sink costs an
- * echo server. `node bench/sinks.ts --help`.
- */
+/** The benchmark of the sinks: records a second into a file, beside LogTape and pino. `node bench/sinks.ts --help`. */
 import { execFileSync } from "node:child_process";
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { machine } from "./machine.ts";
 import { folder } from "./processes.ts";
-import { environment, find, ROOT, type Runtime } from "./runtimes.ts";
-import { cost, type Pace } from "./sinks/cost.ts";
+import { environment, ROOT, type Runtime } from "./runtimes.ts";
 import { options } from "./sinks/options.ts";
 import { median } from "./statistics.ts";
 import { bench, found } from "./usage.ts";
@@ -55,31 +51,14 @@ function rates(runtime: Runtime, count: number, laps: number): void {
   }
 }
 
-async function costs(there: readonly Runtime[], pace: Pace): Promise<void> {
-  print("\n| runtime | CPU for each | log none | info to a file | ratio | middle half |");
-  print("| --- | --- | ---: | ---: | ---: | ---: |");
-  const client = find("bun");
-  for (const runtime of there) {
-    for (const name of ["connect", "tcp-64x64"]) {
-      const { what, none, file, ratio, low, high } = await cost(runtime, client, name, pace);
-      const each = [none, file].map((value) => `${value.toFixed(2)} µs`).join(" | ");
-      const half = [low, high].map((value) => value.toFixed(2)).join(" … ");
-      print(`| ${runtime.name} | ${what} | ${each} | ${ratio.toFixed(2)} | ${half} |`);
-    }
-  }
-}
-
-await bench(async () => {
+await bench(() => {
   const wanted = options(process.argv.slice(2));
   if (wanted === undefined) return;
-  const { runtimes, parts, count, laps, pace } = wanted;
+  const { runtimes, count, laps } = wanted;
   const there = found(runtimes);
   const { date, processor, cores, system } = machine(there);
   print(`${date}: ${processor}, ${cores} cores, ${system}\n`);
-  if (parts.includes("rate")) {
-    print("| runtime | logger | records a second | CPU for each |");
-    print("| --- | --- | ---: | ---: |");
-    for (const runtime of there) rates(runtime, count, laps);
-  }
-  if (parts.includes("cost")) await costs(there, pace);
+  print("| runtime | logger | records a second | CPU for each |");
+  print("| --- | --- | ---: | ---: |");
+  for (const runtime of there) rates(runtime, count, laps);
 });

@@ -1,5 +1,5 @@
 /** From the start of the process to the line that says that it listens. */
-import type { Case } from "./cases.ts";
+import type { Case } from "./case.ts";
 import { order } from "./pair.ts";
 import type { Round, Sample } from "./result.ts";
 import type { Runtime } from "./runtimes.ts";
@@ -11,16 +11,10 @@ const LISTENS = '"event":"listening"';
 const READY = '"event":"ready"';
 const PATIENCE = 20_000;
 
-async function once(
-  runtime: Runtime,
-  side: Side,
-  of: Case,
-  settings: Settings,
-): Promise<Sample> {
-  const { self, against } = settings;
-  const line = against === undefined && (side === "bare" || self) ? LISTENS : READY;
+/** Milliseconds from its start until a server says that it is ready. @throws with its own words when it ends */
+export async function ready(server: Server): Promise<number> {
+  const line = server.subject.by === "portico" ? READY : LISTENS;
   const { promise, resolve, reject } = Promise.withResolvers<number>();
-  const server = await Server.side(runtime, side, of, settings, { level: "info" });
   const timer = setTimeout(() => reject(new Error("it is not ready in time")), PATIENCE);
   let text = "";
   server.child.stdout?.on("data", (chunk: string) => {
@@ -28,10 +22,19 @@ async function once(
     if (text.includes(line)) resolve(performance.now() - server.began);
   });
   server.child.once("close", () => reject(new Error(`it has ended\n${server.errors}`.trim())));
+  return await promise.finally(() => clearTimeout(timer));
+}
+
+async function once(
+  runtime: Runtime,
+  side: Side,
+  of: Case,
+  settings: Settings,
+): Promise<Sample> {
+  const server = await Server.side(runtime, side, of, settings, { level: "info" });
   try {
-    return { cost: await promise };
+    return { cost: await ready(server) };
   } finally {
-    clearTimeout(timer);
     await server.stop();
   }
 }
@@ -44,7 +47,7 @@ export async function start(runtime: Runtime, of: Case, settings: Settings): Pro
     for (const side of order(i + 1)) {
       samples[side] = await once(runtime, side, of, settings);
     }
-    if (i >= 0) rounds.push({ bare: samples.bare!, portico: samples.portico! });
+    if (i >= 0) rounds.push({ base: samples.base!, portico: samples.portico! });
   }
   return rounds;
 }

@@ -1,7 +1,7 @@
 /** What the command lines of all benchmarks have in common. */
 import process from "node:process";
 import { parseArgs, type ParseArgsConfig } from "node:util";
-import type { RuntimeName } from "./cases.ts";
+import type { RuntimeName } from "./case.ts";
 import { clean } from "./processes.ts";
 import { find, type Runtime } from "./runtimes.ts";
 
@@ -67,7 +67,7 @@ export function found(names: readonly RuntimeName[]): Runtime[] {
 }
 
 /** Runs a benchmark. A call that is wrong ends with its message and exit code 2; nothing is left behind. */
-export async function bench(run: () => Promise<void>): Promise<void> {
+export async function bench(run: () => void | Promise<void>): Promise<void> {
   try {
     if (process.platform !== "linux") {
       throw new UsageError("the benchmark reads CPU time and memory from /proc: it needs Linux");

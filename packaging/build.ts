@@ -4,6 +4,7 @@ import { chmodSync, cpSync, globSync, readFileSync, rmSync, writeFileSync } from
 import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
+import { bundle } from "./bundle.ts";
 import { manPage } from "./man.ts";
 import { declarationsOf, type PackageJson, published } from "./published.ts";
 
@@ -12,15 +13,21 @@ const dist = join(root, "dist");
 
 rmSync(dist, { recursive: true, force: true });
 const tsc = join(root, "node_modules/typescript/bin/tsc");
-execFileSync(process.execPath, [tsc, "-p", join(root, "packaging/tsconfig.json")], {
-  stdio: "inherit",
-});
+const compile = (...words: readonly string[]): void => {
+  const all = [tsc, "-p", join(root, "packaging/tsconfig.json"), ...words];
+  execFileSync(process.execPath, all, { stdio: "inherit" });
+};
+// Declarations have their comments, which editors show; of code they are half of what is read at a start.
+compile("--emitDeclarationOnly");
+compile("--declaration", "false", "--removeComments");
 
 for (const file of globSync("**/*.{js,d.ts}", { cwd: dist })) {
   const text = readFileSync(join(dist, file), "utf8");
   const compiled = file.endsWith(".js") ? withUrls(text) : withSpecifiers(text);
   if (compiled !== text) writeFileSync(join(dist, file), compiled);
 }
+
+await bundle(dist, join(root, "node_modules"));
 
 const assets = globSync("{runtime,adapters,plugins}/**/*.*", { cwd: root })
   .filter((file) => !file.endsWith(".ts"));

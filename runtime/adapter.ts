@@ -3,7 +3,9 @@ export {
   commandOn,
   compiler,
   compilesForOthers,
+  holdEngine,
   loadAdapter,
   providePortico,
+  releaseEngine,
   type RuntimeName,
 } from "../adapters/mod.ts";

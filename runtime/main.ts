@@ -1,7 +1,6 @@
 #!/usr/bin/env node
 import * as module from "node:module";
 import process from "node:process";
-import { holdHeap } from "./daemon/heap.ts";
 import { leaveRemovedFolder } from "./daemon/start-folder.ts";
 import { tooOld } from "./engines.ts";
 
@@ -12,9 +11,9 @@ if (reason !== undefined) {
 }
 // Compiled code is kept between starts where the runtime can; it has to be asked before the rest is loaded.
 module.enableCompileCache?.();
-holdHeap();
 leaveRemovedFolder();
-const { providePortico } = await import("./adapter.ts");
+const { holdEngine, providePortico } = await import("./adapter.ts");
+holdEngine();
 await providePortico();
 const { main } = await import("./cli/mod.ts");
 // A plugin may have left a timer or a socket behind; what is written is out by now.

@@ -27,6 +27,8 @@ export class MovedClock implements Clock {
   readonly #activity: Activity;
   readonly #timers: Set<Waiting> = new Set();
   #now = START;
+  /** The time of day when it began. */
+  readonly #began: number = Date.now();
 
   constructor(activity: Activity) {
     this.#activity = activity;
@@ -34,6 +36,10 @@ export class MovedClock implements Clock {
 
   now(): number {
     return this.#now;
+  }
+
+  wall(): number {
+    return this.#began + this.#now;
   }
 
   setTimeout(callback: () => void, ms: number): Timer {

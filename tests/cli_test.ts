@@ -88,11 +88,11 @@ describe("parseCall", () => {
     ["--json=yes", "--json=yes\n  expected  --json, which takes no value"],
     [
       "chekc",
-      '"chekc"\n  expected  a command: run, check, doctor, ctl, new, import, compile, schema, completion, help; or the path of a manifest\n  hint      did you mean "check"?',
+      '"chekc"\n  expected  a command: run, check, explain, doctor, ctl, new, import, compile, schema, completion, help; or the path of a manifest\n  hint      did you mean "check"?',
     ],
     [
       "explain a",
-      '"explain"\n  expected  a command: run, check, doctor, ctl, new, import, compile, schema, completion, help\n  hint      explain arrives in a later version',
+      "nothing after explain a\n  expected  SERVICE",
     ],
     [
       "check --watch",

@@ -147,7 +147,10 @@ describe("xinetd.conf", () => {
       user: "nobody",
       limits: { sessions: 60, perSource: 5, rate: "25/s" },
       access: {
-        allow: ["10.0.0.0/8", "192.168.1.0/24", "192.168.2.0/24"],
+        allow: [{
+          from: ["10.0.0.0/8", "192.168.1.0/24", "192.168.2.0/24"],
+          times: ["08:00-18:01"],
+        }],
         deny: ["192.168.1.9"],
       },
       log: {
@@ -159,7 +162,6 @@ describe("xinetd.conf", () => {
       },
     });
     assert.deepEqual(found["smtp-proxy"]!.remarks.map((text) => text.split(":")[0]), [
-      "access_times",
       "cps",
       ".example.com",
     ]);
@@ -246,16 +248,24 @@ test("addresses of only_from and no_access", () => {
 test("nobody is let in whom xinetd keeps out", (t) => {
   const entry = (name: string, ...lines: string[]) =>
     `service ${name}\n{\ntype = INTERNAL\nsocket_type = stream\n${lines.join("\n")}\n}\n`;
-  const none = { deny: ["0.0.0.0/0", "::/0"] };
+  const none = { allow: [] };
   const found = imported(
     t,
     "x.conf",
     entry("echo", "only_from =") +
       entry("time", "only_from = .example.com", "no_access = 10.0.0.1") +
-      entry("discard", "no_access = evil.example.com"),
+      entry("discard", "no_access = evil.example.com") +
+      entry("daytime", "access_times = 2:00-9:00 12:00-24:00") +
+      entry("chargen", "only_from = ::1", "access_times = 18:00-8:00"),
   );
+  // Both ends of a span are in it, with the whole of their minute.
+  assert.deepEqual(found["daytime"]!.service["access"], {
+    allow: [{ from: ["0.0.0.0/0", "::/0"], times: ["02:00-09:01", "12:00-24:00"] }],
+  });
+  assert.deepEqual(found["chargen"]!.service["access"], none);
+  assert.deepEqual(found["chargen"]!.remarks, ["access_times: 18:00-8:00 is no HH:MM-HH:MM"]);
   assert.deepEqual(found["echo"]!.service["access"], none);
-  assert.deepEqual(found["time"]!.service["access"], none);
+  assert.deepEqual(found["time"]!.service["access"], { ...none, deny: ["10.0.0.1"] });
   assert.match(found["discard"]!.off!, /no_access has names \(evil\.example\.com\)/);
 });
 

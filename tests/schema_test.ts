@@ -42,7 +42,7 @@ describe("jsonSchema", () => {
   test("jsonSchema describes every key of a service, its limits and its socket options", () => {
     const listener = service.properties!["listen"]!.anyOf!.find(({ type }) => type === "object")!;
     // Where a manifest has none, the plugin may have one.
-    const names = [...Object.keys(LIMITS), "datagramRate"];
+    const names = [...Object.keys(LIMITS), "datagramRate", "ratePerSource"];
     assert.deepEqual(Object.keys(limits.properties!).sort(), names.sort());
     assert.deepEqual(
       Object.keys(listener.properties!).sort(),
@@ -58,7 +58,7 @@ describe("jsonSchema", () => {
     for (const text of ["30", "1d", "30 s", "s"]) assert.doesNotMatch(text, pattern(idle));
     for (const text of ["64KiB", "10MB", "1B"]) assert.match(text, pattern(writeBuffer));
     assert.doesNotMatch("10 MB", pattern(writeBuffer));
-    for (const text of ["50/s", "6/m", "1/h"]) assert.match(text, pattern(rate));
+    for (const text of ["50/s", "6/m", "1/h", "50/s burst 9"]) assert.match(text, pattern(rate));
     assert.doesNotMatch("50", pattern(rate));
     assert.match("100", pattern(sessions));
     assert.equal(sessions!.anyOf!.find(({ type }) => type === "integer")!.minimum, 1);

@@ -6,16 +6,27 @@
  *   alone;
  * - `close` is called from inside `terminate()`, `close()` and `shutdown()`: here it waits for the end
  *   of the verb;
- * - a reset pushes out what was held back by `pause()`.
+ * - a reset pushes out what was held back by `pause()`;
+ * - each chunk is a buffer of its own, of up to 512 KiB. A large one that nobody keeps is freed as soon
+ *   as it has gone out: the collector comes late, and each new one costs page faults meanwhile.
  */
 import type { Connection, StreamTable } from "../../runtime/core/contract.ts";
 import type { Address } from "../../runtime/core/endpoint.ts";
 import type { PorticoError } from "../../runtime/core/errors.ts";
 import { toPorticoError } from "../../runtime/core/errors.ts";
 import { isWildcard, tcpAddress, UNNAMED_UNIX } from "../addresses.ts";
+import { chunkOf } from "../chunk.ts";
 
 /** A write that leaves more than this unsent returns false. */
 const HIGH_WATER = 64 * 1024;
+/** A chunk of so many bytes is worth freeing. */
+const LARGE = 8 * 1024;
+
+/** The chunk that is with the core at this moment, if it is to be freed; who is still sending it. */
+let lent: ArrayBuffer | undefined = undefined;
+let sender: BunConnection | undefined = undefined;
+/** More than one sends it. */
+let shared = false;
 
 /** What follows `open`, of every connection: each finds its own in `socket.data`. */
 export const EVENTS: Omit<Bun.SocketHandler<BunConnection>, "open"> = {
@@ -57,6 +68,8 @@ export class BunConnection implements Connection {
   /** What the kernel did not take, and what came while it was paused. */
   #rest: Uint8Array[] | undefined = undefined;
   #stash: Uint8Array[] | undefined = undefined;
+  /** A chunk of ours that is to be freed when nothing of {@link #rest} is left. */
+  #out: ArrayBuffer | undefined = undefined;
   #remote: Address | undefined;
   #state = 0;
 
@@ -100,6 +113,10 @@ export class BunConnection implements Connection {
       this.#rest = [bytes.subarray(taken)];
       this.pending = bytes.length - taken;
     }
+    if (lent !== undefined && bytes.buffer === lent) {
+      if (sender !== undefined && sender !== this) shared = true;
+      sender = this;
+    }
     if (this.pending <= HIGH_WATER) return true;
     this.#state |= BLOCKED;
     return false;
@@ -125,7 +142,7 @@ export class BunConnection implements Connection {
   abort(quiet = false): void {
     if ((this.#state & (ABORTED | CLOSED)) !== 0) return;
     this.#state |= ABORTED | BUSY;
-    this.#rest = this.#stash = undefined;
+    this.#rest = this.#stash = this.#out = undefined;
     this.pending = 0;
     if (quiet) this.socket.close();
     else this.socket.terminate();
@@ -148,6 +165,9 @@ export class BunConnection implements Connection {
       rest.shift();
     }
     this.#rest = undefined;
+    const out = this.#out;
+    this.#out = undefined;
+    if (out !== undefined) free(out);
     if ((this.#state & ENDING) !== 0) return this.#shutdown();
     if ((this.#state & BLOCKED) === 0) return;
     this.#state &= ~BLOCKED;
@@ -157,8 +177,23 @@ export class BunConnection implements Connection {
   /** From the runtime: bytes. A reset pushes them out even while it is paused. */
   received(chunk: Uint8Array): void {
     if ((this.#state & ABORTED) !== 0) return;
-    if ((this.#state & PAUSED) === 0) this.context.table.data(this, chunk);
-    else (this.#stash ??= []).push(chunk);
+    if ((this.#state & PAUSED) !== 0) (this.#stash ??= []).push(chunk);
+    else if (chunk.length < LARGE) this.context.table.data(this, chunk);
+    else this.#lend(chunk);
+  }
+
+  #lend(chunk: Uint8Array): void {
+    const buffer = lent = chunk.buffer as ArrayBuffer;
+    const view = chunkOf(chunk as Uint8Array<ArrayBuffer>, chunk.length);
+    const kept = this.context.table.data(this, view) === true;
+    const last = sender;
+    const given = kept || shared || buffer.byteLength !== chunk.length;
+    lent = sender = undefined;
+    shared = false;
+    if (given) return;
+    if (last === undefined) free(buffer);
+    // One at a time is waited for; the collector takes what comes between.
+    else last.#out ??= buffer;
   }
 
   peerEnded(): void {
@@ -173,7 +208,7 @@ export class BunConnection implements Connection {
     // When our side is shut the peer's end is not told apart from the close.
     if (error === undefined && (this.#state & SHUT) !== 0) this.peerEnded();
     this.#state |= CLOSED;
-    this.#rest = this.#stash = undefined;
+    this.#rest = this.#stash = this.#out = undefined;
     this.pending = 0;
     this.context.table.close(this, error);
   }
@@ -189,4 +224,9 @@ export class BunConnection implements Connection {
     this.socket.shutdown();
     this.#state &= ~BUSY;
   }
+}
+
+/** Its bytes are nobody's any more: whoever looks at them finds none. */
+function free(buffer: ArrayBuffer): void {
+  buffer.transfer(0);
 }

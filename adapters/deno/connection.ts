@@ -12,17 +12,15 @@ import type { Address } from "../../runtime/core/endpoint.ts";
 import type { PorticoError } from "../../runtime/core/errors.ts";
 import { toPorticoError } from "../../runtime/core/errors.ts";
 import { isWildcard, tcpAddress, UNNAMED_UNIX } from "../addresses.ts";
-import { BufferPool, LARGE, SMALL } from "./buffer-pool.ts";
+import { BufferPool, ReadBuffer, SMALL } from "../read-buffer.ts";
 
 /** A write that leaves more than this unsent returns false. */
 const HIGH_WATER = 64 * 1024;
-/** After this many reads in a row that a small buffer would have held, it is one again. */
-const QUIET = 8;
 
 /** Microtasks within which a write comes back whose bytes the kernel has taken at once. */
 const HOPS = 3;
 
-const pool = new BufferPool();
+const pool = new BufferPool((size) => new Uint8Array(size));
 
 /** The buffer whose chunk is with the core at this moment. */
 let lent: ArrayBufferLike | undefined = undefined;
@@ -37,10 +35,7 @@ export class DenoConnection implements Connection {
   readonly #table: StreamTable;
   readonly #bound: Address;
   #remote: Address | undefined;
-  #buffer: Uint8Array<ArrayBuffer> = pool.take(SMALL);
-  #quiet = 0;
-  /** A former read buffer, until what it holds has been written. */
-  #out: Uint8Array<ArrayBuffer> | undefined = undefined;
+  readonly #buffer: ReadBuffer<Uint8Array<ArrayBuffer>> = new ReadBuffer(pool, SMALL);
   /** What is being written, what follows, and the callbacks, which are made at the first write. */
   #writing: Uint8Array | undefined = undefined;
   #queue: Uint8Array[] | undefined = undefined;
@@ -81,7 +76,9 @@ export class DenoConnection implements Connection {
     if (this.#ending || this.#dead) return true;
     const { buffer } = bytes;
     // A chunk that another connection reads into next: its reader cannot know that it is in use.
-    const own = buffer === lent && buffer !== this.#buffer.buffer ? new Uint8Array(bytes) : bytes;
+    const own = buffer === lent && buffer !== this.#buffer.current.buffer
+      ? new Uint8Array(bytes)
+      : bytes;
     this.pending += own.length;
     if (this.#writing === undefined) this.#send(own);
     else if (this.#queue === undefined) this.#queue = [own];
@@ -115,18 +112,18 @@ export class DenoConnection implements Connection {
       for (;;) {
         if (this.#paused) await this.#unpaused();
         if (this.#dead) return;
-        const length = await this.#conn.read(this.#buffer);
+        const read = this.#buffer.current;
+        const length = await this.#conn.read(read);
         if (this.#paused && !this.#dead) await this.#unpaused();
         if (this.#dead) return;
         if (length === null) break;
-        const read = this.#buffer;
         lent = read.buffer;
-        this.#table.data(this, read.subarray(0, length));
+        const kept = this.#table.data(this, read.subarray(0, length)) === true;
         lent = undefined;
         // A write that was made of it is as good as done: a few microtasks save another buffer.
         for (let hop = 0; hop < HOPS && this.#writing !== undefined; hop++) await undefined;
         if (this.#dead) return;
-        this.#chooseBuffer(read, length);
+        this.#buffer.advance(length, kept, this.#isWriting(read));
       }
       this.#peerEnded = true;
       this.#table.end(this);
@@ -134,26 +131,6 @@ export class DenoConnection implements Connection {
     } catch (error) {
       lent = undefined;
       this.#die(toPorticoError(error, "ECONNRESET", "peer"));
-    }
-  }
-
-  /** What the next read fills: another buffer if this one is in use, one of the other size if that fits better. */
-  #chooseBuffer(read: Uint8Array<ArrayBuffer>, length: number): void {
-    let size = read.length;
-    if (length > SMALL / 2) {
-      this.#quiet = 0;
-      if (length === SMALL) size = LARGE;
-    } else if (size === LARGE && ++this.#quiet >= QUIET) size = SMALL;
-    if (this.#paused) {
-      // A hook that has not come back may still look at it, then write it: it is not ours any more.
-      this.#buffer = pool.take(size);
-    } else if (this.#isWriting(read)) {
-      // One buffer at a time waits to be reclaimed; the collector takes what comes between.
-      this.#out ??= read;
-      this.#buffer = pool.take(size);
-    } else if (size !== read.length) {
-      pool.give(read);
-      this.#buffer = pool.take(size);
     }
   }
 
@@ -191,19 +168,11 @@ export class DenoConnection implements Connection {
       if (queue.length === 0) this.#queue = undefined;
       return this.#send(next);
     }
-    this.#reclaim();
+    this.#buffer.reclaim();
     if (this.#ending) return void this.#shutdown();
     if (!this.#blocked) return;
     this.#blocked = false;
     this.#table.drain(this);
-  }
-
-  /** The read buffer that was being written, whole or in part, can be used again. */
-  #reclaim(): void {
-    const buffer = this.#out;
-    if (buffer === undefined) return;
-    this.#out = undefined;
-    pool.give(buffer);
   }
 
   async #shutdown(): Promise<void> {

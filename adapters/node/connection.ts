@@ -1,13 +1,25 @@
 /**
  * One connection of `node:net`. Nothing is made for it but one object: the socket's events find it
- * by a property.
+ * by a property. One that has read a few chunks, which nobody has kept, reads into a buffer of ours
+ * from then on, where that can be done: `own-reads.ts` says what for.
  */
+import { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
+import { Duplex } from "node:stream";
 import type { Connection, StreamTable } from "../../runtime/core/contract.ts";
 import type { Address } from "../../runtime/core/endpoint.ts";
 import type { PorticoError } from "../../runtime/core/errors.ts";
 import { toPorticoError } from "../../runtime/core/errors.ts";
 import { isWildcard, tcpAddress, UNNAMED_UNIX } from "../addresses.ts";
+import { chunkOf } from "../chunk.ts";
+import { LARGE, ReadBuffer, SMALL } from "../read-buffer.ts";
+import { canReadInto, pool, readInto, readNextInto } from "./own-reads.ts";
+
+/** After this many chunks that nobody has kept, or a large one: a connection that is idle has no buffer. */
+const BUSY = 4;
+
+/** Whose buffer is with the core at this moment. */
+let lender: NodeConnection | undefined = undefined;
 
 /** Where a socket's events find its connection. */
 const CONNECTION: unique symbol = Symbol("connection");
@@ -26,6 +38,12 @@ class NodeConnection implements Connection {
   #writeEnded = false;
   /** The peer's end came while reading was paused: Node tells it all the same. */
   #endHeld = false;
+  /** Chunks in a row that nobody has kept, up to {@link BUSY}. */
+  #chunks = 0;
+  #buffer: ReadBuffer<Buffer<ArrayBuffer>> | undefined = undefined;
+  /** What was read last is being sent, here; it is being used, elsewhere. */
+  #writing = false;
+  #kept = false;
 
   constructor(
     socket: Socket,
@@ -64,11 +82,20 @@ class NodeConnection implements Connection {
     const { socket } = this;
     const room = socket.write(bytes);
     if (socket.errored !== null) this.#pending += bytes.length;
+    else if (
+      lender !== undefined && socket.writableLength > 0 &&
+      bytes.buffer === lender.#buffer!.current.buffer
+    ) {
+      if (lender === this) this.#writing = true;
+      else lender.#kept = true;
+    }
     return room;
   }
 
+  /** What comes all the same is held by Node, which stops reading when that is too much. */
   pause(): void {
-    this.socket.pause();
+    if (this.#buffer === undefined) this.socket.pause();
+    else Duplex.prototype.pause.call(this.socket);
   }
 
   resume(): void {
@@ -78,8 +105,44 @@ class NodeConnection implements Connection {
     queueMicrotask(() => this.ended());
   }
 
+  /** From the runtime: a chunk in a buffer of its own. */
+  received(chunk: Uint8Array): void {
+    const kept = this.table.data(this, chunk);
+    if (this.#buffer !== undefined) return;
+    if (kept === true) this.#chunks = 0;
+    else if (++this.#chunks >= BUSY || chunk.length === LARGE) this.#readIntoOwn(chunk.length);
+  }
+
+  #readIntoOwn(length: number): void {
+    const { socket } = this;
+    if (!canReadInto(socket) || socket.destroyed) return;
+    if (socket.isPaused() || socket.readableLength > 0) return;
+    const buffer = new ReadBuffer(pool, length < SMALL ? SMALL : LARGE);
+    if (readInto(socket, buffer.current, onRead)) this.#buffer = buffer;
+    else buffer.release();
+  }
+
+  /** From the runtime: bytes in our buffer. False when it has to stop reading. */
+  read(length: number, bytes: Buffer<ArrayBuffer>): boolean {
+    const { socket } = this;
+    const chunk = chunkOf(bytes, length);
+    if (socket.isPaused() || socket.readableLength > 0) return socket.push(Buffer.from(chunk));
+    const buffer = this.#buffer!;
+    if (socket.writableLength === 0) buffer.reclaim();
+    lender = this;
+    this.#writing = this.#kept = false;
+    const kept = this.table.data(this, chunk) === true;
+    lender = undefined;
+    buffer.advance(length, kept || this.#kept, this.#writing);
+    if (buffer.current !== bytes) readNextInto(buffer.current);
+    // While it is paused for what is to be sent, a failure of that says that the peer has gone.
+    return socket.writableLength === 0 || !socket.isPaused();
+  }
+
   /** From the runtime: nothing is left. */
   closed(): void {
+    this.#buffer?.release();
+    this.#buffer = undefined;
     this.#writeEnded = true;
     this.#pending = 0;
     this.table.close(this, this.error);
@@ -109,8 +172,11 @@ class NodeConnection implements Connection {
 }
 
 function onData(this: Socket, chunk: Uint8Array): void {
-  const connection = (this as OwnedSocket)[CONNECTION];
-  connection.table.data(connection, chunk);
+  (this as OwnedSocket)[CONNECTION].received(chunk);
+}
+
+function onRead(this: Socket, length: number, buffer: Buffer<ArrayBuffer>): boolean {
+  return (this as OwnedSocket)[CONNECTION].read(length, buffer);
 }
 
 function onEnd(this: Socket): void {

@@ -4,8 +4,8 @@
  * there is no /proc, see epoll-watch.ts.
  */
 import { dlopen, type FFIFunction, ptr, read } from "bun:ffi";
+import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { Worker } from "node:worker_threads";
 import { type Start, watchWith } from "./epoll-watch.ts";
 import { type Libc, LIBC_FILES } from "./libc.ts";
 import { startOnLoop } from "./loop-bun.ts";
@@ -52,6 +52,8 @@ export function open(): Libc {
 }
 
 const startThread: Start = (data, ready, ended) => {
+  // A process that watches nothing need not load it.
+  const { Worker } = process.getBuiltinModule("node:worker_threads");
   const worker = new Worker(WORKER, { workerData: data });
   worker.on("message", ready);
   worker.once("exit", ended);

@@ -1,9 +1,9 @@
 /** The host of an endpoint as an address; dns.lookup, which asks getaddrinfo(3). */
 import { lookup } from "node:dns/promises";
-import { isIP } from "node:net";
 import type { InternetEndpoint } from "../../runtime/core/endpoint.ts";
 import type { PorticoError } from "../../runtime/core/errors.ts";
 import { bindFailure, lacksIPv6 } from "../errno.ts";
+import { ipFamily } from "../ip-family.ts";
 
 /** An IP address, and whether it stands for every address of the machine. */
 export interface ResolvedHost {
@@ -23,8 +23,8 @@ export async function resolveHost(
 ): Promise<ResolvedHost> {
   const { host } = endpoint;
   if (host === "*") return { host: "::", family: 6, any: true };
-  const literal = isIP(host);
-  if (literal !== 0) return { host, family: literal as 4 | 6, any: false };
+  const literal = ipFamily(host);
+  if (literal !== 0) return { host, family: literal, any: false };
   try {
     const found = await lookup(host);
     return { host: found.address, family: found.family as 4 | 6, any: false };

@@ -2,7 +2,7 @@
  * The server that one writes first with Bun.listen and Bun.udpSocket. `Socket.write` may take a part
  * only, and Bun forgets the rest: what is left is kept and goes out in `drain`.
  */
-import { call, listening } from "./call.ts";
+import { call, listening, type StreamHandler } from "./call.ts";
 import { type Carry, COLLECT, collect, joined, MESSAGE } from "./message.ts";
 
 /** A connection's state: what could not be sent yet, and a message that is not whole yet. */
@@ -26,10 +26,18 @@ function drain(socket: Bun.Socket<State>): void {
   const backlog = socket.data.backlog;
   socket.data.backlog = undefined;
   for (const bytes of backlog ?? []) send(socket, bytes);
+  if (handler === "bulk" && socket.data.backlog === undefined) socket.resume();
+}
+
+/** A peer that does not read is not read from. */
+function bulk(socket: Bun.Socket<State>, bytes: Uint8Array): void {
+  send(socket, bytes);
+  if (socket.data.backlog !== undefined) socket.pause();
 }
 
 const data = {
   echo: send,
+  bulk,
   pipelined(socket: Bun.Socket<State>, chunk: Uint8Array): void {
     const bytes = joined(socket.data, chunk);
     let at = 0;
@@ -42,7 +50,7 @@ const data = {
     if (chunk[0] === COLLECT) collect();
     send(socket, chunk);
   },
-}[handler];
+}[handler as StreamHandler];
 
 const socket: Bun.SocketHandler<State> = {
   open(socket) {

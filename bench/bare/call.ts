@@ -4,11 +4,16 @@
  */
 import process from "node:process";
 
+export type StreamHandler = "echo" | "bulk" | "pipelined" | "idle";
+
 /** What a bare server is to be. */
 export interface Call {
-  readonly transport: "tcp" | "udp" | "unix";
-  /** `echo`; `pipelined` answers each message by itself; `idle` also collects garbage when asked. */
-  readonly handler: "echo" | "pipelined" | "idle";
+  readonly transport: "tcp" | "udp" | "unix" | "unixgram" | "http";
+  /**
+   * `echo`; `bulk` is the echo of streams that is written for much at once; `pipelined` answers each message by itself; `idle` also collects garbage when asked. Of HTTP: a
+   * `hono` app, a handler that makes a `response`, what the runtime has below that (`native`), `srvx`.
+   */
+  readonly handler: StreamHandler | "hono" | "response" | "native" | "srvx";
   readonly port: number;
   readonly path: string;
 }

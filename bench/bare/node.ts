@@ -1,7 +1,7 @@
 /** The server that one writes first with node:net and node:dgram. */
 import dgram from "node:dgram";
 import net from "node:net";
-import { call, listening } from "./call.ts";
+import { call, listening, type StreamHandler } from "./call.ts";
 import { type Carry, COLLECT, collect, joined, MESSAGE } from "./message.ts";
 
 const { transport, handler, port, path } = call();
@@ -11,6 +11,12 @@ const survive = (): void => {};
 function echo(socket: net.Socket): void {
   socket.on("error", survive);
   socket.on("data", (chunk: Uint8Array) => socket.write(chunk));
+}
+
+/** As the example of node:net has it. */
+function bulk(socket: net.Socket): void {
+  socket.on("error", survive);
+  socket.pipe(socket);
 }
 
 function pipelined(socket: net.Socket): void {
@@ -40,7 +46,10 @@ if (transport === "udp") {
   socket.on("message", (message, from) => socket.send(message, from.port, from.address));
   socket.bind(port, host, listening);
 } else {
-  const server = net.createServer({ noDelay: true }, { echo, pipelined, idle }[handler]);
+  const server = net.createServer(
+    { noDelay: true },
+    { echo, bulk, pipelined, idle }[handler as StreamHandler],
+  );
   if (transport === "tcp") server.listen({ port, host }, listening);
   else server.listen({ path }, listening);
 }

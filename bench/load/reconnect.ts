@@ -4,7 +4,8 @@
  * measure the kernel's search for a free port.
  */
 import { connect } from "./connect.ts";
-import { type Count, Lap, type Shape, type Target, type Traffic } from "./traffic.ts";
+import { type Count, Lap, type Traffic } from "./lap.ts";
+import { message, type Shape, type Target } from "./traffic.ts";
 
 interface State {
   unread: number;
@@ -23,7 +24,7 @@ export class ReconnectTraffic implements Traffic {
   constructor(target: Target, shape: Shape) {
     this.#target = target;
     this.#shape = shape;
-    this.#bytes = new Uint8Array(shape.size).fill(0x2e);
+    this.#bytes = message(shape.size);
   }
 
   async open(): Promise<void> {}

@@ -1,8 +1,7 @@
 /** Plain echo through one worker process: what the way over a supervisor costs. */
 import { Client } from "../client.ts";
-import type { Lap } from "../load.ts";
-import type { Shape, Target } from "../load/traffic.ts";
-import { find, type Runtime } from "../runtimes.ts";
+import type { Lap, Shape, Target } from "../load/traffic.ts";
+import type { Runtime } from "../runtimes.ts";
 import { median, quantile } from "../statistics.ts";
 import type { Pace } from "./pace.ts";
 import { judged, type Part, type Row } from "./part.ts";
@@ -12,7 +11,7 @@ const KINDS: readonly Concurrency[] = [
   { strategy: "processes", workers: 1 },
   { strategy: "threads", workers: 1 },
 ];
-const SHAPE: Shape = { sockets: 64, size: 64, depth: 1, reconnect: false };
+const SHAPE: Shape = { kind: "echo", sockets: 64, size: 64, depth: 1, rate: 0 };
 const TARGET = 1.03;
 
 function target({ port }: Subject): Target {
@@ -20,7 +19,7 @@ function target({ port }: Subject): Target {
 }
 
 /** CPU microseconds for each message, of the supervisor and all its workers. */
-const cost = (lap: Lap): number => lap.cpu / 1_000 / lap.messages;
+const cost = (lap: Lap): number => lap.cpu / 1_000 / lap.loads[0]!.messages;
 
 async function laps(
   client: Client,
@@ -30,10 +29,10 @@ async function laps(
 ): Promise<void> {
   const run = (index: number, ms: number): Promise<Lap> => {
     const { pid, workers } = subjects[index]!;
-    return client.do({ op: "run", name: `${index}`, ms, pids: [pid, ...workers] });
+    return client.run([`${index}`], ms, [pid, ...workers]);
   };
   for (const [index, subject] of subjects.entries()) {
-    await client.do({ op: "open", name: `${index}`, target: target(subject), shape: SHAPE });
+    await client.open(`${index}`, target(subject), SHAPE);
   }
   for (const index of [0, 1, 0, 1]) await run(index, pace.warmUp / 2);
   for (let lap = 0; lap < pace.laps; lap++) {
@@ -52,7 +51,7 @@ async function measure(runtime: Runtime, pace: Pace, kind: Concurrency): Promise
       core: "server" as const,
     }));
     await withSubjects(runtime, wanted, async (subjects) => {
-      const client = new Client(find("bun"));
+      const client = new Client();
       try {
         await laps(client, subjects, pace, costs);
       } finally {

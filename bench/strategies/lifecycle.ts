@@ -1,6 +1,6 @@
 /** Reloads, `kill -9` of workers and upgrades under a load of short connections: who fails, and of what. */
 import process from "node:process";
-import type { RuntimeName } from "../cases.ts";
+import type { RuntimeName } from "../case.ts";
 import { Generator, type RunningShort } from "../churn/client.ts";
 import type { Runtime } from "../runtimes.ts";
 import { ask } from "./ask.ts";

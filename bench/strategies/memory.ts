@@ -6,7 +6,7 @@ import { ask } from "./ask.ts";
 import type { Pace } from "./pace.ts";
 import { mib, type Part, type Row, type Task } from "./part.ts";
 import { ASYNC, type Concurrency, withSubjects } from "./subject.ts";
-import { weigh, type Weight } from "./tree.ts";
+import { weigh, type Weight } from "../tree.ts";
 
 /** Sessions before the weighing, so that every worker has served some. */
 const SESSIONS = 40;

@@ -1,6 +1,6 @@
 /** The command line of `strategies.ts`. */
 import process from "node:process";
-import { type RuntimeName, RUNTIMES } from "../cases.ts";
+import { type RuntimeName, RUNTIMES } from "../case.ts";
 import { chosen, parse } from "../usage.ts";
 import { cpu } from "./cpu.ts";
 import { echo } from "./echo.ts";

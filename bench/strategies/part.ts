@@ -1,5 +1,5 @@
 /** What a part of the benchmark hands to the report. */
-import type { RuntimeName } from "../cases.ts";
+import type { RuntimeName } from "../case.ts";
 import type { Runtime } from "../runtimes.ts";
 import type { Pace } from "./pace.ts";
 

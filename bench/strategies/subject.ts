@@ -8,7 +8,7 @@ import { folder, start, stop } from "../processes.ts";
 import { ROOT, type Runtime } from "../runtimes.ts";
 import { freePort } from "../server.ts";
 import { ask } from "./ask.ts";
-import { descendants } from "./tree.ts";
+import { descendants } from "../tree.ts";
 
 /** As a manifest says it. */
 export interface Concurrency {

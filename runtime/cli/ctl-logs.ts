@@ -1,6 +1,5 @@
 /** `portico ctl logs`: the records of a server that runs, for people or for programs. */
 import process from "node:process";
-import { isatty } from "node:tty";
 import { PorticoError } from "../core/errors.ts";
 import type { LogRecord } from "../core/record.ts";
 import { TextBuffer } from "../sinks/text-buffer.ts";
@@ -8,6 +7,7 @@ import { terminalLines } from "../sinks/text.ts";
 import type { CallOf } from "../terminal/commands.ts";
 import { print } from "../terminal/output.ts";
 import { renderRows, show } from "../values/problem.ts";
+import { isTerminal } from "../values/terminal.ts";
 import type { ControlClient } from "./ctl-target.ts";
 
 /** How many of the last records come first, when nobody says. */
@@ -63,7 +63,7 @@ function countOf(text: string | undefined): number {
 /** The words of the console sink. */
 function lines(): (record: LogRecord) => string {
   const { NO_COLOR, TERM } = process.env;
-  const line = terminalLines(isatty(1) && !NO_COLOR && TERM !== "dumb");
+  const line = terminalLines(isTerminal(1) && !NO_COLOR && TERM !== "dumb");
   const buffer = new TextBuffer();
   const decoder = new TextDecoder();
   return (record) => {

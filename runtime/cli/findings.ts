@@ -2,6 +2,7 @@
 import { accessSync, constants, existsSync, lstatSync } from "node:fs";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
+import { describeIdle, idleRules } from "../core/access/explain.ts";
 import { type Adapter, type Lack, missing, type Support } from "../core/contract.ts";
 import { messageOf, PorticoError } from "../core/errors.ts";
 import type { Identity, ListenPlan, ServicePlan, SinkPlan } from "../core/plan.ts";
@@ -55,8 +56,20 @@ export function findingsOf(
       ...packageFindings(sink.module?.url, pathOf(sink)),
       sinkFinding(sink),
     ]),
+    ...accessFindings(plan, base),
     ...plan.listen.map((listen) => listenFinding(listen, plan, adapter, running)),
   ];
+}
+
+/** Rules that decide about nobody: that does not keep it from being run. */
+function accessFindings({ access }: ServicePlan, base: Path): Finding[] {
+  const idle = idleRules(access);
+  if (idle.length === 0) return [];
+  const [first] = idle;
+  const more = idle.length === 1 ? "" : `; and ${idle.length - 1} more: portico explain --who`;
+  const { action, text } = first!.rule;
+  const note = `${action} ${text} decides about nobody, ${describeIdle(first)}${more}`;
+  return [{ what: "access", lacks: [], note, path: [...base, "access"] }];
 }
 
 /** The user and the group that a manifest or a service names. */

@@ -1,4 +1,5 @@
 /** The command: reads the call, loads what it needs and no more. */
+import { releaseEngine } from "../adapter.ts";
 import { parseCall } from "../terminal/args.ts";
 import { fail } from "../terminal/failure.ts";
 
@@ -11,6 +12,8 @@ import { fail } from "../terminal/failure.ts";
 export async function main(argv: readonly string[]): Promise<number> {
   try {
     const call = parseCall(argv);
+    // Nothing of a command says when it is ready.
+    if (call.command !== "run") releaseEngine();
     switch (call.command) {
       case "run":
         return await (await import("./run.ts")).run(call);
@@ -20,6 +23,8 @@ export async function main(argv: readonly string[]): Promise<number> {
         return await (await import("./compile.ts")).compile(call);
       case "schema":
         return await (await import("./schema.ts")).schema(call);
+      case "explain":
+        return await (await import("./explain.ts")).explain(call);
       case "doctor":
         return await (await import("./doctor.ts")).doctor(call.json);
       case "ctl":

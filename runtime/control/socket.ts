@@ -8,7 +8,8 @@ import { PorticoError } from "../core/errors.ts";
 import { Gather } from "../core/stream/gather.ts";
 import { Log } from "../core/log.ts";
 import { StreamPipeline } from "../core/stream/pipeline.ts";
-import type { ServicePlan } from "../core/plan.ts";
+import { PREFIXES } from "../core/access/source.ts";
+import { EVERYBODY, type ServicePlan } from "../core/plan.ts";
 import type { Hooks, Session } from "../core/plugin.ts";
 import { Service } from "../core/service.ts";
 import { ask } from "./client.ts";
@@ -161,6 +162,7 @@ const PLAN: ServicePlan = {
   limits: {
     sessions: 64,
     perSource: Infinity,
+    source: PREFIXES,
     rate: { count: Infinity, per: 1000 },
     // A `drain` may take hours. Whoever asks nothing at all is not waited for.
     idle: Infinity,
@@ -173,7 +175,7 @@ const PLAN: ServicePlan = {
     start: Infinity,
     stall: Infinity,
   },
-  access: { allow: [], deny: [] },
+  access: EVERYBODY,
   processes: { env: {} },
   folder: ".",
 };

@@ -8,7 +8,6 @@ const INTERNAL: readonly string[] = ["echo", "discard", "daytime", "time", "char
 
 /** Attributes that have no equal, and why; those that are missing everywhere else are told by their name. */
 const NONE: Readonly<Record<string, string>> = {
-  access_times: "there are no limits by the time of day",
   banner: "a plugin says what it wants when a session begins",
   banner_success: "a plugin says what it wants when a session begins",
   banner_fail: "who is refused is told nothing",
@@ -37,7 +36,7 @@ const READ: readonly string[] = [
   ...["id", "type", "flags", "disable", "socket_type", "protocol", "wait", "user", "group", "port"],
   ...["instances", "nice", "server", "server_args", "only_from", "no_access", "log_type", "cpm"],
   ...["log_on_success", "log_on_failure", "env", "passenv", "redirect", "bind", "interface"],
-  ...["per_source", "cps", "umask", "groups", "v6only", "deny_time"],
+  ...["per_source", "cps", "umask", "groups", "v6only", "deny_time", "access_times"],
 ];
 
 export function convert(entry: Entry, taken: Set<string>): Converted {
@@ -183,6 +182,21 @@ function plain(text: string): string | number {
   return /^\d+$/.test(text) ? Number(text) : text;
 }
 
+/** `8:00-18:00` as `08:00-18:01`: the last minute of xinetd's is in the span. Undefined for what is no span there. */
+function hoursOf(text: string): string | undefined {
+  const found = /^(\d{1,2}):(\d{1,2})-(\d{1,2}):(\d{1,2})$/.exec(text);
+  if (found === null) return undefined;
+  const [a, b, c, d] = found.slice(1).map(Number) as [number, number, number, number];
+  const [from, last] = [60 * a + b, 60 * c + d];
+  if (b > 59 || d > 59 || last > 24 * 60 || from > last) return undefined;
+  return `${clock(from)}-${clock(Math.min(last + 1, 24 * 60))}`;
+}
+
+function clock(minute: number): string {
+  const two = (part: number): string => String(part).padStart(2, "0");
+  return `${two(Math.floor(minute / 60))}:${two(minute % 60)}`;
+}
+
 /** Limits, access and log. */
 function policyOf(get: Get, remark: (text: string) => void): object {
   const count = (name: string): number | undefined => {
@@ -205,10 +219,16 @@ function policyOf(get: Get, remark: (text: string) => void): object {
   if (from.names.length > 0) {
     remark(`${from.names.join(" ")}: rules know addresses, not names; nobody is let in for a name`);
   }
-  // An empty list of ours lets everybody in, and one of xinetd's nobody.
-  const nobody = allow !== undefined && from.rules.length === 0;
-  const access = nobody ? { deny: ["0.0.0.0/0", "::/0"] } : {
-    ...(allow !== undefined && { allow: from.rules }),
+  const times = (get("access_times") ?? []).map(hoursOf);
+  const wrong = times.indexOf(undefined);
+  if (wrong >= 0) remark(`access_times: ${get("access_times")![wrong]} is no HH:MM-HH:MM`);
+  // A clock of the wall there, too: no zone is named.
+  const timed = times.filter((hours) => hours !== undefined);
+  const whom = allow === undefined ? ["0.0.0.0/0", "::/0"] : from.rules;
+  const access = {
+    ...(times.length > 0 && whom.length > 0
+      ? { allow: timed.length > 0 ? [{ from: whom, times: timed }] : [] }
+      : allow !== undefined && { allow: from.rules }),
     ...(deny !== undefined && not.rules.length > 0 && { deny: not.rules }),
   };
   const log = logOf(get, remark);

@@ -8,6 +8,8 @@ export type Timer = ReturnType<typeof setTimeout>;
 export interface Clock {
   /** Milliseconds since some time or other; never less than before. */
   now(): number;
+  /** The time of day, in ms since 1970: it may be set, forth and back. */
+  wall(): number;
   setTimeout(callback: () => void, ms: number): Timer;
   setInterval(callback: () => void, ms: number): Timer;
   /** Of either kind; nothing of undefined. */
@@ -16,6 +18,7 @@ export interface Clock {
 
 export const SYSTEM_CLOCK: Clock = {
   now: () => performance.now(),
+  wall: () => Date.now(),
   setTimeout: (callback, ms) => setTimeout(callback, ms),
   setInterval: (callback, ms) => setInterval(callback, ms),
   clear: (timer) => clearTimeout(timer),

@@ -7,7 +7,8 @@
  * - `close` is the last callback of a connection, exactly once;
  * - bytes given to `write` belong to the adapter until they have gone out, and are not changed;
  *   they may be a view of the chunk being delivered, to this connection or to another;
- * - a chunk is lent until `data` returns; where {@link Features.lends} is false it may be kept;
+ * - a chunk is lent until `data` returns, unless that answers true: then the adapter does not touch
+ *   it any more;
  * - a callback never throws: the core catches what plugins throw.
  */
 import type {
@@ -18,7 +19,7 @@ import type {
   Transport,
   UnixEndpoint,
 } from "./endpoint.ts";
-import type { DescriptorCost, Descriptors, Inherited } from "./descriptors.ts";
+import type { DescriptorCost, Descriptors, Inherited, Passing } from "./descriptors.ts";
 import type { PorticoError } from "./errors.ts";
 import type { HttpListener, HttpTable } from "./exchange.ts";
 import type { OptionName, SocketOptions } from "./options.ts";
@@ -63,7 +64,8 @@ export interface Connection {
 export interface StreamTable {
   /** A peer has connected. `pause` may be called here: then nothing is read. */
   open(connection: Connection): void;
-  data(connection: Connection, chunk: Uint8Array): void;
+  /** @returns true when `chunk` is kept, and may still be looked at, or be written, afterwards. */
+  data(connection: Connection, chunk: Uint8Array): boolean | void;
   /** {@link Connection.pending} has come down to 0 after a `write` returned false. */
   drain(connection: Connection): void;
   /** The peer will send no more (FIN). Writing goes on. */
@@ -194,7 +196,7 @@ export interface Features {
   readonly packetInfo: Support;
   /** {@link Connection.abort} makes the peer see a reset. */
   readonly resets: Support;
-  /** Chunks are views of a buffer that the adapter uses again when `data` has returned. */
+  /** A chunk that is kept costs the adapter a large buffer: what is to stay is better copied. */
   readonly lends: boolean;
   /** Absent where descriptors are not what it is made of. */
   readonly descriptorCost?: DescriptorCost;
@@ -254,6 +256,8 @@ export interface Adapter {
   dial(endpoint: NamedEndpoint, table: DatagramTable): Promise<DialedSocket>;
   /** @throws PorticoError NOT_SUPPORTED where {@link Features.descriptors} says why. */
   descriptors(): Promise<Descriptors>;
+  /** A part of {@link descriptors} that is there sooner. @throws likewise. */
+  passing(): Promise<Passing>;
   /** @throws PorticoError NOT_SUPPORTED where {@link Features.processCalls} says why. */
   processCalls(): Promise<ProcessCalls>;
   /** The command that runs a module on this runtime again, with the same flags and permissions. */

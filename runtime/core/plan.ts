@@ -4,6 +4,7 @@
  * sizes bytes; what is unlimited is `Infinity`.
  */
 import type { SocketOptions } from "./contract.ts";
+import type { SourcePrefixes } from "./access/source.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { EventName, Level } from "./record.ts";
 
@@ -106,16 +107,27 @@ export interface SinkPlan {
   readonly options: Readonly<Record<string, unknown>>;
 }
 
+/** A token bucket, refilled by `count` over `per` ms; it holds `burst`, or `count`, and is full at first. */
+export interface RateLimit {
+  readonly count: number;
+  readonly per: number;
+  readonly burst?: number;
+}
+
 /** Counts, rates and deadlines of one service, and what happens at the limit. */
 export interface Limits {
   /** Sessions at once, held ones too. */
   readonly sessions: number;
-  /** Sessions at once from one address (Unix sockets: all peers together are not limited by it). */
+  /** Sessions at once from one {@link source}. */
   readonly perSource: number;
-  /** New sessions of the whole service: a token bucket of `count`, refilled over `per` ms. */
-  readonly rate: { readonly count: number; readonly per: number };
-  /** Datagrams from one address over UDP, likewise; absent: as many as there are. */
-  readonly datagramRate?: { readonly count: number; readonly per: number };
+  /** What counts as one source: prefixes of addresses; over Unix sockets of streams a user. */
+  readonly source: SourcePrefixes;
+  /** New sessions of the whole service. */
+  readonly rate: RateLimit;
+  /** New sessions, requests and datagrams of one source; absent: as many as there are. */
+  readonly ratePerSource?: RateLimit;
+  /** In its place for datagrams; that of the plugin where a manifest says neither. */
+  readonly datagramRate?: RateLimit;
   /** Without a byte in either direction. */
   readonly idle: number;
   /** From the open to the first byte of the peer. */
@@ -136,8 +148,30 @@ export interface Limits {
   readonly stall: number;
 }
 
-/** Who may be served, by address or `ADDRESS/PREFIX`; the longest match wins, `deny` wins a tie. Empty `allow`: all. */
+/** Who may be served. The smallest range that is about a peer decides, `deny` where both are as small. */
 export interface Access {
-  readonly allow: readonly string[];
-  readonly deny: readonly string[];
+  readonly rules: readonly AccessRule[];
+  /** Whether those are served whom no rule is about: unless there is an `allow`, be it empty. */
+  readonly others: boolean;
+}
+
+/** Without a rule: everybody is served. */
+export const EVERYBODY: Access = { rules: [], others: true };
+
+/** Whether any rule is about users or groups of this machine. */
+export function aboutAccounts({ rules }: Access): boolean {
+  return rules.some(({ subject }) => subject.startsWith("uid:") || subject.startsWith("gid:"));
+}
+
+/** One rule of {@link Access}. */
+export interface AccessRule {
+  readonly action: "allow" | "deny";
+  /** Whom it is about, as the manifest says it. */
+  readonly text: string;
+  /** The same with names looked up: `ADDRESS`, `ADDRESS/PREFIX`, `ADDRESS-ADDRESS`, `uid:N`, `gid:N`. */
+  readonly subject: string;
+  /** Where it stands, `portico.json:12:20`; undefined where values have no place in a text. */
+  readonly place?: string;
+  /** When it holds, as `Mon-Fri 08:00-18:00 Europe/Paris`; always when absent. */
+  readonly times?: readonly string[];
 }

@@ -4,6 +4,7 @@ import { type Address, KnownPeer } from "./endpoint.ts";
 import { messageOf, type PorticoError } from "./errors.ts";
 import type { Fields, Level } from "./record.ts";
 import type { HttpSession } from "./http/session.ts";
+import type { Log } from "./log.ts";
 import type { Service } from "./service.ts";
 
 /** What the records say of a session. */
@@ -152,26 +153,42 @@ export function recordRequest(service: Service, session: HttpSession, why?: Refu
   else recordRefusal(service, "info", session, why, asked);
 }
 
+/** Whether anything is recorded of any request that is answered. */
+export function wantsRequests(log: Log): boolean {
+  return log.wants("debug", "open") || log.wants("debug", "close") || log.wants("info", "request");
+}
+
 /** The end of a request, with its answer: `close`; and `request`, for sinks that ask for that. */
 export function recordResponse(service: Service, session: HttpSession, durationMs: number): void {
-  const { log, plan } = service;
-  const { id, request, remote, status, reason, bytesOut } = session;
-  for (const [level, event] of [["debug", "close"], ["info", "request"]] as const) {
-    if (!log.wants(level, event, id)) continue;
-    log.emit(level, event, {
-      service: plan.name,
-      session: id,
-      remote: remote.toString(),
-      ...(event === "request" && { local: textOf(session.local) }),
-      method: request.method,
-      path: pathOf(request.url),
-      status,
-      durationMs,
-      ...(bytesOut > 0 && { bytesOut }),
-      reason,
-      ...causeOf(session),
-    });
+  const { log } = service;
+  const { id } = session;
+  if (log.wants("debug", "close", id)) recordAnswer(service, "debug", "close", session, durationMs);
+  if (log.wants("info", "request", id)) {
+    recordAnswer(service, "info", "request", session, durationMs);
   }
+}
+
+function recordAnswer(
+  { log, plan }: Service,
+  level: Level,
+  event: "close" | "request",
+  session: HttpSession,
+  durationMs: number,
+): void {
+  const { id, request, remote, status, reason, bytesOut } = session;
+  log.emit(level, event, {
+    service: plan.name,
+    session: id,
+    remote: remote.toString(),
+    ...(event === "request" && { local: textOf(session.local) }),
+    method: request.method,
+    path: pathOf(request.url),
+    status,
+    durationMs,
+    ...(bytesOut > 0 && { bytesOut }),
+    reason,
+    ...causeOf(session),
+  });
 }
 
 /** Of an absolute URL, as `request.url` always is. */

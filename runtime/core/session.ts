@@ -136,6 +136,10 @@ export abstract class BaseSession implements Session<unknown>, ReaderSource {
 
   /** @throws Error in a plugin of push form, whose data never comes here. */
   get reader(): Reader {
+    return this.#extra?.reader ?? this.#newReader();
+  }
+
+  #newReader(): Reader {
     if (!this.pulls) {
       throw new Error(
         "Cannot pull from a session whose plugin has a data hook: use handle instead",
@@ -155,14 +159,19 @@ export abstract class BaseSession implements Session<unknown>, ReaderSource {
     return this.#extra?.reader?.waiting ?? false;
   }
 
+  /** Whether what it was given last has not led to the next read yet. */
+  get isAtWork(): boolean {
+    return this.#extra?.reader?.waiting === false;
+  }
+
   /** Whether all was read, and nothing more will come; so it is where nobody reads. */
   get readToEnd(): boolean {
     return this.#extra?.reader?.exhausted ?? true;
   }
 
-  /** Ends the pull side, if there is one. */
-  closeReader(error?: unknown): void {
-    this.#extra?.reader?.close(error);
+  /** Ends the pull side, if there is one. @param error made for it: an error with a stack costs as much as a write. */
+  closeReader(error?: () => unknown): void {
+    this.#extra?.reader?.close(error?.());
   }
 
   [Symbol.asyncIterator](): AsyncIterator<Uint8Array, undefined> {

@@ -79,8 +79,14 @@ function bucketOf(bounds: readonly number[], value: number): number {
   return bucket;
 }
 
+/** Causes that are counted each by its name; those beyond share one, `others`. */
+const CAUSES = 256;
+
 /** Counts one refusal or error. */
-export function count(statistics: Statistics, kind: "refused" | "errors", key: string): void {
+export function count(statistics: Statistics, kind: "refused" | "errors", cause: string): void {
+  const known = Object.hasOwn(statistics[kind], cause) ||
+    Object.keys(statistics[kind]).length < CAUSES;
+  const key = known ? cause : "others";
   statistics[kind][key] = (statistics[kind][key] ?? 0) + 1;
   statistics.changes++;
 }

@@ -10,8 +10,8 @@ import { given, wrongType } from "./arguments.ts";
 export const DURATION = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/;
 /** `512B` `10kB` `10MB` `1GB`, in thousands; `64KiB` `10MiB` `1GiB`, in powers of two. */
 export const SIZE = /^(\d+(?:\.\d+)?)(B|[kKMG]B|[KMG]iB)$/;
-/** `50/s` `600/m` `1000/h`. */
-export const RATE = /^(\d+)\/([smh])$/;
+/** `50/s` `600/m` `1000/h`, and `50/s burst 100`. */
+export const RATE = /^(\d+)\/([smh])(?: burst (\d+))?$/;
 /** A whole number as text: what an environment variable can give. */
 export const COUNT = /^\d+$/;
 
@@ -42,11 +42,16 @@ export function parseSize(text: string): number {
   return found === null ? NaN : Math.floor(Number(found[1]) * BYTES[found[2]!]!);
 }
 
-/** A token bucket of `count`, refilled over `per` milliseconds; both NaN for what {@link RATE} does not match. */
-export function parseRate(text: string): { count: number; per: number } {
+/** A token bucket, refilled by `count` over `per` milliseconds; both NaN for what {@link RATE} does not match. */
+export function parseRate(text: string): { count: number; per: number; burst?: number } {
   const found = RATE.exec(text);
   if (found === null) return { count: NaN, per: NaN };
-  return { count: Number(found[1]), per: MILLISECONDS[found[2]!]! };
+  const [, count, per, burst] = found;
+  return {
+    count: Number(count),
+    per: MILLISECONDS[per!]!,
+    ...(burst !== undefined && { burst: Number(burst) }),
+  };
 }
 
 /** `NaN` for what {@link COUNT} does not match. */

@@ -9,13 +9,13 @@ import {
   type Notifier,
   untilDone,
 } from "../activation/mod.ts";
+import { releaseEngine } from "../adapter.ts";
 import type { ControlSocket } from "../control/socket.ts";
 import type { Adapter } from "../core/contract.ts";
 import type { Log } from "../core/log.ts";
 import { folderOf } from "../manifest/source.ts";
 import { embeddedFile } from "../modules/embedded.ts";
 import { openControlSocket } from "./control-socket.ts";
-import { releaseHeap } from "./heap.ts";
 import { Journal } from "./journal.ts";
 import { type LoadedManifest, loadManifest, type ReadSource } from "./loaded-manifest.ts";
 import { inManifest } from "./listen-failure.ts";
@@ -181,7 +181,7 @@ export class Daemon implements AsyncDisposable {
     this.#supervisor.began(services, this.#control);
     await this.#succeed();
     await this.#notifier.ready();
-    releaseHeap();
+    releaseEngine();
     if (options.stats) await this.#showStats();
     if (inetd) void this.#endWhenIdle();
   }

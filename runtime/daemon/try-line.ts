@@ -1,15 +1,15 @@
 /** A command to try a service with, for whoever has started it on a terminal. */
-import { isatty } from "node:tty";
 import type { Address } from "../core/endpoint.ts";
 import type { ServicePlan } from "../core/plan.ts";
 import { standard } from "../sinks/standard.ts";
+import { isTerminal } from "../values/terminal.ts";
 
 /** Prints one line below `ready`, where the console's records are seen on a terminal. */
 export function showTryLine(plans: readonly ServicePlan[], address: Address | undefined): void {
   const seen = plans.some(({ log }) =>
     log.some(({ type, options }) => type === "console" && options["stream"] !== "stderr")
   );
-  if (address === undefined || !seen || !isatty(1)) return;
+  if (address === undefined || !seen || !isTerminal(1)) return;
   const command = tryCommand(address);
   if (command !== undefined) standard("stdout")?.push(`try: ${command}\n`);
 }

@@ -25,6 +25,13 @@ export interface Group {
   readonly members: readonly string[];
 }
 
+/** The number of a user or a group of this machine; undefined where there is none of that name. */
+export function lookupAccount(kind: "user" | "group", name: string): number | undefined {
+  return kind === "user"
+    ? readUsers(ACCOUNTS.passwd).find((user) => user.name === name)?.uid
+    : readGroups(ACCOUNTS.group).find((group) => group.name === name)?.gid;
+}
+
 /** The users of a file, in its order. @throws PorticoError when it cannot be read. */
 export function readUsers(file: string): User[] {
   return rows(file).flatMap(([name, , uid, gid]) => {

@@ -1,12 +1,13 @@
 import * as v from "valibot";
-import { checkRule } from "../core/admission/rules.ts";
 import type { ListenPlan, Plan, ServicePlan, SinkPlan } from "../core/plan.ts";
+import { lookupAccount } from "../identity/accounts.ts";
+import { AccessPlans, checkAccounts } from "./access.ts";
 import { addIssues, placeOf } from "./issues.ts";
-import { checkHttpLimits, mergeAccess, mergeConcurrency, mergeLimits } from "./limits.ts";
-import { Endpoints, expectation } from "./listen.ts";
+import { checkHttpLimits, mergeConcurrency, mergeLimits } from "./limits.ts";
+import { Endpoints } from "./listen.ts";
 import { checkStdio, namesStdio } from "./inherited.ts";
 import { checkProcess, identityOf, processOf } from "./process.ts";
-import { type Path, show } from "../values/problem.ts";
+import type { Path } from "../values/problem.ts";
 import type { SinkCatalog } from "../values/sink-catalog.ts";
 import { isAdmin } from "../modules/resolve.ts";
 import { checkReach, pluginOf } from "./plugin-place.ts";
@@ -57,6 +58,7 @@ interface AcceptedParts {
   readonly sinks: ConstructorParameters<typeof SinkPlans>[2];
   readonly defaults: CheckedDefaults;
   readonly services: readonly (readonly [string, Partial<CheckedService>])[];
+  readonly groups: Readonly<Record<string, readonly string[]>>;
   readonly top: Partial<Pick<CheckedManifest, "control" | "user" | "group" | "umask">>;
 }
 
@@ -79,6 +81,7 @@ function acceptedParts(
       name,
       Object.fromEntries(keep<unknown>(service, ["services", name])),
     ]),
+    groups: Object.fromEntries(keep(output.groups, ["groups"])),
     top: Object.fromEntries(keep<unknown>(output as Record<string, unknown>, [])),
   };
 }
@@ -96,6 +99,7 @@ class Expander {
   readonly #endpoints: Endpoints;
   readonly #sinks: SinkPlans;
   readonly #log: readonly SinkPlan[];
+  readonly #access: AccessPlans;
 
   constructor(
     manifest: AcceptedParts,
@@ -111,7 +115,12 @@ class Expander {
     const stdio = manifest.services.some(([, { listen }]) => namesStdio(listen));
     this.#sinks = new SinkPlans(problems, catalog, manifest.sinks, manifest.plugins, stdio);
     this.#log = this.#sinks.read(manifest.defaults.log ?? log, ["defaults", "log"]);
-    this.#checkRules(manifest.defaults.access, ["defaults", "access"]);
+    this.#access = new AccessPlans(problems, manifest.groups, lookupAccount);
+    this.#access.read([this.#defaultAccess]);
+  }
+
+  get #defaultAccess(): { access: CheckedService["access"]; path: Path } {
+    return { access: this.#manifest.defaults.access, path: ["defaults", "access"] };
   }
 
   plan(): Plan {
@@ -137,7 +146,6 @@ class Expander {
   #service(name: string, service: Partial<CheckedService>): ServicePlan {
     const { defaults } = this.#manifest;
     const path = ["services", name];
-    this.#checkRules(service.access, [...path, "access"]);
     const { plugin, options } = pluginOf(service, this.#manifest.plugins, this.#problems, path);
     const admin = isAdmin(plugin);
     const listen = this.#listen(service.listen, admin, path);
@@ -150,6 +158,11 @@ class Expander {
       checkStdio(this.#problems, listen, strategy, path);
       checkReach(plugin, strategy, this.#problems, path);
     }
+    const access = this.#access.read([
+      this.#defaultAccess,
+      { access: service.access, path: [...path, "access"] },
+    ]);
+    checkAccounts(this.#problems, access, listen, path);
     return {
       name,
       plugin,
@@ -159,7 +172,7 @@ class Expander {
       log: service.log === undefined ? this.#log : this.#sinks.read(service.log, [...path, "log"]),
       options,
       limits: mergeLimits([defaults.limits, service.limits], strategy),
-      access: mergeAccess([defaults.access, service.access]),
+      access,
       processes: processOf(service, identityOf(this.#manifest.top), strategy),
       folder: folderOf(this.#problems.source),
     };
@@ -177,18 +190,6 @@ class Expander {
       this.#problems.add(path, 'no "listen"', '"listen": where it listens');
     }
     return [];
-  }
-
-  #checkRules(access: CheckedService["access"], path: Path): void {
-    for (const list of ["allow", "deny"] as const) {
-      for (const [index, rule] of (access?.[list] ?? []).entries()) {
-        try {
-          checkRule(rule);
-        } catch (error) {
-          this.#problems.add([...path, list, index], show(rule), expectation(error));
-        }
-      }
-    }
   }
 }
 

@@ -1,5 +1,6 @@
+import { PREFIXES } from "../core/access/source.ts";
 import { kindOf } from "../core/endpoint.ts";
-import type { Access, Concurrency, Limits, ListenPlan, StrategyName } from "../core/plan.ts";
+import type { Concurrency, Limits, ListenPlan, StrategyName } from "../core/plan.ts";
 import { isInherited } from "./inherited.ts";
 import { type Path, show } from "../values/problem.ts";
 import type { CheckedDefaults, CheckedService } from "./schema.ts";
@@ -9,6 +10,7 @@ import type { Problems } from "./source.ts";
 export const LIMITS: Limits = {
   sessions: Infinity,
   perSource: Infinity,
+  source: PREFIXES,
   rate: { count: Infinity, per: 1000 },
   idle: Infinity,
   firstByte: Infinity,
@@ -51,12 +53,17 @@ type Blocks<Key extends keyof CheckedDefaults> = readonly (CheckedDefaults[Key] 
 /** Merges blocks of limits; what stands later wins. */
 export function mergeLimits(blocks: Blocks<"limits">, strategy: StrategyName): Limits {
   const limits: Record<string, unknown> = { ...LIMITS };
+  let { source } = LIMITS;
   if (hasProcesses(strategy)) limits["stall"] = STALL;
   for (const block of blocks) {
     for (const [key, value] of Object.entries(block ?? {})) {
       if (value !== undefined) limits[key] = value;
     }
+    // One of its parts may be said alone.
+    const { ipv4 = source.ipv4, ipv6 = source.ipv6 } = block?.source ?? {};
+    source = { ipv4, ipv6 };
   }
+  limits["source"] = source;
   // A stall of "defaults" is for those services that somebody watches.
   if (!hasWorkers(strategy)) limits["stall"] = Infinity;
   return limits as unknown as Limits;
@@ -93,17 +100,6 @@ export function checkHttpLimits(
       { part: "key" },
     );
   }
-}
-
-/** Merges rules: each list is replaced by a later one of its name. */
-export function mergeAccess(blocks: Blocks<"access">): Access {
-  let allow: readonly string[] = [];
-  let deny: readonly string[] = [];
-  for (const block of blocks) {
-    allow = block?.allow ?? allow;
-    deny = block?.deny ?? deny;
-  }
-  return { allow, deny };
 }
 
 /** Merges blocks of the same strategy; another strategy begins anew, since their settings differ. */

@@ -18,6 +18,8 @@ export interface Manifest extends Identity {
   sinks?: Record<string, ManifestSink | SinkObject> | undefined;
   /** Merged under every service. */
   defaults?: ManifestDefaults | undefined;
+  /** Lists of addresses by name, for `access`, where they are called `@NAME`. */
+  groups?: Record<string, string[]> | undefined;
   /** Where `portico ctl` reaches the server, as `unix:./control.sock`; false: nowhere. */
   control?: string | false | undefined;
   /** By name: letters, digits, `-` and `_`. At least one. */
@@ -69,8 +71,23 @@ export interface ManifestDefaults {
   log?: string | ManifestSink | SinkObject | (string | ManifestSink | SinkObject)[] | undefined;
   /** Counts, rates and deadlines, and what happens at the limit. */
   limits?: ManifestLimits | undefined;
-  /** Who is served, by address or ADDRESS/PREFIX: all when silent; the longest match decides. */
-  access?: { allow?: string[] | undefined; deny?: string[] | undefined } | undefined;
+  /** Who is served: all when silent; the smallest range of both lists decides. */
+  access?: ManifestAccess | undefined;
+}
+
+/** Who is served. */
+export interface ManifestAccess {
+  /** All when silent, nobody when empty. */
+  allow?: (string | ManifestRule)[] | undefined;
+  deny?: (string | ManifestRule)[] | undefined;
+}
+
+/** A rule with terms; without them it is its `from` alone. */
+export interface ManifestRule {
+  /** `10.0.0.0/8`, `10.0.0.1-10.0.0.9`, `@GROUP`, `file:PATH`, `user:NAME`, `group:NAME`, `uid:N`, `gid:N`. */
+  from: string | string[];
+  /** When it holds, as `Mon-Fri 08:00-18:00 Europe/Paris`. */
+  times?: string | string[] | undefined;
 }
 
 /** A strategy, with how many sessions it serves at once, and in how many workers: `auto` is one for each core. */
@@ -86,7 +103,12 @@ export type ManifestConcurrency =
 /** A whole number above 0, also as text; `none` for no limit. */
 export type ManifestCount = number | string;
 /** `50/s`, `600/m`, `1000/h`, or its parts; `none` for no limit. */
-export type ManifestRate = string | { count: number; per: Duration };
+export type ManifestRate = string | {
+  count: number;
+  per: Duration;
+  /** How many at once; as many as `count` when silent. */
+  burst?: number | undefined;
+};
 /** `64KiB`, `10MB`, or bytes. */
 export type ManifestSize = number | string;
 
@@ -94,11 +116,15 @@ export type ManifestSize = number | string;
 export interface ManifestLimits {
   /** Sessions at once, held ones too. */
   sessions?: ManifestCount | undefined;
-  /** Sessions at once from one address. */
+  /** Sessions at once from one source. */
   perSource?: ManifestCount | undefined;
+  /** What counts as one source, by the bits of a prefix; 32 and 64 when silent. */
+  source?: { ipv4?: number | undefined; ipv6?: number | undefined } | undefined;
   /** New sessions of the whole service. */
   rate?: ManifestRate | undefined;
-  /** Datagrams from one address over UDP; the plugin's own when silent. */
+  /** New sessions, requests and datagrams from one source. */
+  ratePerSource?: ManifestRate | undefined;
+  /** Of datagrams over UDP, in the place of `ratePerSource`; the plugin's own when neither is said. */
   datagramRate?: ManifestRate | undefined;
   /** How long a session may stay without a byte in either direction; not of HTTP. */
   idle?: Duration | undefined;

@@ -17,23 +17,23 @@ const SHARE = "a share of the sessions: a number from 0 to 1";
 export const POLICIES = {
   level: entry(
     "the least level that it takes; info when silent",
-    v.picklist(LEVELS, `a level: ${LEVELS.join(", ")}`),
+    () => v.picklist(LEVELS, `a level: ${LEVELS.join(", ")}`),
   ),
   events: entry(
     "only these events; when silent all but request and datagram, which are access records",
-    v.pipe(v.array(v.picklist(EVENTS, EVENT), EVENT_LIST), v.minLength(1, EVENT_LIST)),
+    () => v.pipe(v.array(v.picklist(EVENTS, EVENT), EVENT_LIST), v.minLength(1, EVENT_LIST)),
   ),
   fields: entry(
     `which fields open, close and refuse have beside service and session; all when silent. Beside names of fields: ${
       Object.keys(FIELD_WORDS).join(", ")
     }`,
-    v.array(v.pipe(v.string(FIELD), v.regex(/^\w+$/, FIELD)), FIELD_LIST),
+    () => v.array(v.pipe(v.string(FIELD), v.regex(/^\w+$/, FIELD)), FIELD_LIST),
   ),
   sample: entry(
     "the share of the sessions whose records it takes, 0 to 1; warnings and errors always",
-    v.pipe(v.number(SHARE), v.minValue(0, SHARE), v.maxValue(1, SHARE)),
+    () => v.pipe(v.number(SHARE), v.minValue(0, SHARE), v.maxValue(1, SHARE)),
   ),
-  optional: entry("when it cannot be opened, the server starts without it", flag()),
+  optional: entry("when it cannot be opened, the server starts without it", flag),
 };
 
 /** What a reference to a sink says, without what its type takes. */

@@ -5,7 +5,8 @@ import type { Plan, ServicePlan } from "../core/plan.ts";
 import type { Plugin } from "../core/plugin.ts";
 import { isInherited } from "./inherited.ts";
 import type { VersionOf } from "../modules/import.ts";
-import { checkOptions, loadPlugin, misfit, wrongOptions } from "../modules/plugin.ts";
+import { loadPlugin, misfit } from "../modules/plugin.ts";
+import { checkOptions, wrongOptions } from "../modules/plugin-options.ts";
 import { prepareSinks } from "./plugin-sinks.ts";
 import { parseRate } from "../core/units.ts";
 import { dig, type Path, show } from "../values/problem.ts";
@@ -88,7 +89,9 @@ async function one(
 /** The plugin's own rate of datagrams where the manifest has none. */
 function withRate(plan: ServicePlan, { datagramRate }: Plugin): ServicePlan {
   const { limits } = plan;
-  if (datagramRate === undefined || limits.datagramRate !== undefined) return plan;
+  if (datagramRate === undefined || (limits.datagramRate ?? limits.ratePerSource) !== undefined) {
+    return plan;
+  }
   return { ...plan, limits: { ...limits, datagramRate: parseRate(datagramRate) } };
 }
 

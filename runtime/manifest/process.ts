@@ -14,11 +14,12 @@ function account(what: "user" | "group", description: string) {
   const expected = `the name or number of a ${what}`;
   return entry(
     description,
-    choice(expected, {
-      // What useradd(8) and the kernel take; a colon would end it in passwd(5).
-      string: v.pipe(v.string(), v.regex(/^[^\s:,/-][^\s:,/]*$/, expected)),
-      number: integer(0, ID_MAX, expected),
-    }),
+    () =>
+      choice(expected, {
+        // What useradd(8) and the kernel take; a colon would end it in passwd(5).
+        string: v.pipe(v.string(), v.regex(/^[^\s:,/-][^\s:,/]*$/, expected)),
+        number: integer(0, ID_MAX, expected),
+      }),
   );
 }
 
@@ -46,15 +47,16 @@ export const PROCESS_ENTRIES = {
   ...IDENTITY_ENTRIES,
   nice: entry(
     "the priority of its processes: 19 is the least, below 0 needs root; setpriority(2)",
-    integer(-20, 19, "a whole number from -20 to 19"),
+    () => integer(-20, 19, "a whole number from -20 to 19"),
   ),
   env: entry(
     "variables of its processes, added to those of the server; null takes one away",
-    noList(v.record(
-      v.pipe(v.string(), v.regex(/^[^=\0]+$/, "the name of a variable, without =")),
-      v.nullable(v.pipe(v.string(ENV), v.regex(/^[^\0]*$/, ENV))),
-      ENV,
-    )),
+    () =>
+      noList(v.record(
+        v.pipe(v.string(), v.regex(/^[^=\0]+$/, "the name of a variable, without =")),
+        v.nullable(v.pipe(v.string(ENV), v.regex(/^[^\0]*$/, ENV))),
+        ENV,
+      )),
   ),
 } as const;
 

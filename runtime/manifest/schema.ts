@@ -66,19 +66,20 @@ const listen = choice(LISTEN, {
 const STRATEGY = `a strategy: ${STRATEGY_NAMES.join(", ")}`;
 const strategy = <const S extends string>(word: S) =>
   v.pipe(v.literal(word), v.description("when and where a session is served"));
-const max = entry("sessions served at once; the rest wait their turn, unread", count());
+const max = entry("sessions served at once; the rest wait their turn, unread", count);
 const WORKERS = 'a whole number from 1 to 1024, or "auto"';
 const workers = entry(
   '"auto" is one for each core',
-  choice(WORKERS, {
-    number: integer(1, 1024, WORKERS),
-    string: v.pipe(
-      v.string(),
-      v.regex(/^(?:auto|\d+)$/, WORKERS),
-      v.transform((text) => text === "auto" ? text : Number(text)),
-      v.check((value) => value === "auto" || (value >= 1 && value <= 1024), WORKERS),
-    ),
-  }),
+  () =>
+    choice(WORKERS, {
+      number: integer(1, 1024, WORKERS),
+      string: v.pipe(
+        v.string(),
+        v.regex(/^(?:auto|\d+)$/, WORKERS),
+        v.transform((text) => text === "auto" ? text : Number(text)),
+        v.check((value) => value === "auto" || (value >= 1 && value <= 1024), WORKERS),
+      ),
+    }),
 );
 
 const BY_STRATEGY = {
@@ -113,54 +114,94 @@ const log = choice(`${SINK}; or a list of these`, {
 });
 
 const limits = strict('an object of limits, as { "sessions": 1000, "idle": "60s" }', {
-  sessions: entry("sessions at once, held ones too", count()),
-  perSource: entry("sessions at once from one address", count()),
-  rate: entry("new sessions of the whole service", rate()),
+  sessions: entry("sessions at once, held ones too", count),
+  perSource: entry("sessions at once from one source", count),
+  source: entry(
+    "what counts as one source, by the bits of a prefix: an address of IPv4 and a /64 of IPv6 when silent",
+    () =>
+      strict('an object, as { "ipv4": 24, "ipv6": 56 }', {
+        ipv4: entry("of 32 bits", () => integer(0, 32, "a whole number from 0 to 32")),
+        ipv6: entry("of 128 bits", () => integer(0, 128, "a whole number from 0 to 128")),
+      }),
+  ),
+  rate: entry("new sessions of the whole service", rate),
+  ratePerSource: entry("new sessions, requests and datagrams from one source", rate),
   datagramRate: entry(
-    "datagrams from one address over UDP; the plugin's own when silent, as 1000/s of echo",
-    rate(),
+    "of datagrams over UDP, in the place of ratePerSource; the plugin's own when silent, as 1000/s of echo",
+    rate,
   ),
   idle: entry(
     "how long a session may stay without a byte in either direction; not of HTTP",
-    duration(true, true),
+    () => duration(true, true),
   ),
   firstByte: entry(
     "from the open to the first byte of the peer; not of HTTP",
-    duration(true, true),
+    () => duration(true, true),
   ),
   lifetime: entry(
     "from the open to the close; of HTTP, from a request to the end of its answer: 503 then, or a cut",
-    duration(true, true),
+    () => duration(true, true),
   ),
-  hold: entry("how long a session may wait for its turn", duration(false, true)),
+  hold: entry("how long a session may wait for its turn", () => duration(false, true)),
   writeBuffer: entry(
     "bytes written and not yet sent, above which a session ends; not of HTTP",
-    size(true),
+    () => size(true),
   ),
   overflow: entry(
     "at the limit of sessions or perSource: refuse, or hold until there is room",
-    v.picklist(["refuse", "hold"], '"refuse" or "hold"'),
+    () => v.picklist(["refuse", "hold"], '"refuse" or "hold"'),
   ),
-  drain: entry("how long a stop waits for sessions to end", duration(false, true)),
-  start: entry("how long the plugin's start may take", duration(true, true)),
+  drain: entry("how long a stop waits for sessions to end", () => duration(false, true)),
+  start: entry("how long the plugin's start may take", () => duration(true, true)),
   stall: entry(
     "how long a worker's event loop may be blocked before it is replaced; 30s for processes and spawn",
-    duration(true, true),
+    () => duration(true, true),
   ),
 });
 
-const RULES = 'a list of addresses, as ["127.0.0.0/8", "::1"]';
-const rules = v.array(v.string("an address, or ADDRESS/PREFIX"), RULES);
-const access = strict('an object, as { "allow": ["127.0.0.0/8"], "deny": [] }', {
-  allow: entry("who is served, by address or ADDRESS/PREFIX; all when silent", rules),
-  deny: entry("who is not; the longest match of both lists decides", rules),
+const SUBJECT =
+  'whom it is about: an address, ADDRESS/PREFIX, ADDRESS-ADDRESS, "@GROUP", "file:PATH", "user:NAME", "group:NAME", "uid:N" or "gid:N"';
+const RULE = `${SUBJECT}; or { "from": …, "times": … }`;
+const subject = v.pipe(v.string(SUBJECT), v.nonEmpty(SUBJECT));
+const subjects = v.pipe(v.array(subject, SUBJECT), v.minLength(1, SUBJECT));
+const TIMES = 'hours of the week, as "Mon-Fri 08:00-18:00 Europe/Paris", or a list of these';
+const timeWindow = v.string(TIMES);
+const rule = strict(RULE, {
+  from: v.pipe(
+    choice(SUBJECT, { string: subject, array: subjects }),
+    v.description("whom it is about, or a list of these"),
+  ),
+  times: entry(
+    "when it holds: days, hours of a clock on the wall, a time zone; always when silent",
+    () =>
+      choice(TIMES, {
+        string: timeWindow,
+        array: v.pipe(v.array(timeWindow, TIMES), v.minLength(1, TIMES)),
+      }),
+  ),
 });
+const rules = () =>
+  v.array(
+    choice(RULE, { string: subject, object: rule }),
+    'a list of addresses, as ["127.0.0.0/8", "::1"]',
+  );
+const access = strict('an object, as { "allow": ["127.0.0.0/8"], "deny": [] }', {
+  allow: entry(
+    "who is served, by address, or user and group of this machine: all when silent, nobody when empty",
+    rules,
+  ),
+  deny: entry("who is not; the smallest range of both lists decides", rules),
+});
+const groups = entry(
+  "lists of addresses by name, for access, where they are called @NAME",
+  () => noList(v.record(name, subjects, '{ "NAME": ["10.1.0.0/16"] }')),
+);
 
 const shared = {
-  concurrency: entry("how sessions are served; async when silent", concurrency),
-  log: entry("where records go; console when silent", log),
-  limits: entry("counts, rates and deadlines, and what happens at the limit", limits),
-  access: entry("who is served", access),
+  concurrency: entry("how sessions are served; async when silent", () => concurrency),
+  log: entry("where records go; console when silent", () => log),
+  limits: entry("counts, rates and deadlines, and what happens at the limit", () => limits),
+  access: entry("who is served", () => access),
 };
 
 const PLUGIN = "a built-in plugin, a short name, ./path or an npm package";
@@ -171,10 +212,10 @@ export const service = strict('a service: { "plugin": …, "listen": … }', {
   plugin: v.pipe(specifier, v.description(PLUGIN)),
   listen: entry(
     "where it listens; of the admin plugin http+unix:./admin.sock, for its own user, when silent",
-    listen,
+    () => listen,
   ),
   ...shared,
-  options: entry("checked by the plugin's own schema", v.unknown()),
+  options: entry("checked by the plugin's own schema", () => v.unknown()),
   ...PROCESS_ENTRIES,
 });
 
@@ -190,17 +231,18 @@ const record = <S extends v.GenericSchema>(value: S, expected: string) =>
 
 /** A whole manifest. */
 export const manifest = strict('a manifest: { "services": { … } }', {
-  $schema: entry("the JSON Schema of this file, for editors", v.string("a URL or path")),
+  $schema: entry("the JSON Schema of this file, for editors", () => v.string("a URL or path")),
   plugins: entry(
     "short names for plugins of this manifest",
-    record(specifier, '{ "NAME": "./path" }'),
+    () => record(specifier, '{ "NAME": "./path" }'),
   ),
-  sinks: entry("sinks by name", record(sink, '{ "NAME": { "type": … } }')),
+  sinks: entry("sinks by name", () => record(sink, '{ "NAME": { "type": … } }')),
   defaults: entry(
     "merged under every service",
-    strict("an object with concurrency, log, limits or access", shared),
+    () => strict("an object with concurrency, log, limits or access", shared),
   ),
-  control: entry("where portico ctl reaches the server; false: nowhere", control),
+  groups,
+  control: entry("where portico ctl reaches the server; false: nowhere", () => control),
   ...IDENTITY_ENTRIES,
   services: v.pipe(
     record(service, SERVICES),
@@ -234,5 +276,7 @@ export type CheckedManifest = v.InferOutput<typeof manifest>;
 export type CheckedService = CheckedManifest["services"][string];
 /** What `defaults` may hold. */
 export type CheckedDefaults = NonNullable<CheckedManifest["defaults"]>;
+/** Who is served. */
+export type CheckedAccess = CheckedService["access"];
 /** One sink. */
 export type CheckedSink = v.InferOutput<typeof sink>;

@@ -1,4 +1,4 @@
-import { dirname } from "node:path";
+import { basename, dirname } from "node:path";
 import type { Code } from "../core/errors.ts";
 import { parsePlace } from "../core/frames.ts";
 import { ManifestError, type Path, type Position, type Problem } from "../values/problem.ts";
@@ -65,6 +65,13 @@ export class Problems {
       ...(hint !== undefined && { hint }),
       ...(at !== undefined && { source: parsePlace(at) }),
     });
+  }
+
+  /** `portico.json:5:17`, for a record; undefined where values have no place in a text. */
+  at(path: Path): string | undefined {
+    const place = this.source.locate(path, "value");
+    if (place === undefined || !("line" in place)) return undefined;
+    return `${basename(this.source.file)}:${place.line}:${place.column}`;
   }
 
   /** ` (5:17)`, for a problem that points at another place; empty where values have no place in a text. */

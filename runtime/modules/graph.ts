@@ -13,7 +13,7 @@ export interface GraphFile {
   readonly content: string;
   /** Absolute. */
   readonly imports: readonly string[];
-  /** Its entry is all that is looked at of a package below node_modules. */
+  /** Its entry is all that is looked at of a package below node_modules, and of Portico itself. */
   readonly isPackage?: boolean;
 }
 
@@ -62,7 +62,8 @@ export function graphOf(url: string): ModuleGraph {
   const waiting = [fileOf(url)];
   for (let file = waiting.pop(); file !== undefined; file = waiting.pop()) {
     if (files.has(file)) continue;
-    const found = packages.has(file) ? packageFile(file) : readModule(file, packages);
+    const whole = packages.has(file) || isOwn(realOf(file));
+    const found = whole ? packageFile(file) : readModule(file, packages);
     files.set(file, found);
     waiting.push(...found.imports);
   }

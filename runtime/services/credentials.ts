@@ -1,7 +1,34 @@
-/** Peers of Unix streams who are asked for their credentials, since a sink wants to know them. */
+/** Peers of Unix streams who are asked for their credentials, since a sink, a rule or a limit wants to know them. */
 import type { StreamTable } from "../core/contract.ts";
 import type { AdmitTable, Descriptors, Origin } from "../core/descriptors.ts";
 import { KnownPeer } from "../core/endpoint.ts";
+import { PorticoError } from "../core/errors.ts";
+import type { Log } from "../core/log.ts";
+import { aboutAccounts, type ServicePlan } from "../core/plan.ts";
+
+/** Whether peers of a service's sockets of this transport are asked for their credentials. */
+export function asksCredentials(
+  transport: string,
+  { log, plan }: { readonly log: Log; readonly plan: ServicePlan },
+): boolean {
+  return transport === "unix" && (log.asksUser || decidesByUser(plan));
+}
+
+/** Whether a rule or a limit asks who the peers of Unix sockets are. */
+export function decidesByUser({ access, limits }: ServicePlan): boolean {
+  const { perSource, ratePerSource } = limits;
+  return aboutAccounts(access) || perSource !== Infinity ||
+    ratePerSource !== undefined && ratePerSource.count !== Infinity;
+}
+
+/** @throws PorticoError NOT_SUPPORTED where rules are about users, and nobody can be asked who he is. */
+export function checkCredentials(transport: string, { access }: ServicePlan, can: boolean): void {
+  if (can || transport !== "unix" || !aboutAccounts(access)) return;
+  throw new PorticoError(
+    "NOT_SUPPORTED",
+    "rules about users and groups of this machine need FFI, to ask the kernel who a peer is",
+  );
+}
 
 /** The origin of a connection, with who it is. */
 export function withCredentials(

@@ -5,7 +5,13 @@ import type { HttpListener } from "../core/exchange.ts";
 import { HttpPipeline } from "../core/http/pipeline.ts";
 import type { ListenPlan } from "../core/plan.ts";
 import type { Executor, ExecutorInput } from "./contract.ts";
-import { askingCredentials, connecting } from "./credentials.ts";
+import {
+  askingCredentials,
+  asksCredentials,
+  checkCredentials,
+  connecting,
+  withCredentials,
+} from "./credentials.ts";
 import { ServiceInstance } from "./instance.ts";
 import { checkForm, checkKind } from "./kind.ts";
 
@@ -35,8 +41,9 @@ class InlineExecutor implements Executor {
     checkForm(ready.plugin.name, this.#instance.service.hooks, "stream", text);
     const { handoffs, streams } = this.#instance;
     const { adapter } = host;
-    const asks = endpoint.transport === "unix" && ready.log.asksUser &&
-      adapter.features.descriptors === true;
+    const can = adapter.features.descriptors === true;
+    checkCredentials(endpoint.transport, ready.plan, can);
+    const asks = can && asksCredentials(endpoint.transport, ready);
     if (handoffs === undefined && !asks) {
       return await adapter.listen(endpoint, streams.table, options);
     }
@@ -53,7 +60,7 @@ class InlineExecutor implements Executor {
     const { ready, host } = this.#input;
     checkKind(ready.plugin, "datagram", text);
     checkForm(ready.plugin.name, this.#instance.service.hooks, "datagram", text);
-    return await host.adapter.bind(endpoint, this.#instance.datagrams.table, options);
+    return await host.adapter.bind(endpoint, this.#instance.datagrams!.table, options);
   }
 
   async serve(endpoint: BindableEndpoint, { options, text }: ListenPlan): Promise<HttpListener> {
@@ -67,8 +74,12 @@ class InlineExecutor implements Executor {
     const { ready, host } = this.#input;
     checkKind(ready.plugin, "stream", String(origin.local));
     const { handoffs, streams } = this.#instance;
-    if (handoffs !== undefined) return handoffs.table.arrive(fd, origin);
-    await (await host.adapter.descriptors()).adopt(fd, origin, streams.table, undefined);
+    const descriptors = await host.adapter.descriptors();
+    const known = asksCredentials(origin.local.transport, ready)
+      ? withCredentials(descriptors, fd, origin)
+      : origin;
+    if (handoffs !== undefined) return handoffs.table.arrive(fd, known);
+    await descriptors.adopt(fd, known, streams.table, undefined);
   }
 
   opened(): void {}

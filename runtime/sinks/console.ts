@@ -1,6 +1,6 @@
 import process from "node:process";
-import { isatty } from "node:tty";
 import type { Sink } from "../core/record.ts";
+import { isTerminal } from "../values/terminal.ts";
 import { lineSink } from "./lines.ts";
 import { openNone } from "./none.ts";
 import { standard, type Stream } from "./standard.ts";
@@ -11,6 +11,6 @@ export function openConsole(stream?: Stream, warn?: (message: string) => void): 
   const writer = standard(stream, warn);
   if (writer === undefined) return openNone();
   const { NO_COLOR, TERM } = process.env;
-  const terminal = isatty(stream === "stderr" ? 2 : 1);
+  const terminal = isTerminal(stream === "stderr" ? 2 : 1);
   return lineSink(writer, terminalLines(terminal && !NO_COLOR && TERM !== "dumb", terminal));
 }

@@ -1,5 +1,5 @@
 import { constants, fstatSync, openSync, readlinkSync } from "node:fs";
-import { isatty } from "node:tty";
+import { isTerminal } from "../values/terminal.ts";
 import { nextPipeWrite } from "./pipe.ts";
 import { type Destination, Writer } from "./writer.ts";
 
@@ -58,7 +58,7 @@ function withoutStatusLine(bytes: Uint8Array): { bytes: Uint8Array; taken: numbe
  * opened once more, for ourselves alone, as one that never waits.
  */
 function destinationOf(descriptor: 1 | 2): Destination {
-  if (isatty(descriptor)) return { descriptor, admit: withoutStatusLine };
+  if (isTerminal(descriptor)) return { descriptor, admit: withoutStatusLine };
   try {
     if (!fstatSync(descriptor).isFIFO()) return { descriptor };
     const { O_WRONLY, O_NONBLOCK } = constants;

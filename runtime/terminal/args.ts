@@ -11,7 +11,6 @@ import {
   COMMANDS,
   type CommandSpec,
   EVERYWHERE,
-  LATER,
   type Option,
   optionsFor,
   type Word,
@@ -182,11 +181,8 @@ function readOptions(options: readonly Option[], values: Values): Record<string,
 /** A first word that is no command is the path of a manifest, if there is such a thing. */
 function checkPath(word: string): void {
   const commands = `a command: ${NAMES.join(", ")}`;
-  if (LATER.includes(word)) {
-    throw usage(show(word), commands, `${word} arrives in a later version`);
-  }
   if (/[./\\]/.test(word) || statSync(word, { throwIfNoEntry: false }) !== undefined) return;
-  const hint = didYouMean(word, [...NAMES, ...LATER]);
+  const hint = didYouMean(word, NAMES);
   throw usage(show(word), `${commands}; or the path of a manifest`, hint);
 }
 

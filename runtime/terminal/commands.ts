@@ -93,6 +93,31 @@ export const COMMANDS = [
     instead: "plugin",
   },
   {
+    name: "explain",
+    summary: "tells who is served by a service, and by which rule or limit not",
+    words: [{ name: "PATH", manifest: true }, { name: "SERVICE" }],
+    options: [
+      { name: "from", value: "ADDRESS", summary: "the address of a peer, as 10.1.2.3 or ::1" },
+      {
+        name: "uid",
+        value: "N",
+        summary: "the user of a peer of this machine, over a Unix socket",
+      },
+      {
+        name: "gid",
+        value: "N",
+        with: "uid",
+        summary: "its group; the number of the user when silent",
+      },
+      { name: "at", value: "TIME", summary: "12:30 or 2026-11-27T12:30; now when silent" },
+      { name: "count", value: "N", summary: "how many it is at once from there; 1 when silent" },
+      { name: "who", summary: "all rules, with those that others have the say in place of" },
+    ],
+    more: [
+      "The rules and limits of the manifest are asked by the code that asks them when it runs. Where a server of this manifest runs, it is told how full its limits are.",
+    ],
+  },
+  {
     name: "doctor",
     summary: "tells what this runtime on this machine can do, and why not",
     words: [],
@@ -207,9 +232,6 @@ export const COMMANDS = [
 export function optionsFor({ options }: CommandSpec, verb?: CommandSpec): readonly Option[] {
   return [...verb?.options ?? [], ...(verb?.alone === true ? [] : options)];
 }
-
-/** Commands that are part of the contract, and that this version does not have. */
-export const LATER: readonly string[] = ["explain"];
 
 type Specs = typeof COMMANDS[number];
 type VerbsOf<Spec> = Spec extends { readonly verbs: readonly (infer Verb)[] } ? Verb : never;

@@ -67,16 +67,29 @@ export function noList<const S extends v.GenericSchema>(schema: S): S {
   };
 }
 
-/** An entry that may be absent, with its description for editors. */
+/**
+ * An entry that may be absent, with its description for editors. Its schema is made when a value is
+ * there, or an editor asks: most entries of a manifest are absent.
+ */
 export function entry<const S extends v.GenericSchema>(
   description: string,
-  schema: S,
+  make: () => S,
 ): v.OptionalSchema<
   v.SchemaWithPipe<readonly [S, v.DescriptionAction<v.InferOutput<S>, string>]>,
   undefined
 > {
-  return v.optional(v.pipe(schema, v.description(description)));
+  const once = () => v.pipe(make(), v.description(description));
+  let made: ReturnType<typeof once> | undefined;
+  const optional = v.optional(ANYTHING);
+  const wrapped = { enumerable: true, get: () => made ??= once() };
+  const expects = { enumerable: true, get: () => `(${wrapped.get().expects} | undefined)` };
+  return Object.defineProperties(optional, { wrapped, expects }) as unknown as v.OptionalSchema<
+    ReturnType<typeof once>,
+    undefined
+  >;
 }
+
+const ANYTHING = v.unknown();
 
 /** True or false. */
 export function flag(): v.BooleanSchema<string> {
@@ -163,13 +176,13 @@ export function count() {
 /** `"50/s"`, or its parts. */
 export function rate() {
   const expected =
-    'a rate: "50/s", "600/m", "1000/h" or { "count": 50, "per": "1s" }; "none" for no limit';
+    'a rate: "50/s", "600/m", "1000/h", "50/s burst 100" or { "count": 50, "per": "1s" }; "none" for no limit';
   return choice(expected, {
     string: v.pipe(
       v.string(),
       v.regex(new RegExp(`${RATE.source}|^none$`), expected),
       v.transform((text) => text === "none" ? { count: Infinity, per: 1000 } : parseRate(text)),
-      v.check((value) => value.count > 0, expected),
+      v.check(({ count, burst = count }) => count > 0 && burst > 0, expected),
     ),
     object: strict(expected, {
       count: v.pipe(
@@ -177,6 +190,10 @@ export function rate() {
         v.description("how many"),
       ),
       per: v.pipe(duration(true, false), v.description("in what time")),
+      burst: entry(
+        "how many at once; as many as count when silent",
+        () => integer(1, Number.MAX_SAFE_INTEGER, "a whole number above 0"),
+      ),
     }),
   });
 }

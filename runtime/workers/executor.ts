@@ -2,12 +2,13 @@
 import { lstatSync } from "node:fs";
 import { resolve } from "node:path";
 import type { BindableEndpoint, DatagramSocket, Listener } from "../core/contract.ts";
-import type { Descriptors, Origin, SocketFileId } from "../core/descriptors.ts";
+import type { AdmitTable, Descriptors, Origin, SocketFileId } from "../core/descriptors.ts";
 import type { Address } from "../core/endpoint.ts";
 import { PorticoError } from "../core/errors.ts";
 import type { ListenPlan } from "../core/plan.ts";
 import { Service } from "../core/service.ts";
 import type { Executor, ExecutorInput, StartExecutor } from "../services/contract.ts";
+import { askingCredentials, decidesByUser } from "../services/credentials.ts";
 import { checkKind } from "../services/kind.ts";
 import type { WorkerStatus } from "../services/status.ts";
 import { Dispatcher } from "./dispatcher.ts";
@@ -70,7 +71,7 @@ class PoolExecutor implements Executor {
 
   listen(endpoint: BindableEndpoint, { options, text }: ListenPlan): Promise<Listener> {
     checkKind(this.#input.ready.plugin, "stream", text);
-    return this.#descriptors.admit(endpoint, this.#dispatcher.streams, options);
+    return this.#descriptors.admit(endpoint, this.#arrivals(endpoint.transport), options);
   }
 
   async bind(endpoint: BindableEndpoint, { options, text }: ListenPlan): Promise<DatagramSocket> {
@@ -91,8 +92,15 @@ class PoolExecutor implements Executor {
   }
 
   adopt(fd: number, origin: Origin): Promise<void> {
-    this.#dispatcher.streams.arrive(fd, origin);
+    this.#arrivals(origin.local.transport).arrive(fd, origin);
     return Promise.resolve();
+  }
+
+  /** Where streams arrive; who they are is asked here for a rule, and by their worker for a sink. */
+  #arrivals(transport: string): AdmitTable {
+    const { streams } = this.#dispatcher;
+    const asks = transport === "unix" && decidesByUser(this.#input.ready.plan);
+    return asks ? askingCredentials(this.#descriptors, streams) : streams;
   }
 
   opened(): void {

@@ -8,7 +8,7 @@ import { concat } from "./harness.ts";
 /** What a case does when it is called. */
 export interface Behaviour {
   open?(connection: Tapped): void;
-  data?(connection: Tapped, chunk: Uint8Array): void;
+  data?(connection: Tapped, chunk: Uint8Array): boolean | void;
   drain?(connection: Tapped): void;
   end?(connection: Tapped): void;
   close?(connection: Tapped, error: PorticoError | undefined): void;
@@ -110,7 +110,7 @@ export class Recorder implements StreamTable {
     tapped.opening = false;
   }
 
-  data(connection: Connection, chunk: Uint8Array): void {
+  data(connection: Connection, chunk: Uint8Array): boolean {
     const tapped = this.#find(connection, "data");
     if (tapped.paused) this.complain("data while paused");
     if (tapped.ended) this.complain("data after end");
@@ -118,7 +118,11 @@ export class Recorder implements StreamTable {
     if (tapped.events.at(-1) !== "data") tapped.events.push("data");
     tapped.chunks.push(chunk.slice());
     tapped.received += chunk.length;
-    this.#call("data", () => this.#behaviour.data?.(tapped, chunk));
+    let kept = false;
+    this.#call("data", () => {
+      kept = this.#behaviour.data?.(tapped, chunk) === true;
+    });
+    return kept;
   }
 
   drain(connection: Connection): void {

@@ -1,7 +1,7 @@
 /** A stream from its open to its close. */
 import assert from "node:assert/strict";
 import { until } from "../support/until.ts";
-import { assertBytes, encode, pattern, text } from "./harness.ts";
+import { assertBytes, concat, encode, pattern, text } from "./harness.ts";
 import type { Behaviour, Tapped } from "./recorder.ts";
 import type { Case } from "./stage.ts";
 
@@ -225,6 +225,73 @@ export const streams: readonly Case[] = [
       peer.read();
       await until("all", () => peer.received === length);
       assertBytes(peer.bytes(), connection.bytes(), "lines");
+    },
+  },
+  {
+    name: "a chunk that data keeps is not touched any more, whatever follows it",
+    async run(stage) {
+      const kept: Uint8Array[] = [];
+      const { peer, connection } = await stage.pair({
+        data(_, chunk) {
+          kept.push(chunk);
+          return true;
+        },
+        end: (connection) => connection.end(),
+      });
+      const sent = pattern(2 * MEGABYTE);
+      for (let at = 0; at < 64 * 64; at += 64) {
+        peer.write(sent.subarray(at, at + 64));
+        await until("the piece", () => connection.received === at + 64);
+      }
+      peer.write(sent.subarray(64 * 64));
+      peer.end();
+      await until("close", () => connection.closed);
+      assertBytes(concat(kept), sent, "kept");
+    },
+  },
+  {
+    name: "kept or lent, chunk by chunk: each is what it was as long as it has to be",
+    async run(stage) {
+      const kept: [chunk: Uint8Array, copy: Uint8Array][] = [];
+      const { peer, connection } = await stage.pair({
+        data(connection, chunk) {
+          connection.write(chunk);
+          if (chunk[0]! % 3 > 0) return false;
+          kept.push([chunk, new Uint8Array(chunk)]);
+          return true;
+        },
+        end: (connection) => connection.end(),
+      }, { reading: false });
+      const sent = pattern(3 * MEGABYTE);
+      for (let at = 0, size = 1; at < sent.length; at += size, size = size * 5 % 90_001) {
+        peer.write(sent.subarray(at, at + size));
+      }
+      peer.end();
+      await stage.settle();
+      peer.read();
+      await until("the echo", () => peer.ended);
+      assertBytes(peer.bytes(), sent, "echo");
+      for (const [chunk, copy] of kept) assertBytes(chunk, copy, "kept");
+      await until("close", () => connection.closed);
+    },
+  },
+  {
+    name: "slice copies a chunk, and a part of one",
+    async run(stage) {
+      const copies: Uint8Array[] = [];
+      const { peer, connection } = await stage.pair({
+        data(_, chunk) {
+          copies.push(chunk.slice(0, 7), chunk.subarray(7).slice());
+        },
+      });
+      let sent = "";
+      for (let i = 0; i < 20; i++) {
+        const message = `message ${i};`.repeat(i % 5 === 0 ? 5000 : 1);
+        peer.write(message);
+        sent += message;
+        await until("it", () => connection.received === sent.length);
+      }
+      assert.equal(text(concat(copies)), sent);
     },
   },
   {

@@ -5,17 +5,18 @@ import type { Candidate, Refusal } from "../../runtime/core/admission/candidate.
 import { Rate } from "../../runtime/core/admission/rate.ts";
 import type { Ticket } from "../../runtime/core/admission/ticket.ts";
 import { Address } from "../../runtime/core/endpoint.ts";
-import type { Access, Limits } from "../../runtime/core/plan.ts";
+import type { Limits } from "../../runtime/core/plan.ts";
+import { accessOf, type Addresses } from "../support/access.ts";
 import { UNLIMITED } from "../support/in-process.ts";
 import { until } from "../support/until.ts";
 
-type Settings = { limits?: Partial<Limits>; max?: number; access?: Partial<Access> };
+type Settings = { limits?: Partial<Limits>; max?: number; access?: Addresses };
 
 function plan({ limits, max = Infinity, access }: Settings = {}) {
   return {
     limits: { ...UNLIMITED, ...limits },
     concurrency: { max },
-    access: { allow: [], deny: [], ...access },
+    access: accessOf(access),
   };
 }
 

@@ -39,6 +39,7 @@ describe("expand", () => {
       limits: {
         sessions: Infinity,
         perSource: Infinity,
+        source: { ipv4: 32, ipv6: 64 },
         rate: { count: Infinity, per: 1000 },
         idle: Infinity,
         firstByte: Infinity,
@@ -50,7 +51,7 @@ describe("expand", () => {
         start: 10_000,
         stall: Infinity,
       },
-      access: { allow: [], deny: [] },
+      access: { rules: [], others: true },
       processes: { env: {} },
     });
   });
@@ -84,7 +85,10 @@ describe("expand", () => {
     const { access, log } = one({ access: { deny: ["10.0.0.1"] }, log: "none" }, {
       defaults: { access: { allow: ["10.0.0.0/8"], deny: ["::1"] }, log: ["json", "console"] },
     });
-    assert.deepEqual(access, { allow: ["10.0.0.0/8"], deny: ["10.0.0.1"] });
+    assert.deepEqual(access.rules.map(({ action, text }) => [action, text]), [
+      ["allow", "10.0.0.0/8"],
+      ["deny", "10.0.0.1"],
+    ]);
     assert.deepEqual(log.map(({ name }) => name), ["none"]);
   });
   test("expand keeps settings of defaults for the same strategy only", () => {

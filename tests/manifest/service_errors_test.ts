@@ -25,7 +25,7 @@ const WRONG: readonly WrongManifest[] = [
   [
     "an unknown key at the root",
     `{ "servces": 1,\n  ${service("").slice(1)}`,
-    `1:3  servces\n  received  the unknown key "servces"\n  expected  one of $schema, plugins, sinks, defaults, control, user, group, umask, services\n  hint      did you mean "services"?`,
+    `1:3  servces\n  received  the unknown key "servces"\n  expected  one of $schema, plugins, sinks, defaults, groups, control, user, group, umask, services\n  hint      did you mean "services"?`,
   ],
   [
     "a service that is no object",
@@ -214,7 +214,7 @@ const WRONG: readonly WrongManifest[] = [
   [
     "a rate without its time",
     service('"limits": { "rate": "50" }'),
-    `2:23  services.echo.limits.rate\n  received  "50"\n  expected  a rate: "50/s", "600/m", "1000/h" or { "count": 50, "per": "1s" }; "none" for no limit`,
+    `2:23  services.echo.limits.rate\n  received  "50"\n  expected  a rate: "50/s", "600/m", "1000/h", "50/s burst 100" or { "count": 50, "per": "1s" }; "none" for no limit`,
   ],
   [
     "a wrong size",
@@ -234,7 +234,7 @@ const WRONG: readonly WrongManifest[] = [
   [
     "a rule that is no address",
     service('"access": { "allow": ["127.0.0.1", "10.0.0.0/33"] }'),
-    `2:38  services.echo.access.allow[1]\n  received  "10.0.0.0/33"\n  expected  a rule is an IP address or ADDRESS/PREFIX, as in 10.0.0.0/8 or fe80::/10`,
+    `2:38  services.echo.access.allow[1]\n  received  "10.0.0.0/33"\n  expected  a rule is an IP address, ADDRESS/PREFIX, ADDRESS-ADDRESS, uid:N or gid:N, as in 10.0.0.0/8 or 10.0.0.1-10.0.0.9`,
   ],
 ];
 

@@ -3,6 +3,7 @@ import process from "node:process";
 import { resetsUnheard } from "./resets.ts";
 import type { Stage } from "./stage.ts";
 import {
+  adapter,
   hasProcesses,
   lackingStrategy,
   lackingTransport,
@@ -49,6 +50,8 @@ export interface Case {
 const NEEDS = {
   /** Several addresses of one machine. */
   addresses: () => process.platform !== "linux" && "only Linux has all of 127.0.0.0/8",
+  /** Peers whom the kernel names: SO_PEERCRED, through FFI. */
+  users: () => adapter.features.descriptors !== true && adapter.features.descriptors.reason,
   /** Resets that are heard of while nobody reads: with workers the descriptor is watched. */
   resets: (strategy: StrategyName) =>
     (strategy === "serial" || strategy === "async") && resetsUnheard,

@@ -1,11 +1,13 @@
 /** Servers in this process: with a manifest's services, or one service of a plugin that a test writes. */
+import { PREFIXES } from "../../runtime/core/access/source.ts";
+import { accessOf, type Addresses } from "./access.ts";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { inheritedFor } from "../../runtime/activation/inherited.ts";
 import type { Adapter } from "../../runtime/core/contract.ts";
 import { parseEndpoint } from "../../runtime/core/endpoint.ts";
 import { Log } from "../../runtime/core/log.ts";
-import type { Access, Concurrency, Limits } from "../../runtime/core/plan.ts";
+import type { Concurrency, Limits } from "../../runtime/core/plan.ts";
 import type { Hooks, Plugin } from "../../runtime/core/plugin.ts";
 import type { Level, LogRecord } from "../../runtime/core/record.ts";
 import { type ReadyService, Server } from "../../runtime/daemon/server.ts";
@@ -21,6 +23,7 @@ import { within } from "./until.ts";
 export const UNLIMITED: Limits = {
   sessions: Infinity,
   perSource: Infinity,
+  source: PREFIXES,
   rate: { count: Infinity, per: 1000 },
   idle: Infinity,
   firstByte: Infinity,
@@ -40,7 +43,7 @@ export interface Settings {
   /** Socket options of all its addresses. */
   readonly socketOptions?: object;
   readonly limits?: Partial<Limits>;
-  readonly access?: Partial<Access>;
+  readonly access?: Addresses;
   readonly concurrency?: Partial<Concurrency>;
   readonly level?: Level;
   readonly options?: unknown;
@@ -86,7 +89,7 @@ export function readyService(
       log: [],
       options,
       limits: { ...UNLIMITED, ...settings.limits },
-      access: { allow: [], deny: [], ...settings.access },
+      access: accessOf(settings.access),
       processes: { env: {} },
       folder: ".",
     },

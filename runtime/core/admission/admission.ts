@@ -6,6 +6,7 @@
  * `admit` answers at once, without work for anybody who is turned away, and without a promise for
  * anybody who is let in. A worker, and what a plugin connects to itself, is never asked here.
  */
+import { AccessRules } from "../access/rules.ts";
 import { type Clock, SYSTEM_CLOCK } from "../clock.ts";
 import { Count } from "../count.ts";
 import type { Access } from "../plan.ts";
@@ -13,7 +14,6 @@ import type { Candidate, Refusal } from "./candidate.ts";
 import { Places } from "./places.ts";
 import type { Policy } from "./policy.ts";
 import type { OwnSockets } from "./own-sockets.ts";
-import { AccessList } from "./rules.ts";
 import type { Ticket } from "./ticket.ts";
 
 /** What an admission is made of: the parts of a service's plan that it needs. */
@@ -29,7 +29,8 @@ export class Admission {
   /** How many of {@link live} wait for their place or their turn. The places count it. */
   waiting = 0;
   readonly #plan: AdmissionPlan;
-  readonly #rules: AccessList;
+  readonly #rules: AccessRules;
+  readonly #clock: Clock;
   readonly #own: OwnSockets | undefined;
   readonly #live: Count;
   #closed = false;
@@ -49,7 +50,8 @@ export class Admission {
     this.#plan = plan;
     this.#own = own;
     this.#live = new Count(clock);
-    this.#rules = new AccessList(plan.access);
+    this.#rules = new AccessRules(plan.access);
+    this.#clock = clock;
     this.places = before?.places ?? new Places(plan, defer, clock);
   }
 
@@ -69,10 +71,8 @@ export class Admission {
    */
   admit(candidate: Candidate): Ticket | Refusal {
     if (this.#closed) return CLOSED;
-    if (!this.#rules.empty) {
-      const rule = this.#rules.refuses(candidate.remote.host);
-      if (rule !== undefined) return { rule };
-    }
+    const refused = this.#refused(candidate);
+    if (refused !== undefined) return refused;
     if (candidate.kind === "datagram" && this.#own?.has(candidate.remote, candidate.local)) {
       return LOOP;
     }
@@ -86,11 +86,22 @@ export class Admission {
    * a place of its own; but it needs no turn, never waits, and comes in though the service drains.
    */
   join(candidate: Candidate): Ticket | Refusal {
-    const rule = this.#rules.empty ? undefined : this.#rules.refuses(candidate.remote.host);
-    if (rule !== undefined) return { rule };
+    const refused = this.#refused(candidate);
+    if (refused !== undefined) return refused;
     const answer = this.places.join(this, candidate);
     if ("stage" in answer) this.#live.up();
     return answer;
+  }
+
+  /** By a rule. Nobody is asked for an address, nor for the time, where there is none. */
+  #refused(candidate: Candidate): Refusal | undefined {
+    if (this.#rules.empty) return undefined;
+    const { served, rule, text } = this.#rules.decide(
+      candidate.remote,
+      this.#rules.timed ? this.#clock.wall() : 0,
+    );
+    if (served) return undefined;
+    return rule?.place === undefined ? { rule: text } : { rule: text, place: rule.place };
   }
 
   /** A ticket is over. For {@link Places} alone. */

@@ -11,6 +11,7 @@ export type LimitName =
   | "sessions"
   | "perSource"
   | "rate"
+  | "ratePerSource"
   | "datagramRate"
   /** It has waited too long, or too much waits already. */
   | "hold"
@@ -30,8 +31,8 @@ export const WEIGHT: Readonly<Record<Candidate["kind"], number>> = {
 
 /** Why somebody is turned away. */
 export type Refusal =
-  /** The rule of `access`, or `verify`. */
-  | { readonly rule: string }
+  /** The rule of `access`, with where it stands in a manifest; or `verify`. */
+  | { readonly rule: string; readonly place?: string }
   | { readonly limit: LimitName };
 
 /** Who asks to be served. */

@@ -1,3 +1,4 @@
+import type { Candidate } from "./candidate.ts";
 import type { Ticket } from "./ticket.ts";
 
 /** Those that have a place, and how many of them came from each source. */
@@ -33,10 +34,11 @@ export class Placed {
     else this.#sources.set(source, left);
   }
 
-  /** Asks those for their source who came while nobody counted. */
-  countSources(): void {
+  /** Counts all anew, by what is their source now. */
+  countSources(sourceOf: (candidate: Candidate) => string): void {
+    this.#sources.clear();
     for (let ticket = this.#first; ticket !== undefined; ticket = ticket.next) {
-      if (ticket.source === "") this.#countSource(ticket.source = ticket.candidate.remote.host);
+      this.#countSource(ticket.source = sourceOf(ticket.candidate));
     }
   }
 

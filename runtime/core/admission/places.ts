@@ -7,6 +7,7 @@ import type { Candidate, LimitName, Refusal } from "./candidate.ts";
 import type { Clock, Timer } from "../clock.ts";
 import { Placed } from "./placed.ts";
 import { type Policy, REFUSALS } from "./policy.ts";
+import { sourceOf } from "../access/source.ts";
 import { type Waiter, WaitQueue } from "./queue.ts";
 import { Rate, SourceRates } from "./rate.ts";
 import { STAGE, Ticket } from "./ticket.ts";
@@ -26,7 +27,7 @@ export class Places {
   readonly #placed: Placed = new Placed();
   #turns = 0;
   readonly #rate: Rate = new Rate();
-  readonly #datagrams: SourceRates = new SourceRates();
+  readonly #rates: SourceRates = new SourceRates();
   /** Have no place yet; have a place, and not their turn. */
   readonly #placeless: WaitQueue = new WaitQueue();
   readonly #turnless: WaitQueue = new WaitQueue();
@@ -45,7 +46,7 @@ export class Places {
   /** From here on this is what is limited. Who is in stays in. */
   set policy(policy: Policy) {
     this.#policy = policy;
-    if (policy.limits.perSource !== Infinity) this.#countSources();
+    this.#countSources();
     this.#rest();
     this.#watch();
     this.#admit();
@@ -57,10 +58,9 @@ export class Places {
    */
   enter(admission: Admission, candidate: Candidate): Ticket | Refusal {
     const { limits, concurrency } = this.#policy;
-    if (candidate.kind === "datagram" && !this.#admits(candidate.remote.host)) {
-      return REFUSALS.datagramRate;
-    }
-    const source = limits.perSource === Infinity ? "" : candidate.remote.host;
+    const tooOften = this.#tooOften(candidate);
+    if (tooOften !== undefined) return REFUSALS[tooOften];
+    const source = this.#sourceOf(candidate);
     const obstacle = this.#obstacle(source);
     if (obstacle === undefined) {
       const turn = this.#turns < concurrency.max && this.#turnless.first === undefined;
@@ -83,8 +83,7 @@ export class Places {
 
   /** A place, at once or never, without a turn. */
   join(admission: Admission, candidate: Candidate): Ticket | Refusal {
-    const { limits } = this.#policy;
-    const source = limits.perSource === Infinity ? "" : candidate.remote.host;
+    const source = this.#sourceOf(candidate);
     const obstacle = this.#full(source);
     if (obstacle !== undefined) return REFUSALS[obstacle];
     const ticket = new Ticket(admission, candidate, source);
@@ -120,11 +119,21 @@ export class Places {
     for (const waiter of found) if (waiter.queue !== undefined) this.#refuse(waiter, why);
   }
 
-  /** Whether `limits.datagramRate` lets one more come from an address; who has none cannot be forged. */
-  #admits(host: string): boolean {
-    const rate = this.#policy.limits.datagramRate;
-    if (rate === undefined || rate.count === Infinity || host === "") return true;
-    return this.#datagrams.admits(host, rate, this.#clock.now());
+  /** The rate by source that forbids one more; who has no address cannot be forged. It takes its token. */
+  #tooOften(candidate: Candidate): LimitName | undefined {
+    const { ratePerSource, datagramRate, source: prefixes } = this.#policy.limits;
+    const own = candidate.kind === "datagram" ? datagramRate : undefined;
+    const rate = own ?? ratePerSource;
+    if (rate === undefined || rate.count === Infinity) return undefined;
+    const source = sourceOf(candidate.remote, prefixes);
+    if (source === "" || this.#rates.admits(source, rate, this.#clock.now())) return undefined;
+    return own === undefined ? "ratePerSource" : "datagramRate";
+  }
+
+  /** Empty while nobody counts by it. */
+  #sourceOf(candidate: Candidate): string {
+    const { perSource, source } = this.#policy.limits;
+    return perSource === Infinity ? "" : sourceOf(candidate.remote, source);
   }
 
   /** What forbids another place now. */
@@ -148,11 +157,11 @@ export class Places {
     this.#rate.take();
   }
 
-  /** Those who came while nobody counted. */
+  /** Of those too who came while nobody counted, or while something else counted as one source. */
   #countSources(): void {
-    this.#placed.countSources();
+    this.#placed.countSources((candidate) => this.#sourceOf(candidate));
     for (let each = this.#placeless.first; each !== undefined; each = each.next) {
-      each.ticket.source = each.candidate.remote.host;
+      each.ticket.source = this.#sourceOf(each.candidate);
     }
   }
 

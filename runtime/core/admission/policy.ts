@@ -5,14 +5,21 @@ import type { LimitName, Refusal } from "./candidate.ts";
 export interface Policy {
   readonly limits: Pick<
     Limits,
-    "sessions" | "perSource" | "rate" | "datagramRate" | "hold" | "overflow"
+    | "sessions"
+    | "perSource"
+    | "source"
+    | "rate"
+    | "ratePerSource"
+    | "datagramRate"
+    | "hold"
+    | "overflow"
   >;
   readonly concurrency: Pick<Concurrency, "max">;
 }
 
 /** One for each, made once. */
 export const REFUSALS = Object.fromEntries(
-  (["sessions", "perSource", "rate", "datagramRate", "hold"] as const).map((
+  (["sessions", "perSource", "rate", "ratePerSource", "datagramRate", "hold"] as const).map((
     limit,
   ) => [limit, { limit }]),
 ) as Record<LimitName, Refusal>;

@@ -1,15 +1,16 @@
-import type { Limits } from "../plan.ts";
+import type { RateLimit } from "../plan.ts";
 
-/** A token bucket: `count` at once, refilled over `per` ms. */
+/** A token bucket of `burst` tokens, refilled by `count` over `per` ms. */
 export class Rate {
   #tokens = Infinity;
   #filled = 0;
 
   /** Whether one more may come at `now`, in ms; {@link take} takes its token. */
-  allows({ count, per }: Limits["rate"], now: number): boolean {
-    this.#tokens = Math.min(count, this.#tokens + (now - this.#filled) * count / per);
+  allows({ count, per, burst = count }: RateLimit, now: number): boolean {
+    this.#tokens = Math.min(burst, this.#tokens + (now - this.#filled) * count / per);
     this.#filled = now;
-    return this.#tokens >= 1;
+    // Shares of a token add up to a little less than one.
+    return this.#tokens >= 1 - 1e-9;
   }
 
   take(): void {
@@ -17,22 +18,33 @@ export class Rate {
   }
 }
 
-/** Addresses that are remembered; when they are more, all begin anew. */
+/** Sources of one generation. */
 const SOURCES = 4096;
 
-/** A bucket for each address. */
+/**
+ * A bucket for each source, in bounded memory: twice {@link SOURCES} are remembered. When the younger half
+ * is full, those are forgotten that have not come since it began to fill, and their buckets are full again
+ * when they come back: under an attack from many addresses, that is who has been silent longest.
+ */
 export class SourceRates {
-  readonly #rates = new Map<string, Rate>();
+  #young = new Map<string, Rate>();
+  #old = new Map<string, Rate>();
 
-  /** Whether one more may come from `host` at `now`, in ms; it has its token then. */
-  admits(host: string, rate: Limits["rate"], now: number): boolean {
-    let own = this.#rates.get(host);
-    if (own === undefined) {
-      if (this.#rates.size >= SOURCES) this.#rates.clear();
-      this.#rates.set(host, own = new Rate());
-    }
+  /** Whether one more may come from `source` at `now`, in ms; it has its token then. */
+  admits(source: string, rate: RateLimit, now: number): boolean {
+    const own = this.#young.get(source) ?? this.#renew(source);
     if (!own.allows(rate, now)) return false;
     own.take();
     return true;
+  }
+
+  #renew(source: string): Rate {
+    const own = this.#old.get(source) ?? new Rate();
+    if (this.#young.size >= SOURCES) {
+      this.#old = this.#young;
+      this.#young = new Map();
+    }
+    this.#young.set(source, own);
+    return own;
   }
 }

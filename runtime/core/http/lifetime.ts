@@ -5,7 +5,7 @@ import type { HttpSession } from "./session.ts";
 export class Lifetime {
   /** Milliseconds. */
   readonly #limit: number;
-  readonly #sessions: ReadonlySet<HttpSession>;
+  readonly #sessions: Iterable<HttpSession>;
   readonly #missed: (sessions: readonly HttpSession[]) => void;
   readonly #clock: Clock;
   #timer: Timer | undefined = undefined;
@@ -13,7 +13,7 @@ export class Lifetime {
   /** @param sessions in the order of their arrival. Those that are told are not missed again. */
   constructor(
     limit: number,
-    sessions: ReadonlySet<HttpSession>,
+    sessions: Iterable<HttpSession>,
     missed: (sessions: readonly HttpSession[]) => void,
     clock: Clock,
   ) {
@@ -31,6 +31,7 @@ export class Lifetime {
   }
 
   stop(): void {
+    if (this.#timer === undefined) return;
     this.#clock.clear(this.#timer);
     this.#timer = undefined;
   }

@@ -7,20 +7,20 @@ import { given } from "../arguments.ts";
 import type { Admission } from "../admission/admission.ts";
 import type { CutReason, Refusal } from "../admission/candidate.ts";
 import { LAST_WORDS } from "../calls.ts";
-import { Count } from "../count.ts";
 import type { BodyFailure, Exchange, HttpTable } from "../exchange.ts";
 import { hookError, isPromise } from "../hooks.ts";
-import { recordRequest, recordResponse } from "../records.ts";
+import { recordRequest, recordResponse, wantsRequests } from "../records.ts";
 import type { Service } from "../service.ts";
 import { countBytes } from "../totals.ts";
 import { isEvents, watched } from "./body.ts";
 import { Lifetime } from "./lifetime.ts";
+import { LiveSessions } from "./live.ts";
 import { HttpSession } from "./session.ts";
 
 type Answer = Response | Promise<Response>;
 
 /** The status that a limit is answered with; 503 where it is not here. */
-const STATUS: Readonly<Record<string, number>> = { perSource: 429, rate: 429 };
+const STATUS: Readonly<Record<string, number>> = { perSource: 429, rate: 429, ratePerSource: 429 };
 
 /** The requests of one service. */
 export class HttpPipeline {
@@ -28,17 +28,19 @@ export class HttpPipeline {
   /** What an adapter calls. */
   readonly table: HttpTable;
   readonly #admission: Admission;
-  readonly #sessions: Set<HttpSession> = new Set();
-  readonly #live: Count;
+  readonly #live: LiveSessions;
   readonly #lifetime: Lifetime;
+  /** What {@link Log.changes} was when {@link #records} was found. */
+  #changes = -1;
+  #records = false;
 
   constructor(service: Service, admission: Admission) {
     this.service = service;
     this.#admission = admission;
-    this.#live = new Count(service.clock);
+    this.#live = new LiveSessions(service.clock);
     this.#lifetime = new Lifetime(
       service.plan.limits.lifetime,
-      this.#sessions,
+      this.#live,
       (late) => void this.#finish(late, "lifetime"),
       service.clock,
     );
@@ -55,8 +57,7 @@ export class HttpPipeline {
     const id = this.service.nextId();
     const session = new HttpSession(this, exchange, request, id, this.service.clock.now());
     exchange.data = session;
-    this.#sessions.add(session);
-    this.#live.up();
+    this.#live.add(session);
     const answer = this.#admission.admit(session);
     if (!("stage" in answer)) return this.#refuse(session, answer);
     session.permit = answer;
@@ -88,6 +89,16 @@ export class HttpPipeline {
     return new Response(null, { status, ...again });
   }
 
+  /** Whether somebody may want a record of a request that is answered. */
+  get #recorded(): boolean {
+    const { log } = this.service;
+    if (log.changes !== this.#changes) {
+      this.#changes = log.changes;
+      this.#records = wantsRequests(log);
+    }
+    return this.#records;
+  }
+
   // VERIFY
 
   #verify(session: HttpSession): Answer {
@@ -113,7 +124,11 @@ export class HttpPipeline {
   #fetch(session: HttpSession): Answer {
     session.served = true;
     this.service.countServed();
-    recordRequest(this.service, session);
+    if (this.#recorded) {
+      recordRequest(this.service, session);
+      // Some runtimes know it no longer when the request has been answered.
+      void session.remote;
+    }
     try {
       const answer = this.service.hooks.fetch!(session.request, { session });
       if (!isPromise(answer)) return this.#respond(session, answer);
@@ -199,16 +214,15 @@ export class HttpPipeline {
     const { service } = this;
     session.reason ??= "done";
     session.signalEnd(session.reason);
-    countBytes(service.counters, 0, session.bytesOut);
+    if (session.bytesOut !== 0) countBytes(service.counters, 0, session.bytesOut);
     if (session.served) {
       const durationMs = Math.floor(service.clock.now() - session.opened);
       service.countEnd(session.reason, durationMs);
-      recordResponse(service, session, durationMs);
+      if (this.#recorded) recordResponse(service, session, durationMs);
     }
-    this.#sessions.delete(session);
-    if (this.#sessions.size === 0) this.#lifetime.stop();
+    this.#live.remove(session);
+    if (this.#live.value === 0) this.#lifetime.stop();
     session.permit.release();
-    this.#live.down();
   }
 
   // DEADLINE
@@ -235,7 +249,7 @@ export class HttpPipeline {
 
   /** Ends streams of events, which have no end of their own, and whose peers come again. */
   endEvents(): void {
-    for (const session of [...this.#sessions]) {
+    for (const session of [...this.#live]) {
       if (!session.endless) continue;
       session.reason ??= "drain";
       session.signalEnd("drain");
@@ -245,8 +259,8 @@ export class HttpPipeline {
 
   /** As {@link StreamPipeline.cut}: those that are left are answered with 503. */
   async cut(reason: CutReason): Promise<void> {
-    if (this.#sessions.size === 0) return;
-    await this.#finish([...this.#sessions], reason);
+    if (this.#live.value === 0) return;
+    await this.#finish([...this.#live], reason);
     await this.#live.empty(LAST_WORDS);
   }
 }

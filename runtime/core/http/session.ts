@@ -15,6 +15,9 @@ export class HttpSession implements RequestSession, Candidate {
   readonly request: Request;
   /** The clock of the deadlines. */
   readonly opened: number;
+  /** Its neighbours among those that are under way: {@link LiveSessions}. */
+  previous: HttpSession | undefined = undefined;
+  next: HttpSession | undefined = undefined;
   permit: Permit = UNLIMITED;
   /** `open` was recorded: `close` has to follow. */
   served = false;

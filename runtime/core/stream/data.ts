@@ -13,16 +13,22 @@ export function pushData(pipeline: StreamPipeline): StreamTable["data"] {
     const session = connection.data as StreamSession;
     session.bytesIn += chunk.length;
     session.active = deadlines.now;
-    if (session.phase !== "served") return;
+    if (session.phase !== "served") return false;
+    // A hook that has not come back may still look at it.
+    let kept = false;
     gather.enter();
     try {
       const { way } = session;
       const result = way === undefined ? hooks.data!(session, chunk) : way.data(chunk);
-      if (result !== undefined && isPromise(result)) pipeline.waitFor(session, result);
+      if (result !== undefined && isPromise(result)) {
+        kept = true;
+        pipeline.waitFor(session, result);
+      }
     } catch (error) {
       pipeline.fail(session, error);
     }
     gather.leave();
+    return kept;
   };
 }
 
@@ -34,11 +40,15 @@ export function pullData(pipeline: StreamPipeline): StreamTable["data"] {
     const session = connection.data as StreamSession;
     session.bytesIn += chunk.length;
     session.active = deadlines.now;
-    if (session.phase !== "served") return;
+    if (session.phase !== "served") return false;
     const { way } = session;
-    if (way === undefined) return session.feed(lends ? keep(chunk) : chunk);
+    if (way === undefined) {
+      session.feed(lends ? keep(chunk) : chunk);
+      return !lends;
+    }
     gather.enter();
     way.data(chunk);
     gather.leave();
+    return false;
   };
 }

@@ -2,21 +2,27 @@ import type { Adapter } from "../contract.ts";
 
 /** What has something to send at the end of this turn. */
 export interface Flushable {
+  /** A handler has been given what it asked for, and comes back to ask for more, or ends. */
+  readonly isAtWork: boolean;
   flush(): void;
   /** The turn in which it had written its share is over. */
   rested(): void;
 }
 
 /**
- * Where turns end with the microtasks, nobody has written for so many of them: a handler that awaits
- * what is there already (room to send, then the next line) comes back within two.
+ * For so many microtasks without a write it is waited for handlers that are at work: what they await is
+ * mostly there already, or takes a round of the event loop at least.
  */
-const PATIENCE = 2;
+const PATIENCE = 32;
+
+/** For whoever else writes: an asynchronous hook that awaits room to send comes back within two. */
+const SHORT_PATIENCE = 2;
 
 /**
  * Collects who has written during one turn of the event loop, so that all that one session wrote
- * leaves in one system call. Inside a hook the turn ends with the hook, without timer or promise;
- * outside of hooks (in pull form, after an `await`) where {@link Adapter.turns} says. One for each server.
+ * leaves in one system call. Inside a hook the turn ends with the hook, without timer or promise. In
+ * pull form it ends when everybody who has written has asked for more, and waits; outside of both, or
+ * when a handler does not come back, where {@link Adapter.turns} says. One for each server.
  */
 export class Gather {
   /** Counts the writes of all sessions; they count it up. */
@@ -27,8 +33,12 @@ export class Gather {
   readonly #dirty: (Flushable | undefined)[] = [];
   #count = 0;
   #depth = 0;
+  /** So many of them wait for what comes: those who were at work when they wrote. */
+  #waiting = 0;
+  /** Somebody has written who was not at work. */
+  #others = false;
   #seen = 0;
-  #patience = 0;
+  #hops = 0;
   #watching = false;
   #resting: Flushable[] = [];
 
@@ -50,30 +60,37 @@ export class Gather {
   /** Asks for one `flush` of `session` at the end of the turn. */
   add(session: Flushable): void {
     this.#dirty[this.#count++] = session;
-    if (this.#depth > 0 || this.#watching) return;
+    if (this.#depth > 0) return;
+    if (!this.#byRound && !session.isAtWork) this.#others = true;
+    if (this.#watching) return;
     this.#watching = true;
     if (this.#byRound) return this.#defer(this.#end);
     this.#seen = this.writes;
-    this.#patience = PATIENCE;
+    this.#hops = 0;
     queueMicrotask(this.#watch);
   }
 
   /** Asks for `rested` after everybody else has had a turn. */
   rest(session: Flushable): void {
-    if (this.#resting.push(session) > 1) return;
-    this.#defer(() => {
-      const resting = this.#resting;
-      this.#resting = [];
-      for (const session of resting) session.rested();
-    });
+    if (this.#resting.push(session) === 1) this.#defer(this.#rested);
   }
+
+  readonly #rested = (): void => {
+    const resting = this.#resting;
+    this.#resting = [];
+    for (const session of resting) session.rested();
+  };
 
   readonly #watch = (): void => {
     if (this.#seen !== this.writes) {
       this.#seen = this.writes;
-      this.#patience = PATIENCE;
+      this.#hops = 0;
     }
-    if (this.#patience-- > 0) queueMicrotask(this.#watch);
+    while (this.#waiting < this.#count && !this.#dirty[this.#waiting]!.isAtWork) this.#waiting++;
+    const nobodyAtWork = this.#waiting === this.#count;
+    if (nobodyAtWork && !this.#others) return this.#end();
+    const patience = nobodyAtWork ? SHORT_PATIENCE : PATIENCE;
+    if (this.#hops++ < patience) queueMicrotask(this.#watch);
     else this.#end();
   };
 
@@ -89,6 +106,19 @@ export class Gather {
       this.#dirty[i] = undefined;
       session.flush();
     }
-    this.#count = 0;
+    this.#count = this.#waiting = 0;
+    this.#others = false;
   }
+}
+
+/** What one session has written, as one. */
+export function join(first: Uint8Array, more: readonly Uint8Array[], length: number): Uint8Array {
+  const joined = new Uint8Array(length);
+  joined.set(first);
+  let at = first.length;
+  for (const bytes of more) {
+    joined.set(bytes, at);
+    at += bytes.length;
+  }
+  return joined;
 }

@@ -7,7 +7,7 @@ import { PorticoError } from "../errors.ts";
 import type { Service } from "../service.ts";
 import { BaseSession, toBytes } from "../session.ts";
 import { countBytes, type Counters } from "../totals.ts";
-import type { Flushable } from "./gather.ts";
+import { type Flushable, join } from "./gather.ts";
 import { type Duration, milliseconds } from "../units.ts";
 import type { Way } from "./pipe.ts";
 import type { StreamPipeline } from "./pipeline.ts";
@@ -19,12 +19,18 @@ export type Phase = "waiting" | "verify" | "setup" | "served" | "ending" | "clos
 export const PAUSE = { phase: 1, hook: 2, plugin: 4, reader: 8, backlog: 16, pipe: 32 } as const;
 const ALL = 63;
 
+/** What is gathered leaves at once when it is so many bytes: memory stays bounded. */
+const BATCH = 64 * 1024;
 /**
- * A session's share of one turn, in bytes. When it is gathered it leaves at once, and `write` says
- * false until the turn is over: memory stays bounded, and a quick peer cannot make one session
- * occupy the event loop.
+ * A session's share of one turn, in bytes. When it has left, `write` says false until the turn is
+ * over: no session occupies the event loop, however quick its peer is.
  */
-const SHARE = 64 * 1024;
+const SHARE = 4 * BATCH;
+
+/** What whoever still reads or sends is told. */
+export function closedError(): PorticoError {
+  return new PorticoError("SESSION_CLOSED");
+}
 
 export class StreamSession extends BaseSession implements Flushable, Candidate {
   readonly pipeline: StreamPipeline;
@@ -71,6 +77,8 @@ export class StreamSession extends BaseSession implements Flushable, Candidate {
   #out: Uint8Array | undefined = undefined;
   #more: Uint8Array[] | undefined = undefined;
   #gathered = 0;
+  /** Bytes that have left in this turn already. */
+  #spent = 0;
   #waiters: { resolve: () => void; reject: (error: unknown) => void }[] | undefined = undefined;
 
   constructor(pipeline: StreamPipeline, connection: Connection, id: number, now: number) {
@@ -138,18 +146,25 @@ export class StreamSession extends BaseSession implements Flushable, Candidate {
     } else if (this.#more === undefined) this.#more = [bytes];
     else this.#more.push(bytes);
     this.#gathered += bytes.length;
-    if (this.#gathered >= SHARE) {
-      this.flush();
-      if (!this.#busy && !this.#resting) {
+    if (this.#gathered >= BATCH) {
+      this.#spent += this.#gathered;
+      this.#hand();
+      if (this.#spent >= SHARE && !this.#busy && !this.#resting) {
         this.#resting = true;
-        this.service.gather.rest(this);
+        gather.rest(this);
       }
     }
     return !this.#busy && !this.#resting;
   }
 
-  /** Hands what is gathered to the adapter. */
+  /** The turn is over, or the session. */
   flush(): void {
+    this.#spent = 0;
+    this.#hand();
+  }
+
+  /** Hands what is gathered to the adapter. */
+  #hand(): void {
     const first = this.#out;
     if (first === undefined) return;
     const more = this.#more;
@@ -190,7 +205,7 @@ export class StreamSession extends BaseSession implements Flushable, Candidate {
   }
 
   send(data: Uint8Array | string): Promise<void> {
-    if (this.#sealed) return Promise.reject(this.closedError());
+    if (this.#sealed) return Promise.reject(closedError());
     const bytes = toBytes(data);
     // What somebody waits for does not pile up behind anybody's back.
     if (this.#waiters === undefined && !this.#busy) this.#awaited = bytes.length;
@@ -198,7 +213,7 @@ export class StreamSession extends BaseSession implements Flushable, Candidate {
   }
 
   writable(): Promise<void> {
-    if (this.#sealed) return Promise.reject(this.closedError());
+    if (this.#sealed) return Promise.reject(closedError());
     return this.#busy || this.#resting ? this.#room() : Promise.resolve();
   }
 
@@ -229,11 +244,6 @@ export class StreamSession extends BaseSession implements Flushable, Candidate {
 
   abort(): void {
     this.kill("aborted");
-  }
-
-  /** What whoever still reads or sends is told. */
-  closedError(): PorticoError {
-    return new PorticoError("SESSION_CLOSED");
   }
 
   /** Says why it ends, unless that is known. That the peer has said all it had to is no reason while it is served. */
@@ -270,7 +280,7 @@ export class StreamSession extends BaseSession implements Flushable, Candidate {
     this.#gathered = 0;
     const waiters = this.#waiters;
     this.#waiters = undefined;
-    for (const { reject } of waiters ?? []) reject(this.closedError());
+    for (const { reject } of waiters ?? []) reject(closedError());
   }
 
   pause(): void {
@@ -302,16 +312,4 @@ export class StreamSession extends BaseSession implements Flushable, Candidate {
   override exhausted(): void {
     this.pipeline.exhausted(this);
   }
-}
-
-function join(first: Uint8Array, more: readonly Uint8Array[], length: number): Uint8Array {
-  const joined = new Uint8Array(length);
-  joined.set(first);
-  let at = first.length;
-  for (let i = 0; i < more.length; i++) {
-    const bytes = more[i]!;
-    joined.set(bytes, at);
-    at += bytes.length;
-  }
-  return joined;
 }

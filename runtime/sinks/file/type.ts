@@ -17,7 +17,7 @@ const PERIODS: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 
 
 const rotate = v.pipe(
   strict(ROTATE, {
-    size: entry("the file is put aside before it becomes larger", size(false)),
+    size: entry("the file is put aside before it becomes larger", () => size(false)),
     every: v.optional(
       v.pipe(
         v.string(EVERY),
@@ -58,9 +58,9 @@ const schema = v.pipe(
         v.transform((text) => parseInt(text, 8)),
       ),
     ),
-    rotate: entry("when the file is put aside, and a new one begun", rotate),
-    warnSize: entry("from this size on a warning is written, once", size(false)),
-    maxSize: entry("at this size logging to the file ends, until it is rotated", size(false)),
+    rotate: entry("when the file is put aside, and a new one begun", () => rotate),
+    warnSize: entry("from this size on a warning is written, once", () => size(false)),
+    maxSize: entry("at this size logging to the file ends, until it is rotated", () => size(false)),
   }),
   v.check(({ warnSize = 0, maxSize = Infinity }) => warnSize < maxSize, SIZES),
 );

@@ -26,7 +26,7 @@ const MAX_SIZE =
 
 const path = (what: string) => {
   const expected = `the path of ${what} (PEM), relative to the manifest`;
-  return entry(expected, v.pipe(v.string(expected), v.nonEmpty(expected)));
+  return entry(expected, () => v.pipe(v.string(expected), v.nonEmpty(expected)));
 };
 
 const TLS = '{ "ca": "./ca.pem", "cert": …, "key": …, "serverName": … }';
@@ -38,9 +38,9 @@ const tls = strict(TLS, {
   key: path("its key"),
   serverName: entry(
     "the name that the server's certificate has to have; the host of `to` when silent",
-    v.pipe(v.string("a host name"), v.nonEmpty("a host name")),
+    () => v.pipe(v.string("a host name"), v.nonEmpty("a host name")),
   ),
-  rejectUnauthorized: entry("false trusts any certificate; true when silent", flag()),
+  rejectUnauthorized: entry("false trusts any certificate; true when silent", flag),
 });
 
 const ENTRIES = {
@@ -55,10 +55,10 @@ const ENTRIES = {
     ),
     "unix:/dev/log",
   ),
-  format: entry(FORMAT, v.picklist(["rfc5424", "rfc3164"], FORMAT)),
+  format: entry(FORMAT, () => v.picklist(["rfc5424", "rfc3164"], FORMAT)),
   framing: entry(
     `where a message ends on a stream: ${FRAMING}`,
-    v.picklist(keys(FRAMINGS), FRAMING),
+    () => v.picklist(keys(FRAMINGS), FRAMING),
   ),
   facility: v.optional(
     v.pipe(
@@ -77,7 +77,7 @@ const ENTRIES = {
   ),
   hostname: entry(
     "the name of this machine; its own when silent",
-    v.pipe(v.string(HOSTNAME), v.regex(/^[!-~]{1,255}$/, HOSTNAME)),
+    () => v.pipe(v.string(HOSTNAME), v.regex(/^[!-~]{1,255}$/, HOSTNAME)),
   ),
   sdId: v.optional(
     v.pipe(
@@ -89,10 +89,10 @@ const ENTRIES = {
   ),
   maxSize: entry(
     MAX_SIZE,
-    v.pipe(size(false), v.check((bytes) => bytes >= LEAST, MAX_SIZE)),
+    () => v.pipe(size(false), v.check((bytes) => bytes >= LEAST, MAX_SIZE)),
   ),
   ...QUEUE_OPTIONS,
-  tls: entry("whom to trust, and who we are, over tls://", tls),
+  tls: entry("whom to trust, and who we are, over tls://", () => tls),
 };
 
 /** Whether they go to a place of one of these transports. */

@@ -1,8 +1,10 @@
 /** A refusal: the same record, the same counts, and nothing else, whatever the reason. */
 import assert from "node:assert/strict";
+import process from "node:process";
 import type { Call } from "../calls.ts";
 import { ADDRESSED, type Case } from "../case.ts";
 import type { Stage } from "../stage.ts";
+import type { JsonRecord } from "../support.ts";
 import { addressOf, fits } from "./sights.ts";
 
 type Why = { readonly rule: string } | { readonly limit: string };
@@ -10,7 +12,10 @@ type Why = { readonly rule: string } | { readonly limit: string };
 /** Looks at the one refusal that there was: its record, its client, the counts. */
 async function check(stage: Stage, call: Call, why: Why, status: number): Promise<void> {
   const [record] = await stage.records("refuse", 1);
-  const { time: _, session, remote, local, ...rest } = record!;
+  const { time: _, session, remote, local, place, ...rest } = record!;
+  if (place !== undefined || "rule" in why && why.rule !== "verify") {
+    assert.match(String(place), /^portico\.json:\d+:\d+$/);
+  }
   const request = { method: "GET", path: "/echo%20refused" };
   assert.deepEqual(rest, {
     // A limit that turns somebody away is a warning.
@@ -18,6 +23,12 @@ async function check(stage: Stage, call: Call, why: Why, status: number): Promis
     event: "refuse",
     service: stage.name,
     ...(stage.kind === "http" && request),
+    // Who was asked who it is, is named.
+    ...("rule" in why && why.rule.includes("uid:") && {
+      uid: process.getuid!(),
+      gid: process.getgid!(),
+      pid: process.pid,
+    }),
     ...why,
   });
   assert.ok(Number.isSafeInteger(session) && session! > 0, `the session ${session}`);
@@ -61,6 +72,29 @@ export const REFUSALS: readonly Case[] = [
     },
   },
   {
+    name: "refused by a rule about a user of this machine",
+    transports: ["unix"],
+    needs: "users",
+    access: { allow: ["uid:4294967294"], deny: [`uid:${process.getuid?.()}`] },
+    async run(stage: Stage) {
+      const call = await stage.call("echo refused");
+      await check(stage, call, { rule: `deny uid:${process.getuid!()}` }, 403);
+    },
+  },
+  {
+    name: "served by a range inside of a prefix that is denied",
+    transports: ADDRESSED,
+    needs: "addresses",
+    access: { deny: ["127.0.0.0/24"], allow: ["127.0.0.2-127.0.0.3"] },
+    async run(stage: Stage) {
+      const call = await stage.call("echo refused", { from: "127.0.0.4" });
+      await check(stage, call, { rule: "deny 127.0.0.0/24" }, 403);
+      const served = await stage.call("echo served", { from: "127.0.0.3" });
+      assert.equal(await served.done(), "served");
+      await stage.idle({ served: 1, refused: 1 });
+    },
+  },
+  {
     name: "refused by limits.sessions",
     limits: { sessions: 1 },
     async run(stage: Stage) {
@@ -83,6 +117,38 @@ export const REFUSALS: readonly Case[] = [
       assert.equal(await first.done(), "a");
       assert.equal(await other.done(), "other");
       await stage.idle();
+      await goesOn(stage, 2);
+    },
+  },
+  {
+    name: "refused by limits.perSource, of one user over a Unix socket",
+    transports: ["unix"],
+    needs: "users",
+    limits: { perSource: 1 },
+    async run(stage: Stage) {
+      const first = await stage.occupy("a");
+      const call = await stage.call("echo refused");
+      const [{ limit, uid }] = await stage.records("refuse", 1) as [JsonRecord];
+      assert.deepEqual([limit, uid], ["perSource", process.getuid!()]);
+      await call.refused(429);
+      stage.mark("a");
+      assert.equal(await first.done(), "a");
+      await stage.idle({ served: 1, refused: 1 });
+    },
+  },
+  {
+    name: "refused by limits.ratePerSource; another source is not",
+    transports: ADDRESSED,
+    needs: "addresses",
+    limits: { ratePerSource: "2/h burst 1" },
+    async run(stage: Stage) {
+      const first = await stage.call("echo first", { from: "127.0.0.2" });
+      assert.equal(await first.done(), "first");
+      await stage.idle();
+      const call = await stage.call("echo refused", { from: "127.0.0.2" });
+      await check(stage, call, { limit: "ratePerSource" }, 429);
+      const other = await stage.call("echo other", { from: "127.0.0.3" });
+      assert.equal(await other.done(), "other");
       await goesOn(stage, 2);
     },
   },

@@ -1,0 +1,7 @@
+/** The app of everybody's first page about Hono. */
+import { Hono } from "hono";
+
+const app = new Hono();
+app.get("/", (c) => c.text("Hello Hono!"));
+
+export default app;

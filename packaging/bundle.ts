@@ -1,0 +1,196 @@
+/**
+ * Makes few files of many: a start is mostly the finding, reading and linking of modules. What is
+ * imported from outside, and what is started by its place, stays where it is; all else goes into
+ * chunks beside the runtime.
+ */
+import { globSync, readFileSync, rmSync } from "node:fs";
+import { isBuiltin } from "node:module";
+import { dirname, join, relative } from "node:path";
+import { type GetModuleInfo, type Plugin, rollup } from "rollup";
+
+/** The modules that stay at their places: exports, threads and processes, and who reads files beside itself. */
+const ENTRIES: readonly string[] = [
+  "plugins/*.js",
+  "plugins/admin/assets.js",
+  "runtime/{main,mod,worker,executable}.js",
+  "runtime/embed/mod.js",
+  "testing/mod.js",
+  "adapters/posix/{epoll-bun,ffi-bun}.js",
+];
+
+/** Packages of which the most is never used, or which come as many files: what is used goes inside. */
+const INSIDE: ReadonlyMap<string, string> = new Map([
+  ["valibot", "valibot/dist/index.mjs"],
+  ["jsonc-parser", "jsonc-parser/lib/esm/main.js"],
+]);
+
+/**
+ * What each start of a server takes goes into one chunk, and of that what a worker and a plugin take,
+ * too, into another; what a module reaches first of these decides. Chunks of the rest make themselves.
+ */
+const CHUNKS: readonly (readonly [name: string, roots: readonly string[]])[] = [
+  ["early", ["engines", "adapter", "daemon/start-folder"].map((name) => `runtime/${name}.js`)],
+  [
+    "core",
+    [
+      ...["worker", "channel-ends", "cpu-limit"].map((name) => `runtime/workers/${name}.js`),
+      "runtime/mod.js",
+    ],
+  ],
+  ["server", ["runtime/cli/mod.js", "runtime/cli/run.js", "runtime/sinks/console.js"]],
+  ["node", ["adapters/node/mod.js"]],
+  ["bun", ["adapters/bun/mod.js"]],
+  ["deno", ["adapters/deno/mod.js"]],
+];
+
+/** How the modules begin that stand for those of the runtime. */
+const BUILTIN = "\0node:";
+
+const NAMED = /^import (?:(\w+)|\* as (\w+)|\{([^}]*)\}) from "(node:[\w/]+)";$/gm;
+
+/**
+ * Rewrites the compiled modules below a folder.
+ *
+ * @param dist absolute: `.js` files that are modules of ours, and lie as their sources do.
+ * @param packages the folder of the packages.
+ */
+export async function bundle(dist: string, packages: string): Promise<void> {
+  const entries = globSync([...ENTRIES], { cwd: dist });
+  const modules = globSync("**/*.js", { cwd: dist, exclude: ["templates/**"] })
+    .filter((file) => !/^plugins\/admin\/page/.test(file));
+  const input = Object.fromEntries(
+    entries.map((file) => [file.slice(0, -".js".length), join(dist, file)]),
+  );
+  const build = await rollup({
+    input,
+    preserveEntrySignatures: "strict",
+    // Modules are known by their paths here.
+    preserveSymlinks: true,
+    // Nothing of ours does anything when it is imported, but for what is begun with.
+    treeshake: { moduleSideEffects: (id) => entries.some((file) => id === join(dist, file)) },
+    plugins: [builtins(dist, modules), inside(packages), places(dist)],
+    onwarn({ code, message }, warn) {
+      if (code !== "CIRCULAR_DEPENDENCY" && code !== "THIS_IS_UNDEFINED") warn(message);
+    },
+  });
+  const names = chunksOf(dist);
+  for (const file of modules) rmSync(join(dist, file));
+  await build.write({
+    dir: dist,
+    format: "es",
+    importAttributesKey: "with",
+    entryFileNames: "[name].js",
+    chunkFileNames: "runtime/chunk-[name]-[hash].js",
+    hoistTransitiveImports: false,
+    manualChunks: (id, { getModuleInfo }) => names(id, getModuleInfo),
+  });
+  await build.close();
+}
+
+/** To which chunk a module goes: the first that has a root that leads there, by static imports. */
+function chunksOf(dist: string): (id: string, info: GetModuleInfo) => string | undefined {
+  let names: Map<string, string> | undefined;
+  const fill = (info: GetModuleInfo): Map<string, string> => {
+    const found = new Map<string, string>();
+    for (const [name, roots] of CHUNKS) {
+      const waiting = roots.map((root) => join(dist, root));
+      for (let id = waiting.pop(); id !== undefined; id = waiting.pop()) {
+        if (found.has(id)) continue;
+        found.set(id, name);
+        waiting.push(...info(id)!.importedIds.filter((each) => info(each)?.isExternal === false));
+      }
+    }
+    return found;
+  };
+  return (id, info) => id.startsWith(BUILTIN) ? "early" : (names ??= fill(info)).get(id);
+}
+
+/**
+ * Modules of the runtime are taken when they are used first, and from `process.getBuiltinModule`: an
+ * import makes Node read every property of them, which loads what nobody uses (7 ms and 6 MB of an
+ * echo server's start).
+ */
+function builtins(dist: string, modules: readonly string[]): Plugin {
+  const names = new Map<string, Set<string>>();
+  const whole = new Set<string>();
+  for (const file of modules) {
+    for (const match of readFileSync(join(dist, file), "utf8").matchAll(NAMED)) {
+      const [, one, all, named, builtin] = match;
+      const found = names.get(builtin!) ?? new Set();
+      names.set(builtin!, found);
+      if (one !== undefined || all !== undefined) whole.add(builtin!);
+      for (const each of named?.split(",") ?? []) {
+        const name = each.trim().split(" as ")[0]!;
+        if (name === "default") whole.add(builtin!);
+        else if (name !== "") found.add(name);
+      }
+    }
+  }
+  return {
+    name: "builtins",
+    resolveId(source) {
+      if (source.startsWith("node:") && names.has(source)) {
+        return { id: `\0${source}`, moduleSideEffects: false };
+      }
+      return isBuiltin(source) || source.startsWith("bun") ? { id: source, external: true } : null;
+    },
+    load(id) {
+      if (!id.startsWith(BUILTIN)) return null;
+      const name = id.slice("\0".length);
+      const keys = whole.has(name) ? undefined : [...names.get(name)!];
+      return { code: builtin(name, keys), syntheticNamedExports: true };
+    },
+  };
+}
+
+/** A module of the runtime: an object whose properties are found at their first use, or as it is. */
+function builtin(name: string, keys: readonly string[] | undefined): string {
+  // Of a runtime that is too old nothing is taken but its version.
+  const whole = `globalThis.process.getBuiltinModule?.("${name}")`;
+  const local = name.slice("node:".length).replaceAll("/", "_");
+  const value = name === "node:process" ? "globalThis.process" : whole;
+  const found = keys?.map((key) => `  get ${key}() { return found(this, "${key}"); },\n`).join("");
+  return `
+const ${local} = ${found === undefined ? value : `{\n${found}}`};
+function found(table, key) {
+  const value = ${whole}[key];
+  Object.defineProperty(table, key, { value });
+  return value;
+}
+export default ${local};
+`;
+}
+
+/** What is used of packages, and what is not ours. */
+function inside(packages: string): Plugin {
+  return {
+    name: "packages",
+    resolveId(source) {
+      const file = INSIDE.get(source);
+      if (file !== undefined) return join(packages, file);
+      return /^\.{0,2}\//.test(source) ? null : { id: source, external: true };
+    },
+  };
+}
+
+/** `import.meta.url` says where a module would be, whatever it has become a part of. */
+function places(dist: string): Plugin {
+  return {
+    name: "places",
+    resolveImportMeta(property, { chunkId, moduleId }) {
+      if (property !== "url") return null;
+      const from = relative(dist, moduleId);
+      if (from === chunkId) return null;
+      const path = relative(dirname(chunkId), from);
+      return `new URL(${
+        JSON.stringify(path.startsWith(".") ? path : `./${path}`)
+      }, import.meta.url).href`;
+    },
+    // Text with a letter above U+00FF takes two bytes for each of its letters.
+    renderChunk: (code) =>
+      code.replaceAll(
+        /[\u0080-\uffff]/g,
+        (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`,
+      ),
+  };
+}

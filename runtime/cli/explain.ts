@@ -1,0 +1,303 @@
+/** Would this peer be served, and why: asked of the rules and limits of a manifest, as the server asks them. */
+import process from "node:process";
+import { findByManifest } from "../control/servers.ts";
+import { ask } from "../control/client.ts";
+import {
+  describeIdle,
+  type IdleRule,
+  idleRules,
+  type RuleAbout,
+  rulesAbout,
+} from "../core/access/explain.ts";
+import { readIp } from "../core/access/ip.ts";
+import { AccessRules } from "../core/access/rules.ts";
+import { Address, KnownPeer } from "../core/endpoint.ts";
+import { PorticoError } from "../core/errors.ts";
+import type { AccessRule, Limits, Plan, ServicePlan } from "../core/plan.ts";
+import { expand } from "../manifest/expand.ts";
+import { load } from "../manifest/load.ts";
+import type { ServerStatus, ServiceStatus } from "../services/status.ts";
+import { sinkCatalog } from "../sinks/mod.ts";
+import { loadAdapter } from "../adapter.ts";
+import type { CallOf } from "../terminal/commands.ts";
+import { columns, print, printJson } from "../terminal/output.ts";
+import { nearest } from "../values/nearest.ts";
+import { renderRows } from "../values/problem.ts";
+
+/** How long a server that runs may take to say how full it is, in ms. */
+const PATIENCE = 2000;
+
+/**
+ * Tells who is served by one service of a manifest, and why.
+ *
+ * @returns 0, whatever the answer is.
+ * @throws ManifestError when the manifest is wrong; PorticoError USAGE when the call is.
+ */
+export async function explain(call: CallOf<"explain">): Promise<number> {
+  const plan = expand(await load(call.path, process.env), sinkCatalog);
+  const service = find(plan, call.service);
+  return call.who ? await explainAll(service, call.json) : await explainOne(call, plan, service);
+}
+
+function find({ services }: Plan, name: string): ServicePlan {
+  const found = services.find((service) => service.name === name);
+  if (found !== undefined) return found;
+  const names = services.map((service) => service.name);
+  const meant = nearest(name, names);
+  throw wrong(
+    `the service ${JSON.stringify(name)}`,
+    `one of ${names.join(", ")}`,
+    meant === undefined ? undefined : `did you mean ${JSON.stringify(meant)}?`,
+  );
+}
+
+// One peer.
+
+type Answer = "served" | "refused" | "waits";
+
+async function explainOne(
+  call: CallOf<"explain">,
+  plan: Plan,
+  service: ServicePlan,
+): Promise<number> {
+  const remote = peerOf(call);
+  const wall = timeOf(call.at);
+  const count = countOf(call.count);
+  const running = await statusOf(plan, service.name);
+  const rules = rulesAbout(service.access, remote, wall);
+  const verdict = new AccessRules(service.access).decide(remote, wall);
+  const limits = limitsOf(service, count, remote, running);
+  const obstacle = verdict.served ? limits.find(({ full }) => full) : undefined;
+  const waits = obstacle !== undefined && service.limits.overflow === "hold";
+  const answer: Answer = !verdict.served
+    ? "refused"
+    : waits
+    ? "waits"
+    : obstacle
+    ? "refused"
+    : "served";
+  const decides = rules.find(({ holds }) => holds)?.rule;
+  if (call.json) {
+    await printJson({
+      service: service.name,
+      peer: describePeer(remote),
+      at: new Date(wall).toISOString(),
+      answer,
+      ...(verdict.served && obstacle !== undefined
+        ? { limit: obstacle.name }
+        : { rule: verdict.text, ...placeOf(verdict.rule) }),
+      rules: rules.map(({ rule, holds }) => ({
+        ...ruleJson(rule),
+        holds,
+        decides: rule === decides,
+      })),
+      limits: Object.fromEntries(
+        limits.map(({ name, most, now }) => [name, { most, ...(now !== undefined && { now }) }]),
+      ),
+    });
+    return 0;
+  }
+  const why = obstacle === undefined
+    ? [verdict.text, verdict.rule?.place ?? ""]
+    : [`limit ${obstacle.name} ${mostText(obstacle)}`, ""];
+  const others = rules.filter(({ rule }) => rule !== verdict.rule);
+  await print([
+    `${describePeer(remote)} at ${new Date(wall).toISOString()}\n`,
+    columns([[answer, ...why]]),
+    ...others.length === 0
+      ? []
+      : ["also about it:\n", columns(others.map((one) => rowOf(one, decides)), "  ")],
+    ...limits.length === 0 ? [] : [
+      "limits:\n",
+      columns(
+        limits.map(({ name, most, now }) => [
+          name,
+          mostText({ most }),
+          now === undefined ? "" : `${now} now`,
+        ]),
+        "  ",
+      ),
+    ],
+  ].join(""));
+  return 0;
+}
+
+function rowOf({ rule, holds }: RuleAbout, decides: AccessRule | undefined): string[] {
+  const why = !holds
+    ? `not at this time: only ${rule.times?.join(", ")}`
+    : decides === undefined
+    ? ""
+    : "larger, or after another about the same";
+  return [`${rule.action} ${rule.text}`, rule.place ?? "", why];
+}
+
+interface LimitLine {
+  readonly name: string;
+  readonly most: number | Limits["rate"];
+  /** How many there are now. */
+  readonly now?: number;
+  readonly full: boolean;
+}
+
+/** The limits that are set and that admission asks; in its order. */
+function limitsOf(
+  { limits, concurrency }: ServicePlan,
+  count: number,
+  remote: Address,
+  running: ServiceStatus | undefined,
+): LimitLine[] {
+  const live = running?.live;
+  const lines: (LimitLine | undefined)[] = [
+    line("sessions", limits.sessions, Math.max(live ?? 0, count - 1) >= limits.sessions, live),
+    remote.host === "" ? undefined : line("perSource", limits.perSource, count > limits.perSource),
+    rateLine("rate", limits.rate, count),
+    rateLine("ratePerSource", limits.ratePerSource, count),
+    rateLine("datagramRate", limits.datagramRate, 0),
+    line(
+      "max",
+      concurrency.max,
+      false,
+      running === undefined ? undefined : running.live - running.held,
+    ),
+  ];
+  return lines.filter((one) => one !== undefined);
+}
+
+function mostText({ most }: Pick<LimitLine, "most">): string {
+  return typeof most === "number" ? String(most) : `${most.count} in ${most.per / 1000} s`;
+}
+
+function line(name: string, most: number, full: boolean, now?: number): LimitLine | undefined {
+  if (most === Infinity) return undefined;
+  return { name, most, full, ...(now !== undefined && { now }) };
+}
+
+function rateLine(
+  name: string,
+  rate: Limits["datagramRate"],
+  count: number,
+): LimitLine | undefined {
+  if (rate === undefined || rate.count === Infinity) return undefined;
+  return { name, most: rate, full: count > (rate.burst ?? rate.count) };
+}
+
+/** What the server of this manifest says of the service, if one runs. */
+async function statusOf(plan: Plan, name: string): Promise<ServiceStatus | undefined> {
+  try {
+    const adapter = await loadAdapter();
+    const found = await findByManifest(adapter, [plan.file]);
+    const known = found.flatMap(({ status }) => "services" in status ? [status] : []);
+    const status = known[0] ??
+      (typeof plan.control === "string"
+        ? await ask(adapter, plan.control, { command: "status" }, {
+          patience: PATIENCE,
+        }) as ServerStatus
+        : undefined);
+    return status?.services.find(({ service }) => service === name);
+  } catch {
+    // Nobody is there.
+    return undefined;
+  }
+}
+
+function peerOf({ from, uid, gid }: CallOf<"explain">): Address {
+  if (from !== undefined && (uid ?? gid) !== undefined) {
+    throw wrong(
+      "--from with --uid or --gid",
+      "one of them: a peer has an address, or is a user of this machine",
+    );
+  }
+  if (from !== undefined) {
+    if (readIp(from, new Uint32Array(4)) === 0) {
+      throw wrong(`--from ${from}`, "an IP address, as 10.1.2.3 or ::1");
+    }
+    return new Address("tcp", from, 0, "");
+  }
+  if (uid === undefined) {
+    throw wrong("neither --from nor --uid", "--from ADDRESS, --uid N, or --who for all rules");
+  }
+  const user = numberOf("--uid", uid);
+  const credentials = { uid: user, gid: gid === undefined ? user : numberOf("--gid", gid), pid: 0 };
+  return new KnownPeer(new Address("unix", "", 0, ""), credentials);
+}
+
+function describePeer(remote: Address): string {
+  if (!(remote instanceof KnownPeer)) return remote.host;
+  const { uid, gid } = remote.credentials;
+  return `uid ${uid}, gid ${gid}`;
+}
+
+function numberOf(option: string, text: string): number {
+  if (/^\d{1,10}$/.test(text)) return Number(text);
+  throw wrong(`${option} ${text}`, "a whole number, 0 or above");
+}
+
+function countOf(text: string | undefined): number {
+  const count = text === undefined ? 1 : numberOf("--count", text);
+  if (count > 0) return count;
+  throw wrong(`--count ${text}`, "a whole number, 1 or above");
+}
+
+/** A date and time as ISO 8601 has it, or a time of today; without a zone it is the system's. */
+function timeOf(text: string | undefined): number {
+  if (text === undefined) return Date.now();
+  const today = new Date();
+  const clock = /^(\d{2}):(\d{2})$/.exec(text);
+  const time = clock === null
+    ? Date.parse(text)
+    : today.setHours(Number(clock[1]), Number(clock[2]), 0, 0);
+  if (Number.isNaN(time) || (clock !== null && (Number(clock[1]) > 23 || Number(clock[2]) > 59))) {
+    throw wrong(`--at ${text}`, "a time, as 12:30, 2026-11-27T12:30 or 2026-11-27T12:30:00Z");
+  }
+  return time;
+}
+
+// All rules.
+
+async function explainAll({ name, access }: ServicePlan, json: boolean): Promise<number> {
+  const idle = idleRules(access);
+  const others = access.others ? "served" : "refused";
+  if (json) {
+    await printJson({
+      service: name,
+      rules: access.rules.map((rule) => ({ ...ruleJson(rule), ...idleJson(idle, rule) })),
+      others,
+    });
+    return 0;
+  }
+  const rows = access.rules.map((rule) => [
+    rule.action,
+    rule.text,
+    rule.times?.join(", ") ?? "",
+    rule.place ?? "",
+    describeIdle(idle.find((one) => one.rule === rule)),
+  ]);
+  await print(columns([...rows, [access.others ? "allow" : "deny", "all others", "", "", ""]]));
+  return 0;
+}
+
+function idleJson(idle: readonly IdleRule[], rule: AccessRule): object {
+  const found = idle.find((one) => one.rule === rule);
+  if (found === undefined) return {};
+  return { [found.contradicts ? "contradictedBy" : "shadowedBy"]: ruleJson(found.by) };
+}
+
+function ruleJson({ action, text, place, times }: AccessRule): object {
+  return {
+    action,
+    about: text,
+    ...(times !== undefined && { times }),
+    ...(place !== undefined && { place }),
+  };
+}
+
+function placeOf(rule: AccessRule | undefined): object {
+  return rule?.place === undefined ? {} : { place: rule.place };
+}
+
+function wrong(received: string, expected: string, hint?: string): PorticoError {
+  return new PorticoError(
+    "USAGE",
+    renderRows({ received, expected, ...(hint !== undefined && { hint }) }),
+  );
+}

@@ -1,0 +1,193 @@
+/**
+ * Decides by address, or by who a peer of this machine is, and by the time of day, who may be served.
+ * Pure: an address and a time in, a verdict out; nothing is made for it.
+ */
+import { type Address, KnownPeer } from "../endpoint.ts";
+import type { Access, AccessRule } from "../plan.ts";
+import { type Family, type IpRange, parseRange, readIp } from "./ip.ts";
+import { type Entry, RangeTable } from "./table.ts";
+import { parseTimes, Times } from "./times.ts";
+
+/** Whom a rule is about: addresses, or a user or group of this machine. */
+export type Subject = IpRange | { readonly uid: number } | { readonly gid: number };
+
+/** What was decided, and by what; each is made once. */
+export interface Verdict {
+  readonly served: boolean;
+  /** Undefined where no rule is about the peer. */
+  readonly rule: AccessRule | undefined;
+  /** As a `refuse` record has it: `deny 10.0.0.0/8`, `not in allow`. */
+  readonly text: string;
+}
+
+/** A rule that was read. */
+export interface Compiled {
+  readonly rule: AccessRule;
+  readonly verdict: Verdict;
+  readonly times: Times | undefined;
+  /** Of an `allow` outside its hours, where nobody else is about the peer. */
+  readonly early: Verdict | undefined;
+}
+
+/** One about addresses. */
+export type CompiledRange = Compiled & Entry;
+
+const OTHERS: Verdict = { served: true, rule: undefined, text: "no rule" };
+const NOBODY: Verdict = { served: false, rule: undefined, text: "not in allow" };
+
+/** The kernel does not know who it is, and rules are about that. */
+const STRANGER: Verdict = { served: false, rule: undefined, text: "user unknown" };
+
+const FORMS =
+  "an IP address, ADDRESS/PREFIX, ADDRESS-ADDRESS, uid:N or gid:N, as in 10.0.0.0/8 or 10.0.0.1-10.0.0.9";
+
+/**
+ * Reads whom a rule is about.
+ *
+ * @throws SyntaxError whose message says what was received and what would be right.
+ */
+export function parseSubject(text: string): Subject {
+  const local = /^(uid|gid):(\d{1,10})$/.exec(text);
+  if (local !== null && Number(local[2]) < 2 ** 32 - 1) {
+    return local[1] === "uid" ? { uid: Number(local[2]) } : { gid: Number(local[2]) };
+  }
+  try {
+    return parseRange(text);
+  } catch (error) {
+    const message = (error as SyntaxError).message.replace(
+      /^a rule is .*; received/,
+      `a rule is ${FORMS}; received`,
+    );
+    throw new SyntaxError(message);
+  }
+}
+
+/** The rules of one service. The smallest range that is about a peer decides, `deny` where both are as small. */
+export class AccessRules {
+  /** By kind; for those that explain. */
+  readonly compiled: CompiledAccess;
+  readonly #ipv4: RangeTable<CompiledRange> | undefined;
+  readonly #ipv6: RangeTable<CompiledRange> | undefined;
+  readonly #users: ReadonlyMap<number, readonly Compiled[]>;
+  readonly #groups: ReadonlyMap<number, readonly Compiled[]>;
+  readonly #others: Verdict;
+  readonly #otherPeers: Verdict;
+  readonly #words: Uint32Array = new Uint32Array(4);
+  /** True when everybody is served: then nothing has to be asked. */
+  readonly empty: boolean;
+  /** Whether anything depends on the time of day. */
+  readonly timed: boolean;
+
+  /** @throws SyntaxError naming the rule that cannot be read. */
+  constructor({ rules, others }: Access) {
+    const { ipv4, ipv6, users, groups } = this.compiled = compileAccess(rules);
+    this.#ipv4 = ipv4.length === 0 ? undefined : new RangeTable(4, ipv4);
+    this.#ipv6 = ipv6.length === 0 ? undefined : new RangeTable(6, ipv6);
+    this.#users = users;
+    this.#groups = groups;
+    this.#others = others ? OTHERS : NOBODY;
+    // Addresses say nothing of peers of this machine: then the mode of their socket's file decides.
+    const aboutPeers = [...users.values(), ...groups.values()].flat();
+    const allowed = aboutPeers.some(({ rule }) => rule.action === "allow");
+    const nobody = !others && !rules.some(({ action }) => action === "allow");
+    this.#otherPeers = allowed || nobody ? NOBODY : OTHERS;
+    this.empty = rules.length === 0 && others;
+    this.timed = rules.some(({ times }) => times !== undefined);
+  }
+
+  /** Whether Unix peers have to be asked who they are. */
+  get asksCredentials(): boolean {
+    return this.#users.size + this.#groups.size > 0;
+  }
+
+  /** @param wall the time of day, in ms since 1970; asked for by rules with `times` only. */
+  decide(remote: Address, wall: number): Verdict {
+    return remote.host === ""
+      ? this.#decidePeer(remote, wall)
+      : this.#decideHost(remote.host, wall);
+  }
+
+  #decideHost(host: string, wall: number): Verdict {
+    const family: Family = readIp(host, this.#words);
+    const table = family === 4 ? this.#ipv4 : family === 6 ? this.#ipv6 : undefined;
+    if (table === undefined) return this.#others;
+    const rules = table.covering(this.#words);
+    return holding(rules, wall) ?? otherwise(this.#others, rules);
+  }
+
+  #decidePeer(remote: Address, wall: number): Verdict {
+    if (!this.asksCredentials) return this.#otherPeers;
+    if (!(remote instanceof KnownPeer)) return STRANGER;
+    const { uid, gid } = remote.credentials;
+    const mine = this.#users.get(uid) ?? NONE;
+    const shared = this.#groups.get(gid) ?? NONE;
+    return holding(mine, wall) ?? holding(shared, wall) ??
+      otherwise(otherwise(this.#otherPeers, mine), shared);
+  }
+}
+
+const NONE: readonly Compiled[] = [];
+
+/** The first that holds now. */
+function holding(rules: readonly Compiled[], wall: number): Verdict | undefined {
+  for (const { verdict, times } of rules) {
+    if (times === undefined || times.open(wall)) return verdict;
+  }
+  return undefined;
+}
+
+/** Where no rule holds now: who would be served at another time is told so. */
+function otherwise(others: Verdict, rules: readonly Compiled[]): Verdict {
+  if (others.served) return others;
+  for (const { early } of rules) if (early !== undefined) return early;
+  return others;
+}
+
+/** Rules by whom they are about, each list in the order in which it is asked. */
+export interface CompiledAccess {
+  readonly ipv4: readonly CompiledRange[];
+  readonly ipv6: readonly CompiledRange[];
+  readonly users: ReadonlyMap<number, readonly Compiled[]>;
+  readonly groups: ReadonlyMap<number, readonly Compiled[]>;
+}
+
+function compileAccess(rules: readonly AccessRule[]): CompiledAccess {
+  const ranges: { readonly 4: CompiledRange[]; readonly 6: CompiledRange[] } = { 4: [], 6: [] };
+  const users = new Map<number, Compiled[]>();
+  const groups = new Map<number, Compiled[]>();
+  // Of rules about the same, `deny` comes first, then what stands first.
+  const order = [...rules].sort((a, b) =>
+    Number(a.action === "allow") - Number(b.action === "allow")
+  );
+  for (const [index, rule] of order.entries()) {
+    const subject = parseSubject(rule.subject);
+    const compiled = compile(rule);
+    if ("uid" in subject) add(users, subject.uid, compiled);
+    else if ("gid" in subject) add(groups, subject.gid, compiled);
+    else {
+      const conditional = compiled.times !== undefined;
+      ranges[subject.family].push({ ...compiled, ...subject, order: index, conditional });
+    }
+  }
+  return { ipv4: ranges[4], ipv6: ranges[6], users, groups };
+}
+
+function compile(rule: AccessRule): Compiled {
+  const { action, text, times } = rule;
+  const served = action === "allow";
+  const hours = times?.join(", ");
+  return {
+    rule,
+    verdict: { served, rule, text: `${action} ${text}` },
+    times: times === undefined ? undefined : new Times(times.map(parseTimes)),
+    early: served && hours !== undefined
+      ? { served: false, rule, text: `allow ${text}, only ${hours}` }
+      : undefined,
+  };
+}
+
+function add(map: Map<number, Compiled[]>, key: number, value: Compiled): void {
+  const list = map.get(key);
+  if (list === undefined) map.set(key, [value]);
+  else list.push(value);
+}
