@@ -1,7 +1,7 @@
 /** The requests of one HTTP listener that are under way: what the servers of all runtimes have in common. */
-import type { Address } from "../runtime/core/endpoint.ts";
+import { Address } from "../runtime/core/endpoint.ts";
 import type { BodyFailure, Exchange, HttpTable } from "../runtime/core/exchange.ts";
-import { tcpAddress, UNNAMED_UNIX } from "./addresses.ts";
+import { UNNAMED_UNIX } from "./addresses.ts";
 
 /**
  * Milliseconds that a connection without a request so far is still served, when its listener is closed
@@ -12,36 +12,61 @@ export const GRACE = 1000;
 /** The host in the URL of a request that names none, as HTTP/1.0 allows. */
 export const DEFAULT_HOST = "localhost";
 
-export class OpenExchange implements Exchange {
+/** The peer of a TCP connection of which nothing is known any more. */
+const FORGOTTEN = new Address("tcp", "", 0, "");
+
+/** One of them. What a request need not have is made when somebody asks for it. */
+export abstract class OpenExchange implements Exchange {
   data: unknown = undefined;
-  readonly remote: Address;
-  readonly local: Address;
   over = false;
   left = false;
   /** What {@link streams} has answered last. */
   streaming = false;
-  readonly #exchanges: Exchanges;
-  readonly #request: Request | undefined;
+  /** The next one that {@link Exchanges.endSoon} ends. */
+  next: OpenExchange | undefined = undefined;
+  protected readonly exchanges: Exchanges;
+  #remote: Address | undefined = undefined;
 
-  constructor(remote: Address, exchanges: Exchanges, request: Request | undefined) {
-    this.remote = remote;
-    this.local = exchanges.local;
-    this.#exchanges = exchanges;
-    this.#request = request;
+  constructor(exchanges: Exchanges) {
+    this.exchanges = exchanges;
+  }
+
+  get remote(): Address {
+    return this.#remote ??= this.exchanges.unix ? UNNAMED_UNIX : this.findPeer() ?? FORGOTTEN;
+  }
+
+  get local(): Address {
+    return this.exchanges.local;
+  }
+
+  /** Of TCP; undefined when it is too late to ask. */
+  protected abstract findPeer(): Address | undefined;
+  abstract isGone(thrown: unknown): boolean;
+  abstract streams(response: Response): boolean;
+  abstract watch(): void;
+}
+
+/** One of a runtime that says by the signal of a request that its peer has left. */
+export abstract class SignalledExchange extends OpenExchange {
+  protected readonly request: Request;
+
+  constructor(exchanges: Exchanges, request: Request) {
+    super(exchanges);
+    this.request = request;
   }
 
   isGone(thrown: unknown): boolean {
-    return this.left || this.#request?.signal.aborted === true || this.#exchanges.ways.lost(thrown);
+    return this.left || this.request.signal.aborted || this.exchanges.ways.lost(thrown);
   }
 
   streams(response: Response): boolean {
     // The answer to HEAD has no body, whatever it was made of.
-    if (this.#request?.method === "HEAD") return false;
-    return this.streaming = this.#exchanges.ways.streams(response);
+    if (!this.exchanges.ways.streams(response) || this.request.method === "HEAD") return false;
+    return this.streaming = true;
   }
 
   watch(): void {
-    this.#request?.signal.addEventListener("abort", () => this.#exchanges.end(this, true));
+    this.request.signal.addEventListener("abort", () => this.exchanges.end(this, true));
   }
 }
 
@@ -59,6 +84,14 @@ export class Exchanges {
   local: Address;
   readonly ways: HttpWays;
   readonly #over = Promise.withResolvers<void>();
+  /** Those that {@link endSoon} ends, as a list. */
+  #first: OpenExchange | undefined = undefined;
+  #last: OpenExchange | undefined = undefined;
+  readonly #endAll = (): void => {
+    let each = this.#first;
+    this.#first = this.#last = undefined;
+    for (; each !== undefined; each = each.next) this.end(each, false);
+  };
 
   constructor(table: HttpTable, local: Address, ways: HttpWays) {
     this.table = table;
@@ -71,10 +104,21 @@ export class Exchanges {
     return this.#over.promise;
   }
 
-  /** @param request whose signal tells of a peer that leaves, where nothing else does. */
-  begin(host: string | undefined, port: number | undefined, request?: Request): OpenExchange {
-    const unix = host === undefined || this.local.path !== "";
-    return new OpenExchange(unix ? UNNAMED_UNIX : tcpAddress(host, port), this, request);
+  /** The peers have no addresses. */
+  get unix(): boolean {
+    return this.local.path !== "" || this.local.transport === "http+unix";
+  }
+
+  /**
+   * The response is the runtime's, as soon as whoever calls has returned it: not before that may
+   * somebody else have the turn, whose handler would keep it back.
+   */
+  endSoon(exchange: OpenExchange): void {
+    if (this.#last === undefined) {
+      this.#first = exchange;
+      queueMicrotask(this.#endAll);
+    } else this.#last.next = exchange;
+    this.#last = exchange;
   }
 
   /** The last that is heard of it; may be called twice. */

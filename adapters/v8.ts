@@ -7,16 +7,17 @@ import { setFlagsFromString } from "node:v8";
  * KiB then wander through memory instead of staying in the cache, which costs a tenth of the CPU for
  * each. The flag is read at each growth.
  */
-export function holdV8(): void {
+export function holdEngine(): void {
   setGrowthFactor(1);
 }
 
 /** Lets it grow as it does by itself: the server is ready. */
-export function releaseV8(): void {
+export function releaseEngine(): void {
   setGrowthFactor(2);
 }
 
 function setGrowthFactor(factor: number): void {
+  if ("Bun" in globalThis) return;
   try {
     setFlagsFromString(`--semi-space-growth-factor=${factor}`);
   } catch {

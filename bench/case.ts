@@ -71,6 +71,8 @@ export interface Case {
   readonly laps?: number;
   /** The server and what it starts may run on every core. */
   readonly anyCore?: boolean;
+  /** Where it says something: on all when silent. */
+  readonly runtimes?: readonly RuntimeName[];
   /** Only measured when it is named. */
   readonly extra?: boolean;
   readonly target: (runtime: RuntimeName) => Target | undefined;

@@ -1,6 +1,6 @@
 /** The files that servers are started with: manifests, Portico's entry, bare scripts. */
 import { execFileSync } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
+import { cpSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { basename, join, relative } from "node:path";
 import process from "node:process";
 import type { Portico } from "./case.ts";
@@ -11,19 +11,27 @@ import { ROOT } from "./runtimes.ts";
 /** Those that are compared with a package. */
 const BARE = ["node", "deno", "bun"] as const;
 
-const built = new Set<string>();
+/** Where the package of a checkout is. */
+const built = new Map<string, string>();
 let stripped: string | undefined;
 
-/** What is run of a checkout. The package is built once in each run. */
+/** What is run of a checkout: its source, or the package as it is built of a copy, once in each run. */
 export function mainOf({ compiled }: Portico, checkout = ROOT): string {
   if (!compiled) return join(checkout, "runtime/main.ts");
-  if (!built.has(checkout)) {
-    execFileSync(process.execPath, [join(checkout, "packaging/build.ts")], { cwd: checkout });
-    built.add(checkout);
+  let at = built.get(checkout);
+  if (at === undefined) {
+    at = join(folder(), `package${built.size}`);
+    const left = ["node_modules", ".git", "dist", "docs", "tests"].map((name) =>
+      join(checkout, name)
+    );
+    cpSync(checkout, at, { recursive: true, filter: (path) => !left.includes(path) });
+    symlinkSync(join(checkout, "node_modules"), join(at, "node_modules"));
+    execFileSync(process.execPath, [join(at, "packaging/build.ts")], { cwd: at });
+    built.set(checkout, at);
   }
-  const text = readFileSync(join(checkout, "package.json"), "utf8");
+  const text = readFileSync(join(at, "package.json"), "utf8");
   const { publishConfig } = JSON.parse(text) as { publishConfig: { bin: { portico: string } } };
-  return join(checkout, publishConfig.bin.portico);
+  return join(at, publishConfig.bin.portico);
 }
 
 /** A bare script; without types where it is compared with a package, which has none. */

@@ -1,5 +1,6 @@
 /** Where the numbers come from. */
 import { cpus, release, totalmem, type } from "node:os";
+import { compiles } from "./compiler.ts";
 import { pinned } from "./processes.ts";
 import type { Runtime } from "./runtimes.ts";
 
@@ -10,7 +11,9 @@ export interface Machine {
   readonly memory: number;
   readonly system: string;
   readonly pinned: boolean;
-  readonly runtimes: readonly { readonly name: string; readonly version: string }[];
+  readonly runtimes: { readonly name: string; readonly version: string }[];
+  /** What has made the load. */
+  readonly client: "C" | "Bun";
 }
 
 export function machine(runtimes: readonly Runtime[]): Machine {
@@ -23,5 +26,6 @@ export function machine(runtimes: readonly Runtime[]): Machine {
     system: `${type()} ${release()}`,
     pinned,
     runtimes: runtimes.map(({ name, version }) => ({ name, version })),
+    client: compiles() ? "C" : "Bun",
   };
 }

@@ -3,12 +3,12 @@ import { resolve } from "node:path";
 import process from "node:process";
 import { type Case, type RuntimeName, RUNTIMES } from "./case.ts";
 import { CASES } from "./cases.ts";
-import { QUICK, type Settings, THOROUGH } from "./settings.ts";
+import { QUICK, type Settings, SMOKE, THOROUGH } from "./settings.ts";
 import { chosen, parse, positive, UsageError, whole } from "./usage.ts";
 
 const HELP = `Usage: node bench/main.ts [options]
 
-Measures Portico against the bare API of each runtime, in turn, in one run.
+Measures Portico against the bare API of each runtime (a case may name another base), in turn, in one run.
 
   --runtime NAMES   ${RUNTIMES.join(",")} (default: the first three)
   --case NAMES      only cases whose name begins so, as tcp,udp-16x8; those in parentheses in full
@@ -16,9 +16,11 @@ Measures Portico against the bare API of each runtime, in turn, in one run.
   --rounds N        laps of each process (default ${THOROUGH.rounds})
   --seconds S       seconds of a lap (default ${THOROUGH.lap / 1_000})
   --quick           one pair and short laps: a look, not a measurement
-  --self            bare against bare: the noise of the harness
-  --against FOLDER  another checkout of Portico in the place of the bare server: after ÷ before
+  --smoke           one lap of a moment: does it run?
+  --self            the base against itself: the noise of the harness
+  --against FOLDER  another checkout of Portico in the place of the base: after ÷ before
   --json FILE       everything that was measured, too
+  --print FILES     measures nothing: the tables of what --json has kept, of several files as of one
 
 Cases: ${CASES.map(({ name, extra }) => extra ? `(${name})` : name).join(" ")}
 `;
@@ -28,6 +30,7 @@ export interface Options {
   readonly cases: readonly Case[];
   readonly settings: Settings;
   readonly json: string | undefined;
+  readonly print: readonly string[] | undefined;
 }
 
 function list(text: string | undefined): string[] | undefined {
@@ -45,7 +48,9 @@ export function options(words: string[]): Options | undefined {
       rounds: { type: "string" },
       seconds: { type: "string" },
       json: { type: "string" },
+      print: { type: "string" },
       quick: { type: "boolean" },
+      smoke: { type: "boolean" },
       self: { type: "boolean" },
       against: { type: "string" },
       help: { type: "boolean", short: "h" },
@@ -62,7 +67,7 @@ export function options(words: string[]): Options | undefined {
   if (cases.length === 0) {
     throw new UsageError(`--case: there are ${CASES.map(({ name }) => name).join(", ")}`);
   }
-  const basis = values.quick ? QUICK : THOROUGH;
+  const basis = values.smoke ? SMOKE : values.quick ? QUICK : THOROUGH;
   return {
     runtimes: chosen("runtime", values.runtime, RUNTIMES) ?? RUNTIMES.slice(0, 3),
     cases,
@@ -75,5 +80,6 @@ export function options(words: string[]): Options | undefined {
       against: values.against === undefined ? undefined : resolve(values.against),
     },
     json: values.json,
+    print: list(values.print),
   };
 }

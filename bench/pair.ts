@@ -32,7 +32,13 @@ export class Pair {
     const why = unable(of.transport, of.shapes);
     if (why !== undefined) throw new Error(why);
     const base = await Server.side(runtime, "base", of, settings, wishes);
-    const portico = await Server.side(runtime, "portico", of, settings, wishes);
+    let portico: Server;
+    try {
+      portico = await Server.side(runtime, "portico", of, settings, wishes);
+    } catch (error) {
+      await base.stop();
+      throw error;
+    }
     const pair = new Pair({ base, portico }, new Client());
     try {
       for (const side of SIDES) await answers(pair.servers[side], of, pair.#client);

@@ -1,13 +1,13 @@
 /** Whether a server answers, and with the right bytes; the load generator then only counts. */
 import { Buffer } from "node:buffer";
-import { randomBytes } from "node:crypto";
 import { createSocket } from "node:dgram";
 import { get } from "node:http";
 import { connect } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Case } from "./case.ts";
 import type { Client } from "./client.ts";
-import type { Target } from "./load/traffic.ts";
+import { LF } from "./bare/message.ts";
+import { message, type Target } from "./load/traffic.ts";
 import type { Server } from "./server.ts";
 
 const WAIT = 1_000;
@@ -34,10 +34,9 @@ async function probe(target: Target, { shapes: [shape] }: Case, client: Client):
   if (target.transport === "http") return await request(target);
   // No runtime has such sockets: the generator has, and looks at the bytes.
   if (target.transport === "unixgram") return await turn(target, client);
-  const message = randomBytes(shape.size).fill("\n", shape.size - 1);
-  // No line of it ends before it does.
-  for (let i = 0; i < shape.size - 1; i++) message[i]! &= 0x5f, message[i]! |= 0x40;
-  await exchange(target, Buffer.concat(Array.from({ length: shape.depth }, () => message)));
+  // Its lines end where the generator's do.
+  const one = message(shape.size).map((byte) => byte === LF ? LF : 0x40 + Math.random() * 32);
+  await exchange(target, Buffer.concat(Array.from({ length: shape.depth }, () => one)));
 }
 
 async function turn(target: Target, client: Client): Promise<void> {

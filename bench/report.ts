@@ -1,6 +1,7 @@
 /** The tables for people: Markdown, for docs/performance.md. */
 import type { Target } from "./case.ts";
 import type { Machine } from "./machine.ts";
+import type { Settings } from "./settings.ts";
 import { type Failure, type Result, type Sample, UNITS } from "./result.ts";
 
 const TITLES: Readonly<Record<string, string>> = {
@@ -67,28 +68,42 @@ export function brief(row: Result | Failure): string {
     }`;
 }
 
-/** The whole report. @param other what the bare servers are compared with. */
-export function markdown(
-  machine: Machine,
-  rows: readonly (Result | Failure)[],
-  other: string,
-): string {
-  const { processor, cores, system, date } = machine;
+/** What `--json` keeps. */
+export interface Report {
+  readonly machine: Machine;
+  readonly settings: Settings;
+  readonly rows: (Result | Failure)[];
+}
+
+/** What stands in the two columns of a comparison. */
+function columns({ self, against }: Settings): readonly [string, string] {
+  if (self) return ["base", "the same again"];
+  return against === undefined ? ["base", "Portico"] : ["before", "this checkout"];
+}
+
+/** The whole report. */
+export function markdown({ machine, settings, rows }: Report): string {
+  const { processor, cores, system, date, client } = machine;
   const place = machine.pinned
     ? "The server and its client have a core each."
     : "The server and its client were not pinned to a core each: expect noise.";
+  const load = client === "C"
+    ? "The load generator is one process, in C."
+    : "There is no C compiler: the load generator runs on Bun, and some rows are not measured.";
+  const [base, other] = columns(settings);
   const tables = machine.runtimes.map(({ name, version }) =>
     [
-      `**${TITLES[name]} ${version}**`,
+      `## ${TITLES[name]} ${version}`,
       "",
-      `| | bare | ${other} | bare, a second | ${other}, a second | ${other} ÷ bare | middle half | target | met |`,
+      `| | ${base} | ${other} | ${base}, a second | ${other}, a second | ${other} ÷ ${base} | middle half | target | met |`,
       "|---|--:|--:|--:|--:|--:|--:|--:|---|",
       ...rows.filter((row) => row.runtime === name).map(line),
     ].join("\n")
   );
   return [
-    `Measured on ${date}: ${processor}, ${cores} cores, ${system}. ${place} Server CPU time for each ` +
-    "message (or connection), median of the laps; the ratio is the median over laps of both in turn.",
+    `Measured on ${date}: ${processor}, ${cores} cores, ${system}. ${place} ${load} Server CPU time for ` +
+    "each message (or connection, request, MiB), median of the laps; the ratio is the median over laps of " +
+    "both in turn. The base is the runtime's own API, as its documentation has it, where a row names no other.",
     ...tables,
   ].join("\n\n") + "\n";
 }

@@ -26,6 +26,17 @@ export const THOROUGH: Settings = {
   self: false,
 };
 
+/** Does each case run? Nothing is measured. */
+export const SMOKE: Settings = {
+  pairs: 1,
+  rounds: 1,
+  lap: 50,
+  warmUp: 50,
+  memories: 1,
+  starts: 1,
+  self: false,
+};
+
 export const QUICK: Settings = {
   pairs: 1,
   rounds: 3,

@@ -22,7 +22,7 @@ export async function speed(runtime: Runtime, of: Case, settings: Settings): Pro
   const loads = of.shapes.length;
   // Of long laps there are few.
   const long = of.laps ?? 1;
-  const count = Math.max(1, Math.round(settings.rounds / long));
+  const count = Math.ceil(settings.rounds / long);
   for (let i = 0; i < settings.pairs; i++) {
     await Pair.with(runtime, of, settings, {}, async (pair) => {
       for (const side of SIDES) await pair.open(side, of.shapes);

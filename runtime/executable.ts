@@ -9,6 +9,6 @@ export async function startExecutable(contents: Contents): Promise<void> {
   embed(contents);
   const worker = !isMainThread || process.env[WORKER] !== undefined;
   // A program that is started from here may be an executable like this one, and a server.
-  delete process.env[WORKER];
+  if (!worker) delete process.env[WORKER];
   await (worker ? import("./worker.ts") : import("./main.ts"));
 }

@@ -215,7 +215,7 @@ class MemoryWorkers implements Executor {
     this.#dispatcher.given(session);
     if (session.bytes !== undefined) {
       const accepted = { id, permit, remote, local };
-      return datagrams.accept(this.#senders[session.socket]!, session.bytes, accepted);
+      return datagrams!.accept(this.#senders[session.socket]!, session.bytes, accepted);
     }
     const { connection, closed } = this.#unserved.get(session.fd)!;
     this.#unserved.delete(session.fd);

@@ -83,6 +83,8 @@ const isInside = (specifier: string, folder: string): boolean => specifier.start
 
 /** The one place where the runtime meets the adapters. */
 const JOINT = "runtime/adapter.ts";
+/** And where workers do, which need less of them. */
+const WORKERS_JOINT = "runtime/worker-adapter.ts";
 
 /**
  * The folders of runtime, and the modules that lie beside them, from the bottom to the top; and what
@@ -101,9 +103,10 @@ const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   metrics: ["core", "services"],
   activation: ["core", "services"],
   "adapter.ts": [],
+  "worker-adapter.ts": [],
   control: ["core", "values", "services", "adapter.ts"],
   terminal: ["core", "values", "modules", "services", "control"],
-  workers: ["core", "modules", "identity", "services", "metrics", "adapter.ts"],
+  workers: ["core", "modules", "identity", "services", "metrics", "worker-adapter.ts"],
   strategies: ["core", "services", "workers"],
   convert: ["core"],
   compile: ["core", "modules", "manifest", "adapter.ts"],
@@ -180,7 +183,7 @@ describe("import rules", () => {
   test("the reader of imports finds those of this test", () => {
     const found = importsOf("tests/import_rules_test.ts");
     assert.ok(found.includes("node:assert/strict") && found.includes("node:fs"));
-    assert.ok(importsOf("adapters/mod.ts").includes("adapters/node/mod.ts"), "dynamic ones too");
+    assert.ok(importsOf("adapters/chosen.ts").includes("adapters/node/mod.ts"), "dynamic ones too");
     assert.ok(importsOf("runtime/strategies/lacking.ts").includes("runtime/core/contract.ts"));
   });
 
@@ -245,7 +248,8 @@ describe("import rules", () => {
       // The schema for editors, loaded where it is asked for.
       (specifier === "@valibot/to-json-schema" &&
         /^(?:json|options)-schema\.ts$|^plugin-schemas\.ts$/.test(basename(file))) ||
-      (file === JOINT && specifier === "adapters/mod.ts"));
+      (file === JOINT && specifier === "adapters/mod.ts") ||
+      (file === WORKERS_JOINT && specifier === "adapters/chosen.ts"));
     assert.ok(importsOf(JOINT).includes("adapters/mod.ts"), "the joint is where it was");
   });
 
@@ -268,7 +272,8 @@ describe("import rules", () => {
         return !isInside(specifier, "adapters") || isInside(specifier, own) ||
           isInside(specifier, "adapters/posix") ||
           // What all runtimes share lies beside their folders, but for the choice between these.
-          (dirname(specifier) === "adapters" && specifier !== "adapters/mod.ts") ||
+          (dirname(specifier) === "adapters" && specifier !== "adapters/mod.ts" &&
+            specifier !== "adapters/chosen.ts") ||
           (own !== "adapters/posix" && isInside(specifier, "adapters/node"));
       },
     );

@@ -3,7 +3,7 @@ import { renameSync, rmSync, symlinkSync, utimesSync, writeFileSync } from "node
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
-import { pathToFileURL } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { watchFiles } from "../runtime/daemon/watch.ts";
 import { digest } from "../runtime/values/digest.ts";
 import { stampOf } from "../runtime/modules/stamp.ts";
@@ -46,6 +46,18 @@ const text = "import";
       files.map((file) => file.slice(home.length + 1)).toSorted(),
       [...Object.keys(FILES).filter((name) => name !== "other.ts"), "deep/gone.ts"].toSorted(),
     );
+  });
+
+  test("follows nothing into Portico itself, which is one thing, as a package is", (t) => {
+    const module = fileURLToPath(new URL("../runtime/mod.ts", import.meta.url).href);
+    const home = folder(t, { "p.ts": `import { definePlugin } from ${JSON.stringify(module)};` });
+    symlinkSync(module, join(home, "portico.ts"));
+    writeFileSync(join(home, "q.ts"), 'import { definePlugin } from "./portico.ts";');
+    const { files } = stampOf(urlOf(home, "q.ts"));
+    assert.deepEqual(files, [join(home, "q.ts"), join(home, "portico.ts")]);
+    const echo = fileURLToPath(new URL("../plugins/echo.ts", import.meta.url).href);
+    const inside = stampOf(pathToFileURL(echo).href).files.filter((file) => /runtime/.test(file));
+    assert.deepEqual(inside, [module]);
   });
 
   test("is another one when a file has changed, gone or appeared; not when it was touched", (t) => {

@@ -3,7 +3,7 @@ import type { StreamTable } from "../../runtime/core/contract.ts";
 import { Address } from "../../runtime/core/endpoint.ts";
 import { tcpAddress, toKernelPath, UNNAMED_UNIX } from "../addresses.ts";
 import type { Connect } from "../connect.ts";
-import type { Adopt } from "../posix/descriptors.ts";
+import type { Adopt } from "../posix/passing.ts";
 import { SOL_TCP, TCP_NODELAY } from "../posix/linux.ts";
 import { BunConnection, EVENTS } from "./connection.ts";
 

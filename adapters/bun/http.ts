@@ -3,7 +3,14 @@ import { estimateShallowMemoryUsageOf } from "bun:jsc";
 import type { BindableEndpoint, SocketOptions } from "../../runtime/core/contract.ts";
 import { Address } from "../../runtime/core/endpoint.ts";
 import type { HttpListener, HttpTable } from "../../runtime/core/exchange.ts";
-import { DEFAULT_HOST, type HttpWays, isReadable, type OpenExchange } from "../exchanges.ts";
+import { tcpAddress } from "../addresses.ts";
+import {
+  DEFAULT_HOST,
+  type Exchanges,
+  type HttpWays,
+  isReadable,
+  SignalledExchange,
+} from "../exchanges.ts";
 import { openListener } from "../listener.ts";
 import { NativeHttp } from "../native-http.ts";
 import { openLibc } from "../posix/libc.ts";
@@ -59,8 +66,7 @@ class BunHttp extends NativeHttp {
   #answer(asked: Request, server: Bun.Server<undefined>): Response | Promise<Response> {
     const request = isReadable(asked.url) ? asked : complete(asked);
     if (request === undefined) return new Response(null, { status: 400 });
-    const from = this.address.path === "" ? server.requestIP(asked) : null;
-    const exchange = this.exchanges.begin(from?.address, from?.port, request);
+    const exchange = new BunExchange(this.exchanges, request, asked, server);
     const response = this.exchanges.table.request(exchange, request);
     if (response instanceof Response) return this.#leave(exchange, response, asked);
     // It may take as long as it likes. Unless it is set again, the connection has no limit ever after.
@@ -72,10 +78,10 @@ class BunHttp extends NativeHttp {
   }
 
   /** Nobody is told when a response has gone out: when it is Bun's, it is over. */
-  #leave(exchange: OpenExchange, response: Response, request: Request): Response {
+  #leave(exchange: BunExchange, response: Response, request: Request): Response {
     // What streams may be silent for long.
     if (exchange.streaming) this.#server!.timeout(request, 0);
-    queueMicrotask(() => this.exchanges.end(exchange, false));
+    this.exchanges.endSoon(exchange);
     return this.closed ? last(response, exchange.streaming) : response;
   }
 
@@ -90,6 +96,29 @@ class BunHttp extends NativeHttp {
 
   protected openEpoll(): Promise<RuntimeEpoll> {
     return openEpoll();
+  }
+}
+
+class BunExchange extends SignalledExchange {
+  /** As Bun knows it. */
+  readonly #asked: Request;
+  readonly #server: Bun.Server<undefined>;
+
+  constructor(
+    exchanges: Exchanges,
+    request: Request,
+    asked: Request,
+    server: Bun.Server<undefined>,
+  ) {
+    super(exchanges, request);
+    this.#asked = asked;
+    this.#server = server;
+  }
+
+  /** As long as the request is not answered. */
+  protected findPeer(): Address | undefined {
+    const from = this.#server.requestIP(this.#asked);
+    return from === null ? undefined : tcpAddress(from.address, from.port);
   }
 }
 

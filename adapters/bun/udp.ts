@@ -15,7 +15,7 @@ import { senderOf } from "../posix/descriptors.ts";
 import { ffiSupport, type Libc, openLibc } from "../posix/libc.ts";
 import { lossesOf } from "../posix/losses.ts";
 import { SendQueue } from "../posix/send-queue.ts";
-import { duplicate } from "../posix/socket.ts";
+import { duplicate } from "../posix/passing.ts";
 
 /** The descriptor is part of it, and not of its types. */
 type BunSocket = Bun.udp.Socket<"uint8array"> & { readonly fd: number };

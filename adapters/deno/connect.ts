@@ -2,7 +2,7 @@
 import { Address } from "../../runtime/core/endpoint.ts";
 import { toKernelPath, UNNAMED_UNIX } from "../addresses.ts";
 import type { Connect } from "../connect.ts";
-import type { Adopt } from "../posix/descriptors.ts";
+import type { Adopt } from "../posix/passing.ts";
 import { DenoConnection, setNoDelay, toAddress } from "./connection.ts";
 
 /** See {@link Connect}. */

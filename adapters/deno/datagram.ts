@@ -31,7 +31,7 @@ import { applyByDescriptor } from "../posix/options.ts";
 import { DATAGRAM_MAX } from "../posix/receive-batch.ts";
 import { openResolved } from "../posix/resolve.ts";
 import { type ClaimedPath, claimPath, withFileMode } from "../posix/socket-file.ts";
-import { duplicate } from "../posix/socket.ts";
+import { duplicate } from "../posix/passing.ts";
 import { encodedAddressReader, receiveLoop, type Receiver } from "./receive.ts";
 import { DenoUdpSocket } from "./udp.ts";
 

@@ -7,9 +7,16 @@ import type { BindableEndpoint, SocketOptions } from "../../runtime/core/contrac
 import { Address } from "../../runtime/core/endpoint.ts";
 import { PorticoError } from "../../runtime/core/errors.ts";
 import type { HttpListener, HttpTable } from "../../runtime/core/exchange.ts";
-import { fromKernelPath } from "../addresses.ts";
+import { fromKernelPath, tcpAddress } from "../addresses.ts";
 import { acceptFailure, isExhausted } from "../errno.ts";
-import { type HttpWays, isHost, isReadable, saysThatItStreams } from "../exchanges.ts";
+import {
+  type Exchanges,
+  type HttpWays,
+  isHost,
+  isReadable,
+  saysThatItStreams,
+  SignalledExchange,
+} from "../exchanges.ts";
 import type { ListenTarget } from "../listen-target.ts";
 import { openListener } from "../listener.ts";
 import { NativeHttp } from "../native-http.ts";
@@ -51,19 +58,27 @@ class DenoHttp extends NativeHttp {
   constructor(target: ListenTarget, table: HttpTable) {
     super(target, table, WAYS);
     this.#handler = (request, info) => {
-      if (!isHost(request.headers.get("host")) || !isReadable(request.url)) {
+      if (!isHost(hostOf(request)) || !isReadable(request.url)) {
         return new Response(null, { status: 400 });
       }
-      const remote = info.remoteAddr as Partial<Deno.NetAddr>;
-      const exchange = this.exchanges.begin(remote.hostname, remote.port, request);
+      const exchange = new DenoExchange(this.exchanges, request, info);
+      const response = table.request(exchange, request);
+      if (response instanceof Response) return this.#leave(exchange, response, info);
+      return response.then((response) => this.#leave(exchange, response, info));
+    };
+  }
+
+  #leave(exchange: DenoExchange, response: Response, info: Deno.ServeHandlerInfo): Response {
+    const answer = this.closed ? last(response) : response;
+    // Of what is whole Deno says at once that it is completed, whoever may have left.
+    if (isWhole(answer)) this.exchanges.endSoon(exchange);
+    else {
       info.completed.then(
         () => this.exchanges.end(exchange, false),
         () => this.exchanges.end(exchange, true),
       );
-      const response = table.request(exchange, request);
-      if (response instanceof Response) return this.closed ? last(response) : response;
-      return response.then((response) => this.closed ? last(response) : response);
-    };
+    }
+    return answer;
   }
 
   protected listen({ reusePort }: SocketOptions): Address {
@@ -164,21 +179,75 @@ class DenoHttp extends NativeHttp {
   }
 }
 
+class DenoExchange extends SignalledExchange {
+  readonly #info: Deno.ServeHandlerInfo;
+
+  constructor(exchanges: Exchanges, request: Request, info: Deno.ServeHandlerInfo) {
+    super(exchanges, request);
+    this.#info = info;
+  }
+
+  /** As long as the request is not answered. */
+  protected findPeer(): Address | undefined {
+    try {
+      const { hostname, port } = this.#info.remoteAddr as Deno.NetAddr;
+      return tcpAddress(hostname, port);
+    } catch {
+      return undefined;
+    }
+  }
+}
+
+/** Deno's own property of an object, by its description; undefined where this Deno has none. */
+function symbolOf(object: object, name: string): symbol | undefined {
+  return Object.getOwnPropertySymbols(object).find(({ description }) => description === name);
+}
+
+/** Where Deno has what a request is made of. */
+const ASKED = symbolOf(new Request("http://localhost"), "request");
+
+/** Whoever asks for the `headers` of a request has its answer take a slower way, and all of them copied. */
+function hostOf(request: Request): string | null {
+  const asked = ASKED && (request as unknown as Record<symbol, AskedOf | undefined>)[ASKED];
+  if (typeof asked?.header !== "function") return request.headers.get("host");
+  return asked.header("host");
+}
+
+interface AskedOf {
+  header?(name: string): string | null;
+}
+
 /**
  * Where Deno has what a response is made of. To ask for its `body` would make a stream of a string,
  * which costs more than the answer.
  */
-const MADE_OF = Object.getOwnPropertySymbols(new Response(null)).find(({ description }) =>
-  description === "response"
-);
+const MADE_OF = symbolOf(new Response(null), "response");
+
+/** The status of a response that is made of nothing but a string or bytes; else 0. */
+const WHOLE = symbolOf(new Response(null), "serve fast status");
 
 interface MadeOf {
   /** `source` is what a body was made of that is whole: a blob, a form. */
   readonly body: { readonly streamOrStatic: unknown; readonly source: unknown } | null;
 }
 
+/** What a response is made of, where this Deno shows it. */
+function madeOf(response: Response): MadeOf | undefined {
+  return MADE_OF && (response as unknown as Record<symbol, MadeOf | undefined>)[MADE_OF];
+}
+
+/** Whether all of a response is there. False for one that Deno does not show. */
+function isWhole(response: Response): boolean {
+  const status = WHOLE && (response as unknown as Record<symbol, unknown>)[WHOLE];
+  if (typeof status === "number" && status > 0) return true;
+  const body = madeOf(response)?.body;
+  return body !== undefined && !(body?.streamOrStatic instanceof ReadableStream);
+}
+
 function streams(response: Response): boolean {
-  const made = MADE_OF && (response as unknown as Record<symbol, MadeOf | undefined>)[MADE_OF];
+  const status = WHOLE && (response as unknown as Record<symbol, unknown>)[WHOLE];
+  if (typeof status === "number" && status > 0) return false;
+  const made = madeOf(response);
   if (made === undefined) return saysThatItStreams(response) && response.body !== null;
   const { body } = made;
   return body !== null && body.source === null && body.streamOrStatic instanceof ReadableStream;

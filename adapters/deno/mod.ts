@@ -1,47 +1,9 @@
-/**
- * The adapter for Deno. Streams on `Deno.listen`, HTTP on `Deno.serve`; datagrams on
- * `Deno.listenDatagram` (which needs `--unstable-net`), received and sent in batches through FFI
- * (`--allow-ffi`). What needs the flag and does not have it falls back on `node:net` and `node:dgram`.
- */
+/** The adapter for Deno: see `runtime.ts`. */
 import type { Adapter } from "../../runtime/core/contract.ts";
-import { makeFeatures } from "../features.ts";
 import { runtimeAdapter } from "../runtime-adapter.ts";
-import { DATAGRAM, STREAM } from "./options.ts";
-import { listen } from "./stream.ts";
-import { tellsUncaught } from "./uncaught.ts";
+import { RUNTIME } from "./runtime.ts";
 
 /** Makes it. */
 export function makeAdapter(): Adapter {
-  return runtimeAdapter({
-    name: "deno",
-    features: makeFeatures({
-      endsThreads: {
-        reason: "Deno cannot end a thread that is in an endless loop (denoland/deno#35657)",
-        remedy: "use processes",
-      },
-      resets: {
-        reason: "Deno.listen has no reset",
-        remedy: "none is needed: the peer sees the end",
-      },
-      lends: true,
-      descriptorCost: { server: 58, threads: 20, processes: 2 },
-      stream: STREAM,
-      lacks: {
-        ipv6Only: {
-          reason: "Deno.listen has no such option, and Deno's node:net ignores it",
-          remedy: "listen on [::1] or another address",
-        },
-      },
-      datagram: DATAGRAM,
-    }),
-    listen,
-    datagram: () => import("./datagram.ts"),
-    http: () => import("./http.ts"),
-    connect: () => import("./connect.ts"),
-    spawn: async (libc) => (await import("./spawn.ts")).spawnWith(libc),
-    backlog: 511,
-    // A round of the event loop (setImmediate) costs 1.1 µs here, a microtask 0.03.
-    turns: "microtasks",
-    tellsUncaught,
-  });
+  return runtimeAdapter(RUNTIME);
 }

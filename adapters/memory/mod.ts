@@ -101,6 +101,10 @@ export class MemoryAdapter implements Adapter {
     return Promise.reject(new PorticoError("NOT_SUPPORTED", NO_DESCRIPTOR.reason));
   }
 
+  passing(): Promise<never> {
+    return this.descriptors();
+  }
+
   processCalls(): Promise<never> {
     return Promise.reject(new PorticoError("NOT_SUPPORTED", NO_PROCESS.reason));
   }

@@ -4,7 +4,7 @@ import type { NamedEndpoint } from "../../runtime/core/contract.ts";
 import { Address } from "../../runtime/core/endpoint.ts";
 import { tcpAddress, toKernelPath, UNNAMED_UNIX } from "../addresses.ts";
 import type { Connect } from "../connect.ts";
-import type { Adopt } from "../posix/descriptors.ts";
+import type { Adopt } from "../posix/passing.ts";
 import { attach } from "./connection.ts";
 
 /** See {@link Connect}. */

@@ -1,33 +1,25 @@
 /**
- * HTTP on `node:http`, with fetch's Request and Response by `@hono/node-server`. It must not replace the
- * global ones (`overrideGlobalObjects`): other code of this process has instances of those already.
+ * HTTP on `node:http`, with fetch's Request by `@hono/node-server`. It must not replace the global ones
+ * (`overrideGlobalObjects`): other code of this process has instances of those already, which are none of
+ * its own. `whole-response.ts` has a Response that they are instances of.
  */
 import { getRequestListener } from "@hono/node-server";
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer, type Server, type ServerResponse } from "node:http";
 import { type AddressInfo, Server as NetServer, type Socket } from "node:net";
 import type { BindableEndpoint, OptionName, SocketOptions } from "../../runtime/core/contract.ts";
 import type { PorticoError } from "../../runtime/core/errors.ts";
-import {
-  type BodyFailure,
-  bytesOf,
-  type Exchange,
-  type HttpListener,
-  type HttpTable,
-} from "../../runtime/core/exchange.ts";
+import type { Address } from "../../runtime/core/endpoint.ts";
+import { type HttpListener, type HttpTable } from "../../runtime/core/exchange.ts";
+import { tcpAddress } from "../addresses.ts";
 import { acceptFailure } from "../errno.ts";
-import {
-  DEFAULT_HOST,
-  Exchanges,
-  GRACE,
-  type HttpWays,
-  isHost,
-  saysThatItStreams,
-} from "../exchanges.ts";
+import { DEFAULT_HOST, Exchanges, GRACE, isHost } from "../exchanges.ts";
 import type { ListenTarget } from "../listen-target.ts";
 import { openListener, ReopenedListener } from "../listener.ts";
 import { descriptorLimit } from "../posix/descriptor-limit.ts";
 import { descriptorOf } from "./handle.ts";
+import { type Answering, NodeExchange, respond, WAYS } from "./exchange.ts";
 import { listenOn, listenOptions, setKeepAlive, STREAM } from "./options.ts";
+import { useWholeResponses } from "./whole-response.ts";
 
 /** As {@link Adapter.serve}. */
 export function serve(
@@ -38,16 +30,21 @@ export function serve(
   return openListener(endpoint, options, (target) => new NodeHttp(target, table, options));
 }
 
-/** A response, with what it answers. */
-type Answered = ServerResponse & { exchange?: Exchange; failed?: BodyFailure };
+/** A connection. */
+type Connection = Socket & {
+  /** How many of its requests are under way. */
+  asking?: number;
+  /** Known once it has asked. */
+  peer?: Address;
+};
 
 class NodeHttp extends ReopenedListener implements HttpListener {
   readonly ownOptions: readonly OptionName[] = STREAM;
   readonly #exchanges: Exchanges;
   readonly #server: Server;
-  readonly #responses: Set<ServerResponse> = new Set();
-  /** Connections, by what they are at. */
-  readonly #sockets: Map<Socket, "fresh" | "busy" | "idle"> = new Map();
+  readonly #responses: Set<Answering> = new Set();
+  readonly #connections: Set<Connection> = new Set();
+  #restore: (() => void) | undefined = undefined;
   #started = false;
   /** Closed, and who had connected has had its time: nobody is idle any more. */
   #ended = false;
@@ -61,22 +58,30 @@ class NodeHttp extends ReopenedListener implements HttpListener {
     this.#exchanges = new Exchanges(table, this.address, WAYS);
     const answer = getRequestListener((request, { incoming, outgoing }) => {
       if (!isHost(incoming.headers.host)) return new Response(null, { status: 400 });
-      const { remoteAddress, remotePort } = incoming.socket;
-      const exchange = this.#exchanges.begin(remoteAddress, remotePort);
-      (outgoing as Answered).exchange = exchange;
+      const connection = incoming.socket as Connection;
+      connection.peer ??= tcpAddress(connection.remoteAddress, connection.remotePort);
+      const exchange = new NodeExchange(this.#exchanges, connection.peer);
+      const answering = outgoing as Answering;
+      answering.exchange = exchange;
       const response = table.request(exchange, request);
       return response instanceof Response
-        ? observed(response, outgoing as Answered)
-        : response.then((response) => observed(response, outgoing as Answered));
+        ? respond(response, answering)
+        : response.then((response) => respond(response, answering));
     }, { overrideGlobalObjects: false, hostname: DEFAULT_HOST });
+    const over = this.#over.bind(this);
+    // One for all responses, which is called with each of them as `this`.
+    function closed(this: Answering): void {
+      over(this);
+    }
     this.#server = createServer({ noDelay: options.noDelay ?? true }, (incoming, outgoing) => {
-      this.#begin(incoming, outgoing);
-      void answer(incoming, outgoing);
+      this.#begin(incoming.socket, outgoing as Answering);
+      outgoing.on("close", closed);
+      void answer(incoming, outgoing as ServerResponse);
     });
-    this.#server.on("connection", (socket) => {
+    this.#server.on("connection", (socket: Connection) => {
       setKeepAlive(socket, options);
-      this.#sockets.set(socket, "fresh");
-      socket.once("close", () => this.#sockets.delete(socket));
+      this.#connections.add(socket);
+      socket.once("close", () => this.#connections.delete(socket));
       descriptorLimit.accepted(descriptorOf(socket));
     });
   }
@@ -85,22 +90,24 @@ class NodeHttp extends ReopenedListener implements HttpListener {
     return this.#exchanges.over;
   }
 
-  #begin({ socket }: IncomingMessage, outgoing: ServerResponse): void {
-    this.#sockets.set(socket, "busy");
+  #begin(connection: Connection, outgoing: Answering): void {
+    outgoing.asker = connection;
+    connection.asking = (connection.asking ?? 0) + 1;
     this.#responses.add(outgoing);
     if (this.closed) outgoing.shouldKeepAlive = false;
-    outgoing.once("close", () => {
-      this.#responses.delete(outgoing);
-      // What is no request is answered, and never begins.
-      const { exchange, failed } = outgoing as Answered;
-      if (exchange !== undefined) this.#exchanges.end(exchange, !outgoing.writableFinished, failed);
-      if (!this.#sockets.has(socket)) return;
-      this.#sockets.set(socket, "idle");
-      if (this.#ended) socket.destroySoon();
-    });
+  }
+
+  #over(outgoing: Answering): void {
+    this.#responses.delete(outgoing);
+    // What is no request is answered, and never begins.
+    const { exchange, failed } = outgoing;
+    if (exchange !== undefined) this.#exchanges.end(exchange, !outgoing.writableFinished, failed);
+    const connection = outgoing.asker as Connection;
+    if (--connection.asking! === 0 && this.#ended) connection.destroySoon();
   }
 
   async start(options: SocketOptions): Promise<void> {
+    this.#restore = useWholeResponses();
     await listenOn(this.#server, listenOptions(this.target, options));
     this.#started = true;
     this.#server.on("error", (error) => this.failure(acceptFailure(error)));
@@ -131,6 +138,7 @@ class NodeHttp extends ReopenedListener implements HttpListener {
   protected closeRuntime(keep: boolean): void {
     for (const response of this.#responses) response.shouldKeepAlive = false;
     const finish = (): void => this.#exchanges.finish();
+    void this.over.then(() => this.#restore?.());
     if (!this.#started) return finish();
     if (!keep) {
       this.#ended = true;
@@ -141,7 +149,7 @@ class NodeHttp extends ReopenedListener implements HttpListener {
     NetServer.prototype.close.call(this.#server, finish);
     const late = setTimeout(() => {
       this.#ended = true;
-      for (const [socket, state] of this.#sockets) if (state !== "busy") socket.destroy();
+      for (const connection of this.#connections) if (!connection.asking) connection.destroy();
     }, GRACE);
     void this.over.then(() => {
       clearTimeout(late);
@@ -153,66 +161,5 @@ class NodeHttp extends ReopenedListener implements HttpListener {
   abort(): void {
     this.#server.closeAllConnections();
     this.#exchanges.finish();
-  }
-}
-
-const WAYS: HttpWays = {
-  // Whether any other body fails is seen as it is read.
-  streams: (response) => saysThatItStreams(response) && response.body !== null,
-  lost: () => false,
-};
-
-/**
- * A response for the bridge to send. Of a body that throws the bridge would tell standard error, and
- * the peer: the head and the text of the error, as if it were the end of the answer.
- */
-function observed(response: Response, outgoing: Answered): Response {
-  const { status, headers, body } = response;
-  if (body === null) return response;
-  return { status, headers, body: new ObservedBody(body, outgoing) } as unknown as Response;
-}
-
-/** What the bridge uses of a body, and of its reader. Whoever reads of a body that has failed waits for ever. */
-class ObservedBody {
-  readonly #body: ReadableStream<Uint8Array>;
-  readonly #outgoing: Answered;
-  #reader: ReadableStreamDefaultReader<Uint8Array> | undefined = undefined;
-
-  constructor(body: ReadableStream<Uint8Array>, outgoing: Answered) {
-    this.#body = body;
-    this.#outgoing = outgoing;
-  }
-
-  getReader(): this {
-    try {
-      this.#reader = this.#body.getReader();
-    } catch (thrown) {
-      this.#fail(thrown);
-    }
-    return this;
-  }
-
-  async read(): Promise<{ readonly done: boolean; readonly value: Uint8Array | undefined }> {
-    try {
-      const { done, value } = await this.#reader!.read();
-      return { done, value: done ? undefined : bytesOf(value) };
-    } catch (thrown) {
-      this.#fail(thrown);
-      this.#reader?.cancel(thrown).catch(() => {});
-      return await new Promise(() => {});
-    }
-  }
-
-  #fail(thrown: unknown): void {
-    this.#outgoing.failed ??= { thrown };
-    this.#outgoing.once("error", () => {}).destroy();
-  }
-
-  async cancel(reason?: unknown): Promise<void> {
-    await this.#reader?.cancel(reason);
-  }
-
-  get closed(): Promise<void> {
-    return this.#reader?.closed.then(() => {}, () => {}) ?? Promise.resolve();
   }
 }

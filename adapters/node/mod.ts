@@ -1,49 +1,9 @@
-/**
- * The adapter for Node, and the baseline that the other two fall back on. Streams on `node:net`, HTTP
- * on `node:http`; datagrams through FFI where there is one, as `node:dgram` costs twice the CPU under
- * load and knows no Unix sockets.
- */
-import type { Adapter, Lack } from "../../runtime/core/contract.ts";
-import { makeFeatures } from "../features.ts";
+/** The adapter for Node: see `runtime.ts`. */
+import type { Adapter } from "../../runtime/core/contract.ts";
 import { runtimeAdapter } from "../runtime-adapter.ts";
-import { DATAGRAM, STREAM } from "./options.ts";
-import { listen } from "./stream.ts";
-
-const IGNORED: Lack = { reason: "this runtime's node:net ignores it", remedy: "listen on [::1]" };
-
-/** What is amiss where this adapter runs on Bun, for comparison. */
-const ON_BUN: { readonly descriptors: Lack; readonly http: { readonly reusePort: Lack } } = {
-  descriptors: {
-    reason: "this runtime's node:net closes what it is given by descriptor",
-    remedy: "use the runtime's own adapter",
-  },
-  http: {
-    reusePort: {
-      reason: "this runtime's node:http wants the port for itself",
-      remedy: "use the runtime's own adapter",
-    },
-  },
-};
+import { RUNTIME } from "./runtime.ts";
 
 /** Makes it. */
 export function makeAdapter(): Adapter {
-  return runtimeAdapter({
-    name: "node",
-    features: makeFeatures({
-      endsThreads: true,
-      resets: true,
-      lends: false,
-      descriptorCost: { server: 52, threads: 12, processes: 2 },
-      stream: STREAM,
-      ...(!STREAM.includes("ipv6Only") && { lacks: { ipv6Only: IGNORED } }),
-      ...("Bun" in globalThis && ON_BUN),
-      datagram: DATAGRAM,
-    }),
-    listen,
-    datagram: () => import("./datagram.ts"),
-    http: () => import("./http.ts"),
-    connect: () => import("./connect.ts"),
-    backlog: 511,
-    turns: "round",
-  });
+  return runtimeAdapter(RUNTIME);
 }

@@ -15,7 +15,8 @@ import { descriptorLimit, type PausableListener } from "./descriptor-limit.ts";
 import { EAGAIN, EMFILE } from "./linux.ts";
 import { type BoundSocket, openSocket } from "./open-socket.ts";
 import { NAME_BYTES, readStreamName } from "./sockaddr.ts";
-import { boundName, duplicate } from "./socket.ts";
+import { duplicate } from "./passing.ts";
+import { boundName } from "./socket.ts";
 
 /** Connections accepted in one turn of the event loop. */
 const TURN = 64;

@@ -29,7 +29,7 @@ import { BATCH, DATAGRAM_MAX } from "./receive-batch.ts";
 import type { BatchSender } from "./send-batch.ts";
 import { SendQueue } from "./send-queue.ts";
 import { encode, EncodedAddress, NAME_WORDS } from "./sockaddr.ts";
-import { duplicate } from "./socket.ts";
+import { duplicate } from "./passing.ts";
 
 /** Datagrams delivered in one turn of the event loop; timers and other sockets have theirs after it. */
 const TURN = 256;

@@ -8,18 +8,17 @@
  * many are in use. The HTTP servers of Bun and Deno do not show their sockets: for them the lowest free
  * number is looked up four times a second.
  */
-import { closeSync, openSync, readFileSync } from "node:fs";
+import { closeSync, openSync } from "node:fs";
 import { clearInterval, clearTimeout, setInterval, setTimeout } from "node:timers";
 import { PorticoError } from "../../runtime/core/errors.ts";
 import { BackOff } from "./back-off.ts";
 import type { Libc } from "./libc.ts";
 import { ffiSupport, openLibc } from "./libc.ts";
 import { SOCK_CLOEXEC } from "./linux.ts";
+import { openFilesLimit } from "./open-files.ts";
 
 /** Descriptors that are left to everything else: files, timers, the next listener. */
 const RESERVE = 16;
-/** Descriptors that are left when a worker takes what was passed to it, which frees one elsewhere. */
-const LAST = 8;
 /** Milliseconds between two looks, where accepted sockets are not shown. */
 const PERIOD = 250;
 
@@ -44,17 +43,12 @@ export class DescriptorLimit {
   readonly #listeners: Set<PausableListener> = new Set();
   /** Those that do not accept at present. */
   readonly #paused: Set<PausableListener> = new Set();
-  #limit: number = readLimit();
+  #limit: number = openFilesLimit();
   #libc: Libc | "opening" | undefined = undefined;
   #full = false;
   readonly #backOff = new BackOff();
   #timer: ReturnType<typeof setTimeout> | undefined = undefined;
   #watch: ReturnType<typeof setInterval> | undefined = undefined;
-
-  /** How many there may be. */
-  get most(): number {
-    return this.#limit;
-  }
 
   add(listener: PausableListener): void {
     this.#listeners.add(listener);
@@ -175,21 +169,6 @@ function lowestFree(): number {
   } catch {
     return Infinity;
   }
-}
-
-/** The soft limit of open files, RLIMIT_NOFILE; infinite where it cannot be read: nothing is done then. */
-function readLimit(): number {
-  try {
-    const found = /^Max open files +(\d+)/m.exec(readFileSync("/proc/self/limits", "utf8"));
-    return found === null ? Infinity : Number(found[1]);
-  } catch {
-    return Infinity;
-  }
-}
-
-/** Whether a descriptor of this number may be used for one session more. */
-export function leavesRoom(fd: number): boolean {
-  return fd < descriptorLimit.most - LAST;
 }
 
 /** That of this thread; Linux only. */

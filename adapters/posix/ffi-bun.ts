@@ -3,8 +3,8 @@
  * handles abort the process there: a thread waits in epoll(7) instead, see epoll-watch.ts.
  */
 import { dlopen, type FFIFunction, ptr, read } from "bun:ffi";
+import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { Worker } from "node:worker_threads";
 import { type StartThread, watchWith } from "./epoll-watch.ts";
 import { type Libc, LIBC_FILES } from "./libc.ts";
 import {
@@ -48,6 +48,8 @@ export function open(): Libc {
 }
 
 const startThread: StartThread = (data, ready, ended) => {
+  // A process that watches nothing need not load it.
+  const { Worker } = process.getBuiltinModule("node:worker_threads");
   const worker = new Worker(WORKER, { workerData: data });
   worker.on("message", ready);
   worker.once("exit", ended);

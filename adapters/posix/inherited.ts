@@ -5,7 +5,8 @@ import { PorticoError } from "../../runtime/core/errors.ts";
 import { inspect } from "./inspect.ts";
 import { openLibc } from "./libc.ts";
 import { inheritedFile, type SocketFile } from "./socket-file.ts";
-import { duplicate, makeNonBlocking } from "./socket.ts";
+import { duplicate } from "./passing.ts";
+import { makeNonBlocking } from "./socket.ts";
 
 /** Whether an endpoint is a socket, and not a name for one. */
 export function isInherited(endpoint: BindableEndpoint): endpoint is Inherited {

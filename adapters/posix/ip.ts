@@ -1,6 +1,20 @@
 /** IPv6 addresses as text and as bytes, and the zones of link-local ones; inet_pton(3), RFC 5952. */
-import { isIPv6 } from "node:net";
 import { networkInterfaces } from "node:os";
+import { isIPv4 } from "../../runtime/core/endpoint.ts";
+
+/** Whether it is an IPv6 address, with or without a zone. `node:net`, which says so, too, takes 5 ms to load on Bun. */
+export function isIPv6(text: string): boolean {
+  const [address, zone] = text.split(/%(.*)/s, 2) as [string, string?];
+  if (zone !== undefined && !/^[\w.:-]+$/.test(zone)) return false;
+  const end = address.slice(address.lastIndexOf(":") + 1);
+  // The last 32 bits may be dotted.
+  const plain = isIPv4(end) ? `${address.slice(0, -end.length)}0:0` : address;
+  const halves = plain.split("::");
+  if (halves.length > 2) return false;
+  const groups = halves.flatMap((half) => half === "" ? [] : half.split(":"));
+  const whole = halves.length === 1 ? groups.length === 8 : groups.length < 8;
+  return whole && groups.every((group) => /^[\da-f]{1,4}$/i.test(group));
+}
 
 /** Writes the 16 bytes of an IPv6 address (without zone) to `bytes` at `offset`. False: it is none. */
 export function writeIPv6(text: string, bytes: Uint8Array, offset: number): boolean {

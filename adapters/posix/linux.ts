@@ -27,6 +27,9 @@ export const O_NONBLOCK = 0o4000;
 
 export const POLLIN = 1;
 
+/** The path of what is always empty. */
+export const DEV_NULL: Uint8Array<ArrayBuffer> = new Uint8Array(new ArrayBuffer(10));
+DEV_NULL.set(new TextEncoder().encode("/dev/null"));
 /** memfd_create(2): close-on-exec, and open to seals; a name for those who look, and its end. */
 export const MFD_FLAGS: number = 0x1 | 0x2;
 export const MFD_NAME: Uint8Array<ArrayBuffer> = new Uint8Array(new ArrayBuffer(8));

@@ -1,10 +1,11 @@
 /**
- * Descriptors along a socketpair(2): SCM_RIGHTS of unix(7), one with each tag of four bytes. A tag is
+ * Connections of descriptors, and descriptors along a socketpair(2): SCM_RIGHTS of unix(7), one with each tag of four bytes. A tag is
  * never read together with the next one, so what comes with it is always that tag's.
  */
+import type { StreamTable } from "../../runtime/core/contract.ts";
+import type { Origin, Passing } from "../../runtime/core/descriptors.ts";
 import { PorticoError } from "../../runtime/core/errors.ts";
 import { callFailure, isDisconnected, isFull } from "../errno.ts";
-import { leavesRoom } from "./descriptor-limit.ts";
 import type { Libc } from "./libc.ts";
 import {
   EAGAIN,
@@ -17,6 +18,9 @@ import {
   MSG_DONTWAIT,
   MSG_NOSIGNAL,
   O_NONBLOCK,
+  SO_TYPE,
+  SOCK_STREAM,
+  SOL_SOCKET,
 } from "./linux.ts";
 import {
   CONTROL,
@@ -31,6 +35,68 @@ import {
   writeAddress,
   writeRights,
 } from "./message-headers.ts";
+import { leavesRoom } from "./open-files.ts";
+
+/**
+ * Makes a connection of a connected stream socket, the runtime's way, and opens it; see
+ * {@link Descriptors.adopt}.
+ *
+ * @throws what the runtime throws; the descriptor is the caller's then.
+ */
+export type Adopt = (
+  libc: Libc,
+  fd: number,
+  origin: Origin,
+  table: StreamTable,
+  data: unknown,
+) => void | Promise<void>;
+
+const word = new Int32Array(new ArrayBuffer(4));
+const wordBytes = new Uint8Array(word.buffer);
+
+/** What a worker does with descriptors: see {@link Passing}. */
+export function makePassing(libc: Libc, adopt: Adopt): Passing {
+  const passing = new DescriptorPassing(libc);
+  return {
+    async adopt(fd, origin, table, data) {
+      let cause: unknown;
+      try {
+        // Some runtimes take any descriptor.
+        if (libc.getsockopt(fd, SOL_SOCKET, SO_TYPE, wordBytes) >= 0 && word[0] === SOCK_STREAM) {
+          return await adopt(libc, fd, origin, table, data);
+        }
+      } catch (error) {
+        cause = error;
+      }
+      libc.close(fd);
+      const text = `descriptor ${fd} is no connected stream socket`;
+      throw new PorticoError("NOT_SUPPORTED", text, cause === undefined ? {} : { cause });
+    },
+    pair() {
+      const made = libc.socketpair();
+      if (made[0] < 0) throw callFailure("no pair of sockets can be made", -made[0]);
+      return made;
+    },
+    pass: (along, fd, tag) => passing.pass(along, fd, tag),
+    take: (from, wait, tag) => passing.take(from, wait, tag),
+    send: (fd, bytes) => passing.send(fd, bytes),
+    silence(fd) {
+      const nothing = libc.openNull();
+      const code = nothing < 0 ? nothing : libc.dup3(nothing, fd, 0);
+      if (nothing >= 0) libc.close(nothing);
+      if (code < 0) throw callFailure(`descriptor ${fd} cannot become /dev/null`, -code);
+    },
+    duplicate: (fd) => duplicate(libc, fd),
+    close: (fd) => void libc.close(fd),
+  };
+}
+
+/** Another descriptor for a socket. @throws PorticoError EMFILE; NOT_SUPPORTED when it is closed. */
+export function duplicate(libc: Libc, fd: number): number {
+  const made = libc.dup(fd);
+  if (made < 0) throw callFailure(`descriptor ${fd} cannot be duplicated`, -made);
+  return made;
+}
 
 /** Bytes of a tag. */
 const TAG_BYTES = 4;

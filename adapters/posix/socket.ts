@@ -164,10 +164,3 @@ export async function takeOver(
     throw bindFailure(endpoint, error);
   }
 }
-
-/** Another descriptor for a socket. @throws PorticoError EMFILE; NOT_SUPPORTED when it is closed. */
-export function duplicate(libc: Libc, fd: number): number {
-  const made = libc.dup(fd);
-  if (made < 0) throw callFailure(`descriptor ${fd} cannot be duplicated`, -made);
-  return made;
-}

@@ -5,6 +5,7 @@
 import type { Libc, Pointer, ReadWatch } from "./libc.ts";
 import {
   AF_UNIX,
+  DEV_NULL,
   EPOLL_CLOEXEC,
   EPOLL_EVENT_WORDS,
   F_DUPFD_CLOEXEC,
@@ -12,6 +13,7 @@ import {
   MFD_FLAGS,
   MFD_NAME,
   POLLIN,
+  SOCK_CLOEXEC,
   SOCK_NONBLOCK_CLOEXEC,
   SOCK_STREAM,
   WNOHANG,
@@ -35,6 +37,7 @@ export const SIGNATURES = {
   getsockname: ["i32", "memory", "memory"],
   getsockopt: ["i32", "i32", "i32", "memory", "memory"],
   setsockopt: ["i32", "i32", "i32", "memory", "u32"],
+  open: ["memory", "i32"],
   fchmod: ["i32", "u32"],
   dup3: ["i32", "i32", "i32"],
   fcntl: ["i32", "i32", "i32"],
@@ -152,6 +155,7 @@ export function makeLibc(ffi: Ffi): Libc {
     },
     setsockopt: (fd, level, option, value) =>
       result(c.setsockopt(fd, level, option, pass(value), value.byteLength)),
+    openNull: () => result(c.open(pass(DEV_NULL), SOCK_CLOEXEC)),
     dup3: (fd, target, flags) => result(c.dup3(fd, target, flags)),
     fchmod: (fd, mode) => result(c.fchmod(fd, mode)),
     dup: (fd) => result(c.fcntl(fd, F_DUPFD_CLOEXEC, 0)),

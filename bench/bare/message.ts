@@ -6,6 +6,9 @@
 /** The size of a message where a segment holds several. */
 export const MESSAGE = 64;
 
+/** Ends a line. */
+export const LF = 0x0a;
+
 /** A peer's half message; bytes of it are ours, as the runtime's buffer may be used again. */
 export interface Carry {
   held: Uint8Array | undefined;

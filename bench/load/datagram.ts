@@ -1,6 +1,6 @@
 /** Connected UDP sockets, each with `depth` datagrams under way. */
 import { type Count, Lap, type Traffic } from "./lap.ts";
-import type { Shape, Target } from "./traffic.ts";
+import { message, type Shape, type Target } from "./traffic.ts";
 
 /** One socket: its datagrams without an answer, and how many answers this turn has brought. */
 interface State {
@@ -19,7 +19,7 @@ export class DatagramTraffic implements Traffic {
   constructor(target: Target, shape: Shape) {
     this.#target = target;
     this.#shape = shape;
-    this.#batch = Array.from({ length: shape.depth }, () => new Uint8Array(shape.size).fill(0x2e));
+    this.#batch = Array.from({ length: shape.depth }, () => message(shape.size));
   }
 
   async open(): Promise<void> {

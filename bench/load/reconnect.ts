@@ -5,7 +5,7 @@
  */
 import { connect } from "./connect.ts";
 import { type Count, Lap, type Traffic } from "./lap.ts";
-import type { Shape, Target } from "./traffic.ts";
+import { message, type Shape, type Target } from "./traffic.ts";
 
 interface State {
   unread: number;
@@ -24,7 +24,7 @@ export class ReconnectTraffic implements Traffic {
   constructor(target: Target, shape: Shape) {
     this.#target = target;
     this.#shape = shape;
-    this.#bytes = new Uint8Array(shape.size).fill(0x2e);
+    this.#bytes = message(shape.size);
   }
 
   async open(): Promise<void> {}

@@ -1,7 +1,7 @@
 /** Connections that stay open, over TCP or a Unix socket. */
 import { connect } from "./connect.ts";
 import { type Count, Lap, type Traffic } from "./lap.ts";
-import type { Shape, Target } from "./traffic.ts";
+import { message, type Shape, type Target } from "./traffic.ts";
 
 /** One connection: what it still has to send and to receive of the messages under way. */
 interface State {
@@ -22,7 +22,8 @@ export class StreamTraffic implements Traffic {
   constructor(target: Target, shape: Shape) {
     this.#target = target;
     this.#shape = shape;
-    this.#bytes = new Uint8Array(shape.size * shape.depth).fill(0x2e);
+    this.#bytes = new Uint8Array(shape.size * shape.depth);
+    for (let i = 0; i < shape.depth; i++) this.#bytes.set(message(shape.size), i * shape.size);
   }
 
   async open(): Promise<void> {

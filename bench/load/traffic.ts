@@ -1,4 +1,7 @@
 /** What the load generator is told to do, and what it counts. Both of them: that in C, and that on Bun. */
+import { LF } from "../bare/message.ts";
+
+const DOT = 0x2e;
 
 /** Where a server listens. */
 export interface Target {
@@ -48,6 +51,13 @@ export interface Lap {
   /** Of the server's processes, nanoseconds. */
   readonly cpu: number;
   readonly loads: readonly Load[];
+}
+
+/** A message: two lines, for who reads lines. */
+export function message(size: number): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(size).fill(DOT);
+  bytes[size - 1] = bytes[size - Math.floor(size / 2) - 1] = LF;
+  return bytes;
 }
 
 /** A command as one line, whose words are between tabs: easily read in C. */

@@ -1,10 +1,11 @@
-/** Pull form of the protocol of lines: three awaits for each command, as one that asks a store has. */
+/** Pull form of the protocol of lines: several awaits for each command, as one that asks a store has. */
 import { definePlugin } from "../../runtime/mod.ts";
-import { answer, type Command, parse } from "./lines.ts";
+import { answer, text } from "./lines.ts";
 
-async function lookUp(command: Command): Promise<string> {
-  const found = await answer(command);
-  return found;
+/** What is there already, behind the promises of whoever might have to wait for it. */
+async function store(key: string, value: string): Promise<string> {
+  const stored = await Promise.resolve(answer(key, value));
+  return stored;
 }
 
 export default definePlugin({
@@ -13,9 +14,10 @@ export default definePlugin({
   start: () => ({
     async handle(session) {
       for (;;) {
-        const line = await session.readUntil("\n");
-        if (line === undefined) return;
-        session.write(await lookUp(parse(line)));
+        const key = await session.readUntil("\n");
+        const value = await session.readUntil("\n");
+        if (key === undefined || value === undefined) return;
+        session.write(await store(text(key), text(value)));
       }
     },
   }),

@@ -1,9 +1,7 @@
 /** Push form of the protocol of lines. */
 import { definePlugin } from "../../runtime/mod.ts";
-import { type Carry, joined } from "../bare/message.ts";
-import { answer, parse } from "./lines.ts";
-
-const LF = 0x0a;
+import { type Carry, joined, LF } from "../bare/message.ts";
+import { answer, text } from "./lines.ts";
 
 export default definePlugin<Record<string, never>, Carry>({
   name: "lines-push",
@@ -13,8 +11,13 @@ export default definePlugin<Record<string, never>, Carry>({
     data(session, chunk) {
       const bytes = joined(session.state, chunk);
       let at = 0;
-      for (let end; (end = bytes.indexOf(LF, at)) >= 0; at = end + 1) {
-        session.write(answer(parse(bytes.subarray(at, end))));
+      for (;;) {
+        const middle = bytes.indexOf(LF, at);
+        const end = middle < 0 ? -1 : bytes.indexOf(LF, middle + 1);
+        if (end < 0) break;
+        const [key, value] = [bytes.subarray(at, middle), bytes.subarray(middle + 1, end)];
+        session.write(answer(text(key), text(value)));
+        at = end + 1;
       }
       if (at < bytes.length) session.state.held = bytes.slice(at);
     },

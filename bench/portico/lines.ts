@@ -1,19 +1,12 @@
 /**
- * A protocol of lines whose answer is the line itself; what both forms of it share. As servers do, they read a
- * command, look something up, and write what was found.
+ * A protocol whose commands are two lines, as a key and its value, and whose answer is both: what its forms
+ * share.
  */
 
 const decoder = new TextDecoder();
 
 /** What a line says. */
-export interface Command {
-  readonly words: readonly string[];
-}
+export const text = (line: Uint8Array): string => decoder.decode(line);
 
-export function parse(line: Uint8Array): Command {
-  return { words: decoder.decode(line).split(" ") };
-}
-
-export function answer({ words }: Command): string {
-  return `${words.join(" ")}\n`;
-}
+/** What is answered to a command. */
+export const answer = (key: string, value: string): string => `${key}\n${value}\n`;

@@ -30,7 +30,7 @@ interface Wanted {
 
 /** What makes a runtime write a profile at its end, and a server end that does not know SIGTERM. */
 function flags(runtime: Runtime, file: string, interval: number, bare: boolean): string[] {
-  const ends = join(ROOT, "bench/profile/ends.ts");
+  const ends = join(ROOT, "bench/profile/ends.mjs");
   return [
     "--cpu-prof",
     `--cpu-prof-dir=${join(file, "..")}`,

@@ -7,6 +7,7 @@
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, relative, sep } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { isOwn } from "../core/frames.ts";
 import { BUILT_IN, pluginUrl } from "../modules/resolve.ts";
 import { realOf } from "../modules/graph.ts";
 import { stampOf } from "../modules/stamp.ts";
@@ -124,6 +125,10 @@ function plantModules(folder: string, inside: Inside, packages: Packages): Place
   const base = commonFolder([home, ...files.map(dirname)]);
   const placeOf = (file: string): string => join("app", relative(base, file));
   for (const file of new Set(files)) {
+    if (isOwn(file)) {
+      leadToPortico(file, folder, placeOf(file));
+      continue;
+    }
     copyFile(file, join(folder, placeOf(file)));
     copyPackageJson(file, base, folder);
     for (const name of importedPackages(file)) {
@@ -134,6 +139,13 @@ function plantModules(folder: string, inside: Inside, packages: Packages): Place
     places.set(target, `./${placeOf(realOf(file)).replaceAll(sep, "/")}`);
   }
   return places;
+}
+
+/** Who imports a module of Portico by its path gets the one that runs, as who imports it by its name. */
+function leadToPortico(file: string, folder: string, place: string): void {
+  const to = relative(dirname(place), inTree(file)).replaceAll(sep, "/");
+  mkdirSync(dirname(join(folder, place)), { recursive: true });
+  writeFileSync(join(folder, place), `export * from ${JSON.stringify(to)};\n`);
 }
 
 function copyFile(from: string, to: string): void {

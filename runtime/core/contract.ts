@@ -19,7 +19,7 @@ import type {
   Transport,
   UnixEndpoint,
 } from "./endpoint.ts";
-import type { DescriptorCost, Descriptors, Inherited } from "./descriptors.ts";
+import type { DescriptorCost, Descriptors, Inherited, Passing } from "./descriptors.ts";
 import type { PorticoError } from "./errors.ts";
 import type { HttpListener, HttpTable } from "./exchange.ts";
 import type { OptionName, SocketOptions } from "./options.ts";
@@ -256,6 +256,8 @@ export interface Adapter {
   dial(endpoint: NamedEndpoint, table: DatagramTable): Promise<DialedSocket>;
   /** @throws PorticoError NOT_SUPPORTED where {@link Features.descriptors} says why. */
   descriptors(): Promise<Descriptors>;
+  /** A part of {@link descriptors} that is there sooner. @throws likewise. */
+  passing(): Promise<Passing>;
   /** @throws PorticoError NOT_SUPPORTED where {@link Features.processCalls} says why. */
   processCalls(): Promise<ProcessCalls>;
   /** The command that runs a module on this runtime again, with the same flags and permissions. */

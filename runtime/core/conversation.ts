@@ -121,6 +121,8 @@ export interface RequestSession extends Peer {
   /** As {@link Session.id}. */
   readonly id: number;
   readonly kind: "http";
+  /** Ask for it before the request is answered: who asks first later than that may find its host empty. */
+  readonly remote: Address;
   /**
    * Aborts when the peer has gone, or the server stops and its time is over (reason `drain`). Deno
    * says on stderr, the first time, that its flag `--unstable-no-legacy-abort` belongs to it.

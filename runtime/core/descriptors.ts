@@ -3,7 +3,7 @@
  * second half of `contract.ts`, made at first need ({@link Adapter.descriptors}); a server of which
  * nothing is passed on never asks for it. Descriptors are close-on-exec and non-blocking.
  */
-import type { BindableEndpoint, DatagramSocket, DatagramTable } from "./contract.ts";
+import type { Adapter, BindableEndpoint, DatagramSocket, DatagramTable } from "./contract.ts";
 import type { Listener, SocketOptions, StreamTable } from "./contract.ts";
 import type { Address, Credentials } from "./endpoint.ts";
 import type { PorticoError } from "./errors.ts";
@@ -117,8 +117,8 @@ export interface Descriptors {
    * @throws PorticoError EPIPE when the other end is closed.
    */
   send(fd: number, bytes: Uint8Array): number;
-  /** Makes the number `target` another one for what `fd` is, dup3(2); at no moment is it nobody's. */
-  replace(target: number, fd: number): void;
+  /** Makes /dev/null of a number, whatever it was; at no moment is it nobody's. */
+  silence(fd: number): void;
   /**
    * Removes the file of a socket whose owner was killed, unless somebody listens on it, or it is another
    * one by now. Never rejects.
@@ -132,6 +132,15 @@ export interface Descriptors {
   /** Clears O_NONBLOCK, for a program that is given the socket; every duplicate shares the flag. */
   blocking(fd: number): void;
 }
+
+/** What a worker needs of it to be given sessions; the rest is for where the sockets are. */
+export type Passing = Pick<
+  Descriptors,
+  "adopt" | "pair" | "pass" | "take" | "send" | "silence" | "duplicate" | "close"
+>;
+
+/** What sessions need of an adapter, wherever they are served. */
+export type SessionAdapter = Omit<Adapter, "command" | "thread" | "defaults" | "ownsAddress">;
 
 /**
  * What a server here holds of file descriptors when nobody is there, with enough for some sessions

@@ -7,7 +7,10 @@ import type { PorticoError } from "./errors.ts";
 export interface Exchange {
   /** The core's own slot. The adapter does not look at it. */
   data: unknown;
-  /** Of the connection: `tcp` or `unix`. */
+  /**
+   * Of the connection: `tcp` or `unix`. It is looked up when somebody asks first; some runtimes know it
+   * only until the request is answered: later its host is empty.
+   */
   readonly remote: Address;
   /** Of the listener: `http` or `http+unix`. */
   readonly local: Address;

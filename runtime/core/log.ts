@@ -48,6 +48,8 @@ export interface Tap {
   readonly least: Readonly<Record<EventName, number>>;
   /** Of how many sessions, as {@link Wanted.sample}. */
   readonly sample: number;
+  /** Grows whenever it wants something else. */
+  readonly changes: number;
   /** Never throws. */
   write(record: LogRecord): void;
   /** Is told when it wants something else. @returns ends that. */
@@ -74,6 +76,7 @@ export class Log {
   #sample: number = 0;
   readonly #tap: Tap | undefined;
   #asksUser = false;
+  #changes = 0;
 
   /** @param broken is told once for each sink that throws. */
   constructor(
@@ -96,8 +99,7 @@ export class Log {
       broken: false,
     }));
     this.#asksUser = outlets.some(({ user }) => user === true);
-    this.#least = this.#lowest();
-    this.#sample = this.#widest();
+    this.#look();
   }
 
   /** Whether any sink wants to know who the peers of Unix streams are. */
@@ -153,12 +155,22 @@ export class Log {
         outlet.sink.write(record);
       } catch (error) {
         outlet.broken = true;
-        this.#least = this.#lowest();
-        this.#sample = this.#widest();
+        this.#look();
         this.#broken(outlet.name, error);
       }
     }
     if (this.#tap !== undefined && rank >= this.#tap.least[record.event]) this.#tap.write(record);
+  }
+
+  /** Grows whenever {@link wants} may answer otherwise, so that who is asked often may remember it. */
+  get changes(): number {
+    return this.#changes + (this.#tap?.changes ?? 0);
+  }
+
+  #look(): void {
+    this.#least = this.#lowest();
+    this.#sample = this.#widest();
+    this.#changes++;
   }
 
   get #sound(): readonly Open[] {

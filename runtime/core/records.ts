@@ -4,6 +4,7 @@ import { type Address, KnownPeer } from "./endpoint.ts";
 import { messageOf, type PorticoError } from "./errors.ts";
 import type { Fields, Level } from "./record.ts";
 import type { HttpSession } from "./http/session.ts";
+import type { Log } from "./log.ts";
 import type { Service } from "./service.ts";
 
 /** What the records say of a session. */
@@ -150,6 +151,11 @@ export function recordRequest(service: Service, session: HttpSession, why?: Refu
   const asked = { method, path: pathOf(url) };
   if (why === undefined) recordArrival(service, "debug", "open", session, asked);
   else recordRefusal(service, "info", session, why, asked);
+}
+
+/** Whether anything is recorded of any request that is answered. */
+export function wantsRequests(log: Log): boolean {
+  return log.wants("debug", "open") || log.wants("debug", "close") || log.wants("info", "request");
 }
 
 /** The end of a request, with its answer: `close`; and `request`, for sinks that ask for that. */

@@ -136,6 +136,10 @@ export abstract class BaseSession implements Session<unknown>, ReaderSource {
 
   /** @throws Error in a plugin of push form, whose data never comes here. */
   get reader(): Reader {
+    return this.#extra?.reader ?? this.#newReader();
+  }
+
+  #newReader(): Reader {
     if (!this.pulls) {
       throw new Error(
         "Cannot pull from a session whose plugin has a data hook: use handle instead",
@@ -165,9 +169,9 @@ export abstract class BaseSession implements Session<unknown>, ReaderSource {
     return this.#extra?.reader?.exhausted ?? true;
   }
 
-  /** Ends the pull side, if there is one. */
-  closeReader(error?: unknown): void {
-    this.#extra?.reader?.close(error);
+  /** Ends the pull side, if there is one. @param error made for it: an error with a stack costs as much as a write. */
+  closeReader(error?: () => unknown): void {
+    this.#extra?.reader?.close(error?.());
   }
 
   [Symbol.asyncIterator](): AsyncIterator<Uint8Array, undefined> {

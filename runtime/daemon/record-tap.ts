@@ -42,6 +42,7 @@ export class RecordTap implements Tap {
   least: Readonly<Record<EventName, number>> = leastOf([]);
   /** Records of sessions are for readers; whoever reads wants all of them. */
   sample = 0;
+  changes = 0;
   readonly #readers: Set<Reader> = new Set();
   readonly #watchers: Set<() => void> = new Set();
   readonly #buffer = new TextBuffer();
@@ -102,6 +103,7 @@ export class RecordTap implements Tap {
   #change(): void {
     this.least = leastOf([...this.#readers].map(({ level }) => level));
     this.sample = this.#readers.size > 0 ? 1 : 0;
+    this.changes++;
     for (const changed of this.#watchers) changed();
   }
 }

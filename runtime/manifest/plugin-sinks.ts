@@ -2,7 +2,7 @@ import { codeOf, PorticoError } from "../core/errors.ts";
 import type { ServicePlan, SinkPlan } from "../core/plan.ts";
 import type { VersionOf } from "../modules/import.ts";
 import { pathOf } from "./sinks.ts";
-import { checkOptions, wrongOptions } from "../modules/plugin.ts";
+import { checkOptions, wrongOptions } from "../modules/plugin-options.ts";
 import { dig, formatPath, show } from "../values/problem.ts";
 import type { SinkCatalog } from "../values/sink-catalog.ts";
 import type { Problems } from "./source.ts";

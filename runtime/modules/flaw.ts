@@ -4,6 +4,7 @@ import { API, type Plugin } from "../core/plugin.ts";
 import { parseRate } from "../core/units.ts";
 import { didYouMean, isSlip } from "../values/nearest.ts";
 import { show } from "../values/problem.ts";
+import { KEYS, NAME, TRANSPORTS } from "./sound.ts";
 
 /** What is wrong with a default export. */
 export interface Flaw {
@@ -14,25 +15,7 @@ export interface Flaw {
   readonly word?: string;
 }
 
-const TRANSPORTS: readonly unknown[] = ["stream", "datagram", "http"];
-
 const FORM = "export default definePlugin({ name, transports, start })";
-
-/** The keys of a {@link Plugin}. */
-const KEYS = Object.keys(
-  {
-    name: true,
-    transports: true,
-    options: true,
-    fits: true,
-    probe: true,
-    keepsDatagrams: true,
-    scope: true,
-    datagramRate: true,
-    api: true,
-    start: true,
-  } satisfies Record<keyof Plugin, true>,
-);
 
 /** Undefined for a plugin. @param module what else the module exports. */
 export function flawOf(
@@ -60,7 +43,7 @@ export function flawOf(
     const expected = `a plugin with the keys ${KEYS.join(", ")}; it has ${show(meant)}`;
     return { expected, hint: didYouMean(meant, KEYS), word: meant };
   }
-  if (typeof name !== "string" || !/^[\w-]+$/.test(name)) {
+  if (typeof name !== "string" || !NAME.test(name)) {
     const expected = `a plugin with a "name" of letters, digits, - and _; it has ${show(name)}`;
     return { expected, word: "name" };
   }

@@ -55,7 +55,7 @@ async function importEmbedded(
 }
 
 /** Node remembers where a link has led, and goes on with what was there. */
-function realUrl(url: string): string {
+export function realUrl(url: string): string {
   return url.startsWith("file:") ? pathToFileURL(realOf(fileURLToPath(url))).href : url;
 }
 

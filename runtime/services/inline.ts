@@ -60,7 +60,7 @@ class InlineExecutor implements Executor {
     const { ready, host } = this.#input;
     checkKind(ready.plugin, "datagram", text);
     checkForm(ready.plugin.name, this.#instance.service.hooks, "datagram", text);
-    return await host.adapter.bind(endpoint, this.#instance.datagrams.table, options);
+    return await host.adapter.bind(endpoint, this.#instance.datagrams!.table, options);
   }
 
   async serve(endpoint: BindableEndpoint, { options, text }: ListenPlan): Promise<HttpListener> {

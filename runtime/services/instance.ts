@@ -2,28 +2,32 @@
  * One instance of a service, in this thread: the plugin started once, and the ways that its sessions
  * take. Where the sockets are, here or in another process, is not its affair.
  */
+import type { SessionAdapter } from "../core/descriptors.ts";
 import type { Admission } from "../core/admission/admission.ts";
 import type { Timer } from "../core/clock.ts";
 import { LAST_WORDS } from "../core/calls.ts";
-import { DatagramPipeline } from "../core/datagram/pipeline.ts";
-import { HandoffPipeline } from "../core/handoff/pipeline.ts";
+import type { DatagramPipeline } from "../core/datagram/pipeline.ts";
+import type { HandoffPipeline } from "../core/handoff/pipeline.ts";
 import { hookError, makeLogger, startPlugin } from "../core/hooks.ts";
-import { type Join, RunTimeListeners } from "../core/listening.ts";
-import { Outgoing } from "../core/outgoing.ts";
+import type { Join } from "../core/listening.ts";
 import { mistakenHooks } from "../core/hook-table.ts";
 import type { Hooks, Logger } from "../core/plugin.ts";
 import { Service } from "../core/service.ts";
 import { StreamPipeline } from "../core/stream/pipeline.ts";
 import type { Totals } from "../core/totals.ts";
+import { kindOf } from "../core/endpoint.ts";
+import type { ListenPlan } from "../core/plan.ts";
 import type { Host, ReadyService } from "./contract.ts";
 import { checkForms } from "./kind.ts";
+import { OwnSessions } from "./own-sessions.ts";
 import { scopeOf } from "../core/scope.ts";
 
 /** What an instance is made of. */
 export interface InstanceInput {
   readonly ready: ReadyService;
   readonly host:
-    & Pick<Host, "adapter" | "gather" | "nextId">
+    & Pick<Host, "gather" | "nextId">
+    & { readonly adapter: SessionAdapter }
     & Partial<Pick<Host, "operator" | "clock">>;
   readonly totals: Totals;
   /** Where the sockets are here. In a worker there is none: who comes was admitted. */
@@ -43,31 +47,59 @@ function warnOf(hooks: Hooks<unknown>, log: Logger): void {
   }
 }
 
+/** The ways of sessions beside that of streams which are read here. */
+interface OtherWays {
+  readonly datagrams?: DatagramPipeline;
+  readonly handoffs?: HandoffPipeline;
+}
+
+/** @param lean loads only what the service cannot do without. */
+async function otherWays(
+  service: Service,
+  { ready, host, admission }: InstanceInput,
+  lean: boolean,
+): Promise<OtherWays> {
+  const ways: { -readonly [Name in keyof OtherWays]: OtherWays[Name] } = {};
+  if (!lean || ready.plan.listen.some(mayBeDatagrams)) {
+    const { DatagramPipeline } = await import("../core/datagram/pipeline.ts");
+    ways.datagrams = new DatagramPipeline(service, admission);
+  }
+  if (service.hooks.take !== undefined) {
+    const { HandoffPipeline } = await import("../core/handoff/pipeline.ts");
+    ways.handoffs = new HandoffPipeline(service, await host.adapter.descriptors(), admission);
+  }
+  return ways;
+}
+
+/** Of an inherited socket nobody knows before it is there. */
+function mayBeDatagrams({ endpoint: { transport } }: ListenPlan): boolean {
+  const inherited = transport === "fd" || transport === "systemd" || transport === "stdio";
+  return inherited || kindOf(transport) === "datagram";
+}
+
 export class ServiceInstance {
   readonly service: Service;
   readonly streams: StreamPipeline;
-  readonly datagrams: DatagramPipeline;
+  /** Undefined in a process that serves one session, of a service without datagrams. */
+  readonly datagrams: DatagramPipeline | undefined;
   /** The way of streams whose plugin takes the descriptor itself. */
   readonly handoffs: HandoffPipeline | undefined;
-  readonly #outgoing: Outgoing;
-  readonly #listeners: RunTimeListeners;
+  readonly #own: OwnSessions;
   readonly #ending: AbortController;
   readonly #hurried = Promise.withResolvers<void>();
 
   private constructor(
     service: Service,
-    outgoing: Outgoing,
-    listeners: RunTimeListeners,
+    own: OwnSessions,
     ending: AbortController,
-    handoffs: HandoffPipeline | undefined,
+    { handoffs, datagrams }: OtherWays,
     admission: Admission | undefined,
   ) {
     this.service = service;
-    this.#outgoing = outgoing;
-    this.#listeners = listeners;
+    this.#own = own;
     this.#ending = ending;
     this.streams = new StreamPipeline(service, admission);
-    this.datagrams = new DatagramPipeline(service, admission);
+    this.datagrams = datagrams;
     this.handoffs = handoffs;
   }
 
@@ -80,18 +112,19 @@ export class ServiceInstance {
     const ending = new AbortController();
     const { lends } = adapter.features;
     const shared = { plan, log, gather, lends, nextId, keepsDatagrams, clock };
-    const outgoing = new Outgoing(shared, adapter);
-    const listeners = new RunTimeListeners({ ...shared, totals, counted, join }, adapter);
+    const own = new OwnSessions({ ...shared, totals, counted, join }, adapter);
+    const scope = scopeOf(plan.concurrency.strategy);
+    if (scope !== "session") await own.load();
     const context = {
       options,
       service: plan.name,
       folder: plan.folder,
       log: makeLogger(log, plan.name),
       signal: ending.signal,
-      scope: scopeOf(plan.concurrency.strategy),
+      scope,
       worker: input.worker,
-      connect: outgoing.connect,
-      listen: listeners.listen,
+      connect: own.connect,
+      listen: own.listen,
       ...(host.operator !== undefined && plan.admin && { server: host.operator }),
     };
     let hooks: Hooks<unknown>;
@@ -104,19 +137,18 @@ export class ServiceInstance {
       );
       checkForms(plugin.name, hooks, plan.listen);
       // Once, however many of them there are.
-      if (context.scope !== "session" && (input.worker ?? 1) === 1) warnOf(hooks, context.log);
+      if (scope !== "session" && (input.worker ?? 1) === 1) warnOf(hooks, context.log);
     } catch (error) {
-      await Promise.all([outgoing.drain(0), listeners.close()]);
+      await Promise.all([own.drain(0), own.close()]);
       throw error;
     }
     const service = new Service({ ...shared, hooks, totals, counted });
-    const make = (handoffs?: HandoffPipeline): ServiceInstance =>
-      new ServiceInstance(service, outgoing, listeners, ending, handoffs, admission);
-    if (hooks.take === undefined) return make();
+    const make = (ways: OtherWays): ServiceInstance =>
+      new ServiceInstance(service, own, ending, ways, admission);
     try {
-      return make(new HandoffPipeline(service, await adapter.descriptors(), admission));
+      return make(await otherWays(service, input, scope === "session"));
     } catch (error) {
-      await make().end();
+      await make({}).end();
       throw error;
     }
   }
@@ -125,16 +157,16 @@ export class ServiceInstance {
   async cut(): Promise<void> {
     await Promise.all([
       this.streams.cut("drain"),
-      this.datagrams.cut("drain"),
+      this.datagrams?.cut("drain"),
       this.handoffs?.cut("drain"),
-      this.#listeners.cut(),
+      this.#own.cut(),
     ]);
   }
 
   /** The service drains, or does not any more. */
   drains(on: boolean): void {
     this.streams.retire(on);
-    this.#listeners.retire(on);
+    this.#own.retire(on);
   }
 
   /** The plugin's `stop` must not take as long as it likes any more. */
@@ -147,10 +179,10 @@ export class ServiceInstance {
     const { hooks } = this.service;
     this.service.totals.meters.delete(this.streams.deadlines);
     this.#ending.abort(new DOMException("the service stops", "AbortError"));
-    await this.#listeners.close();
+    await this.#own.close();
     if (hooks.stop !== undefined) await this.#stopPlugin(() => hooks.stop!());
     // What the plugin has said upstream last still goes out.
-    await this.#outgoing.drain(LAST_WORDS);
+    await this.#own.drain(LAST_WORDS);
   }
 
   /** The plugin's `stop` has all the time that it wants, until somebody is in a hurry. */

@@ -1,6 +1,5 @@
 /** What a process that Portico starts finds as its stdin. */
-import { closeSync, openSync } from "node:fs";
-import type { Descriptors } from "../core/descriptors.ts";
+import type { Passing } from "../core/descriptors.ts";
 
 /** One end each of two pairs of sockets. */
 export interface ChannelEnds {
@@ -14,7 +13,7 @@ export interface ChannelEnds {
  * Two pairs, one end of each for the other side. @throws PorticoError EMFILE, with nothing left open.
  */
 export function openEnds(
-  descriptors: Descriptors,
+  descriptors: Passing,
 ): readonly [ours: ChannelEnds, theirs: ChannelEnds] {
   const [channel, channelTheirs] = descriptors.pair();
   try {
@@ -29,18 +28,16 @@ export function openEnds(
   }
 }
 
-export function closeEnds(descriptors: Descriptors, ends: ChannelEnds): void {
+export function closeEnds(descriptors: Passing, ends: ChannelEnds): void {
   descriptors.close(ends.channel);
   descriptors.close(ends.descriptorChannel);
 }
 
 /** Takes the channel that is descriptor 0, and the descriptor channel, which is the first thing on it. There is no stdin any more. */
-export function takeEnds(descriptors: Descriptors): ChannelEnds {
+export function takeEnds(descriptors: Passing): ChannelEnds {
   const descriptorChannel = descriptors.take(0, true);
   const channel = descriptors.duplicate(0);
   // Were it closed first, another thread's file might be what all take for stdin.
-  const nothing = openSync("/dev/null", "r");
-  descriptors.replace(0, nothing);
-  closeSync(nothing);
+  descriptors.silence(0);
   return { channel, descriptorChannel };
 }

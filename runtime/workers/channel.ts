@@ -7,7 +7,7 @@
  * on Deno each clone that is written or read takes memory that is never given back.
  */
 import type { Connection, StreamTable } from "../core/contract.ts";
-import type { Descriptors } from "../core/descriptors.ts";
+import type { Passing } from "../core/descriptors.ts";
 import { Address } from "../core/endpoint.ts";
 import type { PorticoError } from "../core/errors.ts";
 import { ImmediateWriter } from "./immediate-writer.ts";
@@ -55,7 +55,7 @@ export class Channel<Out extends object, In> {
    * returns.
    * @throws PorticoError.
    */
-  async open(descriptors: Descriptors, fd: number, immediate?: number): Promise<void> {
+  async open(descriptors: Passing, fd: number, immediate?: number): Promise<void> {
     if (immediate !== undefined) this.#immediate = new ImmediateWriter(descriptors, immediate);
     const origin = { remote: NOWHERE, local: NOWHERE };
     await descriptors.adopt(fd, origin, this.#table(), undefined);

@@ -7,6 +7,7 @@ import type { ServicePlan } from "../core/plan.ts";
 import type { LogRecord } from "../core/record.ts";
 import { type Counters, growthOf, newCounters } from "../core/totals.ts";
 import { newStatistics, type Statistics } from "../core/statistics.ts";
+import { realUrl } from "../modules/import.ts";
 import type { WorkerStatus } from "../services/status.ts";
 import type { PendingSession } from "./pending.ts";
 import { Channel, join } from "./channel.ts";
@@ -112,8 +113,9 @@ export class WorkerHandle {
     await this.#channel.open(this.#descriptors, this.#launched.channel);
     try {
       const [bytes, ids] = [encodePlan(plan), ++started * OWN_IDS];
+      const module = realUrl(plan.plugin.url);
       const { number } = this;
-      this.#channel.send({ type: "job", bytes, ids, number, ...state() });
+      this.#channel.send({ type: "job", bytes, module, ids, number, ...state() });
     } catch (cause) {
       const text = "the options hold something that cannot be sent to a worker, as a function";
       throw new PorticoError("START_FAILED", text, { cause });

@@ -1,18 +1,18 @@
 /** Writes in the caller's turn: what was said before a crash has left by then. */
 import { setTimeout } from "node:timers";
-import type { Descriptors } from "../core/descriptors.ts";
+import type { Passing } from "../core/descriptors.ts";
 
 /** Milliseconds after which a reader that was slow is tried again. */
 const PAUSE = 1;
 
 export class ImmediateWriter {
-  readonly #descriptors: Descriptors;
+  readonly #descriptors: Passing;
   readonly #fd: number;
   #queue: Uint8Array[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined = undefined;
 
   /** @param fd a stream socket; the caller's. */
-  constructor(descriptors: Descriptors, fd: number) {
+  constructor(descriptors: Passing, fd: number) {
     this.#descriptors = descriptors;
     this.#fd = fd;
   }

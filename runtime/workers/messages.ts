@@ -75,6 +75,8 @@ export type WorkerCommand =
     readonly type: "job";
     /** See {@link encodePlan}. */
     readonly bytes: Uint8Array;
+    /** The URL of the plugin's module, links followed. */
+    readonly module: string;
     /** The numbers of the sessions that its plugin opens itself come after this one. */
     readonly ids: number;
     /** As with the commands of these names, from the start. */

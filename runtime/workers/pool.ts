@@ -14,10 +14,11 @@ import { leastBusy } from "./least-busy.ts";
 import { DispatchQueue } from "./dispatch-queue.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import { keepWorkingDirectory } from "../identity/folder.ts";
-import type { Exit, WorkerUse } from "./launch.ts";
+import { type Exit, exitFields, type WorkerUse } from "./launch.ts";
 import { type HandleEvents, WorkerHandle } from "./handle.ts";
 import type { WorkerState } from "./messages.ts";
 import { watchHeartbeats } from "./heartbeat.ts";
+import { Replenishment } from "./replenish.ts";
 import { RestartPolicy } from "./restart-policy.ts";
 
 /** Duplicates of the service's datagram sockets, to answer from. Theirs who opened them. */
@@ -58,6 +59,7 @@ export class WorkerPool {
   #short = false;
   #unwatch: () => void = () => {};
   readonly #timers: Set<ReturnType<typeof setTimeout>> = new Set();
+  readonly #replenishment: Replenishment = new Replenishment(() => this.#fill());
 
   constructor(input: PoolInput) {
     this.#input = input;
@@ -73,6 +75,7 @@ export class WorkerPool {
         // It has done what it was for.
         if (input.use.once && handle.state === "ready" && handle.live.size === 0) {
           handle.retire(plan.limits.drain);
+          this.#replenishment.now();
         }
         this.#pump();
       },
@@ -183,8 +186,7 @@ export class WorkerPool {
   #follow(handle: WorkerHandle): void {
     handle.ready.then(() => {
       this.#short = false;
-      const shared = this.#shared;
-      if (shared !== undefined) handle.open(shared);
+      if (this.#shared !== undefined) handle.open(this.#shared);
       handle.own(this.#files);
       this.#pump();
     }, (error) => {
@@ -207,14 +209,15 @@ export class WorkerPool {
   /** Gives queued sessions to workers, in their order. */
   #pump(): void {
     this.#queue.drain((session) => session.phase !== "queued" || this.#send(session));
-    if (this.#input.use.once) this.#fill();
+    if (!this.#input.use.once) return;
+    if (leastBusy(this.#handles, true) === undefined) this.#replenishment.now();
+    else this.#replenishment.later();
   }
 
   /** @returns false when no worker can take it at this moment. */
   #send(session: PendingSession): boolean {
-    const handle = this.#shared === undefined
-      ? undefined
-      : leastBusy(this.#handles, this.#input.use.once);
+    if (this.#shared === undefined) return false;
+    const handle = leastBusy(this.#handles, this.#input.use.once);
     if (handle === undefined) return false;
     if (handle.give(session)) {
       session.dispatcher.given(session);
@@ -239,12 +242,8 @@ export class WorkerPool {
     if (this.#stopping) return;
     if (expected) return this.#fill();
     const reason = handle.killReason ?? exit.message;
-    this.#say("warn", "exited", handle, {
-      ...(exit.code !== undefined && { code: exit.code }),
-      ...(exit.signal !== undefined && { signal: exit.signal }),
-      ...(reason !== undefined && { reason }),
-      ...(lost.length > 0 && { lost: lost.length }),
-    });
+    const lastly = { ...exitFields(exit, reason), ...(lost.length > 0 && { lost: lost.length }) };
+    this.#say("warn", "exited", handle, lastly);
     if (exit.shortage === true && !this.#failed) {
       return this.#waitForMore(new PorticoError("EMFILE"));
     }
@@ -304,6 +303,7 @@ export class WorkerPool {
     this.#unwatch();
     for (const timer of this.#timers) clearTimeout(timer);
     this.#timers.clear();
+    this.#replenishment.stop();
     this.#giveUp();
     const left = [...this.#handles];
     for (const handle of left) {

@@ -1,7 +1,7 @@
 /** The worker's side: runs one service on what the supervisor sends, and tells what becomes of it. */
 import type { Permit } from "../core/admission/permit.ts";
-import type { Adapter, DatagramSocket, StreamTable } from "../core/contract.ts";
-import type { Descriptors, SocketFileId } from "../core/descriptors.ts";
+import type { DatagramSocket, StreamTable } from "../core/contract.ts";
+import type { Descriptors, Passing, SessionAdapter, SocketFileId } from "../core/descriptors.ts";
 import { codeOf, isShortage, messageOf, PorticoError } from "../core/errors.ts";
 import { Gather } from "../core/stream/gather.ts";
 import { hookError } from "../core/hooks.ts";
@@ -10,7 +10,8 @@ import type { ServicePlan } from "../core/plan.ts";
 import type { LogRecord } from "../core/record.ts";
 import type { Accepted } from "../core/stream/arrival.ts";
 import { Totals } from "../core/totals.ts";
-import { checkOptions, loadPlugin } from "../modules/plugin.ts";
+import { checkOptions } from "../modules/plugin-options.ts";
+import { importSound } from "../modules/sound.ts";
 import { asksCredentials, withCredentials } from "../services/credentials.ts";
 import { ServiceInstance } from "../services/instance.ts";
 import { Lag } from "../metrics/lag.ts";
@@ -30,12 +31,13 @@ import {
   type WorkerEvent,
 } from "./messages.ts";
 
+type Job = Extract<WorkerCommand, { type: "job" }>;
 type TakeCommand = Extract<WorkerCommand, { type: "take" }>;
 
 /** What a worker is given by its thread or process. */
 export interface WorkerInput {
-  readonly adapter: Adapter;
-  readonly descriptors: Descriptors;
+  readonly adapter: SessionAdapter;
+  readonly passing: Passing;
   /** Ends of the channel and of the descriptor channel. Not the worker's to close. */
   readonly channel: number;
   readonly descriptorChannel: number;
@@ -50,6 +52,8 @@ export class ServiceWorker {
   readonly #over = Promise.withResolvers<number>();
   readonly #senders: { readonly socket: DatagramSocket; readonly locals: Locals }[] = [];
   #files: readonly SocketFileId[] = [];
+  /** Of a service that listens on more than TCP. */
+  #descriptors: Descriptors | undefined = undefined;
   #log: Log | undefined = undefined;
   #instance: ServiceInstance | undefined = undefined;
   /** For connections that are made of descriptors: they were admitted. */
@@ -77,7 +81,7 @@ export class ServiceWorker {
   constructor(input: WorkerInput) {
     this.#input = input;
     this.#incoming = new IncomingStreams(
-      input.descriptors,
+      input.passing,
       input.descriptorChannel,
       (command, fd) => this.#take(command, fd),
       (error, fatal) => {
@@ -95,8 +99,8 @@ export class ServiceWorker {
 
   /** Serves until the supervisor is done with it, or gone; resolves with the exit code. */
   async run(): Promise<number> {
-    const { descriptors, channel } = this.#input;
-    await this.#channel.open(descriptors, descriptors.duplicate(channel), channel);
+    const { passing, channel } = this.#input;
+    await this.#channel.open(passing, passing.duplicate(channel), channel);
     return await this.#over.promise;
   }
 
@@ -142,7 +146,7 @@ export class ServiceWorker {
   }
 
   async #begin(
-    { bytes, wanted, ids, measure, drains, number }: Extract<WorkerCommand, { type: "job" }>,
+    { bytes, module, wanted, ids, measure, drains, number }: Job,
   ): Promise<void> {
     try {
       const plan = decodePlan(bytes);
@@ -150,8 +154,12 @@ export class ServiceWorker {
       this.#service = plan.name;
       this.#drains = drains;
       const log = this.#log = new Log(this.#outlets(wanted), () => {});
+      if (plan.listen.some(({ endpoint }) => endpoint.transport !== "tcp")) {
+        this.#descriptors = await adapter.descriptors();
+      }
       await become(plan);
-      const plugin = await loadPlugin(plan.plugin);
+      const plugin = await importSound(module) ??
+        await (await import("../modules/plugin.ts")).loadPlugin(plan.plugin);
       const check = await checkOptions(plugin, plan.options);
       if (!("options" in check)) throw new PorticoError("PLUGIN_OPTIONS");
       this.#channel.send({ type: "loaded" });
@@ -205,31 +213,31 @@ export class ServiceWorker {
   }
 
   #open(datagrams: readonly AddressParts[]): void {
-    const { descriptors, descriptorChannel } = this.#input;
+    const { passing, descriptorChannel } = this.#input;
     for (const parts of datagrams) {
-      const fd = descriptors.take(descriptorChannel, true);
-      const { table } = this.#instance!.datagrams;
+      const fd = passing.take(descriptorChannel, true);
+      const { table } = this.#instance!.datagrams!;
       const address = toAddress(parts);
-      const socket = descriptors.sender(fd, address, table);
+      const socket = this.#descriptors!.sender(fd, address, table);
       this.#senders.push({ socket, locals: new Locals(address) });
     }
   }
 
   #take({ id, remote, local }: TakeCommand, fd: number): void {
-    const { descriptors } = this.#input;
+    const { passing } = this.#input;
     const { handoffs, service } = this.#instance!;
     const permit = this.#permit(id);
     if (this.#taken++ === 0) queueMicrotask(() => this.#tellTaken());
     const plain = { remote: toAddress(remote), local: toAddress(local) };
     const asks = asksCredentials(plain.remote.transport, service);
-    const origin = asks ? withCredentials(descriptors, fd, plain) : plain;
+    const origin = asks ? withCredentials(this.#descriptors!, fd, plain) : plain;
     if (handoffs !== undefined) {
       // Its hook runs at once: whatever it does, it is not to be served twice.
       this.#tellTaken();
       this.#channel.flush();
       return handoffs.accept(fd, origin, { id, permit });
     }
-    descriptors.adopt(fd, origin, this.#streams!, { id, permit }).catch((error) => {
+    passing.adopt(fd, origin, this.#streams!, { id, permit }).catch((error) => {
       // It has gone on the way, and nobody has seen it; or there is no room for it here.
       if (isShortage(error)) service.report(hookError(error), id);
       permit.release();
@@ -254,7 +262,7 @@ export class ServiceWorker {
         remote: toAddress(from),
         local: locals.find(to),
       };
-      this.#instance!.datagrams.accept(socket, own, accepted);
+      this.#instance!.datagrams!.accept(socket, own, accepted);
     }
   }
 
@@ -304,7 +312,7 @@ export class ServiceWorker {
   async #left(): Promise<void> {
     const stopping = this.#stopping;
     if (!stopping) {
-      await Promise.all(this.#files.map((file) => this.#input.descriptors.removeFile(file)));
+      await Promise.all(this.#files.map((file) => this.#descriptors?.removeFile(file)));
     }
     this.#over.resolve(stopping ? 0 : 1);
   }

@@ -149,6 +149,49 @@ describe("read", () => {
     assert.equal(await reader.read(lines()), undefined);
   });
 
+  test("a next of one's own in the place of ours is asked, however it came there", async () => {
+    const ours = delimited(";");
+    const next: Codec["next"] = (bytes, from) => {
+      const found = ours.next(bytes, from);
+      return typeof found === "number" ? found : { ...found, end: found.end - 1 };
+    };
+    const assigned = delimited(";");
+    assigned.next = next;
+    for (
+      const codec of [{ ...ours, next }, Object.assign(Object.create(ours), { next }), assigned]
+    ) {
+      const reader = newReader();
+      reader.push(encode("ab"));
+      const frame = reader.read(codec as Codec);
+      reader.push(encode("c;abc;"));
+      assert.equal(decode((await frame)!), "ab");
+      assert.equal(decode((await reader.read(codec as Codec))!), "ab");
+    }
+    const reader = newReader();
+    reader.push(encode("ab;c"));
+    assert.equal(decode((await reader.read({ ...ours }))!), "ab");
+    reader.close();
+    await assert.rejects(reader.read({ ...ours }), { code: "UNEXPECTED_END" });
+  });
+
+  test("what an earlier read has searched in vain is searched anew behind what readExactly takes", async () => {
+    const reader = newReader();
+    for (const chunk of ["ab", "c;"]) reader.push(encode(chunk));
+    const given = new AbortController();
+    const vain = reader.read(delimited("!"), { signal: given.signal });
+    given.abort(new Error("given up"));
+    await assert.rejects(vain, /given up/);
+    assert.equal(decode(await reader.exactly(3)), "abc");
+    reader.push(encode("d!"));
+    assert.equal(decode((await reader.read(delimited("!")))!), ";d");
+    await assert.rejects(reader.exactly(-1), RangeError);
+    const waits = reader.exactly(2);
+    await assert.rejects(reader.exactly(1), /another read .* is waiting/);
+    reader.push(encode("xyz"));
+    assert.equal(decode(await waits), "xy");
+    assert.equal(decode(await reader.exactly(1)), "z");
+  });
+
   test("a read that is given up takes nothing, and the next one finds all", async () => {
     const reader = newReader();
     const given = new AbortController();

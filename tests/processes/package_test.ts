@@ -164,6 +164,72 @@ describe("the package", () => {
   });
 });
 
+/** Has a process tell which modules of the runtime are asked for, the last of all in the end. */
+const TELL = `const { getBuiltinModule } = process;
+const names = new Set();
+process.getBuiltinModule = (name) => {
+  names.add(name);
+  return getBuiltinModule.call(process, name);
+};
+process.once("exit", () => console.error(JSON.stringify([...names])));
+`;
+/** How a runtime loads a module before the others. */
+const PRELOAD: Readonly<Record<string, string>> = { bun: "--preload", deno: "--preload" };
+
+describe("the start of the package", () => {
+  test("reads four files before the adapter's, and none of a package", () => {
+    const found = new Map<string, string>();
+    const waiting = ["runtime/main.js"];
+    for (let file = waiting.pop(); file !== undefined; file = waiting.pop()) {
+      if (found.has(file)) continue;
+      const text = read(join("node_modules/portico/dist", file));
+      found.set(file, text);
+      // What main.js imports while it runs is the start, too; of others, what they cannot do without.
+      const imports = file === "runtime/main.js"
+        ? /(?:^import [^;]*?from |\bimport\()'([^']+)'/gm
+        : /^(?:import|export) [^;]*?from '([^']+)'/gm;
+      for (const [, specifier] of text.matchAll(imports)) {
+        assert.match(specifier!, /^\.{1,2}\//, `${file} imports ${specifier}`);
+        waiting.push(join(file, "..", specifier!));
+      }
+    }
+    const names = [...found.keys()].map((file) => file.replace(/-[\w-]{8}\.js$/, ""));
+    assert.deepEqual(names.sort(), [
+      ...["core", "early", "server"].map((name) => `runtime/chunk-${name}`),
+      "runtime/main.js",
+    ]);
+    const all = [...found.values()].join("\n");
+    // A letter that is none of ASCII makes two bytes of each letter beside it.
+    assert.doesNotMatch(all, /[\u0080-\uffff]/);
+    // Commands, adapters, strategies' workers, the dashboard and metrics lie elsewhere.
+    assert.ok(all.length < 650_000, `${all.length} bytes`);
+  });
+
+  for (const [name, runtime] of Object.entries(INSTALLED_ON)) {
+    test(`takes of the runtime what an echo over TCP needs, on ${name}`, async (t) => {
+      const place = folder(t, {
+        "tell.mjs": TELL,
+        "portico.json": JSON.stringify({
+          control: false,
+          services: { echo: { plugin: "echo", listen: "tcp://127.0.0.1:0" } },
+        }),
+      });
+      const words = [PRELOAD[name] ?? "--import", join(place, "tell.mjs")];
+      const portico: [string, ...string[]] = [...runtime, ...words, main()];
+      const server = new ServerProcess(place, { portico });
+      t.after(() => server.kill());
+      await server.record({ event: "ready" });
+      await server.stop();
+      const taken: string[] = JSON.parse(server.errors.trim().split("\n").at(-1)!);
+      const known = ["fs", "path", "url", "util", "timers", "module"].map((each) => `node:${each}`);
+      // V8's heap, and who listens with the sockets of Node.
+      if (name !== "bun") known.push("node:v8");
+      if (name.startsWith("node")) known.push("node:net");
+      assert.deepEqual(taken.sort(), known.sort());
+    });
+  }
+});
+
 /** What an author writes against the declarations. */
 const AUTHOR =
   `import { defineHooks, definePlugin, defineManifest, defineSink, lines, pipe, PorticoError } from "portico";

@@ -51,10 +51,11 @@ export async function porticoWith(
   return await runToEnd(command(MAIN, ...words), variables);
 }
 
-/** Runs a program to its end. */
+/** Runs a program to its end; after `limit` ms it is killed. */
 export async function runToEnd(
   [program, words]: readonly [string, readonly string[]],
   variables: Readonly<Record<string, string>> = {},
+  limit = 60_000,
 ): Promise<CommandResult> {
   const child = spawn(program, words, {
     stdio: ["ignore", "pipe", "pipe"],
@@ -67,7 +68,7 @@ export async function runToEnd(
   const [code] = await within(
     `the end of ${program} ${words.join(" ")}`,
     once(child, "close"),
-    60_000,
+    limit,
   )
     .finally(() => child.kill("SIGKILL"));
   return { code, out, err };

@@ -40,6 +40,7 @@
 /* Connections of one lap whose port is kept by the kernel for a second (TIME_WAIT): without a limit the laps would
    measure its search for a free one. */
 #define MOST_CONNECTS 5000
+#define FEW_CONNECTS 500
 #define REST 1.2e9
 
 static struct traffic *all;
@@ -216,8 +217,10 @@ static void open_traffic(char **words) {
   size_t length = t->size * t->depth;
   t->bytes = malloc(length + 1);
   memset(t->bytes, '.', length);
-  /* Each is a line, too, for who reads lines. */
-  for (size_t at = t->size; t->size > 0 && at <= length; at += t->size) t->bytes[at - 1] = '\n';
+  /* Each is two lines, too, for who reads lines. */
+  for (size_t at = t->size; t->size > 0 && at <= length; at += t->size) {
+    t->bytes[at - 1] = t->bytes[at - t->size / 2 - 1] = '\n';
+  }
   t->epoll = epoll_create1(EPOLL_CLOEXEC);
   t->timer = t->rate > 0 ? timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC) : -1;
   if (t->timer >= 0) {
@@ -334,7 +337,9 @@ static void run(char **words) {
   uint64_t before = used(pids), began = now();
   lap(set, count, began + ms * 1e6);
   uint64_t ended = now();
-  if (connects) connects_ended = ended;
+  for (int i = 0; i < count; i++) {
+    if (set[i]->kind == &CONNECT && set[i]->messages > FEW_CONNECTS) connects_ended = ended;
+  }
   usleep(SETTLE_US);
   printf("{\"ms\":%.3f,\"cpu\":%llu,\"loads\":[", (ended - began) / 1e6, (unsigned long long)(used(pids) - before));
   for (int i = 0; i < count; i++) {

@@ -9,7 +9,7 @@ import type { CutReason, Refusal } from "../admission/candidate.ts";
 import { LAST_WORDS } from "../calls.ts";
 import type { BodyFailure, Exchange, HttpTable } from "../exchange.ts";
 import { hookError, isPromise } from "../hooks.ts";
-import { recordRequest, recordResponse } from "../records.ts";
+import { recordRequest, recordResponse, wantsRequests } from "../records.ts";
 import type { Service } from "../service.ts";
 import { countBytes } from "../totals.ts";
 import { isEvents, watched } from "./body.ts";
@@ -30,6 +30,9 @@ export class HttpPipeline {
   readonly #admission: Admission;
   readonly #live: LiveSessions;
   readonly #lifetime: Lifetime;
+  /** What {@link Log.changes} was when {@link #records} was found. */
+  #changes = -1;
+  #records = false;
 
   constructor(service: Service, admission: Admission) {
     this.service = service;
@@ -86,6 +89,16 @@ export class HttpPipeline {
     return new Response(null, { status, ...again });
   }
 
+  /** Whether somebody may want a record of a request that is answered. */
+  get #recorded(): boolean {
+    const { log } = this.service;
+    if (log.changes !== this.#changes) {
+      this.#changes = log.changes;
+      this.#records = wantsRequests(log);
+    }
+    return this.#records;
+  }
+
   // VERIFY
 
   #verify(session: HttpSession): Answer {
@@ -111,7 +124,11 @@ export class HttpPipeline {
   #fetch(session: HttpSession): Answer {
     session.served = true;
     this.service.countServed();
-    recordRequest(this.service, session);
+    if (this.#recorded) {
+      recordRequest(this.service, session);
+      // Some runtimes know it no longer when the request has been answered.
+      void session.remote;
+    }
     try {
       const answer = this.service.hooks.fetch!(session.request, { session });
       if (!isPromise(answer)) return this.#respond(session, answer);
@@ -201,7 +218,7 @@ export class HttpPipeline {
     if (session.served) {
       const durationMs = Math.floor(service.clock.now() - session.opened);
       service.countEnd(session.reason, durationMs);
-      recordResponse(service, session, durationMs);
+      if (this.#recorded) recordResponse(service, session, durationMs);
     }
     this.#live.remove(session);
     if (this.#live.value === 0) this.#lifetime.stop();

@@ -48,6 +48,47 @@ export interface Parsed<Value> {
   readonly next: number;
 }
 
+/**
+ * How the codecs of this package look for frames: among bytes that need no view of their own, with an
+ * answer that needs no object. It is a property of their `next`, so that it goes where that goes.
+ */
+export interface Ruler {
+  /** Bytes of a frame before what it says, and after. */
+  readonly head: number;
+  readonly tail: number;
+  /**
+   * How many bytes lie between these; when there is no whole frame how many bytes are needed, negative.
+   *
+   * @param searched how many, from `start`, an earlier look has already searched.
+   */
+  measure(bytes: Uint8Array, start: number, end: number, searched: number): number;
+  /** What they say; themselves when silent. */
+  value?(bytes: Uint8Array, start: number, end: number): unknown;
+}
+
+const RULER: unique symbol = Symbol("ruler");
+
+type Next<Value> = Codec<Value>["next"] & { readonly [RULER]?: Ruler };
+
+/** Of a codec of this package. */
+export function rulerOf({ next }: Codec<unknown>): Ruler | undefined {
+  return (next as Next<unknown>)[RULER];
+}
+
+/** As anybody's codec finds frames. */
+function nextBy<Value>(ruler: Ruler): Codec<Value>["next"] {
+  const { head, tail } = ruler;
+  const next = (bytes: Uint8Array, from: number): Frame | Parsed<unknown> | number => {
+    const length = ruler.measure(bytes, 0, bytes.length, from);
+    if (length < 0) return -length;
+    const end = head + length;
+    return ruler.value === undefined
+      ? { start: head, end, next: end + tail }
+      : { value: ruler.value(bytes, head, end), next: end + tail };
+  };
+  return Object.assign(next, { [RULER]: ruler }) as Codec<Value>["next"];
+}
+
 /** The largest frame of a codec that names none, in bytes. */
 export const FRAME_MAX: number = 64 * 1024;
 
@@ -67,14 +108,18 @@ export function lengthPrefixed(width: 1 | 2 | 4, max: number = FRAME_MAX): TwoWa
   const call = "lengthPrefixed(width, max)";
   wholeNumber(`max of ${call}`, max, LIMIT);
   return {
-    next(bytes) {
-      if (bytes.length < width) return width;
-      let length = 0;
-      for (let i = 0; i < width; i++) length = length * 256 + bytes[i]!;
-      if (length > max) throw tooLong(length, max, call);
-      const end = width + length;
-      return bytes.length < end ? end : { start: width, end, next: end };
-    },
+    next: nextBy<Uint8Array>({
+      head: width,
+      tail: 0,
+      measure(bytes, start, end) {
+        const there = end - start;
+        if (there < width) return -width;
+        let length = 0;
+        for (let i = 0; i < width; i++) length = length * 256 + bytes[start + i]!;
+        if (length > max) throw tooLong(length, max, call);
+        return there < width + length ? -(width + length) : length;
+      },
+    }),
     encode(frame) {
       const most = Math.min(max, 256 ** width - 1);
       if (frame.length > most) {
@@ -93,9 +138,12 @@ export function lengthPrefixed(width: 1 | 2 | 4, max: number = FRAME_MAX): TwoWa
 /** Frames of one size. */
 export function fixed(size: number): TwoWayCodec {
   wholeNumber("size of fixed(size)", size, SIZE);
-  const frame: Frame = { start: 0, end: size, next: size };
   return {
-    next: (bytes) => bytes.length < size ? size : frame,
+    next: nextBy<Uint8Array>({
+      head: 0,
+      tail: 0,
+      measure: (_bytes, start, end) => end - start < size ? -size : size,
+    }),
     encode(bytes) {
       if (bytes.length === size) return bytes;
       throw new RangeError(`a frame has ${size} bytes: received ${bytes.length}`);
@@ -124,12 +172,14 @@ export function endingWith(
   }
   wholeNumber(`max of ${call}`, max, LIMIT);
   return {
-    next(bytes, from) {
-      const found = seek(bytes, sought, from, max, call);
-      return found < 0 ? -found : { start: 0, end: found, next: found + sought.length };
-    },
+    next: nextBy<Uint8Array>({
+      head: 0,
+      tail: sought.length,
+      measure: (bytes, start, end, searched) =>
+        seek(bytes, start, end, searched, sought, max, call),
+    }),
     encode(frame) {
-      if (indexOf(frame, sought, 0) >= 0) {
+      if (indexOf(frame, sought, 0, frame.length) >= 0) {
         throw new RangeError("a frame does not hold its own delimiter");
       }
       const bytes = new Uint8Array(frame.length + sought.length);
@@ -145,11 +195,13 @@ export function lines(max: number = FRAME_MAX): TwoWayCodec<string, string> {
   const call = "lines(max)";
   wholeNumber(`max of ${call}`, max, LIMIT);
   return {
-    next(bytes, from) {
-      const end = seek(bytes, LF, from, max, call);
-      return end < 0 ? -end : { value: toLine(bytes, end), next: end + 1 };
-    },
-    last: (bytes) => toLine(bytes, bytes.length),
+    next: nextBy<string>({
+      head: 0,
+      tail: 1,
+      measure: (bytes, start, end, searched) => seek(bytes, start, end, searched, LF, max, call),
+      value: toLine,
+    }),
+    last: (bytes) => toLine(bytes, 0, bytes.length),
     encode(line) {
       if (/[\r\n]/.test(line)) throw new RangeError("a line holds no CR and no LF");
       return `${line}\r\n`;
@@ -157,40 +209,58 @@ export function lines(max: number = FRAME_MAX): TwoWayCodec<string, string> {
   };
 }
 
-/** Where `sought` is, of which nothing lies before `from`; else how many bytes are needed, as a negative number. */
+/**
+ * How many bytes lie between `start` and `sought`, of which nothing is among the first `searched`; else
+ * how many are needed, as a negative number.
+ */
 function seek(
   bytes: Uint8Array,
+  start: number,
+  end: number,
+  searched: number,
   sought: Uint8Array,
-  from: number,
   max: number,
   call: string,
 ): number {
-  const at = indexOf(bytes, sought, Math.max(0, from - sought.length + 1));
+  const tail = sought.length;
+  const at = indexOf(bytes, sought, start + Math.max(0, searched - tail + 1), end) - start;
   if (at > max) throw tooLong(at, max, call);
   if (at >= 0) return at;
+  const length = end - start;
   // The mark may have begun already: its bytes are not the frame's.
-  if (bytes.length >= max + sought.length) throw tooLong(bytes.length, max, call);
-  return -(bytes.length + 1);
+  if (length >= max + tail) throw tooLong(length, max, call);
+  return -(length + 1);
 }
 
-function toLine(bytes: Uint8Array, length: number): string {
-  const end = length > 0 && bytes[length - 1] === 13 ? length - 1 : length;
-  return decoder.decode(bytes.subarray(0, end));
+function toLine(bytes: Uint8Array, start: number, end: number): string {
+  const last = end > start && bytes[end - 1] === 13 ? end - 1 : end;
+  return decoder.decode(bytes.subarray(start, last));
 }
 
-function indexOf(bytes: Uint8Array, sought: Uint8Array, from: number): number {
-  const first = sought[0]!;
-  const last = bytes.length - sought.length;
-  search: for (let at = bytes.indexOf(first, from); at >= 0 && at <= last;) {
+/** Bytes up to which a loop is quicker than a call into the runtime. */
+const NEAR = 32;
+
+/** Where `sought` lies between `from` and `end`; -1 when it does not. */
+function indexOf(bytes: Uint8Array, sought: Uint8Array, from: number, end: number): number {
+  const last = end - sought.length;
+  search: for (let at = indexOfByte(bytes, sought[0]!, from, last); at >= 0;) {
     for (let i = 1; i < sought.length; i++) {
       if (bytes[at + i] !== sought[i]) {
-        at = bytes.indexOf(first, at + 1);
+        at = indexOfByte(bytes, sought[0]!, at + 1, last);
         continue search;
       }
     }
     return at;
   }
   return -1;
+}
+
+function indexOfByte(bytes: Uint8Array, byte: number, from: number, last: number): number {
+  const near = Math.min(last, from + NEAR);
+  for (let at = from; at <= near; at++) if (bytes[at] === byte) return at;
+  if (near === last) return -1;
+  const at = bytes.indexOf(byte, near + 1);
+  return at > last ? -1 : at;
 }
 
 function tooLong(received: number, max: number, call: string): PorticoError {

@@ -1,7 +1,7 @@
 /** What codecs look at: the bytes of a stream that no frame was made of yet. */
 import { PorticoError } from "../errors.ts";
 import { checkFound } from "./codec-checks.ts";
-import type { Codec, Frame, Parsed } from "./codec.ts";
+import { type Codec, type Frame, type Parsed, type Ruler, rulerOf } from "./codec.ts";
 
 const NOTHING: Uint8Array = new Uint8Array(0);
 
@@ -19,7 +19,8 @@ export class FrameBuffer {
   /** How far the present codec has searched, and how much it needs to go on. */
   #searched = 0;
   #needed = 0;
-  #codec: unknown = undefined;
+  #codec: Codec<unknown> | undefined = undefined;
+  #ruler: Ruler | undefined = undefined;
 
   get length(): number {
     return this.#end - this.#start;
@@ -63,31 +64,66 @@ export class FrameBuffer {
     const { length } = this;
     // What another one has searched, or one that has failed, is no matter of this one.
     if (codec !== this.#codec) {
-      this.#codec = codec;
+      this.#codec = codec as Codec<unknown>;
+      this.#ruler = rulerOf(codec as Codec<unknown>);
       this.#searched = this.#needed = 0;
     }
     if (length === 0 || length < this.#needed) return NONE;
-    const bytes = this.#bytes.subarray(this.#start, this.#end);
-    let found: Frame | Parsed<unknown> | number;
     try {
-      found = checkFound(codec.next(bytes, this.#searched), length);
+      return (this.#ruler === undefined ? this.#ask(length) : this.#measure(this.#ruler)) as Value;
     } catch (error) {
       this.#codec = undefined;
       throw error;
     }
-    if (typeof found === "number") {
-      this.#searched = length;
-      this.#needed = found;
-      return NONE;
-    }
-    this.#start += found.next;
+  }
+
+  #measure(ruler: Ruler): unknown {
+    const bytes = this.#bytes;
+    const length = ruler.measure(bytes, this.#start, this.#end, this.#searched);
+    if (length < 0) return this.#lacks(-length);
+    const start = this.#start + ruler.head;
+    const end = start + length;
+    const value = ruler.value === undefined
+      ? bytes.subarray(start, end)
+      : ruler.value(bytes, start, end);
+    this.#skipTo(end + ruler.tail);
+    return value;
+  }
+
+  #ask(length: number): unknown {
+    const bytes = this.#bytes.subarray(this.#start, this.#end);
+    const answer = this.#codec!.next(bytes, this.#searched) as Frame | Parsed<unknown> | number;
+    const found = checkFound(answer, length);
+    if (typeof found === "number") return this.#lacks(found);
+    this.#skipTo(this.#start + found.next);
+    return "value" in found ? found.value : bytes.subarray(found.start, found.end);
+  }
+
+  #lacks(needed: number): typeof NONE {
+    this.#searched = this.length;
+    this.#needed = needed;
+    return NONE;
+  }
+
+  #skipTo(start: number): void {
+    this.#start = start;
     this.#searched = this.#needed = 0;
-    return ("value" in found ? found.value : bytes.subarray(found.start, found.end)) as Value;
+  }
+
+  /** The next `length` bytes, or {@link NONE}. */
+  takeExactly(length: number): Uint8Array | typeof NONE {
+    const end = this.#start + length;
+    if (end > this.#end) return NONE;
+    const bytes = this.#bytes.subarray(this.#start, end);
+    this.#skipTo(end);
+    return bytes;
   }
 
   /** All that is left. */
   takeBytes(): Uint8Array {
-    const rest = this.#bytes.subarray(this.#start, this.#end);
+    const bytes = this.#bytes;
+    const whole = this.length === bytes.length;
+    const rest = whole ? bytes : bytes.subarray(this.#start, this.#end);
     this.#bytes = NOTHING;
     this.#start =
       this.#end =

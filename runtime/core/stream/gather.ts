@@ -61,11 +61,10 @@ export class Gather {
   add(session: Flushable): void {
     this.#dirty[this.#count++] = session;
     if (this.#depth > 0) return;
-    const { isAtWork } = session;
-    if (!isAtWork) this.#others = true;
+    if (!this.#byRound && !session.isAtWork) this.#others = true;
     if (this.#watching) return;
     this.#watching = true;
-    if (this.#byRound && !isAtWork) return this.#defer(this.#end);
+    if (this.#byRound) return this.#defer(this.#end);
     this.#seen = this.writes;
     this.#hops = 0;
     queueMicrotask(this.#watch);
@@ -90,9 +89,8 @@ export class Gather {
     while (this.#waiting < this.#count && !this.#dirty[this.#waiting]!.isAtWork) this.#waiting++;
     const nobodyAtWork = this.#waiting === this.#count;
     if (nobodyAtWork && !this.#others) return this.#end();
-    const patience = nobodyAtWork || this.#byRound ? SHORT_PATIENCE : PATIENCE;
+    const patience = nobodyAtWork ? SHORT_PATIENCE : PATIENCE;
     if (this.#hops++ < patience) queueMicrotask(this.#watch);
-    else if (this.#byRound) this.#defer(this.#end);
     else this.#end();
   };
 

@@ -22,7 +22,7 @@ import { recordArrival, recordEnd, recordRefusal } from "../records.ts";
 import type { Service } from "../service.ts";
 import type { DeadlineName } from "./deadlines.ts";
 import { Deadlines } from "./deadlines.ts";
-import { PAUSE, StreamSession } from "./session.ts";
+import { closedError, PAUSE, StreamSession } from "./session.ts";
 
 /** The stream sessions of one service. */
 export class StreamPipeline {
@@ -251,7 +251,7 @@ export class StreamPipeline {
     session.reason ??= error === undefined ? "peer" : "reset";
     if (error !== undefined && error.side !== "peer") this.service.report(error, session.id);
     session.stopWriting();
-    session.closeReader(error ?? session.closedError());
+    session.closeReader(error === undefined ? closedError : () => error);
     session.way?.closed();
     if (session.gone) return;
     // Somebody may still read what has come; nobody does who was cut.

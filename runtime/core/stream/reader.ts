@@ -64,7 +64,12 @@ export class Reader {
 
   /** Takes over `chunk`. */
   push(chunk: Uint8Array): void {
-    this.#queue.push(chunk);
+    if (this.#size === 0 && this.#queue.length === 0) {
+      // Whoever waits for a chunk is given it; a codec looks at it where it is.
+      if (this.#reject !== undefined && this.#codec === undefined) return this.#settle(chunk);
+      if (chunk.length > 0) this.#buffer.append(chunk);
+      else this.#queue.push(chunk);
+    } else this.#queue.push(chunk);
     this.#size += chunk.length;
     if (this.#reject !== undefined) this.#answer();
     else if (this.#size > HIGH_WATER && !this.#full) {
@@ -109,9 +114,27 @@ export class Reader {
     };
   }
 
-  async exactly(length: number): Promise<Uint8Array> {
-    wholeNumber("length of readExactly(length)", length, LENGTH);
-    if (length === 0) return NOTHING;
+  exactly(length: number): Promise<Uint8Array> {
+    try {
+      wholeNumber("length of readExactly(length)", length, LENGTH);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    if (length === 0) return Promise.resolve(NOTHING);
+    if (length <= this.#size && !this.waiting) {
+      for (;;) {
+        const bytes = this.#buffer.takeExactly(length);
+        if (bytes !== NONE) {
+          this.#release(length);
+          return Promise.resolve(bytes);
+        }
+        this.#buffer.append(this.#queue.shift()!);
+      }
+    }
+    return this.#exactlyLater(length);
+  }
+
+  async #exactlyLater(length: number): Promise<Uint8Array> {
     const frame = await this.read(fixed(length));
     if (frame === undefined) {
       throw new PorticoError("UNEXPECTED_END", `the peer ended before ${length} bytes had come`);
@@ -212,7 +235,10 @@ export class Reader {
     } catch (error) {
       return this.#giveUp(error);
     }
-    if (found === NONE && !this.#over) return;
+    if (found !== NONE || this.#over) this.#settle(found);
+  }
+
+  #settle(found: unknown): void {
     const resolve = this.#resolve!;
     this.#resolve = this.#reject = undefined;
     if (!this.#iterates) resolve(found === NONE ? undefined : found);

@@ -27,6 +27,11 @@ const BATCH = 64 * 1024;
  */
 const SHARE = 4 * BATCH;
 
+/** What whoever still reads or sends is told. */
+export function closedError(): PorticoError {
+  return new PorticoError("SESSION_CLOSED");
+}
+
 export class StreamSession extends BaseSession implements Flushable, Candidate {
   readonly pipeline: StreamPipeline;
   readonly connection: Connection;
@@ -200,7 +205,7 @@ export class StreamSession extends BaseSession implements Flushable, Candidate {
   }
 
   send(data: Uint8Array | string): Promise<void> {
-    if (this.#sealed) return Promise.reject(this.closedError());
+    if (this.#sealed) return Promise.reject(closedError());
     const bytes = toBytes(data);
     // What somebody waits for does not pile up behind anybody's back.
     if (this.#waiters === undefined && !this.#busy) this.#awaited = bytes.length;
@@ -208,7 +213,7 @@ export class StreamSession extends BaseSession implements Flushable, Candidate {
   }
 
   writable(): Promise<void> {
-    if (this.#sealed) return Promise.reject(this.closedError());
+    if (this.#sealed) return Promise.reject(closedError());
     return this.#busy || this.#resting ? this.#room() : Promise.resolve();
   }
 
@@ -239,11 +244,6 @@ export class StreamSession extends BaseSession implements Flushable, Candidate {
 
   abort(): void {
     this.kill("aborted");
-  }
-
-  /** What whoever still reads or sends is told. */
-  closedError(): PorticoError {
-    return new PorticoError("SESSION_CLOSED");
   }
 
   /** Says why it ends, unless that is known. That the peer has said all it had to is no reason while it is served. */
@@ -280,7 +280,7 @@ export class StreamSession extends BaseSession implements Flushable, Candidate {
     this.#gathered = 0;
     const waiters = this.#waiters;
     this.#waiters = undefined;
-    for (const { reject } of waiters ?? []) reject(this.closedError());
+    for (const { reject } of waiters ?? []) reject(closedError());
   }
 
   pause(): void {

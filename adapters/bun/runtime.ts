@@ -1,0 +1,26 @@
+/**
+ * The adapter for Bun. Streams on `Bun.listen`, HTTP on `Bun.serve`, UDP on `Bun.udpSocket`, Unix
+ * datagrams through FFI.
+ */
+import { makeFeatures } from "../features.ts";
+import type { Runtime } from "../session-adapter.ts";
+import { DATAGRAM, STREAM } from "./options.ts";
+
+/** What the adapter is made of. */
+export const RUNTIME: Runtime = {
+  name: "bun",
+  features: makeFeatures({
+    endsThreads: true,
+    resets: true,
+    lends: false,
+    descriptorCost: { server: 40, threads: 10, processes: 4 },
+    stream: STREAM,
+    datagram: DATAGRAM,
+  }),
+  stream: () => import("./stream.ts"),
+  datagram: () => import("./datagram.ts"),
+  http: () => import("./http.ts"),
+  connect: () => import("./connect.ts"),
+  backlog: 512,
+  turns: "round",
+};

@@ -1,0 +1,43 @@
+/**
+ * The adapter for Deno. Streams on `Deno.listen`, HTTP on `Deno.serve`; datagrams on
+ * `Deno.listenDatagram` (which needs `--unstable-net`), received and sent in batches through FFI
+ * (`--allow-ffi`). What needs the flag and does not have it falls back on `node:net` and `node:dgram`.
+ */
+import { makeFeatures } from "../features.ts";
+import type { Runtime } from "../session-adapter.ts";
+import { DATAGRAM, STREAM } from "./options.ts";
+import { tellsUncaught } from "./uncaught.ts";
+
+/** What the adapter is made of. */
+export const RUNTIME: Runtime = {
+  name: "deno",
+  features: makeFeatures({
+    endsThreads: {
+      reason: "Deno cannot end a thread that is in an endless loop (denoland/deno#35657)",
+      remedy: "use processes",
+    },
+    resets: {
+      reason: "Deno.listen has no reset",
+      remedy: "none is needed: the peer sees the end",
+    },
+    lends: true,
+    descriptorCost: { server: 58, threads: 20, processes: 2 },
+    stream: STREAM,
+    lacks: {
+      ipv6Only: {
+        reason: "Deno.listen has no such option, and Deno's node:net ignores it",
+        remedy: "listen on [::1] or another address",
+      },
+    },
+    datagram: DATAGRAM,
+  }),
+  stream: () => import("./stream.ts"),
+  datagram: () => import("./datagram.ts"),
+  http: () => import("./http.ts"),
+  connect: () => import("./connect.ts"),
+  spawn: async (libc) => (await import("./spawn.ts")).spawnWith(libc),
+  backlog: 511,
+  // A round of the event loop (setImmediate) costs 1.1 µs here, a microtask 0.03.
+  turns: "microtasks",
+  tellsUncaught,
+};
