@@ -16,8 +16,8 @@ function weigh(name: string): { readonly plain: number; readonly gzip: number } 
 
 /** What it may weigh at most: on 2026-11-27 it was 32.6 KB, 11.5 with gzip; with admission 40.3 and 14.1; a clock that tests move added 0.9, rules by range, user and hour 6.4, sources 0.9, who keeps a chunk 0.1. */
 const MOST = [
-  ["stream-core", 34_600, 12_250],
-  ["admitting-core", 50_100, 18_000],
+  ["stream-core", 36_200, 12_800],
+  ["admitting-core", 51_500, 18_500],
 ] as const;
 
 for (const [name, plain, gzip] of MOST) {
