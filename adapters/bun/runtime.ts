@@ -1,6 +1,5 @@
 /**
- * The adapter for Bun. Streams on `Bun.listen`, HTTP on `Bun.serve`, UDP on `Bun.udpSocket`, Unix
- * datagrams through FFI.
+ * The adapter for Bun. Streams on `Bun.listen`, HTTP on `Bun.serve`, datagrams through FFI.
  */
 import { makeFeatures } from "../features.ts";
 import type { Runtime } from "../session-adapter.ts";

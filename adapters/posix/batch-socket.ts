@@ -25,7 +25,9 @@ import { CONTROL_SIZE, FLAGS, HEADER_WORDS, LENGTH } from "./message-headers.ts"
 import { lossesOf } from "./losses.ts";
 import { familyOf } from "./options.ts";
 import { type LocalAddress, LocalAddresses, PACKET_INFO_BYTES } from "./packet-info.ts";
-import { BATCH, DATAGRAM_MAX } from "./receive-batch.ts";
+import { DATAGRAM_MAX } from "./receive-batch.ts";
+import { ReceivePace } from "./receive-pace.ts";
+import { hasSegments } from "./segments.ts";
 import type { BatchSender } from "./send-batch.ts";
 import { SendQueue } from "./send-queue.ts";
 import { encode, EncodedAddress, NAME_WORDS } from "./sockaddr.ts";
@@ -33,9 +35,6 @@ import { duplicate } from "./passing.ts";
 
 /** Datagrams delivered in one turn of the event loop; timers and other sockets have theirs after it. */
 const TURN = 256;
-/** Looks for more that may find nothing before looks are left out, and after how many datagrams one is made at the latest. */
-const MISSES_MAX = 4;
-const SKIP_MAX = 16;
 const CONTROL_WORDS = PACKET_INFO_BYTES / 4;
 
 /** What an option of a socket is read into. */
@@ -64,15 +63,15 @@ export class BatchSocket implements DatagramSocket, BatchSender {
   readonly family: number;
   /** The largest datagram that it surely sends, in bytes. */
   readonly #limit: number;
+  /** See {@link BatchSender.segments}. */
+  segments: boolean;
   readonly #queue: SendQueue<EncodedAddress, LocalAddress>;
   /** Of a socket that is bound to every address of the machine. */
   readonly #locals: LocalAddresses | undefined;
   /** The kernel's form of addresses that others made. */
   readonly #encoded = new WeakMap<Address, EncodedAddress>();
   #problems: PorticoError[] = [];
-  /** Looks for more that found nothing in a row, and how many datagrams are delivered until the next look. */
-  #misses = 0;
-  #skip = 0;
+  readonly #pace = new ReceivePace();
   #stopped: Promise<void> | undefined;
   #closed: Promise<void> | undefined;
 
@@ -87,6 +86,7 @@ export class BatchSocket implements DatagramSocket, BatchSender {
     this.#locals = LocalAddresses.of(libc, owned.fd, this.family, owned.address);
     const unix = this.family === AF_UNIX;
     this.#limit = unix ? unixLimit(libc, owned.fd) : UDP_MAX;
+    this.segments = !unix && hasSegments(libc, owned.fd);
     this.#queue = new SendQueue(unix, this.#sendOne, (count, to) => {
       this.#fail(dropped(count, to, unix));
     });
@@ -176,39 +176,40 @@ export class BatchSocket implements DatagramSocket, BatchSender {
     // What the adapter has received is delivered, even when no more is wanted.
     if (this.#closed !== undefined || (!this.receiving && from === undefined)) return false;
     const { received, sending } = this.#buffers;
-    let more = false;
+    const pace = this.#pace;
+    let total = 0;
+    let last = 1;
+    let more = true;
     sending.beginBatch();
+    pace.begin();
     if (from !== undefined) {
       this.#table.datagram(this, first!, from, this.address);
-      if (this.#skip > 0 || !this.receiving) {
-        if (this.#skip > 0) this.#skip--;
-        sending.endBatch();
-        return false;
-      }
+      total = 1;
+      sending.flush();
+      more = pace.again(last);
     }
-    for (let total = 0; total < TURN && this.receiving; total += BATCH) {
-      const count = received.receive(this.#fd, MSG_DONTWAIT);
-      more = count === BATCH || count === -EINTR;
-      if (total === 0 && from !== undefined) this.#adaptSkip(count > 0);
+    while (more && total < TURN && this.receiving) {
+      const count = received.receive(this.#fd, pace.size, MSG_DONTWAIT);
       if (count > 0) {
+        pace.found();
+        last = count;
+        total += count;
         this.#deliver(count);
         received.reset(count);
         sending.flush();
-      } else if (count < 0 && count !== -EAGAIN && count !== -EINTR) {
+        if (count < pace.size) more = pace.again(last);
+      } else if (count === -EAGAIN) {
+        more = pace.again(last);
+      } else {
+        total++;
         // An ICMP answer, most often. It is taken from the socket by being told.
-        this.#table.failure(this, receiveFailure(-count));
-        more = true;
+        if (count !== -EINTR) this.#table.failure(this, receiveFailure(-count));
       }
-      if (!more) break;
     }
+    if (more) pace.cut();
+    else pace.end();
     sending.endBatch();
     return more && this.receiving;
-  }
-
-  /** Where the first datagram comes by itself, looking for more is worth it only when there are some. */
-  #adaptSkip(found: boolean): void {
-    this.#misses = found ? 0 : this.#misses + 1;
-    this.#skip = this.#misses < MISSES_MAX ? 0 : Math.min(this.#misses, SKIP_MAX);
   }
 
   #deliver(count: number): void {
@@ -236,6 +237,10 @@ export class BatchSocket implements DatagramSocket, BatchSender {
 
   wait(bytes: Uint8Array, to: EncodedAddress, from: LocalAddress | undefined): void {
     this.#queue.push(bytes, to, from);
+  }
+
+  stopSegments(): void {
+    this.segments = false;
   }
 
   failed(errno: number, to: EncodedAddress): void {

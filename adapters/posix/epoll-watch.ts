@@ -1,11 +1,12 @@
 /**
- * Waiting for descriptors where a runtime's event loop cannot wait for foreign ones: one thread for
- * all of them blocks in epoll_wait(2), and tells which have become readable. EPOLLONESHOT keeps it
- * quiet about a descriptor until this side has drained it and armed it again, which needs no message:
- * epoll_ctl(2) is thread-safe. A thread that waits for an epoll(7) keeps no socket of it open.
+ * Waiting for descriptors where a runtime's event loop cannot wait for foreign ones: all of them are in
+ * one epoll(7), and a thread blocks in epoll_wait(2), or the event loop waits for that epoll (see
+ * loop-bun.ts), and tells which have become readable. EPOLLONESHOT keeps it quiet about a descriptor
+ * until this side has drained it and armed it again, which needs no message: epoll_ctl(2) is
+ * thread-safe. A thread that waits for an epoll(7) keeps no socket of it open.
  *
- * The thread starts with the first descriptor and ends after the last; it is the descriptors that
- * keep the process alive, not the thread.
+ * The waiter starts with the first descriptor and ends after the last; it is the descriptors that
+ * keep the process alive, not the waiter.
  */
 import { callFailure } from "../errno.ts";
 import type { Libc, ReadWatch } from "./libc.ts";
@@ -25,32 +26,34 @@ import type { Calls, EVENT_SIGNATURES } from "./syscalls.ts";
 /** Events that one wait can bring. */
 export const EVENTS = 64;
 
-/** What a thread waits with. */
+/** What a waiter waits with. */
 export interface EpollData {
   readonly epoll: number;
-  /** An eventfd(2) whose readability ends the thread. */
+  /** An eventfd(2) whose readability ends it. */
   readonly stop: number;
 }
 
-/** A thread that waits. */
-export interface EpollThread {
+/** Who waits. */
+export interface Waiter {
   /** Milliseconds for which it is kept without descriptors: starting one may cost more than keeping it. */
   readonly linger: number;
+  /** See {@link ReadWatch.threaded}. */
+  readonly threaded: boolean;
   /** Whether it keeps the process alive. */
   keepAlive(yes: boolean): void;
 }
 
 /**
- * Starts a thread.
+ * Has somebody wait, from some time soon on.
  *
  * @param ready to be called with the descriptors that have become readable; one may have been closed since.
  * @param ended to be called when it waits no more.
  */
-export type StartThread = (
+export type Start = (
   data: EpollData,
   ready: (fds: readonly number[]) => void,
   ended: () => void,
-) => EpollThread;
+) => Waiter;
 
 /** What is needed of libc. */
 export interface EpollCalls {
@@ -63,7 +66,7 @@ export interface EpollCalls {
   readonly errno: () => number;
 }
 
-/** Where the numbers of ready descriptors are in what epoll_wait(2) has filled; the thread's end is not among them. */
+/** Where the numbers of ready descriptors are in what epoll_wait(2) has filled. */
 export function readyIn(events: Int32Array, count: number): number[] {
   const ready: number[] = [];
   for (let i = 0; i < count; i++) ready.push(events[i * EPOLL_EVENT_WORDS + EPOLL_EVENT_DATA]!);
@@ -76,13 +79,13 @@ export function eventBuffer(): Int32Array<ArrayBuffer> {
 }
 
 interface Waiting extends EpollData {
-  readonly thread: EpollThread;
+  readonly waiter: Waiter;
   readonly readers: Map<number, () => void>;
   ending: ReturnType<typeof setTimeout> | undefined;
 }
 
 /** Makes {@link Libc.watch}. What it makes throws a PorticoError when descriptors or watches have run out. */
-export function watchWith(libc: EpollCalls, startThread: StartThread): Libc["watch"] {
+export function watchWith(libc: EpollCalls, startWaiter: Start): Libc["watch"] {
   const { calls: c } = libc;
   const event = new Int32Array(new ArrayBuffer(EPOLL_EVENT_WORDS * 4));
   const eventBytes = new Uint8Array(event.buffer);
@@ -113,8 +116,8 @@ export function watchWith(libc: EpollCalls, startThread: StartThread): Libc["wat
       const ready = (fds: readonly number[]): void => {
         for (const fd of fds) readers.get(fd)?.();
       };
-      const thread = startThread({ epoll, stop }, ready, close);
-      return { epoll, stop, readers, thread, ending: undefined };
+      const waiter = startWaiter({ epoll, stop }, ready, close);
+      return { epoll, stop, readers, waiter, ending: undefined };
     } catch (error) {
       close();
       throw error;
@@ -128,26 +131,26 @@ export function watchWith(libc: EpollCalls, startThread: StartThread): Libc["wat
 
   /** Nothing is waited for any more. */
   function rest(current: Waiting): void {
-    const { thread } = current;
-    thread.keepAlive(false);
-    if (thread.linger === 0) return end(current);
-    current.ending = setTimeout(end, thread.linger, current);
+    const { waiter } = current;
+    waiter.keepAlive(false);
+    if (waiter.linger === 0) return end(current);
+    current.ending = setTimeout(end, waiter.linger, current);
     current.ending.unref();
   }
 
   return (fd, readable): ReadWatch => {
     const current = waiting ??= start();
-    const { epoll, readers, thread } = current;
+    const { epoll, readers, waiter } = current;
     if (control(epoll, EPOLL_CTL_ADD, fd, EPOLLIN | EPOLLONESHOT) < 0) {
       const errno = libc.errno();
       if (readers.size === 0) rest(current);
       throw callFailure(`descriptor ${fd} cannot be waited for`, errno);
     }
     clearTimeout(current.ending);
-    if (readers.size === 0) thread.keepAlive(true);
+    if (readers.size === 0) waiter.keepAlive(true);
     readers.set(fd, readable);
     return {
-      threaded: true,
+      threaded: waiter.threaded,
       rearm: () => void control(epoll, EPOLL_CTL_MOD, fd, EPOLLIN | EPOLLONESHOT),
       suspend: () => void control(epoll, EPOLL_CTL_MOD, fd, EPOLLONESHOT),
       close() {

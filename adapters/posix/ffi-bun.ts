@@ -1,12 +1,14 @@
 /**
- * libc through bun:ffi. Bun's event loop cannot wait for a foreign descriptor, and libuv's poll
- * handles abort the process there: a thread waits in epoll(7) instead, see epoll-watch.ts.
+ * libc through bun:ffi. Bun offers no way to wait for a foreign descriptor, and libuv's poll handles
+ * abort the process there: its event loop waits all the same, see loop-bun.ts; or a thread, where
+ * there is no /proc, see epoll-watch.ts.
  */
 import { dlopen, type FFIFunction, ptr, read } from "bun:ffi";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { type StartThread, watchWith } from "./epoll-watch.ts";
+import { type Start, watchWith } from "./epoll-watch.ts";
 import { type Libc, LIBC_FILES } from "./libc.ts";
+import { startOnLoop } from "./loop-bun.ts";
 import {
   type ArgumentKind,
   type Calls,
@@ -35,19 +37,21 @@ export function open(): Libc {
   const errno = (): number => read.i32(location, 0);
   const epollCtl: NonNullable<Libc["epollCtl"]> = (epoll, operation, fd, event) =>
     c.epoll_ctl(epoll, operation, fd, ptr(event));
-  return makeLibc({
+  const start: Start = (...parts) => startOnLoop(libc, c, startThread)(...parts);
+  const libc: Libc = makeLibc({
     calls: c,
     errno,
     pass: (memory) => ptr(memory as Uint8Array),
     nullPointer: null,
     address: (memory) => ptr(memory),
     pointer: (address) => address,
-    watch: watchWith({ calls: c, epollCtl, errno, close: c.close }, startThread),
+    watch: watchWith({ calls: c, epollCtl, errno, close: c.close }, start),
     epollCtl,
   });
+  return libc;
 }
 
-const startThread: StartThread = (data, ready, ended) => {
+const startThread: Start = (data, ready, ended) => {
   // A process that watches nothing need not load it.
   const { Worker } = process.getBuiltinModule("node:worker_threads");
   const worker = new Worker(WORKER, { workerData: data });
@@ -55,6 +59,7 @@ const startThread: StartThread = (data, ready, ended) => {
   worker.once("exit", ended);
   return {
     linger: LINGER,
+    threaded: true,
     keepAlive(yes) {
       if (yes) worker.ref();
       else worker.unref();

@@ -5,7 +5,7 @@
  * adapters/deno prefers them. There are 32 of those threads, which files and names need as well, so
  * that one has to do for all descriptors.
  */
-import { eventBuffer, EVENTS, readyIn, type StartThread, watchWith } from "./epoll-watch.ts";
+import { eventBuffer, EVENTS, readyIn, type Start, watchWith } from "./epoll-watch.ts";
 import { type Libc, LIBC_FILES } from "./libc.ts";
 import {
   type ArgumentKind,
@@ -68,7 +68,7 @@ function openCalls(): DenoCalls {
 }
 
 /** Waits again and again on a thread of the pool. That keeps the process alive: it ends with the last descriptor. */
-function startWith(c: DenoCalls): StartThread {
+function startWith(c: DenoCalls): Start {
   return ({ epoll, stop }, ready, ended) => {
     const events = eventBuffer();
     async function wait(): Promise<void> {
@@ -80,6 +80,6 @@ function startWith(c: DenoCalls): StartThread {
       }
     }
     void wait();
-    return { linger: 0, keepAlive() {} };
+    return { linger: 0, threaded: true, keepAlive() {} };
   };
 }

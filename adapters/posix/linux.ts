@@ -41,6 +41,7 @@ export const F_SEAL_ALL = 0xf;
 export const SOL_SOCKET = 1;
 export const SOL_IP = 0;
 export const SOL_TCP = 6;
+export const SOL_UDP = 17;
 export const SOL_IPV6 = 41;
 
 export const SO_REUSEADDR = 2;
@@ -73,6 +74,8 @@ export const IPV6_RECVPKTINFO = 49;
 export const IPV6_PKTINFO = 50;
 export const IPV6_FREEBIND = 78;
 export const IPV6_TCLASS = 67;
+
+export const UDP_SEGMENT = 103;
 
 export const TCP_NODELAY = 1;
 export const TCP_KEEPIDLE = 4;

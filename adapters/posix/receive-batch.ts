@@ -16,7 +16,7 @@ import {
 import { PACKET_INFO_BYTES } from "./packet-info.ts";
 import { NAME_BYTES } from "./sockaddr.ts";
 
-/** Datagrams received by one call. */
+/** Datagrams received by one call, at most. */
 export const BATCH = 32;
 /**
  * The largest datagram. UDP carries 65,507 bytes; a Unix socket as much as the sender's SO_SNDBUF,
@@ -52,9 +52,9 @@ export class ReceiveBatch {
     this.#views[i] = view;
   }
 
-  /** Fills up to {@link BATCH} slots; their number, or an errno, negated. */
-  receive(fd: number, flags: number): number {
-    return this.#libc.recvmmsg(fd, this.headers.pointers[0]!, BATCH, flags);
+  /** Fills up to `size` of {@link BATCH} slots; their number, or an errno, negated. */
+  receive(fd: number, size: number, flags: number): number {
+    return this.#libc.recvmmsg(fd, this.headers.pointers[0]!, size, flags);
   }
 
   /** Makes `count` slots ready for the next call: the kernel has written into them how long names and control messages are. */

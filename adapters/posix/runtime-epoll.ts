@@ -106,7 +106,7 @@ export class RuntimeEpoll {
     }
   }
 
-  remove({ fd }: Registration): void {
+  remove({ fd }: Pick<Registration, "fd">): void {
     this.#libc.epollCtl!(this.#fd, EPOLL_CTL_DEL, fd, this.#bytes);
   }
 }

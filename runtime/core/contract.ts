@@ -7,8 +7,7 @@
  * - `close` is the last callback of a connection, exactly once;
  * - bytes given to `write` belong to the adapter until they have gone out, and are not changed;
  *   they may be a view of the chunk being delivered, to this connection or to another;
- * - a chunk is lent until `data` returns, unless that answers true: then the adapter does not touch
- *   it any more;
+ * - a chunk is lent until `data` returns; if that answers true, it is given away;
  * - a callback never throws: the core catches what plugins throw.
  */
 import type {
@@ -64,7 +63,7 @@ export interface Connection {
 export interface StreamTable {
   /** A peer has connected. `pause` may be called here: then nothing is read. */
   open(connection: Connection): void;
-  /** @returns true when `chunk` is kept, and may still be looked at, or be written, afterwards. */
+  /** @returns true to keep `chunk`: the adapter does not touch it any more. */
   data(connection: Connection, chunk: Uint8Array): boolean | void;
   /** {@link Connection.pending} has come down to 0 after a `write` returned false. */
   drain(connection: Connection): void;
@@ -212,11 +211,7 @@ export interface Adapter {
   readonly name: string;
   readonly features: Features;
   /** Opens a stream listener. @throws PorticoError of side `config` when it cannot. */
-  listen(
-    endpoint: BindableEndpoint,
-    table: StreamTable,
-    options: SocketOptions,
-  ): Promise<Listener>;
+  listen(endpoint: BindableEndpoint, table: StreamTable, options: SocketOptions): Promise<Listener>;
   /** Opens a datagram socket. @throws PorticoError of side `config` when it cannot. */
   bind(
     endpoint: BindableEndpoint,

@@ -1,5 +1,6 @@
 /** A plugin as it should be, without the words for one that is not. */
 import { API, type Plugin } from "../core/plugin.ts";
+import { parseRate } from "../core/units.ts";
 
 /** What a plugin's `transports` are out of. */
 export const TRANSPORTS: readonly unknown[] = ["stream", "datagram", "http"];
@@ -30,13 +31,15 @@ function isSound(value: unknown): value is Plugin {
   const { name, transports, start, api, options, scope, datagramRate, fits, probe } =
     value as Partial<Record<keyof Plugin, unknown>>;
   const optional = (hook: unknown): boolean => hook === undefined || typeof hook === "function";
+  const rated = (rate: unknown): boolean =>
+    rate === undefined || !Number.isNaN(parseRate(String(rate)).count);
   const standard = (options as Plugin["options"] | null)?.["~standard"];
   return (api === undefined || api === API) &&
     typeof name === "string" && NAME.test(name) &&
     Array.isArray(transports) && transports.length > 0 &&
     transports.every((transport) => TRANSPORTS.includes(transport)) &&
     typeof start === "function" && optional(fits) && optional(probe) &&
-    (scope === undefined || scope === "service") && datagramRate === undefined &&
+    (scope === undefined || scope === "service") && rated(datagramRate) &&
     (options === undefined || typeof standard?.validate === "function") &&
     !("then" in value) && !("fetch" in value);
 }

@@ -26,6 +26,27 @@ export const bursts: readonly Case[] = [
     },
   },
   {
+    name: "datagrams of one turn arrive each by itself, whatever their sizes",
+    async run(stage) {
+      const receiver = await stage.bind();
+      const peers = [await stage.join(), await stage.join()];
+      const sizes = [64, 64, 64, 64, 10, 64, 64, 1232, 1232, 5, 1233, 1233, 7, 7, 1, 3, 3];
+      for (const [i, size] of sizes.entries()) {
+        receiver.send(new Uint8Array(size).fill(i), peers[0]!.address);
+        // One before, one between, so that not all of them follow each other.
+        if (i % 7 === 0) receiver.send(encode(`${i}`), peers[1]!.address);
+      }
+      await until(
+        () => `${sizes.length} and 3, ${peers.map(({ received }) => received.length)} so far`,
+        () => peers[0]!.received.length === sizes.length && peers[1]!.received.length === 3,
+      );
+      assert.deepEqual(peers[0]!.received.map(({ length }) => length), sizes);
+      peers[0]!.received.forEach((bytes, i) => assert.ok(bytes.every((byte) => byte === i)));
+      assert.deepEqual(peers[1]!.received.map(text), ["0", "7", "14"]);
+      assert.deepEqual(receiver.failures, []);
+    },
+  },
+  {
     name:
       "2,000 small ones from a sender that waits arrive whole and in order, and so do the answers",
     only: "unixgram",

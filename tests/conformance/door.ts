@@ -3,7 +3,7 @@ import { existsSync, readdirSync } from "node:fs";
 import { openLibc } from "../../adapters/posix/libc.ts";
 import { MSG_DONTWAIT } from "../../adapters/posix/linux.ts";
 import { HEADER_WORDS, LENGTH } from "../../adapters/posix/message-headers.ts";
-import { ReceiveBatch } from "../../adapters/posix/receive-batch.ts";
+import { BATCH, ReceiveBatch } from "../../adapters/posix/receive-batch.ts";
 import type {
   BindableEndpoint,
   Listener,
@@ -85,7 +85,7 @@ export async function withDoor(
 export async function read(fd: number): Promise<string> {
   const inbox = new ReceiveBatch(await openLibc());
   let count = 0;
-  await until("bytes to read", () => (count = inbox.receive(fd, MSG_DONTWAIT)) > 0);
+  await until("bytes to read", () => (count = inbox.receive(fd, BATCH, MSG_DONTWAIT)) > 0);
   let found = "";
   for (let i = 0; i < count; i++) {
     found += text(inbox.view(i, inbox.headers.headers[i * HEADER_WORDS + LENGTH]!));
