@@ -39,8 +39,8 @@ export interface Portico {
   readonly host?: string;
   /** What the service has beside plugin and address. Its log is JSON of warnings when silent. */
   readonly service?: Readonly<Record<string, unknown>>;
-  /** It has a sink that writes `info` into a file. */
-  readonly file?: boolean;
+  /** It has a sink that writes `info` into a file; of HTTP that is an access log, where `request` is named. */
+  readonly file?: { readonly events?: readonly string[] };
   /** As `npm run build` makes it, in place of the source. */
   readonly compiled?: boolean;
 }

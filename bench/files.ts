@@ -78,7 +78,7 @@ export function manifest(
 ): string {
   const at = join(folder(), `${id}.json`);
   const log = file
-    ? { type: "file", level: "info", path: join(folder(), `${id}.log`) }
+    ? { type: "file", level: "info", path: join(folder(), `${id}.log`), ...file }
     : { type: "json", level };
   const bench = {
     plugin: plugin.startsWith("bench/") ? pluginOf(plugin, checkout) : plugin,
