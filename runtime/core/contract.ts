@@ -285,9 +285,8 @@ export interface Adapter {
   onUncaught(report: (thrown: unknown) => void): () => void;
 }
 
-/** What an endpoint asks that an adapter lacks. */
+/** What an endpoint asks that an adapter lacks: an option, or the transport itself. */
 export interface Missing extends Lack {
-  /** The option, or the transport itself. */
   readonly what: string;
 }
 
@@ -299,13 +298,12 @@ export function missing(
 ): Missing[] {
   const transport = endpoint.transport;
   if (transport === "fd" || transport === "systemd" || transport === "stdio") {
-    const { descriptors } = features;
-    return descriptors === true ? [] : [{ what: `${transport}:`, ...descriptors }];
+    const lack = features.descriptors;
+    return lack === true ? [] : [{ what: `${transport}:`, ...lack }];
   }
   const found: Missing[] = [];
-  const add = (what: string, support: Support): void => {
-    if (support !== true) found.push({ what, ...support });
-  };
+  const add = (what: string, support: Support): unknown =>
+    support !== true && found.push({ what, ...support });
   add(transport, features.transports[transport]);
   if ("path" in endpoint && endpoint.path.startsWith("@")) add("abstract", features.abstract);
   for (const name of Object.keys(options) as OptionName[]) {
