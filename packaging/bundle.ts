@@ -3,7 +3,7 @@
  * imported from outside, and what is started by its place, stays where it is; all else goes into
  * chunks beside the runtime.
  */
-import { globSync, readFileSync, rmSync } from "node:fs";
+import { globSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { isBuiltin } from "node:module";
 import { dirname, join, relative } from "node:path";
 import { type GetModuleInfo, type Plugin, rollup } from "rollup";
@@ -85,6 +85,12 @@ export async function bundle(dist: string, packages: string): Promise<void> {
     manualChunks: (id, { getModuleInfo }) => names(id, getModuleInfo),
   });
   await build.close();
+  const licences = [...INSIDE.keys()].map((name) => {
+    const [file = ""] = globSync(`${name}/LICEN[SC]E*`, { cwd: packages });
+    return `${name}\n\n${readFileSync(join(packages, file), "utf8").trim()}\n`;
+  });
+  // Theirs go where their code goes.
+  writeFileSync(join(dist, "LICENSES.md"), licences.map((text) => `# ${text}`).join("\n"));
 }
 
 /** To which chunk a module goes: the first that has a root that leads there, by static imports. */

@@ -115,7 +115,16 @@ const LONG = [
 
 /** What starts every runtime by itself, or is about no runtime, and so is run by one of them. */
 const ONCE = [
-  ...["compile", "dashboard", "dashboard_hard", "deploy", "docs", "package", "permissions"],
+  ...[
+    "bench",
+    "compile",
+    "dashboard",
+    "dashboard_hard",
+    "deploy",
+    "docs",
+    "package",
+    "permissions",
+  ],
   ...["site", "story"],
 ].map((name) => `tests/processes/${name}_test.ts`);
 

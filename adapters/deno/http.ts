@@ -62,6 +62,8 @@ class DenoHttp extends NativeHttp {
         return new Response(null, { status: 400 });
       }
       const exchange = new DenoExchange(this.exchanges, request, info);
+      // Nobody knows it any more when the request is answered.
+      void exchange.remote;
       const response = table.request(exchange, request);
       if (response instanceof Response) return this.#leave(exchange, response, info);
       return response.then((response) => this.#leave(exchange, response, info));
@@ -187,7 +189,6 @@ class DenoExchange extends SignalledExchange {
     this.#info = info;
   }
 
-  /** As long as the request is not answered. */
   protected findPeer(): Address | undefined {
     try {
       const { hostname, port } = this.#info.remoteAddr as Deno.NetAddr;

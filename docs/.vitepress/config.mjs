@@ -54,7 +54,15 @@ const groups = [
     ]
       .map((name) => `reference/${name}`),
   ),
-  group("What it can do, and costs", "runtimes", "parity", "permissions", "performance", "sizes"),
+  group(
+    "What it can do, and costs",
+    "runtimes",
+    "parity",
+    "permissions",
+    "performance",
+    "experiments",
+    "sizes",
+  ),
 ];
 
 // What nobody has thought of above is in the navigation, too.
