@@ -61,6 +61,56 @@ describe("a module with fetch", () => {
     });
   }
 
+  test("a request may be made of the one that came, and be sent on", async (t) => {
+    const files = {
+      "origin.js": `export default {
+        async fetch(request) {
+          const { pathname } = new URL(request.url);
+          return new Response([request.method, pathname, request.headers.get("x-more"), await request.text()].join());
+        },
+      };`,
+      "on.js": `export default {
+        async fetch(request) {
+          const { pathname, searchParams } = new URL(request.url);
+          const to = searchParams.get("to") + pathname;
+          if (pathname === "/same") return await fetch(new Request(to, request));
+          const headers = { "x-more": "1" };
+          if (pathname === "/changed") return await fetch(new Request(to, new Request(request, { headers })));
+          if (pathname === "/init") return await fetch(to, new Request(request, { method: "PUT", body: "other" }));
+          await request.text();
+          try {
+            return new Response(new Request(request).method && "copied");
+          } catch (error) {
+            return new Response(error.name);
+          }
+        },
+      };`,
+    };
+    const server = await startManifest(t, {
+      origin: { plugin: "./origin.js", listen: HTTP },
+      on: { plugin: "./on.js", listen: HTTP },
+    }, files);
+    const ask = async (path: string, init?: RequestInit): Promise<string> => {
+      const to = encodeURIComponent(server.endpoint("origin"));
+      return await (await fetch(`${server.endpoint("on")}${path}?to=${to}`, init)).text();
+    };
+    const post = { method: "POST", body: "asked" };
+    assert.equal(await ask("/same", post), "POST,/same,,asked");
+    assert.equal(await ask("/same"), "GET,/same,,");
+    assert.equal(await ask("/changed", post), "POST,/changed,1,asked");
+    assert.equal(await ask("/init", post), "PUT,/init,,other");
+    // A body that was read is as with requests that a program has made itself.
+    const used = new Request(server.endpoint("on"), post);
+    await used.text();
+    let copied = "copied";
+    try {
+      new Request(used);
+    } catch (error) {
+      copied = (error as Error).name;
+    }
+    assert.equal(await ask("/used", post), copied);
+  });
+
   test("what it throws is answered with 500, and told", async (t) => {
     const files = { "app.js": `export default { fetch() { throw new Error("broken"); } }` };
     const server = await startManifest(t, { app: { plugin: "./app.js", listen: HTTP } }, files);

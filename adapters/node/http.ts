@@ -18,6 +18,7 @@ import { openListener, ReopenedListener } from "../listener.ts";
 import { descriptorLimit } from "../posix/descriptor-limit.ts";
 import { descriptorOf } from "./handle.ts";
 import { type Answering, NodeExchange, respond, WAYS } from "./exchange.ts";
+import { learn, takeLightRequests } from "./light-request.ts";
 import { listenOn, listenOptions, setKeepAlive, STREAM } from "./options.ts";
 import { useWholeResponses } from "./whole-response.ts";
 
@@ -61,6 +62,7 @@ class NodeHttp extends ReopenedListener implements HttpListener {
       const connection = incoming.socket as Connection;
       connection.peer ??= tcpAddress(connection.remoteAddress, connection.remotePort);
       const exchange = new NodeExchange(this.#exchanges, connection.peer);
+      learn(request);
       const answering = outgoing as Answering;
       answering.exchange = exchange;
       const response = table.request(exchange, request);
@@ -107,7 +109,8 @@ class NodeHttp extends ReopenedListener implements HttpListener {
   }
 
   async start(options: SocketOptions): Promise<void> {
-    this.#restore = useWholeResponses();
+    const restore = [useWholeResponses(), takeLightRequests()];
+    this.#restore = () => restore.forEach((each) => each());
     await listenOn(this.#server, listenOptions(this.target, options));
     this.#started = true;
     this.#server.on("error", (error) => this.failure(acceptFailure(error)));
