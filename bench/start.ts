@@ -25,6 +25,16 @@ export async function ready(server: Server): Promise<number> {
   return await promise.finally(() => clearTimeout(timer));
 }
 
+/** Has it end by itself: who is killed leaves no compiled code for the next start. */
+async function end({ child }: Server): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, PATIENCE);
+  child.once("exit", () => resolve());
+  if (child.exitCode === null && child.signalCode === null) child.kill("SIGTERM");
+  else resolve();
+  await promise.finally(() => clearTimeout(timer));
+}
+
 async function once(
   runtime: Runtime,
   side: Side,
@@ -33,7 +43,9 @@ async function once(
 ): Promise<Sample> {
   const server = await Server.side(runtime, side, of, settings, { level: "info" });
   try {
-    return { cost: await ready(server) };
+    const cost = await ready(server);
+    await end(server);
+    return { cost };
   } finally {
     await server.stop();
   }
