@@ -20,7 +20,7 @@ import { chunkOf } from "../chunk.ts";
 /** A write that leaves more than this unsent returns false. */
 const HIGH_WATER = 64 * 1024;
 /** A chunk of so many bytes is worth freeing. */
-const LARGE = 8 * 1024;
+const LARGE = 64 * 1024;
 
 /** The chunk that is with the core at this moment, if it is to be freed; who is still sending it. */
 let lent: ArrayBuffer | undefined = undefined;
