@@ -71,7 +71,7 @@ export class BatchSocket implements DatagramSocket, BatchSender {
   /** The kernel's form of addresses that others made. */
   readonly #encoded = new WeakMap<Address, EncodedAddress>();
   #problems: PorticoError[] = [];
-  readonly #pace: ReceivePace;
+  readonly #pace = new ReceivePace();
   #stopped: Promise<void> | undefined;
   #closed: Promise<void> | undefined;
 
@@ -85,7 +85,6 @@ export class BatchSocket implements DatagramSocket, BatchSender {
     this.family = familyOf(libc, owned.fd);
     this.#locals = LocalAddresses.of(libc, owned.fd, this.family, owned.address);
     const unix = this.family === AF_UNIX;
-    this.#pace = new ReceivePace(unix);
     this.#limit = unix ? unixLimit(libc, owned.fd) : UDP_MAX;
     this.segments = !unix && hasSegments(libc, owned.fd);
     this.#queue = new SendQueue(unix, this.#sendOne, (count, to) => {

@@ -28,15 +28,6 @@ export class ReceivePace {
   /** Bursts that do not: still to come, and how many the last time. */
   #rest = 0;
   #resting = 0;
-  readonly #near: boolean;
-
-  /**
-   * @param near all peers are on this machine, and answer within microseconds: one that works alone is
-   * looked for, too. Others are not worth that, whose answers come over a network.
-   */
-  constructor(near: boolean) {
-    this.#near = near;
-  }
 
   begin(): void {
     this.#worth = false;
@@ -47,7 +38,7 @@ export class ReceivePace {
 
   /** There are no more after a batch of `last`: whether to look again. */
   again(last: number): boolean {
-    if (!this.#tries || (last === 1 && !this.#near)) return false;
+    if (!this.#tries) return false;
     const now = performance.now();
     if (this.#until === 0) this.#until = now + PATIENCE / last;
     return now < this.#until;

@@ -23,7 +23,7 @@ function worthIt(pace: ReceivePace): void {
 }
 
 test("each burst that ends takes half as much with a call, one without an end twice as much", () => {
-  const pace = new ReceivePace(true);
+  const pace = new ReceivePace();
   assert.equal(pace.size, BATCH);
   for (let i = 0; i < 10; i++) inVain(pace);
   assert.equal(pace.size, 4);
@@ -35,7 +35,7 @@ test("each burst that ends takes half as much with a call, one without an end tw
 });
 
 test("looks in vain are made ever more rarely, and again when they find something", () => {
-  const pace = new ReceivePace(true);
+  const pace = new ReceivePace();
   const looks = Array.from({ length: 1000 }, () => inVain(pace)).filter((looked) => looked).length;
   assert.ok(looks >= 7 && looks <= 20, `${looks} looks`);
   while (!inVain(pace));
@@ -51,11 +51,4 @@ test("looks in vain are made ever more rarely, and again when they find somethin
   worthIt(pace);
   worthIt(pace);
   assert.ok(bursts < 300, `${bursts} bursts`);
-});
-
-test("of peers on a network nobody is looked for who works alone", () => {
-  const pace = new ReceivePace(false);
-  for (let i = 0; i < 100; i++) assert.equal(inVain(pace), false);
-  pace.begin();
-  assert.equal(pace.again(8), true);
 });
