@@ -1,6 +1,7 @@
 /** `access` of a manifest, as rules: groups are put in, files are read, users and groups are looked up. */
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
+import { FORMS } from "../core/access/ip.ts";
 import { parseSubject } from "../core/access/rules.ts";
 import { parseTimes } from "../core/access/times.ts";
 import { messageOf } from "../core/errors.ts";
@@ -8,7 +9,7 @@ import { aboutAccounts, type Access, type AccessRule, type ListenPlan } from "..
 import { nearest } from "../values/nearest.ts";
 import { type Path, show } from "../values/problem.ts";
 import { expectation } from "./listen.ts";
-import type { CheckedAccess } from "./schema.ts";
+import { type CheckedAccess, SUBJECT } from "./schema.ts";
 import { folderOf, type Problems } from "./source.ts";
 
 /** Whose peers the kernel does not name: datagrams, and HTTP, whose connections are the runtime's own. */
@@ -39,6 +40,12 @@ type Terms = Pick<AccessRule, "action" | "times">;
 
 /** Rules in one file at most: each costs memory, about 200 bytes. */
 const FILE_MAX = 1_000_000;
+
+/** What would be right: of rules, more than the core can read. */
+function due(error: unknown): string {
+  const expected = expectation(error);
+  return expected === FORMS ? SUBJECT : expected;
+}
 
 /** Makes rules of the `access` blocks of one manifest. What is wrong goes to its problems. */
 export class AccessPlans {
@@ -165,7 +172,7 @@ export class AccessPlans {
       try {
         rules.push({ subject: this.#subject(text), text, place });
       } catch (error) {
-        this.#tell(path, `${show(text)} at ${place}`, expectation(error));
+        this.#tell(path, `${show(text)} at ${place}`, due(error));
         return rules;
       }
     }
@@ -202,7 +209,7 @@ export class AccessPlans {
     try {
       return read();
     } catch (error) {
-      this.#tell(path, show(text), expectation(error));
+      this.#tell(path, show(text), due(error));
       return undefined;
     }
   }

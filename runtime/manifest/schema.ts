@@ -159,7 +159,8 @@ const limits = strict('an object of limits, as { "sessions": 1000, "idle": "60s"
   ),
 });
 
-const SUBJECT =
+/** Whom a rule can be about, in words. */
+export const SUBJECT =
   'whom it is about: an address, ADDRESS/PREFIX, ADDRESS-ADDRESS, "@GROUP", "file:PATH", "user:NAME", "group:NAME", "uid:N" or "gid:N"';
 const RULE = `${SUBJECT}; or { "from": …, "times": … }`;
 const subject = v.pipe(v.string(SUBJECT), v.nonEmpty(SUBJECT));

@@ -9,7 +9,7 @@ import { expand } from "../support/manifest.ts";
 import { blockOf, refuses, service, type WrongManifest } from "./errors.ts";
 
 const SUBJECT =
-  "a rule is an IP address, ADDRESS/PREFIX, ADDRESS-ADDRESS, uid:N or gid:N, as in 10.0.0.0/8 or 10.0.0.1-10.0.0.9";
+  'whom it is about: an address, ADDRESS/PREFIX, ADDRESS-ADDRESS, "@GROUP", "file:PATH", "user:NAME", "group:NAME", "uid:N" or "gid:N"';
 
 /** The rules of a service with this `access`. */
 async function accessOf(

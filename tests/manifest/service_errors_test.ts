@@ -234,7 +234,7 @@ const WRONG: readonly WrongManifest[] = [
   [
     "a rule that is no address",
     service('"access": { "allow": ["127.0.0.1", "10.0.0.0/33"] }'),
-    `2:38  services.echo.access.allow[1]\n  received  "10.0.0.0/33"\n  expected  a rule is an IP address, ADDRESS/PREFIX, ADDRESS-ADDRESS, uid:N or gid:N, as in 10.0.0.0/8 or 10.0.0.1-10.0.0.9`,
+    `2:38  services.echo.access.allow[1]\n  received  "10.0.0.0/33"\n  expected  whom it is about: an address, ADDRESS/PREFIX, ADDRESS-ADDRESS, "@GROUP", "file:PATH", "user:NAME", "group:NAME", "uid:N" or "gid:N"`,
   ],
 ];
 

@@ -116,7 +116,8 @@ export interface IpRange {
   readonly last: bigint;
 }
 
-const FORMS =
+/** What {@link parseRange} reads, in words. */
+export const FORMS =
   "an IP address, ADDRESS/PREFIX or ADDRESS-ADDRESS, as in 10.0.0.0/8, fe80::/10 or 10.0.0.1-10.0.0.9";
 
 /**
@@ -170,6 +171,6 @@ export function toBits(words: Uint32Array, family: 4 | 6): bigint {
   return bits;
 }
 
-function refused(text: string, why = `a rule is ${FORMS}`): SyntaxError {
+function refused(text: string, why: string = FORMS): SyntaxError {
   return new SyntaxError(`${why}; received ${JSON.stringify(text)}`);
 }

@@ -38,9 +38,6 @@ const NOBODY: Verdict = { served: false, rule: undefined, text: "not in allow" }
 /** The kernel does not know who it is, and rules are about that. */
 const STRANGER: Verdict = { served: false, rule: undefined, text: "user unknown" };
 
-const FORMS =
-  "an IP address, ADDRESS/PREFIX, ADDRESS-ADDRESS, uid:N or gid:N, as in 10.0.0.0/8 or 10.0.0.1-10.0.0.9";
-
 /**
  * Reads whom a rule is about.
  *
@@ -51,15 +48,7 @@ export function parseSubject(text: string): Subject {
   if (local !== null && Number(local[2]) < 2 ** 32 - 1) {
     return local[1] === "uid" ? { uid: Number(local[2]) } : { gid: Number(local[2]) };
   }
-  try {
-    return parseRange(text);
-  } catch (error) {
-    const message = (error as SyntaxError).message.replace(
-      /^a rule is .*; received/,
-      `a rule is ${FORMS}; received`,
-    );
-    throw new SyntaxError(message);
-  }
+  return parseRange(text);
 }
 
 /** The rules of one service. The smallest range that is about a peer decides, `deny` where both are as small. */
