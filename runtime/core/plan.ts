@@ -18,7 +18,28 @@ export interface Plan {
   readonly identity: Identity;
   /** The mask of new files, umask(2); undefined leaves what was inherited. */
   readonly umask: number | undefined;
+  readonly bans: BansPlan;
   readonly services: readonly ServicePlan[];
+}
+
+/** Bans of a whole manifest. */
+export interface BansPlan {
+  /** Where they are kept from one start to the next, absolute; nowhere when silent. */
+  readonly file?: string;
+  /** How many there are at once. */
+  readonly most: number;
+  /** Who is never banned: `access.never` of `defaults` and of all services. */
+  readonly never: readonly AccessRule[];
+}
+
+/** When a service bans somebody. */
+export interface BanPlan {
+  /** After so many offences of one source in `per` ms; only where a plugin or a sensor does it when silent. */
+  readonly after?: { readonly count: number; readonly per: number; readonly text: string };
+  /** How long, in ms. */
+  readonly for: number;
+  /** Offences of datagrams count, too: their senders are believed. */
+  readonly datagrams: boolean;
 }
 
 /** A user and a group, as the manifest says them: names or numbers. `identity/resolve.ts` looks them up. */
@@ -54,6 +75,12 @@ export interface ServicePlan {
   readonly options: unknown;
   readonly limits: Limits;
   readonly access: Access;
+  /** When it shuts a source out of all services. */
+  readonly ban?: BanPlan;
+  /** Nobody has any business with it: whoever comes is refused, and banned. */
+  readonly sensor?: true;
+  /** Bans may be about users of this machine: peers of Unix sockets are asked who they are. */
+  readonly bansUsers?: true;
   /** The manifest's folder: where relative paths of the plugin's start. */
   readonly folder: string;
   readonly processes: ProcessPlan;

@@ -20,6 +20,8 @@ export interface Manifest extends Identity {
   defaults?: ManifestDefaults | undefined;
   /** Lists of addresses by name, for `access`, where they are called `@NAME`. */
   groups?: Record<string, string[]> | undefined;
+  /** Where bans are kept, and how many. */
+  bans?: ManifestBans | undefined;
   /** Where `portico ctl` reaches the server, as `unix:./control.sock`; false: nowhere. */
   control?: string | false | undefined;
   /** By name: letters, digits, `-` and `_`. At least one. */
@@ -73,6 +75,26 @@ export interface ManifestDefaults {
   limits?: ManifestLimits | undefined;
   /** Who is served: all when silent; the smallest range of both lists decides. */
   access?: ManifestAccess | undefined;
+  /** When a source is shut out of all services of the manifest. */
+  ban?: ManifestBan | undefined;
+}
+
+/** When a service bans somebody. */
+export interface ManifestBan {
+  /** `5 refusals in 1m`, of one source; `none`. Offences that the plugin tells of count as refusals do. */
+  after?: string | undefined;
+  /** For how long; an hour when silent, `none`: until it is lifted. */
+  for?: Duration | undefined;
+  /** Those of datagrams count, too, though senders can be forged. */
+  datagrams?: boolean | undefined;
+}
+
+/** The bans of all services. */
+export interface ManifestBans {
+  /** They outlive a restart there. */
+  file?: string | undefined;
+  /** How many at once; 10,000 when silent. */
+  most?: number | undefined;
 }
 
 /** Who is served. */
@@ -80,6 +102,8 @@ export interface ManifestAccess {
   /** All when silent, nobody when empty. */
   allow?: (string | ManifestRule)[] | undefined;
   deny?: (string | ManifestRule)[] | undefined;
+  /** Who is never banned, by no service: as the `from` of a rule. */
+  never?: string[] | undefined;
 }
 
 /** A rule with terms; without them it is its `from` alone. */

@@ -81,7 +81,7 @@ export class HttpPipeline {
 
   #refuse(session: HttpSession, why: Refusal): Response {
     const status = "rule" in why ? 403 : STATUS[why.limit] ?? 503;
-    this.service.countRefusal(why);
+    this.service.countRefusal(why, session);
     recordRequest(this.service, session, why);
     session.reason ??= "refused";
     session.status = status;

@@ -5,6 +5,7 @@ import type { Address } from "../endpoint.ts";
 import type { PorticoError } from "../errors.ts";
 import type { Exchange } from "../exchange.ts";
 import type { Logger, RequestSession } from "../plugin.ts";
+import { offenceOf } from "../session.ts";
 import type { HttpPipeline } from "./pipeline.ts";
 
 export class HttpSession implements RequestSession, Candidate {
@@ -71,6 +72,10 @@ export class HttpSession implements RequestSession, Candidate {
 
   get log(): Logger {
     return this.#log ??= this.pipeline.service.logger(this.id);
+  }
+
+  offence(what: string): void {
+    this.pipeline.service.blame(this, { offence: offenceOf(what) });
   }
 
   get signal(): AbortSignal {
