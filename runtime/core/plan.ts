@@ -54,8 +54,25 @@ export interface ProcessPlan extends Identity {
   readonly umask?: number;
   /** -20 to 19, setpriority(2). */
   readonly nice?: number;
+  /** Class and level, as ioprio_set(2) takes them. */
+  readonly ioprio?: number;
+  readonly resources?: Resources;
   /** Added to the environment that is inherited; null takes a variable out of it. */
   readonly env: Readonly<Record<string, string | null>>;
+}
+
+/** What each process of a service may use; what is absent it has from the server. */
+export interface Resources {
+  /** Bytes of memory that is resident. */
+  readonly memory?: number | undefined;
+  /** Milliseconds of CPU time, from its start. */
+  readonly cpu?: number | undefined;
+  /** Descriptors that it has open at once. */
+  readonly files?: number | undefined;
+  /** Processes and threads of its user. */
+  readonly processes?: number | undefined;
+  /** Bytes of a core dump. */
+  readonly core?: number | undefined;
 }
 
 /** One service. */

@@ -61,6 +61,10 @@ export interface ManifestService extends ManifestDefaults, Identity {
   options?: unknown;
   /** The priority of its processes, -20 to 19, which is the least; below 0 needs root. */
   nice?: number | undefined;
+  /** The priority of their I/O: `idle`, `best-effort:7`, `realtime:0`. */
+  ioprio?: string | undefined;
+  /** What each of its processes may use. */
+  resources?: ManifestResources | undefined;
   /** Variables of its processes, added to those of the server; null takes one away. */
   env?: Record<string, string | null> | undefined;
 }
@@ -112,6 +116,20 @@ export interface ManifestRule {
   from: string | string[];
   /** When it holds, as `Mon-Fri 08:00-18:00 Europe/Paris`. */
   times?: string | string[] | undefined;
+}
+
+/** What a process may use of this machine. */
+export interface ManifestResources {
+  /** Memory that is resident; a process above it is killed, and replaced. */
+  memory?: ManifestSize | undefined;
+  /** CPU time since its start, in whole seconds. */
+  cpu?: Duration | undefined;
+  /** Descriptors that are open at once, 64 or more. */
+  files?: number | undefined;
+  /** Processes and threads of its user, on the whole machine; root may have more. */
+  processes?: number | undefined;
+  /** Size of a core dump; 0 for none. */
+  core?: ManifestSize | undefined;
 }
 
 /** A strategy, with how many sessions it serves at once, and in how many workers: `auto` is one for each core. */

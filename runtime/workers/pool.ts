@@ -16,7 +16,7 @@ import { keepWorkingDirectory } from "../identity/folder.ts";
 import { type Exit, exitFields, type WorkerUse } from "./launch.ts";
 import { type HandleEvents, WorkerHandle } from "./handle.ts";
 import type { SharedSockets, WorkerState } from "./messages.ts";
-import { watchHeartbeats } from "./heartbeat.ts";
+import { watchWorkers } from "./watch.ts";
 import { Replenishment } from "./replenish.ts";
 import { RestartPolicy } from "./restart-policy.ts";
 
@@ -102,7 +102,7 @@ export class WorkerPool {
       await this.stop();
       throw error;
     }
-    this.#unwatch = watchHeartbeats(this.#handles, this.#input.ready.plan.limits.stall);
+    this.#unwatch = watchWorkers(this.#handles, this.#input.ready.plan);
   }
 
   /** See {@link RunningService.measure}. */
