@@ -12,6 +12,7 @@ import type {
   Listener,
   StreamTable,
 } from "../runtime/core/contract.ts";
+import type { Origin } from "../runtime/core/descriptors.ts";
 import { hookError } from "../runtime/core/hooks.ts";
 import type { PorticoError } from "../runtime/core/errors.ts";
 import type { ListenPlan } from "../runtime/core/plan.ts";
@@ -72,7 +73,10 @@ class MemoryWorkers implements Executor {
     const { lends } = adapter.features;
     const service = new Service({ plan, hooks: {}, log, gather, lends, nextId, totals });
     const descriptors = {
-      close: (fd: number) => this.#closeUnserved(fd),
+      adopt: (fd: number, _origin: Origin, table: StreamTable) =>
+        Promise.resolve(this.#adoptUnserved(fd, table)),
+      close: (fd: number) => this.#closeUnserved(fd, true),
+      reset: (fd: number) => this.#closeUnserved(fd, false),
       watchReset: (fd: number, gone: () => void) => {
         const unserved = this.#unserved.get(fd)!;
         unserved.reset = gone;
@@ -179,11 +183,20 @@ class MemoryWorkers implements Executor {
     unserved.reset?.();
   }
 
-  #closeUnserved(fd: number): void {
+  #adoptUnserved(fd: number, table: StreamTable): void {
+    const { connection, closed } = this.#unserved.get(fd)!;
+    this.#unserved.delete(fd);
+    connection.data = { pipeline: { table } };
+    if (closed !== undefined) return;
+    table.open(connection);
+    connection.resume();
+  }
+
+  #closeUnserved(fd: number, quiet: boolean): void {
     const { connection, closed } = this.#unserved.get(fd)!;
     this.#unserved.delete(fd);
     connection.data = IGNORED;
-    if (closed === undefined) connection.abort(true);
+    if (closed === undefined) connection.abort(quiet);
   }
 
   // Sessions, given to workers.
@@ -259,6 +272,10 @@ class MemoryWorkers implements Executor {
   own(): void {}
   measure(): void {}
   revive(): void {}
+
+  delay(): number {
+    return 0;
+  }
 
   settle(): void {
     this.#input.totals.settle();

@@ -290,6 +290,7 @@ function unlimited(plan: ServicePlan): ServicePlan {
   const { limits } = plan;
   return {
     ...plan,
+    banner: undefined,
     limits: { ...limits, idle: Infinity, firstByte: Infinity, lifetime: Infinity },
   };
 }

@@ -1,5 +1,7 @@
 /** What the sessions of one service share, in one thread. */
 import type { Refusal } from "./admission/candidate.ts";
+import { resets } from "./admission/overflow.ts";
+import { Banners } from "./banners.ts";
 import { type Clock, SYSTEM_CLOCK } from "./clock.ts";
 import type { PorticoError, Side } from "./errors.ts";
 import { checkAnswer, makeLogger, verdict } from "./hooks.ts";
@@ -60,6 +62,8 @@ export class Service {
   readonly verify: Hooks["verify"];
   readonly clock: Clock;
   readonly warnings: Warnings;
+  /** Undefined where nothing is said beside the plugin. */
+  readonly banners: Banners | undefined;
   readonly #counted: (() => void) | undefined;
 
   constructor(input: ServiceInput) {
@@ -75,6 +79,7 @@ export class Service {
     this.outgoing = outgoing ?? false;
     this.clock = input.clock ?? SYSTEM_CLOCK;
     this.warnings = new Warnings(this.clock);
+    this.banners = plan.banner === undefined ? undefined : new Banners(this);
     const pushes = hooks.datagram ?? hooks.data;
     this.keepsDatagrams = pushes === undefined || (input.keepsDatagrams ?? true);
     this.restsOnBacklog = hooks.drain === undefined;
@@ -124,6 +129,11 @@ export class Service {
   /** A session that was served is over. */
   countEnd(reason: string | undefined, durationMs: number): void {
     countEnd(this.totals.statistics, reason ?? "done", durationMs);
+  }
+
+  /** Whether whoever is refused for that sees a reset. */
+  resets(why: Refusal): boolean {
+    return resets(this.plan.limits.overflow, why);
   }
 
   /** An `error` record, at the level of the side at fault. */

@@ -1,9 +1,10 @@
 import { OwnSockets } from "../core/admission/own-sockets.ts";
 import { Gather } from "../core/stream/gather.ts";
+import { LoadMeter } from "../services/load.ts";
 import type { Host } from "../services/contract.ts";
 
 /** What services share that a server makes itself. */
-type Made = "gather" | "nextId" | "ownSockets";
+type Made = "gather" | "nextId" | "ownSockets" | "load";
 
 /** Numbers the sessions of this process. */
 let sessions = 0;
@@ -16,5 +17,6 @@ export function completeHost(given: Omit<Host, Made>): Host {
     gather: new Gather(adapter),
     nextId: () => ++sessions,
     ownSockets: new OwnSockets((address) => adapter.ownsAddress(address)),
+    load: new LoadMeter(given.clock),
   };
 }

@@ -4,6 +4,7 @@
  *     starting ──► running ◄──resume── suspended ◄────────┐
  *                    │  └──suspend──────► ▲               │ when its sessions are over
  *                    ├──drain──► draining ┴───────────────┘      (resume ends a drain: running)
+ *                    ├──above its rate──► resting ──in time, resume──► running
  *                    ├──the workers come to nothing──► failed ──resume──► running
  *                    └──stop, from any of them──► stopping ──► stopped
  *
@@ -25,6 +26,8 @@ import type {
   StartExecutor,
   Takeover,
 } from "./contract.ts";
+import { watchLoad } from "./load.ts";
+import { Rest } from "./rest.ts";
 import { Sockets } from "./sockets.ts";
 import type { ServiceStatus } from "./status.ts";
 
@@ -48,6 +51,8 @@ export class RunningService {
   #stopsAt = Infinity;
   /** The change that was asked for last. */
   #last: Promise<unknown> = Promise.resolve();
+  readonly #rest: Rest;
+  #closeLoad: () => void = () => {};
   /** The drain that is under way. */
   #drain: AbortController | undefined = undefined;
 
@@ -64,6 +69,17 @@ export class RunningService {
     this.#sockets = new Sockets(host, executor, totals, (address) => {
       log.emit("info", "listening", { service: plan.name, endpoint: String(address) });
     });
+    this.#rest = new Rest(this.#clock, log, plan.name, {
+      suspend: () => this.#sockets.suspend(),
+      resume: () => this.#sockets.resume().then(() => this.#become("running")),
+      fail: (reason) => this.#state === "resting" && void this.#fail(reason),
+      inTurn: (act) => this.#inTurn(async () => void (this.#state === "resting" && await act())),
+    });
+    admission.rests = (ms) => {
+      if (this.#state !== "running") return;
+      this.#become("resting");
+      this.#rest.begin(ms);
+    };
   }
 
   /**
@@ -77,7 +93,6 @@ export class RunningService {
     takeover: Takeover,
     startExecutor: StartExecutor,
   ): Promise<RunningService> {
-    const { adapter } = host;
     const { plan } = ready;
     let service = undefined as RunningService | undefined;
     const input: ExecutorInput = {
@@ -85,7 +100,7 @@ export class RunningService {
       host,
       admission: new Admission(
         plan,
-        (later) => adapter.defer(later),
+        (later) => host.adapter.defer(later),
         takeover.admission,
         host.ownSockets,
         host.clock,
@@ -97,6 +112,7 @@ export class RunningService {
     };
     service = new RunningService(input, await startExecutor(input));
     try {
+      service.#closeLoad = watchLoad(input, service.#executor);
       for (const listen of plan.listen) await service.#sockets.open(listen, takeover);
       service.#executor.opened();
     } catch (error) {
@@ -167,7 +183,7 @@ export class RunningService {
   suspend(): Promise<void> {
     return this.#inTurn(async () => {
       await this.#sockets.suspend();
-      if (this.#state === "running") this.#become("suspended");
+      if (this.#state === "running" || this.#state === "resting") this.#become("suspended");
     });
   }
 
@@ -181,6 +197,7 @@ export class RunningService {
       this.#executor.revive();
       await this.#sockets.resume();
       this.#become("running");
+      this.admission.places.endRest();
     });
   }
 
@@ -260,6 +277,8 @@ export class RunningService {
 
   async #stop(limit: number, keep: boolean): Promise<void> {
     this.#state = "stopping";
+    this.#rest.end();
+    this.#closeLoad();
     this.#endDrain();
     await this.#last;
     await this.#sockets.shut(keep);
@@ -283,6 +302,7 @@ export class RunningService {
 
   /** What it is from here on; a service that stops becomes nothing else. */
   #become(state: ServiceState): void {
+    this.#rest.end();
     if (this.#stopped === undefined) this.#state = state;
   }
 

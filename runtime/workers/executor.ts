@@ -111,6 +111,10 @@ class PoolExecutor implements Executor {
     this.#pool.own(addresses.flatMap(fileOf));
   }
 
+  delay(): number {
+    return this.#pool.delay();
+  }
+
   /** Workers tell by themselves. */
   settle(): void {}
 

@@ -17,9 +17,10 @@ import { keepWorkingDirectory } from "../identity/folder.ts";
 import { type Exit, exitFields, type WorkerUse } from "./launch.ts";
 import { type HandleEvents, WorkerHandle } from "./handle.ts";
 import type { WorkerState } from "./messages.ts";
-import { watchHeartbeats } from "./heartbeat.ts";
+import { leastDelay, watchHeartbeats } from "./heartbeat.ts";
 import { Replenishment } from "./replenish.ts";
 import { RestartPolicy } from "./restart-policy.ts";
+import { stopAll } from "./stop-all.ts";
 
 /** Duplicates of the service's datagram sockets, to answer from. Theirs who opened them. */
 export type SharedSockets = readonly { readonly fd: number; readonly address: Address }[];
@@ -100,6 +101,11 @@ export class WorkerPool {
       throw error;
     }
     this.#unwatch = watchHeartbeats(this.#handles, this.#input.ready.plan.limits.stall);
+  }
+
+  /** See {@link Executor.delay}. Of those that serve one session each, nobody is asked to take another. */
+  delay(): number {
+    return this.#input.use.once ? 0 : leastDelay(this.#handles);
   }
 
   /** See {@link RunningService.measure}. */
@@ -305,16 +311,6 @@ export class WorkerPool {
     this.#timers.clear();
     this.#replenishment.stop();
     this.#giveUp();
-    const left = [...this.#handles];
-    for (const handle of left) {
-      // One that is starting has nothing to lose.
-      if (handle.state === "starting") handle.kill("stop");
-      else handle.stop();
-    }
-    const late = setTimeout(() => {
-      for (const handle of this.#handles) handle.kill("drain");
-    }, GONE);
-    await Promise.all(left.map((handle) => handle.over));
-    clearTimeout(late);
+    await stopAll(this.#handles, GONE);
   }
 }

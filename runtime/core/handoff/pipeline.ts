@@ -21,13 +21,15 @@ import type { Service } from "../service.ts";
 import { countBytes } from "../totals.ts";
 import { HandoffSession } from "./session.ts";
 
+type Used = "adopt" | "blocking" | "close" | "reset" | "send" | "spawn" | "traffic";
+
 /** The sessions of one service whose sockets its plugin takes. */
 export class HandoffPipeline {
   readonly service: Service;
   /** What an adapter calls. It asks the admission. */
   readonly table: AdmitTable;
   readonly #admission: Admission | undefined;
-  readonly #descriptors: Pick<Descriptors, "blocking" | "close" | "spawn" | "traffic">;
+  readonly #descriptors: Pick<Descriptors, Used>;
   readonly #caller: Caller<HandoffSession>;
   readonly #sessions: Set<HandoffSession> = new Set();
   readonly #live: Count;
@@ -35,7 +37,7 @@ export class HandoffPipeline {
   /** @param admission undefined where sockets come by {@link accept} alone. */
   constructor(
     service: Service,
-    descriptors: Pick<Descriptors, "blocking" | "close" | "spawn" | "traffic">,
+    descriptors: Pick<Descriptors, Used>,
     admission?: Admission,
   ) {
     this.service = service;
@@ -84,6 +86,11 @@ export class HandoffPipeline {
     this.service.countRefusal(why);
     recordRefusal(this.service, this.service.level, session, why);
     session.finish("refused");
+    const { banners } = this.service;
+    const dismissed = banners?.dismissSocket(this.#descriptors, session, why) === true;
+    if (!dismissed && this.service.resets(why)) this.#descriptors.reset(session.fd);
+    else if (!dismissed) this.#descriptors.close(session.fd);
+    session.fd = -1;
     this.#close(session);
   }
 
@@ -109,6 +116,7 @@ export class HandoffPipeline {
     session.served = true;
     this.service.countServed();
     recordArrival(this.service, this.service.level, "open", session);
+    this.service.banners?.greetSocket(this.#descriptors, session);
     if (hooks.setup === undefined) return this.#take(session);
     const failed = (): void => this.#close(session);
     callHook(this.#caller, session, () => hooks.setup!(session as never), (state) => {
@@ -159,7 +167,7 @@ export class HandoffPipeline {
     session.finish("done");
     session.close();
     if (session.served) this.#countBytes(session);
-    this.#descriptors.close(session.fd);
+    if (session.fd >= 0) this.#descriptors.close(session.fd);
     if (session.served) recordEnd(this.service, session, session.age, session.found);
     session.permit.release();
     this.#live.down();
