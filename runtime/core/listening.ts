@@ -77,9 +77,9 @@ export class RunTimeListeners {
 
   #serve(made: RunTimeListener, hooks: Hooks<unknown>): void {
     const { join: _, ...input } = this.#input;
-    // Mostly it is the server that speaks, as FTP does when it sends a file; and nothing but that.
+    // Mostly it is the server that speaks, as FTP does when it sends a file.
     const limits = { ...input.plan.limits, firstByte: Infinity };
-    const plan = { ...input.plan, limits, banner: undefined };
+    const plan = { ...input.plan, limits };
     const service = new Service({ ...input, plan, hooks: bindHooks(hooks) });
     made.streams = new StreamPipeline(service, made, (session) => made.serves(session));
     made.streams.retire(this.#retiring);

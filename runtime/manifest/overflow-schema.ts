@@ -16,19 +16,21 @@ export const waiting = () =>
     }),
   });
 
-const words = <const W extends OverflowWord>(of: readonly W[]) =>
-  v.picklist(of, of.map((word) => `"${word}"`).join(", "));
+const listed = (words: readonly string[]): string => words.map((word) => `"${word}"`).join(", ");
+const words = <const W extends OverflowWord>(of: readonly W[]) => v.picklist(of, listed(of));
 /** With the older name of `wait`. */
-const waitWords = <const W extends OverflowWord>(of: readonly W[], expected?: string) =>
+const waitWord = <const W extends OverflowWord>(of: readonly W[], expected: string) =>
   v.pipe(
-    v.picklist([...of, "hold"], expected ?? of.map((word) => `"${word}"`).join(", ")),
+    v.picklist([...of, "hold"], expected),
     v.transform((word) => word === "hold" ? "wait" : word),
   );
+const waitWords = <const W extends OverflowWord>(of: readonly W[]) =>
+  choice(listed(of), { string: waitWord(of, listed(of)) });
 const OVERFLOW =
   '"wait", "refuse", "reset", "drop" or "shed"; or one for each limit, as { "sessions": "shed", "rate": "wait" }';
 export const overflow = () =>
   choice(OVERFLOW, {
-    string: waitWords(OVERFLOW_WORDS, OVERFLOW),
+    string: waitWord(OVERFLOW_WORDS, OVERFLOW),
     object: strict(OVERFLOW, {
       sessions: entry("at the limit of sessions", () => waitWords(WORDS_OF.sessions)),
       perSource: entry("at that of sessions from one source", () => waitWords(WORDS_OF.perSource)),

@@ -1,16 +1,15 @@
 /** A service whose rate was exceeded accepts nobody for a while: who connects waits in the kernel's queue. */
 import type { Clock, Timer } from "../core/clock.ts";
-import type { Log } from "../core/log.ts";
 import { messageOf } from "../core/errors.ts";
+import type { Log } from "../core/log.ts";
+import type { Sockets } from "./sockets.ts";
 
-/** What a rest does with its service. Each is done in turn with the other changes, and while it rests only. */
+/** The service that rests. */
 export interface Resting {
-  /** It accepts nobody. @throws where its sockets have no descriptors: then newcomers are asked one by one. */
-  suspend(): Promise<void>;
-  /** It is a service that runs. */
-  resume(): Promise<void>;
-  /** It cannot be. */
+  become(state: "resting" | "running"): void;
+  /** It cannot go on. */
   fail(reason: string): void;
+  /** Makes a change in turn with the others, if it rests then. */
   inTurn(change: () => Promise<void>): Promise<void>;
 }
 
@@ -18,27 +17,39 @@ export class Rest {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #service: string;
+  readonly #sockets: Pick<Sockets, "suspend" | "resume">;
   readonly #resting: Resting;
   #timer: Timer | undefined = undefined;
 
-  constructor(clock: Clock, log: Log, service: string, resting: Resting) {
+  constructor(
+    clock: Clock,
+    log: Log,
+    service: string,
+    sockets: Pick<Sockets, "suspend" | "resume">,
+    resting: Resting,
+  ) {
     this.#clock = clock;
     this.#log = log;
     this.#service = service;
+    this.#sockets = sockets;
     this.#resting = resting;
   }
 
   begin(ms: number): void {
     const service = this.#service;
+    this.#resting.become("resting");
     this.#log.emit("warn", "suspend", { service, reason: "rate", forMs: ms });
     this.#timer = this.#clock.setTimeout(() => this.#over(), ms);
-    this.#resting.inTurn(() => this.#resting.suspend()).catch(() => {});
+    this.#resting.inTurn(() => this.#sockets.suspend()).catch(() => {
+      // Without descriptors newcomers are refused one by one.
+    });
   }
 
   #over(): void {
     const service = this.#service;
     this.#resting.inTurn(async () => {
-      await this.#resting.resume();
+      await this.#sockets.resume();
+      this.#resting.become("running");
       this.#log.emit("warn", "resume", { service, reason: "rate" });
     }).catch((error: unknown) => this.#resting.fail(messageOf(error)));
   }

@@ -12,7 +12,8 @@
  * waiting is nobody's turn, so that `resume` and `stop` can end it. What a service is already, it
  * becomes without doing anything. While it stops, only `stop` is possible: it shortens the wait.
  */
-import { Admission } from "../core/admission/admission.ts";
+import type { SourcePrefixes } from "../core/access/source.ts";
+import type { Admission } from "../core/admission/admission.ts";
 import { type Clock, SYSTEM_CLOCK } from "../core/clock.ts";
 import type { Inherited } from "../core/descriptors.ts";
 import type { Address } from "../core/endpoint.ts";
@@ -28,6 +29,7 @@ import type {
 } from "./contract.ts";
 import { watchLoad } from "./load.ts";
 import { Rest } from "./rest.ts";
+import { admissionOf, describeService } from "./parts.ts";
 import { Sockets } from "./sockets.ts";
 import type { ServiceStatus } from "./status.ts";
 
@@ -69,16 +71,13 @@ export class RunningService {
     this.#sockets = new Sockets(host, executor, totals, (address) => {
       log.emit("info", "listening", { service: plan.name, endpoint: String(address) });
     });
-    this.#rest = new Rest(this.#clock, log, plan.name, {
-      suspend: () => this.#sockets.suspend(),
-      resume: () => this.#sockets.resume().then(() => this.#become("running")),
+    this.#rest = new Rest(this.#clock, log, plan.name, this.#sockets, {
+      become: (state) => this.#become(state),
       fail: (reason) => this.#state === "resting" && void this.#fail(reason),
       inTurn: (act) => this.#inTurn(async () => void (this.#state === "resting" && await act())),
     });
     admission.rests = (ms) => {
-      if (this.#state !== "running") return;
-      this.#become("resting");
-      this.#rest.begin(ms);
+      if (this.#state === "running") this.#rest.begin(ms);
     };
   }
 
@@ -98,13 +97,7 @@ export class RunningService {
     const input: ExecutorInput = {
       ready,
       host,
-      admission: new Admission(
-        plan,
-        (later) => host.adapter.defer(later),
-        takeover.admission,
-        host.ownSockets,
-        host.clock,
-      ),
+      admission: admissionOf(plan, host, takeover.admission),
       totals: takeover.totals ?? new Totals(),
       failed: (reason) => {
         if (service !== undefined) void service.#fail(reason);
@@ -123,27 +116,33 @@ export class RunningService {
     return service;
   }
 
+  get name(): string {
+    return this.#ready.plan.name;
+  }
+
+  /** Calls `visit` for each session that waits or is served, with its bytes so far, as far as they are known. */
+  async visitSessions(
+    visit: (remote: Address, source: SourcePrefixes, bytesIn: number, bytesOut: number) => void,
+  ): Promise<void> {
+    const { source } = this.#ready.plan.limits;
+    const elsewhere = new Map(await this.#executor.traffic());
+    this.admission.places.forEach(({ admission, candidate }) => {
+      // Whoever came to the service before this one has its place here, too.
+      if (admission !== this.admission) return;
+      const { remote, bytesIn = 0, bytesOut = 0 } = candidate;
+      visit(remote, source, ...(elsewhere.get(candidate) ?? [bytesIn, bytesOut] as const));
+    });
+  }
+
   /** What is really bound, in the order of the manifest. */
   get addresses(): readonly Address[] {
     return this.#sockets.addresses;
   }
 
   status(): ServiceStatus {
-    const { plan } = this.#ready;
     this.#executor.settle();
     this.#sockets.countLosses();
-    return {
-      service: plan.name,
-      state: this.#shownState(),
-      strategy: plan.concurrency.strategy,
-      endpoints: this.addresses.map(String),
-      workers: this.#executor.workers,
-      live: this.admission.live,
-      held: this.admission.waiting,
-      restarts: this.totals.restarts,
-      ...this.totals.counters,
-      tally: this.totals.statistics,
-    };
+    return describeService(this.#ready.plan, this.#shownState(), this, this.#executor.workers);
   }
 
   #shownState(): ServiceStatus["state"] {
