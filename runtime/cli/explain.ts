@@ -11,6 +11,7 @@ import {
 } from "../core/access/explain.ts";
 import { readIp } from "../core/access/ip.ts";
 import { AccessRules } from "../core/access/rules.ts";
+import type { OverflowLimit } from "../core/admission/overflow.ts";
 import { Address, KnownPeer } from "../core/endpoint.ts";
 import { PorticoError } from "../core/errors.ts";
 import type { AccessRule, Limits, Plan, ServicePlan } from "../core/plan.ts";
@@ -68,7 +69,8 @@ async function explainOne(
   const verdict = new AccessRules(service.access).decide(remote, wall);
   const limits = limitsOf(service, count, remote, running);
   const obstacle = verdict.served ? limits.find(({ full }) => full) : undefined;
-  const waits = obstacle !== undefined && service.limits.overflow === "hold";
+  const waits = obstacle !== undefined &&
+    service.limits.overflow[obstacle.name as OverflowLimit] === "wait";
   const answer: Answer = !verdict.served
     ? "refused"
     : waits

@@ -2,10 +2,12 @@ import * as v from "valibot";
 import type { ListenPlan, Plan, ServicePlan, SinkPlan } from "../core/plan.ts";
 import { lookupAccount } from "../identity/accounts.ts";
 import { AccessPlans, checkAccounts } from "./access.ts";
+import { BannerTexts } from "./banner.ts";
 import { askingUsers, BANS_MAX, bansFile, mergeBan } from "./bans.ts";
 import { addIssues, placeOf } from "./issues.ts";
 import { checkHttpLimits, checkLimitNames, mergeConcurrency, mergeLimits } from "./limits.ts";
 import { Endpoints } from "./listen.ts";
+import { checkOverflow } from "./overflow.ts";
 import { checkStdio, namesStdio } from "./inherited.ts";
 import { checkProcess, identityOf, processOf } from "./process.ts";
 import type { Path } from "../values/problem.ts";
@@ -101,6 +103,7 @@ class Expander {
   readonly #sinks: SinkPlans;
   readonly #log: readonly SinkPlan[];
   readonly #access: AccessPlans;
+  readonly #banners: BannerTexts;
 
   constructor(
     manifest: AcceptedParts,
@@ -113,6 +116,7 @@ class Expander {
     this.#problems = problems;
     this.#refused = refused;
     this.#endpoints = new Endpoints(problems);
+    this.#banners = new BannerTexts(problems);
     const stdio = manifest.services.some(([, { listen }]) => namesStdio(listen));
     this.#sinks = new SinkPlans(problems, catalog, manifest.sinks, manifest.plugins, stdio);
     this.#log = this.#sinks.read(manifest.defaults.log ?? log, ["defaults", "log"]);
@@ -183,6 +187,9 @@ class Expander {
       { access: service.access, path: [...path, "access"] },
     ]);
     checkAccounts(this.#problems, access, listen, path);
+    const limits = mergeLimits([defaults.limits, service.limits], strategy);
+    checkOverflow(this.#problems, service, listen, limits, path);
+    const banner = this.#banners.read(defaults.banner, service.banner, listen, path);
     return {
       name,
       plugin,
@@ -191,8 +198,9 @@ class Expander {
       concurrency,
       log: service.log === undefined ? this.#log : this.#sinks.read(service.log, [...path, "log"]),
       options,
-      limits: mergeLimits([defaults.limits, service.limits], strategy),
+      limits,
       access,
+      ...(banner !== undefined && { banner }),
       ...(ban !== undefined && { ban }),
       ...(sensor && { sensor }),
       processes: processOf(service, identityOf(this.#manifest.top), strategy),

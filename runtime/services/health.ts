@@ -23,4 +23,4 @@ export function stateOf(status: ServerStatus): string {
   return WORST_FIRST.find((one) => found.has(one)) ?? state;
 }
 
-const WORST_FIRST = ["failed", "stopped", "suspended", "draining"] as const;
+const WORST_FIRST = ["failed", "stopped", "suspended", "draining", "resting"] as const;
