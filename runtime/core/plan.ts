@@ -19,6 +19,8 @@ export interface Plan {
   /** The mask of new files, umask(2); undefined leaves what was inherited. */
   readonly umask: number | undefined;
   readonly services: readonly ServicePlan[];
+  /** Those that do not run, as the manifest wants it. */
+  readonly disabled: readonly ServicePlan[];
 }
 
 /** A user and a group, as the manifest says them: names or numbers. `identity/resolve.ts` looks them up. */

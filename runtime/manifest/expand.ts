@@ -112,7 +112,9 @@ class Expander {
     this.#problems = problems;
     this.#refused = refused;
     this.#endpoints = new Endpoints(problems);
-    const stdio = manifest.services.some(([, { listen }]) => namesStdio(listen));
+    const stdio = manifest.services.some(([, { listen, disable }]) =>
+      disable !== true && namesStdio(listen)
+    );
     this.#sinks = new SinkPlans(problems, catalog, manifest.sinks, manifest.plugins, stdio);
     this.#log = this.#sinks.read(manifest.defaults.log ?? log, ["defaults", "log"]);
     this.#access = new AccessPlans(problems, manifest.groups, lookupAccount);
@@ -125,9 +127,13 @@ class Expander {
 
   plan(): Plan {
     const { services, top } = this.#manifest;
+    const plans = (disabled: boolean): ServicePlan[] =>
+      services.filter(([, { disable = false }]) => disable === disabled)
+        .map(([name, service]) => this.#service(name, service));
     return {
       file: this.#problems.source.file,
-      services: services.map(([name, service]) => this.#service(name, service)),
+      services: plans(false),
+      disabled: plans(true),
       control: this.#control(top.control),
       identity: identityOf(top),
       umask: top.umask,
@@ -148,7 +154,9 @@ class Expander {
     const path = ["services", name];
     const { plugin, options } = pluginOf(service, this.#manifest.plugins, this.#problems, path);
     const admin = isAdmin(plugin);
-    const listen = this.#listen(service.listen, admin, path);
+    // What does not run may have the address of another one, whose place it takes some day.
+    const endpoints = service.disable === true ? new Endpoints(this.#problems) : this.#endpoints;
+    const listen = this.#listen(service.listen, admin, endpoints, path);
     checkHttpLimits(this.#problems, service, listen, path);
     const concurrency = mergeConcurrency([defaults.concurrency, service.concurrency]);
     const { strategy } = concurrency;
@@ -181,11 +189,12 @@ class Expander {
   #listen(
     listen: CheckedService["listen"],
     admin: boolean,
+    endpoints: Endpoints,
     path: Path,
   ): ListenPlan[] {
     const place = [...path, "listen"];
-    if (listen !== undefined) return this.#endpoints.read(listen, place);
-    if (admin) return this.#endpoints.read(ADMIN_LISTEN, place);
+    if (listen !== undefined) return endpoints.read(listen, place);
+    if (admin) return endpoints.read(ADMIN_LISTEN, place);
     if (!this.#refused(place)) {
       this.#problems.add(path, 'no "listen"', '"listen": where it listens');
     }
