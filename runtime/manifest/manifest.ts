@@ -20,6 +20,8 @@ export interface Manifest extends Identity {
   defaults?: ManifestDefaults | undefined;
   /** Lists of addresses by name, for `access`, where they are called `@NAME`. */
   groups?: Record<string, string[]> | undefined;
+  /** Where bans are kept, and how many. */
+  bans?: ManifestBans | undefined;
   /** Where `portico ctl` reaches the server, as `unix:./control.sock`; false: nowhere. */
   control?: string | false | undefined;
   /** By name: letters, digits, `-` and `_`. At least one. */
@@ -79,6 +81,26 @@ export interface ManifestDefaults {
   limits?: ManifestLimits | undefined;
   /** Who is served: all when silent; the smallest range of both lists decides. */
   access?: ManifestAccess | undefined;
+  /** When a source is shut out of all services of the manifest. */
+  ban?: ManifestBan | undefined;
+}
+
+/** When a service bans somebody. */
+export interface ManifestBan {
+  /** `5 refusals in 1m`, of one source; `none`. Offences that the plugin tells of count as refusals do. */
+  after?: string | undefined;
+  /** For how long; an hour when silent, `none`: until it is lifted. */
+  for?: Duration | undefined;
+  /** Those of datagrams count, too, though senders can be forged. */
+  datagrams?: boolean | undefined;
+}
+
+/** The bans of all services. */
+export interface ManifestBans {
+  /** They outlive a restart there. */
+  file?: string | undefined;
+  /** How many at once; 10,000 when silent. */
+  most?: number | undefined;
 }
 
 /** Who is served. */
@@ -86,6 +108,8 @@ export interface ManifestAccess {
   /** All when silent, nobody when empty. */
   allow?: (string | ManifestRule)[] | undefined;
   deny?: (string | ManifestRule)[] | undefined;
+  /** Who is never banned, by no service: as the `from` of a rule. */
+  never?: string[] | undefined;
 }
 
 /** A rule with terms; without them it is its `from` alone. */
@@ -129,6 +153,8 @@ export type ManifestRate = string | {
   /** How many at once; as many as `count` when silent. */
   burst?: number | undefined;
 };
+/** `1KiB/30s`, or its parts: so many bytes at least in so long; `none` for no limit. */
+export type ManifestProgress = string | { bytes: ManifestSize; per: Duration };
 /** `64KiB`, `10MB`, or bytes. */
 export type ManifestSize = number | string;
 
@@ -146,13 +172,21 @@ export interface ManifestLimits {
   ratePerSource?: ManifestRate | undefined;
   /** Of datagrams over UDP, in the place of `ratePerSource`; the plugin's own when neither is said. */
   datagramRate?: ManifestRate | undefined;
+  /** Of TLS, from the open to its end. */
+  handshake?: Duration | undefined;
+  /** From the open to the first byte of the peer; when silent, while nothing has gone either way; not of HTTP. */
+  firstByte?: Duration | undefined;
   /** How long a session may stay without a byte in either direction; not of HTTP. */
   idle?: Duration | undefined;
-  /** From the open to the first byte of the peer; not of HTTP. */
-  firstByte?: Duration | undefined;
+  /** What has to move at least while something is under way, in or out. */
+  progress?: ManifestProgress | undefined;
   /** From the open to the close; of HTTP, from a request to the end of its answer. */
   lifetime?: Duration | undefined;
+  /** How long a promise of a hook may take. */
+  handler?: Duration | undefined;
   /** How long a session may wait for its turn. */
+  wait?: Duration | undefined;
+  /** What `wait` was called before. */
   hold?: Duration | undefined;
   /** Bytes written and not yet sent, above which a session ends; not of HTTP. */
   writeBuffer?: ManifestSize | undefined;
