@@ -40,7 +40,8 @@ export async function explain(call: CallOf<"explain">): Promise<number> {
   return call.who ? await explainAll(service, call.json) : await explainOne(call, plan, service);
 }
 
-function find({ services }: Plan, name: string): ServicePlan {
+function find(plan: Plan, name: string): ServicePlan {
+  const services = [...plan.services, ...plan.disabled];
   const found = services.find((service) => service.name === name);
   if (found !== undefined) return found;
   const names = services.map((service) => service.name);

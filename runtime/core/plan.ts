@@ -21,6 +21,8 @@ export interface Plan {
   readonly umask: number | undefined;
   readonly bans: BansPlan;
   readonly services: readonly ServicePlan[];
+  /** Those that do not run, as the manifest wants it. */
+  readonly disabled: readonly ServicePlan[];
 }
 
 /** Bans of a whole manifest. */

@@ -117,7 +117,9 @@ class Expander {
     this.#refused = refused;
     this.#endpoints = new Endpoints(problems);
     this.#banners = new BannerTexts(problems);
-    const stdio = manifest.services.some(([, { listen }]) => namesStdio(listen));
+    const stdio = manifest.services.some(([, { listen, disable }]) =>
+      disable !== true && namesStdio(listen)
+    );
     this.#sinks = new SinkPlans(problems, catalog, manifest.sinks, manifest.plugins, stdio);
     this.#log = this.#sinks.read(manifest.defaults.log ?? log, ["defaults", "log"]);
     this.#access = new AccessPlans(problems, manifest.groups, lookupAccount);
@@ -132,11 +134,17 @@ class Expander {
   plan(): Plan {
     const { services, top } = this.#manifest;
     const { file } = this.#problems.source;
-    const plans = services.map(([name, service]) => this.#service(name, service));
     const bans = bansFile(folderOf(this.#problems.source), top.bans?.file);
+    const plans = (disabled: boolean): ServicePlan[] =>
+      askingUsers(
+        services.filter(([, { disable = false }]) => disable === disabled)
+          .map(([name, service]) => this.#service(name, service)),
+        top.bans !== undefined,
+      );
     return {
       file,
-      services: askingUsers(plans, top.bans !== undefined),
+      services: plans(false),
+      disabled: plans(true),
       bans: {
         ...(bans !== undefined && { file: bans }),
         most: top.bans?.most ?? BANS_MAX,
@@ -166,7 +174,9 @@ class Expander {
     const { plugin, options } = pluginOf(service, this.#manifest.plugins, this.#problems, path);
     const sensor = isSensor(plugin);
     const admin = isAdmin(plugin);
-    const listen = this.#listen(service.listen, admin, path);
+    // What does not run may have the address of another one, whose place it takes some day.
+    const endpoints = service.disable === true ? new Endpoints(this.#problems) : this.#endpoints;
+    const listen = this.#listen(service.listen, admin, endpoints, path);
     checkLimitNames(this.#problems, service.limits, path);
     checkHttpLimits(this.#problems, service, listen, path);
     // Nobody is ever served by a sensor: it needs no workers.
@@ -211,11 +221,12 @@ class Expander {
   #listen(
     listen: CheckedService["listen"],
     admin: boolean,
+    endpoints: Endpoints,
     path: Path,
   ): ListenPlan[] {
     const place = [...path, "listen"];
-    if (listen !== undefined) return this.#endpoints.read(listen, place);
-    if (admin) return this.#endpoints.read(ADMIN_LISTEN, place);
+    if (listen !== undefined) return endpoints.read(listen, place);
+    if (admin) return endpoints.read(ADMIN_LISTEN, place);
     if (!this.#refused(place)) {
       this.#problems.add(path, 'no "listen"', '"listen": where it listens');
     }

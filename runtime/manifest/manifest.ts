@@ -56,6 +56,8 @@ export interface ManifestService extends ManifestDefaults, Identity {
    * plugin itself, which then stays in this thread: not with `threads`, `processes` and `spawn`.
    */
   plugin: string | PluginObject;
+  /** It is checked, and does not run. */
+  disable?: boolean | undefined;
   /** Where it listens; of the admin plugin `http+unix:./admin.sock`, for its own user, when silent. */
   listen?: string | ManifestListener | (string | ManifestListener)[] | undefined;
   /** Checked by the plugin's own schema. */

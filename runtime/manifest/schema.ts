@@ -9,6 +9,7 @@ import {
   count,
   duration,
   entry,
+  flag,
   integer,
   noList,
   progress,
@@ -242,6 +243,7 @@ const specifier = v.pipe(v.string(PLUGIN), v.regex(/^[^\0]+$/, PLUGIN));
 /** One service. Only the admin may be silent about where it listens: `expand.ts` sees to that. */
 export const service = strict('a service: { "plugin": …, "listen": … }', {
   plugin: v.pipe(specifier, v.description(PLUGIN)),
+  disable: entry("it is checked, and does not run", () => flag()),
   listen: entry(
     "where it listens; of the admin plugin http+unix:./admin.sock, for its own user, when silent",
     () => listen,
