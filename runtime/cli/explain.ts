@@ -9,7 +9,7 @@ import {
   type RuleAbout,
   rulesAbout,
 } from "../core/access/explain.ts";
-import { readIp } from "../core/access/ip.ts";
+import { readIp } from "../core/ip.ts";
 import { AccessRules } from "../core/access/rules.ts";
 import type { OverflowLimit } from "../core/admission/overflow.ts";
 import { Address, KnownPeer } from "../core/endpoint.ts";
