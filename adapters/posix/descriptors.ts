@@ -10,12 +10,13 @@ import { credentials, inspect, traffic } from "./inspect.ts";
 import type { Libc } from "./libc.ts";
 import { F_GETFL, F_SETFL, O_NONBLOCK } from "./linux.ts";
 import { type Adopt, makePassing } from "./passing.ts";
-import { Resets } from "./resets.ts";
+import { Readiness } from "./readiness.ts";
+import { peek, skip } from "./first-bytes.ts";
 import { removeOrphan } from "./socket-file.ts";
 
 /** Puts them together. */
 export function makeDescriptors(libc: Libc, adopt: Adopt, spawn: Spawn): Descriptors {
-  const resets = new Resets(libc);
+  const readiness = new Readiness(libc);
   return {
     ...makePassing(libc, adopt),
     admit: (endpoint, table, options) => admit(libc, endpoint, table, options),
@@ -23,7 +24,10 @@ export function makeDescriptors(libc: Libc, adopt: Adopt, spawn: Spawn): Descrip
     credentials: (fd) => credentials(libc, fd),
     traffic: (fd) => traffic(libc, fd),
     inspect: (fd) => inspect(libc, fd),
-    watchReset: (fd, reset) => resets.watch(fd, reset),
+    watchReset: (fd, reset) => readiness.watchReset(fd, reset),
+    watchArrivals: (fd, arrived) => readiness.watchArrivals(fd, arrived),
+    peek: (fd, bytes) => peek(libc, fd, bytes),
+    skip: (fd, length) => skip(libc, fd, length),
     removeFile: removeOrphan,
     spawn,
     blocking(fd) {
