@@ -4,6 +4,7 @@ import { lookupAccount } from "../identity/accounts.ts";
 import { AccessPlans, checkAccounts } from "./access.ts";
 import { askingUsers, BANS_MAX, bansFile, mergeBan } from "./bans.ts";
 import { addIssues, placeOf } from "./issues.ts";
+import { readProxyProtocol } from "./proxy-protocol.ts";
 import { checkHttpLimits, checkLimitNames, mergeConcurrency, mergeLimits } from "./limits.ts";
 import { Endpoints } from "./listen.ts";
 import { checkStdio, namesStdio } from "./inherited.ts";
@@ -183,6 +184,13 @@ class Expander {
       { access: service.access, path: [...path, "access"] },
     ]);
     checkAccounts(this.#problems, access, listen, path);
+    const proxyProtocol = readProxyProtocol(
+      this.#problems,
+      service,
+      listen,
+      path,
+      (texts, place) => this.#access.about(texts, place),
+    );
     return {
       name,
       plugin,
@@ -195,6 +203,7 @@ class Expander {
       access,
       ...(ban !== undefined && { ban }),
       ...(sensor && { sensor }),
+      ...(proxyProtocol !== undefined && { proxyProtocol }),
       processes: processOf(service, identityOf(this.#manifest.top), strategy),
       folder: folderOf(this.#problems.source),
     };

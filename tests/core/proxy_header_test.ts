@@ -112,7 +112,7 @@ const GOOD: readonly [name: string, bytes: Uint8Array, header: object][] = [
         authority: "a.b",
         uniqueId: "00ff",
         netns: "ns",
-        others: new Map([[0xe0, Uint8Array.of(0x2a)]]),
+        others: { 0xe0: "2a" },
         tls: {
           certificate: true,
           verified: true,

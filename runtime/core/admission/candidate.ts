@@ -16,6 +16,8 @@ export type LimitName =
   /** It has waited too long, or too much waits already. */
   | "hold"
   | CutReason
+  /** The balancer that it comes from has not said whom it is for, or not in order. */
+  | "proxyProtocol"
   /** No worker can be had. */
   | "workers";
 

@@ -60,8 +60,8 @@ export interface ProxyValues {
   readonly uniqueId?: string;
   readonly netns?: string;
   readonly tls?: ProxyTls;
-  /** Values of other types, by their type. */
-  readonly others?: ReadonlyMap<number, Uint8Array>;
+  /** Values of other types, by their type: bytes in hexadecimal. */
+  readonly others?: Readonly<Record<number, string>>;
 }
 
 /** One header. */
@@ -225,7 +225,7 @@ type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
 
 function readValues(header: Uint8Array, from: number): ProxyValues {
   const found: Mutable<ProxyValues> = {};
-  let others: Map<number, Uint8Array> | undefined;
+  let others: Record<number, string> | undefined;
   let tls: ProxyTls | undefined;
   eachValue(header, from, (type, value, at) => {
     switch (type) {
@@ -251,7 +251,7 @@ function readValues(header: Uint8Array, from: number): ProxyValues {
         found.netns = text(value);
         break;
       default:
-        (others ??= new Map()).set(type, value.slice());
+        (others ??= {})[type] = hexadecimal(value);
     }
   });
   if (others !== undefined) found.others = others;

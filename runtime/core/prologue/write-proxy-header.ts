@@ -96,12 +96,17 @@ function* valueParts(values: ProxyValues): Generator<Uint8Array> {
   if (alpn !== undefined) yield value(TLV.alpn, encoder.encode(alpn));
   if (authority !== undefined) yield value(TLV.authority, encoder.encode(authority));
   if (uniqueId !== undefined) {
-    const bytes = uniqueId.match(/../g) ?? [];
-    yield value(TLV.uniqueId, Uint8Array.from(bytes, (byte) => Number.parseInt(byte, 16)));
+    yield value(TLV.uniqueId, bytesOf(uniqueId));
   }
   if (tls !== undefined) yield value(TLV.ssl, tlsBytes(tls));
   if (netns !== undefined) yield value(TLV.netns, encoder.encode(netns));
-  for (const [type, bytes] of others ?? []) yield value(type, bytes);
+  for (const [type, digits] of Object.entries(others ?? {})) {
+    yield value(Number(type), bytesOf(digits));
+  }
+}
+
+function bytesOf(digits: string): Uint8Array {
+  return Uint8Array.from(digits.match(/../g) ?? [], (byte) => Number.parseInt(byte, 16));
 }
 
 function value(type: number, bytes: Uint8Array): Uint8Array {
