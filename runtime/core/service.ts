@@ -1,5 +1,8 @@
 /** What the sessions of one service share, in one thread. */
 import type { Refusal } from "./admission/candidate.ts";
+import { resets } from "./admission/overflow.ts";
+import type { Banners } from "./banners.ts";
+import type { Offence, Offended, Offender } from "./admission/gate.ts";
 import { type Clock, SYSTEM_CLOCK } from "./clock.ts";
 import type { PorticoError, Side } from "./errors.ts";
 import { checkAnswer, makeLogger, verdict } from "./hooks.ts";
@@ -33,6 +36,7 @@ export interface ServiceInput {
   readonly keepsDatagrams?: boolean | undefined;
   /** {@link SYSTEM_CLOCK} when silent. */
   readonly clock?: Clock | undefined;
+  readonly offended?: Offended | undefined;
 }
 
 const LEVEL_OF: Readonly<Record<Side, Level>> = {
@@ -60,7 +64,10 @@ export class Service {
   readonly verify: Hooks["verify"];
   readonly clock: Clock;
   readonly warnings: Warnings;
+  /** What is said beside the plugin; whoever has made the service for sessions that come from outside sets it. */
+  banners: Banners | undefined = undefined;
   readonly #counted: (() => void) | undefined;
+  readonly #offended: Offended | undefined;
 
   constructor(input: ServiceInput) {
     const { plan, hooks, log, gather, lends, nextId, totals, counted, outgoing } = input;
@@ -80,6 +87,7 @@ export class Service {
     this.restsOnBacklog = hooks.drain === undefined;
     this.verify = hooks.verify && ((peer) => checkAnswer(hooks.verify!(peer), verdict));
     this.#counted = counted;
+    this.#offended = input.offended;
   }
 
   /** Of the records of streams that open and close. */
@@ -110,9 +118,15 @@ export class Service {
   }
 
   /** One session, or what wanted to be one, was turned away. */
-  countRefusal(why: Refusal): void {
+  countRefusal(why: Refusal, peer: Offender): void {
     this.counters.refused++;
     count(this.totals.statistics, "refused", "rule" in why ? why.rule : why.limit);
+    this.#offended?.(peer, why);
+  }
+
+  /** A peer has done something that may lead to a ban, beside what it was refused for. */
+  blame(peer: Offender, what: Offence): void {
+    this.#offended?.(peer, what);
   }
 
   countError({ code, side }: PorticoError): void {
@@ -124,6 +138,11 @@ export class Service {
   /** A session that was served is over. */
   countEnd(reason: string | undefined, durationMs: number): void {
     countEnd(this.totals.statistics, reason ?? "done", durationMs);
+  }
+
+  /** Whether whoever is refused for that sees a reset. */
+  resets(why: Refusal): boolean {
+    return resets(this.plan.limits.overflow, why);
   }
 
   /** An `error` record, at the level of the side at fault. */

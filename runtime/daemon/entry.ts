@@ -4,9 +4,10 @@ import type { ServiceStatus } from "../services/status.ts";
 import type { Adapter } from "../core/contract.ts";
 import { PorticoError } from "../core/errors.ts";
 import type { ServicePlan } from "../core/plan.ts";
+import { Totals } from "../core/totals.ts";
 import { withPlace } from "../modules/locate.ts";
 import { ListenError, type ReadyService } from "../services/contract.ts";
-import type { Handover } from "../services/handover.ts";
+import { closeHandover, distribute, type Handover } from "../services/handover.ts";
 import type { RunningService } from "../services/running.ts";
 import { describeLack, lacking } from "../strategies/lacking.ts";
 
@@ -105,6 +106,29 @@ export async function duplicatesOf(
   return handover;
 }
 
+/** Has services begin on the sockets of others; undoes that when one of them fails. */
+export async function handOver(
+  adapter: Adapter,
+  handover: Handover,
+  services: readonly ReadyService[],
+  begin: (distributed: Handover) => Promise<void>,
+  begun: ReadonlyMap<string, ServiceEntry>,
+): Promise<void> {
+  const distributed = distribute(handover, services.map(({ plan }) => plan));
+  try {
+    await begin(distributed);
+  } catch (error) {
+    await undo(begun.values());
+    throw error;
+  } finally {
+    if (handover.size > 0) {
+      const descriptors = await adapter.descriptors();
+      closeHandover(distributed, descriptors);
+      closeHandover(handover, descriptors);
+    }
+  }
+}
+
 /** Ends what has begun; those who had the sockets before go on with them. */
 export async function undo(begun: Iterable<ServiceEntry>): Promise<void> {
   await Promise.all([...begun].map(async ({ ready, running, inherited }) => {
@@ -130,6 +154,23 @@ export function statusOf(
     found.set(name, unite(found.get(name), entry.running.status()));
   }
   return [...found.values()];
+}
+
+/** Of one that does not run, as the manifest wants it. */
+export function disabledStatus({ name, concurrency }: ServicePlan): ServiceStatus {
+  const { counters, statistics, restarts } = new Totals();
+  return {
+    service: name,
+    state: "disabled",
+    strategy: concurrency.strategy,
+    endpoints: [],
+    workers: [],
+    live: 0,
+    held: 0,
+    restarts,
+    ...counters,
+    tally: statistics,
+  };
 }
 
 /** A status with the sessions and workers of what was there before, and has not ended yet. */

@@ -17,11 +17,14 @@ import { stampOf } from "../modules/stamp.ts";
 import { problemFields } from "../values/problem.ts";
 import type { ReadyService, Server } from "./server.ts";
 import { commandOn } from "../adapter.ts";
+import type { BanKeeping } from "./ban-keeping.ts";
+import { Policy } from "./policy.ts";
 import type { Journal } from "./journal.ts";
 import { ModuleVersions } from "./module-versions.ts";
 import { type LoadedManifest, moduleUrls, residentUrls } from "./loaded-manifest.ts";
 import { inManifest } from "./listen-failure.ts";
 import { requireDescriptors } from "../strategies/descriptors.ts";
+import { disabledStatus } from "./entry.ts";
 import { startSuccessor } from "./upgrade.ts";
 import { runtime, version } from "./version.ts";
 
@@ -43,6 +46,7 @@ export interface SupervisorInput {
   readonly adapter: Adapter;
   readonly server: Server;
   readonly journal: Journal;
+  readonly bans: BanKeeping;
   readonly notifier: Notifier;
   /** A successor has its sockets from here on, however this server ends. */
   readonly handed: () => void;
@@ -56,6 +60,7 @@ export class Supervisor implements Control {
   #manifest: LoadedManifest;
   #load: LoadManifest;
   #control: ControlSocket | undefined = undefined;
+  readonly policy: Policy;
   readonly #serving = Promise.withResolvers<void>();
   #serves = false;
   /** One change at a time, in the order in which they were asked for; none before it serves. */
@@ -64,6 +69,7 @@ export class Supervisor implements Control {
 
   constructor(input: SupervisorInput, manifest: LoadedManifest) {
     this.#input = input;
+    this.policy = new Policy(input.server);
     this.#manifest = manifest;
     this.#load = input.load;
   }
@@ -116,7 +122,10 @@ export class Supervisor implements Control {
       manifest: this.#manifest.source.file,
       uptime: Math.floor((performance.now() - this.#input.born) / 1000),
       state: this.#ending.signal.aborted ? "draining" : this.#serves ? "running" : "starting",
-      services: this.#input.server.status(),
+      services: [
+        ...this.#input.server.status(),
+        ...this.#manifest.plan.disabled.map(disabledStatus),
+      ],
       sinks: this.#input.journal.status(),
     };
   }
@@ -159,6 +168,7 @@ export class Supervisor implements Control {
       const result = await server.reload(this.ready(manifest));
       this.#manifest = manifest;
       this.#load = load;
+      this.#input.bans.change(manifest.plan);
       this.#versions.note(moduleUrls(this.#manifest));
       const kept = this.#versions.changedAndKept(residentUrls(manifest));
       return { ...result, ...(kept.length > 0 && { kept }) };
@@ -172,31 +182,32 @@ export class Supervisor implements Control {
   #checkFixed(plan: Plan): void {
     const before = this.#manifest.plan;
     const fixed = ["control", "identity", "umask"] as const;
-    const changed = fixed.filter((key) =>
+    const changed: string[] = fixed.filter((key) =>
       JSON.stringify(plan[key]) !== JSON.stringify(before[key])
     );
+    if (plan.bans.file !== before.bans.file) changed.push("bans.file");
     if (changed.length === 0) return;
     const names = changed.map((key) => key === "identity" ? "user or group" : key).join(", ");
     throw new PorticoError("MANIFEST_INVALID", `${names} cannot be changed by a reload: restart`);
   }
 
   suspend(service?: string): Promise<readonly string[]> {
-    return this.#inTurn(() => this.#input.server.suspend(service));
+    return this.#inTurn(() => this.#named(service).suspend(service));
   }
 
   resume(service?: string): Promise<readonly string[]> {
-    return this.#inTurn(() => this.#input.server.resume(service));
+    return this.#inTurn(() => this.#named(service).resume(service));
   }
 
-  drain(service?: string): Promise<readonly string[]> {
-    return this.#input.server.drain(service);
+  async drain(service?: string): Promise<readonly string[]> {
+    return await this.#named(service).drain(service);
   }
 
   async stop(service?: string): Promise<readonly string[]> {
     const { server, end } = this.#input;
     if (service !== undefined) {
       // It begins in its turn; nobody else has to wait for its sessions.
-      const begin = () => Promise.resolve({ stopped: server.stopService(service) });
+      const begin = () => Promise.resolve({ stopped: this.#named(service).stopService(service) });
       return await (await this.#inTurn(begin)).stopped;
     }
     const names = server.status().map((status) => status.service);
@@ -208,9 +219,9 @@ export class Supervisor implements Control {
 
   restart(service: string): Promise<readonly string[]> {
     return this.#inTurn(async () => {
-      const { server, journal } = this.#input;
+      const { journal } = this.#input;
       try {
-        return await server.restart(service);
+        return await this.#named(service).restart(service);
       } catch (error) {
         const log = journal.logs.get(service) ?? journal.server;
         const fields = errorFields(hookError(error));
@@ -222,7 +233,7 @@ export class Supervisor implements Control {
 
   upgrade(to?: RuntimeName): Promise<number> {
     return this.#inTurn(async () => {
-      const { server, journal, notifier, words, adapter, handed, end } = this.#input;
+      const { server, journal, notifier, words, adapter, bans, handed, end } = this.#input;
       if (words === undefined) {
         const text = "this server is part of a program: start that anew";
         throw new PorticoError("NOT_SUPPORTED", text);
@@ -238,9 +249,11 @@ export class Supervisor implements Control {
       const command = to === undefined ? adapter.command(main, words) : commandOn(to, main, words);
       await notifier.reloading();
       try {
+        await bans.flush();
         const handover = await server.handover();
         const pid = await startSuccessor(
           { handover, control: await this.#controlDuplicate() },
+          server.bans,
           command,
           notifier.variables,
           descriptors,
@@ -250,6 +263,7 @@ export class Supervisor implements Control {
           throw error;
         });
         handed();
+        bans.give();
         this.close();
         // Who asks for more after the answer to this reaches the successor.
         await server.yieldSockets();
@@ -268,6 +282,16 @@ export class Supervisor implements Control {
         throw error;
       }
     });
+  }
+
+  /** The server, of which something is wanted for one service. @throws PorticoError USAGE for one that is disabled. */
+  #named(service: string | undefined): Server {
+    if (this.#manifest.plan.disabled.every(({ name }) => name !== service)) {
+      return this.#input.server;
+    }
+    const text = `the service ${JSON.stringify(service)} is disabled in the manifest: take ` +
+      `"disable" away there, and "portico ctl reload" starts it`;
+    throw new PorticoError("USAGE", text);
   }
 
   async #controlDuplicate() {

@@ -2,6 +2,7 @@
  * What a manifest may say, as types: those of `schema.ts`, which checks it and must agree with them.
  * Written out, since what is inferred there is 100 KiB that every author's compiler would have to read.
  */
+import type { OverflowWord } from "../core/admission/overflow.ts";
 import type { SocketOptions } from "../core/contract.ts";
 import type { StrategyName } from "../core/plan.ts";
 import type { Plugin, StandardSchema } from "../core/plugin.ts";
@@ -20,6 +21,8 @@ export interface Manifest extends Identity {
   defaults?: ManifestDefaults | undefined;
   /** Lists of addresses by name, for `access`, where they are called `@NAME`. */
   groups?: Record<string, string[]> | undefined;
+  /** Where bans are kept, and how many. */
+  bans?: ManifestBans | undefined;
   /** Where `portico ctl` reaches the server, as `unix:./control.sock`; false: nowhere. */
   control?: string | false | undefined;
   /** By name: letters, digits, `-` and `_`. At least one. */
@@ -53,12 +56,18 @@ export interface ManifestService extends ManifestDefaults, Identity {
    * plugin itself, which then stays in this thread: not with `threads`, `processes` and `spawn`.
    */
   plugin: string | PluginObject;
+  /** It is checked, and does not run. */
+  disable?: boolean | undefined;
   /** Where it listens; of the admin plugin `http+unix:./admin.sock`, for its own user, when silent. */
   listen?: string | ManifestListener | (string | ManifestListener)[] | undefined;
   /** Checked by the plugin's own schema. */
   options?: unknown;
   /** The priority of its processes, -20 to 19, which is the least; below 0 needs root. */
   nice?: number | undefined;
+  /** The priority of their I/O: `idle`, `best-effort:7`, `realtime:0`. */
+  ioprio?: string | undefined;
+  /** What each of its processes may use. */
+  resources?: ManifestResources | undefined;
   /** Variables of its processes, added to those of the server; null takes one away. */
   env?: Record<string, string | null> | undefined;
 }
@@ -73,13 +82,43 @@ export interface ManifestDefaults {
   limits?: ManifestLimits | undefined;
   /** Who is served: all when silent; the smallest range of both lists decides. */
   access?: ManifestAccess | undefined;
+  /** What is said to whom is let in, as text; or that, and what is said to whom is turned away. */
+  banner?: string | {
+    accept?: ManifestBanner | undefined;
+    refuse?: ManifestBanner | undefined;
+  } | undefined;
+  /** When a source is shut out of all services of the manifest. */
+  ban?: ManifestBan | undefined;
 }
+
+/** When a service bans somebody. */
+export interface ManifestBan {
+  /** `5 refusals in 1m`, of one source; `none`. Offences that the plugin tells of count as refusals do. */
+  after?: string | undefined;
+  /** For how long; an hour when silent, `none`: until it is lifted. */
+  for?: Duration | undefined;
+  /** Those of datagrams count, too, though senders can be forged. */
+  datagrams?: boolean | undefined;
+}
+
+/** The bans of all services. */
+export interface ManifestBans {
+  /** They outlive a restart there. */
+  file?: string | undefined;
+  /** How many at once; 10,000 when silent. */
+  most?: number | undefined;
+}
+
+/** Text with `${remote}` and the like, or a file of such text. */
+export type ManifestBanner = string | { file: string };
 
 /** Who is served. */
 export interface ManifestAccess {
   /** All when silent, nobody when empty. */
   allow?: (string | ManifestRule)[] | undefined;
   deny?: (string | ManifestRule)[] | undefined;
+  /** Who is never banned, by no service: as the `from` of a rule. */
+  never?: string[] | undefined;
 }
 
 /** A rule with terms; without them it is its `from` alone. */
@@ -88,6 +127,20 @@ export interface ManifestRule {
   from: string | string[];
   /** When it holds, as `Mon-Fri 08:00-18:00 Europe/Paris`. */
   times?: string | string[] | undefined;
+}
+
+/** What a process may use of this machine. */
+export interface ManifestResources {
+  /** Memory that is resident; a process above it is killed, and replaced. */
+  memory?: ManifestSize | undefined;
+  /** CPU time since its start, in whole seconds. */
+  cpu?: Duration | undefined;
+  /** Descriptors that are open at once, 64 or more. */
+  files?: number | undefined;
+  /** Processes and threads of its user, on the whole machine; root may have more. */
+  processes?: number | undefined;
+  /** Size of a core dump; 0 for none. */
+  core?: ManifestSize | undefined;
 }
 
 /** A strategy, with how many sessions it serves at once, and in how many workers: `auto` is one for each core. */
@@ -113,6 +166,15 @@ export type ManifestRate = string | {
 export type ManifestProgress = string | { bytes: ManifestSize; per: Duration };
 /** `64KiB`, `10MB`, or bytes. */
 export type ManifestSize = number | string;
+
+/** A word for each limit. `hold` is an older name of `wait`. */
+export interface ManifestOverflow {
+  sessions?: OverflowWord | "hold" | undefined;
+  perSource?: OverflowWord | "hold" | undefined;
+  rate?: Exclude<OverflowWord, "shed"> | "hold" | undefined;
+  ratePerSource?: Exclude<OverflowWord, "shed" | "wait"> | undefined;
+  load?: Exclude<OverflowWord, "shed" | "wait"> | undefined;
+}
 
 /** Limits of a service. Durations and sizes take `none`, too. */
 export interface ManifestLimits {
@@ -146,8 +208,17 @@ export interface ManifestLimits {
   hold?: Duration | undefined;
   /** Bytes written and not yet sent, above which a session ends; not of HTTP. */
   writeBuffer?: ManifestSize | undefined;
-  /** At the limit of `sessions` or `perSource`. */
-  overflow?: "refuse" | "hold" | undefined;
+  /** How many may wait, for a place or a turn, and what they may take of memory. */
+  waiting?: number | {
+    sessions?: ManifestCount | undefined;
+    bytes?: ManifestSize | undefined;
+  } | undefined;
+  /** What becomes of newcomers at a limit; `refuse` when silent. */
+  overflow?: OverflowWord | "hold" | ManifestOverflow | undefined;
+  /** How long nobody is accepted once `rate` was exceeded. */
+  rest?: Duration | undefined;
+  /** Above which newcomers are refused: the machine's load average, or how late the event loop is. */
+  load?: number | { average?: number | undefined; delay?: Duration | undefined } | undefined;
   /** How long a stop waits for sessions to end. */
   drain?: Duration | undefined;
   /** How long the plugin's start may take. */

@@ -9,6 +9,7 @@ import {
   count,
   duration,
   entry,
+  flag,
   integer,
   noList,
   progress,
@@ -24,6 +25,8 @@ import type {
   PluginObject,
   SinkObject,
 } from "./manifest.ts";
+import { banner, load, overflow, waiting } from "./overflow-schema.ts";
+import { ban, bans } from "./bans.ts";
 import { POLICIES } from "./policies.ts";
 import { IDENTITY_ENTRIES, PROCESS_ENTRIES } from "./process.ts";
 import { SOCKET_ENTRIES } from "./socket.ts";
@@ -158,9 +161,21 @@ const limits = strict('an object of limits, as { "sessions": 1000, "idle": "60s"
     "bytes written and not yet sent, above which a session ends; not of HTTP",
     () => size(true),
   ),
+  waiting: entry(
+    "how many may wait, for a place or a turn, and what they may take of memory",
+    waiting,
+  ),
   overflow: entry(
-    "at the limit of sessions or perSource: refuse, or hold until there is room",
-    () => v.picklist(["refuse", "hold"], '"refuse" or "hold"'),
+    "what becomes of newcomers at a limit: one word, or one for each limit",
+    overflow,
+  ),
+  rest: entry(
+    "how long nobody is accepted once rate was exceeded; none: newcomers are asked one by one",
+    () => duration(true, true),
+  ),
+  load: entry(
+    "above which newcomers are refused: of the machine, over one minute, and of the event loop",
+    load,
   ),
   drain: entry("how long a stop waits for sessions to end", () => duration(false, true)),
   start: entry("how long the plugin's start may take", () => duration(true, true)),
@@ -203,6 +218,10 @@ const access = strict('an object, as { "allow": ["127.0.0.0/8"], "deny": [] }', 
     rules,
   ),
   deny: entry("who is not; the smallest range of both lists decides", rules),
+  never: entry(
+    "who is never banned, by no service; that of defaults holds beside it",
+    () => v.array(subject, SUBJECT),
+  ),
 });
 const groups = entry(
   "lists of addresses by name, for access, where they are called @NAME",
@@ -214,6 +233,8 @@ const shared = {
   log: entry("where records go; console when silent", () => log),
   limits: entry("counts, rates and deadlines, and what happens at the limit", () => limits),
   access: entry("who is served", () => access),
+  banner: entry("what is said to those who come, before anything else; not to datagrams", banner),
+  ban,
 };
 
 const PLUGIN = "a built-in plugin, a short name, ./path or an npm package";
@@ -222,6 +243,7 @@ const specifier = v.pipe(v.string(PLUGIN), v.regex(/^[^\0]+$/, PLUGIN));
 /** One service. Only the admin may be silent about where it listens: `expand.ts` sees to that. */
 export const service = strict('a service: { "plugin": …, "listen": … }', {
   plugin: v.pipe(specifier, v.description(PLUGIN)),
+  disable: entry("it is checked, and does not run", () => flag()),
   listen: entry(
     "where it listens; of the admin plugin http+unix:./admin.sock, for its own user, when silent",
     () => listen,
@@ -254,6 +276,7 @@ export const manifest = strict('a manifest: { "services": { … } }', {
     () => strict("an object with concurrency, log, limits or access", shared),
   ),
   groups,
+  bans,
   control: entry("where portico ctl reaches the server; false: nowhere", () => control),
   ...IDENTITY_ENTRIES,
   services: v.pipe(

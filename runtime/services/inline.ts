@@ -19,7 +19,11 @@ import { checkForm, checkKind } from "./kind.ts";
 export async function startInline(input: ExecutorInput): Promise<Executor> {
   return new InlineExecutor(
     input,
-    await ServiceInstance.start({ ...input, join: (session) => input.admission.join(session) }),
+    await ServiceInstance.start({
+      ...input,
+      join: (session) => input.admission.join(session),
+      offended: input.host.bans?.offendedBy(input.ready.plan),
+    }),
   );
 }
 
@@ -87,12 +91,21 @@ class InlineExecutor implements Executor {
   /** Whoever has opened a socket removes its file. */
   own(): void {}
 
+  delay(): number {
+    return 0;
+  }
+
   settle(): void {
     this.#input.totals.settle();
   }
 
   /** The supervisor's event loop is its own. */
   measure(): void {}
+
+  /** Sessions know it themselves. */
+  traffic(): Promise<[]> {
+    return Promise.resolve([]);
+  }
 
   drains(on: boolean): void {
     if (on) this.#requests.endEvents();

@@ -4,6 +4,7 @@
  *     starting ──► running ◄──resume── suspended ◄────────┐
  *                    │  └──suspend──────► ▲               │ when its sessions are over
  *                    ├──drain──► draining ┴───────────────┘      (resume ends a drain: running)
+ *                    ├──above its rate──► resting ──in time, resume──► running
  *                    ├──the workers come to nothing──► failed ──resume──► running
  *                    └──stop, from any of them──► stopping ──► stopped
  *
@@ -11,7 +12,8 @@
  * waiting is nobody's turn, so that `resume` and `stop` can end it. What a service is already, it
  * becomes without doing anything. While it stops, only `stop` is possible: it shortens the wait.
  */
-import { Admission } from "../core/admission/admission.ts";
+import type { SourcePrefixes } from "../core/access/source.ts";
+import type { Admission } from "../core/admission/admission.ts";
 import { type Clock, SYSTEM_CLOCK } from "../core/clock.ts";
 import type { Inherited } from "../core/descriptors.ts";
 import type { Address } from "../core/endpoint.ts";
@@ -25,6 +27,9 @@ import type {
   StartExecutor,
   Takeover,
 } from "./contract.ts";
+import { watchLoad } from "./load.ts";
+import { Rest } from "./rest.ts";
+import { admissionOf, describeService } from "./parts.ts";
 import { Sockets } from "./sockets.ts";
 import type { ServiceStatus } from "./status.ts";
 
@@ -48,6 +53,8 @@ export class RunningService {
   #stopsAt = Infinity;
   /** The change that was asked for last. */
   #last: Promise<unknown> = Promise.resolve();
+  readonly #rest: Rest;
+  #closeLoad: () => void = () => {};
   /** The drain that is under way. */
   #drain: AbortController | undefined = undefined;
 
@@ -64,6 +71,14 @@ export class RunningService {
     this.#sockets = new Sockets(host, executor, totals, (address) => {
       log.emit("info", "listening", { service: plan.name, endpoint: String(address) });
     });
+    this.#rest = new Rest(this.#clock, log, plan.name, this.#sockets, {
+      become: (state) => this.#become(state),
+      fail: (reason) => this.#state === "resting" && void this.#fail(reason),
+      inTurn: (act) => this.#inTurn(async () => void (this.#state === "resting" && await act())),
+    });
+    admission.rests = (ms) => {
+      if (this.#state === "running") this.#rest.begin(ms);
+    };
   }
 
   /**
@@ -77,19 +92,12 @@ export class RunningService {
     takeover: Takeover,
     startExecutor: StartExecutor,
   ): Promise<RunningService> {
-    const { adapter } = host;
     const { plan } = ready;
     let service = undefined as RunningService | undefined;
     const input: ExecutorInput = {
       ready,
       host,
-      admission: new Admission(
-        plan,
-        (later) => adapter.defer(later),
-        takeover.admission,
-        host.ownSockets,
-        host.clock,
-      ),
+      admission: admissionOf(plan, host, takeover.admission),
       totals: takeover.totals ?? new Totals(),
       failed: (reason) => {
         if (service !== undefined) void service.#fail(reason);
@@ -97,6 +105,7 @@ export class RunningService {
     };
     service = new RunningService(input, await startExecutor(input));
     try {
+      service.#closeLoad = watchLoad(input, service.#executor);
       for (const listen of plan.listen) await service.#sockets.open(listen, takeover);
       service.#executor.opened();
     } catch (error) {
@@ -107,27 +116,33 @@ export class RunningService {
     return service;
   }
 
+  get name(): string {
+    return this.#ready.plan.name;
+  }
+
+  /** Calls `visit` for each session that waits or is served, with its bytes so far, as far as they are known. */
+  async visitSessions(
+    visit: (remote: Address, source: SourcePrefixes, bytesIn: number, bytesOut: number) => void,
+  ): Promise<void> {
+    const { source } = this.#ready.plan.limits;
+    const elsewhere = new Map(await this.#executor.traffic());
+    this.admission.places.forEach(({ admission, candidate }) => {
+      // Whoever came to the service before this one has its place here, too.
+      if (admission !== this.admission) return;
+      const { remote, bytesIn = 0, bytesOut = 0 } = candidate;
+      visit(remote, source, ...(elsewhere.get(candidate) ?? [bytesIn, bytesOut] as const));
+    });
+  }
+
   /** What is really bound, in the order of the manifest. */
   get addresses(): readonly Address[] {
     return this.#sockets.addresses;
   }
 
   status(): ServiceStatus {
-    const { plan } = this.#ready;
     this.#executor.settle();
     this.#sockets.countLosses();
-    return {
-      service: plan.name,
-      state: this.#shownState(),
-      strategy: plan.concurrency.strategy,
-      endpoints: this.addresses.map(String),
-      workers: this.#executor.workers,
-      live: this.admission.live,
-      held: this.admission.waiting,
-      restarts: this.totals.restarts,
-      ...this.totals.counters,
-      tally: this.totals.statistics,
-    };
+    return describeService(this.#ready.plan, this.#shownState(), this, this.#executor.workers);
   }
 
   #shownState(): ServiceStatus["state"] {
@@ -167,7 +182,7 @@ export class RunningService {
   suspend(): Promise<void> {
     return this.#inTurn(async () => {
       await this.#sockets.suspend();
-      if (this.#state === "running") this.#become("suspended");
+      if (this.#state === "running" || this.#state === "resting") this.#become("suspended");
     });
   }
 
@@ -181,6 +196,7 @@ export class RunningService {
       this.#executor.revive();
       await this.#sockets.resume();
       this.#become("running");
+      this.admission.places.endRest();
     });
   }
 
@@ -260,6 +276,8 @@ export class RunningService {
 
   async #stop(limit: number, keep: boolean): Promise<void> {
     this.#state = "stopping";
+    this.#rest.end();
+    this.#closeLoad();
     this.#endDrain();
     await this.#last;
     await this.#sockets.shut(keep);
@@ -283,6 +301,7 @@ export class RunningService {
 
   /** What it is from here on; a service that stops becomes nothing else. */
   #become(state: ServiceState): void {
+    this.#rest.end();
     if (this.#stopped === undefined) this.#state = state;
   }
 

@@ -9,6 +9,7 @@ import type { ListenPlan } from "../core/plan.ts";
 import { Service } from "../core/service.ts";
 import type { Executor, ExecutorInput, StartExecutor } from "../services/contract.ts";
 import { askingCredentials, decidesByUser } from "../services/credentials.ts";
+import { giveBanners } from "../services/parts.ts";
 import { checkKind } from "../services/kind.ts";
 import type { WorkerStatus } from "../services/status.ts";
 import { Dispatcher } from "./dispatcher.ts";
@@ -23,7 +24,9 @@ export function startPool(use: WorkerUse): StartExecutor {
     const { gather, nextId, adapter } = host;
     const { lends } = adapter.features;
     const descriptors = await adapter.descriptors();
-    const service = new Service({ plan, hooks: {}, log, gather, lends, nextId, totals });
+    const offended = host.bans?.offendedBy(plan);
+    const service = new Service({ plan, hooks: {}, log, gather, lends, nextId, totals, offended });
+    await giveBanners(service);
     const pool = new WorkerPool({ ready, host, descriptors, use, failed });
     const dispatcher = new Dispatcher(
       service,
@@ -111,11 +114,19 @@ class PoolExecutor implements Executor {
     this.#pool.own(addresses.flatMap(fileOf));
   }
 
+  delay(): number {
+    return this.#pool.delay();
+  }
+
   /** Workers tell by themselves. */
   settle(): void {}
 
   measure(): void {
     this.#pool.measure();
+  }
+
+  traffic(): ReturnType<Executor["traffic"]> {
+    return this.#pool.traffic();
   }
 
   drains(on: boolean): void {

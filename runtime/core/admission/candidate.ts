@@ -13,8 +13,11 @@ export type LimitName =
   | "rate"
   | "ratePerSource"
   | "datagramRate"
-  /** It has waited too long, or too much waits already. */
+  /** It has waited too long; too many, or too much, waits already. */
   | "hold"
+  | "waiting"
+  /** The machine, or the event loop, has too much to do. */
+  | "load"
   | CutReason
   /** No worker can be had. */
   | "workers";
@@ -29,10 +32,16 @@ export const WEIGHT: Readonly<Record<Candidate["kind"], number>> = {
   http: 2048,
 };
 
+/** The most that those who wait may come to, in bytes as {@link Candidate.weight} says them, when nobody says otherwise. */
+export const WEIGHT_MAX = 32 * 1024 * 1024;
+
 /** Why somebody is turned away. */
 export type Refusal =
-  /** The rule of `access`, with where it stands in a manifest; or `verify`. */
-  | { readonly rule: string; readonly place?: string }
+  /**
+   * The rule of `access`, with where it stands in a manifest; `verify`, `sensor`; or `ban`, with its end where
+   * it has one.
+   */
+  | { readonly rule: string; readonly place?: string; readonly until?: string }
   | { readonly limit: LimitName };
 
 /** Who asks to be served. */
@@ -44,6 +53,9 @@ export interface Candidate {
   readonly local: Address;
   /** Bytes of memory that it takes while it waits, about: {@link WEIGHT}, and what it carries. */
   readonly weight: number;
+  /** Bytes of it so far, for those who look on. */
+  readonly bytesIn?: number;
+  readonly bytesOut?: number;
   /** Its turn has come, after it had to wait. */
   admitted(): void;
   /** It has waited in vain. */

@@ -13,8 +13,18 @@ export class Rate {
     return this.#tokens >= 1 - 1e-9;
   }
 
+  /** Milliseconds until the next may come, as of the last look. */
+  due({ count, per }: RateLimit): number {
+    return Math.max(0, 1 - this.#tokens) * per / count;
+  }
+
   take(): void {
     this.#tokens--;
+  }
+
+  /** How many tokens it has at `now`. */
+  left({ count, per, burst = count }: RateLimit, now: number): number {
+    return Math.min(burst, this.#tokens + (now - this.#filled) * count / per);
   }
 }
 
@@ -36,6 +46,12 @@ export class SourceRates {
     if (!own.allows(rate, now)) return false;
     own.take();
     return true;
+  }
+
+  /** How many tokens one has at `now`. */
+  left(source: string, rate: RateLimit, now: number): number {
+    const own = this.#young.get(source) ?? this.#old.get(source);
+    return own === undefined ? rate.burst ?? rate.count : own.left(rate, now);
   }
 
   #renew(source: string): Rate {
