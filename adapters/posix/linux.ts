@@ -51,6 +51,7 @@ export const SO_BROADCAST = 6;
 export const SO_SNDBUF = 7;
 export const SO_RCVBUF = 8;
 export const SO_KEEPALIVE = 9;
+export const SO_LINGER = 13;
 export const SO_REUSEPORT = 15;
 export const SO_BINDTODEVICE = 25;
 export const SO_PEERCRED = 17;
@@ -110,6 +111,15 @@ export const EPOLL_EVENT_DATA: number = EPOLL_EVENT_WORDS - 2;
 export const WNOHANG = 1;
 
 export const ITIMER_VIRTUAL = 1;
+
+/** Of setrlimit(2). */
+export const RLIMITS = { cpu: 0, core: 4, processes: 6, files: 7 } as const;
+
+/** The number of ioprio_set(2), which libc has no function for. */
+export const SYS_IOPRIO_SET: bigint = process.arch === "x64" ? 251n : 30n;
+export const IOPRIO_WHO_PROCESS = 1n;
+
+export const ESRCH = 3;
 
 export const EINTR = 4;
 export const EBADF = 9;

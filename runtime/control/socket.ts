@@ -8,6 +8,8 @@ import { PorticoError } from "../core/errors.ts";
 import { Gather } from "../core/stream/gather.ts";
 import { Log } from "../core/log.ts";
 import { StreamPipeline } from "../core/stream/pipeline.ts";
+import { WEIGHT_MAX } from "../core/admission/candidate.ts";
+import { overflowOf } from "../core/admission/overflow.ts";
 import { PREFIXES } from "../core/access/source.ts";
 import { EVERYBODY, type ServicePlan } from "../core/plan.ts";
 import type { Hooks, Session } from "../core/plugin.ts";
@@ -167,10 +169,16 @@ const PLAN: ServicePlan = {
     // A `drain` may take hours. Whoever asks nothing at all is not waited for.
     idle: Infinity,
     firstByte: 10_000,
+    firstByteSaid: true,
+    progress: { bytes: 0, per: Infinity },
     lifetime: Infinity,
+    handler: Infinity,
+    handshake: Infinity,
     hold: Infinity,
     writeBuffer: 16 * 1024 * 1024,
-    overflow: "refuse",
+    waiting: { sessions: Infinity, bytes: WEIGHT_MAX },
+    overflow: overflowOf("refuse"),
+    rest: 0,
     drain: LAST_WORDS,
     start: Infinity,
     stall: Infinity,

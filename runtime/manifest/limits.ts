@@ -1,4 +1,6 @@
 import { PREFIXES } from "../core/access/source.ts";
+import { WEIGHT_MAX } from "../core/admission/candidate.ts";
+import { overflowOf } from "../core/admission/overflow.ts";
 import { kindOf } from "../core/endpoint.ts";
 import type { Concurrency, Limits, ListenPlan, StrategyName } from "../core/plan.ts";
 import { isInherited } from "./inherited.ts";
@@ -12,12 +14,18 @@ export const LIMITS: Limits = {
   perSource: Infinity,
   source: PREFIXES,
   rate: { count: Infinity, per: 1000 },
-  idle: Infinity,
-  firstByte: Infinity,
+  idle: 3_600_000,
+  firstByte: 300_000,
+  firstByteSaid: false,
+  progress: { bytes: 256, per: 120_000 },
   lifetime: Infinity,
+  handler: Infinity,
+  handshake: 10_000,
   hold: 30_000,
   writeBuffer: 16 * 1024 * 1024,
-  overflow: "refuse",
+  waiting: { sessions: Infinity, bytes: WEIGHT_MAX },
+  overflow: overflowOf("refuse"),
+  rest: 0,
   drain: 10_000,
   start: 10_000,
   stall: Infinity,
@@ -53,20 +61,59 @@ type Blocks<Key extends keyof CheckedDefaults> = readonly (CheckedDefaults[Key] 
 /** Merges blocks of limits; what stands later wins. */
 export function mergeLimits(blocks: Blocks<"limits">, strategy: StrategyName): Limits {
   const limits: Record<string, unknown> = { ...LIMITS };
-  let { source } = LIMITS;
+  let { source, waiting, overflow } = LIMITS;
   if (hasProcesses(strategy)) limits["stall"] = STALL;
   for (const block of blocks) {
     for (const [key, value] of Object.entries(block ?? {})) {
-      if (value !== undefined) limits[key] = value;
+      if (value !== undefined) limits[key === "wait" ? "hold" : key] = value;
     }
+    if (block?.firstByte !== undefined) limits["firstByteSaid"] = true;
     // One of its parts may be said alone.
     const { ipv4 = source.ipv4, ipv6 = source.ipv6 } = block?.source ?? {};
     source = { ipv4, ipv6 };
+    waiting = waitingOf(waiting, block?.waiting);
+    overflow = typeof block?.overflow === "string"
+      ? overflowOf(block.overflow)
+      : { ...overflow, ...withoutSilent(block?.overflow) };
+    if (typeof block?.load === "number") limits["load"] = { average: block.load };
+    if (block?.rest === Infinity) limits["rest"] = 0;
   }
-  limits["source"] = source;
+  Object.assign(limits, { source, waiting, overflow });
   // A stall of "defaults" is for those services that somebody watches.
   if (!hasWorkers(strategy)) limits["stall"] = Infinity;
   return limits as unknown as Limits;
+}
+
+function waitingOf(
+  before: Limits["waiting"],
+  block: NonNullable<CheckedDefaults["limits"]>["waiting"],
+): Limits["waiting"] {
+  if (block === undefined) return before;
+  if (typeof block === "number") return { ...before, sessions: block };
+  return { ...before, ...withoutSilent(block) };
+}
+
+/** What is said of it. */
+function withoutSilent<Block extends object>(block: Block | undefined): Required<Present<Block>> {
+  const said = Object.entries(block ?? {}).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(said) as Required<Present<Block>>;
+}
+
+type Present<Block> = { [Key in keyof Block]: Exclude<Block[Key], undefined> };
+
+/** Tells of two names for one limit. */
+export function checkLimitNames(
+  problems: Problems,
+  block: CheckedDefaults["limits"],
+  path: Path,
+): void {
+  if (block?.wait === undefined || block.hold === undefined) return;
+  problems.add(
+    [...path, "limits", "hold"],
+    '"hold" beside "wait"',
+    "one of the two: hold is what wait was called before",
+    { part: "key" },
+  );
 }
 
 /** Why a limit of streams means nothing to HTTP, where connections are the runtime's own affair. */

@@ -2,6 +2,7 @@
  * What a manifest may say, as types: those of `schema.ts`, which checks it and must agree with them.
  * Written out, since what is inferred there is 100 KiB that every author's compiler would have to read.
  */
+import type { OverflowWord } from "../core/admission/overflow.ts";
 import type { SocketOptions } from "../core/contract.ts";
 import type { StrategyName } from "../core/plan.ts";
 import type { Plugin, StandardSchema } from "../core/plugin.ts";
@@ -55,12 +56,18 @@ export interface ManifestService extends ManifestDefaults, Identity {
    * plugin itself, which then stays in this thread: not with `threads`, `processes` and `spawn`.
    */
   plugin: string | PluginObject;
+  /** It is checked, and does not run. */
+  disable?: boolean | undefined;
   /** Where it listens; of the admin plugin `http+unix:./admin.sock`, for its own user, when silent. */
   listen?: string | ManifestListener | (string | ManifestListener)[] | undefined;
   /** Checked by the plugin's own schema. */
   options?: unknown;
   /** The priority of its processes, -20 to 19, which is the least; below 0 needs root. */
   nice?: number | undefined;
+  /** The priority of their I/O: `idle`, `best-effort:7`, `realtime:0`. */
+  ioprio?: string | undefined;
+  /** What each of its processes may use. */
+  resources?: ManifestResources | undefined;
   /** Variables of its processes, added to those of the server; null takes one away. */
   env?: Record<string, string | null> | undefined;
 }
@@ -75,6 +82,11 @@ export interface ManifestDefaults {
   limits?: ManifestLimits | undefined;
   /** Who is served: all when silent; the smallest range of both lists decides. */
   access?: ManifestAccess | undefined;
+  /** What is said to whom is let in, as text; or that, and what is said to whom is turned away. */
+  banner?: string | {
+    accept?: ManifestBanner | undefined;
+    refuse?: ManifestBanner | undefined;
+  } | undefined;
   /** When a source is shut out of all services of the manifest. */
   ban?: ManifestBan | undefined;
 }
@@ -97,6 +109,9 @@ export interface ManifestBans {
   most?: number | undefined;
 }
 
+/** Text with `${remote}` and the like, or a file of such text. */
+export type ManifestBanner = string | { file: string };
+
 /** Who is served. */
 export interface ManifestAccess {
   /** All when silent, nobody when empty. */
@@ -112,6 +127,20 @@ export interface ManifestRule {
   from: string | string[];
   /** When it holds, as `Mon-Fri 08:00-18:00 Europe/Paris`. */
   times?: string | string[] | undefined;
+}
+
+/** What a process may use of this machine. */
+export interface ManifestResources {
+  /** Memory that is resident; a process above it is killed, and replaced. */
+  memory?: ManifestSize | undefined;
+  /** CPU time since its start, in whole seconds. */
+  cpu?: Duration | undefined;
+  /** Descriptors that are open at once, 64 or more. */
+  files?: number | undefined;
+  /** Processes and threads of its user, on the whole machine; root may have more. */
+  processes?: number | undefined;
+  /** Size of a core dump; 0 for none. */
+  core?: ManifestSize | undefined;
 }
 
 /** A strategy, with how many sessions it serves at once, and in how many workers: `auto` is one for each core. */
@@ -133,8 +162,19 @@ export type ManifestRate = string | {
   /** How many at once; as many as `count` when silent. */
   burst?: number | undefined;
 };
+/** `1KiB/30s`, or its parts: so many bytes at least in so long; `none` for no limit. */
+export type ManifestProgress = string | { bytes: ManifestSize; per: Duration };
 /** `64KiB`, `10MB`, or bytes. */
 export type ManifestSize = number | string;
+
+/** A word for each limit. `hold` is an older name of `wait`. */
+export interface ManifestOverflow {
+  sessions?: OverflowWord | "hold" | undefined;
+  perSource?: OverflowWord | "hold" | undefined;
+  rate?: Exclude<OverflowWord, "shed"> | "hold" | undefined;
+  ratePerSource?: Exclude<OverflowWord, "shed" | "wait"> | undefined;
+  load?: Exclude<OverflowWord, "shed" | "wait"> | undefined;
+}
 
 /** Limits of a service. Durations and sizes take `none`, too. */
 export interface ManifestLimits {
@@ -150,18 +190,35 @@ export interface ManifestLimits {
   ratePerSource?: ManifestRate | undefined;
   /** Of datagrams over UDP, in the place of `ratePerSource`; the plugin's own when neither is said. */
   datagramRate?: ManifestRate | undefined;
+  /** Of TLS, from the open to its end. */
+  handshake?: Duration | undefined;
+  /** From the open to the first byte of the peer; when silent, while nothing has gone either way; not of HTTP. */
+  firstByte?: Duration | undefined;
   /** How long a session may stay without a byte in either direction; not of HTTP. */
   idle?: Duration | undefined;
-  /** From the open to the first byte of the peer; not of HTTP. */
-  firstByte?: Duration | undefined;
+  /** What has to move at least while something is under way, in or out. */
+  progress?: ManifestProgress | undefined;
   /** From the open to the close; of HTTP, from a request to the end of its answer. */
   lifetime?: Duration | undefined;
+  /** How long a promise of a hook may take. */
+  handler?: Duration | undefined;
   /** How long a session may wait for its turn. */
+  wait?: Duration | undefined;
+  /** What `wait` was called before. */
   hold?: Duration | undefined;
   /** Bytes written and not yet sent, above which a session ends; not of HTTP. */
   writeBuffer?: ManifestSize | undefined;
-  /** At the limit of `sessions` or `perSource`. */
-  overflow?: "refuse" | "hold" | undefined;
+  /** How many may wait, for a place or a turn, and what they may take of memory. */
+  waiting?: number | {
+    sessions?: ManifestCount | undefined;
+    bytes?: ManifestSize | undefined;
+  } | undefined;
+  /** What becomes of newcomers at a limit; `refuse` when silent. */
+  overflow?: OverflowWord | "hold" | ManifestOverflow | undefined;
+  /** How long nobody is accepted once `rate` was exceeded. */
+  rest?: Duration | undefined;
+  /** Above which newcomers are refused: the machine's load average, or how late the event loop is. */
+  load?: number | { average?: number | undefined; delay?: Duration | undefined } | undefined;
   /** How long a stop waits for sessions to end. */
   drain?: Duration | undefined;
   /** How long the plugin's start may take. */

@@ -9,8 +9,10 @@ import {
   count,
   duration,
   entry,
+  flag,
   integer,
   noList,
+  progress,
   rate,
   size,
   strict,
@@ -23,6 +25,7 @@ import type {
   PluginObject,
   SinkObject,
 } from "./manifest.ts";
+import { banner, load, overflow, waiting } from "./overflow-schema.ts";
 import { ban, bans } from "./bans.ts";
 import { POLICIES } from "./policies.ts";
 import { IDENTITY_ENTRIES, PROCESS_ENTRIES } from "./process.ts";
@@ -131,26 +134,48 @@ const limits = strict('an object of limits, as { "sessions": 1000, "idle": "60s"
     "of datagrams over UDP, in the place of ratePerSource; the plugin's own when silent, as 1000/s of echo",
     rate,
   ),
-  idle: entry(
-    "how long a session may stay without a byte in either direction; not of HTTP",
+  handshake: entry("of TLS, from the open to its end; 10s when silent", () => duration(true, true)),
+  firstByte: entry(
+    "from the open to the first byte of the peer; when silent 5m, while nothing has gone either way; not of HTTP",
     () => duration(true, true),
   ),
-  firstByte: entry(
-    "from the open to the first byte of the peer; not of HTTP",
+  idle: entry(
+    "how long a session may stay without a byte in either direction; 1h when silent; not of HTTP",
     () => duration(true, true),
+  ),
+  progress: entry(
+    "what has to move at least while something is under way: a frame or a body of the peer's, what it was sent and does not take; 256B/2m when silent",
+    progress,
   ),
   lifetime: entry(
     "from the open to the close; of HTTP, from a request to the end of its answer: 503 then, or a cut",
     () => duration(true, true),
   ),
-  hold: entry("how long a session may wait for its turn", () => duration(false, true)),
+  handler: entry(
+    "how long a promise of a hook may take; then the session ends, and its signal aborts; of HTTP 503",
+    () => duration(true, true),
+  ),
+  wait: entry("how long a session may wait for its turn", () => duration(false, true)),
+  hold: entry("what wait was called before", () => duration(false, true)),
   writeBuffer: entry(
     "bytes written and not yet sent, above which a session ends; not of HTTP",
     () => size(true),
   ),
+  waiting: entry(
+    "how many may wait, for a place or a turn, and what they may take of memory",
+    waiting,
+  ),
   overflow: entry(
-    "at the limit of sessions or perSource: refuse, or hold until there is room",
-    () => v.picklist(["refuse", "hold"], '"refuse" or "hold"'),
+    "what becomes of newcomers at a limit: one word, or one for each limit",
+    overflow,
+  ),
+  rest: entry(
+    "how long nobody is accepted once rate was exceeded; none: newcomers are asked one by one",
+    () => duration(true, true),
+  ),
+  load: entry(
+    "above which newcomers are refused: of the machine, over one minute, and of the event loop",
+    load,
   ),
   drain: entry("how long a stop waits for sessions to end", () => duration(false, true)),
   start: entry("how long the plugin's start may take", () => duration(true, true)),
@@ -208,6 +233,7 @@ const shared = {
   log: entry("where records go; console when silent", () => log),
   limits: entry("counts, rates and deadlines, and what happens at the limit", () => limits),
   access: entry("who is served", () => access),
+  banner: entry("what is said to those who come, before anything else; not to datagrams", banner),
   ban,
 };
 
@@ -217,6 +243,7 @@ const specifier = v.pipe(v.string(PLUGIN), v.regex(/^[^\0]+$/, PLUGIN));
 /** One service. Only the admin may be silent about where it listens: `expand.ts` sees to that. */
 export const service = strict('a service: { "plugin": …, "listen": … }', {
   plugin: v.pipe(specifier, v.description(PLUGIN)),
+  disable: entry("it is checked, and does not run", () => flag()),
   listen: entry(
     "where it listens; of the admin plugin http+unix:./admin.sock, for its own user, when silent",
     () => listen,

@@ -20,6 +20,7 @@ import { kindOf } from "../core/endpoint.ts";
 import type { ListenPlan } from "../core/plan.ts";
 import type { Host, ReadyService } from "./contract.ts";
 import { checkForms } from "./kind.ts";
+import { giveBanners } from "./parts.ts";
 import { OwnSessions } from "./own-sessions.ts";
 import { scopeOf } from "../core/scope.ts";
 
@@ -150,6 +151,7 @@ export class ServiceInstance {
     const make = (ways: OtherWays): ServiceInstance =>
       new ServiceInstance(service, own, ending, ways, admission);
     try {
+      await giveBanners(service);
       return make(await otherWays(service, input, scope === "session"));
     } catch (error) {
       await make({}).end();

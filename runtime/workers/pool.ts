@@ -15,10 +15,12 @@ import type { Dispatcher } from "./dispatcher.ts";
 import { keepWorkingDirectory } from "../identity/folder.ts";
 import { type Exit, exitFields, type WorkerUse } from "./launch.ts";
 import { type HandleEvents, WorkerHandle } from "./handle.ts";
+import { leastDelay } from "./heartbeat.ts";
 import type { SharedSockets, WorkerState } from "./messages.ts";
-import { watchHeartbeats } from "./heartbeat.ts";
+import { watchWorkers } from "./watch.ts";
 import { Replenishment } from "./replenish.ts";
 import { RestartPolicy } from "./restart-policy.ts";
+import { stopAll } from "./stop-all.ts";
 
 /** What a pool is made of. */
 export interface PoolInput {
@@ -34,6 +36,11 @@ export interface PoolInput {
 const GONE = 5000;
 /** Milliseconds after which it is tried again to start a worker, when this machine had not enough of something. */
 const SHORT = 200;
+/**
+ * Workers of one session each that load their modules at once: that takes CPU alone, and more of them would
+ * only hold descriptors and memory, and be ready later.
+ */
+const LOADING = Math.max(4, 2 * navigator.hardwareConcurrency);
 /** To how many workers a session is given that die before they have taken it. */
 const TRIES = 3;
 
@@ -53,6 +60,8 @@ export class WorkerPool {
   #failed = false;
   /** There was no way to start a worker when that was tried last. */
   #short = false;
+  /** When that is tried again. */
+  #retrial: ReturnType<typeof setTimeout> | undefined = undefined;
   #unwatch: () => void = () => {};
   readonly #timers: Set<ReturnType<typeof setTimeout>> = new Set();
   readonly #replenishment: Replenishment = new Replenishment(() => this.#fill());
@@ -74,6 +83,7 @@ export class WorkerPool {
         }
         this.#pump();
       },
+      loaded: () => input.use.once && this.#replenishment.now(),
       count: (growth) => addCounters(this.#dispatcher!.service.counters, growth),
       statistics: (now, before) =>
         addGrowth(this.#dispatcher!.service.totals.statistics, now, before),
@@ -94,7 +104,12 @@ export class WorkerPool {
       await this.stop();
       throw error;
     }
-    this.#unwatch = watchHeartbeats(this.#handles, this.#input.ready.plan.limits.stall);
+    this.#unwatch = watchWorkers(this.#handles, this.#input.ready.plan);
+  }
+
+  /** See {@link Executor.delay}. Of those that serve one session each, nobody is asked to take another. */
+  delay(): number {
+    return this.#input.use.once ? 0 : leastDelay(this.#handles);
   }
 
   /** See {@link RunningService.measure}. */
@@ -162,8 +177,16 @@ export class WorkerPool {
   #wanted(): number {
     const { concurrency } = this.#input.ready.plan;
     if (!this.#input.use.once) return concurrency.workers;
-    const busy = [...this.#handles].filter((handle) => handle.served > 0).length;
-    return Math.min(concurrency.max, busy + this.#queue.length + navigator.hardwareConcurrency);
+    const { size } = this.#handles;
+    let [busy, loading] = [0, 0];
+    for (const { served, loads } of this.#handles) {
+      if (served > 0) busy++;
+      if (loads) loading++;
+    }
+    const useful = busy + this.#queue.length + navigator.hardwareConcurrency;
+    // While it is not known that one more can be started, one at a time is tried.
+    const most = this.#short ? 1 : LOADING;
+    return Math.min(concurrency.max, useful, size + Math.max(0, most - loading));
   }
 
   #fill(): void {
@@ -179,7 +202,10 @@ export class WorkerPool {
   #waitForMore(error: unknown): void {
     if (!this.#short) this.#dispatcher!.service.report(hookError(error));
     this.#short = true;
-    this.#later(SHORT, () => this.#fill());
+    this.#retrial ??= this.#later(SHORT, () => {
+      this.#retrial = undefined;
+      this.#fill();
+    });
   }
 
   /** A replacement says by itself when it is ready; when it is not, its end is told. */
@@ -190,7 +216,8 @@ export class WorkerPool {
       handle.own(this.#files);
       this.#pump();
     }, (error) => {
-      if (!this.#stopping) this.#say("error", "failed", handle, { message: messageOf(error) });
+      if (this.#stopping || handle.absent) return;
+      this.#say("error", "failed", handle, { message: messageOf(error) });
     });
   }
 
@@ -200,7 +227,7 @@ export class WorkerPool {
     const launched = use.launch(host, descriptors, ready.plan);
     const handle = new WorkerHandle(freeNumber(this.#handles), launched, descriptors, this.#events);
     this.#handles.add(handle);
-    this.#say("debug", "started", handle);
+    if (launched.pid > 0) this.#say("debug", "started", handle);
     const state = (): WorkerState => ({ wanted: ready.log.wanted, ...this.#told });
     handle.begin(ready.plan, state).catch((error) => handle.fail(error));
     return handle;
@@ -241,6 +268,8 @@ export class WorkerPool {
     }
     if (this.#stopping) return;
     if (expected) return this.#fill();
+    // That is told once for all of them.
+    if (handle.absent && !this.#failed) return this.#waitForMore(new PorticoError("EMFILE"));
     const reason = handle.killReason ?? exit.message;
     const lastly = { ...exitFields(exit, reason), ...(lost.length > 0 && { lost: lost.length }) };
     this.#say("warn", "exited", handle, lastly);
@@ -267,12 +296,13 @@ export class WorkerPool {
     this.#input.failed(this.#restarts.reason);
   }
 
-  #later(pause: number, what: () => void): void {
+  #later(pause: number, what: () => void): ReturnType<typeof setTimeout> {
     const timer = setTimeout(() => {
       this.#timers.delete(timer);
       what();
     }, pause);
     this.#timers.add(timer);
+    return timer;
   }
 
   #say(
@@ -305,16 +335,6 @@ export class WorkerPool {
     this.#timers.clear();
     this.#replenishment.stop();
     this.#giveUp();
-    const left = [...this.#handles];
-    for (const handle of left) {
-      // One that is starting has nothing to lose.
-      if (handle.state === "starting") handle.kill("stop");
-      else handle.stop();
-    }
-    const late = setTimeout(() => {
-      for (const handle of this.#handles) handle.kill("drain");
-    }, GONE);
-    await Promise.all(left.map((handle) => handle.over));
-    clearTimeout(late);
+    await stopAll(this.#handles, GONE);
   }
 }

@@ -1,6 +1,7 @@
 /** What a manifest is expanded to: every default filled, every unit converted. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { overflowOf } from "../../runtime/core/admission/overflow.ts";
 import type { Plan } from "../../runtime/core/plan.ts";
 import { expand } from "../support/manifest.ts";
 
@@ -41,12 +42,24 @@ describe("expand", () => {
         perSource: Infinity,
         source: { ipv4: 32, ipv6: 64 },
         rate: { count: Infinity, per: 1000 },
-        idle: Infinity,
-        firstByte: Infinity,
+        idle: 3_600_000,
+        firstByte: 300_000,
+        firstByteSaid: false,
+        progress: { bytes: 256, per: 120_000 },
         lifetime: Infinity,
+        handler: Infinity,
+        handshake: 10_000,
         hold: 30_000,
         writeBuffer: 16 * 1024 * 1024,
-        overflow: "refuse",
+        waiting: { sessions: Infinity, bytes: 32 * 1024 * 1024 },
+        overflow: {
+          sessions: "refuse",
+          perSource: "refuse",
+          rate: "refuse",
+          ratePerSource: "refuse",
+          load: "refuse",
+        },
+        rest: 0,
         drain: 10_000,
         start: 10_000,
         stall: Infinity,
@@ -71,7 +84,32 @@ describe("expand", () => {
     assert.equal(limits.idle, 3_600_000);
     assert.equal(limits.firstByte, 250);
     assert.equal(limits.writeBuffer, 65_536);
-    assert.equal(limits.overflow, "hold");
+    assert.deepEqual(limits.overflow, overflowOf("wait"));
+  });
+  test("expand reads what becomes of newcomers, each part over that of defaults", () => {
+    const { limits } = one({
+      limits: {
+        overflow: { sessions: "shed", rate: "hold", ratePerSource: "reset" },
+        rate: "5/s",
+        rest: "30s",
+        waiting: { bytes: "1MiB" },
+        load: 4,
+      },
+    }, { defaults: { limits: { overflow: "wait", waiting: 100, rest: "1s" } } });
+    assert.deepEqual(limits.overflow, {
+      sessions: "shed",
+      perSource: "wait",
+      rate: "wait",
+      ratePerSource: "reset",
+      load: "refuse",
+    });
+    assert.deepEqual(limits.waiting, { sessions: 100, bytes: 1024 * 1024 });
+    assert.deepEqual([limits.rest, limits.load], [30_000, { average: 4 }]);
+    const none = one({ limits: { rest: "none" } }, {
+      defaults: { limits: { rest: "1s", rate: "5/s" } },
+    });
+    assert.equal(none.limits.rest, 0);
+    assert.deepEqual(one({ limits: { load: { delay: "200ms" } } }).limits.load, { delay: 200 });
   });
   test("expand merges limits under those of defaults, and none lifts one", () => {
     const { limits } = one({ limits: { idle: "none", sessions: 5 } }, {
@@ -126,6 +164,26 @@ describe("expand", () => {
     );
     assert.equal(stallOf("processes", {}, { stall: "none" }), Infinity);
     assert.equal(stallOf("async", {}, { stall: "none" }), Infinity);
+  });
+  test("hold is another name of wait; the block that stands nearer decides", () => {
+    const holdOf = (limits: object, defaults: object): number =>
+      one({ limits }, { defaults: { limits: defaults } }).limits.hold;
+    assert.equal(holdOf({ wait: "1s" }, { hold: "2s" }), 1000);
+    assert.equal(holdOf({ hold: "1s" }, { wait: "2s" }), 1000);
+    assert.equal(holdOf({}, { wait: "none" }), Infinity);
+  });
+  test("deadlines protect when nobody has said anything, and are lifted by none", () => {
+    const { firstByte, firstByteSaid } = one({ limits: { firstByte: "2s" } }).limits;
+    assert.deepEqual([firstByte, firstByteSaid], [2000, true]);
+    const none = { firstByte: "none", idle: "none", progress: "none", handshake: "none" };
+    const lifted = one({ limits: none }).limits;
+    assert.deepEqual(
+      [lifted.firstByte, lifted.idle, lifted.progress.per, lifted.handshake],
+      [Infinity, Infinity, Infinity, Infinity],
+    );
+    const progress = (value: unknown) => one({ limits: { progress: value } }).limits.progress;
+    assert.deepEqual(progress("1.5KiB/30s"), { bytes: 1536, per: 30_000 });
+    assert.deepEqual(progress({ bytes: "1kB", per: 500 }), { bytes: 1000, per: 500 });
   });
   test("limits of streams are for services that have any; those of defaults disturb no other", () => {
     const limits = { idle: "1s", firstByte: "2s", writeBuffer: 10, lifetime: "3s" };

@@ -13,7 +13,7 @@ import type { Access, ServicePlan } from "../plan.ts";
 import type { Candidate, Refusal } from "./candidate.ts";
 import { type Gate, SENSOR } from "./gate.ts";
 import { Places } from "./places.ts";
-import type { Policy } from "./policy.ts";
+import { type Policy, REFUSALS } from "./policy.ts";
 import type { OwnSockets } from "./own-sockets.ts";
 import type { Ticket } from "./ticket.ts";
 
@@ -29,6 +29,10 @@ export class Admission {
   readonly places: Places;
   /** How many of {@link live} wait for their place or their turn. The places count it. */
   waiting = 0;
+  /** Tells whether there is too much to do for newcomers; undefined where nobody asks. */
+  load: { readonly high: boolean } | undefined = undefined;
+  /** Is told that nobody comes in for so many ms: whoever has the sockets need not accept. */
+  rests: (ms: number) => void = () => {};
   readonly #plan: AdmissionPlan;
   readonly #rules: AccessRules;
   readonly #clock: Clock;
@@ -81,6 +85,7 @@ export class Admission {
     if (candidate.kind === "datagram" && this.#own?.has(candidate.remote, candidate.local)) {
       return LOOP;
     }
+    if (this.load?.high === true) return REFUSALS.load;
     const answer = this.places.enter(this, candidate);
     if ("stage" in answer) this.#live.up();
     return answer;

@@ -1,10 +1,10 @@
 import type { Address } from "../endpoint.ts";
 
 /**
- * Why somebody is cut who is in already: the service ends, or `limits.lifetime` has struck. Somebody
- * of whom `verify` has not decided yet is refused for it.
+ * Why somebody is cut who is in already: the service ends, or `limits.lifetime` or `handler` has struck.
+ * Somebody of whom `verify` has not decided yet is refused for it.
  */
-export type CutReason = "drain" | "lifetime";
+export type CutReason = "drain" | "lifetime" | "handler";
 
 /** The limit that was reached, or what has struck, as the `refuse` record names it. */
 export type LimitName =
@@ -13,8 +13,11 @@ export type LimitName =
   | "rate"
   | "ratePerSource"
   | "datagramRate"
-  /** It has waited too long, or too much waits already. */
+  /** It has waited too long; too many, or too much, waits already. */
   | "hold"
+  | "waiting"
+  /** The machine, or the event loop, has too much to do. */
+  | "load"
   | CutReason
   /** No worker can be had. */
   | "workers";
@@ -28,6 +31,9 @@ export const WEIGHT: Readonly<Record<Candidate["kind"], number>> = {
   datagram: 512,
   http: 2048,
 };
+
+/** The most that those who wait may come to, in bytes as {@link Candidate.weight} says them, when nobody says otherwise. */
+export const WEIGHT_MAX = 32 * 1024 * 1024;
 
 /** Why somebody is turned away. */
 export type Refusal =

@@ -12,6 +12,8 @@ export interface Policy {
     | "ratePerSource"
     | "datagramRate"
     | "hold"
+    | "waiting"
+    | "rest"
     | "overflow"
   >;
   readonly concurrency: Pick<Concurrency, "max">;
@@ -19,7 +21,14 @@ export interface Policy {
 
 /** One for each, made once. */
 export const REFUSALS = Object.fromEntries(
-  (["sessions", "perSource", "rate", "ratePerSource", "datagramRate", "hold"] as const).map((
-    limit,
-  ) => [limit, { limit }]),
+  ([
+    "sessions",
+    "perSource",
+    "rate",
+    "ratePerSource",
+    "datagramRate",
+    "hold",
+    "waiting",
+    "load",
+  ] as const).map((limit) => [limit, { limit }]),
 ) as Record<LimitName, Refusal>;
