@@ -30,6 +30,7 @@ const STDERR = { log: "pipe", discard: "ignore", peer: "fd" } as const;
 const exec: Plugin<ExecOptions, unknown, ExecInput> = definePlugin({
   name: "exec",
   transports: ["stream", "datagram"],
+  takes: true,
   options,
   probe({ command, cwd, env, passEnv }, { folder }) {
     const path = { ...passed(passEnv), ...env }["PATH"] ?? process.env["PATH"];

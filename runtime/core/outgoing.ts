@@ -287,7 +287,7 @@ export function inWords(what: string, text: string, thrown: unknown): PorticoErr
 
 /** Of the limits only `writeBuffer` is about what a plugin opens itself. */
 function unlimited(plan: ServicePlan): ServicePlan {
-  const { limits } = plan;
+  const { bytesPerSecond: _rate, bytes: _bytes, ...limits } = plan.limits;
   return {
     ...plan,
     limits: { ...limits, idle: Infinity, firstByte: Infinity, lifetime: Infinity },

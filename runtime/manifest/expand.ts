@@ -3,7 +3,7 @@ import type { ListenPlan, Plan, ServicePlan, SinkPlan } from "../core/plan.ts";
 import { lookupAccount } from "../identity/accounts.ts";
 import { AccessPlans, checkAccounts } from "./access.ts";
 import { addIssues, placeOf } from "./issues.ts";
-import { checkHttpLimits, mergeConcurrency, mergeLimits } from "./limits.ts";
+import { checkDatagramLimits, checkHttpLimits, mergeConcurrency, mergeLimits } from "./limits.ts";
 import { Endpoints } from "./listen.ts";
 import { checkStdio, namesStdio } from "./inherited.ts";
 import { checkProcess, identityOf, processOf } from "./process.ts";
@@ -150,6 +150,7 @@ class Expander {
     const admin = isAdmin(plugin);
     const listen = this.#listen(service.listen, admin, path);
     checkHttpLimits(this.#problems, service, listen, path);
+    checkDatagramLimits(this.#problems, service, listen, path);
     const concurrency = mergeConcurrency([defaults.concurrency, service.concurrency]);
     const { strategy } = concurrency;
     // What is said of a strategy that is not known cannot be judged.

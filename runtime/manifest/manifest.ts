@@ -112,6 +112,11 @@ export type ManifestRate = string | {
 /** `64KiB`, `10MB`, or bytes. */
 export type ManifestSize = number | string;
 
+/** `1MiB` or `1MiB burst 4MiB`, or bytes; `none` for no limit. */
+export type ManifestByteRate = number | string;
+/** One for both ways of a session, or for what its peer sends and what it is sent. */
+export type ManifestEachWay<Value> = Value | { in?: Value | undefined; out?: Value | undefined };
+
 /** Limits of a service. Durations and sizes take `none`, too. */
 export interface ManifestLimits {
   /** Sessions at once, held ones too. */
@@ -126,6 +131,10 @@ export interface ManifestLimits {
   ratePerSource?: ManifestRate | undefined;
   /** Of datagrams over UDP, in the place of `ratePerSource`; the plugin's own when neither is said. */
   datagramRate?: ManifestRate | undefined;
+  /** Bytes a second of one session; not of datagrams. */
+  bytesPerSecond?: ManifestEachWay<ManifestByteRate> | undefined;
+  /** Bytes of one session, request or datagram. */
+  bytes?: ManifestEachWay<ManifestSize> | undefined;
   /** How long a session may stay without a byte in either direction; not of HTTP. */
   idle?: Duration | undefined;
   /** From the open to the first byte of the peer; not of HTTP. */

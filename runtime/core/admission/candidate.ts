@@ -1,10 +1,10 @@
 import type { Address } from "../endpoint.ts";
 
 /**
- * Why somebody is cut who is in already: the service ends, or `limits.lifetime` has struck. Somebody
- * of whom `verify` has not decided yet is refused for it.
+ * Why somebody is cut who is in already: the service ends, or `limits.lifetime` or `limits.bytes` has
+ * struck. Somebody of whom `verify` has not decided yet is refused for it.
  */
-export type CutReason = "drain" | "lifetime";
+export type CutReason = "drain" | "lifetime" | "bytes";
 
 /** The limit that was reached, or what has struck, as the `refuse` record names it. */
 export type LimitName =
@@ -28,6 +28,11 @@ export const WEIGHT: Readonly<Record<Candidate["kind"], number>> = {
   datagram: 512,
   http: 2048,
 };
+
+/** How many bytes somebody brings along: of those that come whole. */
+export function carried({ kind, weight }: Candidate): number {
+  return weight - WEIGHT[kind];
+}
 
 /** Why somebody is turned away. */
 export type Refusal =

@@ -3,7 +3,7 @@
  * with the one that it replaces, so that limits hold over the sessions of both.
  */
 import type { Admission } from "./admission.ts";
-import type { Candidate, LimitName, Refusal } from "./candidate.ts";
+import { type Candidate, carried, type LimitName, type Refusal } from "./candidate.ts";
 import type { Clock, Timer } from "../clock.ts";
 import { Placed } from "./placed.ts";
 import { type Policy, REFUSALS } from "./policy.ts";
@@ -58,6 +58,7 @@ export class Places {
    */
   enter(admission: Admission, candidate: Candidate): Ticket | Refusal {
     const { limits, concurrency } = this.#policy;
+    if (carried(candidate) > (limits.bytes?.in ?? Infinity)) return REFUSALS.bytes;
     const tooOften = this.#tooOften(candidate);
     if (tooOften !== undefined) return REFUSALS[tooOften];
     const source = this.#sourceOf(candidate);

@@ -11,6 +11,7 @@ export interface Policy {
     | "rate"
     | "ratePerSource"
     | "datagramRate"
+    | "bytes"
     | "hold"
     | "overflow"
   >;
@@ -19,7 +20,8 @@ export interface Policy {
 
 /** One for each, made once. */
 export const REFUSALS = Object.fromEntries(
-  (["sessions", "perSource", "rate", "ratePerSource", "datagramRate", "hold"] as const).map((
-    limit,
-  ) => [limit, { limit }]),
+  (["sessions", "perSource", "rate", "ratePerSource", "datagramRate", "hold", "bytes"] as const)
+    .map((
+      limit,
+    ) => [limit, { limit }]),
 ) as Record<LimitName, Refusal>;

@@ -228,14 +228,14 @@ export class StreamPipeline {
   }
 
   #late(session: StreamSession, deadline: DeadlineName): void {
-    if (deadline === "lifetime") return this.#cut(session, deadline);
+    if (deadline === "lifetime") return this.cutOne(session, deadline);
     if (session.phase === "closed") return this.#leave(session);
     session.flush();
     session.kill(deadline, true);
   }
 
   /** What was written is sent. Whoever was not let in yet has no `close` that could say why. */
-  #cut(session: StreamSession, reason: CutReason): void {
+  cutOne(session: StreamSession, reason: CutReason): void {
     if (session.phase === "verify") return this.refuse(session, { limit: reason });
     if (session.phase === "closed") return this.#leave(session);
     session.reason ??= reason;
@@ -312,7 +312,7 @@ export class StreamPipeline {
    * Resolves when they are over, or when their hooks do not come back: there is no way to stop them.
    */
   async cut(reason: CutReason): Promise<void> {
-    this.deadlines.forEach((session) => this.#cut(session, reason));
+    this.deadlines.forEach((session) => this.cutOne(session, reason));
     await this.deadlines.empty(LAST_WORDS);
     this.deadlines.stop();
   }

@@ -1,6 +1,7 @@
 /** The table: every case there is. */
 import type { Case } from "../case.ts";
 import { BOUNDS } from "./bounds.ts";
+import { BYTES } from "./bytes.ts";
 import { COUNTERS } from "./counters.ts";
 import { CRASHES } from "./crashes.ts";
 import { DRAINS } from "./drains.ts";
@@ -21,6 +22,7 @@ export const CASES: readonly Case[] = [
   ...HOLDS,
   ...REFUSALS,
   ...BOUNDS,
+  ...BYTES,
   ...ENDS,
   ...COUNTERS,
   ...CRASHES,
