@@ -18,7 +18,28 @@ export interface Plan {
   readonly identity: Identity;
   /** The mask of new files, umask(2); undefined leaves what was inherited. */
   readonly umask: number | undefined;
+  readonly bans: BansPlan;
   readonly services: readonly ServicePlan[];
+}
+
+/** Bans of a whole manifest. */
+export interface BansPlan {
+  /** Where they are kept from one start to the next, absolute; nowhere when silent. */
+  readonly file?: string;
+  /** How many there are at once. */
+  readonly most: number;
+  /** Who is never banned: `access.never` of `defaults` and of all services. */
+  readonly never: readonly AccessRule[];
+}
+
+/** When a service bans somebody. */
+export interface BanPlan {
+  /** After so many offences of one source in `per` ms; only where a plugin or a sensor does it when silent. */
+  readonly after?: { readonly count: number; readonly per: number; readonly text: string };
+  /** How long, in ms. */
+  readonly for: number;
+  /** Offences of datagrams count, too: their senders are believed. */
+  readonly datagrams: boolean;
 }
 
 /** A user and a group, as the manifest says them: names or numbers. `identity/resolve.ts` looks them up. */
@@ -33,8 +54,25 @@ export interface ProcessPlan extends Identity {
   readonly umask?: number;
   /** -20 to 19, setpriority(2). */
   readonly nice?: number;
+  /** Class and level, as ioprio_set(2) takes them. */
+  readonly ioprio?: number;
+  readonly resources?: Resources;
   /** Added to the environment that is inherited; null takes a variable out of it. */
   readonly env: Readonly<Record<string, string | null>>;
+}
+
+/** What each process of a service may use; what is absent it has from the server. */
+export interface Resources {
+  /** Bytes of memory that is resident. */
+  readonly memory?: number | undefined;
+  /** Milliseconds of CPU time, from its start. */
+  readonly cpu?: number | undefined;
+  /** Descriptors that it has open at once. */
+  readonly files?: number | undefined;
+  /** Processes and threads of its user. */
+  readonly processes?: number | undefined;
+  /** Bytes of a core dump. */
+  readonly core?: number | undefined;
 }
 
 /** One service. */
@@ -54,6 +92,12 @@ export interface ServicePlan {
   readonly options: unknown;
   readonly limits: Limits;
   readonly access: Access;
+  /** When it shuts a source out of all services. */
+  readonly ban?: BanPlan;
+  /** Nobody has any business with it: whoever comes is refused, and banned. */
+  readonly sensor?: true;
+  /** Bans may be about users of this machine: peers of Unix sockets are asked who they are. */
+  readonly bansUsers?: true;
   /** The manifest's folder: where relative paths of the plugin's start. */
   readonly folder: string;
   readonly processes: ProcessPlan;
@@ -120,6 +164,12 @@ export interface EachWay<Value> {
   readonly out: Value;
 }
 
+/** So many bytes at least in so many ms; none of it where `per` is Infinity. */
+export interface Progress {
+  readonly bytes: number;
+  readonly per: number;
+}
+
 /** Counts, rates and deadlines of one service, and what happens at the limit. */
 export interface Limits {
   /** Sessions at once, held ones too. */
@@ -145,8 +195,16 @@ export interface Limits {
   readonly idle: number;
   /** From the open to the first byte of the peer. */
   readonly firstByte: number;
+  /** It was said, and holds where the server speaks first, too; else while nothing has gone either way. */
+  readonly firstByteSaid: boolean;
+  /** Of what is under way: a frame of the peer, what it was sent and does not take. */
+  readonly progress: Progress;
   /** From the open to the close; of HTTP, from a request to the end of its answer. */
   readonly lifetime: number;
+  /** Of a promise that a hook has returned, until it is settled. */
+  readonly handler: number;
+  /** Of TLS. */
+  readonly handshake: number;
   /** How long a session may be held before its turn; then it is refused. */
   readonly hold: number;
   /** Bytes written and not yet sent, above which the session ends. */

@@ -6,6 +6,7 @@ import type { Address } from "./endpoint.ts";
 import type { Closed, Logger, ReadOptions, Session } from "./plugin.ts";
 import type { Service } from "./service.ts";
 import { checkCodec } from "./stream/codec-checks.ts";
+import { keptOf } from "./stream/kept.ts";
 import { Reader, type ReaderSource } from "./stream/reader.ts";
 import type { Duration } from "./units.ts";
 
@@ -50,6 +51,12 @@ function encode(text: string): Uint8Array {
   return bytes;
 }
 
+/** @throws TypeError at the plugin's line for what is no text. */
+export function offenceOf(what: unknown): string {
+  if (typeof what === "string") return what.slice(0, 200);
+  throw new TypeError(`Cannot tell of an offence: text is due, received ${given(what)}`);
+}
+
 export abstract class BaseSession implements Session<unknown>, ReaderSource {
   readonly id: number;
   state: unknown = undefined;
@@ -89,6 +96,10 @@ export abstract class BaseSession implements Session<unknown>, ReaderSource {
 
   get log(): Logger {
     return this.extra.log ??= this.service.logger(this.id);
+  }
+
+  offence(what: string): void {
+    this.service.blame(this, { offence: offenceOf(what) });
   }
 
   get signal(): AbortSignal {
@@ -147,6 +158,16 @@ export abstract class BaseSession implements Session<unknown>, ReaderSource {
     }
     this.openReader();
     return this.extra.reader!;
+  }
+
+  /**
+   * Bytes of the peer that a read waits for the rest of; 0 where none waits. In push form those that a
+   * {@link Framer} keeps which is the session's state, or in it.
+   */
+  get incomplete(): number {
+    const reader = this.#extra?.reader;
+    if (reader !== undefined) return reader.waiting ? reader.size : 0;
+    return keptOf(this.state);
   }
 
   /** What has come and is not read, with the reader left empty. */

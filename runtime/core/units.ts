@@ -15,6 +15,8 @@ export const RATE = /^(\d+)\/([smh])(?: burst (\d+))?$/;
 /** Of bytes a second: `1MiB`, and `1MiB burst 4MiB`. */
 export const BYTE_RATE =
   /^(\d+(?:\.\d+)?(?:B|[kKMG]B|[KMG]iB))(?: burst (\d+(?:\.\d+)?(?:B|[kKMG]B|[KMG]iB)))?$/;
+/** `1KiB/30s`: a {@link SIZE} in a {@link DURATION}. */
+export const PROGRESS = /^(\d+(?:\.\d+)?(?:B|[kKMG]B|[KMG]iB))\/(\d+(?:\.\d+)?(?:ms|s|m|h))$/;
 /** A whole number as text: what an environment variable can give. */
 export const COUNT = /^\d+$/;
 
@@ -62,6 +64,13 @@ export function parseByteRate(text: string): { count: number; per: number; burst
   const [, count = "", burst] = BYTE_RATE.exec(text) ?? [];
   const rate = { count: parseSize(count), per: 1000 };
   return burst === undefined ? rate : { ...rate, burst: parseSize(burst) };
+}
+
+/** At least so many bytes in `per` milliseconds; both NaN for what {@link PROGRESS} does not match. */
+export function parseProgress(text: string): { bytes: number; per: number } {
+  const found = PROGRESS.exec(text);
+  if (found === null) return { bytes: NaN, per: NaN };
+  return { bytes: parseSize(found[1]!), per: parseDuration(found[2]!) };
 }
 
 /** `NaN` for what {@link COUNT} does not match. */

@@ -6,6 +6,7 @@ import { inheritedFor, makeNotifier } from "../activation/mod.ts";
 import type { Adapter } from "../core/contract.ts";
 import type { Address, Transport } from "../core/endpoint.ts";
 import { PorticoError } from "../core/errors.ts";
+import { BanKeeping } from "../daemon/ban-keeping.ts";
 import { openControlSocket } from "../daemon/control-socket.ts";
 import { Journal } from "../daemon/journal.ts";
 import type { LoadedManifest } from "../daemon/loaded-manifest.ts";
@@ -54,6 +55,7 @@ class ServerInProgram implements EmbeddedServer {
   readonly #journal: Journal;
   readonly #server: Server;
   readonly #supervisor: Supervisor;
+  readonly #bans: BanKeeping;
   readonly #finished = Promise.withResolvers<void>();
   /** All that has to be closed in the end, the last first. */
   readonly #toClose = new AsyncDisposableStack();
@@ -75,6 +77,7 @@ class ServerInProgram implements EmbeddedServer {
       worker: fileURLToPath(new URL("../worker.ts", import.meta.url).href),
       inherit: async ({ endpoint }) => inheritedFor(endpoint, await adapter.descriptors()),
     });
+    this.#bans = new BanKeeping(server.bans, journal);
     this.#supervisor = new Supervisor({
       load: origin.load,
       born: performance.now(),
@@ -82,6 +85,7 @@ class ServerInProgram implements EmbeddedServer {
       adapter,
       server,
       journal,
+      bans: this.#bans,
       // systemd has started the program, and hears of it from nobody else.
       notifier: makeNotifier(adapter, {}),
       handed() {},
@@ -89,6 +93,7 @@ class ServerInProgram implements EmbeddedServer {
     }, loaded);
     operator.attach(this.#supervisor, () => server.measure());
     this.#toClose.defer(() => journal.close());
+    this.#toClose.defer(() => this.#bans.close());
     this.#toClose.defer(() => operator.close());
     this.#toClose.defer(keepAlive());
   }
@@ -103,6 +108,7 @@ class ServerInProgram implements EmbeddedServer {
     this.#endOnAbort();
     const control = await this.#openControl(loaded);
     const services = this.#supervisor.ready(loaded);
+    await this.#bans.open(loaded.plan, undefined);
     await this.#server.start(services);
     log.emit("info", "ready", {});
     this.#supervisor.began(services, control);

@@ -20,6 +20,8 @@ export interface Manifest extends Identity {
   defaults?: ManifestDefaults | undefined;
   /** Lists of addresses by name, for `access`, where they are called `@NAME`. */
   groups?: Record<string, string[]> | undefined;
+  /** Where bans are kept, and how many. */
+  bans?: ManifestBans | undefined;
   /** Where `portico ctl` reaches the server, as `unix:./control.sock`; false: nowhere. */
   control?: string | false | undefined;
   /** By name: letters, digits, `-` and `_`. At least one. */
@@ -59,6 +61,10 @@ export interface ManifestService extends ManifestDefaults, Identity {
   options?: unknown;
   /** The priority of its processes, -20 to 19, which is the least; below 0 needs root. */
   nice?: number | undefined;
+  /** The priority of their I/O: `idle`, `best-effort:7`, `realtime:0`. */
+  ioprio?: string | undefined;
+  /** What each of its processes may use. */
+  resources?: ManifestResources | undefined;
   /** Variables of its processes, added to those of the server; null takes one away. */
   env?: Record<string, string | null> | undefined;
 }
@@ -73,6 +79,26 @@ export interface ManifestDefaults {
   limits?: ManifestLimits | undefined;
   /** Who is served: all when silent; the smallest range of both lists decides. */
   access?: ManifestAccess | undefined;
+  /** When a source is shut out of all services of the manifest. */
+  ban?: ManifestBan | undefined;
+}
+
+/** When a service bans somebody. */
+export interface ManifestBan {
+  /** `5 refusals in 1m`, of one source; `none`. Offences that the plugin tells of count as refusals do. */
+  after?: string | undefined;
+  /** For how long; an hour when silent, `none`: until it is lifted. */
+  for?: Duration | undefined;
+  /** Those of datagrams count, too, though senders can be forged. */
+  datagrams?: boolean | undefined;
+}
+
+/** The bans of all services. */
+export interface ManifestBans {
+  /** They outlive a restart there. */
+  file?: string | undefined;
+  /** How many at once; 10,000 when silent. */
+  most?: number | undefined;
 }
 
 /** Who is served. */
@@ -80,6 +106,8 @@ export interface ManifestAccess {
   /** All when silent, nobody when empty. */
   allow?: (string | ManifestRule)[] | undefined;
   deny?: (string | ManifestRule)[] | undefined;
+  /** Who is never banned, by no service: as the `from` of a rule. */
+  never?: string[] | undefined;
 }
 
 /** A rule with terms; without them it is its `from` alone. */
@@ -88,6 +116,20 @@ export interface ManifestRule {
   from: string | string[];
   /** When it holds, as `Mon-Fri 08:00-18:00 Europe/Paris`. */
   times?: string | string[] | undefined;
+}
+
+/** What a process may use of this machine. */
+export interface ManifestResources {
+  /** Memory that is resident; a process above it is killed, and replaced. */
+  memory?: ManifestSize | undefined;
+  /** CPU time since its start, in whole seconds. */
+  cpu?: Duration | undefined;
+  /** Descriptors that are open at once, 64 or more. */
+  files?: number | undefined;
+  /** Processes and threads of its user, on the whole machine; root may have more. */
+  processes?: number | undefined;
+  /** Size of a core dump; 0 for none. */
+  core?: ManifestSize | undefined;
 }
 
 /** A strategy, with how many sessions it serves at once, and in how many workers: `auto` is one for each core. */
@@ -109,6 +151,8 @@ export type ManifestRate = string | {
   /** How many at once; as many as `count` when silent. */
   burst?: number | undefined;
 };
+/** `1KiB/30s`, or its parts: so many bytes at least in so long; `none` for no limit. */
+export type ManifestProgress = string | { bytes: ManifestSize; per: Duration };
 /** `64KiB`, `10MB`, or bytes. */
 export type ManifestSize = number | string;
 
@@ -135,13 +179,21 @@ export interface ManifestLimits {
   bytesPerSecond?: ManifestEachWay<ManifestByteRate> | undefined;
   /** Bytes of one session, request or datagram. */
   bytes?: ManifestEachWay<ManifestSize> | undefined;
+  /** Of TLS, from the open to its end. */
+  handshake?: Duration | undefined;
+  /** From the open to the first byte of the peer; when silent, while nothing has gone either way; not of HTTP. */
+  firstByte?: Duration | undefined;
   /** How long a session may stay without a byte in either direction; not of HTTP. */
   idle?: Duration | undefined;
-  /** From the open to the first byte of the peer; not of HTTP. */
-  firstByte?: Duration | undefined;
+  /** What has to move at least while something is under way, in or out. */
+  progress?: ManifestProgress | undefined;
   /** From the open to the close; of HTTP, from a request to the end of its answer. */
   lifetime?: Duration | undefined;
+  /** How long a promise of a hook may take. */
+  handler?: Duration | undefined;
   /** How long a session may wait for its turn. */
+  wait?: Duration | undefined;
+  /** What `wait` was called before. */
   hold?: Duration | undefined;
   /** Bytes written and not yet sent, above which a session ends; not of HTTP. */
   writeBuffer?: ManifestSize | undefined;

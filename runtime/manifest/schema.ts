@@ -13,6 +13,7 @@ import {
   entry,
   integer,
   noList,
+  progress,
   rate,
   size,
   strict,
@@ -25,6 +26,7 @@ import type {
   PluginObject,
   SinkObject,
 } from "./manifest.ts";
+import { ban, bans } from "./bans.ts";
 import { POLICIES } from "./policies.ts";
 import { IDENTITY_ENTRIES, PROCESS_ENTRIES } from "./process.ts";
 import { SOCKET_ENTRIES } from "./socket.ts";
@@ -142,19 +144,29 @@ const limits = strict('an object of limits, as { "sessions": 1000, "idle": "60s"
     "bytes of one session, each way: beyond it a session ends, a request or a datagram is refused",
     () => eachWay(BYTES, () => size(true)),
   ),
-  idle: entry(
-    "how long a session may stay without a byte in either direction; not of HTTP",
+  handshake: entry("of TLS, from the open to its end; 10s when silent", () => duration(true, true)),
+  firstByte: entry(
+    "from the open to the first byte of the peer; when silent 5m, while nothing has gone either way; not of HTTP",
     () => duration(true, true),
   ),
-  firstByte: entry(
-    "from the open to the first byte of the peer; not of HTTP",
+  idle: entry(
+    "how long a session may stay without a byte in either direction; 1h when silent; not of HTTP",
     () => duration(true, true),
+  ),
+  progress: entry(
+    "what has to move at least while something is under way: a frame or a body of the peer's, what it was sent and does not take; 256B/2m when silent",
+    progress,
   ),
   lifetime: entry(
     "from the open to the close; of HTTP, from a request to the end of its answer: 503 then, or a cut",
     () => duration(true, true),
   ),
-  hold: entry("how long a session may wait for its turn", () => duration(false, true)),
+  handler: entry(
+    "how long a promise of a hook may take; then the session ends, and its signal aborts; of HTTP 503",
+    () => duration(true, true),
+  ),
+  wait: entry("how long a session may wait for its turn", () => duration(false, true)),
+  hold: entry("what wait was called before", () => duration(false, true)),
   writeBuffer: entry(
     "bytes written and not yet sent, above which a session ends; not of HTTP",
     () => size(true),
@@ -204,6 +216,10 @@ const access = strict('an object, as { "allow": ["127.0.0.0/8"], "deny": [] }', 
     rules,
   ),
   deny: entry("who is not; the smallest range of both lists decides", rules),
+  never: entry(
+    "who is never banned, by no service; that of defaults holds beside it",
+    () => v.array(subject, SUBJECT),
+  ),
 });
 const groups = entry(
   "lists of addresses by name, for access, where they are called @NAME",
@@ -215,6 +231,7 @@ const shared = {
   log: entry("where records go; console when silent", () => log),
   limits: entry("counts, rates and deadlines, and what happens at the limit", () => limits),
   access: entry("who is served", () => access),
+  ban,
 };
 
 const PLUGIN = "a built-in plugin, a short name, ./path or an npm package";
@@ -255,6 +272,7 @@ export const manifest = strict('a manifest: { "services": { … } }', {
     () => strict("an object with concurrency, log, limits or access", shared),
   ),
   groups,
+  bans,
   control: entry("where portico ctl reaches the server; false: nowhere", () => control),
   ...IDENTITY_ENTRIES,
   services: v.pipe(

@@ -11,8 +11,10 @@ import {
   parseByteRate,
   parseCount,
   parseDuration,
+  parseProgress,
   parseRate,
   parseSize,
+  PROGRESS,
   RATE,
   SIZE,
 } from "../core/units.ts";
@@ -153,13 +155,13 @@ export function duration(positive: boolean, none: boolean) {
   });
 }
 
-/** Bytes, at least 1. */
-export function size(none: boolean) {
-  const expected = `a size: "64KiB", "10MB" or a whole number of bytes, at least 1${
+/** Bytes, at least 1; or from `least` on. */
+export function size(none: boolean, least = 1) {
+  const expected = `a size: "64KiB", "10MB" or a whole number of bytes, at least ${least}${
     none ? '; "none" for no limit' : ""
   }`;
   const most = Number.MAX_SAFE_INTEGER;
-  return quantity({ expected, pattern: SIZE, parse: parseSize, least: 1, most, none, whole: true });
+  return quantity({ expected, pattern: SIZE, parse: parseSize, least, most, none, whole: true });
 }
 
 /** A whole number above 0. It may be text, which is what an environment variable gives. */
@@ -224,5 +226,26 @@ export function byteRate() {
       v.check(({ count, burst = count }) => count >= 1 && burst >= 1, expected),
     ),
     number: v.pipe(integer(1, Number.MAX_SAFE_INTEGER, expected), v.transform(of)),
+  });
+}
+
+/** `"1KiB/30s"`, or its parts. */
+export function progress() {
+  const expected =
+    'bytes in a time: "1KiB/30s", "256B/2m" or { "bytes": 1024, "per": "30s" }, both above 0; "none" for no limit';
+  return choice(expected, {
+    string: v.pipe(
+      v.string(),
+      v.regex(new RegExp(`${PROGRESS.source}|^none$`), expected),
+      v.transform((text) => text === "none" ? { bytes: 0, per: Infinity } : parseProgress(text)),
+      v.check(
+        ({ bytes, per }) => per === Infinity || (bytes >= 1 && per >= 1 && per <= DURATION_MAX),
+        expected,
+      ),
+    ),
+    object: strict(expected, {
+      bytes: v.pipe(size(false), v.description("how many at least")),
+      per: v.pipe(duration(true, false), v.description("in what time")),
+    }),
   });
 }

@@ -11,6 +11,7 @@ import { realUrl } from "../modules/import.ts";
 import type { WorkerStatus } from "../services/status.ts";
 import type { PendingSession } from "./pending.ts";
 import { Channel, join } from "./channel.ts";
+import { TrafficAsker } from "./traffic.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import type { Exit, Launched } from "./launch.ts";
 import {
@@ -42,10 +43,11 @@ let started = 0;
 export interface HandleEvents {
   record(record: LogRecord): void;
   taken(session: PendingSession): void;
-  turned(session: PendingSession): void;
   /** A place for one that has come to the worker itself, or why not. */
   join(id: number, from: Origin): PendingSession | Refusal;
   gone(handle: WorkerHandle, session: PendingSession): void;
+  /** Its modules are there: what it does until it is ready is up to its plugin. */
+  loaded(): void;
   /** What its counters have grown by. */
   count(growth: Counters): void;
   /** What its statistics are and were, when they have changed. */
@@ -61,11 +63,15 @@ export class WorkerHandle {
   /** Resolves when it can serve; rejects with what it says that it has failed of, or when it dies first. */
   readonly ready: Promise<void>;
   state: WorkerStatus["state"] = "starting";
+  /** Its modules are not there yet, which costs CPU. */
+  loads = true;
   served = 0;
   /** Sessions that it has served to their end. */
   finished = 0;
   /** Why we have killed it. */
   killReason: string | undefined = undefined;
+  /** It has never been there: this machine had not enough of something to start it. */
+  absent = false;
   readonly #launched: Launched;
   readonly #descriptors: Descriptors;
   readonly #events: HandleEvents;
@@ -82,6 +88,10 @@ export class WorkerHandle {
   /** Streams that were given to it, and that it has not taken yet. */
   readonly #given: PendingSession[] = [];
   readonly heartbeat: Heartbeat = new Heartbeat(() => this.#channel.send({ type: "ping" }));
+  readonly traffic: TrafficAsker = new TrafficAsker(
+    this.live,
+    () => this.tell({ type: "traffic" }),
+  );
   #timer: ReturnType<typeof setTimeout> | undefined = undefined;
   /** Milliseconds that its plugin's start may take. */
   #patience: number = 0;
@@ -196,7 +206,9 @@ export class WorkerHandle {
   }
 
   /** What it has to know from now on; one that was not told its job yet, learns it with that. */
-  tell(command: Extract<WorkerCommand, { type: "measure" | "wanted" | "drains" }>): void {
+  tell(
+    command: Extract<WorkerCommand, { type: "measure" | "wanted" | "drains" | "traffic" }>,
+  ): void {
     this.#channel.send(command);
   }
 
@@ -239,7 +251,9 @@ export class WorkerHandle {
   #receive(report: WorkerEvent): void {
     switch (report.type) {
       case "loaded":
-        return this.#expect(this.#patience);
+        this.loads = false;
+        this.#expect(this.#patience);
+        return this.#events.loaded();
       case "ready":
         this.state = "ready";
         clearTimeout(this.#timer);
@@ -256,10 +270,12 @@ export class WorkerHandle {
         return;
       case "join":
         return this.#join(report);
-      case "turned": {
-        const session = this.live.get(report.id);
-        return session === undefined ? undefined : this.#events.turned(session);
-      }
+      case "offence":
+        return this.live.get(report.id)?.offended(report.what);
+      case "traffic":
+        return this.traffic.answered(report.sessions);
+      case "turned":
+        return this.live.get(report.id)?.permit.returnTurn();
       case "gone": {
         this.#count(report);
         const session = this.live.get(report.id);
@@ -295,6 +311,7 @@ export class WorkerHandle {
 
   async #follow(): Promise<void> {
     const exit = await this.#launched.exited;
+    this.absent = exit.shortage === true && this.pid === 0;
     if (exit.lingers) this.#channel.abort();
     // What it said last is still in the channel.
     await this.#deaf.promise;

@@ -25,7 +25,7 @@ const WRONG: readonly WrongManifest[] = [
   [
     "an unknown key at the root",
     `{ "servces": 1,\n  ${service("").slice(1)}`,
-    `1:3  servces\n  received  the unknown key "servces"\n  expected  one of $schema, plugins, sinks, defaults, groups, control, user, group, umask, services\n  hint      did you mean "services"?`,
+    `1:3  servces\n  received  the unknown key "servces"\n  expected  one of $schema, plugins, sinks, defaults, groups, bans, control, user, group, umask, services\n  hint      did you mean "services"?`,
   ],
   [
     "a service that is no object",
@@ -221,6 +221,18 @@ const WRONG: readonly WrongManifest[] = [
     service('"limits": { "writeBuffer": "16 MB" }'),
     `2:30  services.echo.limits.writeBuffer\n  received  "16 MB"\n  expected  a size: "64KiB", "10MB" or a whole number of bytes, at least 1; "none" for no limit`,
   ],
+  [
+    "two names for one limit",
+    service('"limits": { "wait": "1s", "hold": "2s" }'),
+    `2:29  services.echo.limits.hold\n  received  "hold" beside "wait"\n  expected  one of the two: hold is what wait was called before`,
+  ],
+  ...['"1KiB"', '"0B/30s"', '"1KiB/0s"', "1024", '"1KiB/600h"'].map((
+    value,
+  ): [string, string, string] => [
+    `progress of ${value}`,
+    service(`"limits": { "progress": ${value} }`),
+    `2:27  services.echo.limits.progress\n  received  ${value}\n  expected  bytes in a time: "1KiB/30s", "256B/2m" or { "bytes": 1024, "per": "30s" }, both above 0; "none" for no limit`,
+  ]),
   [
     "a wrong overflow",
     service('"limits": { "overflow": "drop" }'),

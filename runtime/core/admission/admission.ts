@@ -1,7 +1,7 @@
 /**
  * Decides who is served, and when: for every transport and every strategy, where the sockets are.
  *
- *     RULES (by address) → LIMITS → TURN
+ *     BANS → RULES (by address) → LIMITS → TURN
  *
  * `admit` answers at once, without work for anybody who is turned away, and without a promise for
  * anybody who is let in. A worker, and what a plugin connects to itself, is never asked here.
@@ -9,15 +9,16 @@
 import { AccessRules } from "../access/rules.ts";
 import { type Clock, SYSTEM_CLOCK } from "../clock.ts";
 import { Count } from "../count.ts";
-import type { Access } from "../plan.ts";
-import type { Candidate, Refusal } from "./candidate.ts";
+import type { Access, ServicePlan } from "../plan.ts";
+import { type Candidate, carried, type Refusal } from "./candidate.ts";
+import { type Gate, SENSOR } from "./gate.ts";
 import { Places } from "./places.ts";
-import type { Policy } from "./policy.ts";
+import { type Policy, REFUSALS } from "./policy.ts";
 import type { OwnSockets } from "./own-sockets.ts";
 import type { Ticket } from "./ticket.ts";
 
 /** What an admission is made of: the parts of a service's plan that it needs. */
-export type AdmissionPlan = Policy & { readonly access: Access };
+export type AdmissionPlan = Policy & { readonly access: Access } & Pick<ServicePlan, "sensor">;
 
 const CLOSED: Refusal = { limit: "drain" };
 const LOOP: Refusal = { rule: "loop" };
@@ -29,9 +30,12 @@ export class Admission {
   /** How many of {@link live} wait for their place or their turn. The places count it. */
   waiting = 0;
   readonly #plan: AdmissionPlan;
+  /** Bytes of a datagram. */
+  readonly #most: number;
   readonly #rules: AccessRules;
   readonly #clock: Clock;
   readonly #own: OwnSockets | undefined;
+  readonly #gate: Gate | undefined;
   readonly #live: Count;
   #closed = false;
 
@@ -39,6 +43,7 @@ export class Admission {
    * @param defer as {@link Adapter.defer}.
    * @param before of the service that this one replaces. Its limits hold until {@link activate}.
    * @param own the sockets from which no datagram comes in earnest.
+   * @param gate of all services.
    */
   constructor(
     plan: AdmissionPlan,
@@ -46,8 +51,11 @@ export class Admission {
     before?: Admission,
     own?: OwnSockets,
     clock: Clock = SYSTEM_CLOCK,
+    gate?: Gate,
   ) {
     this.#plan = plan;
+    this.#most = plan.limits.bytes?.in ?? Infinity;
+    this.#gate = gate;
     this.#own = own;
     this.#live = new Count(clock);
     this.#rules = new AccessRules(plan.access);
@@ -73,8 +81,9 @@ export class Admission {
     if (this.#closed) return CLOSED;
     const refused = this.#refused(candidate);
     if (refused !== undefined) return refused;
-    if (candidate.kind === "datagram" && this.#own?.has(candidate.remote, candidate.local)) {
-      return LOOP;
+    if (candidate.kind === "datagram") {
+      if (this.#own?.has(candidate.remote, candidate.local)) return LOOP;
+      if (carried(candidate) > this.#most) return REFUSALS.bytes;
     }
     const answer = this.places.enter(this, candidate);
     if ("stage" in answer) this.#live.up();
@@ -93,8 +102,13 @@ export class Admission {
     return answer;
   }
 
-  /** By a rule. Nobody is asked for an address, nor for the time, where there is none. */
+  /** By a ban or a rule. Nobody is asked for an address, nor for the time, where there is none. */
   #refused(candidate: Candidate): Refusal | undefined {
+    if (this.#gate?.asks) {
+      const banned = this.#gate.refuses(candidate, this.#plan.limits.source);
+      if (banned !== undefined) return banned;
+    }
+    if (this.#plan.sensor) return SENSOR;
     if (this.#rules.empty) return undefined;
     const { served, rule, text } = this.#rules.decide(
       candidate.remote,

@@ -1,10 +1,10 @@
 import type { Address } from "../endpoint.ts";
 
 /**
- * Why somebody is cut who is in already: the service ends, or `limits.lifetime` or `limits.bytes` has
+ * Why somebody is cut who is in already: the service ends, or `limits.lifetime`, `handler` or `bytes` has
  * struck. Somebody of whom `verify` has not decided yet is refused for it.
  */
-export type CutReason = "drain" | "lifetime" | "bytes";
+export type CutReason = "drain" | "lifetime" | "handler" | "bytes";
 
 /** The limit that was reached, or what has struck, as the `refuse` record names it. */
 export type LimitName =
@@ -36,8 +36,11 @@ export function carried({ kind, weight }: Candidate): number {
 
 /** Why somebody is turned away. */
 export type Refusal =
-  /** The rule of `access`, with where it stands in a manifest; or `verify`. */
-  | { readonly rule: string; readonly place?: string }
+  /**
+   * The rule of `access`, with where it stands in a manifest; `verify`, `sensor`; or `ban`, with its end where
+   * it has one.
+   */
+  | { readonly rule: string; readonly place?: string; readonly until?: string }
   | { readonly limit: LimitName };
 
 /** Who asks to be served. */
@@ -49,6 +52,9 @@ export interface Candidate {
   readonly local: Address;
   /** Bytes of memory that it takes while it waits, about: {@link WEIGHT}, and what it carries. */
   readonly weight: number;
+  /** Bytes of it so far, for those who look on. */
+  readonly bytesIn?: number;
+  readonly bytesOut?: number;
   /** Its turn has come, after it had to wait. */
   admitted(): void;
   /** It has waited in vain. */

@@ -3,7 +3,7 @@
  * with the one that it replaces, so that limits hold over the sessions of both.
  */
 import type { Admission } from "./admission.ts";
-import { type Candidate, carried, type LimitName, type Refusal } from "./candidate.ts";
+import type { Candidate, LimitName, Refusal } from "./candidate.ts";
 import type { Clock, Timer } from "../clock.ts";
 import { Placed } from "./placed.ts";
 import { type Policy, REFUSALS } from "./policy.ts";
@@ -18,6 +18,17 @@ export const WEIGHT_MAX = 32 * 1024 * 1024;
 const BATCH = 64;
 /** The longest delay of a timer, in ms. */
 const TIMER_MAX = 2 ** 31 - 1;
+
+/** What {@link Places} has in use; not to be changed. */
+export interface PlacesState {
+  readonly policy: Policy;
+  readonly placed: Pick<Placed, "count" | "from">;
+  readonly turns: number;
+  readonly rate: Pick<Rate, "left">;
+  readonly rates: Pick<SourceRates, "left">;
+  /** The clock's. */
+  readonly time: number;
+}
 
 export class Places {
   #policy: Policy;
@@ -43,6 +54,24 @@ export class Places {
     this.#defer = defer;
   }
 
+  /** What is taken now: for `fullness.ts`, which tells of it. */
+  get state(): PlacesState {
+    return {
+      policy: this.#policy,
+      placed: this.#placed,
+      turns: this.#turns,
+      rate: this.#rate,
+      rates: this.#rates,
+      time: this.#clock.now(),
+    };
+  }
+
+  /** Calls `visit` for each that has a place, or waits for one. */
+  forEach(visit: (ticket: Ticket) => void): void {
+    this.#placed.forEach(visit);
+    for (let each = this.#placeless.first; each !== undefined; each = each.next) visit(each.ticket);
+  }
+
   /** From here on this is what is limited. Who is in stays in. */
   set policy(policy: Policy) {
     this.#policy = policy;
@@ -58,7 +87,6 @@ export class Places {
    */
   enter(admission: Admission, candidate: Candidate): Ticket | Refusal {
     const { limits, concurrency } = this.#policy;
-    if (carried(candidate) > (limits.bytes?.in ?? Infinity)) return REFUSALS.bytes;
     const tooOften = this.#tooOften(candidate);
     if (tooOften !== undefined) return REFUSALS[tooOften];
     const source = this.#sourceOf(candidate);

@@ -33,7 +33,7 @@ export class HttpMeter {
     const known = request.headers.has("content-length");
     if (this.#rates.in === undefined && (known || this.#most.in === undefined)) return request;
     if (request.body === null) return request;
-    const exceeded = (): void => void (session.excess = true);
+    const exceeded = (): void => void (session.extra.excess = true);
     const source = request.body.getReader() as Source;
     const body = limited(source, this.#most.in ?? Infinity, this.#pace("in"), exceeded);
     return new Request(request, { body, duplex: "half" } as RequestInit);
