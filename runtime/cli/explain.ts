@@ -11,6 +11,7 @@ import {
 } from "../core/access/explain.ts";
 import { readIp } from "../core/access/ip.ts";
 import { AccessRules } from "../core/access/rules.ts";
+import type { OverflowLimit } from "../core/admission/overflow.ts";
 import { Address, KnownPeer } from "../core/endpoint.ts";
 import { PorticoError } from "../core/errors.ts";
 import type { AccessRule, Limits, Plan, ServicePlan } from "../core/plan.ts";
@@ -39,7 +40,8 @@ export async function explain(call: CallOf<"explain">): Promise<number> {
   return call.who ? await explainAll(service, call.json) : await explainOne(call, plan, service);
 }
 
-function find({ services }: Plan, name: string): ServicePlan {
+function find(plan: Plan, name: string): ServicePlan {
+  const services = [...plan.services, ...plan.disabled];
   const found = services.find((service) => service.name === name);
   if (found !== undefined) return found;
   const names = services.map((service) => service.name);
@@ -68,7 +70,8 @@ async function explainOne(
   const verdict = new AccessRules(service.access).decide(remote, wall);
   const limits = limitsOf(service, count, remote, running);
   const obstacle = verdict.served ? limits.find(({ full }) => full) : undefined;
-  const waits = obstacle !== undefined && service.limits.overflow === "hold";
+  const waits = obstacle !== undefined &&
+    service.limits.overflow[obstacle.name as OverflowLimit] === "wait";
   const answer: Answer = !verdict.served
     ? "refused"
     : waits

@@ -1,4 +1,6 @@
 import { PREFIXES } from "../core/access/source.ts";
+import { WEIGHT_MAX } from "../core/admission/candidate.ts";
+import { overflowOf } from "../core/admission/overflow.ts";
 import { kindOf } from "../core/endpoint.ts";
 import type { Concurrency, Limits, ListenPlan, RateLimit, StrategyName } from "../core/plan.ts";
 import { isInherited } from "./inherited.ts";
@@ -21,7 +23,9 @@ export const LIMITS: Limits = {
   handshake: 10_000,
   hold: 30_000,
   writeBuffer: 16 * 1024 * 1024,
-  overflow: "refuse",
+  waiting: { sessions: Infinity, bytes: WEIGHT_MAX },
+  overflow: overflowOf("refuse"),
+  rest: 0,
   drain: 10_000,
   start: 10_000,
   stall: Infinity,
@@ -69,7 +73,7 @@ type Blocks<Key extends keyof CheckedDefaults> = readonly (CheckedDefaults[Key] 
 /** Merges blocks of limits; what stands later wins. */
 export function mergeLimits(blocks: Blocks<"limits">, strategy: StrategyName): Limits {
   const limits: Record<string, unknown> = { ...LIMITS };
-  let { source } = LIMITS;
+  let { source, waiting, overflow } = LIMITS;
   const ways: Partial<Record<typeof EACH_WAY[number], Ways>> = {};
   if (hasProcesses(strategy)) limits["stall"] = STALL;
   for (const block of blocks) {
@@ -83,8 +87,14 @@ export function mergeLimits(blocks: Blocks<"limits">, strategy: StrategyName): L
     for (const key of EACH_WAY) {
       if (block?.[key] !== undefined) ways[key] = { ...ways[key], ...block[key] };
     }
+    waiting = waitingOf(waiting, block?.waiting);
+    overflow = typeof block?.overflow === "string"
+      ? overflowOf(block.overflow)
+      : { ...overflow, ...withoutSilent(block?.overflow) };
+    if (typeof block?.load === "number") limits["load"] = { average: block.load };
+    if (block?.rest === Infinity) limits["rest"] = 0;
   }
-  limits["source"] = source;
+  Object.assign(limits, { source, waiting, overflow });
   for (const key of EACH_WAY) {
     delete limits[key];
     const limited = limitedWays(ways[key]);
@@ -94,6 +104,23 @@ export function mergeLimits(blocks: Blocks<"limits">, strategy: StrategyName): L
   if (!hasWorkers(strategy)) limits["stall"] = Infinity;
   return limits as unknown as Limits;
 }
+
+function waitingOf(
+  before: Limits["waiting"],
+  block: NonNullable<CheckedDefaults["limits"]>["waiting"],
+): Limits["waiting"] {
+  if (block === undefined) return before;
+  if (typeof block === "number") return { ...before, sessions: block };
+  return { ...before, ...withoutSilent(block) };
+}
+
+/** What is said of it. */
+function withoutSilent<Block extends object>(block: Block | undefined): Required<Present<Block>> {
+  const said = Object.entries(block ?? {}).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(said) as Required<Present<Block>>;
+}
+
+type Present<Block> = { [Key in keyof Block]: Exclude<Block[Key], undefined> };
 
 /** Tells of two names for one limit. */
 export function checkLimitNames(

@@ -11,6 +11,7 @@ import {
   duration,
   eachWay,
   entry,
+  flag,
   integer,
   noList,
   progress,
@@ -26,6 +27,7 @@ import type {
   PluginObject,
   SinkObject,
 } from "./manifest.ts";
+import { banner, load, overflow, waiting } from "./overflow-schema.ts";
 import { ban, bans } from "./bans.ts";
 import { POLICIES } from "./policies.ts";
 import { IDENTITY_ENTRIES, PROCESS_ENTRIES } from "./process.ts";
@@ -171,9 +173,21 @@ const limits = strict('an object of limits, as { "sessions": 1000, "idle": "60s"
     "bytes written and not yet sent, above which a session ends; not of HTTP",
     () => size(true),
   ),
+  waiting: entry(
+    "how many may wait, for a place or a turn, and what they may take of memory",
+    waiting,
+  ),
   overflow: entry(
-    "at the limit of sessions or perSource: refuse, or hold until there is room",
-    () => v.picklist(["refuse", "hold"], '"refuse" or "hold"'),
+    "what becomes of newcomers at a limit: one word, or one for each limit",
+    overflow,
+  ),
+  rest: entry(
+    "how long nobody is accepted once rate was exceeded; none: newcomers are asked one by one",
+    () => duration(true, true),
+  ),
+  load: entry(
+    "above which newcomers are refused: of the machine, over one minute, and of the event loop",
+    load,
   ),
   drain: entry("how long a stop waits for sessions to end", () => duration(false, true)),
   start: entry("how long the plugin's start may take", () => duration(true, true)),
@@ -231,6 +245,7 @@ const shared = {
   log: entry("where records go; console when silent", () => log),
   limits: entry("counts, rates and deadlines, and what happens at the limit", () => limits),
   access: entry("who is served", () => access),
+  banner: entry("what is said to those who come, before anything else; not to datagrams", banner),
   ban,
 };
 
@@ -240,6 +255,7 @@ const specifier = v.pipe(v.string(PLUGIN), v.regex(/^[^\0]+$/, PLUGIN));
 /** One service. Only the admin may be silent about where it listens: `expand.ts` sees to that. */
 export const service = strict('a service: { "plugin": …, "listen": … }', {
   plugin: v.pipe(specifier, v.description(PLUGIN)),
+  disable: entry("it is checked, and does not run", () => flag()),
   listen: entry(
     "where it listens; of the admin plugin http+unix:./admin.sock, for its own user, when silent",
     () => listen,

@@ -96,6 +96,10 @@ class InlineExecutor implements Executor {
   /** Whoever has opened a socket removes its file. */
   own(): void {}
 
+  delay(): number {
+    return 0;
+  }
+
   settle(): void {
     this.#input.totals.settle();
   }

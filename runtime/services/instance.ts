@@ -23,6 +23,7 @@ import { PorticoError } from "../core/errors.ts";
 import type { ListenPlan, ServicePlan } from "../core/plan.ts";
 import type { Host, ReadyService } from "./contract.ts";
 import { checkForms } from "./kind.ts";
+import { giveBanners } from "./parts.ts";
 import { OwnSessions } from "./own-sessions.ts";
 import { scopeOf } from "../core/scope.ts";
 
@@ -184,6 +185,7 @@ export class ServiceInstance {
     const make = (ways: OtherWays): ServiceInstance =>
       new ServiceInstance(service, own, ending, ways, admission, metering);
     try {
+      await giveBanners(service);
       return make(await otherWays(service, input, scope === "session"));
     } catch (error) {
       await make({}).end();

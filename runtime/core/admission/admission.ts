@@ -29,6 +29,10 @@ export class Admission {
   readonly places: Places;
   /** How many of {@link live} wait for their place or their turn. The places count it. */
   waiting = 0;
+  /** Tells whether there is too much to do for newcomers; undefined where nobody asks. */
+  load: { readonly high: boolean } | undefined = undefined;
+  /** Is told that nobody comes in for so many ms: whoever has the sockets need not accept. */
+  rests: (ms: number) => void = () => {};
   readonly #plan: AdmissionPlan;
   /** Bytes of a datagram. */
   readonly #most: number;
@@ -85,6 +89,7 @@ export class Admission {
       if (this.#own?.has(candidate.remote, candidate.local)) return LOOP;
       if (carried(candidate) > this.#most) return REFUSALS.bytes;
     }
+    if (this.load?.high === true) return REFUSALS.load;
     const answer = this.places.enter(this, candidate);
     if ("stage" in answer) this.#live.up();
     return answer;

@@ -13,8 +13,11 @@ export type LimitName =
   | "rate"
   | "ratePerSource"
   | "datagramRate"
-  /** It has waited too long, or too much waits already. */
+  /** It has waited too long; too many, or too much, waits already. */
   | "hold"
+  | "waiting"
+  /** The machine, or the event loop, has too much to do. */
+  | "load"
   | CutReason
   /** No worker can be had. */
   | "workers";
@@ -33,6 +36,9 @@ export const WEIGHT: Readonly<Record<Candidate["kind"], number>> = {
 export function carried({ kind, weight }: Candidate): number {
   return weight - WEIGHT[kind];
 }
+
+/** The most that those who wait may come to, in bytes as {@link Candidate.weight} says them, when nobody says otherwise. */
+export const WEIGHT_MAX = 32 * 1024 * 1024;
 
 /** Why somebody is turned away. */
 export type Refusal =

@@ -13,6 +13,8 @@ export interface Policy {
     | "datagramRate"
     | "bytes"
     | "hold"
+    | "waiting"
+    | "rest"
     | "overflow"
   >;
   readonly concurrency: Pick<Concurrency, "max">;
@@ -20,8 +22,15 @@ export interface Policy {
 
 /** One for each, made once. */
 export const REFUSALS = Object.fromEntries(
-  (["sessions", "perSource", "rate", "ratePerSource", "datagramRate", "hold", "bytes"] as const)
-    .map((
-      limit,
-    ) => [limit, { limit }]),
+  ([
+    "sessions",
+    "perSource",
+    "rate",
+    "ratePerSource",
+    "datagramRate",
+    "hold",
+    "waiting",
+    "load",
+    "bytes",
+  ] as const).map((limit) => [limit, { limit }]),
 ) as Record<LimitName, Refusal>;

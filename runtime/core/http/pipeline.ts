@@ -91,8 +91,12 @@ export class HttpPipeline {
     recordRequest(this.service, session, why);
     session.reason ??= "refused";
     session.status = status;
-    const again = status !== 403 && { headers: { "retry-after": "1" } };
-    return new Response(null, { status, ...again });
+    const last = this.service.banners?.text(session, why);
+    const headers = {
+      ...(status !== 403 && { "retry-after": "1" }),
+      ...(last !== undefined && { "content-type": "text/plain; charset=utf-8" }),
+    };
+    return new Response(last ?? null, { status, headers });
   }
 
   /** Whether somebody may want a record of a request that is answered. */

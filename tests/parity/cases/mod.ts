@@ -1,5 +1,6 @@
 /** The table: every case there is. */
 import type { Case } from "../case.ts";
+import { BANNERS } from "./banners.ts";
 import { BOUNDS } from "./bounds.ts";
 import { BYTES } from "./bytes.ts";
 import { COUNTERS } from "./counters.ts";
@@ -8,6 +9,7 @@ import { DRAINS } from "./drains.ts";
 import { ENDS } from "./ends.ts";
 import { HOLDS } from "./holds.ts";
 import { ORDER } from "./order.ts";
+import { OVERFLOWS } from "./overflows.ts";
 import { REFUSALS } from "./refusals.ts";
 import { RELOADS } from "./reloads.ts";
 import { RESUMES } from "./resumes.ts";
@@ -21,6 +23,8 @@ export const CASES: readonly Case[] = [
   ...ORDER,
   ...HOLDS,
   ...REFUSALS,
+  ...OVERFLOWS,
+  ...BANNERS,
   ...BOUNDS,
   ...BYTES,
   ...ENDS,
