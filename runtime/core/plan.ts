@@ -174,6 +174,12 @@ export interface RateLimit {
   readonly burst?: number;
 }
 
+/** One for each way of a session: what its peer sends, and what it is sent. */
+export interface EachWay<Value> {
+  readonly in: Value;
+  readonly out: Value;
+}
+
 /** Texts with variables, as `core/banner.ts` fills them in. */
 export interface Banner {
   /** To whom is let in. */
@@ -210,6 +216,13 @@ export interface Limits {
   readonly ratePerSource?: RateLimit;
   /** In its place for datagrams; that of the plugin where a manifest says neither. */
   readonly datagramRate?: RateLimit;
+  /**
+   * Bytes a second of one session; absent: as quick as it goes. Its burst is a tenth of a second's where
+   * none is said. Of streams and of the bodies of HTTP.
+   */
+  readonly bytesPerSecond?: Partial<EachWay<RateLimit>>;
+  /** Bytes of one session, request or datagram; beyond it a session ends, and a request or datagram is refused. */
+  readonly bytes?: Partial<EachWay<number>>;
   /** Without a byte in either direction. */
   readonly idle: number;
   /** From the open to the first byte of the peer. */

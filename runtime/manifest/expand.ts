@@ -6,7 +6,13 @@ import { BannerTexts } from "./banner.ts";
 import { askingUsers, BANS_MAX, bansFile, mergeBan } from "./bans.ts";
 import { addIssues, placeOf } from "./issues.ts";
 import { readProxyProtocol } from "./proxy-protocol.ts";
-import { checkHttpLimits, checkLimitNames, mergeConcurrency, mergeLimits } from "./limits.ts";
+import {
+  checkDatagramLimits,
+  checkHttpLimits,
+  checkLimitNames,
+  mergeConcurrency,
+  mergeLimits,
+} from "./limits.ts";
 import { Endpoints } from "./listen.ts";
 import { checkOverflow } from "./overflow.ts";
 import { checkStdio, namesStdio } from "./inherited.ts";
@@ -180,6 +186,7 @@ class Expander {
     const listen = this.#listen(service.listen, admin, endpoints, path);
     checkLimitNames(this.#problems, service.limits, path);
     checkHttpLimits(this.#problems, service, listen, path);
+    checkDatagramLimits(this.#problems, service, listen, path);
     // Nobody is ever served by a sensor: it needs no workers.
     const concurrency = mergeConcurrency([
       sensor ? undefined : defaults.concurrency,

@@ -38,24 +38,29 @@ class InlineExecutor implements Executor {
   constructor(input: ExecutorInput, instance: ServiceInstance) {
     this.#input = input;
     this.#instance = instance;
-    this.#requests = new HttpPipeline(instance.service, input.admission);
+    this.#requests = new HttpPipeline(
+      instance.service,
+      input.admission,
+      instance.metering?.http,
+    );
   }
 
   async listen(endpoint: BindableEndpoint, { options, text }: ListenPlan): Promise<Listener> {
     const { ready, host } = this.#input;
     checkKind(ready.plugin, "stream", text);
     checkForm(ready.plugin.name, this.#instance.service.hooks, "stream", text);
-    const { handoffs, streams } = this.#instance;
+    const { handoffs } = this.#instance;
     const { adapter } = host;
+    const streams = this.#instance.streamTable();
     const can = adapter.features.descriptors === true;
     checkCredentials(endpoint.transport, ready.plan, can);
     const asks = can && asksCredentials(endpoint.transport, ready);
     const { proxyProtocol } = ready.plan;
     if (handoffs === undefined && !asks && proxyProtocol === undefined) {
-      return await adapter.listen(endpoint, streams.table, options);
+      return await adapter.listen(endpoint, streams, options);
     }
     const descriptors = await adapter.descriptors();
-    const table = handoffs?.table ?? connecting(descriptors, streams.table);
+    const table = handoffs?.table ?? connecting(descriptors, streams);
     const told = this.#balanced(descriptors)?.reading(table) ?? table;
     return await descriptors.admit(
       endpoint,
@@ -94,16 +99,17 @@ class InlineExecutor implements Executor {
   async adopt(fd: number, origin: Origin): Promise<void> {
     const { ready, host } = this.#input;
     checkKind(ready.plugin, "stream", String(origin.local));
-    const { handoffs, streams } = this.#instance;
+    const { handoffs } = this.#instance;
     const descriptors = await host.adapter.descriptors();
     const known = asksCredentials(origin.local.transport, ready)
       ? withCredentials(descriptors, fd, origin)
       : origin;
+    const streams = this.#instance.streamTable();
     const balanced = this.#balanced(descriptors);
     if (handoffs === undefined && balanced === undefined) {
-      return await descriptors.adopt(fd, known, streams.table, undefined);
+      return await descriptors.adopt(fd, known, streams, undefined);
     }
-    const table = handoffs?.table ?? connecting(descriptors, streams.table);
+    const table = handoffs?.table ?? connecting(descriptors, streams);
     (balanced?.reading(table) ?? table).arrive(fd, known);
   }
 
