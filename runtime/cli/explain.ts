@@ -8,7 +8,7 @@ import {
   type RuleAbout,
   rulesAbout,
 } from "../core/access/explain.ts";
-import { readIp } from "../core/access/ip.ts";
+import { readIp } from "../core/ip.ts";
 import { AccessRules } from "../core/access/rules.ts";
 import { sourceOf } from "../core/access/source.ts";
 import type { OverflowLimit } from "../core/admission/overflow.ts";
