@@ -13,8 +13,7 @@ import { recordRequest, recordResponse, wantsRequests } from "../records.ts";
 import type { Service } from "../service.ts";
 import { countBytes } from "../totals.ts";
 import { isEvents, watched } from "./body.ts";
-import { Lifetime } from "./lifetime.ts";
-import { LiveSessions } from "./live.ts";
+import { HttpDeadlines } from "./deadlines.ts";
 import { HttpSession } from "./session.ts";
 
 type Answer = Response | Promise<Response>;
@@ -28,8 +27,8 @@ export class HttpPipeline {
   /** What an adapter calls. */
   readonly table: HttpTable;
   readonly #admission: Admission;
-  readonly #live: LiveSessions;
-  readonly #lifetime: Lifetime;
+  /** The requests that are under way. */
+  readonly deadlines: HttpDeadlines;
   /** What {@link Log.changes} was when {@link #records} was found. */
   #changes = -1;
   #records = false;
@@ -37,12 +36,10 @@ export class HttpPipeline {
   constructor(service: Service, admission: Admission) {
     this.service = service;
     this.#admission = admission;
-    this.#live = new LiveSessions(service.clock);
-    this.#lifetime = new Lifetime(
-      service.plan.limits.lifetime,
-      this.#live,
-      (late) => void this.#finish(late, "lifetime"),
+    this.deadlines = new HttpDeadlines(
+      service.plan.limits,
       service.clock,
+      (session, reason) => void this.#finish([session], reason),
     );
     this.table = {
       open: (side, request, own) => new HttpSession(this, side, request, own),
@@ -55,7 +52,7 @@ export class HttpPipeline {
   // OPEN → RULES, LIMITS, TURN
 
   #open(session: HttpSession): Answer {
-    this.#live.add(session);
+    this.deadlines.add(session);
     const answer = this.#admission.admit(session);
     if (!("stage" in answer)) return this.#refuse(session, answer);
     session.permit = answer;
@@ -103,7 +100,7 @@ export class HttpPipeline {
 
   #verify(session: HttpSession): Answer {
     const { verify } = this.service;
-    this.#lifetime.watch();
+    this.deadlines.begin(session);
     if (verify === undefined) return this.#fetch(session);
     try {
       const answer = verify(session);
@@ -146,9 +143,14 @@ export class HttpPipeline {
   ): Promise<Response> {
     return new Promise((resolve) => {
       session.extra.interrupt = resolve;
+      this.deadlines.left(session);
+      const back = (answer: () => Answer): void => {
+        this.deadlines.back(session);
+        resolve(answer());
+      };
       promise.then(
-        (value) => resolve(well(value)),
-        (error) => resolve(this.#fail(session, error)),
+        (value) => back(() => well(value)),
+        (error) => back(() => this.#fail(session, error)),
         // What it returned may not even bear to be looked at.
       ).catch((error: unknown) => resolve(this.#fail(session, error)));
     });
@@ -222,12 +224,11 @@ export class HttpPipeline {
     session.signalEnd(session.reason);
     if (session.bytesOut !== 0) countBytes(service.counters, 0, session.bytesOut);
     if (session.served) {
-      const durationMs = Math.floor(service.clock.now() - session.opened);
+      const durationMs = this.deadlines.readClock() - session.opened;
       service.countEnd(session.reason, durationMs);
       if (this.#recorded) recordResponse(service, session, durationMs);
     }
-    this.#live.remove(session);
-    if (this.#live.value === 0) this.#lifetime.stop();
+    this.deadlines.remove(session);
     session.permit.release();
   }
 
@@ -245,6 +246,7 @@ export class HttpPipeline {
     for (const session of sessions) {
       session.more?.cut?.(reason);
       const interrupt = session.more?.interrupt;
+      if (reason !== "drain") this.#cutConnection(session);
       if (session.status !== 0 || interrupt === undefined) continue;
       const answer = session.served ? nobody() : this.#refuse(session, { limit: reason });
       session.status = answer.status;
@@ -252,23 +254,36 @@ export class HttpPipeline {
     }
   }
 
+  /** A peer that does not read would never hear of the end of a body; it has a moment for what it may hear. */
+  #cutConnection(session: HttpSession): void {
+    const { side, status } = session;
+    if (side.cut === undefined || session.closed) return;
+    if (status === 0) return side.cut(session);
+    this.service.clock.setTimeout(() => {
+      if (!session.closed) side.cut!(session);
+    }, LAST_WORDS);
+  }
+
   // The end of the service.
 
   /** Ends streams of events, which have no end of their own, and whose peers come again. */
   endEvents(): void {
-    for (const session of [...this.#live]) {
-      if (session.more?.endless !== true) continue;
+    this.deadlines.forEach((session) => {
+      if (session.more?.endless !== true) return;
       session.reason ??= "drain";
       session.signalEnd("drain");
       session.more?.cut?.("drain");
-    }
+    });
   }
 
   /** As {@link StreamPipeline.cut}: those that are left are answered with 503. */
   async cut(reason: CutReason): Promise<void> {
-    if (this.#live.value === 0) return;
-    await this.#finish([...this.#live], reason);
-    await this.#live.empty(LAST_WORDS);
+    if (this.deadlines.value === 0) return;
+    const left: HttpSession[] = [];
+    this.deadlines.forEach((session) => left.push(session));
+    await this.#finish(left, reason);
+    await this.deadlines.empty(LAST_WORDS);
+    this.deadlines.stop();
   }
 }
 
