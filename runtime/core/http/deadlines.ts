@@ -1,4 +1,5 @@
 import type { CutReason } from "../admission/candidate.ts";
+import { LAST_WORDS } from "../calls.ts";
 import type { Clock } from "../clock.ts";
 import type { Limits } from "../plan.ts";
 import { isTooSlow, nextLook } from "../stream/progress.ts";
@@ -51,6 +52,16 @@ export class HttpDeadlines extends Timers<HttpSession> {
     // Nobody waits for it, and the clock of a test has no such thing.
     (timer as { unref?: () => void }).unref?.();
   }
+}
+
+/** A peer that does not read would never hear of the end of a body; it has a moment for what it may hear. */
+export function cutConnection(session: HttpSession, clock: Clock): void {
+  const { side, status } = session;
+  if (side.cut === undefined || session.closed) return;
+  if (status === 0) return side.cut(session);
+  clock.setTimeout(() => {
+    if (!session.closed) side.cut!(session);
+  }, LAST_WORDS);
 }
 
 class HttpRules implements Rules<HttpSession> {

@@ -32,6 +32,8 @@ class Extra {
   asked = false;
   /** What `progress` has found under way. */
   mark: Mark | undefined = undefined;
+  /** More has come of its body than `limits.bytes` allows. */
+  excess = false;
   controller: AbortController | undefined = undefined;
   log: Logger | undefined = undefined;
 }
