@@ -18,7 +18,16 @@ export interface Plan {
   readonly identity: Identity;
   /** The mask of new files, umask(2); undefined leaves what was inherited. */
   readonly umask: number | undefined;
+  readonly resolver: ResolverPlan;
   readonly services: readonly ServicePlan[];
+}
+
+/** How names of rules are looked up. */
+export interface ResolverPlan {
+  /** `ADDRESS`, `ADDRESS:PORT` or `[ADDRESS]:PORT`; those of resolv.conf(5) when undefined. */
+  readonly servers: readonly string[] | undefined;
+  /** How long an answer may take, in ms, whatever servers there are. */
+  readonly timeout: number;
 }
 
 /** A user and a group, as the manifest says them: names or numbers. `identity/resolve.ts` looks them up. */
@@ -163,6 +172,9 @@ export function aboutAccounts({ rules }: Access): boolean {
   return rules.some(({ subject }) => subject.startsWith("uid:") || subject.startsWith("gid:"));
 }
 
+/** What a rule says for the plugin, by name: text, as variables of an environment are. */
+export type RuleOptions = Readonly<Record<string, string>>;
+
 /** One rule of {@link Access}. */
 export interface AccessRule {
   readonly action: "allow" | "deny";
@@ -174,4 +186,6 @@ export interface AccessRule {
   readonly place?: string;
   /** When it holds, as `Mon-Fri 08:00-18:00 Europe/Paris`; always when absent. */
   readonly times?: readonly string[];
+  /** Of an `allow`: what the plugin is told of whom it lets in. */
+  readonly options?: RuleOptions;
 }

@@ -22,6 +22,7 @@ import { ModuleVersions } from "./module-versions.ts";
 import { type LoadedManifest, moduleUrls, residentUrls } from "./loaded-manifest.ts";
 import { inManifest } from "./listen-failure.ts";
 import { requireDescriptors } from "../strategies/descriptors.ts";
+import type { ServerNames } from "../resolver/mod.ts";
 import { startSuccessor } from "./upgrade.ts";
 import { runtime, version } from "./version.ts";
 
@@ -44,6 +45,7 @@ export interface SupervisorInput {
   readonly server: Server;
   readonly journal: Journal;
   readonly notifier: Notifier;
+  readonly names: ServerNames;
   /** A successor has its sockets from here on, however this server ends. */
   readonly handed: () => void;
   /** Ends the server. */
@@ -150,11 +152,12 @@ export class Supervisor implements Control {
   }
 
   async #reload(load: LoadManifest): Promise<Reloaded> {
-    const { journal, server, adapter } = this.#input;
+    const { journal, server, adapter, names } = this.#input;
     const manifest = await load(this.#versions.of);
     requireDescriptors(manifest.plan.services, adapter);
     this.#checkFixed(manifest.plan);
     await journal.change(manifest.plan.services);
+    names.plan = manifest.plan.resolver;
     try {
       const result = await server.reload(this.ready(manifest));
       this.#manifest = manifest;
@@ -163,6 +166,7 @@ export class Supervisor implements Control {
       const kept = this.#versions.changedAndKept(residentUrls(manifest));
       return { ...result, ...(kept.length > 0 && { kept }) };
     } catch (error) {
+      names.plan = this.#manifest.plan.resolver;
       await journal.change(this.#manifest.plan.services);
       throw inManifest(error, manifest.source);
     }

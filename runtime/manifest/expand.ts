@@ -17,6 +17,7 @@ import {
   type CheckedService,
   manifest,
 } from "./schema.ts";
+import { resolverOf } from "./resolver.ts";
 import { SinkPlans } from "./sinks.ts";
 import { folderOf, Problems, type Source } from "./source.ts";
 import { checkTyped } from "./typed.ts";
@@ -59,7 +60,7 @@ interface AcceptedParts {
   readonly defaults: CheckedDefaults;
   readonly services: readonly (readonly [string, Partial<CheckedService>])[];
   readonly groups: Readonly<Record<string, readonly string[]>>;
-  readonly top: Partial<Pick<CheckedManifest, "control" | "user" | "group" | "umask">>;
+  readonly top: Partial<Pick<CheckedManifest, "control" | "resolver" | "user" | "group" | "umask">>;
 }
 
 function acceptedParts(
@@ -131,6 +132,7 @@ class Expander {
       control: this.#control(top.control),
       identity: identityOf(top),
       umask: top.umask,
+      resolver: resolverOf(top.resolver),
     };
   }
 

@@ -25,6 +25,8 @@ import type {
 } from "./manifest.ts";
 import { POLICIES } from "./policies.ts";
 import { IDENTITY_ENTRIES, PROCESS_ENTRIES } from "./process.ts";
+import { resolver } from "./resolver.ts";
+import { OPTION_NAME } from "./rule-line.ts";
 import { SOCKET_ENTRIES } from "./socket.ts";
 
 const SERVICE_NAME = "a name of letters, digits, - and _, which begins with a letter or digit";
@@ -161,11 +163,12 @@ const limits = strict('an object of limits, as { "sessions": 1000, "idle": "60s"
 
 /** Whom a rule can be about, in words. */
 export const SUBJECT =
-  'whom it is about: an address, ADDRESS/PREFIX, ADDRESS-ADDRESS, "@GROUP", "file:PATH", "user:NAME", "group:NAME", "uid:N" or "gid:N"';
-const RULE = `${SUBJECT}; or { "from": …, "times": … }`;
+  'whom it is about: an address, ADDRESS/PREFIX, ADDRESS-ADDRESS, HOST or .DOMAIN by name, "@GROUP", "file:PATH", "user:NAME", "group:NAME", "uid:N" or "gid:N"';
+const RULE = `${SUBJECT}; or { "from": …, "times": …, "options": … }`;
 const subject = v.pipe(v.string(SUBJECT), v.nonEmpty(SUBJECT));
 const subjects = v.pipe(v.array(subject, SUBJECT), v.minLength(1, SUBJECT));
 const TIMES = 'hours of the week, as "Mon-Fri 08:00-18:00 Europe/Paris", or a list of these';
+const OPTIONS = 'texts by name, as { "RELAYCLIENT": "" }; a name has letters, digits and _';
 const timeWindow = v.string(TIMES);
 const rule = strict(RULE, {
   from: v.pipe(
@@ -179,6 +182,13 @@ const rule = strict(RULE, {
         string: timeWindow,
         array: v.pipe(v.array(timeWindow, TIMES), v.minLength(1, TIMES)),
       }),
+  ),
+  options: entry(
+    "of an allow: text for the plugin, by name; for exec variables of the environment",
+    () =>
+      noList(
+        v.record(v.pipe(v.string(), v.regex(OPTION_NAME, OPTIONS)), v.string(OPTIONS), OPTIONS),
+      ),
   ),
 });
 const rules = () =>
@@ -243,6 +253,7 @@ export const manifest = strict('a manifest: { "services": { … } }', {
     () => strict("an object with concurrency, log, limits or access", shared),
   ),
   groups,
+  resolver: entry("how names of hosts and domains in access are looked up", () => resolver),
   control: entry("where portico ctl reaches the server; false: nowhere", () => control),
   ...IDENTITY_ENTRIES,
   services: v.pipe(

@@ -25,6 +25,7 @@ import type {
   StartExecutor,
   Takeover,
 } from "./contract.ts";
+import { useNames } from "./names.ts";
 import { Sockets } from "./sockets.ts";
 import type { ServiceStatus } from "./status.ts";
 
@@ -48,6 +49,8 @@ export class RunningService {
   #stopsAt = Infinity;
   /** The change that was asked for last. */
   #last: Promise<unknown> = Promise.resolve();
+  /** It follows no names any more. */
+  #forgetNames: () => void = () => {};
   /** The drain that is under way. */
   #drain: AbortController | undefined = undefined;
 
@@ -97,6 +100,8 @@ export class RunningService {
     };
     service = new RunningService(input, await startExecutor(input));
     try {
+      const clock = host.clock ?? SYSTEM_CLOCK;
+      service.#forgetNames = await useNames(ready, input.admission, host.names, clock);
       for (const listen of plan.listen) await service.#sockets.open(listen, takeover);
       service.#executor.opened();
     } catch (error) {
@@ -273,6 +278,7 @@ export class RunningService {
     await this.#executor.cut();
     await this.#sockets.close(keep);
     await this.#executor.end();
+    this.#forgetNames();
     this.#state = "stopped";
   }
 

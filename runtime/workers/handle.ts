@@ -161,7 +161,8 @@ export class WorkerHandle {
 
   /** Gives it a session; false when that is not possible now. */
   give(session: PendingSession): boolean {
-    const { id, remote, local, fd, bytes, socket } = session;
+    const { id, remote, local, fd, bytes, socket, ruleOptions } = session;
+    const ruled = ruleOptions !== undefined && { options: ruleOptions };
     if (bytes !== undefined) {
       this.#datagrams.push({
         id,
@@ -169,6 +170,7 @@ export class WorkerHandle {
         from: partsOf(remote),
         to: local.host,
         size: bytes.length,
+        ...ruled,
       });
       this.#bytes.push(bytes);
       if (this.#datagrams.length === 1) queueMicrotask(() => this.#sendDatagrams());
@@ -179,7 +181,8 @@ export class WorkerHandle {
         // It has died, and its end is on the way.
         return false;
       }
-      this.#channel.send({ type: "take", id, remote: partsOf(remote), local: partsOf(local) });
+      const peers = { remote: partsOf(remote), local: partsOf(local) };
+      this.#channel.send({ type: "take", id, ...peers, ...ruled });
       this.#given.push(session);
     }
     this.live.set(id, session);
@@ -281,7 +284,9 @@ export class WorkerHandle {
     const answer = this.#events.join(id, { remote: toAddress(remote), local: toAddress(local) });
     const granted = "phase" in answer;
     if (granted) this.live.set(id, answer);
-    this.#channel.send({ type: "joined", id, ...(!granted && { why: answer }) });
+    const options = granted ? answer.ruleOptions : undefined;
+    const more = granted ? options !== undefined && { options } : { why: answer };
+    this.#channel.send({ type: "joined", id, ...more });
   }
 
   #count({ counters: now, statistics }: Counted): void {

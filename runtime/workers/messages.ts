@@ -5,7 +5,7 @@ import type { Refusal } from "../core/admission/candidate.ts";
 import { Address, type Transport } from "../core/endpoint.ts";
 import type { Side } from "../core/errors.ts";
 import type { Wanted } from "../core/log.ts";
-import type { ServicePlan } from "../core/plan.ts";
+import type { RuleOptions, ServicePlan } from "../core/plan.ts";
 import type { LogRecord } from "../core/record.ts";
 import type { Counters } from "../core/totals.ts";
 import type { Statistics } from "../core/statistics.ts";
@@ -23,6 +23,7 @@ export interface DatagramMessage {
   readonly to: string;
   /** How many of the bytes that travel with it are its own, behind those of the ones before it. */
   readonly size: number;
+  readonly options?: RuleOptions;
 }
 
 /** What a worker has counted since its start. */
@@ -96,6 +97,8 @@ export type WorkerCommand =
     readonly id: number;
     readonly remote: AddressParts;
     readonly local: AddressParts;
+    /** Of the rule that has let it in. */
+    readonly options?: RuleOptions;
   }
   | {
     readonly type: "datagrams";
@@ -106,7 +109,12 @@ export type WorkerCommand =
   | { readonly type: "stop" }
   | { readonly type: "ping" }
   /** Whether a session that came to a listener of the plugin's own is let in. */
-  | { readonly type: "joined"; readonly id: number; readonly why?: Refusal }
+  | {
+    readonly type: "joined";
+    readonly id: number;
+    readonly why?: Refusal;
+    readonly options?: RuleOptions;
+  }
   /** The service drains, or does not any more. */
   | { readonly type: "drains"; readonly on: boolean }
   /** It wants other records than it was told with the job. */

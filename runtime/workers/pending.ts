@@ -2,6 +2,7 @@
 import { type Candidate, type Refusal, WEIGHT } from "../core/admission/candidate.ts";
 import { type Permit, UNLIMITED } from "../core/admission/permit.ts";
 import type { Address } from "../core/endpoint.ts";
+import type { RuleOptions } from "../core/plan.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 
 /** Its turn has not come; it needs a worker; one has it, or it is on its way there; nothing is left of it. */
@@ -23,6 +24,7 @@ export class PendingSession implements Candidate {
   readonly since: number = performance.now();
   phase: PendingPhase = "waiting";
   permit: Permit = UNLIMITED;
+  ruleOptions: RuleOptions | undefined = undefined;
   /** A stream's socket until a worker has taken it; else -1. */
   fd: number;
   /** While it waits: ends the watch for its peer's reset. */

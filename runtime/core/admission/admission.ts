@@ -6,11 +6,13 @@
  * `admit` answers at once, without work for anybody who is turned away, and without a promise for
  * anybody who is let in. A worker, and what a plugin connects to itself, is never asked here.
  */
-import { AccessRules } from "../access/rules.ts";
+import type { NamedRules } from "../names/rules.ts";
+import { AccessRules, type Verdict } from "../access/rules.ts";
 import { type Clock, SYSTEM_CLOCK } from "../clock.ts";
 import { Count } from "../count.ts";
 import type { Access } from "../plan.ts";
 import type { Candidate, Refusal } from "./candidate.ts";
+import type { NameWait, NameWaits } from "./name-wait.ts";
 import { Places } from "./places.ts";
 import type { Policy } from "./policy.ts";
 import type { OwnSockets } from "./own-sockets.ts";
@@ -33,6 +35,9 @@ export class Admission {
   readonly #clock: Clock;
   readonly #own: OwnSockets | undefined;
   readonly #live: Count;
+  /** Where rules are about names. */
+  #named: NamedRules | undefined = undefined;
+  #nameWaits: NameWaits | undefined = undefined;
   #closed = false;
 
   /**
@@ -60,6 +65,17 @@ export class Admission {
     this.places.policy = this.#plan;
   }
 
+  /** Where rules are about names: before anybody comes. */
+  useNames(named: NamedRules, waits: NameWaits): void {
+    this.#named = named;
+    this.#nameWaits = waits;
+  }
+
+  /** For {@link useNames}. */
+  get rules(): AccessRules {
+    return this.#rules;
+  }
+
   /** How many wait or are served. */
   get live(): number {
     return this.#live.value;
@@ -69,10 +85,34 @@ export class Admission {
    * A ticket, which may have to wait ({@link Ticket.granted}; then the candidate is told), or why not.
    * A ticket has to be released when its session is over.
    */
-  admit(candidate: Candidate): Ticket | Refusal {
+  admit(candidate: Candidate): Ticket | NameWait | Refusal {
     if (this.#closed) return CLOSED;
-    const refused = this.#refused(candidate);
-    if (refused !== undefined) return refused;
+    if (this.#rules.empty) return this.#enter(candidate);
+    const wall = this.#wall();
+    const verdict = this.#named === undefined
+      ? this.#rules.decide(candidate.remote, wall)
+      : this.#named.decide(candidate.remote, wall);
+    return verdict === undefined ? this.#nameWaits!.add(candidate) : this.#obey(verdict, candidate);
+  }
+
+  /** One whose name has been asked for is let in, or not. For {@link NameWaits} alone. */
+  admitNamed(candidate: Candidate): Ticket | Refusal {
+    return this.#obey(this.#named!.decideNow(candidate.remote, this.#wall()), candidate);
+  }
+
+  /** One more waits for its name, or one less does. For {@link NameWaits} alone. */
+  waitsForName(growth: 1 | -1): void {
+    this.waiting += growth;
+    if (growth > 0) this.#live.up();
+    else this.#live.down();
+  }
+
+  /** What is decided of it by a rule. */
+  #obey(verdict: Verdict, candidate: Candidate): Ticket | Refusal {
+    return this.#refused(verdict, candidate) ?? this.#enter(candidate);
+  }
+
+  #enter(candidate: Candidate): Ticket | Refusal {
     if (candidate.kind === "datagram" && this.#own?.has(candidate.remote, candidate.local)) {
       return LOOP;
     }
@@ -86,21 +126,30 @@ export class Admission {
    * a place of its own; but it needs no turn, never waits, and comes in though the service drains.
    */
   join(candidate: Candidate): Ticket | Refusal {
-    const refused = this.#refused(candidate);
-    if (refused !== undefined) return refused;
+    if (!this.#rules.empty) {
+      const wall = this.#wall();
+      // Whom it belongs to has been named: nobody waits here.
+      const verdict = (this.#named?.decideNow(candidate.remote, wall)) ??
+        this.#rules.decide(candidate.remote, wall);
+      const refused = this.#refused(verdict, candidate);
+      if (refused !== undefined) return refused;
+    }
     const answer = this.places.join(this, candidate);
     if ("stage" in answer) this.#live.up();
     return answer;
   }
 
+  /** The time of day, where any rule asks. */
+  #wall(): number {
+    return this.#rules.timed ? this.#clock.wall() : 0;
+  }
+
   /** By a rule. Nobody is asked for an address, nor for the time, where there is none. */
-  #refused(candidate: Candidate): Refusal | undefined {
-    if (this.#rules.empty) return undefined;
-    const { served, rule, text } = this.#rules.decide(
-      candidate.remote,
-      this.#rules.timed ? this.#clock.wall() : 0,
-    );
-    if (served) return undefined;
+  #refused({ served, rule, text }: Verdict, candidate: Candidate): Refusal | undefined {
+    if (served) {
+      if (rule?.options !== undefined) candidate.ruleOptions = rule.options;
+      return undefined;
+    }
     return rule?.place === undefined ? { rule: text } : { rule: text, place: rule.place };
   }
 
@@ -122,6 +171,7 @@ export class Admission {
 
   /** Refuses who waits, with limit `drain`. */
   refuseWaiting(): void {
+    this.#nameWaits?.refuse(CLOSED);
     this.places.refuse(this, CLOSED);
   }
 

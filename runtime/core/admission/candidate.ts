@@ -1,4 +1,5 @@
 import type { Address } from "../endpoint.ts";
+import type { RuleOptions } from "../plan.ts";
 
 /**
  * Why somebody is cut who is in already: the service ends, or `limits.lifetime` has struck. Somebody
@@ -44,6 +45,8 @@ export interface Candidate {
   readonly local: Address;
   /** Bytes of memory that it takes while it waits, about: {@link WEIGHT}, and what it carries. */
   readonly weight: number;
+  /** Set where the rule that lets it in has options, before anything else is heard of it. */
+  ruleOptions?: RuleOptions | undefined;
   /** Its turn has come, after it had to wait. */
   admitted(): void;
   /** It has waited in vain. */

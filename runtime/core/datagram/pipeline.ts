@@ -12,6 +12,7 @@ import type { DatagramSocket, DatagramTable } from "../contract.ts";
 import { Count } from "../count.ts";
 import type { Address } from "../endpoint.ts";
 import { hookError, isPromise } from "../hooks.ts";
+import type { RuleOptions } from "../plan.ts";
 import { keep } from "../keep.ts";
 import { recordArrival, recordClose, recordDatagram, recordRefusal } from "../records.ts";
 import type { Service } from "../service.ts";
@@ -21,6 +22,8 @@ import { DatagramSession } from "./session.ts";
 export interface AcceptedDatagram {
   readonly id: number;
   readonly permit: Permit;
+  /** See {@link Candidate.ruleOptions}. */
+  readonly ruleOptions?: RuleOptions | undefined;
   readonly remote: Address;
   readonly local: Address;
 }
@@ -85,11 +88,12 @@ export class DatagramPipeline {
   accept(
     socket: DatagramSocket,
     bytes: Uint8Array,
-    { remote, local, id, permit }: AcceptedDatagram,
+    { remote, local, id, permit, ruleOptions }: AcceptedDatagram,
   ): void {
     const { gather } = this.service;
     const session = new DatagramSession(this, socket, remote, local, bytes.length, id);
     session.permit = permit;
+    if (ruleOptions !== undefined) session.ruleOptions = ruleOptions;
     this.#live.up();
     gather.enter();
     this.#verify(session, bytes, false);

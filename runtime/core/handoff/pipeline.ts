@@ -9,7 +9,6 @@
  */
 import type { Admission } from "../admission/admission.ts";
 import type { CutReason, Refusal } from "../admission/candidate.ts";
-import type { Permit } from "../admission/permit.ts";
 import type { Caller } from "../calls.ts";
 import { callHook, LAST_WORDS, tellError } from "../calls.ts";
 import { Count } from "../count.ts";
@@ -18,6 +17,7 @@ import { checkAnswer, hookError, isOver, takenFields } from "../hooks.ts";
 import type { Fields } from "../record.ts";
 import { recordArrival, recordEnd, recordRefusal } from "../records.ts";
 import type { Service } from "../service.ts";
+import type { Accepted } from "../stream/arrival.ts";
 import { countBytes } from "../totals.ts";
 import { HandoffSession } from "./session.ts";
 
@@ -66,10 +66,11 @@ export class HandoffPipeline {
   accept(
     fd: number,
     origin: Origin,
-    { id, permit }: { readonly id: number; readonly permit: Permit },
+    { id, permit, ruleOptions }: Pick<Accepted, "id" | "permit" | "ruleOptions">,
   ): void {
     const session = this.#begin(fd, origin, id);
     session.permit = permit;
+    if (ruleOptions !== undefined) session.ruleOptions = ruleOptions;
     this.verify(session);
   }
 

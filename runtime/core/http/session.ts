@@ -4,6 +4,7 @@ import { type Permit, UNLIMITED } from "../admission/permit.ts";
 import type { Address } from "../endpoint.ts";
 import type { PorticoError } from "../errors.ts";
 import type { Exchange } from "../exchange.ts";
+import type { RuleOptions } from "../plan.ts";
 import type { Logger, RequestSession } from "../plugin.ts";
 import type { HttpPipeline } from "./pipeline.ts";
 
@@ -39,6 +40,7 @@ export class HttpSession implements RequestSession, Candidate {
   cut: ((reason: string) => void) | undefined = undefined;
   /** Its body has no end of its own, and its peer comes again: `text/event-stream`. */
   endless = false;
+  ruleOptions: RuleOptions | undefined = undefined;
   #controller: AbortController | undefined = undefined;
   #log: Logger | undefined = undefined;
 

@@ -6,6 +6,7 @@ import { CRASHES } from "./crashes.ts";
 import { DRAINS } from "./drains.ts";
 import { ENDS } from "./ends.ts";
 import { HOLDS } from "./holds.ts";
+import { NAMES } from "./names.ts";
 import { ORDER } from "./order.ts";
 import { REFUSALS } from "./refusals.ts";
 import { RELOADS } from "./reloads.ts";
@@ -20,6 +21,7 @@ export const CASES: readonly Case[] = [
   ...ORDER,
   ...HOLDS,
   ...REFUSALS,
+  ...NAMES,
   ...BOUNDS,
   ...ENDS,
   ...COUNTERS,
