@@ -167,7 +167,11 @@ const PLAN: ServicePlan = {
     // A `drain` may take hours. Whoever asks nothing at all is not waited for.
     idle: Infinity,
     firstByte: 10_000,
+    firstByteSaid: true,
+    progress: { bytes: 0, per: Infinity },
     lifetime: Infinity,
+    handler: Infinity,
+    handshake: Infinity,
     hold: Infinity,
     writeBuffer: 16 * 1024 * 1024,
     overflow: "refuse",

@@ -11,9 +11,10 @@ export interface Caller<Session> {
   readonly gather: Gather;
   /** The hook threw, or its promise was rejected. */
   failed(session: Session, thrown: unknown): void;
-  /** The hook has returned a promise; it has been settled, and what follows from it is done. */
-  left?(session: Session): void;
-  back?(session: Session): void;
+  /** The hook has returned a promise. @returns by what it is known when it comes back. */
+  left?(session: Session): number;
+  /** It has been settled, and what follows from it is done. */
+  back?(session: Session, call: number): void;
 }
 
 /**
@@ -53,18 +54,18 @@ export function follow<Session, Answer>(
   ill?: () => void,
 ): void {
   const { gather } = caller;
-  caller.left?.(session);
+  const call = caller.left?.(session) ?? 0;
   // Of anything else than a promise, `then` may be called once only, and may throw.
   Promise.resolve(promise).then((answer) => {
     gather.enter();
     well?.(answer);
-    caller.back?.(session);
+    caller.back?.(session, call);
     gather.leave();
   }, (error) => {
     gather.enter();
     caller.failed(session, error);
     ill?.();
-    caller.back?.(session);
+    caller.back?.(session, call);
     gather.leave();
   });
 }

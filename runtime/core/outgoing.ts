@@ -174,7 +174,7 @@ class HookGroup {
   }
 
   get live(): number {
-    return this.#streams.deadlines.count + this.dialed.live;
+    return this.#streams.deadlines.value + this.dialed.live;
   }
 
   /** Resolves when its sessions are over, or `limit` ms have passed. */
@@ -285,11 +285,19 @@ export function inWords(what: string, text: string, thrown: unknown): PorticoErr
   return new PorticoError(error.code, message, { cause: error.cause ?? thrown, side });
 }
 
+const UNLIMITED_TIME = {
+  idle: Infinity,
+  firstByte: Infinity,
+  lifetime: Infinity,
+  handler: Infinity,
+  progress: { bytes: 0, per: Infinity },
+};
+
 /** Of the limits only `writeBuffer` is about what a plugin opens itself. */
 function unlimited(plan: ServicePlan): ServicePlan {
   const { limits } = plan;
   return {
     ...plan,
-    limits: { ...limits, idle: Infinity, firstByte: Infinity, lifetime: Infinity },
+    limits: { ...limits, ...UNLIMITED_TIME },
   };
 }

@@ -123,6 +123,12 @@ export interface RateLimit {
   readonly burst?: number;
 }
 
+/** So many bytes at least in so many ms; none of it where `per` is Infinity. */
+export interface Progress {
+  readonly bytes: number;
+  readonly per: number;
+}
+
 /** Counts, rates and deadlines of one service, and what happens at the limit. */
 export interface Limits {
   /** Sessions at once, held ones too. */
@@ -141,8 +147,16 @@ export interface Limits {
   readonly idle: number;
   /** From the open to the first byte of the peer. */
   readonly firstByte: number;
+  /** It was said, and holds where the server speaks first, too; else while nothing has gone either way. */
+  readonly firstByteSaid: boolean;
+  /** Of what is under way: a frame of the peer, what it was sent and does not take. */
+  readonly progress: Progress;
   /** From the open to the close; of HTTP, from a request to the end of its answer. */
   readonly lifetime: number;
+  /** Of a promise that a hook has returned, until it is settled. */
+  readonly handler: number;
+  /** Of TLS. */
+  readonly handshake: number;
   /** How long a session may be held before its turn; then it is refused. */
   readonly hold: number;
   /** Bytes written and not yet sent, above which the session ends. */

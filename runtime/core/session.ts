@@ -7,6 +7,7 @@ import type { RuleOptions } from "./plan.ts";
 import type { Closed, Logger, ReadOptions, Session } from "./plugin.ts";
 import type { Service } from "./service.ts";
 import { checkCodec } from "./stream/codec-checks.ts";
+import { keptOf } from "./stream/kept.ts";
 import { Reader, type ReaderSource } from "./stream/reader.ts";
 import type { Duration } from "./units.ts";
 
@@ -157,6 +158,16 @@ export abstract class BaseSession implements Session<unknown>, ReaderSource {
     }
     this.openReader();
     return this.extra.reader!;
+  }
+
+  /**
+   * Bytes of the peer that a read waits for the rest of; 0 where none waits. In push form those that a
+   * {@link Framer} keeps which is the session's state, or in it.
+   */
+  get incomplete(): number {
+    const reader = this.#extra?.reader;
+    if (reader !== undefined) return reader.waiting ? reader.size : 0;
+    return keptOf(this.state);
   }
 
   /** What has come and is not read, with the reader left empty. */

@@ -12,6 +12,8 @@ export const DURATION = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/;
 export const SIZE = /^(\d+(?:\.\d+)?)(B|[kKMG]B|[KMG]iB)$/;
 /** `50/s` `600/m` `1000/h`, and `50/s burst 100`. */
 export const RATE = /^(\d+)\/([smh])(?: burst (\d+))?$/;
+/** `1KiB/30s`: a {@link SIZE} in a {@link DURATION}. */
+export const PROGRESS = /^(\d+(?:\.\d+)?(?:B|[kKMG]B|[KMG]iB))\/(\d+(?:\.\d+)?(?:ms|s|m|h))$/;
 /** A whole number as text: what an environment variable can give. */
 export const COUNT = /^\d+$/;
 
@@ -52,6 +54,13 @@ export function parseRate(text: string): { count: number; per: number; burst?: n
     per: MILLISECONDS[per!]!,
     ...(burst !== undefined && { burst: Number(burst) }),
   };
+}
+
+/** At least so many bytes in `per` milliseconds; both NaN for what {@link PROGRESS} does not match. */
+export function parseProgress(text: string): { bytes: number; per: number } {
+  const found = PROGRESS.exec(text);
+  if (found === null) return { bytes: NaN, per: NaN };
+  return { bytes: parseSize(found[1]!), per: parseDuration(found[2]!) };
 }
 
 /** `NaN` for what {@link COUNT} does not match. */

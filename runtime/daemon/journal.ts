@@ -4,7 +4,7 @@ import { Log } from "../core/log.ts";
 import type { ServicePlan } from "../core/plan.ts";
 import { counted } from "../core/totals.ts";
 import type { SinkStatus } from "../services/status.ts";
-import { standard } from "../sinks/standard.ts";
+import { flushStandard, standard } from "../sinks/standard.ts";
 import {
   isMissing,
   type OpenOutlet,
@@ -67,7 +67,12 @@ export class Journal {
     adminSink: Sink,
   ): Promise<Journal> {
     const journal = new Journal(host, adminSink);
-    await journal.change(plans);
+    try {
+      await journal.change(plans);
+    } catch (error) {
+      await inTime(flushStandard());
+      throw error;
+    }
     return journal;
   }
 
@@ -118,7 +123,7 @@ export class Journal {
     for (const [key] of unused) this.#opened.delete(key);
     const closing = unused.map(([, open]) => open);
     for (const open of closing) this.#closing.add(open);
-    await finish(closing);
+    await inTime(end(closing));
     for (const open of closing) {
       this.#closing.delete(open);
       addDropped(this.#droppedBefore, open);
@@ -147,9 +152,9 @@ export class Journal {
     });
   }
 
-  /** Waits for the last records, but not for ever. */
+  /** Waits for the last records, and for what sinks have told of their end, but not for ever. */
   async close(): Promise<void> {
-    await finish([...this.#opened.values()]);
+    await inTime(end([...this.#opened.values()]).then(flushStandard));
   }
 
   #broken(name: string, error: unknown): void {
@@ -178,10 +183,13 @@ function addDropped(sums: Map<string, number>, { name, sink }: OpenSink): void {
   sums.set(name, (sums.get(name) ?? 0) + counted(sink.dropped?.()));
 }
 
-async function finish(sinks: readonly OpenSink[]): Promise<void> {
-  const closed = Promise.all(sinks.map(({ sink }) => sink.close?.() ?? sink.flush?.()));
+function end(sinks: readonly OpenSink[]): Promise<unknown> {
+  return Promise.all(sinks.map(({ sink }) => sink.close?.() ?? sink.flush?.()));
+}
+
+async function inTime(last: Promise<unknown>): Promise<void> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise((resolve) => timer = setTimeout(resolve, LAST_RECORDS));
-  await Promise.race([closed, late]);
+  await Promise.race([last, late]);
   clearTimeout(timer);
 }

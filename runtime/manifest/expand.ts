@@ -3,7 +3,7 @@ import type { ListenPlan, Plan, ServicePlan, SinkPlan } from "../core/plan.ts";
 import { lookupAccount } from "../identity/accounts.ts";
 import { AccessPlans, checkAccounts } from "./access.ts";
 import { addIssues, placeOf } from "./issues.ts";
-import { checkHttpLimits, mergeConcurrency, mergeLimits } from "./limits.ts";
+import { checkHttpLimits, checkLimitNames, mergeConcurrency, mergeLimits } from "./limits.ts";
 import { Endpoints } from "./listen.ts";
 import { checkStdio, namesStdio } from "./inherited.ts";
 import { checkProcess, identityOf, processOf } from "./process.ts";
@@ -118,6 +118,7 @@ class Expander {
     this.#log = this.#sinks.read(manifest.defaults.log ?? log, ["defaults", "log"]);
     this.#access = new AccessPlans(problems, manifest.groups, lookupAccount);
     this.#access.read([this.#defaultAccess]);
+    checkLimitNames(problems, manifest.defaults.limits, ["defaults"]);
   }
 
   get #defaultAccess(): { access: CheckedService["access"]; path: Path } {
@@ -151,6 +152,7 @@ class Expander {
     const { plugin, options } = pluginOf(service, this.#manifest.plugins, this.#problems, path);
     const admin = isAdmin(plugin);
     const listen = this.#listen(service.listen, admin, path);
+    checkLimitNames(this.#problems, service.limits, path);
     checkHttpLimits(this.#problems, service, listen, path);
     const concurrency = mergeConcurrency([defaults.concurrency, service.concurrency]);
     const { strategy } = concurrency;

@@ -12,9 +12,13 @@ export const LIMITS: Limits = {
   perSource: Infinity,
   source: PREFIXES,
   rate: { count: Infinity, per: 1000 },
-  idle: Infinity,
-  firstByte: Infinity,
+  idle: 3_600_000,
+  firstByte: 300_000,
+  firstByteSaid: false,
+  progress: { bytes: 256, per: 120_000 },
   lifetime: Infinity,
+  handler: Infinity,
+  handshake: 10_000,
   hold: 30_000,
   writeBuffer: 16 * 1024 * 1024,
   overflow: "refuse",
@@ -57,8 +61,9 @@ export function mergeLimits(blocks: Blocks<"limits">, strategy: StrategyName): L
   if (hasProcesses(strategy)) limits["stall"] = STALL;
   for (const block of blocks) {
     for (const [key, value] of Object.entries(block ?? {})) {
-      if (value !== undefined) limits[key] = value;
+      if (value !== undefined) limits[key === "wait" ? "hold" : key] = value;
     }
+    if (block?.firstByte !== undefined) limits["firstByteSaid"] = true;
     // One of its parts may be said alone.
     const { ipv4 = source.ipv4, ipv6 = source.ipv6 } = block?.source ?? {};
     source = { ipv4, ipv6 };
@@ -67,6 +72,21 @@ export function mergeLimits(blocks: Blocks<"limits">, strategy: StrategyName): L
   // A stall of "defaults" is for those services that somebody watches.
   if (!hasWorkers(strategy)) limits["stall"] = Infinity;
   return limits as unknown as Limits;
+}
+
+/** Tells of two names for one limit. */
+export function checkLimitNames(
+  problems: Problems,
+  block: CheckedDefaults["limits"],
+  path: Path,
+): void {
+  if (block?.wait === undefined || block.hold === undefined) return;
+  problems.add(
+    [...path, "limits", "hold"],
+    '"hold" beside "wait"',
+    "one of the two: hold is what wait was called before",
+    { part: "key" },
+  );
 }
 
 /** Why a limit of streams means nothing to HTTP, where connections are the runtime's own affair. */

@@ -124,6 +124,8 @@ export type ManifestRate = string | {
   /** How many at once; as many as `count` when silent. */
   burst?: number | undefined;
 };
+/** `1KiB/30s`, or its parts: so many bytes at least in so long; `none` for no limit. */
+export type ManifestProgress = string | { bytes: ManifestSize; per: Duration };
 /** `64KiB`, `10MB`, or bytes. */
 export type ManifestSize = number | string;
 
@@ -141,13 +143,21 @@ export interface ManifestLimits {
   ratePerSource?: ManifestRate | undefined;
   /** Of datagrams over UDP, in the place of `ratePerSource`; the plugin's own when neither is said. */
   datagramRate?: ManifestRate | undefined;
+  /** Of TLS, from the open to its end. */
+  handshake?: Duration | undefined;
+  /** From the open to the first byte of the peer; when silent, while nothing has gone either way; not of HTTP. */
+  firstByte?: Duration | undefined;
   /** How long a session may stay without a byte in either direction; not of HTTP. */
   idle?: Duration | undefined;
-  /** From the open to the first byte of the peer; not of HTTP. */
-  firstByte?: Duration | undefined;
+  /** What has to move at least while something is under way, in or out. */
+  progress?: ManifestProgress | undefined;
   /** From the open to the close; of HTTP, from a request to the end of its answer. */
   lifetime?: Duration | undefined;
+  /** How long a promise of a hook may take. */
+  handler?: Duration | undefined;
   /** How long a session may wait for its turn. */
+  wait?: Duration | undefined;
+  /** What `wait` was called before. */
   hold?: Duration | undefined;
   /** Bytes written and not yet sent, above which a session ends; not of HTTP. */
   writeBuffer?: ManifestSize | undefined;

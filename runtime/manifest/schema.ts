@@ -11,6 +11,7 @@ import {
   entry,
   integer,
   noList,
+  progress,
   rate,
   size,
   strict,
@@ -132,19 +133,29 @@ const limits = strict('an object of limits, as { "sessions": 1000, "idle": "60s"
     "of datagrams over UDP, in the place of ratePerSource; the plugin's own when silent, as 1000/s of echo",
     rate,
   ),
-  idle: entry(
-    "how long a session may stay without a byte in either direction; not of HTTP",
+  handshake: entry("of TLS, from the open to its end; 10s when silent", () => duration(true, true)),
+  firstByte: entry(
+    "from the open to the first byte of the peer; when silent 5m, while nothing has gone either way; not of HTTP",
     () => duration(true, true),
   ),
-  firstByte: entry(
-    "from the open to the first byte of the peer; not of HTTP",
+  idle: entry(
+    "how long a session may stay without a byte in either direction; 1h when silent; not of HTTP",
     () => duration(true, true),
+  ),
+  progress: entry(
+    "what has to move at least while something is under way: a frame or a body of the peer's, what it was sent and does not take; 256B/2m when silent",
+    progress,
   ),
   lifetime: entry(
     "from the open to the close; of HTTP, from a request to the end of its answer: 503 then, or a cut",
     () => duration(true, true),
   ),
-  hold: entry("how long a session may wait for its turn", () => duration(false, true)),
+  handler: entry(
+    "how long a promise of a hook may take; then the session ends, and its signal aborts; of HTTP 503",
+    () => duration(true, true),
+  ),
+  wait: entry("how long a session may wait for its turn", () => duration(false, true)),
+  hold: entry("what wait was called before", () => duration(false, true)),
   writeBuffer: entry(
     "bytes written and not yet sent, above which a session ends; not of HTTP",
     () => size(true),

@@ -33,6 +33,11 @@ export function standard(
   return shared.get(stream);
 }
 
+/** Resolves when what was pushed to the standard streams is out, or could not be written. */
+export async function flushStandard(): Promise<void> {
+  await Promise.all([...shared.values()].map((writer) => writer?.flush()));
+}
+
 /** Erases the line that a terminal's cursor is in. */
 export const ERASE = "\r\x1b[2K";
 const ERASED: Uint8Array = new TextEncoder().encode(ERASE);

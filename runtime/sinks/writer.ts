@@ -260,16 +260,16 @@ export class Writer {
   }
 
   readonly #atExit = (): void => {
-    if (this.#over || this.#held.length === 0) return;
+    // Where a write will be tried again, a line may be half written.
+    if (this.#over || this.#busy !== this.#flying) return;
     const { descriptor } = this.#destination;
+    const left = this.#held.length > 0;
     try {
-      if (this.#busy) {
-        // Where a write will be tried again, a line may be half written.
-        if (!this.#flying) return;
-        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, LAST_WRITE);
-        return writeBeside(descriptor, this.#held.bytes);
-      }
-      writeSync(descriptor, this.#held.bytes);
+      // The thread that writes would end with the process.
+      if (this.#flying) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, LAST_WRITE);
+      if (!left) return;
+      if (this.#flying) writeBeside(descriptor, this.#held.bytes);
+      else writeSync(descriptor, this.#held.bytes);
     } catch {
       // The process ends; there is nobody left to tell.
     }

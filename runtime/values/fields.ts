@@ -9,8 +9,10 @@ import {
   DURATION_MAX,
   parseCount,
   parseDuration,
+  parseProgress,
   parseRate,
   parseSize,
+  PROGRESS,
   RATE,
   SIZE,
 } from "../core/units.ts";
@@ -194,6 +196,27 @@ export function rate() {
         "how many at once; as many as count when silent",
         () => integer(1, Number.MAX_SAFE_INTEGER, "a whole number above 0"),
       ),
+    }),
+  });
+}
+
+/** `"1KiB/30s"`, or its parts. */
+export function progress() {
+  const expected =
+    'bytes in a time: "1KiB/30s", "256B/2m" or { "bytes": 1024, "per": "30s" }, both above 0; "none" for no limit';
+  return choice(expected, {
+    string: v.pipe(
+      v.string(),
+      v.regex(new RegExp(`${PROGRESS.source}|^none$`), expected),
+      v.transform((text) => text === "none" ? { bytes: 0, per: Infinity } : parseProgress(text)),
+      v.check(
+        ({ bytes, per }) => per === Infinity || (bytes >= 1 && per >= 1 && per <= DURATION_MAX),
+        expected,
+      ),
+    ),
+    object: strict(expected, {
+      bytes: v.pipe(size(false), v.description("how many at least")),
+      per: v.pipe(duration(true, false), v.description("in what time")),
     }),
   });
 }

@@ -46,6 +46,8 @@ export interface HandleEvents {
   /** A place for one that has come to the worker itself, or why not. */
   join(id: number, from: Origin): PendingSession | Refusal;
   gone(handle: WorkerHandle, session: PendingSession): void;
+  /** Its modules are there: what it does until it is ready is up to its plugin. */
+  loaded(): void;
   /** What its counters have grown by. */
   count(growth: Counters): void;
   /** What its statistics are and were, when they have changed. */
@@ -61,11 +63,15 @@ export class WorkerHandle {
   /** Resolves when it can serve; rejects with what it says that it has failed of, or when it dies first. */
   readonly ready: Promise<void>;
   state: WorkerStatus["state"] = "starting";
+  /** Its modules are not there yet, which costs CPU. */
+  loads = true;
   served = 0;
   /** Sessions that it has served to their end. */
   finished = 0;
   /** Why we have killed it. */
   killReason: string | undefined = undefined;
+  /** It has never been there: this machine had not enough of something to start it. */
+  absent = false;
   readonly #launched: Launched;
   readonly #descriptors: Descriptors;
   readonly #events: HandleEvents;
@@ -242,7 +248,9 @@ export class WorkerHandle {
   #receive(report: WorkerEvent): void {
     switch (report.type) {
       case "loaded":
-        return this.#expect(this.#patience);
+        this.loads = false;
+        this.#expect(this.#patience);
+        return this.#events.loaded();
       case "ready":
         this.state = "ready";
         clearTimeout(this.#timer);
@@ -300,6 +308,7 @@ export class WorkerHandle {
 
   async #follow(): Promise<void> {
     const exit = await this.#launched.exited;
+    this.absent = exit.shortage === true && this.pid === 0;
     if (exit.lingers) this.#channel.abort();
     // What it said last is still in the channel.
     await this.#deaf.promise;

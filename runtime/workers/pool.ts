@@ -38,6 +38,11 @@ export interface PoolInput {
 const GONE = 5000;
 /** Milliseconds after which it is tried again to start a worker, when this machine had not enough of something. */
 const SHORT = 200;
+/**
+ * Workers of one session each that load their modules at once: that takes CPU alone, and more of them would
+ * only hold descriptors and memory, and be ready later.
+ */
+const LOADING = Math.max(4, 2 * navigator.hardwareConcurrency);
 /** To how many workers a session is given that die before they have taken it. */
 const TRIES = 3;
 
@@ -57,6 +62,8 @@ export class WorkerPool {
   #failed = false;
   /** There was no way to start a worker when that was tried last. */
   #short = false;
+  /** When that is tried again. */
+  #retrial: ReturnType<typeof setTimeout> | undefined = undefined;
   #unwatch: () => void = () => {};
   readonly #timers: Set<ReturnType<typeof setTimeout>> = new Set();
   readonly #replenishment: Replenishment = new Replenishment(() => this.#fill());
@@ -79,6 +86,7 @@ export class WorkerPool {
         }
         this.#pump();
       },
+      loaded: () => input.use.once && this.#replenishment.now(),
       count: (growth) => addCounters(this.#dispatcher!.service.counters, growth),
       statistics: (now, before) =>
         addGrowth(this.#dispatcher!.service.totals.statistics, now, before),
@@ -162,8 +170,16 @@ export class WorkerPool {
   #wanted(): number {
     const { concurrency } = this.#input.ready.plan;
     if (!this.#input.use.once) return concurrency.workers;
-    const busy = [...this.#handles].filter((handle) => handle.served > 0).length;
-    return Math.min(concurrency.max, busy + this.#queue.length + navigator.hardwareConcurrency);
+    const { size } = this.#handles;
+    let [busy, loading] = [0, 0];
+    for (const { served, loads } of this.#handles) {
+      if (served > 0) busy++;
+      if (loads) loading++;
+    }
+    const useful = busy + this.#queue.length + navigator.hardwareConcurrency;
+    // While it is not known that one more can be started, one at a time is tried.
+    const most = this.#short ? 1 : LOADING;
+    return Math.min(concurrency.max, useful, size + Math.max(0, most - loading));
   }
 
   #fill(): void {
@@ -179,7 +195,10 @@ export class WorkerPool {
   #waitForMore(error: unknown): void {
     if (!this.#short) this.#dispatcher!.service.report(hookError(error));
     this.#short = true;
-    this.#later(SHORT, () => this.#fill());
+    this.#retrial ??= this.#later(SHORT, () => {
+      this.#retrial = undefined;
+      this.#fill();
+    });
   }
 
   /** A replacement says by itself when it is ready; when it is not, its end is told. */
@@ -190,7 +209,8 @@ export class WorkerPool {
       handle.own(this.#files);
       this.#pump();
     }, (error) => {
-      if (!this.#stopping) this.#say("error", "failed", handle, { message: messageOf(error) });
+      if (this.#stopping || handle.absent) return;
+      this.#say("error", "failed", handle, { message: messageOf(error) });
     });
   }
 
@@ -200,7 +220,7 @@ export class WorkerPool {
     const launched = use.launch(host, descriptors, ready.plan);
     const handle = new WorkerHandle(freeNumber(this.#handles), launched, descriptors, this.#events);
     this.#handles.add(handle);
-    this.#say("debug", "started", handle);
+    if (launched.pid > 0) this.#say("debug", "started", handle);
     const state = (): WorkerState => ({ wanted: ready.log.wanted, ...this.#told });
     handle.begin(ready.plan, state).catch((error) => handle.fail(error));
     return handle;
@@ -241,6 +261,8 @@ export class WorkerPool {
     }
     if (this.#stopping) return;
     if (expected) return this.#fill();
+    // That is told once for all of them.
+    if (handle.absent && !this.#failed) return this.#waitForMore(new PorticoError("EMFILE"));
     const reason = handle.killReason ?? exit.message;
     const lastly = { ...exitFields(exit, reason), ...(lost.length > 0 && { lost: lost.length }) };
     this.#say("warn", "exited", handle, lastly);
@@ -267,12 +289,13 @@ export class WorkerPool {
     this.#input.failed(this.#restarts.reason);
   }
 
-  #later(pause: number, what: () => void): void {
+  #later(pause: number, what: () => void): ReturnType<typeof setTimeout> {
     const timer = setTimeout(() => {
       this.#timers.delete(timer);
       what();
     }, pause);
     this.#timers.add(timer);
+    return timer;
   }
 
   #say(

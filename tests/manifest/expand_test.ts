@@ -41,9 +41,13 @@ describe("expand", () => {
         perSource: Infinity,
         source: { ipv4: 32, ipv6: 64 },
         rate: { count: Infinity, per: 1000 },
-        idle: Infinity,
-        firstByte: Infinity,
+        idle: 3_600_000,
+        firstByte: 300_000,
+        firstByteSaid: false,
+        progress: { bytes: 256, per: 120_000 },
         lifetime: Infinity,
+        handler: Infinity,
+        handshake: 10_000,
         hold: 30_000,
         writeBuffer: 16 * 1024 * 1024,
         overflow: "refuse",
@@ -126,6 +130,26 @@ describe("expand", () => {
     );
     assert.equal(stallOf("processes", {}, { stall: "none" }), Infinity);
     assert.equal(stallOf("async", {}, { stall: "none" }), Infinity);
+  });
+  test("hold is another name of wait; the block that stands nearer decides", () => {
+    const holdOf = (limits: object, defaults: object): number =>
+      one({ limits }, { defaults: { limits: defaults } }).limits.hold;
+    assert.equal(holdOf({ wait: "1s" }, { hold: "2s" }), 1000);
+    assert.equal(holdOf({ hold: "1s" }, { wait: "2s" }), 1000);
+    assert.equal(holdOf({}, { wait: "none" }), Infinity);
+  });
+  test("deadlines protect when nobody has said anything, and are lifted by none", () => {
+    const { firstByte, firstByteSaid } = one({ limits: { firstByte: "2s" } }).limits;
+    assert.deepEqual([firstByte, firstByteSaid], [2000, true]);
+    const none = { firstByte: "none", idle: "none", progress: "none", handshake: "none" };
+    const lifted = one({ limits: none }).limits;
+    assert.deepEqual(
+      [lifted.firstByte, lifted.idle, lifted.progress.per, lifted.handshake],
+      [Infinity, Infinity, Infinity, Infinity],
+    );
+    const progress = (value: unknown) => one({ limits: { progress: value } }).limits.progress;
+    assert.deepEqual(progress("1.5KiB/30s"), { bytes: 1536, per: 30_000 });
+    assert.deepEqual(progress({ bytes: "1kB", per: 500 }), { bytes: 1000, per: 500 });
   });
   test("limits of streams are for services that have any; those of defaults disturb no other", () => {
     const limits = { idle: "1s", firstByte: "2s", writeBuffer: 10, lifetime: "3s" };

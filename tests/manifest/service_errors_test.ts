@@ -222,6 +222,18 @@ const WRONG: readonly WrongManifest[] = [
     `2:30  services.echo.limits.writeBuffer\n  received  "16 MB"\n  expected  a size: "64KiB", "10MB" or a whole number of bytes, at least 1; "none" for no limit`,
   ],
   [
+    "two names for one limit",
+    service('"limits": { "wait": "1s", "hold": "2s" }'),
+    `2:29  services.echo.limits.hold\n  received  "hold" beside "wait"\n  expected  one of the two: hold is what wait was called before`,
+  ],
+  ...['"1KiB"', '"0B/30s"', '"1KiB/0s"', "1024", '"1KiB/600h"'].map((
+    value,
+  ): [string, string, string] => [
+    `progress of ${value}`,
+    service(`"limits": { "progress": ${value} }`),
+    `2:27  services.echo.limits.progress\n  received  ${value}\n  expected  bytes in a time: "1KiB/30s", "256B/2m" or { "bytes": 1024, "per": "30s" }, both above 0; "none" for no limit`,
+  ]),
+  [
     "a wrong overflow",
     service('"limits": { "overflow": "drop" }'),
     `2:27  services.echo.limits.overflow\n  received  "drop"\n  expected  "refuse" or "hold"`,

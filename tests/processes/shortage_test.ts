@@ -144,6 +144,8 @@ for (const strategy of STRATEGIES) {
           () => `${peer.from} to be served; it was told ${peer.text}`,
           () => peer.text !== "",
           30_000,
+          // Those of the crowd come first; to spawn a process for each of them takes as long as it takes.
+          () => server.all({ event: "close" }).length,
         );
         assert.ok(peer.served, `${peer.from} was told ${peer.text}`);
         // More of them than there are descriptors for may come, and some strategies serve one at a time.

@@ -1,7 +1,19 @@
 /** Sinks of servers that run: files under load, standard streams in trouble, policies, records of workers. */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { describe, test } from "node:test";
@@ -358,4 +370,41 @@ describe("standard output", () => {
     assert.equal(await server.exited(), 0);
     assert.ok(performance.now() - began < 6000, `it took ${performance.now() - began} ms`);
   });
+});
+
+test("a warning is out when a server has stopped, however late its reader is", async (t) => {
+  const bad = { type: "file", path: "no/such/b.log", optional: true };
+  const home = folder(t, one([LOG, bad]));
+  const path = join(home, "errors");
+  execFileSync("mkfifo", [path]);
+  const { O_RDWR, O_NONBLOCK } = constants;
+  const errors = openSync(path, O_RDWR | O_NONBLOCK);
+  t.after(() => closeSync(errors));
+  const block = new Uint8Array(4096);
+  const full = (): boolean => {
+    try {
+      return writeSync(errors, block) < 0;
+    } catch {
+      return true;
+    }
+  };
+  while (!full());
+  const program = shell(t, home, `exec portico 2>${path}`);
+  await endpointIn(join(home, "a.log"));
+  process.kill(Number(records(join(home, "a.log"))[0]!["pid"]), "SIGTERM");
+  await until("the last record", () => records(join(home, "a.log")).at(-1)?.event === "stop");
+  // Nobody has read until now.
+  let text = "";
+  const read = (): string => {
+    try {
+      const bytes = block.subarray(0, readSync(errors, block));
+      text += new TextDecoder().decode(bytes).replaceAll("\0", "");
+    } catch {
+      // Nothing is in the pipe at this moment.
+    }
+    return text;
+  };
+  await until("the end", () => read() !== "" && program.code !== undefined);
+  assert.match(text, /^portico: the sink file is left out: Cannot open [^\n]*\n$/);
+  assert.equal(program.code, 0);
 });

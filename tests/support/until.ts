@@ -1,16 +1,26 @@
 /** Waiting in tests: always for something that has a name, and never for ever. */
 
-/** How long anything may take that a test waits for, in ms. */
-const PATIENCE = 10_000;
+/**
+ * How long anything may take that a test waits for, in ms, on a machine that runs other tests meanwhile: it
+ * is there for what hangs, not for what is slow.
+ */
+const PATIENCE = 30_000;
 
-/** Resolves as soon as `condition` holds; it is looked at in every turn of the event loop. */
+/**
+ * Resolves as soon as `condition` holds; it is looked at in every turn of the event loop.
+ *
+ * @param progress whatever changes while there is a way to go: the limit begins anew whenever it has.
+ */
 export async function until(
   what: string | (() => string),
   condition: () => boolean,
   limit: number = PATIENCE,
+  progress: () => unknown = () => undefined,
 ): Promise<void> {
-  const end = performance.now() + limit;
+  let [seen, end] = [progress(), performance.now() + limit];
   for (let turns = 0; !condition(); turns++) {
+    const now = progress();
+    if (now !== seen) [seen, end] = [now, performance.now() + limit];
     if (performance.now() > end) {
       throw new Error(`waited ${limit} ms for ${typeof what === "string" ? what : what()}`);
     }

@@ -2,10 +2,10 @@ import type { Address } from "../endpoint.ts";
 import type { RuleOptions } from "../plan.ts";
 
 /**
- * Why somebody is cut who is in already: the service ends, or `limits.lifetime` has struck. Somebody
- * of whom `verify` has not decided yet is refused for it.
+ * Why somebody is cut who is in already: the service ends, or `limits.lifetime` or `handler` has struck.
+ * Somebody of whom `verify` has not decided yet is refused for it.
  */
-export type CutReason = "drain" | "lifetime";
+export type CutReason = "drain" | "lifetime" | "handler";
 
 /** The limit that was reached, or what has struck, as the `refuse` record names it. */
 export type LimitName =

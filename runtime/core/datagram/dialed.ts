@@ -27,7 +27,7 @@ export class Dialed {
     this.#caller = {
       gather: service.gather,
       failed: (session, thrown) => this.#fail(session, thrown),
-      left: (session) => void session.running++,
+      left: (session) => session.running++,
       back: (session) => {
         session.running--;
         this.conclude(session);

@@ -4,7 +4,7 @@
  * to wait is, in bounds.
  */
 import type { Admission } from "../admission/admission.ts";
-import type { Refusal } from "../admission/candidate.ts";
+import type { CutReason, Refusal } from "../admission/candidate.ts";
 import type { Permit } from "../admission/permit.ts";
 import type { Caller } from "../calls.ts";
 import { callHook, follow, LAST_WORDS, tellError } from "../calls.ts";
@@ -14,9 +14,12 @@ import type { Address } from "../endpoint.ts";
 import { hookError, isPromise } from "../hooks.ts";
 import type { RuleOptions } from "../plan.ts";
 import { keep } from "../keep.ts";
+import { Calls } from "../pending.ts";
 import { recordArrival, recordClose, recordDatagram, recordRefusal } from "../records.ts";
 import type { Service } from "../service.ts";
+import { Timers } from "../timers/timers.ts";
 import { DatagramSession } from "./session.ts";
+import { Work, WorkRules } from "./work.ts";
 
 /** Of a datagram that was admitted elsewhere. */
 export interface AcceptedDatagram {
@@ -36,7 +39,8 @@ export class DatagramPipeline {
   readonly #admission: Admission | undefined;
   readonly #live: Count;
   /** Whose hooks have returned a promise that is not settled. */
-  readonly #running: Set<DatagramSession> = new Set();
+  readonly #running: Timers<Work>;
+  readonly #calls: Calls<Work>;
   readonly #caller: Caller<DatagramSession>;
 
   /** @param admission undefined where datagrams come by {@link accept} alone. */
@@ -44,14 +48,27 @@ export class DatagramPipeline {
     this.service = service;
     this.#admission = admission;
     this.#live = new Count(service.clock);
+    const { limits } = service.plan;
+    const rules = new WorkRules(limits, (work, reason) => this.#late(work, reason));
+    this.#running = new Timers(service.clock, rules);
+    this.#calls = new Calls(this.#running, limits.handler);
+    const limited = limits.lifetime !== Infinity;
     this.#caller = {
       gather: service.gather,
       failed: (session, thrown) => this.#fail(session, thrown),
       left: (session) => {
-        if (session.running++ === 0) this.#running.add(session);
+        if (session.work === undefined) {
+          const age = limited ? service.clock.now() - session.since : 0;
+          session.work = new Work(session, this.#running.readClock() - age);
+          this.#running.add(session.work);
+          if (limited) this.#running.touch(session.work);
+        }
+        return this.#calls.left(session.work);
       },
-      back: (session) => {
-        if (--session.running === 0) this.#running.delete(session);
+      back: (session, call) => {
+        const { work } = session;
+        if (work === undefined || !this.#calls.back(work, call)) return;
+        if (work.running === 0) this.#forget(session);
       },
     };
     this.table = {
@@ -137,6 +154,8 @@ export class DatagramPipeline {
   }
 
   #decide(session: DatagramSession, bytes: Uint8Array, lent: boolean, answer: boolean): void {
+    // It was refused meanwhile: that has taken too long.
+    if (session.permit === undefined) return;
     if (answer === false) this.refuse(session, { rule: "verify" });
     else this.#setUp(session, bytes, lent);
   }
@@ -145,6 +164,7 @@ export class DatagramPipeline {
 
   #setUp(session: DatagramSession, bytes: Uint8Array, lent: boolean): void {
     const { hooks, keepsDatagrams, log } = this.service;
+    session.served = true;
     this.service.countServed();
     if (
       log.wants("debug", "open") || log.wants("debug", "close") || log.wants("info", "datagram")
@@ -190,12 +210,15 @@ export class DatagramPipeline {
 
   #finish(session: DatagramSession): void {
     const { hooks } = this.service;
+    // Nobody waits for it any more.
+    if (session.permit === undefined) return;
     if (hooks.finish === undefined) return this.#end(session);
     const done = (): void => this.#end(session);
     callHook(this.#caller, session, () => hooks.finish!(session), done, done);
   }
 
   #end(session: DatagramSession): void {
+    if (session.permit === undefined) return;
     session.close("done");
     const { log } = this.service;
     if (log.wants("debug", "close")) recordClose(this.service, "debug", session, session.age);
@@ -211,6 +234,26 @@ export class DatagramPipeline {
     this.#live.down();
   }
 
+  // DEADLINE
+
+  /** There is no way to stop a hook. One that was told, and does not come back, is not waited for. */
+  #late(work: Work, reason: CutReason): void {
+    const { session } = work;
+    if (session.over) {
+      this.#calls.giveUp(work);
+      this.#forget(session);
+      return session.served ? this.#finish(session) : this.#release(session);
+    }
+    if (reason === "handler") this.#calls.warn(work);
+    if (!session.served) return this.refuse(session, { limit: reason });
+    session.close(reason);
+  }
+
+  #forget(session: DatagramSession): void {
+    this.#running.remove(session.work!);
+    session.work = undefined;
+  }
+
   // ERROR
 
   #fail(session: DatagramSession, thrown: unknown): void {
@@ -223,7 +266,8 @@ export class DatagramPipeline {
 
   /** As {@link StreamPipeline.cut}: what is not answered by now will not be. */
   async cut(reason: string): Promise<void> {
-    for (const session of this.#running) session.close(reason);
+    this.#running.forEach(({ session }) => session.close(reason));
     await this.#live.empty(LAST_WORDS);
+    this.#running.stop();
   }
 }

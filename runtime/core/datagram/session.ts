@@ -8,6 +8,7 @@ import type { Service } from "../service.ts";
 import { BaseSession, toBytes } from "../session.ts";
 import { counted } from "../totals.ts";
 import type { DatagramPipeline } from "./pipeline.ts";
+import type { Work } from "./work.ts";
 
 export class DatagramSession extends BaseSession implements Candidate {
   readonly pipeline: DatagramPipeline;
@@ -15,8 +16,10 @@ export class DatagramSession extends BaseSession implements Candidate {
   readonly local: Address;
   permit: Permit | undefined = undefined;
   over = false;
-  /** Hooks that have not come back. */
-  running = 0;
+  /** `open` was recorded, where anybody wants to know: `close` has to follow. */
+  served = false;
+  /** While hooks have not come back. */
+  work: Work | undefined = undefined;
   reason: string | undefined = undefined;
   /** The error that ended it. */
   cause: PorticoError | undefined = undefined;
@@ -56,6 +59,11 @@ export class DatagramSession extends BaseSession implements Candidate {
   /** Milliseconds since it came; 0 when nobody wants to know. */
   get age(): number {
     return this.#since === 0 ? 0 : Math.floor(this.service.clock.now() - this.#since);
+  }
+
+  /** When it came, as far as that is known. */
+  get since(): number {
+    return this.#since || this.service.clock.now();
   }
 
   /** It is served now, and somebody wants to know for how long. */

@@ -4,20 +4,23 @@
  *
  *     ADAPTER → arrive → RULES → LIMITS → TURN → VERIFY → SETUP → TAKE → FINISH → SINK
  *
- * Nothing of what goes through is seen here. So `idle`, `firstByte` and `writeBuffer` have no
- * meaning, and no bytes are counted; `hold` and `lifetime` are kept.
+ * Nothing of what goes through is seen here. So `idle`, `firstByte`, `progress` and
+ * `writeBuffer` have no meaning, and no bytes are counted; `wait`, `lifetime` and `handler` are kept.
  */
 import type { Admission } from "../admission/admission.ts";
 import type { CutReason, Refusal } from "../admission/candidate.ts";
 import type { Caller } from "../calls.ts";
 import { callHook, LAST_WORDS, tellError } from "../calls.ts";
-import { Count } from "../count.ts";
 import type { AdmitTable, Descriptors, Origin } from "../descriptors.ts";
 import { checkAnswer, hookError, isOver, takenFields } from "../hooks.ts";
+import { Calls, dueOfCalls } from "../pending.ts";
+import type { Limits } from "../plan.ts";
 import type { Fields } from "../record.ts";
 import { recordArrival, recordEnd, recordRefusal } from "../records.ts";
 import type { Service } from "../service.ts";
 import type { Accepted } from "../stream/arrival.ts";
+import { Timers } from "../timers/timers.ts";
+import { NOWHERE } from "../timers/wheel.ts";
 import { countBytes } from "../totals.ts";
 import { HandoffSession } from "./session.ts";
 
@@ -29,8 +32,9 @@ export class HandoffPipeline {
   readonly #admission: Admission | undefined;
   readonly #descriptors: Pick<Descriptors, "blocking" | "close" | "spawn" | "traffic">;
   readonly #caller: Caller<HandoffSession>;
-  readonly #sessions: Set<HandoffSession> = new Set();
-  readonly #live: Count;
+  /** Those that are live, with their deadlines. */
+  readonly timers: Timers<HandoffSession>;
+  readonly #calls: Calls<HandoffSession>;
 
   /** @param admission undefined where sockets come by {@link accept} alone. */
   constructor(
@@ -40,11 +44,21 @@ export class HandoffPipeline {
   ) {
     this.service = service;
     this.#admission = admission;
-    this.#live = new Count(service.clock);
     this.#descriptors = descriptors;
+    const { limits } = service.plan;
+    this.timers = new Timers(service.clock, {
+      due: (session) => Math.min(lifetimeOf(session, limits), handlerOf(session, limits)),
+      strike: (session) => {
+        const handler = handlerOf(session, limits) < lifetimeOf(session, limits);
+        this.#late(session, handler ? "handler" : "lifetime");
+      },
+    });
+    this.#calls = new Calls(this.timers, limits.handler);
     this.#caller = {
       gather: service.gather,
       failed: (session, thrown) => this.#fail(session, thrown),
+      left: (session) => this.#calls.left(session),
+      back: (session, call) => void this.#calls.back(session, call),
     };
     this.table = {
       arrive: (fd, origin) => this.#arrive(fd, origin),
@@ -75,9 +89,8 @@ export class HandoffPipeline {
   }
 
   #begin(fd: number, origin: Origin, id: number): HandoffSession {
-    const session = new HandoffSession(this, fd, origin, id);
-    this.#sessions.add(session);
-    this.#live.up();
+    const session = new HandoffSession(this, fd, origin, id, this.timers.readClock());
+    this.timers.add(session);
     return session;
   }
 
@@ -91,8 +104,9 @@ export class HandoffPipeline {
   // VERIFY
 
   verify(session: HandoffSession): void {
-    const { plan, verify } = this.service;
-    session.limit(plan.limits.lifetime, () => this.#cut(session, "lifetime"));
+    const { verify } = this.service;
+    session.begun = true;
+    this.timers.touch(session);
     if (verify === undefined) return this.#setUp(session);
     const failed = (): void => this.#close(session);
     callHook(this.#caller, session, () => verify(session), (answer) => {
@@ -156,14 +170,14 @@ export class HandoffPipeline {
   }
 
   #close(session: HandoffSession): void {
-    if (!this.#sessions.delete(session)) return;
+    if (session.slot === NOWHERE) return;
     session.finish("done");
     session.close();
     if (session.served) this.#countBytes(session);
     this.#descriptors.close(session.fd);
     if (session.served) recordEnd(this.service, session, session.age, session.found);
     session.permit.release();
-    this.#live.down();
+    this.timers.remove(session);
   }
 
   /** Who took the socket has read and written past us; of TCP the kernel has counted. */
@@ -176,6 +190,17 @@ export class HandoffPipeline {
 
   // The end of the service.
 
+  /** A hook that was told, and does not come back, is not waited for. */
+  #late(session: HandoffSession, reason: CutReason): void {
+    if (!session.over) {
+      if (reason === "handler") this.#calls.warn(session);
+      return this.#cut(session, reason);
+    }
+    this.#calls.giveUp(session);
+    if (session.served) this.#finish(session);
+    else this.#close(session);
+  }
+
   /** Tells the hook that it has to end. Of whom `verify` has not decided yet is refused. */
   #cut(session: HandoffSession, reason: CutReason): void {
     if (session.served) session.finish(reason);
@@ -187,7 +212,16 @@ export class HandoffPipeline {
    * hooks have come back, or do not: there is no way to stop them.
    */
   async cut(reason: CutReason): Promise<void> {
-    for (const session of [...this.#sessions]) this.#cut(session, reason);
-    await this.#live.empty(LAST_WORDS);
+    this.timers.forEach((session) => this.#cut(session, reason));
+    await this.timers.empty(LAST_WORDS);
+    this.timers.stop();
   }
+}
+
+function lifetimeOf({ begun, over, opened }: HandoffSession, { lifetime }: Limits): number {
+  return begun && !over ? opened + lifetime : Infinity;
+}
+
+function handlerOf({ calls }: HandoffSession, { handler }: Limits): number {
+  return calls === undefined ? Infinity : dueOfCalls(calls, handler);
 }

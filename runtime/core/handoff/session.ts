@@ -1,18 +1,19 @@
 /** The session of a stream whose socket is its plugin's. What happens to it is `pipeline.ts`. */
-import type { Timer } from "../clock.ts";
 import { type Candidate, type Refusal, WEIGHT } from "../admission/candidate.ts";
 import { type Permit, UNLIMITED } from "../admission/permit.ts";
-import { DURATION_MAX } from "../units.ts";
 import type { Origin } from "../descriptors.ts";
 import type { Address } from "../endpoint.ts";
 import type { PorticoError } from "../errors.ts";
+import type { Pending, PendingHost } from "../pending.ts";
 import type { Fields } from "../record.ts";
 import type { Service } from "../service.ts";
 import { BaseSession } from "../session.ts";
 import type { Reader } from "../stream/reader.ts";
+import { NOWHERE, type Timed } from "../timers/wheel.ts";
 import type { HandoffPipeline } from "./pipeline.ts";
 
-export class HandoffSession extends BaseSession implements Candidate {
+export class HandoffSession extends BaseSession
+  implements Candidate, PendingHost, Timed<HandoffSession> {
   readonly pipeline: HandoffPipeline;
   readonly fd: number;
   readonly remote: Address;
@@ -27,18 +28,32 @@ export class HandoffSession extends BaseSession implements Candidate {
   /** It is to end; its hook has been told. */
   over = false;
   gone = false;
+  /** `verify` is asked, or it is served: its time runs. */
+  begun = false;
+  /** See {@link Timed}, {@link PendingHost}. */
+  previous: HandoffSession | undefined = undefined;
+  next: HandoffSession | undefined = undefined;
+  slot: number = NOWHERE;
+  calls: Pending | undefined = undefined;
+  running = 0;
   /** What `take` says of it. */
   found: Fields = {};
-  readonly #opened: number;
-  #timer: Timer | undefined = undefined;
+  /** On the clock of the timers. */
+  readonly opened: number;
 
-  constructor(pipeline: HandoffPipeline, fd: number, { remote, local }: Origin, id: number) {
+  constructor(
+    pipeline: HandoffPipeline,
+    fd: number,
+    { remote, local }: Origin,
+    id: number,
+    now: number,
+  ) {
     super(id);
     this.pipeline = pipeline;
     this.fd = fd;
     this.remote = remote;
     this.local = local;
-    this.#opened = this.service.clock.now();
+    this.opened = now;
   }
 
   get service(): Service {
@@ -55,7 +70,7 @@ export class HandoffSession extends BaseSession implements Candidate {
 
   /** Milliseconds since it arrived. */
   get age(): number {
-    return Math.floor(this.service.clock.now() - this.#opened);
+    return this.pipeline.timers.readClock() - this.opened;
   }
 
   admitted(): void {
@@ -66,17 +81,8 @@ export class HandoffSession extends BaseSession implements Candidate {
     this.pipeline.refuse(this, why);
   }
 
-  /** Calls `late` when it has been here for `limit` ms; not after {@link close}. */
-  limit(limit: number, late: () => void): void {
-    if (limit <= DURATION_MAX) {
-      const left = Math.max(0, limit - this.age);
-      this.#timer = this.service.clock.setTimeout(late, left);
-    }
-  }
-
   /** Nothing is left of it. */
   close(): void {
-    this.service.clock.clear(this.#timer);
     this.gone = true;
     this.tellClosed();
   }

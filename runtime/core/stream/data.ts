@@ -12,8 +12,8 @@ export function pushData(pipeline: StreamPipeline): StreamTable["data"] {
   return (connection, chunk) => {
     const session = connection.data as StreamSession;
     session.bytesIn += chunk.length;
-    session.active = deadlines.now;
     if (session.phase !== "served") return false;
+    session.active = deadlines.now;
     // A hook that has not come back may still look at it.
     let kept = false;
     gather.enter();
@@ -39,8 +39,8 @@ export function pullData(pipeline: StreamPipeline): StreamTable["data"] {
   return (connection, chunk) => {
     const session = connection.data as StreamSession;
     session.bytesIn += chunk.length;
-    session.active = deadlines.now;
     if (session.phase !== "served") return false;
+    session.active = deadlines.now;
     const { way } = session;
     if (way === undefined) {
       session.feed(lends ? keep(chunk) : chunk);

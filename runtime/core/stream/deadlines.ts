@@ -1,150 +1,142 @@
-import type { Clock, Timer } from "../clock.ts";
-import { Count } from "../count.ts";
-import type { Limits } from "../plan.ts";
+import type { Limits, Progress } from "../plan.ts";
 import type { Service } from "../service.ts";
+import { dueOfCalls } from "../pending.ts";
+import { type Rules, Timers } from "../timers/timers.ts";
 import type { Counters, Meter } from "../totals.ts";
+import { isTooSlow, nextLook } from "./progress.ts";
 import type { StreamSession } from "./session.ts";
 
 /** How long a session that has ended waits for its peer to close too, in ms; then it is closed. */
 const LINGER = 5000;
 
-/** The deadline that a session has missed. */
-export type DeadlineName = "firstByte" | "lifetime" | "idle" | "deadline" | "linger";
+/** Something has to go out within that time, where nobody says how much. */
+const REST: Progress = { bytes: 1, per: LINGER };
+
+/** An end that a session has of its own: by its plugin, or because the hours are over in which it may be here. */
+export interface End {
+  at: number;
+  /** As in its `close` record. */
+  readonly reason: string;
+  readonly next: End | undefined;
+}
+
+/** A deadline has struck: `firstByte`, `lifetime`, `idle`, `progress`, `handler`, `linger`, the reason of an end. */
+export type Missed = (session: StreamSession, reason: string) => void;
 
 /**
- * The sessions of one service and their deadlines. One timer for all, armed only while there is
- * something to watch; the hot path writes one number. A deadline strikes up to an eighth of its own
- * length (at least 10 ms, at most a second) late.
+ * The sessions of one service and their deadlines. The hot path writes one number. A deadline strikes up
+ * to an eighth of its own length (at least 10 ms, at most a second) late.
  */
-export class Deadlines implements Meter {
-  /** Milliseconds since the start, as of the last look: exact enough for deadlines, free to read. */
-  now = 0;
-  readonly #limits: Limits;
-  readonly #missed: (session: StreamSession, deadline: DeadlineName) => void;
-  readonly #clock: Clock;
-  readonly #epoch: number;
-  readonly #live: Count;
-  readonly #always: boolean;
-  /** Milliseconds between two looks; a session may want them closer. */
-  #period: number;
-  #first: StreamSession | undefined = undefined;
-  #last: StreamSession | undefined = undefined;
-  #timer: Timer | undefined = undefined;
-
-  constructor(
-    { plan: { limits }, clock }: Pick<Service, "plan" | "clock">,
-    missed: (session: StreamSession, deadline: DeadlineName) => void,
-  ) {
-    this.#clock = clock;
-    this.#epoch = clock.now();
-    this.#live = new Count(clock);
-    this.#limits = limits;
-    this.#missed = missed;
-    const shortest = Math.min(limits.firstByte, limits.lifetime, limits.idle);
-    this.#always = shortest !== Infinity;
-    this.#period = periodOf(Math.min(shortest, LINGER));
+export class Deadlines extends Timers<StreamSession> implements Meter {
+  constructor({ plan: { limits }, clock }: Pick<Service, "plan" | "clock">, missed: Missed) {
+    super(clock, new StreamRules(limits, missed));
+    // `idle` counts from what {@link now} was at the last byte.
+    if (limits.idle !== Infinity) this.keepTime(Math.min(1000, Math.max(10, limits.idle / 8)));
   }
 
-  /** Sessions in the list. */
-  get count(): number {
-    return this.#live.value;
-  }
-
-  /** The exact time, on the same clock as {@link now}. */
-  readClock(): number {
-    return this.now = Math.floor(this.#clock.now() - this.#epoch);
-  }
-
-  add(session: StreamSession): void {
-    session.previous = this.#last;
-    if (this.#last === undefined) this.#first = session;
-    else this.#last.next = session;
-    this.#last = session;
-    this.#live.up();
-    if (this.#always) this.watch();
-  }
-
-  /** @returns false when it was not in the list any more. */
-  remove(session: StreamSession): boolean {
-    if (session.previous === undefined) {
-      if (this.#first !== session) return false;
-      this.#first = session.next;
-    } else session.previous.next = session.next;
-    if (session.next === undefined) this.#last = session.previous;
-    else session.next.previous = session.previous;
-    session.previous = session.next = undefined;
-    if (this.#live.value === 1) this.stop();
-    this.#live.down();
-    return true;
-  }
-
-  /** Arms the timer: a session waits for something, `ms` at most. */
-  watch(ms: number = Infinity): void {
-    const period = periodOf(ms);
-    if (period < this.#period) {
-      this.#period = period;
-      this.stop();
-    }
-    this.#timer ??= this.#clock.setInterval(() => this.#look(), this.#period);
-  }
-
-  stop(): void {
-    this.#clock.clear(this.#timer);
-    this.#timer = undefined;
-  }
-
-  /** Calls `visit` for each session, which may go while it is visited. */
-  forEach(visit: (session: StreamSession) => void): void {
-    const sessions: StreamSession[] = [];
-    for (let session = this.#first; session !== undefined; session = session.next) {
-      sessions.push(session);
-    }
-    sessions.forEach(visit);
+  /**
+   * The session ends in so many ms, whatever happens: what was written is sent, and `reason` is in its
+   * `close` record. A later call with the same reason counts anew, Infinity lifts it; the first of several
+   * ends counts.
+   */
+  endIn(session: StreamSession, reason: string, ms: number): void {
+    const at = ms === Infinity ? Infinity : this.readClock() + Math.max(1, Math.ceil(ms));
+    let end = session.ends;
+    while (end !== undefined && end.reason !== reason) end = end.next;
+    if (end !== undefined) end.at = at;
+    else if (at === Infinity) return;
+    else session.ends = { at, reason, next: session.ends };
+    if (session.phase !== "waiting") this.touch(session);
   }
 
   settle(counters: Counters): void {
-    for (let session = this.#first; session !== undefined; session = session.next) {
-      session.settle(counters);
-    }
-  }
-
-  /** Resolves with true when no session is left, with false when one is after `limit` ms. */
-  empty(limit: number): Promise<boolean> {
-    return this.#live.empty(limit);
-  }
-
-  #look(): void {
-    const now = this.readClock();
-    this.forEach((session) => {
-      const missed = this.#check(session, now);
-      if (missed !== undefined) this.#missed(session, missed);
-    });
-  }
-
-  #check(session: StreamSession, now: number): DeadlineName | undefined {
-    const { firstByte, lifetime, idle } = this.#limits;
-    const age = now - session.opened;
-    const due = session.due > 0 && now >= session.due;
-    switch (session.phase) {
-      case "ending":
-        return now - session.active > LINGER ? "linger" : undefined;
-      case "closed":
-        return !session.gone && now - session.active > LINGER ? "linger" : undefined;
-      case "verify":
-        return age > lifetime ? "lifetime" : undefined;
-      case "setup":
-      case "served":
-        if (age > lifetime) return "lifetime";
-        if (due) return "deadline";
-        if (session.bytesIn === 0 && age > firstByte) return "firstByte";
-        return now - session.active > idle ? "idle" : undefined;
-      default:
-        return undefined;
-    }
+    this.each((session) => session.settle(counters));
   }
 }
 
-/** How often a deadline of so many ms is looked after. */
-function periodOf(ms: number): number {
-  return Math.min(1000, Math.max(10, ms / 8));
+/** When something strikes of one session. */
+class StreamRules implements Rules<StreamSession> {
+  readonly #limits: Limits;
+  readonly #missed: Missed;
+  /** Of the session that was looked at last: what is due first, and what it is. */
+  #due = Infinity;
+  #reason = "";
+
+  constructor(limits: Limits, missed: Missed) {
+    this.#limits = limits;
+    this.#missed = missed;
+  }
+
+  due(session: StreamSession, now: number): number {
+    this.#due = Infinity;
+    const { lifetime, handler } = this.#limits;
+    const { phase, calls } = session;
+    if (calls !== undefined) this.#sooner(dueOfCalls(calls, handler), "handler");
+    if (session.killed) return this.#due;
+    switch (phase) {
+      case "waiting":
+        break;
+      case "verify":
+        this.#sooner(session.opened + lifetime, "lifetime");
+        break;
+      case "setup":
+      case "served":
+        this.#sooner(session.opened + lifetime, "lifetime");
+        for (let end = session.ends; end !== undefined; end = end.next) {
+          this.#sooner(end.at, end.reason);
+        }
+        this.#dueOfBytes(session, now);
+        break;
+      case "ending":
+        this.#dueOfRest(session, now);
+        break;
+      case "closed":
+        if (!session.gone) this.#sooner(session.active + LINGER, "linger");
+    }
+    return this.#due;
+  }
+
+  strike(session: StreamSession): void {
+    this.#missed(session, this.#reason);
+  }
+
+  #sooner(at: number, reason: string): void {
+    if (at >= this.#due) return;
+    this.#due = at;
+    this.#reason = reason;
+  }
+
+  #dueOfBytes(session: StreamSession, now: number): void {
+    const { firstByte, firstByteSaid, idle, progress } = this.#limits;
+    const silent = session.bytesIn === 0 && (firstByteSaid || session.bytesOut === 0);
+    if (silent) this.#sooner(session.opened + firstByte, "firstByte");
+    const measured = progress.per !== Infinity;
+    if (measured) this.#dueOfProgress(session, now);
+    // While there is something to send it is for `progress` to say whether it goes out.
+    if (idle === Infinity) return;
+    const sends = measured && session.unsent > 0;
+    this.#sooner((sends ? now : session.active) + idle, "idle");
+  }
+
+  #dueOfProgress(session: StreamSession, now: number): void {
+    const { progress } = this.#limits;
+    if (isTooSlow(session, progress, now)) this.#sooner(now, "progress");
+    else this.#sooner(nextLook(session, progress, now), "progress");
+  }
+
+  /** It has ended: what it has written goes out, as fast as `progress` says; then its peer may close, too. */
+  #dueOfRest(session: StreamSession, now: number): void {
+    const { mark } = session;
+    if (session.unsent === 0) {
+      if (mark !== undefined && mark.outSince >= 0) session.active = now;
+      if (mark !== undefined) mark.outSince = NaN;
+      return this.#sooner(session.active + LINGER, "linger");
+    }
+    const { progress } = this.#limits;
+    if (progress.per === Infinity) {
+      return this.#sooner(isTooSlow(session, REST, now) ? now : now + LINGER, "linger");
+    }
+    this.#dueOfProgress(session, now);
+    this.#sooner(now + LINGER, "linger");
+  }
 }

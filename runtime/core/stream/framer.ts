@@ -1,6 +1,7 @@
 import { wrongType } from "../arguments.ts";
 import type { Codec } from "./codec.ts";
 import { checkCodec } from "./codec-checks.ts";
+import { KEPT } from "./kept.ts";
 import { FrameBuffer, NONE } from "./frame-buffer.ts";
 
 /**
@@ -71,6 +72,11 @@ export class Framer<Value> implements IterableIterator<Value, undefined> {
   end(): Value | undefined {
     const rest = this.#buffer.takeLast(this.#codec);
     return rest === NONE ? undefined : rest;
+  }
+
+  /** See {@link KEPT}. */
+  get [KEPT](): number {
+    return this.#buffer.length;
   }
 
   [Symbol.iterator](): this {

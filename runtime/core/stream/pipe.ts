@@ -1,7 +1,8 @@
 /** Two streams that are passed on to each other: relays, proxies, tunnels. */
 import { objectWith } from "../arguments.ts";
 import type { Session } from "../plugin.ts";
-import { PAUSE, StreamSession } from "./session.ts";
+import { PAUSE } from "./pause.ts";
+import { StreamSession } from "./session.ts";
 
 /** Options of {@link pipe}. */
 export interface PipeOptions {

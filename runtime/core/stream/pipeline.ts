@@ -5,10 +5,9 @@
  *                        │ no     │ full   │ waits, unread     │ throws → ERROR
  *                        └────────┴────────┴── refuse (with the rule's or the limit's name)
  *
- * The first three steps are `admission/`: a session holds a permit from there on, which gives turn and
- * place back. The other steps stand here, from top to bottom; those of datagrams, requests and
- * sockets that a plugin takes are `pipeline.ts` of the folders beside this one. What a hook answers
- * at once is followed at once: only a promise costs one.
+ * The first three steps are `admission/`: a permit from there gives turn and place back. The others stand
+ * here, from top to bottom; those of datagrams, requests and sockets that a plugin takes are in the
+ * folders beside this one. What a hook answers at once is followed at once: only a promise costs one.
  */
 import type { CutReason, Refusal } from "../admission/candidate.ts";
 import type { Caller } from "../calls.ts";
@@ -16,13 +15,16 @@ import { callHook, follow, LAST_WORDS } from "../calls.ts";
 import type { Connection, StreamTable } from "../contract.ts";
 import type { PorticoError } from "../errors.ts";
 import { hookError, isOver, isSame } from "../hooks.ts";
+import { Calls } from "../pending.ts";
 import type { Accepted, StreamAdmission } from "./arrival.ts";
 import { pullData, pushData } from "./data.ts";
 import { recordArrival, recordEnd, recordRefusal } from "../records.ts";
 import type { Service } from "../service.ts";
-import type { DeadlineName } from "./deadlines.ts";
 import { Deadlines } from "./deadlines.ts";
-import { closedError, PAUSE, StreamSession } from "./session.ts";
+import { PAUSE } from "./pause.ts";
+import { Retiring } from "./retiring.ts";
+import { closedError, StreamSession } from "./session.ts";
+import { strike } from "./strike.ts";
 
 /** The stream sessions of one service. */
 export class StreamPipeline {
@@ -33,8 +35,7 @@ export class StreamPipeline {
   readonly #admission: StreamAdmission | undefined;
   readonly #served: ((session: StreamSession) => void) | undefined;
   readonly #caller: Caller<StreamSession>;
-  /** The service drains. */
-  #retiring = false;
+  readonly #retiring: Retiring;
 
   /**
    * @param admission undefined where sessions come by {@link accept} alone.
@@ -48,22 +49,22 @@ export class StreamPipeline {
     this.service = service;
     this.#admission = admission;
     this.#served = served;
-    this.deadlines = new Deadlines(service, (late, name) => this.#late(late, name));
+    this.deadlines = new Deadlines(service, (late, reason) => strike(this, calls, late, reason));
+    const calls = new Calls(this.deadlines, service.plan.limits.handler);
     this.#caller = {
       gather: service.gather,
       failed: (session, thrown) => this.fail(session, thrown),
       left: (session) => {
-        session.running++;
         // Nothing is read while it is not decided who reads it.
-        if (session.phase === "verify" || session.phase === "setup") {
-          session.pauseFor(PAUSE.phase);
-        }
+        if (isUndecided(session)) session.pauseFor(PAUSE.phase);
+        return calls.left(session);
       },
-      back: (session) => {
-        session.running--;
-        if (session.phase === "closed" || session.phase === "ending") this.#conclude(session);
+      back: (session, call) => {
+        if (!calls.back(session, call)) return;
+        if (session.phase === "closed" || session.phase === "ending") this.conclude(session);
       },
     };
+    this.#retiring = new Retiring(service.hooks, this.#caller);
     this.table = {
       open: (connection) => this.#open(connection),
       data: service.pulls ? pullData(this) : pushData(this),
@@ -119,6 +120,7 @@ export class StreamPipeline {
     const { verify } = this.service;
     session.phase = "verify";
     if (verify === undefined) return this.#setUp(session);
+    this.deadlines.touch(session);
     callHook(this.#caller, session, () => verify(session), (answer) => {
       // It has ended while verify was asked.
       if (session.over) return;
@@ -133,6 +135,7 @@ export class StreamPipeline {
     const { hooks } = this.service;
     session.phase = "setup";
     session.served = true;
+    this.deadlines.touch(session);
     this.service.countServed();
     recordArrival(this.service, this.service.level, "open", session);
     // When it has gone, nobody knows any more where it was, unless somebody has asked before.
@@ -152,7 +155,7 @@ export class StreamPipeline {
   #serve(session: StreamSession): void {
     const { hooks } = this.service;
     session.finishDue = true;
-    if (session.over) return this.#conclude(session);
+    if (session.over) return this.conclude(session);
     session.phase = "served";
     session.resumeFor(PAUSE.phase);
     this.#served?.(session);
@@ -160,7 +163,7 @@ export class StreamPipeline {
     if (hooks.handle !== undefined) {
       callHook(this.#caller, session, () => hooks.handle!(session), () => this.endInOrder(session));
     }
-    if (this.#retiring && hooks.retire !== undefined) this.#retire(session);
+    this.#retiring.comes(session);
   }
 
   /** Reading waits for a promise that `data` returned. */
@@ -188,17 +191,9 @@ export class StreamPipeline {
     callHook(this.#caller, session, () => hooks.drain!(session));
   }
 
-  /** The service drains, or does not any more: whoever is served, or comes to be, has time to say goodbye. */
+  /** See {@link Retiring}. */
   retire(on: boolean): void {
-    if (this.#retiring === on) return;
-    this.#retiring = on;
-    if (!on || this.service.hooks.retire === undefined) return;
-    this.deadlines.forEach((session) => this.#retire(session));
-  }
-
-  #retire(session: StreamSession): void {
-    if (session.phase !== "served") return;
-    callHook(this.#caller, session, () => this.service.hooks.retire!(session));
+    this.#retiring.set(on, this.deadlines);
   }
 
   // ERROR: a hook threw, or a limit has struck. This session ends, nothing else.
@@ -228,20 +223,13 @@ export class StreamPipeline {
   /** What was written so far, an answer mostly, goes out; before setup has come back there is nothing to end in order. */
   #endAfterError(session: StreamSession): void {
     if (session.phase === "served") this.endInOrder(session);
-    else if (session.phase === "verify" || session.phase === "setup") session.kill("error");
-  }
-
-  #late(session: StreamSession, deadline: DeadlineName): void {
-    if (deadline === "lifetime") return this.#cut(session, deadline);
-    if (session.phase === "closed") return this.#leave(session);
-    session.flush();
-    session.kill(deadline, true);
+    else if (isUndecided(session)) session.kill("error");
   }
 
   /** What was written is sent. Whoever was not let in yet has no `close` that could say why. */
-  #cut(session: StreamSession, reason: CutReason): void {
+  cutOne(session: StreamSession, reason: CutReason): void {
     if (session.phase === "verify") return this.refuse(session, { limit: reason });
-    if (session.phase === "closed") return this.#leave(session);
+    if (session.phase === "closed") return this.leave(session);
     session.reason ??= reason;
     session.flush();
     session.kill(reason, true);
@@ -259,49 +247,49 @@ export class StreamPipeline {
     session.way?.closed();
     if (session.gone) return;
     // Somebody may still read what has come; nobody does who was cut.
-    if (wasCut || session.readToEnd) return this.#leave(session);
+    if (wasCut || session.readToEnd) return this.leave(session);
     session.active = this.deadlines.readClock();
-    this.deadlines.watch();
-    this.#conclude(session);
+    this.deadlines.touch(session);
+    this.conclude(session);
   }
 
   /** All that came has been read. */
   exhausted(session: StreamSession): void {
-    if (session.phase === "closed" && !session.gone) this.#leave(session);
+    if (session.phase === "closed" && !session.gone) this.leave(session);
   }
 
-  /** Nothing of it is left but hooks that have not come back. */
-  #leave(session: StreamSession): void {
+  /** Nothing is left but hooks that have not come back. */
+  leave(session: StreamSession): void {
     session.gone = true;
     session.signalEnd(session.reason!);
-    this.#conclude(session);
+    this.conclude(session);
   }
 
   /** `handle`, or `error`, has returned: what was written is sent before the end. */
   endInOrder(session: StreamSession): void {
     if (session.phase !== "served") return;
     session.phase = "ending";
-    this.#conclude(session);
+    this.conclude(session);
   }
 
-  #conclude(session: StreamSession): void {
+  conclude(session: StreamSession): void {
     const { hooks, pulls } = this.service;
     if (session.gone && (pulls || session.running === 0)) session.tellClosed();
     if (session.running > 0) return;
     if (session.phase === "closed" && !session.gone) {
       // Without hooks whoever has connected it reads on; when `handle` has returned nobody does.
-      return hooks.handle === undefined ? undefined : this.#leave(session);
+      return hooks.handle === undefined ? undefined : this.leave(session);
     }
     if (session.finishDue) {
       session.finishDue = false;
       if (hooks.finish !== undefined) {
-        const goOn = (): void => this.#conclude(session);
+        const goOn = (): void => this.conclude(session);
         return callHook(this.#caller, session, () => hooks.finish!(session), goOn, goOn);
       }
     }
     if (session.phase === "ending") {
       session.finishWriting(this.deadlines.readClock());
-      this.deadlines.watch();
+      this.deadlines.touch(session);
       return session.permit.returnTurn();
     }
     if (!this.deadlines.remove(session)) return;
@@ -316,8 +304,13 @@ export class StreamPipeline {
    * Resolves when they are over, or when their hooks do not come back: there is no way to stop them.
    */
   async cut(reason: CutReason): Promise<void> {
-    this.deadlines.forEach((session) => this.#cut(session, reason));
+    this.deadlines.forEach((session) => this.cutOne(session, reason));
     await this.deadlines.empty(LAST_WORDS);
     this.deadlines.stop();
   }
+}
+
+/** Whether it is not decided yet who reads it, if it is served at all. */
+function isUndecided({ phase }: StreamSession): boolean {
+  return phase === "verify" || phase === "setup";
 }

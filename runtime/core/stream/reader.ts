@@ -202,6 +202,11 @@ export class Reader {
     return all;
   }
 
+  /** Bytes that are unread. */
+  get size(): number {
+    return this.#size;
+  }
+
   /** Whether somebody waits for what comes. */
   get waiting(): boolean {
     return this.#reject !== undefined;

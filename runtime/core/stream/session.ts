@@ -9,22 +9,20 @@ import { BaseSession, toBytes } from "../session.ts";
 import { countBytes, type Counters } from "../totals.ts";
 import { type Flushable, join } from "./gather.ts";
 import { type Duration, milliseconds } from "../units.ts";
+import type { Pending } from "../pending.ts";
+import { NOWHERE } from "../timers/wheel.ts";
+import type { End } from "./deadlines.ts";
+import { ALL, PAUSE } from "./pause.ts";
+import type { Mark } from "./progress.ts";
 import type { Way } from "./pipe.ts";
 import type { StreamPipeline } from "./pipeline.ts";
 
 /** Waiting for its turn, asked about (verify), set up, served, sending what is left, closed. */
 export type Phase = "waiting" | "verify" | "setup" | "served" | "ending" | "closed";
 
-/** Who wants the reading to stop; it goes on when nobody does. */
-export const PAUSE = { phase: 1, hook: 2, plugin: 4, reader: 8, backlog: 16, pipe: 32 } as const;
-const ALL = 63;
-
 /** What is gathered leaves at once when it is so many bytes: memory stays bounded. */
 const BATCH = 64 * 1024;
-/**
- * A session's share of one turn, in bytes. When it has left, `write` says false until the turn is
- * over: no session occupies the event loop, however quick its peer is.
- */
+/** A session's share of one turn, in bytes; then `write` says false until the turn is over: others come. */
 const SHARE = 4 * BATCH;
 
 /** What whoever still reads or sends is told. */
@@ -37,47 +35,47 @@ export class StreamSession extends BaseSession implements Flushable, Candidate {
   readonly connection: Connection;
   permit: Permit = UNLIMITED;
   phase: Phase = "waiting";
-  /** Why it ends, once somebody has decided that; the peer when nobody has. */
+  /** Why it ends, once somebody has decided that; the peer when nobody has. The error that ended it. */
   reason: string | undefined = undefined;
-  /** The error that ended it. */
   cause: PorticoError | undefined = undefined;
   /** What `firstByte` and `lifetime`, and what `idle` count from: the clock of the deadlines. */
   opened: number;
   active: number;
-  /** When its own {@link deadline} strikes; 0 without one. */
-  due = 0;
-  /** Where its bytes go, when they are passed on. */
+  /** Ends of its own, and what `progress` has found under way; most have neither. */
+  ends: End | undefined = undefined;
+  mark: Mark | undefined = undefined;
+  /** See {@link PendingHost}. */
+  calls: Pending | undefined = undefined;
+  running = 0;
+  /** Where its bytes are passed on. */
   way: Way | undefined = undefined;
-  /** The peer will send no more. */
+  /** The peer will send no more; it is closed, and nothing of what came is left to be read. */
   peerEnded = false;
-  /** Closed, and nothing of what came is left to be read. */
   gone = false;
-  /** The list of live sessions, in the order of arrival. */
+  /** See {@link Timed}. */
   previous: StreamSession | undefined = undefined;
   next: StreamSession | undefined = undefined;
-  /** Hooks that have not come back: the end waits for them. */
-  running = 0;
-  /** `setup` came back, and `finish` has not been called. */
+  slot: number = NOWHERE;
+  /** `setup` came back, and `finish` has not been called; `open` was recorded: `close` has to follow. */
   finishDue = false;
-  /** `open` was recorded: `close` has to follow. */
   served = false;
   /** `error` has been called: a second failure is not its business. */
   failed = false;
-  /** What the service's counters have of its bytes. */
+  // What the service's counters have of its bytes.
   #settledIn = 0;
   #settledOut = 0;
-  #killed = false;
+  killed = false;
   #sealed = false;
-  /** The adapter has a backlog; the share of this turn is used up. */
+  // The adapter has a backlog; the share of this turn is used up.
   #busy = false;
   #resting = false;
-  /** Bytes that a handler waits to be rid of: `writeBuffer` is not about them. */
+  // Bytes that a handler waits to be rid of: `writeBuffer` is not about them.
   #awaited = 0;
   #pauses = 0;
   #out: Uint8Array | undefined = undefined;
   #more: Uint8Array[] | undefined = undefined;
+  // Bytes of them, and those that have left in this turn already.
   #gathered = 0;
-  /** Bytes that have left in this turn already. */
   #spent = 0;
   #waiters: { resolve: () => void; reject: (error: unknown) => void }[] | undefined = undefined;
 
@@ -102,7 +100,6 @@ export class StreamSession extends BaseSession implements Flushable, Candidate {
   get kind(): "stream" {
     return "stream";
   }
-
   get remote(): Address {
     return this.connection.remote;
   }
@@ -112,7 +109,7 @@ export class StreamSession extends BaseSession implements Flushable, Candidate {
   }
 
   get over(): boolean {
-    return this.#killed || this.phase === "ending" || this.phase === "closed";
+    return this.killed || this.phase === "ending" || this.phase === "closed";
   }
 
   /** Nothing can be written any more. */
@@ -122,6 +119,16 @@ export class StreamSession extends BaseSession implements Flushable, Candidate {
 
   get weight(): number {
     return WEIGHT.stream;
+  }
+
+  /** Bytes that were written, and that the kernel has not taken yet. */
+  get unsent(): number {
+    return this.connection.pending + this.#gathered;
+  }
+
+  /** Nobody here keeps the peer from sending. */
+  get reads(): boolean {
+    return this.#pauses === 0;
   }
 
   admitted(): void {
@@ -224,10 +231,8 @@ export class StreamSession extends BaseSession implements Flushable, Candidate {
   }
 
   deadline(after: Duration): void {
-    const { deadlines } = this.pipeline;
     const ms = milliseconds(after, "after of deadline(after)");
-    this.due = ms === Infinity ? 0 : deadlines.readClock() + Math.max(1, Math.ceil(ms));
-    if (this.due > 0) deadlines.watch(ms);
+    this.pipeline.deadlines.endIn(this, "deadline", ms);
   }
 
   end(last?: Uint8Array | string): void {
@@ -246,7 +251,7 @@ export class StreamSession extends BaseSession implements Flushable, Candidate {
     this.kill("aborted");
   }
 
-  /** Says why it ends, unless that is known. That the peer has said all it had to is no reason while it is served. */
+  /** Says why it ends, unless that is known. That the peer has said all is no reason while it is served. */
   endsFor(reason: string): void {
     if (this.reason === undefined || (this.reason === "peer" && this.phase === "served")) {
       this.reason = reason;
@@ -256,7 +261,7 @@ export class StreamSession extends BaseSession implements Flushable, Candidate {
   /** Closes at once. The peer sees a reset, an orderly end when `quiet`. */
   kill(reason: string, quiet = false): void {
     if (this.phase === "closed") return;
-    this.#killed = true;
+    this.killed = true;
     this.endsFor(reason);
     this.stopWriting();
     this.signalEnd(reason);
