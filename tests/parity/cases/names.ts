@@ -73,7 +73,7 @@ export const NAMES: readonly Case[] = [
   {
     name: "who leaves while it waits for a name leaves nothing behind",
     transports: ["tcp", "http"],
-    needs: "addresses",
+    needs: "resets",
     access: { deny: [".example.org"] },
     limits: { sessions: 1 },
     async run(stage: Stage) {
