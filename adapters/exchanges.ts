@@ -1,6 +1,6 @@
 /** The requests of one HTTP listener that are under way: what the servers of all runtimes have in common. */
 import { Address } from "../runtime/core/endpoint.ts";
-import type { BodyFailure, Exchange, HttpTable } from "../runtime/core/exchange.ts";
+import type { BodyFailure, Exchange, HttpSide, HttpTable } from "../runtime/core/exchange.ts";
 import { UNNAMED_UNIX } from "./addresses.ts";
 
 /**
@@ -15,88 +15,34 @@ export const DEFAULT_HOST = "localhost";
 /** The peer of a TCP connection of which nothing is known any more. */
 const FORGOTTEN = new Address("tcp", "", 0, "");
 
-/** One of them. What a request need not have is made when somebody asks for it. */
-export abstract class OpenExchange implements Exchange {
-  data: unknown = undefined;
-  over = false;
-  left = false;
-  /** What {@link streams} has answered last. */
-  streaming = false;
-  /** The next one that {@link Exchanges.endSoon} ends. */
-  next: OpenExchange | undefined = undefined;
-  protected readonly exchanges: Exchanges;
-  #remote: Address | undefined = undefined;
-
-  constructor(exchanges: Exchanges) {
-    this.exchanges = exchanges;
-  }
-
-  get remote(): Address {
-    return this.#remote ??= this.exchanges.unix ? UNNAMED_UNIX : this.findPeer() ?? FORGOTTEN;
-  }
-
-  get local(): Address {
-    return this.exchanges.local;
-  }
-
-  /** Of TCP; undefined when it is too late to ask. */
-  protected abstract findPeer(): Address | undefined;
-  abstract isGone(thrown: unknown): boolean;
-  abstract streams(response: Response): boolean;
-  abstract watch(): void;
-}
-
-/** One of a runtime that says by the signal of a request that its peer has left. */
-export abstract class SignalledExchange extends OpenExchange {
-  protected readonly request: Request;
-
-  constructor(exchanges: Exchanges, request: Request) {
-    super(exchanges);
-    this.request = request;
-  }
-
-  isGone(thrown: unknown): boolean {
-    return this.left || this.request.signal.aborted || this.exchanges.ways.lost(thrown);
-  }
-
-  streams(response: Response): boolean {
-    // The answer to HEAD has no body, whatever it was made of.
-    if (!this.exchanges.ways.streams(response) || this.request.method === "HEAD") return false;
-    return this.streaming = true;
-  }
-
-  watch(): void {
-    this.request.signal.addEventListener("abort", () => this.exchanges.end(this, true));
-  }
-}
-
-/** What one runtime does in its own way. */
-export interface HttpWays {
-  /** See {@link Exchange.streams}. */
-  streams(response: Response): boolean;
-  /** Whether a request's body has thrown this because its peer has left. */
-  lost(thrown: unknown): boolean;
-}
-
-export class Exchanges {
+export abstract class Exchanges implements HttpSide {
   readonly table: HttpTable;
   /** Of the listener; set again as soon as its port is known. */
   local: Address;
-  readonly ways: HttpWays;
   readonly #over = Promise.withResolvers<void>();
   /** Those that {@link endSoon} ends, as a list. */
-  #first: OpenExchange | undefined = undefined;
-  #last: OpenExchange | undefined = undefined;
+  #first: Exchange | undefined = undefined;
+  #last: Exchange | undefined = undefined;
   readonly #endAll = (): void => {
     let each = this.#first;
     this.#first = this.#last = undefined;
-    for (; each !== undefined; each = each.next) this.end(each, false);
+    for (; each !== undefined; each = each.following) this.end(each, false);
   };
 
-  constructor(table: HttpTable, local: Address, ways: HttpWays) {
+  constructor(table: HttpTable, local: Address) {
     this.table = table;
     this.local = local;
-    this.ways = ways;
+  }
+
+  /** Of TCP; undefined when it is too late to ask. */
+  protected abstract findPeer(exchange: Exchange): Address | undefined;
+  abstract watch(exchange: Exchange): void;
+  abstract isGone(exchange: Exchange, thrown: unknown): boolean;
+  abstract isWhole(response: Response): boolean;
+  abstract streams(exchange: Exchange, response: Response): boolean;
+
+  remoteOf(exchange: Exchange): Address {
+    return this.unix ? UNNAMED_UNIX : this.findPeer(exchange) ?? FORGOTTEN;
   }
 
   /** The listener is closed, and nothing is under way any more; or nobody waits for what is. */
@@ -113,26 +59,47 @@ export class Exchanges {
    * The response is the runtime's, as soon as whoever calls has returned it: not before that may
    * somebody else have the turn, whose handler would keep it back.
    */
-  endSoon(exchange: OpenExchange): void {
+  endSoon(exchange: Exchange): void {
     if (this.#last === undefined) {
       this.#first = exchange;
       queueMicrotask(this.#endAll);
-    } else this.#last.next = exchange;
+    } else this.#last.following = exchange;
     this.#last = exchange;
   }
 
   /** The last that is heard of it; may be called twice. */
   end(exchange: Exchange, gone: boolean, failed?: BodyFailure): void {
-    const open = exchange as OpenExchange;
-    if (open.over) return;
-    open.over = true;
-    open.left = gone;
-    this.table.close(open, gone, failed);
+    if (exchange.closed) return;
+    exchange.closed = true;
+    exchange.left = gone;
+    this.table.close(exchange, gone, failed);
   }
 
   /** See {@link over}. */
   finish(): void {
     this.#over.resolve();
+  }
+}
+
+/** Those of a runtime that says by the signal of a request that its peer has left. */
+export abstract class SignalledExchanges extends Exchanges {
+  /** Whether a response has a body that streams. */
+  protected abstract bodyStreams(response: Response): boolean;
+  /** Whether a request's body has thrown this because its peer has left. */
+  protected abstract lost(thrown: unknown): boolean;
+
+  isGone({ left, request }: Exchange, thrown: unknown): boolean {
+    return left || request.signal.aborted || this.lost(thrown);
+  }
+
+  streams(exchange: Exchange, response: Response): boolean {
+    // The answer to HEAD has no body, whatever it was made of.
+    if (!this.bodyStreams(response) || exchange.request.method === "HEAD") return false;
+    return exchange.streaming = true;
+  }
+
+  watch(exchange: Exchange): void {
+    exchange.request.signal.addEventListener("abort", () => this.end(exchange, true));
   }
 }
 

@@ -2,9 +2,9 @@
 import type { SocketOptions } from "../runtime/core/contract.ts";
 import type { Address } from "../runtime/core/endpoint.ts";
 import type { PorticoError } from "../runtime/core/errors.ts";
-import type { HttpListener, HttpTable } from "../runtime/core/exchange.ts";
+import type { HttpListener } from "../runtime/core/exchange.ts";
 import { acceptFailure } from "./errno.ts";
-import { Exchanges, GRACE, type HttpWays } from "./exchanges.ts";
+import { type Exchanges, GRACE } from "./exchanges.ts";
 import type { ListenTarget } from "./listen-target.ts";
 import { RuntimeListener } from "./listener.ts";
 import { descriptorLimit, type PausableListener } from "./posix/descriptor-limit.ts";
@@ -23,9 +23,9 @@ export abstract class NativeHttp extends RuntimeListener implements HttpListener
   #epoll: RuntimeEpoll | undefined = undefined;
   #registration: Registration | undefined = undefined;
 
-  constructor(target: ListenTarget, table: HttpTable, ways: HttpWays) {
+  constructor(target: ListenTarget, exchanges: Exchanges) {
     super(target);
-    this.exchanges = new Exchanges(table, this.address, ways);
+    this.exchanges = exchanges;
   }
 
   /** Listens, on a socket of its own. @returns the kernel's name for that. */

@@ -4,6 +4,7 @@ import { definePlugin, type Plugin } from "../runtime/mod.ts";
 import { environmentOf, passed } from "./exec/environment.ts";
 import { findFolder, findProgram } from "./exec/find.ts";
 import { gather, Output } from "./exec/output.ts";
+import { limited } from "./exec/limits.ts";
 import { Programs } from "./exec/programs.ts";
 import { type ExecInput, type ExecOptions, options } from "./exec/options.ts";
 import { refuseLoops } from "./wire.ts";
@@ -31,17 +32,19 @@ const exec: Plugin<ExecOptions, unknown, ExecInput> = definePlugin({
   name: "exec",
   transports: ["stream", "datagram"],
   options,
-  probe({ command, cwd, env, passEnv }, { folder }) {
+  probe(options, { folder }) {
+    const { command, cwd, env, passEnv } = options;
     const path = { ...passed(passEnv), ...env }["PATH"] ?? process.env["PATH"];
-    findProgram(command[0]!, findFolder(folder, cwd), path);
+    limited({ path: findProgram(command[0]!, findFolder(folder, cwd), path), args: [] }, options);
     return undefined;
   },
   start: ({ options, folder: base }) => {
     const { command, cwd, env, passEnv, stderr, timeout, killAfter, maxOutput } = options;
-    const [name, ...args] = command as [string, ...string[]];
+    const [name, ...words] = command as [string, ...string[]];
     const folder = findFolder(base, cwd);
     const variables = { ...passed(passEnv), ...env };
-    const path = findProgram(name, folder, variables["PATH"] ?? process.env["PATH"]);
+    const file = findProgram(name, folder, variables["PATH"] ?? process.env["PATH"]);
+    const { path, args } = limited({ path: file, args: words }, options);
     const programs = new Programs({ name, stderr, killAfter, timeout });
     return {
       verify: refuseLoops,

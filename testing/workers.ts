@@ -70,7 +70,8 @@ class MemoryWorkers implements Executor {
     this.#once = once;
     const { ready: { plan, log }, host: { adapter, gather, nextId }, totals } = input;
     const { lends } = adapter.features;
-    const service = new Service({ plan, hooks: {}, log, gather, lends, nextId, totals });
+    const offended = input.host.bans?.offendedBy(plan);
+    const service = new Service({ plan, hooks: {}, log, gather, lends, nextId, totals, offended });
     const descriptors = {
       close: (fd: number) => this.#closeUnserved(fd),
       watchReset: (fd: number, gone: () => void) => {
@@ -95,6 +96,10 @@ class MemoryWorkers implements Executor {
     };
   }
 
+  traffic(): Promise<[]> {
+    return Promise.resolve([]);
+  }
+
   async start(): Promise<void> {
     const count = this.#once ? 1 : this.#input.ready.plan.concurrency.workers;
     try {
@@ -112,7 +117,8 @@ class MemoryWorkers implements Executor {
     try {
       const { ready, host, totals } = this.#input;
       const join = (session: StreamSession) => this.#join(worker, session);
-      const input = { ready, host, totals, worker: number, join };
+      const offended = host.bans?.offendedBy(ready.plan);
+      const input = { ready, host, totals, worker: number, join, offended };
       const instance = await ServiceInstance.start(input);
       Object.assign(worker, { instance });
       instance.drains(this.#drains);

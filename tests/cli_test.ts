@@ -100,11 +100,11 @@ describe("parseCall", () => {
     ],
     [
       "ctl",
-      "nothing after ctl\n  expected  one of list, status, health, logs, reload, suspend, resume, drain, stop, restart, upgrade",
+      "nothing after ctl\n  expected  one of list, status, health, logs, top, bans, ban, unban, reload, suspend, resume, drain, stop, restart, upgrade",
     ],
     [
       "ctl rseume",
-      '"rseume"\n  expected  one of list, status, health, logs, reload, suspend, resume, drain, stop, restart, upgrade\n  hint      did you mean "resume"?',
+      '"rseume"\n  expected  one of list, status, health, logs, top, bans, ban, unban, reload, suspend, resume, drain, stop, restart, upgrade\n  hint      did you mean "resume"?',
     ],
     [
       "ctl restart",

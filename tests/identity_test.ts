@@ -120,14 +120,16 @@ const ids = () => [...new Set(readdirSync("/proc/self/task").map((thread) =>
   readFileSync("/proc/self/task/" + thread + "/status", "utf8")
     .match(/^(?:Uid|Gid|Groups):.*$/gm).map((line) => line.replaceAll(/\\s+/g, " ").trim()).join("; ")
 ))];
+const failure = ({ code, message, side }) => ({ code, message, side });
 const attempt = (action) => {
   try {
     action();
     return "done";
   } catch (error) {
-    return { code: error.code, message: error.message, side: error.side };
+    return failure(error);
   }
 };
+const attemptLater = (action) => action().then(() => "done", failure);
 ${body}
 `,
     }),
@@ -196,7 +198,7 @@ describe("applyProcess", () => {
     const { done, now, nice, umask } = await inProcess(
       t,
       `
-const done = attempt(() => applyProcess({ user: 4001, group: 4002, umask: 0o27, nice: -3 }, calls));
+const done = await attemptLater(() => applyProcess({ user: 4001, group: 4002, umask: 0o27, nice: -3 }, calls));
 tell({ done, now: ids(), nice: getPriority(), umask: process.umask() });`,
     );
     assert.deepEqual([done, nice, umask], ["done", -3, 0o27]);
@@ -206,8 +208,8 @@ tell({ done, now: ids(), nice: getPriority(), umask: process.umask() });`,
     const { refused } = await inProcess(
       t,
       `
-applyProcess({ user: 4001, group: 4002, nice: 4 }, calls);
-tell({ refused: attempt(() => applyProcess({ nice: 0 })) });`,
+await applyProcess({ user: 4001, group: 4002, nice: 4 }, calls);
+tell({ refused: await attemptLater(() => applyProcess({ nice: 0 })) });`,
     );
     const { code, message } = refused as { code: string; message: string };
     assert.equal(code, "EPERM");

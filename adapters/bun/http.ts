@@ -2,15 +2,10 @@
 import { estimateShallowMemoryUsageOf } from "bun:jsc";
 import type { BindableEndpoint, SocketOptions } from "../../runtime/core/contract.ts";
 import { Address } from "../../runtime/core/endpoint.ts";
-import type { HttpListener, HttpTable } from "../../runtime/core/exchange.ts";
+import type { Exchange, HttpListener, HttpTable } from "../../runtime/core/exchange.ts";
 import { tcpAddress } from "../addresses.ts";
-import {
-  DEFAULT_HOST,
-  type Exchanges,
-  type HttpWays,
-  isReadable,
-  SignalledExchange,
-} from "../exchanges.ts";
+import { DEFAULT_HOST, isReadable, SignalledExchanges } from "../exchanges.ts";
+import type { ListenTarget } from "../listen-target.ts";
 import { openListener } from "../listener.ts";
 import { NativeHttp } from "../native-http.ts";
 import { openLibc } from "../posix/libc.ts";
@@ -29,12 +24,21 @@ export function serve(
   table: HttpTable,
   options: SocketOptions,
 ): Promise<HttpListener> {
-  return openListener(endpoint, options, (target) => new BunHttp(target, table, WAYS));
+  return openListener(endpoint, options, (target) => new BunHttp(target, table));
 }
 
 class BunHttp extends NativeHttp {
   readonly ownOptions = OWN;
+  readonly #exchanges: BunExchanges;
+  readonly #table: HttpTable;
   #server: Bun.Server<undefined> | undefined = undefined;
+
+  constructor(target: ListenTarget, table: HttpTable) {
+    const exchanges = new BunExchanges(table, target.address());
+    super(target, exchanges);
+    this.#exchanges = exchanges;
+    this.#table = table;
+  }
 
   protected listen({ reusePort, ipv6Only }: SocketOptions): Address {
     const { inherited, path, host, port } = this.target;
@@ -59,6 +63,7 @@ class BunHttp extends NativeHttp {
       const options = { ...common, unix: path };
       this.#server = Bun.serve(options as unknown as Parameters<typeof Bun.serve<undefined>>[0]);
     }
+    this.#exchanges.server = this.#server;
     if (!swapped) this.address = this.target.address(this.#server.port);
     return new Address("tcp", "127.0.0.1", this.#server.port ?? 0, "");
   }
@@ -66,8 +71,8 @@ class BunHttp extends NativeHttp {
   #answer(asked: Request, server: Bun.Server<undefined>): Response | Promise<Response> {
     const request = isReadable(asked.url) ? asked : complete(asked);
     if (request === undefined) return new Response(null, { status: 400 });
-    const exchange = new BunExchange(this.exchanges, request, asked, server);
-    const response = this.exchanges.table.request(exchange, request);
+    const exchange = this.#table.open(this.#exchanges, request, asked);
+    const response = this.#table.answer(exchange);
     if (response instanceof Response) return this.#leave(exchange, response, asked);
     // It may take as long as it likes. Unless it is set again, the connection has no limit ever after.
     server.timeout(asked, 0);
@@ -78,10 +83,10 @@ class BunHttp extends NativeHttp {
   }
 
   /** Nobody is told when a response has gone out: when it is Bun's, it is over. */
-  #leave(exchange: BunExchange, response: Response, request: Request): Response {
+  #leave(exchange: Exchange, response: Response, request: Request): Response {
     // What streams may be silent for long.
     if (exchange.streaming) this.#server!.timeout(request, 0);
-    this.exchanges.endSoon(exchange);
+    this.#exchanges.endSoon(exchange);
     return this.closed ? last(response, exchange.streaming) : response;
   }
 
@@ -99,26 +104,27 @@ class BunHttp extends NativeHttp {
   }
 }
 
-class BunExchange extends SignalledExchange {
-  /** As Bun knows it. */
-  readonly #asked: Request;
-  readonly #server: Bun.Server<undefined>;
-
-  constructor(
-    exchanges: Exchanges,
-    request: Request,
-    asked: Request,
-    server: Bun.Server<undefined>,
-  ) {
-    super(exchanges, request);
-    this.#asked = asked;
-    this.#server = server;
-  }
+/** The own of an exchange is the request as Bun knows it. */
+class BunExchanges extends SignalledExchanges {
+  server: Bun.Server<undefined> | undefined = undefined;
 
   /** As long as the request is not answered. */
-  protected findPeer(): Address | undefined {
-    const from = this.#server.requestIP(this.#asked);
+  protected findPeer({ own }: Exchange): Address | undefined {
+    const from = this.server!.requestIP(own as Request);
     return from === null ? undefined : tcpAddress(from.address, from.port);
+  }
+
+  /** What a body was made of, Bun says for a price. */
+  isWhole(): boolean {
+    return false;
+  }
+
+  protected bodyStreams(response: Response): boolean {
+    return streams(response);
+  }
+
+  protected lost(): boolean {
+    return false;
   }
 }
 
@@ -154,8 +160,6 @@ function last(response: Response, streams: boolean): Response {
   last.headers.set("connection", "close");
   return last;
 }
-
-const WAYS: HttpWays = { streams, lost: () => false };
 
 let epoll: RuntimeEpoll | undefined;
 

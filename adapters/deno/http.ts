@@ -6,17 +6,10 @@
 import type { BindableEndpoint, SocketOptions } from "../../runtime/core/contract.ts";
 import { Address } from "../../runtime/core/endpoint.ts";
 import { PorticoError } from "../../runtime/core/errors.ts";
-import type { HttpListener, HttpTable } from "../../runtime/core/exchange.ts";
+import type { Exchange, HttpListener, HttpTable } from "../../runtime/core/exchange.ts";
 import { fromKernelPath, tcpAddress } from "../addresses.ts";
 import { acceptFailure, isExhausted } from "../errno.ts";
-import {
-  type Exchanges,
-  type HttpWays,
-  isHost,
-  isReadable,
-  saysThatItStreams,
-  SignalledExchange,
-} from "../exchanges.ts";
+import { isHost, isReadable, saysThatItStreams, SignalledExchanges } from "../exchanges.ts";
 import type { ListenTarget } from "../listen-target.ts";
 import { openListener } from "../listener.ts";
 import { NativeHttp } from "../native-http.ts";
@@ -56,21 +49,20 @@ class DenoHttp extends NativeHttp {
   #stopped = false;
 
   constructor(target: ListenTarget, table: HttpTable) {
-    super(target, table, WAYS);
+    const exchanges = new DenoExchanges(table, target.address());
+    super(target, exchanges);
     this.#handler = (request, info) => {
       if (!isHost(hostOf(request)) || !isReadable(request.url)) {
         return new Response(null, { status: 400 });
       }
-      const exchange = new DenoExchange(this.exchanges, request, info);
-      // Nobody knows it any more when the request is answered.
-      void exchange.remote;
-      const response = table.request(exchange, request);
+      const exchange = table.open(exchanges, request, info);
+      const response = table.answer(exchange);
       if (response instanceof Response) return this.#leave(exchange, response, info);
       return response.then((response) => this.#leave(exchange, response, info));
     };
   }
 
-  #leave(exchange: DenoExchange, response: Response, info: Deno.ServeHandlerInfo): Response {
+  #leave(exchange: Exchange, response: Response, info: Deno.ServeHandlerInfo): Response {
     const answer = this.closed ? last(response) : response;
     // Of what is whole Deno says at once that it is completed, whoever may have left.
     if (isWhole(answer)) this.exchanges.endSoon(exchange);
@@ -181,21 +173,31 @@ class DenoHttp extends NativeHttp {
   }
 }
 
-class DenoExchange extends SignalledExchange {
-  readonly #info: Deno.ServeHandlerInfo;
-
-  constructor(exchanges: Exchanges, request: Request, info: Deno.ServeHandlerInfo) {
-    super(exchanges, request);
-    this.#info = info;
-  }
-
-  protected findPeer(): Address | undefined {
+/** The own of an exchange is what Deno tells of its request. */
+class DenoExchanges extends SignalledExchanges {
+  /** As long as the request is not answered. */
+  protected findPeer({ own }: Exchange): Address | undefined {
     try {
-      const { hostname, port } = this.#info.remoteAddr as Deno.NetAddr;
+      const { hostname, port } = (own as Deno.ServeHandlerInfo).remoteAddr as Deno.NetAddr;
       return tcpAddress(hostname, port);
     } catch {
       return undefined;
     }
+  }
+
+  isWhole(response: Response): boolean {
+    return isUntouched(response);
+  }
+
+  protected bodyStreams(response: Response): boolean {
+    return streams(response);
+  }
+
+  /** The signal of the request aborts later than this is thrown, or not at all. */
+  protected lost(thrown: unknown): boolean {
+    const { BadResource, Http } = Deno.errors;
+    return thrown instanceof BadResource && thrown.message.includes("read body") ||
+      thrown instanceof Http && thrown.message.includes("EOF");
   }
 }
 
@@ -227,6 +229,20 @@ const MADE_OF = symbolOf(new Response(null), "response");
 /** The status of a response that is made of nothing but a string or bytes; else 0. */
 const WHOLE = symbolOf(new Response(null), "serve fast status");
 
+/** The string that the body of a response will be, while nobody has asked for any of it. */
+const UNTOUCHED = symbolOf(new Response(null), "lazy static body");
+
+/** Whether it was sent. */
+const SENT = symbolOf(new Response(null), "serve fast consumed");
+
+/** Whether a response is made of nothing but a string, and nobody has looked at its body. */
+function isUntouched(response: unknown): boolean {
+  if (!WHOLE || !UNTOUCHED || !SENT) return false;
+  if (typeof response !== "object" || response === null) return false;
+  const made = response as Record<symbol, unknown>;
+  return typeof made[UNTOUCHED] === "string" && (made[WHOLE] as number) > 0 && made[SENT] === false;
+}
+
 interface MadeOf {
   /** `source` is what a body was made of that is whole: a blob, a form. */
   readonly body: { readonly streamOrStatic: unknown; readonly source: unknown } | null;
@@ -253,15 +269,6 @@ function streams(response: Response): boolean {
   const { body } = made;
   return body !== null && body.source === null && body.streamOrStatic instanceof ReadableStream;
 }
-
-/** The signal of the request aborts later than this is thrown, or not at all. */
-function lost(thrown: unknown): boolean {
-  const { BadResource, Http } = Deno.errors;
-  return thrown instanceof BadResource && thrown.message.includes("read body") ||
-    thrown instanceof Http && thrown.message.includes("EOF");
-}
-
-const WAYS: HttpWays = { streams, lost };
 
 /** The same, as what says that its connection ends; Deno leaves that to the peer. */
 function last(response: Response): Response {

@@ -1,13 +1,14 @@
 /** HTTP in memory: requests that are objects already. */
 import type { Address } from "../../runtime/core/endpoint.ts";
 import { PorticoError } from "../../runtime/core/errors.ts";
-import type { Exchange, HttpListener, HttpTable } from "../../runtime/core/exchange.ts";
+import type { Exchange, HttpListener, HttpSide, HttpTable } from "../../runtime/core/exchange.ts";
 
 /** Bytes of a body that are on the way to who reads it, as in the buffers of two sockets. */
 const WINDOW = 64 * 1024;
 
 /** A listener that requests of this process are handed to. */
-export class MemoryHttpListener implements HttpListener {
+/** The own of an exchange is the address of its peer. */
+export class MemoryHttpListener implements HttpListener, HttpSide {
   readonly address: Address;
   readonly #table: HttpTable;
   readonly #closed: () => void;
@@ -28,17 +29,9 @@ export class MemoryHttpListener implements HttpListener {
     request.signal.throwIfAborted();
     const left = Promise.withResolvers<never>();
     left.promise.catch(() => {});
-    let gone = false;
-    const exchange: Exchange = {
-      data: undefined,
-      remote,
-      local: this.address,
-      watch() {},
-      isGone: () => gone,
-      streams: ({ body }) => body !== null && request.method !== "HEAD",
-    };
+    const exchange = this.#table.open(this, request, remote);
     const leave = (): void => {
-      gone = true;
+      exchange.left = true;
       left.reject(request.signal.reason ?? new PorticoError("ECONNRESET"));
       over(true);
     };
@@ -50,7 +43,7 @@ export class MemoryHttpListener implements HttpListener {
     };
     this.#open.add(leave);
     request.signal.addEventListener("abort", leave);
-    const answer = Promise.resolve(this.#table.request(exchange, request));
+    const answer = Promise.resolve(this.#table.answer(exchange));
     const response = await Promise.race([answer, left.promise]);
     const { body, status, statusText, headers } = response;
     const head = { status, statusText, headers };
@@ -60,6 +53,29 @@ export class MemoryHttpListener implements HttpListener {
       return new Response(null, head);
     }
     return new Response(buffered(body, () => over(false)), head);
+  }
+
+  get local(): Address {
+    return this.address;
+  }
+
+  remoteOf({ own }: Exchange): Address {
+    return own as Address;
+  }
+
+  /** It is told of at once as it is. */
+  watch(): void {}
+
+  isGone({ left }: Exchange): boolean {
+    return left;
+  }
+
+  isWhole(): boolean {
+    return false;
+  }
+
+  streams({ request }: Exchange, { body }: Response): boolean {
+    return body !== null && request.method !== "HEAD";
   }
 
   duplicate(): Promise<number> {

@@ -1,38 +1,59 @@
-/** One request on Node, and how its response is given to `@hono/node-server`. */
+/** The requests of one listener on Node, and how a response is given to `@hono/node-server`. */
 import { getRequestListener } from "@hono/node-server";
-import type { ServerResponse } from "node:http";
+import { type IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Address } from "../../runtime/core/endpoint.ts";
-import { type BodyFailure, bytesOf } from "../../runtime/core/exchange.ts";
-import { type Exchanges, type HttpWays, OpenExchange, saysThatItStreams } from "../exchanges.ts";
-import { isWhole, takeWhole } from "./whole-response.ts";
+import { type BodyFailure, bytesOf, type Exchange } from "../../runtime/core/exchange.ts";
+import { Exchanges, saysThatItStreams } from "../exchanges.ts";
+import { isWhole, takeWhole, type Whole } from "./whole-response.ts";
 
-/** A response on its way, with what it answers. */
-export type Answering = ServerResponse & {
-  exchange?: NodeExchange;
-  failed?: BodyFailure;
-  /** Its own socket it gives back before it closes. */
-  asker?: Socket;
+/** A connection. */
+export type Connection = Socket & {
+  /** How many of its requests are under way. */
+  asking?: number;
+  /** The last one of these. */
+  last?: Answering | undefined;
+  /** Known once it has asked. */
+  peer?: Address;
 };
 
-export class NodeExchange extends OpenExchange {
-  readonly #peer: Address;
+/** A response on its way, with what it answers. It tells of its end by {@link over}: a listener costs more. */
+export class Answering extends ServerResponse {
+  exchange: Exchange | undefined = undefined;
+  failed: BodyFailure | undefined = undefined;
+  /** Its own socket it gives back before it closes. */
+  readonly asker: Connection;
+  over: ((answering: Answering) => void) | undefined = undefined;
 
-  constructor(exchanges: Exchanges, peer: Address) {
-    super(exchanges);
-    this.#peer = peer;
+  constructor(incoming: IncomingMessage) {
+    super(incoming);
+    this.asker = incoming.socket;
   }
 
-  protected findPeer(): Address {
-    return this.#peer;
+  override emit(event: string | symbol, ...words: unknown[]): boolean {
+    if (event === "close") this.over?.(this);
+    return words.length === 0 ? super.emit(event) : super.emit(event, ...words);
+  }
+}
+
+/** The own of an exchange is the {@link Answering}. */
+export class NodeExchanges extends Exchanges {
+  protected findPeer({ own }: Exchange): Address {
+    return (own as Answering).asker.peer!;
   }
 
-  isGone(): boolean {
-    return this.left;
+  isGone({ left }: Exchange): boolean {
+    return left;
   }
 
-  streams(response: Response): boolean {
-    return this.streaming = WAYS.streams(response);
+  isWhole(response: Response): boolean {
+    return isWhole(response);
+  }
+
+  /** Whether any other body fails is seen as it is read. */
+  streams(exchange: Exchange, response: Response): boolean {
+    return exchange.streaming = !isWhole(response) && saysThatItStreams(response) &&
+      response.body !== null;
   }
 
   /** It is told of at once as it is. */
@@ -53,26 +74,22 @@ const Light = ((): typeof Response | undefined => {
   return light === Response ? undefined : light;
 })();
 
-/** What the bridge says where a program does not. */
-const TYPE = "text/plain; charset=UTF-8";
+/** Under which the bridge finds what such a response is made of: status, body and headers. */
+const MADE_OF = Light &&
+  Object.getOwnPropertySymbols(new Light("")).find(({ description }) => description === "cache");
+
+/** What the bridge asks of a response that it sends as it is; but for the last one nothing is made. */
+class Sent {
+  [key: symbol]: Whole;
+}
 
 /** A response as the bridge sends it best. */
 export function respond(response: Response, outgoing: Answering): Response {
-  if (Light === undefined || !isWhole(response)) return observed(response, outgoing);
-  const { status, fields, body } = takeWhole(response);
-  if (body !== null) {
-    fields["content-type"] ??= TYPE;
-    fields["content-length"] ??= String(Buffer.byteLength(body));
-  }
-  return new Light(body as BodyInit | null, { status, headers: fields as Record<string, string> });
+  if (MADE_OF === undefined || !isWhole(response)) return observed(response, outgoing);
+  const sent = new Sent();
+  sent[MADE_OF] = takeWhole(response);
+  return sent as unknown as Response;
 }
-
-export const WAYS: HttpWays = {
-  // Whether any other body fails is seen as it is read.
-  streams: (response) =>
-    !isWhole(response) && saysThatItStreams(response) && response.body !== null,
-  lost: () => false,
-};
 
 /**
  * A response for the bridge to send. Of a body that throws the bridge would tell standard error, and

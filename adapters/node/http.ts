@@ -4,20 +4,19 @@
  * its own. `whole-response.ts` has a Response that they are instances of.
  */
 import { getRequestListener } from "@hono/node-server";
-import { createServer, type Server, type ServerResponse } from "node:http";
-import { type AddressInfo, Server as NetServer, type Socket } from "node:net";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { type AddressInfo, Server as NetServer } from "node:net";
 import type { BindableEndpoint, OptionName, SocketOptions } from "../../runtime/core/contract.ts";
 import type { PorticoError } from "../../runtime/core/errors.ts";
-import type { Address } from "../../runtime/core/endpoint.ts";
 import { type HttpListener, type HttpTable } from "../../runtime/core/exchange.ts";
 import { tcpAddress } from "../addresses.ts";
 import { acceptFailure } from "../errno.ts";
-import { DEFAULT_HOST, Exchanges, GRACE, isHost } from "../exchanges.ts";
+import { DEFAULT_HOST, GRACE, isHost } from "../exchanges.ts";
 import type { ListenTarget } from "../listen-target.ts";
 import { openListener, ReopenedListener } from "../listener.ts";
 import { descriptorLimit } from "../posix/descriptor-limit.ts";
 import { descriptorOf } from "./handle.ts";
-import { type Answering, NodeExchange, respond, WAYS } from "./exchange.ts";
+import { Answering, type Connection, NodeExchanges, respond } from "./exchange.ts";
 import { learn, takeLightRequests } from "./light-request.ts";
 import { listenOn, listenOptions, setKeepAlive, STREAM } from "./options.ts";
 import { useWholeResponses } from "./whole-response.ts";
@@ -31,19 +30,10 @@ export function serve(
   return openListener(endpoint, options, (target) => new NodeHttp(target, table, options));
 }
 
-/** A connection. */
-type Connection = Socket & {
-  /** How many of its requests are under way. */
-  asking?: number;
-  /** Known once it has asked. */
-  peer?: Address;
-};
-
 class NodeHttp extends ReopenedListener implements HttpListener {
   readonly ownOptions: readonly OptionName[] = STREAM;
-  readonly #exchanges: Exchanges;
-  readonly #server: Server;
-  readonly #responses: Set<Answering> = new Set();
+  readonly #exchanges: NodeExchanges;
+  readonly #server: Server<typeof IncomingMessage, typeof Answering>;
   readonly #connections: Set<Connection> = new Set();
   #restore: (() => void) | undefined = undefined;
   #started = false;
@@ -56,28 +46,24 @@ class NodeHttp extends ReopenedListener implements HttpListener {
     options: SocketOptions,
   ) {
     super(target);
-    this.#exchanges = new Exchanges(table, this.address, WAYS);
+    this.#exchanges = new NodeExchanges(table, this.address);
     const answer = getRequestListener((request, { incoming, outgoing }) => {
       if (!isHost(incoming.headers.host)) return new Response(null, { status: 400 });
-      const connection = incoming.socket as Connection;
-      connection.peer ??= tcpAddress(connection.remoteAddress, connection.remotePort);
-      const exchange = new NodeExchange(this.#exchanges, connection.peer);
-      learn(request);
       const answering = outgoing as Answering;
-      answering.exchange = exchange;
-      const response = table.request(exchange, request);
+      const { asker } = answering;
+      asker.peer ??= tcpAddress(asker.remoteAddress, asker.remotePort);
+      learn(request);
+      const exchange = answering.exchange = table.open(this.#exchanges, request, answering);
+      const response = table.answer(exchange);
       return response instanceof Response
         ? respond(response, answering)
         : response.then((response) => respond(response, answering));
     }, { overrideGlobalObjects: false, hostname: DEFAULT_HOST });
     const over = this.#over.bind(this);
-    // One for all responses, which is called with each of them as `this`.
-    function closed(this: Answering): void {
-      over(this);
-    }
-    this.#server = createServer({ noDelay: options.noDelay ?? true }, (incoming, outgoing) => {
-      this.#begin(incoming.socket, outgoing as Answering);
-      outgoing.on("close", closed);
+    const own = { noDelay: options.noDelay ?? true, ServerResponse: Answering };
+    this.#server = createServer(own, (incoming, outgoing) => {
+      outgoing.over = over;
+      this.#begin(outgoing.asker, outgoing);
       void answer(incoming, outgoing as ServerResponse);
     });
     this.#server.on("connection", (socket: Connection) => {
@@ -93,19 +79,17 @@ class NodeHttp extends ReopenedListener implements HttpListener {
   }
 
   #begin(connection: Connection, outgoing: Answering): void {
-    outgoing.asker = connection;
     connection.asking = (connection.asking ?? 0) + 1;
-    this.#responses.add(outgoing);
+    connection.last = outgoing;
     if (this.closed) outgoing.shouldKeepAlive = false;
   }
 
   #over(outgoing: Answering): void {
-    this.#responses.delete(outgoing);
     // What is no request is answered, and never begins.
-    const { exchange, failed } = outgoing;
+    const { asker, exchange, failed } = outgoing;
     if (exchange !== undefined) this.#exchanges.end(exchange, !outgoing.writableFinished, failed);
-    const connection = outgoing.asker as Connection;
-    if (--connection.asking! === 0 && this.#ended) connection.destroySoon();
+    if (asker.last === outgoing) asker.last = undefined;
+    if (--asker.asking! === 0 && this.#ended) asker.destroySoon();
   }
 
   async start(options: SocketOptions): Promise<void> {
@@ -139,7 +123,8 @@ class NodeHttp extends ReopenedListener implements HttpListener {
   }
 
   protected closeRuntime(keep: boolean): void {
-    for (const response of this.#responses) response.shouldKeepAlive = false;
+    // Of several at once, the last one: those before it are answered on the same connection.
+    for (const { last } of this.#connections) if (last !== undefined) last.shouldKeepAlive = false;
     const finish = (): void => this.#exchanges.finish();
     void this.over.then(() => this.#restore?.());
     if (!this.#started) return finish();

@@ -9,15 +9,21 @@
  */
 type Fields = Record<string, string | string[]>;
 
-/** What is to be sent. */
-export interface Whole {
+/** What is to be sent: headers by lower-case name, in their order; the receiver's own. */
+export type Whole = readonly [status: number, body: string | Uint8Array | null, fields: Fields];
+
+/** `fields` is undefined where a program says nothing. */
+interface Init {
   readonly status: number;
-  /** By lower-case name, in their order; the receiver's own. */
-  readonly fields: Fields;
-  readonly body: string | Uint8Array | null;
+  readonly statusText: string;
+  readonly fields: Fields | undefined;
 }
 
-type Init = Omit<Whole, "body"> & { readonly statusText: string };
+/** Of a response without an init. */
+const PLAIN: Init = { status: 200, statusText: "", fields: undefined };
+
+/** What is sent where neither a program nor the body says it. */
+const TYPE = "text/plain; charset=UTF-8";
 
 const Native = globalThis.Response;
 /** Somebody else may have put another one there: that is left alone. */
@@ -31,7 +37,6 @@ const STATUS_TEXT = /^[\t -~\x80-\xff]*$/;
 
 /** Of plain objects and of `Headers`, as these have them now; undefined where Node has to look itself. */
 function fieldsOf(headers: unknown): Fields | undefined {
-  if (headers === undefined) return {};
   if (headers instanceof Headers) return fieldsOfHeaders(headers);
   if (typeof headers !== "object" || headers === null) return undefined;
   if (Object.getPrototypeOf(headers) !== Object.prototype) return undefined;
@@ -74,10 +79,12 @@ function fieldsOfHeaders(headers: Headers): Fields {
 
 /** @param type of the body, where nothing is said. */
 function initOf(init: ResponseInit | undefined, type: string | undefined): Init | undefined {
-  if (init !== undefined && (typeof init !== "object" || init === null)) return undefined;
-  const { headers, status = 200, statusText = "" } = init ?? {};
+  if (init === undefined) return PLAIN;
+  if (typeof init !== "object" || init === null) return undefined;
+  const { headers, status = 200, statusText = "" } = init;
   if (!Number.isInteger(status) || status < 200 || status > 599) return undefined;
   if (typeof statusText !== "string" || !STATUS_TEXT.test(statusText)) return undefined;
+  if (headers === undefined) return { status, statusText, fields: undefined };
   const fields = fieldsOf(headers);
   if (fields === undefined) return undefined;
   if (type !== undefined) fields["content-type"] ??= type;
@@ -98,25 +105,29 @@ function make(body: unknown, init: ResponseInit | undefined, type?: string): Res
   if (made === undefined) return undefined;
   const { status } = made;
   if (own !== null && (status === 204 || status === 205 || status === 304)) return undefined;
-  return new WholeResponse(own, made) as unknown as Response;
+  return new WholeResponse(own, made, type) as unknown as Response;
 }
 
 class WholeResponse {
   readonly #body: string | Uint8Array | null;
   readonly #status: number;
   readonly #statusText: string;
-  readonly #fields: Fields;
+  /** Those that a program has given, with the type of the body. */
+  readonly #fields: Fields | undefined;
+  /** Of the body, which is the only field where a program has given none. */
+  readonly #type: string | undefined;
   /** Made of the fields when somebody asks; it alone counts then. */
   #headers: Headers | undefined = undefined;
   /** Node's of the same, when it was asked for anything else. */
   #native: Response | undefined = undefined;
   #sent = false;
 
-  constructor(body: string | Uint8Array | null, { status, statusText, fields }: Init) {
+  constructor(body: string | Uint8Array | null, init: Init, type: string | undefined) {
     this.#body = body;
-    this.#status = status;
-    this.#statusText = statusText;
-    this.#fields = fields;
+    this.#status = init.status;
+    this.#statusText = init.statusText;
+    this.#fields = init.fields;
+    this.#type = type;
   }
 
   get status(): number {
@@ -134,10 +145,14 @@ class WholeResponse {
   get headers(): Headers {
     if (this.#headers !== undefined) return this.#headers;
     const headers = this.#headers = new Headers();
-    for (const [name, value] of Object.entries(this.#fields)) {
+    for (const [name, value] of Object.entries(this.#given)) {
       for (const each of typeof value === "string" ? [value] : value) headers.append(name, each);
     }
     return headers;
+  }
+
+  get #given(): Fields {
+    return this.#fields ?? (this.#type === undefined ? {} : { "content-type": this.#type });
   }
 
   get bodyUsed(): boolean {
@@ -158,20 +173,32 @@ class WholeResponse {
     return of.#native;
   }
 
-  static isWhole(response: object): response is WholeResponse {
-    return #body in response && response.#native === undefined && !response.#sent &&
+  static isWhole(response: unknown): response is WholeResponse {
+    return typeof response === "object" && response !== null && #body in response &&
+      response.#native === undefined && !response.#sent &&
       response.#headers?.has("transfer-encoding") !== true &&
-      response.#fields["transfer-encoding"] === undefined;
+      response.#fields?.["transfer-encoding"] === undefined;
   }
 
   static send(response: WholeResponse): Whole {
     response.#sent = true;
-    const { status } = response;
+    const status = response.#status;
     const body = response.#body;
+    if (response.#fields === undefined && response.#headers === undefined && body !== null) {
+      const fields = {
+        "content-type": response.#type ?? TYPE,
+        "content-length": String(Buffer.byteLength(body)),
+      };
+      return [status, body, fields];
+    }
     const fields = response.#headers === undefined
-      ? { ...response.#fields }
+      ? { ...response.#given }
       : fieldsOfHeaders(response.#headers);
-    return { status, fields, body };
+    if (body !== null) {
+      fields["content-type"] ??= TYPE;
+      fields["content-length"] ??= String(Buffer.byteLength(body));
+    }
+    return [status, body, fields];
   }
 }
 

@@ -68,6 +68,10 @@ export interface Libc {
   setgroups(groups: Uint32Array): number;
   /** setitimer(2) of ITIMER_VIRTUAL, the process's own CPU time, with a struct itimerval. */
   setitimer(value: BigInt64Array): number;
+  /** setrlimit(2) with a struct rlimit: two 64-bit numbers. */
+  setrlimit(resource: number, limits: BigUint64Array): number;
+  /** ioprio_set(2) of one thread; 0 is the one that calls. */
+  ioprioSet(thread: number, priority: number): number;
   /** waitpid(2), without waiting: the process, or 0 when it has not ended. */
   reap(pid: number): number;
   /** memfd_create(2): a file without a name, close-on-exec, that can be sealed. */

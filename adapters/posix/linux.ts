@@ -111,6 +111,15 @@ export const WNOHANG = 1;
 
 export const ITIMER_VIRTUAL = 1;
 
+/** Of setrlimit(2). */
+export const RLIMITS = { cpu: 0, core: 4, processes: 6, files: 7 } as const;
+
+/** The number of ioprio_set(2), which libc has no function for. */
+export const SYS_IOPRIO_SET: bigint = process.arch === "x64" ? 251n : 30n;
+export const IOPRIO_WHO_PROCESS = 1n;
+
+export const ESRCH = 3;
+
 export const EINTR = 4;
 export const EBADF = 9;
 export const EAGAIN = 11;

@@ -9,6 +9,7 @@ import {
   EPOLL_CLOEXEC,
   EPOLL_EVENT_WORDS,
   F_DUPFD_CLOEXEC,
+  IOPRIO_WHO_PROCESS,
   ITIMER_VIRTUAL,
   MFD_FLAGS,
   MFD_NAME,
@@ -16,6 +17,7 @@ import {
   SOCK_CLOEXEC,
   SOCK_NONBLOCK_CLOEXEC,
   SOCK_STREAM,
+  SYS_IOPRIO_SET,
   WNOHANG,
 } from "./linux.ts";
 
@@ -47,6 +49,9 @@ export const SIGNATURES = {
   epoll_pwait: ["i32", "memory", "i32", "i32", "pointer"],
   setgroups: ["u64", "memory"],
   setitimer: ["i32", "memory", "pointer"],
+  setrlimit: ["i32", "memory"],
+  // Of the variadic ones, which is fine for numbers on x86-64 and arm64; it has no function of its own.
+  syscall: ["u64", "u64", "u64", "u64"],
   memfd_create: ["memory", "u32"],
   waitpid: ["i32", "memory", "i32"],
   write: ["i32", "memory", "u64"],
@@ -175,6 +180,9 @@ export function makeLibc(ffi: Ffi): Libc {
     setgroups: (groups) =>
       result(c.setgroups(BigInt(groups.length), groups.length > 0 ? pass(groups) : nullPointer)),
     setitimer: (value) => result(c.setitimer(ITIMER_VIRTUAL, pass(value), nullPointer)),
+    setrlimit: (resource, limits) => result(c.setrlimit(resource, pass(limits))),
+    ioprioSet: (thread, priority) =>
+      result(c.syscall(SYS_IOPRIO_SET, IOPRIO_WHO_PROCESS, BigInt(thread), BigInt(priority))),
     reap: (pid) => result(c.waitpid(pid, nullPointer, WNOHANG)),
     memfdCreate: () => result(c.memfd_create(pass(MFD_NAME), MFD_FLAGS)),
     write: (fd, bytes) => result(c.write(fd, pass(bytes), BigInt(bytes.length))),

@@ -37,6 +37,18 @@ export const EVENT_DOCS: Readonly<Record<EventName, EventDoc>> = {
     fields:
       "`session`, `remote`, `local`, and `rule` or `limit`; `suppressed`: warnings left out since the last one; `method`, `path` of requests",
   },
+  ban: {
+    level: "warn",
+    when: "A source is shut out of all services: [bans](../guide/bans.md).",
+    fields:
+      "`source`: an address, a prefix or `uid:N`; `cause`; `until`, unless it has no end; `service` where one has done it, not an operator",
+  },
+  unban: {
+    level: "info",
+    when: "It is let in again.",
+    fields:
+      "`source`; `reason`: `over` (its time), `control`, `most` (there was no room for another) or `never`; `refused`: how many were refused for it; `service` as with `ban`",
+  },
   request: {
     level: "info",
     when: "An access record of a request, for sinks alone that name it in `events`.",

@@ -1,6 +1,7 @@
 import * as v from "valibot";
 import { described, duration, size } from "../units.ts";
 import { PASSED } from "./environment.ts";
+import { LIMIT_ENTRIES, type ProgramLimits, type ProgramResourcesInput } from "./limits.ts";
 
 /** The largest datagram over UDP and IPv4, in bytes. */
 const DATAGRAM_MAX = 65507;
@@ -15,7 +16,7 @@ const text = (expected: string): v.GenericSchema<string> =>
   v.pipe(v.string(expected), v.regex(/^[^\0]*$/, expected));
 
 /** The options of `exec`, as its schema makes them of a manifest's. */
-export interface ExecOptions {
+export interface ExecOptions extends ProgramLimits {
   readonly command: readonly string[];
   readonly cwd?: string | undefined;
   readonly env: Readonly<Record<string, string>>;
@@ -39,6 +40,9 @@ export interface ExecInput {
   readonly timeout?: string | number | undefined;
   readonly killAfter?: string | number | undefined;
   readonly maxOutput?: string | number | undefined;
+  readonly nice?: number | undefined;
+  readonly ioprio?: string | undefined;
+  readonly resources?: ProgramResourcesInput | undefined;
 }
 
 /** The schema of `exec`'s options. */
@@ -88,4 +92,5 @@ export const options: v.GenericSchema<ExecInput, ExecOptions> = v.strictObject({
     size(DATAGRAM_MAX, "the longest answer to a datagram"),
     DATAGRAM_MAX,
   ),
+  ...LIMIT_ENTRIES,
 });

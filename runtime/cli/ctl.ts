@@ -23,6 +23,10 @@ export async function ctl(call: CallOf<"ctl">): Promise<number> {
   if (verb === "list") return await (await import("./ctl-list.ts")).list(json);
   const client = await ControlClient.open({ manifest, socket });
   if (verb === "logs") return await (await import("./ctl-logs.ts")).logs(client, call);
+  if (verb === "top") return await (await import("./ctl-top.ts")).top(client, call);
+  if (verb === "bans" || verb === "ban" || verb === "unban") {
+    return await (await import("./ctl-bans.ts")).bans(client, call);
+  }
   if (verb === "status" || verb === "health" || service !== undefined) {
     const limit = { patience: STATUS_LIMIT };
     const status = await client.ask({ command: "status" }, limit) as ServerStatus;

@@ -30,7 +30,9 @@ type Defaults = Readonly<Partial<Record<OptionName, Readonly<Partial<Record<Tran
 /** Tells what this runtime on this machine can do. */
 export async function doctor(json: boolean): Promise<number> {
   const adapter = await loadAdapter();
-  const { transports, abstract, descriptors, endsThreads, packetInfo, resets } = adapter.features;
+  const { features } = adapter;
+  const { transports, abstract, descriptors, endsThreads, packetInfo, resets, processCalls } =
+    features;
   const report = {
     version: version(),
     runtime: runtime(),
@@ -44,6 +46,11 @@ export async function doctor(json: boolean): Promise<number> {
       resets,
     }),
     strategies: strategies(adapter),
+    "resources of workers": availabilities({
+      "nice, ioprio": processCalls,
+      "cpu, files, processes, core": processCalls,
+      memory: processCalls,
+    }),
     options: await options(adapter),
   };
   if (json) await printJson(report);

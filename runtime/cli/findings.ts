@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { describeIdle, idleRules } from "../core/access/explain.ts";
 import { type Adapter, type Lack, missing, type Support } from "../core/contract.ts";
 import { messageOf, PorticoError } from "../core/errors.ts";
-import type { Identity, ListenPlan, ServicePlan, SinkPlan } from "../core/plan.ts";
+import type { Identity, ListenPlan, ProcessPlan, ServicePlan, SinkPlan } from "../core/plan.ts";
 import { describeScope } from "../core/scope.ts";
 import { API } from "../core/plugin.ts";
 import { packageOf } from "../modules/package.ts";
@@ -15,6 +15,7 @@ import type { PreparedService } from "../manifest/prepare.ts";
 import { pathOf } from "../manifest/sinks.ts";
 import { describeHolder, type Holder, holderOf } from "../probe/holder.ts";
 import { hasAddress, mayBecome, mayBind } from "../probe/rights.ts";
+import { idleResources, lackingResources } from "../probe/resources.ts";
 import { probeSink } from "../sinks/mod.ts";
 import { STRATEGIES } from "../strategies/mod.ts";
 import type { Path } from "../values/problem.ts";
@@ -52,6 +53,7 @@ export function findingsOf(
     ...packageFindings(plan.plugin.url, [...base, "plugin"]),
     ...probePlugin(() => plugin.probe?.(options as never, { folder: plan.folder }), base),
     ...identityFindings(plan.processes, base),
+    ...resourceFindings(plan.processes, base),
     ...plan.log.flatMap((sink) => [
       ...packageFindings(sink.module?.url, pathOf(sink)),
       sinkFinding(sink),
@@ -90,6 +92,20 @@ export function identityFindings({ user, group }: Identity, base: Path): Finding
   } catch (error) {
     if (!(error instanceof PorticoError)) return [{ what, lacks: [], note: notAsked(error), path }];
     return [{ what, lacks: [{ reason: error.message }], path }];
+  }
+}
+
+/** What its processes may use. */
+function resourceFindings(plan: ProcessPlan, base: Path): Finding[] {
+  const { resources } = plan;
+  if (resources === undefined) return [];
+  const path = [...base, "resources"];
+  const note = idleResources(plan);
+  const finding = { what: "resources", path, ...(note !== undefined && { note }) };
+  try {
+    return [{ ...finding, lacks: lackingResources(resources) }];
+  } catch (error) {
+    return [{ ...finding, lacks: [], note: notAsked(error) }];
   }
 }
 

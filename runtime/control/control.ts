@@ -3,6 +3,8 @@ import type { RuntimeName } from "../adapter.ts";
 import type { Level } from "../core/record.ts";
 import type { ServerStatus } from "../services/status.ts";
 
+import type { PolicyControl } from "./policy.ts";
+
 /** What a reload has come to: names of services. */
 export interface Reloaded {
   readonly added: readonly string[];
@@ -28,6 +30,8 @@ export interface RecordsQuery {
 
 /** Every verb rejects with a PorticoError that says why; nothing has changed then. */
 export interface Control {
+  /** Bans, who is there, how full limits are. */
+  readonly policy: PolicyControl;
   status(): ServerStatus;
   /** Reads the manifest again, changes what changed. */
   reload(): Promise<Reloaded>;

@@ -12,9 +12,18 @@ import { didYouMean } from "../values/nearest.ts";
 import { show } from "../values/problem.ts";
 import { type Level, LEVELS } from "../core/record.ts";
 import type { Control } from "./control.ts";
+import {
+  isPolicyVerb,
+  performPolicy,
+  POLICY_KEYS,
+  POLICY_VERBS,
+  type PolicyVerb,
+  type PolicyWords,
+  policyWords,
+} from "./policy-request.ts";
 import { RecordStream } from "./record-stream.ts";
 
-/** The verbs of `Control`. */
+/** The verbs of `Control`, and of its `policy`. */
 export const VERBS = [
   "status",
   "reload",
@@ -25,7 +34,8 @@ export const VERBS = [
   "restart",
   "upgrade",
   "logs",
-] as const satisfies readonly (keyof Control)[];
+  ...POLICY_VERBS,
+] as const satisfies readonly (keyof Control | PolicyVerb)[];
 
 /** One of {@link VERBS}. */
 export type Verb = typeof VERBS[number];
@@ -39,13 +49,14 @@ export const OF_SERVICE: readonly Verb[] = [
   "stop",
   "restart",
   "logs",
+  "explain",
 ];
 
 /** Those that a successor can be started on. */
 export const RUNTIMES: readonly RuntimeName[] = ["node", "bun", "deno"];
 
 /** One thing asked of a server. */
-export interface ControlRequest {
+export interface ControlRequest extends PolicyWords {
   readonly command: Verb;
   readonly service?: string | undefined;
   /** Of `upgrade`. */
@@ -108,7 +119,8 @@ function parseRequest(line: string): ControlRequest {
   if (!isOne(command, VERBS)) {
     throw usage(`command is one of ${VERBS.join(", ")}: received ${show(command)}`);
   }
-  const [other] = Object.keys(more);
+  const policy = policyWords(command, more);
+  const [other] = Object.keys(more).filter((key) => !POLICY_KEYS.includes(key));
   if (other !== undefined) throw usage(`a request has no key ${show(other)}`);
   if (service !== undefined && typeof service !== "string") {
     throw usage(`service is a name: received ${show(service)}`);
@@ -135,6 +147,7 @@ function parseRequest(line: string): ControlRequest {
     throw usage(`follow is true or false, for logs: received ${show(follow)}`);
   }
   return {
+    ...policy,
     command,
     service,
     to,
@@ -155,6 +168,7 @@ async function perform(
   if (command === "upgrade") return await control.upgrade(to);
   const status = control.status();
   if (service !== undefined) checkService(service, status.services.map(({ service }) => service));
+  if (isPolicyVerb(command)) return await performPolicy(control.policy, command, request);
   if (command === "logs") return await streamRecords(control, request, asker);
   if (command === "restart") return await control.restart(service!);
   if (command !== "status") return await control[command](service);

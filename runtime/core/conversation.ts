@@ -81,6 +81,12 @@ export interface Session<State = unknown> extends AsyncIterable<Uint8Array> {
   end(bytes?: Uint8Array | string): void;
   /** Ends the session at once, both ways; what was not sent is lost. */
   abort(): void;
+  /**
+   * The peer has done what only an attacker does, in a few words (200 characters are kept): `"bad password"`.
+   * It counts as a refusal does for the manifest's `ban`, and does nothing where that is silent; the session
+   * goes on. Of datagrams, whose senders can be forged, it counts where `ban.datagrams` says so.
+   */
+  offence(what: string): void;
   /** Stops `data` until {@link resume}; the peer is slowed down by its own kernel. Not on datagrams. */
   pause(): void;
   resume(): void;
@@ -134,6 +140,8 @@ export interface RequestSession extends Peer {
    */
   readonly signal: AbortSignal;
   readonly log: Logger;
+  /** As {@link Session.offence}. */
+  offence(what: string): void;
 }
 
 /** What `fetch` is given beside the request; in a Hono app it is `c.env`. */

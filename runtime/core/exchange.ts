@@ -3,26 +3,61 @@ import type { Listener } from "./contract.ts";
 import type { Address } from "./endpoint.ts";
 import type { PorticoError } from "./errors.ts";
 
-/** One HTTP request and its answer, the adapter's side. */
-export interface Exchange {
-  /** The core's own slot. The adapter does not look at it. */
-  data: unknown;
-  /**
-   * Of the connection: `tcp` or `unix`. It is looked up when somebody asks first; some runtimes know it
-   * only until the request is answered: later its host is empty.
-   */
-  readonly remote: Address;
+/** What an adapter knows of the requests of one listener, and is asked for no sooner than somebody wants it. */
+export interface HttpSide {
   /** Of the listener: `http` or `http+unix`. */
   readonly local: Address;
+  /** See {@link Exchange.remote}. */
+  remoteOf(exchange: Exchange): Address;
   /** Has {@link HttpTable.close} tell at once of a peer that leaves before the answer; else that may wait for it. */
-  watch(): void;
+  watch(exchange: Exchange): void;
   /** Whether the peer has left, as far as the runtime tells by now, or by what a hook has `thrown`. */
-  isGone(thrown: unknown): boolean;
+  isGone(exchange: Exchange, thrown: unknown): boolean;
+  /**
+   * Whether it is to be seen at once that this is a response, that all of it is there, and that nobody has
+   * read it: then nothing more has to be asked. False says nothing.
+   */
+  isWhole(response: Response): boolean;
   /**
    * Whether the core has to watch the body of this response, which streams. Of all others the runtime
    * makes what it likes, and the adapter tells of their end; no header changes by the question.
    */
-  streams(response: Response): boolean;
+  streams(exchange: Exchange, response: Response): boolean;
+}
+
+/** One HTTP request and its answer: the core's session is one, so that a request takes one object. */
+export class Exchange {
+  readonly side: HttpSide;
+  readonly request: Request;
+  /** The adapter's own: what it knows the request by. The core does not look at it. */
+  readonly own: unknown;
+  /** The adapter's: {@link HttpTable.close} was called. */
+  closed = false;
+  /** The adapter's: its peer has left before the answer had gone out. */
+  left = false;
+  /** The adapter's: what {@link HttpSide.streams} has answered. */
+  streaming = false;
+  /** The adapter's: the next one in a list. */
+  following: Exchange | undefined = undefined;
+  #remote: Address | undefined = undefined;
+
+  constructor(side: HttpSide, request: Request, own: unknown) {
+    this.side = side;
+    this.request = request;
+    this.own = own;
+  }
+
+  /**
+   * Of the connection: `tcp` or `unix`. It is looked up when somebody asks first; some runtimes know it
+   * only until the request is answered: later its host is empty.
+   */
+  get remote(): Address {
+    return this.#remote ??= this.side.remoteOf(this);
+  }
+
+  get local(): Address {
+    return this.side.local;
+  }
 }
 
 /** What a body has thrown. */
@@ -32,8 +67,10 @@ export interface BodyFailure {
 
 /** The core's callbacks for the requests of one HTTP listener. */
 export interface HttpTable {
-  /** A request has come, with its head; its body may be on the way. What is returned never rejects. */
-  request(exchange: Exchange, request: Request): Response | Promise<Response>;
+  /** A request has come, with its head; its body may be on the way. {@link answer} is called next. */
+  open(side: HttpSide, request: Request, own: unknown): Exchange;
+  /** What it is answered with; it never rejects. */
+  answer(exchange: Exchange): Response | Promise<Response>;
   /**
    * Last, exactly once: the response has gone out, as far as the runtime tells (a body that streams,
    * the core watches itself); or the peer is `gone` before that; or the body has `failed` with that.

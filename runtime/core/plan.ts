@@ -19,6 +19,7 @@ export interface Plan {
   /** The mask of new files, umask(2); undefined leaves what was inherited. */
   readonly umask: number | undefined;
   readonly resolver: ResolverPlan;
+  readonly bans: BansPlan;
   readonly services: readonly ServicePlan[];
 }
 
@@ -28,6 +29,26 @@ export interface ResolverPlan {
   readonly servers: readonly string[] | undefined;
   /** How long an answer may take, in ms, whatever servers there are. */
   readonly timeout: number;
+}
+
+/** Bans of a whole manifest. */
+export interface BansPlan {
+  /** Where they are kept from one start to the next, absolute; nowhere when silent. */
+  readonly file?: string;
+  /** How many there are at once. */
+  readonly most: number;
+  /** Who is never banned: `access.never` of `defaults` and of all services. */
+  readonly never: readonly AccessRule[];
+}
+
+/** When a service bans somebody. */
+export interface BanPlan {
+  /** After so many offences of one source in `per` ms; only where a plugin or a sensor does it when silent. */
+  readonly after?: { readonly count: number; readonly per: number; readonly text: string };
+  /** How long, in ms. */
+  readonly for: number;
+  /** Offences of datagrams count, too: their senders are believed. */
+  readonly datagrams: boolean;
 }
 
 /** A user and a group, as the manifest says them: names or numbers. `identity/resolve.ts` looks them up. */
@@ -42,8 +63,25 @@ export interface ProcessPlan extends Identity {
   readonly umask?: number;
   /** -20 to 19, setpriority(2). */
   readonly nice?: number;
+  /** Class and level, as ioprio_set(2) takes them. */
+  readonly ioprio?: number;
+  readonly resources?: Resources;
   /** Added to the environment that is inherited; null takes a variable out of it. */
   readonly env: Readonly<Record<string, string | null>>;
+}
+
+/** What each process of a service may use; what is absent it has from the server. */
+export interface Resources {
+  /** Bytes of memory that is resident. */
+  readonly memory?: number | undefined;
+  /** Milliseconds of CPU time, from its start. */
+  readonly cpu?: number | undefined;
+  /** Descriptors that it has open at once. */
+  readonly files?: number | undefined;
+  /** Processes and threads of its user. */
+  readonly processes?: number | undefined;
+  /** Bytes of a core dump. */
+  readonly core?: number | undefined;
 }
 
 /** One service. */
@@ -63,6 +101,12 @@ export interface ServicePlan {
   readonly options: unknown;
   readonly limits: Limits;
   readonly access: Access;
+  /** When it shuts a source out of all services. */
+  readonly ban?: BanPlan;
+  /** Nobody has any business with it: whoever comes is refused, and banned. */
+  readonly sensor?: true;
+  /** Bans may be about users of this machine: peers of Unix sockets are asked who they are. */
+  readonly bansUsers?: true;
   /** The manifest's folder: where relative paths of the plugin's start. */
   readonly folder: string;
   readonly processes: ProcessPlan;

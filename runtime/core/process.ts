@@ -15,7 +15,17 @@ export interface ProcessCalls {
    * its own event loop cannot when it does not turn any more; setitimer(2). 0: it may go on.
    */
   limitCpu(seconds: number): void;
+  /**
+   * Limits this process, and those that it starts, for good: setrlimit(2). Above `hard` nobody but root
+   * comes again. @throws PorticoError EPERM for more than it has itself.
+   */
+  limit(resource: LimitedResource, soft: number, hard: number): void;
+  /** ioprio_set(2) of every thread that this process has, with class and level in one number. @throws PorticoError EPERM. */
+  prioritizeIo(priority: number): void;
 }
+
+/** What setrlimit(2) is told of: seconds of `cpu`, bytes of `core`, descriptors, processes and threads of the user. */
+export type LimitedResource = "cpu" | "files" | "processes" | "core";
 
 /** What a thread begins with: a module, by its URL, or code with flags of its own. */
 export type ThreadStart =

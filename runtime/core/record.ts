@@ -12,6 +12,8 @@ export const EVENTS = [
   "open",
   "close",
   "refuse",
+  "ban",
+  "unban",
   "request",
   "datagram",
   "error",

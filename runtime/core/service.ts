@@ -1,5 +1,6 @@
 /** What the sessions of one service share, in one thread. */
 import type { Refusal } from "./admission/candidate.ts";
+import type { Offence, Offended, Offender } from "./admission/gate.ts";
 import { type Clock, SYSTEM_CLOCK } from "./clock.ts";
 import type { PorticoError, Side } from "./errors.ts";
 import { checkAnswer, makeLogger, verdict } from "./hooks.ts";
@@ -33,6 +34,7 @@ export interface ServiceInput {
   readonly keepsDatagrams?: boolean | undefined;
   /** {@link SYSTEM_CLOCK} when silent. */
   readonly clock?: Clock | undefined;
+  readonly offended?: Offended | undefined;
 }
 
 const LEVEL_OF: Readonly<Record<Side, Level>> = {
@@ -61,6 +63,7 @@ export class Service {
   readonly clock: Clock;
   readonly warnings: Warnings;
   readonly #counted: (() => void) | undefined;
+  readonly #offended: Offended | undefined;
 
   constructor(input: ServiceInput) {
     const { plan, hooks, log, gather, lends, nextId, totals, counted, outgoing } = input;
@@ -80,6 +83,7 @@ export class Service {
     this.restsOnBacklog = hooks.drain === undefined;
     this.verify = hooks.verify && ((peer) => checkAnswer(hooks.verify!(peer), verdict));
     this.#counted = counted;
+    this.#offended = input.offended;
   }
 
   /** Of the records of streams that open and close. */
@@ -110,9 +114,15 @@ export class Service {
   }
 
   /** One session, or what wanted to be one, was turned away. */
-  countRefusal(why: Refusal): void {
+  countRefusal(why: Refusal, peer: Offender): void {
     this.counters.refused++;
     count(this.totals.statistics, "refused", "rule" in why ? why.rule : why.limit);
+    this.#offended?.(peer, why);
+  }
+
+  /** A peer has done something that may lead to a ban, beside what it was refused for. */
+  blame(peer: Offender, what: Offence): void {
+    this.#offended?.(peer, what);
   }
 
   countError({ code, side }: PorticoError): void {

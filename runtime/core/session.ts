@@ -53,6 +53,12 @@ function encode(text: string): Uint8Array {
   return bytes;
 }
 
+/** @throws TypeError at the plugin's line for what is no text. */
+export function offenceOf(what: unknown): string {
+  if (typeof what === "string") return what.slice(0, 200);
+  throw new TypeError(`Cannot tell of an offence: text is due, received ${given(what)}`);
+}
+
 export abstract class BaseSession implements Session<unknown>, ReaderSource {
   readonly id: number;
   state: unknown = undefined;
@@ -100,6 +106,10 @@ export abstract class BaseSession implements Session<unknown>, ReaderSource {
 
   get log(): Logger {
     return this.extra.log ??= this.service.logger(this.id);
+  }
+
+  offence(what: string): void {
+    this.service.blame(this, { offence: offenceOf(what) });
   }
 
   get signal(): AbortSignal {

@@ -16,6 +16,7 @@ import type { Adapter } from "../core/contract.ts";
 import type { Log } from "../core/log.ts";
 import { folderOf } from "../manifest/source.ts";
 import { embeddedFile } from "../modules/embedded.ts";
+import { BanKeeping } from "./ban-keeping.ts";
 import { openControlSocket } from "./control-socket.ts";
 import { Journal } from "./journal.ts";
 import { type LoadedManifest, loadManifest, type ReadSource } from "./loaded-manifest.ts";
@@ -70,6 +71,7 @@ export class Daemon implements AsyncDisposable {
   readonly #notifier: Notifier;
   readonly #server: Server;
   readonly #supervisor: Supervisor;
+  readonly #bans: BanKeeping;
   readonly #ended = Promise.withResolvers<DaemonEnd>();
   /** All that has to be closed in the end, the last first. */
   readonly #toClose = new AsyncDisposableStack();
@@ -128,6 +130,8 @@ export class Daemon implements AsyncDisposable {
       names: names.get,
       inherit: async ({ endpoint }) => inheritedFor(endpoint, await adapter.descriptors()),
     });
+    this.#bans = new BanKeeping(this.#server.bans, journal);
+    this.#toClose.defer(() => this.#bans.close());
     const { read, json, watch } = options;
     const words = [...options.words, ...(json ? ["--json"] : []), ...(watch ? ["--watch"] : [])];
     const load: LoadManifest = (versionOf) => loadManifest(read, { json }, versionOf);
@@ -144,6 +148,7 @@ export class Daemon implements AsyncDisposable {
         adapter,
         server,
         journal,
+        bans: this.#bans,
         notifier,
         names,
         handed,
@@ -173,6 +178,7 @@ export class Daemon implements AsyncDisposable {
     // First of all: a second server of this manifest shall hear of the first one, not of a port in use.
     if (!inetd) await this.#openControl();
     const services = this.#supervisor.ready(manifest);
+    await this.#bans.open(plan, predecessor);
     await this.#server.start(services, predecessor?.handover).catch((error) => {
       throw inManifest(error, manifest.source);
     });

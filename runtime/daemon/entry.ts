@@ -6,7 +6,7 @@ import { PorticoError } from "../core/errors.ts";
 import type { ServicePlan } from "../core/plan.ts";
 import { withPlace } from "../modules/locate.ts";
 import { ListenError, type ReadyService } from "../services/contract.ts";
-import type { Handover } from "../services/handover.ts";
+import { closeHandover, distribute, type Handover } from "../services/handover.ts";
 import type { RunningService } from "../services/running.ts";
 import { describeLack, lacking } from "../strategies/lacking.ts";
 
@@ -103,6 +103,29 @@ export async function duplicatesOf(
   const handover: Handover = new Map();
   for (const [name, { running }] of entries) handover.set(name, await running.duplicates());
   return handover;
+}
+
+/** Has services begin on the sockets of others; undoes that when one of them fails. */
+export async function handOver(
+  adapter: Adapter,
+  handover: Handover,
+  services: readonly ReadyService[],
+  begin: (distributed: Handover) => Promise<void>,
+  begun: ReadonlyMap<string, ServiceEntry>,
+): Promise<void> {
+  const distributed = distribute(handover, services.map(({ plan }) => plan));
+  try {
+    await begin(distributed);
+  } catch (error) {
+    await undo(begun.values());
+    throw error;
+  } finally {
+    if (handover.size > 0) {
+      const descriptors = await adapter.descriptors();
+      closeHandover(distributed, descriptors);
+      closeHandover(handover, descriptors);
+    }
+  }
 }
 
 /** Ends what has begun; those who had the sockets before go on with them. */

@@ -1,20 +1,22 @@
 import { OwnSockets } from "../core/admission/own-sockets.ts";
+import { Bans } from "../services/bans/bans.ts";
 import { Gather } from "../core/stream/gather.ts";
 import type { Host } from "../services/contract.ts";
 
 /** What services share that a server makes itself. */
-type Made = "gather" | "nextId" | "ownSockets";
+type Made = "gather" | "nextId" | "ownSockets" | "bans";
 
 /** Numbers the sessions of this process. */
 let sessions = 0;
 
 /** All that the services of one server share. */
-export function completeHost(given: Omit<Host, Made>): Host {
-  const { adapter } = given;
+export function completeHost(given: Omit<Host, Made>): Host & { readonly bans: Bans } {
+  const { adapter, clock } = given;
   return {
     ...given,
     gather: new Gather(adapter),
     nextId: () => ++sessions,
+    bans: new Bans(clock),
     ownSockets: new OwnSockets((address) => adapter.ownsAddress(address)),
   };
 }

@@ -4,14 +4,10 @@ import type { ServiceStatus } from "../services/status.ts";
 import type { Address } from "../core/endpoint.ts";
 import { PorticoError } from "../core/errors.ts";
 import type { ServicePlan } from "../core/plan.ts";
-import {
-  closeHandover,
-  distribute,
-  type Handover,
-  type SocketsByText,
-} from "../services/handover.ts";
+import type { Handover, SocketsByText } from "../services/handover.ts";
 import { STRATEGIES } from "../strategies/mod.ts";
-import type { Host, ReadyService } from "../services/contract.ts";
+import type { Bans } from "../services/bans/bans.ts";
+import type { ReadyService } from "../services/contract.ts";
 import { RunningService } from "../services/running.ts";
 import { completeHost } from "./host.ts";
 import {
@@ -19,6 +15,7 @@ import {
   compare,
   type Difference,
   duplicatesOf,
+  handOver,
   inService,
   nameOf,
   noService,
@@ -31,7 +28,7 @@ import {
 export type { ReadyService } from "../services/contract.ts";
 
 export class Server {
-  readonly #host: Host;
+  readonly #host: ReturnType<typeof completeHost>;
   readonly #entries: Map<string, ServiceEntry> = new Map();
   /** Services that were replaced or removed, until their sessions have ended. */
   readonly #leaving: Map<ServiceEntry, Promise<void>> = new Map();
@@ -50,6 +47,16 @@ export class Server {
     this.#host = completeHost(host);
   }
 
+  /** Who is shut out of all services. */
+  get bans(): Bans {
+    return this.#host.bans;
+  }
+
+  /** All that have sessions: what was replaced, too, after what came in its place. */
+  get running(): readonly RunningService[] {
+    return [...this.#entries.values(), ...this.#leaving.keys()].map(({ running }) => running);
+  }
+
   get endpoints(): { readonly service: string; readonly address: Address }[] {
     return [...this.#entries].flatMap(([service, { running }]) =>
       running.addresses.map((address) => ({ service, address }))
@@ -65,7 +72,7 @@ export class Server {
    */
   async start(services: readonly ReadyService[], handover?: Handover): Promise<void> {
     this.#owns = handover === undefined;
-    await this.#handOver(handover ?? new Map(), services, async (distributed) => {
+    await handOver(this.#host.adapter, handover ?? new Map(), services, async (distributed) => {
       this.#checkEnd();
       checkNeeds(services, this.#host.adapter);
       for (const ready of services) {
@@ -114,7 +121,7 @@ export class Server {
     const handover = await duplicatesOf(changed.length > 0 ? leave : []);
     const fresh = new Map<string, ServiceEntry>();
     const closing: Promise<void>[] = [];
-    await this.#handOver(handover, changed, async (distributed) => {
+    await handOver(this.#host.adapter, handover, changed, async (distributed) => {
       for (const ready of changed) {
         const { name } = ready.plan;
         const old = this.#entries.get(name) ?? this.#stopped.get(name);
@@ -137,28 +144,6 @@ export class Server {
       }
     }, fresh);
     await Promise.all(closing);
-  }
-
-  /** Has services begin on the sockets of others; undoes that when one of them fails. */
-  async #handOver(
-    handover: Handover,
-    services: readonly ReadyService[],
-    begin: (distributed: Handover) => Promise<void>,
-    begun: ReadonlyMap<string, ServiceEntry>,
-  ): Promise<void> {
-    const distributed = distribute(handover, services.map(({ plan }) => plan));
-    try {
-      await begin(distributed);
-    } catch (error) {
-      await undo(begun.values());
-      throw error;
-    } finally {
-      if (handover.size > 0) {
-        const descriptors = await this.#host.adapter.descriptors();
-        closeHandover(distributed, descriptors);
-        closeHandover(handover, descriptors);
-      }
-    }
   }
 
   async #begin(

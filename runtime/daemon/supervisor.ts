@@ -17,6 +17,8 @@ import { stampOf } from "../modules/stamp.ts";
 import { problemFields } from "../values/problem.ts";
 import type { ReadyService, Server } from "./server.ts";
 import { commandOn } from "../adapter.ts";
+import type { BanKeeping } from "./ban-keeping.ts";
+import { Policy } from "./policy.ts";
 import type { Journal } from "./journal.ts";
 import { ModuleVersions } from "./module-versions.ts";
 import { type LoadedManifest, moduleUrls, residentUrls } from "./loaded-manifest.ts";
@@ -44,6 +46,7 @@ export interface SupervisorInput {
   readonly adapter: Adapter;
   readonly server: Server;
   readonly journal: Journal;
+  readonly bans: BanKeeping;
   readonly notifier: Notifier;
   readonly names: ServerNames;
   /** A successor has its sockets from here on, however this server ends. */
@@ -58,6 +61,7 @@ export class Supervisor implements Control {
   #manifest: LoadedManifest;
   #load: LoadManifest;
   #control: ControlSocket | undefined = undefined;
+  readonly policy: Policy;
   readonly #serving = Promise.withResolvers<void>();
   #serves = false;
   /** One change at a time, in the order in which they were asked for; none before it serves. */
@@ -66,6 +70,7 @@ export class Supervisor implements Control {
 
   constructor(input: SupervisorInput, manifest: LoadedManifest) {
     this.#input = input;
+    this.policy = new Policy(input.server);
     this.#manifest = manifest;
     this.#load = input.load;
   }
@@ -162,6 +167,7 @@ export class Supervisor implements Control {
       const result = await server.reload(this.ready(manifest));
       this.#manifest = manifest;
       this.#load = load;
+      this.#input.bans.change(manifest.plan);
       this.#versions.note(moduleUrls(this.#manifest));
       const kept = this.#versions.changedAndKept(residentUrls(manifest));
       return { ...result, ...(kept.length > 0 && { kept }) };
@@ -176,9 +182,10 @@ export class Supervisor implements Control {
   #checkFixed(plan: Plan): void {
     const before = this.#manifest.plan;
     const fixed = ["control", "identity", "umask"] as const;
-    const changed = fixed.filter((key) =>
+    const changed: string[] = fixed.filter((key) =>
       JSON.stringify(plan[key]) !== JSON.stringify(before[key])
     );
+    if (plan.bans.file !== before.bans.file) changed.push("bans.file");
     if (changed.length === 0) return;
     const names = changed.map((key) => key === "identity" ? "user or group" : key).join(", ");
     throw new PorticoError("MANIFEST_INVALID", `${names} cannot be changed by a reload: restart`);
@@ -226,7 +233,7 @@ export class Supervisor implements Control {
 
   upgrade(to?: RuntimeName): Promise<number> {
     return this.#inTurn(async () => {
-      const { server, journal, notifier, words, adapter, handed, end } = this.#input;
+      const { server, journal, notifier, words, adapter, bans, handed, end } = this.#input;
       if (words === undefined) {
         const text = "this server is part of a program: start that anew";
         throw new PorticoError("NOT_SUPPORTED", text);
@@ -242,9 +249,11 @@ export class Supervisor implements Control {
       const command = to === undefined ? adapter.command(main, words) : commandOn(to, main, words);
       await notifier.reloading();
       try {
+        await bans.flush();
         const handover = await server.handover();
         const pid = await startSuccessor(
           { handover, control: await this.#controlDuplicate() },
+          server.bans,
           command,
           notifier.variables,
           descriptors,
@@ -254,6 +263,7 @@ export class Supervisor implements Control {
           throw error;
         });
         handed();
+        bans.give();
         this.close();
         // Who asks for more after the answer to this reaches the successor.
         await server.yieldSockets();

@@ -13,6 +13,9 @@ import { PorticoError } from "../core/errors.ts";
 import { withdraw } from "../control/path.ts";
 import type { ControlSocket } from "../control/socket.ts";
 import { type Handover, removeFiles } from "../services/handover.ts";
+import type { BanChange } from "../services/bans/ban.ts";
+import type { Bans } from "../services/bans/bans.ts";
+import { type StoredBan, storedBan } from "../services/bans/stored.ts";
 import { Channel } from "../workers/channel.ts";
 import { takeEnds } from "../workers/channel-ends.ts";
 import { type AddressParts, partsOf } from "../workers/messages.ts";
@@ -34,7 +37,12 @@ interface SocketInfo {
 interface HandoverMessage {
   readonly services: readonly (readonly [string, readonly (readonly [string, SocketInfo[]])[]])[];
   readonly control: SocketInfo | undefined;
+  /** Those in force; changes follow, each in a message of its own. */
+  readonly bans: readonly StoredBan[];
 }
+
+/** What becomes of the bans while a successor starts. */
+export type BanMessage = { readonly ban: StoredBan } | { readonly unban: string };
 
 /** From the new server to the old one. */
 type SuccessorReply = { readonly ready: number } | { readonly failed: string };
@@ -48,6 +56,7 @@ export interface ServerHandover {
 /**
  * Starts a successor and hands it everything over; resolves with its pid when it serves.
  *
+ * @param bans are handed over, with what becomes of them until it is ready.
  * @param command that starts it.
  * @param environment added to that of this process.
  * @param ending aborts when this server ends before the successor is ready, which is ended then too.
@@ -55,6 +64,7 @@ export interface ServerHandover {
  */
 export async function startSuccessor(
   { handover, control }: ServerHandover,
+  bans: Bans,
   [program, ...args]: readonly [string, ...string[]],
   environment: Readonly<Record<string, string>>,
   descriptors: Descriptors,
@@ -66,11 +76,13 @@ export async function startSuccessor(
   const [descriptorChannel, descriptorChannelTheirs] = descriptors.pair();
   const given = [theirs, descriptorChannelTheirs];
   const replied = Promise.withResolvers<SuccessorReply>();
-  const channel = new Channel<HandoverMessage, SuccessorReply>(
+  const channel = new Channel<HandoverMessage | BanMessage, SuccessorReply>(
     replied.resolve,
     () => replied.resolve({ failed: "it ended before it was ready" }),
   );
   let stop: (() => void) | undefined;
+  const changed = (change: BanChange): void =>
+    channel.send("ban" in change ? { ban: storedBan(change.ban) } : change);
   try {
     descriptors.pass(ours, descriptorChannelTheirs);
     const child = spawn(program, args, {
@@ -91,12 +103,14 @@ export async function startSuccessor(
       throw new PorticoError("START_FAILED", `there are too many sockets to hand over at once`);
     }
     await channel.open(descriptors, ours);
-    channel.send(describeSockets(handover, control));
+    channel.send({ ...describeSockets(handover, control), bans: bans.list().map(storedBan) });
+    bans.watchers.add(changed);
     const reply = await replied.promise;
     channel.abort();
     if ("ready" in reply) return reply.ready;
     throw new PorticoError("START_FAILED", `the successor did not start: ${reply.failed}`);
   } finally {
+    bans.watchers.delete(changed);
     if (stop !== undefined) ending.removeEventListener("abort", stop);
     for (const fd of given) descriptors.close(fd);
     descriptors.close(descriptorChannel);
@@ -104,7 +118,10 @@ export async function startSuccessor(
   }
 }
 
-function describeSockets(handover: Handover, control: Inherited | undefined): HandoverMessage {
+function describeSockets(
+  handover: Handover,
+  control: Inherited | undefined,
+): Omit<HandoverMessage, "bans"> {
   const services = [...handover].map(([name, sockets]) =>
     [name, [...sockets].map(([text, list]) => [text, list.map(infoOf)] as const)] as const
   );
@@ -117,6 +134,8 @@ function infoOf({ transport, address, owned }: Inherited): SocketInfo {
 
 /** The server before a successor, with what it has handed over. */
 export interface Predecessor extends ServerHandover {
+  /** Has its bans taken, and what becomes of them from here on. */
+  takeBans(take: (change: BanMessage) => void): void;
   /** Tells it that the successor serves, and that it can end. */
   ready(): void;
   /** Tells it that the successor gives up, and why: it goes on serving. */
@@ -135,13 +154,17 @@ export async function receiveHandover(adapter: Adapter): Promise<Predecessor> {
   const { channel: fd, descriptorChannel } = takeEnds(descriptors);
   const received = Promise.withResolvers<HandoverMessage>();
   const closed = Promise.withResolvers<void>();
-  const channel = new Channel<SuccessorReply, HandoverMessage>(received.resolve, () => {
+  let take = (change: BanMessage): void => void changes.push(change);
+  const changes: BanMessage[] = [];
+  const receiveMessage = (message: HandoverMessage | BanMessage): void =>
+    "services" in message ? received.resolve(message) : take(message);
+  const channel = new Channel<SuccessorReply, HandoverMessage | BanMessage>(receiveMessage, () => {
     closed.resolve();
     received.reject(new PorticoError("START_FAILED", "the server to be succeeded has gone"));
   });
   received.promise.catch(() => {});
   await channel.open(descriptors, fd);
-  const { services, control } = await received.promise;
+  const { services, control, bans = [] } = await received.promise;
   const receive = ({ transport, address, owned }: SocketInfo): Inherited => {
     const [, host, port, path] = address;
     const at = new Address(transport, host, port, path);
@@ -158,6 +181,11 @@ export async function receiveHandover(adapter: Adapter): Promise<Predecessor> {
   return {
     handover,
     control: controlSocket,
+    takeBans(each) {
+      for (const ban of bans) each({ ban });
+      for (const change of changes) each(change);
+      take = each;
+    },
     ready() {
       channel.send({ ready: process.pid });
       channel.flush();

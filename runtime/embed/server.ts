@@ -7,6 +7,7 @@ import { SYSTEM_CLOCK } from "../core/clock.ts";
 import type { Adapter } from "../core/contract.ts";
 import type { Address, Transport } from "../core/endpoint.ts";
 import { PorticoError } from "../core/errors.ts";
+import { BanKeeping } from "../daemon/ban-keeping.ts";
 import { openControlSocket } from "../daemon/control-socket.ts";
 import { Journal } from "../daemon/journal.ts";
 import type { LoadedManifest } from "../daemon/loaded-manifest.ts";
@@ -56,6 +57,7 @@ class ServerInProgram implements EmbeddedServer {
   readonly #journal: Journal;
   readonly #server: Server;
   readonly #supervisor: Supervisor;
+  readonly #bans: BanKeeping;
   readonly #finished = Promise.withResolvers<void>();
   /** All that has to be closed in the end, the last first. */
   readonly #toClose = new AsyncDisposableStack();
@@ -79,6 +81,7 @@ class ServerInProgram implements EmbeddedServer {
       worker: fileURLToPath(new URL("../worker.ts", import.meta.url).href),
       inherit: async ({ endpoint }) => inheritedFor(endpoint, await adapter.descriptors()),
     });
+    this.#bans = new BanKeeping(server.bans, journal);
     this.#supervisor = new Supervisor({
       load: origin.load,
       born: performance.now(),
@@ -87,6 +90,7 @@ class ServerInProgram implements EmbeddedServer {
       server,
       journal,
       names,
+      bans: this.#bans,
       // systemd has started the program, and hears of it from nobody else.
       notifier: makeNotifier(adapter, {}),
       handed() {},
@@ -94,6 +98,7 @@ class ServerInProgram implements EmbeddedServer {
     }, loaded);
     operator.attach(this.#supervisor, () => server.measure());
     this.#toClose.defer(() => journal.close());
+    this.#toClose.defer(() => this.#bans.close());
     this.#toClose.defer(() => operator.close());
     this.#toClose.defer(() => names.close());
     this.#toClose.defer(keepAlive());
@@ -109,6 +114,7 @@ class ServerInProgram implements EmbeddedServer {
     this.#endOnAbort();
     const control = await this.#openControl(loaded);
     const services = this.#supervisor.ready(loaded);
+    await this.#bans.open(loaded.plan, undefined);
     await this.#server.start(services);
     log.emit("info", "ready", {});
     this.#supervisor.began(services, control);

@@ -1,10 +1,7 @@
-import { setPriority } from "node:os";
 import process from "node:process";
-import { messageOf, PorticoError } from "../core/errors.ts";
 import type { ProcessPlan } from "../core/plan.ts";
 import type { ProcessCalls } from "../core/process.ts";
-import { dropPrivileges } from "./drop.ts";
-import { resolveIdentity } from "./resolve.ts";
+import { applyLimits } from "./limits.ts";
 
 /**
  * Makes a worker what its service wants its processes to be. Its environment is given to it when it
@@ -12,28 +9,22 @@ import { resolveIdentity } from "./resolve.ts";
  *
  * @throws PorticoError ENOENT for a user who is not known, EPERM for what this process may not do.
  */
-export function applyProcess(
-  { umask, nice, user, group }: Omit<ProcessPlan, "env">,
-  calls?: Pick<ProcessCalls, "setGroups">,
-): void {
+export async function applyProcess(
+  { umask, user, group, ...limits }: Omit<ProcessPlan, "env">,
+  calls: Pick<ProcessCalls, "setGroups" | "limit" | "prioritizeIo">,
+): Promise<void> {
+  // Only root may be more important, and have more than it has: so this comes before it is somebody else.
+  applyLimits(limits, calls);
+  if (umask !== undefined) process.umask(umask);
+  if (user === undefined && group === undefined) return;
+  // Whoever stays who it is need not load how to be another.
+  const [{ dropPrivileges }, { resolveIdentity }] = await Promise.all([
+    import("./drop.ts"),
+    import("./resolve.ts"),
+  ]);
   const identity = resolveIdentity({
     ...(user !== undefined && { user }),
     ...(group !== undefined && { group }),
   });
-  // Only root may go below 0, so this comes before it is somebody else.
-  if (nice !== undefined) prioritize(nice);
-  if (umask !== undefined) process.umask(umask);
   if (identity !== undefined) dropPrivileges(identity, calls);
-}
-
-function prioritize(nice: number): void {
-  try {
-    setPriority(0, nice);
-  } catch (error) {
-    throw new PorticoError(
-      "EPERM",
-      `nice ${nice}: ${messageOf(error)}; only root can make a process more important than it is`,
-      { cause: error },
-    );
-  }
 }

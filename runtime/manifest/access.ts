@@ -95,6 +95,17 @@ export class AccessPlans {
     return { rules, others };
   }
 
+  /** Who is never banned, of all blocks. */
+  never(
+    blocks: readonly { readonly access: CheckedAccess; readonly path: Path }[],
+  ): readonly AccessRule[] {
+    return blocks.flatMap(({ access, path }) =>
+      (access?.never ?? []).flatMap((text, index) =>
+        this.#about(text, { action: "deny" }, [...path, "never", index])
+      )
+    );
+  }
+
   #rules(item: Item, action: AccessRule["action"], path: Path): AccessRule[] {
     if (typeof item === "string") return this.#about(item, { action }, path);
     const { from, times, options } = item;

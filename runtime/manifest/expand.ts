@@ -2,6 +2,7 @@ import * as v from "valibot";
 import type { ListenPlan, Plan, ServicePlan, SinkPlan } from "../core/plan.ts";
 import { lookupAccount } from "../identity/accounts.ts";
 import { AccessPlans, checkAccounts } from "./access.ts";
+import { askingUsers, BANS_MAX, bansFile, mergeBan } from "./bans.ts";
 import { addIssues, placeOf } from "./issues.ts";
 import { checkHttpLimits, checkLimitNames, mergeConcurrency, mergeLimits } from "./limits.ts";
 import { Endpoints } from "./listen.ts";
@@ -9,7 +10,7 @@ import { checkStdio, namesStdio } from "./inherited.ts";
 import { checkProcess, identityOf, processOf } from "./process.ts";
 import type { Path } from "../values/problem.ts";
 import type { SinkCatalog } from "../values/sink-catalog.ts";
-import { isAdmin } from "../modules/resolve.ts";
+import { isAdmin, isSensor } from "../modules/resolve.ts";
 import { checkReach, pluginOf } from "./plugin-place.ts";
 import {
   type CheckedDefaults,
@@ -60,7 +61,9 @@ interface AcceptedParts {
   readonly defaults: CheckedDefaults;
   readonly services: readonly (readonly [string, Partial<CheckedService>])[];
   readonly groups: Readonly<Record<string, readonly string[]>>;
-  readonly top: Partial<Pick<CheckedManifest, "control" | "resolver" | "user" | "group" | "umask">>;
+  readonly top: Partial<
+    Pick<CheckedManifest, "control" | "resolver" | "user" | "group" | "umask" | "bans">
+  >;
 }
 
 function acceptedParts(
@@ -127,9 +130,20 @@ class Expander {
 
   plan(): Plan {
     const { services, top } = this.#manifest;
+    const { file } = this.#problems.source;
+    const plans = services.map(([name, service]) => this.#service(name, service));
+    const bans = bansFile(folderOf(this.#problems.source), top.bans?.file);
     return {
-      file: this.#problems.source.file,
-      services: services.map(([name, service]) => this.#service(name, service)),
+      file,
+      services: askingUsers(plans, top.bans !== undefined),
+      bans: {
+        ...(bans !== undefined && { file: bans }),
+        most: top.bans?.most ?? BANS_MAX,
+        never: this.#access.never([
+          this.#defaultAccess,
+          ...services.map(([name, { access }]) => ({ access, path: ["services", name, "access"] })),
+        ]),
+      },
       control: this.#control(top.control),
       identity: identityOf(top),
       umask: top.umask,
@@ -150,11 +164,17 @@ class Expander {
     const { defaults } = this.#manifest;
     const path = ["services", name];
     const { plugin, options } = pluginOf(service, this.#manifest.plugins, this.#problems, path);
+    const sensor = isSensor(plugin);
     const admin = isAdmin(plugin);
     const listen = this.#listen(service.listen, admin, path);
     checkLimitNames(this.#problems, service.limits, path);
     checkHttpLimits(this.#problems, service, listen, path);
-    const concurrency = mergeConcurrency([defaults.concurrency, service.concurrency]);
+    // Nobody is ever served by a sensor: it needs no workers.
+    const concurrency = mergeConcurrency([
+      sensor ? undefined : defaults.concurrency,
+      service.concurrency,
+    ]);
+    const ban = mergeBan(this.#problems, defaults.ban, service.ban, sensor, path);
     const { strategy } = concurrency;
     // What is said of a strategy that is not known cannot be judged.
     if (![["defaults"], path].some((block) => this.#refused([...block, "concurrency"]))) {
@@ -177,6 +197,8 @@ class Expander {
       options,
       limits: mergeLimits([defaults.limits, service.limits], strategy),
       access,
+      ...(ban !== undefined && { ban }),
+      ...(sensor && { sensor }),
       processes: processOf(service, identityOf(this.#manifest.top), strategy),
       folder: folderOf(this.#problems.source),
     };

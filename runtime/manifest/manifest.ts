@@ -22,6 +22,8 @@ export interface Manifest extends Identity {
   resolver?: ManifestResolver | undefined;
   /** Lists of addresses by name, for `access`, where they are called `@NAME`. */
   groups?: Record<string, string[]> | undefined;
+  /** Where bans are kept, and how many. */
+  bans?: ManifestBans | undefined;
   /** Where `portico ctl` reaches the server, as `unix:./control.sock`; false: nowhere. */
   control?: string | false | undefined;
   /** By name: letters, digits, `-` and `_`. At least one. */
@@ -61,6 +63,10 @@ export interface ManifestService extends ManifestDefaults, Identity {
   options?: unknown;
   /** The priority of its processes, -20 to 19, which is the least; below 0 needs root. */
   nice?: number | undefined;
+  /** The priority of their I/O: `idle`, `best-effort:7`, `realtime:0`. */
+  ioprio?: string | undefined;
+  /** What each of its processes may use. */
+  resources?: ManifestResources | undefined;
   /** Variables of its processes, added to those of the server; null takes one away. */
   env?: Record<string, string | null> | undefined;
 }
@@ -75,6 +81,26 @@ export interface ManifestDefaults {
   limits?: ManifestLimits | undefined;
   /** Who is served: all when silent; the smallest range of both lists decides. */
   access?: ManifestAccess | undefined;
+  /** When a source is shut out of all services of the manifest. */
+  ban?: ManifestBan | undefined;
+}
+
+/** When a service bans somebody. */
+export interface ManifestBan {
+  /** `5 refusals in 1m`, of one source; `none`. Offences that the plugin tells of count as refusals do. */
+  after?: string | undefined;
+  /** For how long; an hour when silent, `none`: until it is lifted. */
+  for?: Duration | undefined;
+  /** Those of datagrams count, too, though senders can be forged. */
+  datagrams?: boolean | undefined;
+}
+
+/** The bans of all services. */
+export interface ManifestBans {
+  /** They outlive a restart there. */
+  file?: string | undefined;
+  /** How many at once; 10,000 when silent. */
+  most?: number | undefined;
 }
 
 /** Who is served. */
@@ -82,6 +108,8 @@ export interface ManifestAccess {
   /** All when silent, nobody when empty. */
   allow?: (string | ManifestRule)[] | undefined;
   deny?: (string | ManifestRule)[] | undefined;
+  /** Who is never banned, by no service: as the `from` of a rule. */
+  never?: string[] | undefined;
 }
 
 /** A rule with terms; without them it is its `from` alone. */
@@ -103,6 +131,20 @@ export interface ManifestResolver {
   servers?: string[] | undefined;
   /** How long a name may take, and somebody waits who has none yet; `5s` when silent. */
   timeout?: Duration | undefined;
+}
+
+/** What a process may use of this machine. */
+export interface ManifestResources {
+  /** Memory that is resident; a process above it is killed, and replaced. */
+  memory?: ManifestSize | undefined;
+  /** CPU time since its start, in whole seconds. */
+  cpu?: Duration | undefined;
+  /** Descriptors that are open at once, 64 or more. */
+  files?: number | undefined;
+  /** Processes and threads of its user, on the whole machine; root may have more. */
+  processes?: number | undefined;
+  /** Size of a core dump; 0 for none. */
+  core?: ManifestSize | undefined;
 }
 
 /** A strategy, with how many sessions it serves at once, and in how many workers: `auto` is one for each core. */

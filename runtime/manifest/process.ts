@@ -2,6 +2,7 @@
 import * as v from "valibot";
 import type { Identity, ProcessPlan, StrategyName } from "../core/plan.ts";
 import { choice, entry, integer, noList } from "../values/fields.ts";
+import { isRealtime, RESOURCE_ENTRIES } from "./resources.ts";
 import { hasProcesses, hasWorkers } from "./limits.ts";
 import { type Path, show } from "../values/problem.ts";
 import type { CheckedService } from "./schema.ts";
@@ -49,6 +50,7 @@ export const PROCESS_ENTRIES = {
     "the priority of its processes: 19 is the least, below 0 needs root; setpriority(2)",
     () => integer(-20, 19, "a whole number from -20 to 19"),
   ),
+  ...RESOURCE_ENTRIES,
   env: entry(
     "variables of its processes, added to those of the server; null takes one away",
     () =>
@@ -71,7 +73,7 @@ export function processOf(
   top: Identity,
   strategy: StrategyName,
 ): ProcessPlan {
-  const { umask, nice, env = {} } = service;
+  const { umask, nice, ioprio, resources, env = {} } = service;
   const own = identityOf(service);
   const inherits = hasProcesses(strategy) && own.user === undefined;
   return {
@@ -79,6 +81,8 @@ export function processOf(
     ...own,
     ...(umask !== undefined && { umask }),
     ...(nice !== undefined && { nice }),
+    ...(ioprio !== undefined && { ioprio }),
+    ...(resources !== undefined && { resources }),
     env,
   };
 }
@@ -125,7 +129,7 @@ export function checkProcess(
  */
 function checkRights(
   problems: Problems,
-  { user, group, nice }: Partial<CheckedService>,
+  { user, group, nice, ioprio }: Partial<CheckedService>,
   path: Path,
   top: Identity,
 ): void {
@@ -134,6 +138,7 @@ function checkRights(
     ...(user !== top.user && { user }),
     ...(group !== top.group && { group }),
     ...(nice !== undefined && nice < 0 && { nice }),
+    ...(ioprio !== undefined && isRealtime(ioprio) && { ioprio: "realtime" }),
   };
   for (const [key, value] of Object.entries(wanted)) {
     if (value === undefined) continue;
@@ -150,5 +155,7 @@ const OWN: Readonly<Record<keyof typeof PROCESS_ENTRIES, string>> = {
   group: "a group",
   umask: "a umask",
   nice: "a priority",
+  ioprio: "a priority of I/O",
+  resources: "limits",
   env: "an environment",
 };

@@ -24,6 +24,7 @@ import type {
   PluginObject,
   SinkObject,
 } from "./manifest.ts";
+import { ban, bans } from "./bans.ts";
 import { POLICIES } from "./policies.ts";
 import { IDENTITY_ENTRIES, PROCESS_ENTRIES } from "./process.ts";
 import { resolver } from "./resolver.ts";
@@ -213,6 +214,10 @@ const access = strict('an object, as { "allow": ["127.0.0.0/8"], "deny": [] }', 
     rules,
   ),
   deny: entry("who is not; the smallest range of both lists decides", rules),
+  never: entry(
+    "who is never banned, by no service; that of defaults holds beside it",
+    () => v.array(subject, SUBJECT),
+  ),
 });
 const groups = entry(
   "lists of addresses by name, for access, where they are called @NAME",
@@ -224,6 +229,7 @@ const shared = {
   log: entry("where records go; console when silent", () => log),
   limits: entry("counts, rates and deadlines, and what happens at the limit", () => limits),
   access: entry("who is served", () => access),
+  ban,
 };
 
 const PLUGIN = "a built-in plugin, a short name, ./path or an npm package";
@@ -265,6 +271,7 @@ export const manifest = strict('a manifest: { "services": { … } }', {
   ),
   groups,
   resolver: entry("how names of hosts and domains in access are looked up", () => resolver),
+  bans,
   control: entry("where portico ctl reaches the server; false: nowhere", () => control),
   ...IDENTITY_ENTRIES,
   services: v.pipe(

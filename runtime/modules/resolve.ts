@@ -17,6 +17,7 @@ export const BUILT_IN: readonly string[] = [
   "exec",
   "proxy",
   "qotd",
+  "sensor",
   "time",
 ];
 
@@ -77,6 +78,11 @@ function urlOf(target: string, file: string): string | undefined {
 /** Whether a module is the `admin` of this package: the one that is given the server itself. */
 export function isAdmin({ url }: { readonly url: string }): boolean {
   return url === builtIn("admin");
+}
+
+/** Whether a module is the `sensor` of this package: whoever comes to it is banned. */
+export function isSensor({ url }: { readonly url: string }): boolean {
+  return url === builtIn("sensor");
 }
 
 /** Built-in plugins lie beside the runtime, and have been compiled where it has. */

@@ -1,6 +1,7 @@
 /** What a service is started from, and what serves its sessions. */
 import type { Admission } from "../core/admission/admission.ts";
 import type { Names } from "../core/names/rules.ts";
+import type { Candidate } from "../core/admission/candidate.ts";
 import type { OwnSockets } from "../core/admission/own-sockets.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Adapter, BindableEndpoint, DatagramSocket, Listener } from "../core/contract.ts";
@@ -13,6 +14,7 @@ import type { ListenPlan, ServicePlan } from "../core/plan.ts";
 import type { Plugin } from "../core/plugin.ts";
 import type { Gather } from "../core/stream/gather.ts";
 import type { Totals } from "../core/totals.ts";
+import type { Bans } from "./bans/bans.ts";
 import type { WorkerStatus } from "./status.ts";
 
 /** A service that has passed every check: its plugin is loaded, its options are the schema's. */
@@ -38,6 +40,8 @@ export interface Host {
   readonly nextId: () => number;
   /** The UDP sockets of all services. */
   readonly ownSockets: OwnSockets;
+  /** Who is shut out of all services; nobody ever when silent. */
+  readonly bans?: Bans;
   /** The module that a worker runs, absolute. */
   readonly worker: string;
   /** The folder to be in when the working directory is no more; when silent it is let be. */
@@ -103,6 +107,8 @@ export interface Executor extends Opener {
   settle(): void;
   /** Has its workers tell from now on how late their event loops are. */
   measure(): void;
+  /** What has gone, each way, through sessions that are served elsewhere. */
+  traffic(): Promise<readonly (readonly [Candidate, readonly [number, number]])[]>;
   /** The service lets nobody in any more, and waits for its sessions; or does not any more. */
   drains(on: boolean): void;
   /** Ends the sessions that are left, with reason `drain`. */

@@ -14,10 +14,10 @@ export function asksCredentials(
   return transport === "unix" && (log.asksUser || decidesByUser(plan));
 }
 
-/** Whether a rule or a limit asks who the peers of Unix sockets are. */
-export function decidesByUser({ access, limits }: ServicePlan): boolean {
+/** Whether a rule, a limit or a ban asks who the peers of Unix sockets are. */
+export function decidesByUser({ access, limits, bansUsers }: ServicePlan): boolean {
   const { perSource, ratePerSource } = limits;
-  return aboutAccounts(access) || perSource !== Infinity ||
+  return aboutAccounts(access) || bansUsers === true || perSource !== Infinity ||
     ratePerSource !== undefined && ratePerSource.count !== Infinity;
 }
 

@@ -19,7 +19,11 @@ import { checkForm, checkKind } from "./kind.ts";
 export async function startInline(input: ExecutorInput): Promise<Executor> {
   return new InlineExecutor(
     input,
-    await ServiceInstance.start({ ...input, join: (session) => input.admission.join(session) }),
+    await ServiceInstance.start({
+      ...input,
+      join: (session) => input.admission.join(session),
+      offended: input.host.bans?.offendedBy(input.ready.plan),
+    }),
   );
 }
 
@@ -93,6 +97,11 @@ class InlineExecutor implements Executor {
 
   /** The supervisor's event loop is its own. */
   measure(): void {}
+
+  /** Sessions know it themselves. */
+  traffic(): Promise<[]> {
+    return Promise.resolve([]);
+  }
 
   drains(on: boolean): void {
     if (on) this.#requests.endEvents();

@@ -4,6 +4,7 @@
  */
 import type { SessionAdapter } from "../core/descriptors.ts";
 import type { Admission } from "../core/admission/admission.ts";
+import type { Offended } from "../core/admission/gate.ts";
 import type { Timer } from "../core/clock.ts";
 import { LAST_WORDS } from "../core/calls.ts";
 import type { DatagramPipeline } from "../core/datagram/pipeline.ts";
@@ -38,6 +39,8 @@ export interface InstanceInput {
   readonly worker?: number;
   /** See {@link ServiceInput.counted}. */
   readonly counted?: () => void;
+  /** See {@link ServiceInput.offended}. */
+  readonly offended?: Offended | undefined;
 }
 
 /** Functions that nobody calls, with names that promise it. */
@@ -112,7 +115,8 @@ export class ServiceInstance {
     const ending = new AbortController();
     const { lends } = adapter.features;
     const shared = { plan, log, gather, lends, nextId, keepsDatagrams, clock };
-    const own = new OwnSessions({ ...shared, totals, counted, join }, adapter);
+    const { offended } = input;
+    const own = new OwnSessions({ ...shared, totals, counted, join, offended }, adapter);
     const scope = scopeOf(plan.concurrency.strategy);
     if (scope !== "session") await own.load();
     const context = {
@@ -142,7 +146,7 @@ export class ServiceInstance {
       await Promise.all([own.drain(0), own.close()]);
       throw error;
     }
-    const service = new Service({ ...shared, hooks, totals, counted });
+    const service = new Service({ ...shared, hooks, totals, counted, offended });
     const make = (ways: OtherWays): ServiceInstance =>
       new ServiceInstance(service, own, ending, ways, admission);
     try {

@@ -11,6 +11,7 @@
  * waiting is nobody's turn, so that `resume` and `stop` can end it. What a service is already, it
  * becomes without doing anything. While it stops, only `stop` is possible: it shortens the wait.
  */
+import type { SourcePrefixes } from "../core/access/source.ts";
 import { Admission } from "../core/admission/admission.ts";
 import { type Clock, SYSTEM_CLOCK } from "../core/clock.ts";
 import type { Inherited } from "../core/descriptors.ts";
@@ -92,6 +93,7 @@ export class RunningService {
         takeover.admission,
         host.ownSockets,
         host.clock,
+        host.bans,
       ),
       totals: takeover.totals ?? new Totals(),
       failed: (reason) => {
@@ -110,6 +112,24 @@ export class RunningService {
     }
     service.#become("running");
     return service;
+  }
+
+  get name(): string {
+    return this.#ready.plan.name;
+  }
+
+  /** Calls `visit` for each session that waits or is served, with its bytes so far, as far as they are known. */
+  async visitSessions(
+    visit: (remote: Address, source: SourcePrefixes, bytesIn: number, bytesOut: number) => void,
+  ): Promise<void> {
+    const { source } = this.#ready.plan.limits;
+    const elsewhere = new Map(await this.#executor.traffic());
+    this.admission.places.forEach(({ admission, candidate }) => {
+      // Whoever came to the service before this one has its place here, too.
+      if (admission !== this.admission) return;
+      const { remote, bytesIn = 0, bytesOut = 0 } = candidate;
+      visit(remote, source, ...(elsewhere.get(candidate) ?? [bytesIn, bytesOut] as const));
+    });
   }
 
   /** What is really bound, in the order of the manifest. */

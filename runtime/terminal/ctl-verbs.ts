@@ -55,6 +55,47 @@ export const CTL_VERBS = [
     ],
   },
   {
+    name: "top",
+    summary: "who is there: sources by their sessions, bytes or refusals, live",
+    words: [],
+    options: [
+      {
+        name: "by",
+        value: "WHAT",
+        one: ["sessions", "bytes", "refusals", "arrivals"],
+        summary: "what they are in the order of; sessions when silent",
+      },
+      { name: "once", summary: "prints one table and ends; so it does where no terminal is" },
+    ],
+    more: [
+      "Over all services. Sessions and bytes are those of sessions that are open; arrivals (sessions, requests, datagrams) and refusals are counted from when somebody looks on, for as long as somebody does and a minute longer, of 4096 to 8192 sources; --once looks for a second. What programs read that exec has started is not seen before they end.",
+    ],
+  },
+  {
+    name: "bans",
+    summary: "who is shut out of all services, until when, and why",
+    words: [],
+    options: [],
+  },
+  {
+    name: "ban",
+    summary: "shuts a source out of all services; sessions that are open stay",
+    words: [{ name: "SOURCE" }],
+    options: [
+      { name: "for", value: "DURATION", summary: "as 10m, 24h, or none; 1h when silent" },
+      { name: "reason", value: "TEXT", summary: "for records, and for who asks for bans" },
+    ],
+    more: [
+      "SOURCE is an address, ADDRESS/PREFIX, or uid:N for a user over Unix sockets. Exactly that is banned: of IPv6 name the /64, which one subscriber has. Whom access.never names is not banned. It is in force in all services for the next who comes, and outlives reloads and upgrades; a restart where the manifest says bans.file.",
+    ],
+  },
+  {
+    name: "unban",
+    summary: "lets a source in again",
+    words: [{ name: "SOURCE", optional: true }],
+    options: [{ name: "all", summary: "all of them" }],
+  },
+  {
     name: "reload",
     summary: "reads the manifest again, changes what changed",
     words: [],

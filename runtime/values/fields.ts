@@ -153,13 +153,13 @@ export function duration(positive: boolean, none: boolean) {
   });
 }
 
-/** Bytes, at least 1. */
-export function size(none: boolean) {
-  const expected = `a size: "64KiB", "10MB" or a whole number of bytes, at least 1${
+/** Bytes, at least 1; or from `least` on. */
+export function size(none: boolean, least = 1) {
+  const expected = `a size: "64KiB", "10MB" or a whole number of bytes, at least ${least}${
     none ? '; "none" for no limit' : ""
   }`;
   const most = Number.MAX_SAFE_INTEGER;
-  return quantity({ expected, pattern: SIZE, parse: parseSize, least: 1, most, none, whole: true });
+  return quantity({ expected, pattern: SIZE, parse: parseSize, least, most, none, whole: true });
 }
 
 /** A whole number above 0. It may be text, which is what an environment variable gives. */

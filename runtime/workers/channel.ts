@@ -81,6 +81,12 @@ export class Channel<Out extends object, In> {
     queueMicrotask(() => this.flush());
   }
 
+  /** As {@link send}, and {@link flush}. */
+  sendNow(message: Out): void {
+    this.send(message);
+    this.flush();
+  }
+
   /** Writes what was sent; to be called before the process ends. */
   flush(): void {
     this.#scheduled = false;

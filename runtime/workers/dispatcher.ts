@@ -69,7 +69,7 @@ export class Dispatcher {
   }
 
   refuse(session: PendingSession, why: Refusal): void {
-    this.service.countRefusal(why);
+    this.service.countRefusal(why, session);
     const level = session.kind === "stream" ? "info" : "debug";
     recordRefusal(this.service, level, session, why);
     this.over(session);

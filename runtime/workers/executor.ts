@@ -23,7 +23,8 @@ export function startPool(use: WorkerUse): StartExecutor {
     const { gather, nextId, adapter } = host;
     const { lends } = adapter.features;
     const descriptors = await adapter.descriptors();
-    const service = new Service({ plan, hooks: {}, log, gather, lends, nextId, totals });
+    const offended = host.bans?.offendedBy(plan);
+    const service = new Service({ plan, hooks: {}, log, gather, lends, nextId, totals, offended });
     const pool = new WorkerPool({ ready, host, descriptors, use, failed });
     const dispatcher = new Dispatcher(
       service,
@@ -116,6 +117,10 @@ class PoolExecutor implements Executor {
 
   measure(): void {
     this.#pool.measure();
+  }
+
+  traffic(): ReturnType<Executor["traffic"]> {
+    return this.#pool.traffic();
   }
 
   drains(on: boolean): void {

@@ -11,6 +11,7 @@ import { realUrl } from "../modules/import.ts";
 import type { WorkerStatus } from "../services/status.ts";
 import type { PendingSession } from "./pending.ts";
 import { Channel, join } from "./channel.ts";
+import { TrafficAsker } from "./traffic.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import type { Exit, Launched } from "./launch.ts";
 import {
@@ -42,7 +43,6 @@ let started = 0;
 export interface HandleEvents {
   record(record: LogRecord): void;
   taken(session: PendingSession): void;
-  turned(session: PendingSession): void;
   /** A place for one that has come to the worker itself, or why not. */
   join(id: number, from: Origin): PendingSession | Refusal;
   gone(handle: WorkerHandle, session: PendingSession): void;
@@ -88,6 +88,10 @@ export class WorkerHandle {
   /** Streams that were given to it, and that it has not taken yet. */
   readonly #given: PendingSession[] = [];
   readonly heartbeat: Heartbeat = new Heartbeat(() => this.#channel.send({ type: "ping" }));
+  readonly traffic: TrafficAsker = new TrafficAsker(
+    this.live,
+    () => this.tell({ type: "traffic" }),
+  );
   #timer: ReturnType<typeof setTimeout> | undefined = undefined;
   /** Milliseconds that its plugin's start may take. */
   #patience: number = 0;
@@ -205,7 +209,9 @@ export class WorkerHandle {
   }
 
   /** What it has to know from now on; one that was not told its job yet, learns it with that. */
-  tell(command: Extract<WorkerCommand, { type: "measure" | "wanted" | "drains" }>): void {
+  tell(
+    command: Extract<WorkerCommand, { type: "measure" | "wanted" | "drains" | "traffic" }>,
+  ): void {
     this.#channel.send(command);
   }
 
@@ -267,10 +273,12 @@ export class WorkerHandle {
         return;
       case "join":
         return this.#join(report);
-      case "turned": {
-        const session = this.live.get(report.id);
-        return session === undefined ? undefined : this.#events.turned(session);
-      }
+      case "offence":
+        return this.live.get(report.id)?.offended(report.what);
+      case "traffic":
+        return this.traffic.answered(report.sessions);
+      case "turned":
+        return this.live.get(report.id)?.permit.returnTurn();
       case "gone": {
         this.#count(report);
         const session = this.live.get(report.id);

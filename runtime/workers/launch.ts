@@ -26,7 +26,9 @@ export interface Exit {
 }
 
 /** What a record says of it. */
-export function exitFields({ code, signal }: Exit, reason: string | undefined): Fields {
+export function exitFields({ code, signal }: Exit, why: string | undefined): Fields {
+  // The kernel has ended it for the CPU time that it has used up.
+  const reason = why ?? (signal === "SIGXCPU" ? "cpu" : undefined);
   return {
     ...(code !== undefined && { code }),
     ...(signal !== undefined && { signal }),

@@ -2,8 +2,9 @@
 import { deserialize, serialize } from "node:v8";
 import type { SocketFileId } from "../core/descriptors.ts";
 import type { Refusal } from "../core/admission/candidate.ts";
+import type { Offence } from "../core/admission/gate.ts";
 import { Address, type Transport } from "../core/endpoint.ts";
-import type { Side } from "../core/errors.ts";
+import { codeOf, messageOf, PorticoError, type Side } from "../core/errors.ts";
 import type { Wanted } from "../core/log.ts";
 import type { RuleOptions, ServicePlan } from "../core/plan.ts";
 import type { LogRecord } from "../core/record.ts";
@@ -59,6 +60,20 @@ export function decodePlan(bytes: Uint8Array): ServicePlan {
 
 export function toAddress([transport, host, port, path]: AddressParts): Address {
   return new Address(transport, host, port, path);
+}
+
+/** Duplicates of the service's datagram sockets, to answer from. Theirs who opened them. */
+export type SharedSockets = readonly { readonly fd: number; readonly address: Address }[];
+
+/** The number of a session, and its bytes each way. */
+export type SessionTraffic = readonly [id: number, bytesIn: number, bytesOut: number];
+
+/** Why a worker cannot serve, in a message. */
+export function failureOf(error: unknown): Extract<WorkerEvent, { type: "failed" }> {
+  const { code, message, side, hint, at } = error instanceof PorticoError
+    ? error
+    : new PorticoError(codeOf(error) ?? "START_FAILED", messageOf(error));
+  return { type: "failed", code, message, side, hint, at };
 }
 
 /** What a worker is told that its service does. */
@@ -120,7 +135,9 @@ export type WorkerCommand =
   /** It wants other records than it was told with the job. */
   | { readonly type: "wanted"; readonly wanted: Wanted | undefined }
   /** Somebody wants to know how late its event loop is. */
-  | { readonly type: "measure" };
+  | { readonly type: "measure" }
+  /** Somebody wants to know what has gone through its sessions. */
+  | { readonly type: "traffic" };
 
 /** Worker to supervisor. */
 export type WorkerEvent =
@@ -145,6 +162,9 @@ export type WorkerEvent =
     readonly remote: AddressParts;
     readonly local: AddressParts;
   }
+  /** The peer of a session has done something that may lead to a ban. */
+  | { readonly type: "offence"; readonly id: number; readonly what: Offence }
+  | { readonly type: "traffic"; readonly sessions: readonly SessionTraffic[] }
   /** A session has given its turn back. */
   | { readonly type: "turned"; readonly id: number }
   /** Nothing is left of a session. */

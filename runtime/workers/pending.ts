@@ -1,5 +1,6 @@
 /** A session on the supervisor's side: from its arrival until a worker has told that nothing is left of it. */
 import { type Candidate, type Refusal, WEIGHT } from "../core/admission/candidate.ts";
+import type { Offence } from "../core/admission/gate.ts";
 import { type Permit, UNLIMITED } from "../core/admission/permit.ts";
 import type { Address } from "../core/endpoint.ts";
 import type { RuleOptions } from "../core/plan.ts";
@@ -61,6 +62,11 @@ export class PendingSession implements Candidate {
 
   refused(why: Refusal): void {
     this.dispatcher.refuse(this, why);
+  }
+
+  /** Its worker tells of its peer. */
+  offended(what: Offence): void {
+    this.dispatcher.service.blame(this, what);
   }
 
   // What records say of it, when it is refused or its worker has died.

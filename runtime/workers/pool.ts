@@ -2,12 +2,11 @@
 import { setTimeout } from "node:timers";
 import type { WorkerStatus } from "../services/status.ts";
 import type { Descriptors, SocketFileId } from "../core/descriptors.ts";
-import type { Address } from "../core/endpoint.ts";
 import { messageOf, PorticoError } from "../core/errors.ts";
 import { hookError } from "../core/hooks.ts";
 import { addCounters } from "../core/totals.ts";
 import { addGrowth } from "../core/statistics.ts";
-import type { Host, ReadyService } from "../services/contract.ts";
+import type { Executor, Host, ReadyService } from "../services/contract.ts";
 import type { PendingSession } from "./pending.ts";
 import { freeNumber } from "./free-number.ts";
 import { leastBusy } from "./least-busy.ts";
@@ -16,13 +15,10 @@ import type { Dispatcher } from "./dispatcher.ts";
 import { keepWorkingDirectory } from "../identity/folder.ts";
 import { type Exit, exitFields, type WorkerUse } from "./launch.ts";
 import { type HandleEvents, WorkerHandle } from "./handle.ts";
-import type { WorkerState } from "./messages.ts";
-import { watchHeartbeats } from "./heartbeat.ts";
+import type { SharedSockets, WorkerState } from "./messages.ts";
+import { watchWorkers } from "./watch.ts";
 import { Replenishment } from "./replenish.ts";
 import { RestartPolicy } from "./restart-policy.ts";
-
-/** Duplicates of the service's datagram sockets, to answer from. Theirs who opened them. */
-export type SharedSockets = readonly { readonly fd: number; readonly address: Address }[];
 
 /** What a pool is made of. */
 export interface PoolInput {
@@ -75,7 +71,6 @@ export class WorkerPool {
     this.#events = {
       record: (record) => log.pass(record),
       taken: (session) => session.dispatcher.taken(session),
-      turned: (session) => session.permit.returnTurn(),
       join: (id, from) => this.#dispatcher!.join(id, from),
       gone: (handle, session) => {
         session.dispatcher.over(session);
@@ -107,13 +102,18 @@ export class WorkerPool {
       await this.stop();
       throw error;
     }
-    this.#unwatch = watchHeartbeats(this.#handles, this.#input.ready.plan.limits.stall);
+    this.#unwatch = watchWorkers(this.#handles, this.#input.ready.plan);
   }
 
   /** See {@link RunningService.measure}. */
   measure(): void {
     this.#told.measure = true;
     for (const handle of this.#handles) handle.tell({ type: "measure" });
+  }
+
+  /** See {@link Executor.traffic}. */
+  async traffic(): Promise<Awaited<ReturnType<Executor["traffic"]>>> {
+    return (await Promise.all([...this.#handles].map(({ traffic }) => traffic.ask()))).flat();
   }
 
   /** Somebody wants other records: see {@link Log.watch}. */

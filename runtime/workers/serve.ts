@@ -38,6 +38,6 @@ async function become(
   { processes: { env: _, ...wanted } }: ServicePlan,
 ): Promise<void> {
   if (Object.keys(wanted).length === 0) return;
-  const { applyProcess } = await import("../identity/mod.ts");
+  const { applyProcess } = await import("../identity/apply.ts");
   await applyProcess(wanted, await adapter.processCalls());
 }

@@ -2,7 +2,7 @@
 import type { Permit } from "../core/admission/permit.ts";
 import type { DatagramSocket, StreamTable } from "../core/contract.ts";
 import type { Descriptors, Passing, SessionAdapter, SocketFileId } from "../core/descriptors.ts";
-import { codeOf, isShortage, messageOf, PorticoError } from "../core/errors.ts";
+import { isShortage, PorticoError } from "../core/errors.ts";
 import { Gather } from "../core/stream/gather.ts";
 import { hookError } from "../core/hooks.ts";
 import { errorFields, Log, type Outlet, type Wanted } from "../core/log.ts";
@@ -22,9 +22,11 @@ import { IncomingStreams } from "./incoming.ts";
 import { RemotePermit } from "./remote-permit.ts";
 import { Joining } from "./joining.ts";
 import { Locals } from "./locals.ts";
+import { trafficOf } from "./traffic.ts";
 import {
   type AddressParts,
   decodePlan,
+  failureOf,
   partsOf,
   toAddress,
   type WorkerCommand,
@@ -140,6 +142,8 @@ export class ServiceWorker {
         return this.#joining.decided(command.id, command.why, command.options);
       case "measure":
         return this.#measure();
+      case "traffic":
+        return this.#channel.send(trafficOf(this.#instance!.streams));
       case "wanted":
         return this.#log?.change(this.#outlets(command.wanted));
     }
@@ -162,9 +166,8 @@ export class ServiceWorker {
         await (await import("../modules/plugin.ts")).loadPlugin(plan.plugin);
       const check = await checkOptions(plugin, plan.options);
       if (!("options" in check)) throw new PorticoError("PLUGIN_OPTIONS");
-      this.#channel.send({ type: "loaded" });
       // The start may keep the event loop.
-      this.#channel.flush();
+      this.#channel.sendNow({ type: "loaded" });
       cpuLimit.set(plan.limits.start);
       const totals = new Totals();
       const reporter = this.#reporter = new CountReporter(
@@ -179,6 +182,7 @@ export class ServiceWorker {
         worker: number,
         join: this.#joining.join,
         counted: () => reporter.soon(),
+        offended: ({ id }, what) => this.#channel.sendNow({ type: "offence", id, what }),
       });
       const { streams } = this.#instance;
       this.#instance.drains(this.#drains);
@@ -190,10 +194,7 @@ export class ServiceWorker {
       if (measure || this.#measures) this.#measure();
       this.#channel.send({ type: "ready" });
     } catch (error) {
-      const { code, message, side, hint, at } = error instanceof PorticoError
-        ? error
-        : new PorticoError(codeOf(error) ?? "START_FAILED", messageOf(error));
-      this.#channel.send({ type: "failed", code, message, side, hint, at });
+      this.#channel.send(failureOf(error));
       this.#channel.end();
     }
   }

@@ -11,7 +11,12 @@ import type { Adapter, BindableEndpoint, SocketOptions } from "../../runtime/cor
 import type { Inherited } from "../../runtime/core/descriptors.ts";
 import type { Address } from "../../runtime/core/endpoint.ts";
 import { PorticoError } from "../../runtime/core/errors.ts";
-import type { Exchange, HttpListener, HttpTable } from "../../runtime/core/exchange.ts";
+import {
+  Exchange,
+  type HttpListener,
+  type HttpSide,
+  type HttpTable,
+} from "../../runtime/core/exchange.ts";
 import { folder } from "../support/folder.ts";
 import { until, within } from "../support/until.ts";
 
@@ -24,14 +29,17 @@ class Desk implements HttpTable {
   readonly failures: PorticoError[] = [];
   readonly #waiting: (() => void)[] = [];
 
-  request(exchange: Exchange, request: Request): Response | Promise<Response> {
+  open(side: HttpSide, request: Request, own: unknown): Exchange {
+    return new Exchange(side, request, own);
+  }
+
+  answer(exchange: Exchange): Response | Promise<Response> {
+    const { request } = exchange;
     const { pathname } = new URL(request.url);
-    assert.equal(exchange.data, undefined);
-    exchange.data = pathname;
     this.remotes.push(String(exchange.remote));
     this.locals.push(String(exchange.local));
     if (pathname === "/body") return request.text().then((text) => new Response(text));
-    exchange.watch();
+    exchange.side.watch(exchange);
     if (pathname !== "/wait") return new Response(`you asked for ${pathname}`);
     return new Promise((resolve) => {
       this.#waiting.push(() => resolve(new Response("let go")));
@@ -39,7 +47,7 @@ class Desk implements HttpTable {
   }
 
   close(exchange: Exchange, gone: boolean): void {
-    this.closed.push({ path: exchange.data as string, gone });
+    this.closed.push({ path: new URL(exchange.request.url).pathname, gone });
   }
 
   failure(error: PorticoError): void {

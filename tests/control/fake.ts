@@ -8,6 +8,8 @@ import { after, type TestContext } from "node:test";
 import type { Control } from "../../runtime/control/control.ts";
 import { type ControlSocket, openControl } from "../../runtime/control/socket.ts";
 import { newStatistics } from "../../runtime/core/statistics.ts";
+import type { PolicyControl } from "../../runtime/control/policy.ts";
+import type { StoredBan } from "../../runtime/services/bans/stored.ts";
 import type { ServerStatus, ServiceStatus } from "../../runtime/services/status.ts";
 import { adapter } from "../support/adapter.ts";
 import { folder } from "../support/folder.ts";
@@ -54,6 +56,40 @@ export const STATUS: ServerStatus = {
   sinks: [{ name: "audit", type: "file", dropped: 7 }, { name: "json", type: "json", dropped: 0 }],
 };
 
+const BAN: StoredBan = {
+  source: "192.0.2.7",
+  since: "2026-11-28T12:00:00.000Z",
+  until: "2026-11-28T13:00:00.000Z",
+  for: 3_600_000,
+  cause: "5 refusals in 1m: rule verify",
+  service: "echo",
+  refused: 3,
+};
+
+/** Bans and sources that there are not. */
+function fakePolicy(asked: unknown[]): PolicyControl {
+  return {
+    bans: () => [BAN, { ...BAN, source: "uid:7", cause: "operator" }],
+    ban(source, ms, cause) {
+      asked.push(["ban", source, ms, cause]);
+      return { ...BAN, source, cause };
+    },
+    unban(source) {
+      asked.push(["unban", source]);
+      return source === undefined ? [BAN.source, "uid:7"] : [source];
+    },
+    top: () =>
+      Promise.resolve([
+        { source: "192.0.2.7", sessions: 2, bytesIn: 2048, bytesOut: 5, arrived: 9, refused: 1 },
+        { source: "192.0.2.8", sessions: 3, bytesIn: 1, bytesOut: 0, arrived: 3, refused: 0 },
+      ]),
+    explain(service, remote) {
+      asked.push(["explain", service, remote.host]);
+      return { limits: [] };
+    },
+  };
+}
+
 /** A server that writes down what it is asked. */
 export function fakeControl(verbs: Partial<Control> = {}): Control & { readonly asked: unknown[] } {
   const asked: unknown[] = [];
@@ -63,6 +99,7 @@ export function fakeControl(verbs: Partial<Control> = {}): Control & { readonly 
   };
   return {
     asked,
+    policy: fakePolicy(asked),
     status: () => STATUS,
     reload: () =>
       Promise.resolve({ added: ["new"], changed: ["echo"], removed: [], unchanged: ["time"] }),

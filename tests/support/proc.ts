@@ -29,6 +29,12 @@ export function niceOf(pid: number): number {
   return Number(stat(pid)[16]);
 }
 
+/** A row of /proc/PID/limits, as "1024 4096": the soft and the hard one. */
+export function limitOf(pid: number, name: string): string {
+  const text = readFileSync(`/proc/${pid}/limits`, "latin1");
+  return new RegExp(`^Max ${name} +(\\S+ +\\S+)`, "m").exec(text)![1]!.replace(/ +/, " ");
+}
+
 /** A line of proc_pid_status(5), in words. */
 export function statusOf(pid: number, key: string): string[] {
   const text = readFileSync(`/proc/${pid}/status`, "latin1");

@@ -1,7 +1,7 @@
 /**
  * Decides who is served, and when: for every transport and every strategy, where the sockets are.
  *
- *     RULES (by address) → LIMITS → TURN
+ *     BANS → RULES (by address) → LIMITS → TURN
  *
  * `admit` answers at once, without work for anybody who is turned away, and without a promise for
  * anybody who is let in. A worker, and what a plugin connects to itself, is never asked here.
@@ -10,8 +10,9 @@ import type { NamedRules } from "../names/rules.ts";
 import { AccessRules, type Verdict } from "../access/rules.ts";
 import { type Clock, SYSTEM_CLOCK } from "../clock.ts";
 import { Count } from "../count.ts";
-import type { Access } from "../plan.ts";
+import type { Access, ServicePlan } from "../plan.ts";
 import type { Candidate, Refusal } from "./candidate.ts";
+import { type Gate, SENSOR } from "./gate.ts";
 import type { NameWait, NameWaits } from "./name-wait.ts";
 import { Places } from "./places.ts";
 import type { Policy } from "./policy.ts";
@@ -19,7 +20,7 @@ import type { OwnSockets } from "./own-sockets.ts";
 import type { Ticket } from "./ticket.ts";
 
 /** What an admission is made of: the parts of a service's plan that it needs. */
-export type AdmissionPlan = Policy & { readonly access: Access };
+export type AdmissionPlan = Policy & { readonly access: Access } & Pick<ServicePlan, "sensor">;
 
 const CLOSED: Refusal = { limit: "drain" };
 const LOOP: Refusal = { rule: "loop" };
@@ -34,6 +35,7 @@ export class Admission {
   readonly #rules: AccessRules;
   readonly #clock: Clock;
   readonly #own: OwnSockets | undefined;
+  readonly #gate: Gate | undefined;
   readonly #live: Count;
   /** Where rules are about names. */
   #named: NamedRules | undefined = undefined;
@@ -44,6 +46,7 @@ export class Admission {
    * @param defer as {@link Adapter.defer}.
    * @param before of the service that this one replaces. Its limits hold until {@link activate}.
    * @param own the sockets from which no datagram comes in earnest.
+   * @param gate of all services.
    */
   constructor(
     plan: AdmissionPlan,
@@ -51,8 +54,10 @@ export class Admission {
     before?: Admission,
     own?: OwnSockets,
     clock: Clock = SYSTEM_CLOCK,
+    gate?: Gate,
   ) {
     this.#plan = plan;
+    this.#gate = gate;
     this.#own = own;
     this.#live = new Count(clock);
     this.#rules = new AccessRules(plan.access);
@@ -87,6 +92,8 @@ export class Admission {
    */
   admit(candidate: Candidate): Ticket | NameWait | Refusal {
     if (this.#closed) return CLOSED;
+    const barred = this.#barred(candidate);
+    if (barred !== undefined) return barred;
     if (this.#rules.empty) return this.#enter(candidate);
     const wall = this.#wall();
     const verdict = this.#named === undefined
@@ -97,7 +104,8 @@ export class Admission {
 
   /** One whose name has been asked for is let in, or not. For {@link NameWaits} alone. */
   admitNamed(candidate: Candidate): Ticket | Refusal {
-    return this.#obey(this.#named!.decideNow(candidate.remote, this.#wall()), candidate);
+    return this.#barred(candidate) ??
+      this.#obey(this.#named!.decideNow(candidate.remote, this.#wall()), candidate);
   }
 
   /** One more waits for its name, or one less does. For {@link NameWaits} alone. */
@@ -126,6 +134,8 @@ export class Admission {
    * a place of its own; but it needs no turn, never waits, and comes in though the service drains.
    */
   join(candidate: Candidate): Ticket | Refusal {
+    const barred = this.#barred(candidate);
+    if (barred !== undefined) return barred;
     if (!this.#rules.empty) {
       const wall = this.#wall();
       // Whom it belongs to has been named: nobody waits here.
@@ -142,6 +152,15 @@ export class Admission {
   /** The time of day, where any rule asks. */
   #wall(): number {
     return this.#rules.timed ? this.#clock.wall() : 0;
+  }
+
+  /** By a ban, and of a sensor: before any rule. */
+  #barred(candidate: Candidate): Refusal | undefined {
+    if (this.#gate?.asks) {
+      const banned = this.#gate.refuses(candidate, this.#plan.limits.source);
+      if (banned !== undefined) return banned;
+    }
+    return this.#plan.sensor ? SENSOR : undefined;
   }
 
   /** By a rule. Nobody is asked for an address, nor for the time, where there is none. */

@@ -32,8 +32,11 @@ export const WEIGHT: Readonly<Record<Candidate["kind"], number>> = {
 
 /** Why somebody is turned away. */
 export type Refusal =
-  /** The rule of `access`, with where it stands in a manifest; or `verify`. */
-  | { readonly rule: string; readonly place?: string }
+  /**
+   * The rule of `access`, with where it stands in a manifest; `verify`, `sensor`; or `ban`, with its end where
+   * it has one.
+   */
+  | { readonly rule: string; readonly place?: string; readonly until?: string }
   | { readonly limit: LimitName };
 
 /** Who asks to be served. */
@@ -47,6 +50,9 @@ export interface Candidate {
   readonly weight: number;
   /** Set where the rule that lets it in has options, before anything else is heard of it. */
   ruleOptions?: RuleOptions | undefined;
+  /** Bytes of it so far, for those who look on. */
+  readonly bytesIn?: number;
+  readonly bytesOut?: number;
   /** Its turn has come, after it had to wait. */
   admitted(): void;
   /** It has waited in vain. */

@@ -34,6 +34,11 @@ export class Placed {
     else this.#sources.set(source, left);
   }
 
+  /** Calls `visit` for each. */
+  forEach(visit: (ticket: Ticket) => void): void {
+    for (let ticket = this.#first; ticket !== undefined; ticket = ticket.next) visit(ticket);
+  }
+
   /** Counts all anew, by what is their source now. */
   countSources(sourceOf: (candidate: Candidate) => string): void {
     this.#sources.clear();

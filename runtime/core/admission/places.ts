@@ -19,6 +19,17 @@ const BATCH = 64;
 /** The longest delay of a timer, in ms. */
 const TIMER_MAX = 2 ** 31 - 1;
 
+/** What {@link Places} has in use; not to be changed. */
+export interface PlacesState {
+  readonly policy: Policy;
+  readonly placed: Pick<Placed, "count" | "from">;
+  readonly turns: number;
+  readonly rate: Pick<Rate, "left">;
+  readonly rates: Pick<SourceRates, "left">;
+  /** The clock's. */
+  readonly time: number;
+}
+
 export class Places {
   #policy: Policy;
   readonly #defer: (callback: () => void) => void;
@@ -41,6 +52,24 @@ export class Places {
     this.#clock = clock;
     this.#policy = policy;
     this.#defer = defer;
+  }
+
+  /** What is taken now: for `fullness.ts`, which tells of it. */
+  get state(): PlacesState {
+    return {
+      policy: this.#policy,
+      placed: this.#placed,
+      turns: this.#turns,
+      rate: this.#rate,
+      rates: this.#rates,
+      time: this.#clock.now(),
+    };
+  }
+
+  /** Calls `visit` for each that has a place, or waits for one. */
+  forEach(visit: (ticket: Ticket) => void): void {
+    this.#placed.forEach(visit);
+    for (let each = this.#placeless.first; each !== undefined; each = each.next) visit(each.ticket);
   }
 
   /** From here on this is what is limited. Who is in stays in. */

@@ -16,6 +16,11 @@ export class Rate {
   take(): void {
     this.#tokens--;
   }
+
+  /** How many tokens it has at `now`. */
+  left({ count, per, burst = count }: RateLimit, now: number): number {
+    return Math.min(burst, this.#tokens + (now - this.#filled) * count / per);
+  }
 }
 
 /** Sources of one generation. */
@@ -36,6 +41,12 @@ export class SourceRates {
     if (!own.allows(rate, now)) return false;
     own.take();
     return true;
+  }
+
+  /** How many tokens one has at `now`. */
+  left(source: string, rate: RateLimit, now: number): number {
+    const own = this.#young.get(source) ?? this.#old.get(source);
+    return own === undefined ? rate.burst ?? rate.count : own.left(rate, now);
   }
 
   #renew(source: string): Rate {

@@ -118,7 +118,7 @@ export class DatagramPipeline {
   }
 
   refuse(session: DatagramSession, why: Refusal): void {
-    this.service.countRefusal(why);
+    this.service.countRefusal(why, session);
     session.over = true;
     recordRefusal(this.service, "debug", session, why);
     this.#release(session);

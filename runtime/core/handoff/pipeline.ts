@@ -95,7 +95,7 @@ export class HandoffPipeline {
   }
 
   refuse(session: HandoffSession, why: Refusal): void {
-    this.service.countRefusal(why);
+    this.service.countRefusal(why, session);
     recordRefusal(this.service, this.service.level, session, why);
     session.finish("refused");
     this.#close(session);

@@ -19,19 +19,20 @@ export function watched(
   failed: (thrown: unknown) => void,
 ): Response {
   const reader = response.body!.getReader();
+  const { extra } = session;
   let ended = false;
   const end = (): void => {
     if (ended) return;
     ended = true;
-    session.cut = undefined;
+    extra.cut = undefined;
     over();
   };
   const body = new ReadableStream<Uint8Array<ArrayBuffer>>({
     start(controller) {
-      session.cut = (reason) => {
+      extra.cut = (reason) => {
         reader.cancel(reason).catch(() => {});
         // Events end anywhere; of anything else the peer has to see that it is not whole.
-        if (session.endless) controller.close();
+        if (extra.endless) controller.close();
         else controller.error(new DOMException(reason, "AbortError"));
         end();
       };
@@ -45,7 +46,7 @@ export function watched(
           return end();
         }
         const bytes = bytesOf(value);
-        session.bytesOut += bytes.length;
+        extra.bytesOut += bytes.length;
         controller.enqueue(bytes);
       } catch (error) {
         if (ended) return;

@@ -41,7 +41,7 @@ export class Lifetime {
     const now = this.#clock.now();
     for (const session of this.#sessions) {
       if (now - session.opened <= this.#limit) break;
-      if (session.permit.granted && !session.told) late.push(session);
+      if (session.permit.granted && session.more?.told !== true) late.push(session);
     }
     if (late.length > 0) this.#missed(late);
   }

@@ -7,7 +7,7 @@ import { given } from "../arguments.ts";
 import type { Admission } from "../admission/admission.ts";
 import type { CutReason, Refusal } from "../admission/candidate.ts";
 import { LAST_WORDS } from "../calls.ts";
-import type { BodyFailure, Exchange, HttpTable } from "../exchange.ts";
+import type { BodyFailure, HttpTable } from "../exchange.ts";
 import { hookError, isPromise } from "../hooks.ts";
 import { recordRequest, recordResponse, wantsRequests } from "../records.ts";
 import type { Service } from "../service.ts";
@@ -45,43 +45,39 @@ export class HttpPipeline {
       service.clock,
     );
     this.table = {
-      request: (exchange, request) => this.#open(exchange, request),
-      close: (exchange, gone, failed) => this.#close(exchange.data as HttpSession, gone, failed),
+      open: (side, request, own) => new HttpSession(this, side, request, own),
+      answer: (session) => this.#open(session as HttpSession),
+      close: (session, gone, failed) => this.#close(session as HttpSession, gone, failed),
       failure: (error) => service.report(error),
     };
   }
 
   // OPEN → RULES, LIMITS, TURN
 
-  #open(exchange: Exchange, request: Request): Answer {
-    const id = this.service.nextId();
-    const session = new HttpSession(this, exchange, request, id, this.service.clock.now());
-    exchange.data = session;
+  #open(session: HttpSession): Answer {
     this.#live.add(session);
     const answer = this.#admission.admit(session);
     if (!("stage" in answer)) return this.#refuse(session, answer);
     session.permit = answer;
     if (answer.granted) return this.#verify(session);
-    return new Promise((resolve) => session.proceed = resolve);
+    return new Promise((resolve) => session.extra.proceed = resolve);
   }
 
   /** The turn of one that waited has come. */
   admitted(session: HttpSession): void {
-    const proceed = session.proceed!;
-    session.proceed = undefined;
+    const proceed = takeProceed(session);
     proceed(this.#verify(session));
   }
 
   /** It has waited in vain. */
   refused(session: HttpSession, why: Refusal): void {
-    const proceed = session.proceed!;
-    session.proceed = undefined;
+    const proceed = takeProceed(session);
     proceed(this.#refuse(session, why));
   }
 
   #refuse(session: HttpSession, why: Refusal): Response {
     const status = "rule" in why ? 403 : STATUS[why.limit] ?? 503;
-    this.service.countRefusal(why);
+    this.service.countRefusal(why, session);
     recordRequest(this.service, session, why);
     session.reason ??= "refused";
     session.status = status;
@@ -145,7 +141,7 @@ export class HttpPipeline {
     well: (value: Value) => Answer,
   ): Promise<Response> {
     return new Promise((resolve) => {
-      session.interrupt = resolve;
+      session.extra.interrupt = resolve;
       promise.then(
         (value) => resolve(well(value)),
         (error) => resolve(this.#fail(session, error)),
@@ -160,11 +156,16 @@ export class HttpPipeline {
       void response.body?.cancel().catch(() => {});
       return nobody();
     }
+    const { side } = session;
+    if (side.isWhole(response)) {
+      session.status = response.status;
+      return response;
+    }
     checkResponse(response);
     session.status = response.status;
-    if (!session.exchange.streams(response)) return response;
-    session.open++;
-    session.endless = isEvents(response);
+    if (!side.streams(session, response)) return response;
+    session.extra.open++;
+    session.extra.endless = isEvents(response);
     const over = (): void => this.#leave(session);
     return watched(response, session, over, (thrown) => this.#failBody(session, thrown));
   }
@@ -172,14 +173,14 @@ export class HttpPipeline {
   #fail(session: HttpSession, thrown: unknown): Response {
     if (session.over || session.status !== 0) return nobody();
     // Its reading has failed because the peer has left.
-    if (session.exchange.isGone(thrown)) {
+    if (session.side.isGone(session, thrown)) {
       session.status = 500;
       session.reason ??= "peer";
       return nobody();
     }
     const error = hookError(thrown);
     session.reason ??= "error";
-    session.cause = error;
+    session.extra.cause = error;
     session.status = error.code === "PROTOCOL_ERROR" ? 400 : 500;
     this.service.report(error, session.id);
     return new Response(null, { status: session.status });
@@ -189,7 +190,7 @@ export class HttpPipeline {
   #failBody(session: HttpSession, thrown: unknown): void {
     const error = hookError(thrown);
     session.reason ??= "error";
-    session.cause = error;
+    session.extra.cause = error;
     this.service.report(error, session.id);
   }
 
@@ -202,14 +203,15 @@ export class HttpPipeline {
     if (gone) {
       session.reason ??= "peer";
       session.signalEnd("peer");
-      session.cut?.("peer");
-      session.proceed?.(nobody());
+      session.more?.cut?.("peer");
+      session.more?.proceed?.(nobody());
     }
     this.#leave(session);
   }
 
   #leave(session: HttpSession): void {
-    if (session.over || --session.open > 0) return;
+    if (session.over) return;
+    if (session.more !== undefined && --session.extra.open > 0) return;
     session.over = true;
     const { service } = this;
     session.reason ??= "done";
@@ -230,18 +232,19 @@ export class HttpPipeline {
   /** Aborts their signal; answers with 503 who has not been answered, and cuts what streams. */
   async #finish(sessions: readonly HttpSession[], reason: CutReason): Promise<void> {
     for (const session of sessions) {
-      session.told = true;
+      session.extra.told = true;
       session.reason ??= reason;
       session.signalEnd(reason);
     }
     // Who hears that it is over may say so itself.
     await new Promise((resolve) => setTimeout(resolve, 0));
     for (const session of sessions) {
-      session.cut?.(reason);
-      if (session.status !== 0 || session.interrupt === undefined) continue;
+      session.more?.cut?.(reason);
+      const interrupt = session.more?.interrupt;
+      if (session.status !== 0 || interrupt === undefined) continue;
       const answer = session.served ? nobody() : this.#refuse(session, { limit: reason });
       session.status = answer.status;
-      session.interrupt(answer);
+      interrupt(answer);
     }
   }
 
@@ -250,10 +253,10 @@ export class HttpPipeline {
   /** Ends streams of events, which have no end of their own, and whose peers come again. */
   endEvents(): void {
     for (const session of [...this.#live]) {
-      if (!session.endless) continue;
+      if (session.more?.endless !== true) continue;
       session.reason ??= "drain";
       session.signalEnd("drain");
-      session.cut?.("drain");
+      session.more?.cut?.("drain");
     }
   }
 
@@ -276,6 +279,12 @@ function checkResponse(response: unknown): void {
       : "one whose body was read already: make one for each request";
     throw new TypeError(`fetch has to return a Response that can be sent: received ${what}`);
   }
+}
+
+function takeProceed({ extra }: HttpSession): (answer: Answer) => void {
+  const { proceed } = extra;
+  extra.proceed = undefined;
+  return proceed!;
 }
 
 /** An answer that nobody is there to read, or that comes in the place of a plugin's. */

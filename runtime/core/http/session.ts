@@ -1,34 +1,19 @@
 /** The session of one HTTP request. What happens to it, and when, is `pipeline.ts`. */
 import { type Candidate, type Refusal, WEIGHT } from "../admission/candidate.ts";
 import { type Permit, UNLIMITED } from "../admission/permit.ts";
-import type { Address } from "../endpoint.ts";
 import type { PorticoError } from "../errors.ts";
-import type { Exchange } from "../exchange.ts";
+import { Exchange, type HttpSide } from "../exchange.ts";
 import type { RuleOptions } from "../plan.ts";
 import type { Logger, RequestSession } from "../plugin.ts";
+import { offenceOf } from "../session.ts";
 import type { HttpPipeline } from "./pipeline.ts";
 
-export class HttpSession implements RequestSession, Candidate {
-  readonly id: number;
-  readonly kind = "http";
-  readonly pipeline: HttpPipeline;
-  readonly exchange: Exchange;
-  readonly request: Request;
-  /** The clock of the deadlines. */
-  readonly opened: number;
-  /** Its neighbours among those that are under way: {@link LiveSessions}. */
-  previous: HttpSession | undefined = undefined;
-  next: HttpSession | undefined = undefined;
-  permit: Permit = UNLIMITED;
-  /** `open` was recorded: `close` has to follow. */
-  served = false;
-  over = false;
+/** What most requests never need. */
+class Extra {
   /** Its signal has aborted, for a limit or for the end of the service. */
   told = false;
   /** What has still to come back: the adapter, and a body that streams. */
   open = 1;
-  status = 0;
-  reason: string | undefined = undefined;
   /** The error that ended it. */
   cause: PorticoError | undefined = undefined;
   bytesOut = 0;
@@ -41,29 +26,53 @@ export class HttpSession implements RequestSession, Candidate {
   /** Its body has no end of its own, and its peer comes again: `text/event-stream`. */
   endless = false;
   ruleOptions: RuleOptions | undefined = undefined;
-  #controller: AbortController | undefined = undefined;
-  #log: Logger | undefined = undefined;
+  controller: AbortController | undefined = undefined;
+  log: Logger | undefined = undefined;
+}
 
-  constructor(
-    pipeline: HttpPipeline,
-    exchange: Exchange,
-    request: Request,
-    id: number,
-    now: number,
-  ) {
+export class HttpSession extends Exchange implements RequestSession, Candidate {
+  readonly id: number;
+  readonly pipeline: HttpPipeline;
+  /** The clock of the deadlines. */
+  readonly opened: number;
+  /** Its neighbours among those that are under way: {@link LiveSessions}. */
+  previous: HttpSession | undefined = undefined;
+  next: HttpSession | undefined = undefined;
+  permit: Permit = UNLIMITED;
+  /** `open` was recorded: `close` has to follow. */
+  served = false;
+  over = false;
+  status = 0;
+  reason: string | undefined = undefined;
+  #extra: Extra | undefined = undefined;
+
+  constructor(pipeline: HttpPipeline, side: HttpSide, request: Request, own: unknown) {
+    super(side, request, own);
     this.pipeline = pipeline;
-    this.exchange = exchange;
-    this.request = request;
-    this.id = id;
-    this.opened = now;
+    this.id = pipeline.service.nextId();
+    this.opened = pipeline.service.clock.now();
   }
 
-  get remote(): Address {
-    return this.exchange.remote;
+  get kind(): "http" {
+    return "http";
   }
 
-  get local(): Address {
-    return this.exchange.local;
+  /** Made when it is written to. */
+  get extra(): Extra {
+    return this.#extra ??= new Extra();
+  }
+
+  /** What there is of it. */
+  get more(): Readonly<Extra> | undefined {
+    return this.#extra;
+  }
+
+  get cause(): PorticoError | undefined {
+    return this.#extra?.cause;
+  }
+
+  get bytesOut(): number {
+    return this.#extra?.bytesOut ?? 0;
   }
 
   /** Bodies are the runtime's affair: what is received is not counted. */
@@ -71,21 +80,34 @@ export class HttpSession implements RequestSession, Candidate {
     return 0;
   }
 
+  get ruleOptions(): RuleOptions | undefined {
+    return this.#extra?.ruleOptions;
+  }
+
+  set ruleOptions(options: RuleOptions | undefined) {
+    this.extra.ruleOptions = options;
+  }
+
   get log(): Logger {
-    return this.#log ??= this.pipeline.service.logger(this.id);
+    return this.extra.log ??= this.pipeline.service.logger(this.id);
+  }
+
+  offence(what: string): void {
+    this.pipeline.service.blame(this, { offence: offenceOf(what) });
   }
 
   get signal(): AbortSignal {
-    if (this.#controller === undefined) {
-      this.#controller = new AbortController();
+    const { extra } = this;
+    if (extra.controller === undefined) {
+      extra.controller = new AbortController();
       if (this.over) this.signalEnd(this.reason ?? "done");
-      else this.exchange.watch();
+      else this.side.watch(this);
     }
-    return this.#controller.signal;
+    return extra.controller.signal;
   }
 
   signalEnd(reason: string): void {
-    this.#controller?.abort(new DOMException(reason, "AbortError"));
+    this.#extra?.controller?.abort(new DOMException(reason, "AbortError"));
   }
 
   get weight(): number {

@@ -109,7 +109,7 @@ export class StreamPipeline {
   }
 
   refuse(session: StreamSession, why: Refusal): void {
-    this.service.countRefusal(why);
+    this.service.countRefusal(why, session);
     recordRefusal(this.service, this.service.level, session, why);
     session.kill("refused", true);
   }

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, existsSync, openSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { threadId } from "node:worker_threads";
@@ -10,6 +10,9 @@ const encoder = new TextEncoder();
 
 /** Where it is served: by which process, and which thread of it. */
 const here = (): string => `${process.pid}.${threadId}`;
+
+/** Memory that has been asked for. */
+const kept: Uint8Array[] = [];
 
 /** What a session may ask for, by the first word that it says. The answer is one line. */
 const COMMANDS: Readonly<Record<string, (session: Session, word: string) => string>> = {
@@ -54,6 +57,22 @@ const COMMANDS: Readonly<Record<string, (session: Session, word: string) => stri
   loop({ log }) {
     log.info("last words", { number: 1 });
     for (;;);
+  },
+  grow(_session, megabytes) {
+    for (let i = 0; i < Number(megabytes); i++) kept.push(new Uint8Array(1e6).fill(1));
+    return "grown";
+  },
+  /** Opens so many files, or as many as there may be: what it says then. */
+  open(_session, count) {
+    const files: number[] = [];
+    try {
+      for (let i = 0; i < Number(count); i++) files.push(openSync("/dev/null", "r"));
+      return "opened";
+    } catch (error) {
+      return (error as { code: string }).code;
+    } finally {
+      for (const file of files) closeSync(file);
+    }
   },
   write(_session, path) {
     writeFileSync(path, "made by a worker");

@@ -1,0 +1,52 @@
+/** What has gone through the sessions that workers serve, for those who look on. */
+import { clearTimeout, setTimeout } from "node:timers";
+import type { Candidate } from "../core/admission/candidate.ts";
+import type { StreamPipeline } from "../core/stream/pipeline.ts";
+import type { PendingSession } from "./pending.ts";
+import type { SessionTraffic } from "./messages.ts";
+
+/** How long a worker may take to tell, in ms: one that is busy is not waited for. */
+const PATIENCE = 1000;
+
+/** In a worker: of each stream, its number and its bytes each way. */
+export function trafficOf(
+  streams: StreamPipeline,
+): { readonly type: "traffic"; readonly sessions: readonly SessionTraffic[] } {
+  const sessions: SessionTraffic[] = [];
+  streams.deadlines.forEach(({ id, bytesIn, bytesOut }) => sessions.push([id, bytesIn, bytesOut]));
+  return { type: "traffic", sessions };
+}
+
+/** In the supervisor: asks one worker. */
+export class TrafficAsker {
+  readonly #live: ReadonlyMap<number, PendingSession>;
+  readonly #ask: () => void;
+  #told: PromiseWithResolvers<readonly SessionTraffic[]> | undefined = undefined;
+
+  /** @param live the sessions that the worker has. @param ask sends it the question. */
+  constructor(live: ReadonlyMap<number, PendingSession>, ask: () => void) {
+    this.#live = live;
+    this.#ask = ask;
+  }
+
+  /** The bytes, each way, of the sessions of the worker; none where it does not tell in time. */
+  async ask(): Promise<(readonly [Candidate, readonly [number, number]])[]> {
+    if (this.#told === undefined) {
+      this.#told = Promise.withResolvers();
+      this.#ask();
+    }
+    const late = Promise.withResolvers<readonly SessionTraffic[]>();
+    const timer = setTimeout(() => late.resolve([]), PATIENCE);
+    const told = await Promise.race([this.#told.promise, late.promise]);
+    clearTimeout(timer);
+    return told.flatMap(([id, bytesIn, bytesOut]) => {
+      const session = this.#live.get(id);
+      return session === undefined ? [] : [[session, [bytesIn, bytesOut]] as const];
+    });
+  }
+
+  answered(sessions: readonly SessionTraffic[]): void {
+    this.#told?.resolve(sessions);
+    this.#told = undefined;
+  }
+}
