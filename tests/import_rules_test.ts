@@ -221,8 +221,10 @@ describe("import rules", () => {
     t.diagnostic(`${between.length} arrows between folders of runtime: ${between.join(", ")}`);
   });
 
-  test("admission knows no transport: it imports itself, and what a plan, an address and a clock are", () => {
-    const known = ["clock", "count", "endpoint", "plan"].map((name) => `runtime/core/${name}.ts`);
+  test("admission knows no transport: it imports itself, and what a plan, a rule, an address and a clock are", () => {
+    const known = ["clock", "count", "endpoint", "plan", "names/rules"].map((name) =>
+      `runtime/core/${name}.ts`
+    );
     check(
       below("runtime/core/admission"),
       (specifier) =>

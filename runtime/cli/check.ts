@@ -11,12 +11,14 @@ import { sinkCatalog } from "../sinks/mod.ts";
 import { checkDescriptors } from "../strategies/descriptors.ts";
 import { loadAdapter } from "../adapter.ts";
 import { readerOf } from "./one-service.ts";
+import { unknownHosts } from "./name-rules.ts";
 import { printPermissions } from "./permissions.ts";
 import {
   describe,
   type Finding,
   findingsOf,
   identityFindings,
+  nameFindings,
   type Running,
   socketPlace,
   toLacks,
@@ -43,11 +45,14 @@ export async function check(call: CallOf<"check">): Promise<number> {
     loadAdapter(),
     prepare(plan, source, sinkCatalog),
   ]);
-  const running = await findRunning(plan, adapter);
+  const [running, unknown] = await Promise.all([
+    findRunning(plan, adapter),
+    unknownHosts(plan, adapter),
+  ]);
   const services = prepared.map((service) => ({
     service: service.plan.name,
     plugin: service.plan.plugin.specifier,
-    findings: findingsOf(service, adapter, running),
+    findings: [...findingsOf(service, adapter, running), ...nameFindings(service.plan, unknown)],
   }));
   const descriptors = toLacks(checkDescriptors(plan.services, adapter));
   if (descriptors.length > 0) {

@@ -54,6 +54,7 @@ function due(error: unknown): string {
   return expected === FORMS ? SUBJECT : expected;
 }
 
+const UNNAMED = "an address, a prefix or a range: a ban waits for no name";
 const OF_ALLOW = "options with an allow: nobody learns them of whom is denied";
 
 /** Makes rules of the `access` blocks of one manifest. What is wrong goes to its problems. */
@@ -100,9 +101,13 @@ export class AccessPlans {
     blocks: readonly { readonly access: CheckedAccess; readonly path: Path }[],
   ): readonly AccessRule[] {
     return blocks.flatMap(({ access, path }) =>
-      (access?.never ?? []).flatMap((text, index) =>
-        this.#about(text, { action: "deny" }, [...path, "never", index])
-      )
+      (access?.never ?? []).flatMap((text, index) => {
+        const place = [...path, "never", index];
+        const rules = this.#about(text, { action: "deny" }, place);
+        const name = rules.find(({ subject }) => /^(?:host|domain):/.test(subject));
+        if (name !== undefined) this.#tell(place, show(name.text), UNNAMED);
+        return rules;
+      })
     );
   }
 

@@ -50,8 +50,6 @@ export class RunningService {
   #stopsAt = Infinity;
   /** The change that was asked for last. */
   #last: Promise<unknown> = Promise.resolve();
-  /** It follows no names any more. */
-  #forgetNames: () => void = () => {};
   /** The drain that is under way. */
   #drain: AbortController | undefined = undefined;
 
@@ -102,8 +100,7 @@ export class RunningService {
     };
     service = new RunningService(input, await startExecutor(input));
     try {
-      const clock = host.clock ?? SYSTEM_CLOCK;
-      service.#forgetNames = await useNames(ready, input.admission, host.names, clock);
+      await useNames(ready, host, input.admission);
       for (const listen of plan.listen) await service.#sockets.open(listen, takeover);
       service.#executor.opened();
     } catch (error) {
@@ -298,7 +295,7 @@ export class RunningService {
     await this.#executor.cut();
     await this.#sockets.close(keep);
     await this.#executor.end();
-    this.#forgetNames();
+    this.admission.end();
     this.#state = "stopped";
   }
 

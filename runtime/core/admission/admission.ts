@@ -76,6 +76,11 @@ export class Admission {
     this.#nameWaits = waits;
   }
 
+  /** Nobody comes any more: names are followed no longer. */
+  end(): void {
+    this.#named?.end();
+  }
+
   /** For {@link useNames}. */
   get rules(): AccessRules {
     return this.#rules;

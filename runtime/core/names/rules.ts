@@ -100,6 +100,15 @@ export class NamedRules {
     return this.#at.get(canonical(host)) ?? this.#rules.covering(host);
   }
 
+  /** Rules about hosts that have an address, `deny` first. */
+  hostsAt(host: string): readonly CompiledName[] {
+    const key = canonical(host);
+    const found = [...this.#rules.compiled.hosts].filter(([name]) =>
+      this.#followed.get(name)?.addresses.some((address) => canonical(address) === key)
+    );
+    return found.flatMap(([, rules]) => rules).sort((a, b) => a.order - b.order);
+  }
+
   /** As {@link AccessRules.decide}; undefined when the peer's name has to be asked for first. */
   decide(remote: Address, wall: number): Verdict | undefined {
     if (remote.host === "") return this.#rules.decide(remote, wall);
