@@ -12,6 +12,8 @@ import type { EventName, Level } from "./record.ts";
 export interface Plan {
   /** The manifest's file, absolute; relative paths in it start at its folder. */
   readonly file: string;
+  /** Files that it names and that were read with it, absolute: files of rules. */
+  readonly files: readonly string[];
   /** The path of the control socket, absolute; false for none, undefined where the manifest is silent. */
   readonly control: string | false | undefined;
   /** Who the server becomes once its sockets are open; nobody else where it is empty. */

@@ -107,10 +107,11 @@ export class Supervisor implements Control {
     this.#ending.abort();
   }
 
-  /** The files of the manifest and of the plugins: a change of any of them may be one of the server. */
+  /** The files of the manifest, of rules and of the plugins: a change of any of them may be one of the server. */
   files(): string[] {
     return [
       this.#manifest.source.file,
+      ...this.#manifest.plan.files,
       ...moduleUrls(this.#manifest).flatMap((url) => stampOf(url).files),
     ];
   }

@@ -81,6 +81,11 @@ export class AccessPlans {
     }
   }
 
+  /** The files of rules that were named so far, absolute. */
+  get files(): string[] {
+    return [...this.#files.keys()];
+  }
+
   /** The rules of a service: each list of its own replaces that of `defaults`. */
   read(blocks: readonly { readonly access: CheckedAccess; readonly path: Path }[]): Access {
     const rules: AccessRule[] = [];

@@ -148,6 +148,8 @@ class Expander {
       identity: identityOf(top),
       umask: top.umask,
       resolver: resolverOf(top.resolver),
+      // Behind the services, which have named them.
+      files: this.#access.files,
     };
   }
 
