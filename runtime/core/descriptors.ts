@@ -127,6 +127,8 @@ export interface Descriptors {
   /** Another descriptor for the same socket. @throws PorticoError EMFILE. */
   duplicate(fd: number): number;
   close(fd: number): void;
+  /** Closes a connected stream socket, whatever is under way; over TCP the peer sees a reset. */
+  reset(fd: number): void;
   /** Starts a program that is given a descriptor, and inherits no other one. */
   readonly spawn: Spawn;
   /** Clears O_NONBLOCK, for a program that is given the socket; every duplicate shares the flag. */

@@ -3,6 +3,7 @@
  * `manifest/expand.ts` makes it, strategies and the pipeline read it. Durations are milliseconds,
  * sizes bytes; what is unlimited is `Infinity`.
  */
+import type { Overflow } from "./admission/overflow.ts";
 import type { SocketOptions } from "./contract.ts";
 import type { SourcePrefixes } from "./access/source.ts";
 import type { Endpoint } from "./endpoint.ts";
@@ -23,6 +24,8 @@ export interface Plan {
   readonly resolver: ResolverPlan;
   readonly bans: BansPlan;
   readonly services: readonly ServicePlan[];
+  /** Those that do not run, as the manifest wants it. */
+  readonly disabled: readonly ServicePlan[];
 }
 
 /** How names of rules are looked up. */
@@ -103,6 +106,8 @@ export interface ServicePlan {
   readonly options: unknown;
   readonly limits: Limits;
   readonly access: Access;
+  /** What is said to those who come, before anything else; absent: nothing. */
+  readonly banner?: Banner;
   /** When it shuts a source out of all services. */
   readonly ban?: BanPlan;
   /** Nobody has any business with it: whoever comes is refused, and banned. */
@@ -169,6 +174,28 @@ export interface RateLimit {
   readonly burst?: number;
 }
 
+/** One for each way of a session: what its peer sends, and what it is sent. */
+export interface EachWay<Value> {
+  readonly in: Value;
+  readonly out: Value;
+}
+
+/** Texts with variables, as `core/banner.ts` fills them in. */
+export interface Banner {
+  /** To whom is let in. */
+  readonly accept?: string;
+  /** To whom is turned away. */
+  readonly refuse?: string;
+}
+
+/** What is too much to do for newcomers: either of both. */
+export interface LoadLimit {
+  /** Of the machine, over one minute, as uptime(1) has it. */
+  readonly average?: number;
+  /** How late the event loop is, in ms. */
+  readonly delay?: number;
+}
+
 /** So many bytes at least in so many ms; none of it where `per` is Infinity. */
 export interface Progress {
   readonly bytes: number;
@@ -189,6 +216,13 @@ export interface Limits {
   readonly ratePerSource?: RateLimit;
   /** In its place for datagrams; that of the plugin where a manifest says neither. */
   readonly datagramRate?: RateLimit;
+  /**
+   * Bytes a second of one session; absent: as quick as it goes. Its burst is a tenth of a second's where
+   * none is said. Of streams and of the bodies of HTTP.
+   */
+  readonly bytesPerSecond?: Partial<EachWay<RateLimit>>;
+  /** Bytes of one session, request or datagram; beyond it a session ends, and a request or datagram is refused. */
+  readonly bytes?: Partial<EachWay<number>>;
   /** Without a byte in either direction. */
   readonly idle: number;
   /** From the open to the first byte of the peer. */
@@ -207,8 +241,14 @@ export interface Limits {
   readonly hold: number;
   /** Bytes written and not yet sent, above which the session ends. */
   readonly writeBuffer: number;
-  /** At the limit of `sessions` or `perSource`: refuse at once, or hold until there is room. */
-  readonly overflow: "refuse" | "hold";
+  /** How many may wait at once, for a place or a turn, and the memory that they may take. */
+  readonly waiting: { readonly sessions: number; readonly bytes: number };
+  /** What becomes of newcomers at a limit. */
+  readonly overflow: Overflow;
+  /** How long nobody is accepted once {@link rate} was exceeded; 0: newcomers are asked one by one. */
+  readonly rest: number;
+  /** Above which newcomers are refused; absent: nobody asks. */
+  readonly load?: LoadLimit;
   /** How long `stop` waits for sessions to end. */
   readonly drain: number;
   /** How long the plugin's `start` may take. */

@@ -2,6 +2,7 @@
  * What a manifest may say, as types: those of `schema.ts`, which checks it and must agree with them.
  * Written out, since what is inferred there is 100 KiB that every author's compiler would have to read.
  */
+import type { OverflowWord } from "../core/admission/overflow.ts";
 import type { SocketOptions } from "../core/contract.ts";
 import type { StrategyName } from "../core/plan.ts";
 import type { Plugin, StandardSchema } from "../core/plugin.ts";
@@ -57,6 +58,8 @@ export interface ManifestService extends ManifestDefaults, Identity {
    * plugin itself, which then stays in this thread: not with `threads`, `processes` and `spawn`.
    */
   plugin: string | PluginObject;
+  /** It is checked, and does not run. */
+  disable?: boolean | undefined;
   /** Where it listens; of the admin plugin `http+unix:./admin.sock`, for its own user, when silent. */
   listen?: string | ManifestListener | (string | ManifestListener)[] | undefined;
   /** Checked by the plugin's own schema. */
@@ -81,6 +84,11 @@ export interface ManifestDefaults {
   limits?: ManifestLimits | undefined;
   /** Who is served: all when silent; the smallest range of both lists decides. */
   access?: ManifestAccess | undefined;
+  /** What is said to whom is let in, as text; or that, and what is said to whom is turned away. */
+  banner?: string | {
+    accept?: ManifestBanner | undefined;
+    refuse?: ManifestBanner | undefined;
+  } | undefined;
   /** When a source is shut out of all services of the manifest. */
   ban?: ManifestBan | undefined;
 }
@@ -102,6 +110,9 @@ export interface ManifestBans {
   /** How many at once; 10,000 when silent. */
   most?: number | undefined;
 }
+
+/** Text with `${remote}` and the like, or a file of such text. */
+export type ManifestBanner = string | { file: string };
 
 /** Who is served. */
 export interface ManifestAccess {
@@ -171,6 +182,20 @@ export type ManifestProgress = string | { bytes: ManifestSize; per: Duration };
 /** `64KiB`, `10MB`, or bytes. */
 export type ManifestSize = number | string;
 
+/** `1MiB` or `1MiB burst 4MiB`, or bytes; `none` for no limit. */
+export type ManifestByteRate = number | string;
+/** One for both ways of a session, or for what its peer sends and what it is sent. */
+export type ManifestEachWay<Value> = Value | { in?: Value | undefined; out?: Value | undefined };
+
+/** A word for each limit. `hold` is an older name of `wait`. */
+export interface ManifestOverflow {
+  sessions?: OverflowWord | "hold" | undefined;
+  perSource?: OverflowWord | "hold" | undefined;
+  rate?: Exclude<OverflowWord, "shed"> | "hold" | undefined;
+  ratePerSource?: Exclude<OverflowWord, "shed" | "wait"> | undefined;
+  load?: Exclude<OverflowWord, "shed" | "wait"> | undefined;
+}
+
 /** Limits of a service. Durations and sizes take `none`, too. */
 export interface ManifestLimits {
   /** Sessions at once, held ones too. */
@@ -185,6 +210,10 @@ export interface ManifestLimits {
   ratePerSource?: ManifestRate | undefined;
   /** Of datagrams over UDP, in the place of `ratePerSource`; the plugin's own when neither is said. */
   datagramRate?: ManifestRate | undefined;
+  /** Bytes a second of one session; not of datagrams. */
+  bytesPerSecond?: ManifestEachWay<ManifestByteRate> | undefined;
+  /** Bytes of one session, request or datagram. */
+  bytes?: ManifestEachWay<ManifestSize> | undefined;
   /** Of TLS, from the open to its end. */
   handshake?: Duration | undefined;
   /** From the open to the first byte of the peer; when silent, while nothing has gone either way; not of HTTP. */
@@ -203,8 +232,17 @@ export interface ManifestLimits {
   hold?: Duration | undefined;
   /** Bytes written and not yet sent, above which a session ends; not of HTTP. */
   writeBuffer?: ManifestSize | undefined;
-  /** At the limit of `sessions` or `perSource`. */
-  overflow?: "refuse" | "hold" | undefined;
+  /** How many may wait, for a place or a turn, and what they may take of memory. */
+  waiting?: number | {
+    sessions?: ManifestCount | undefined;
+    bytes?: ManifestSize | undefined;
+  } | undefined;
+  /** What becomes of newcomers at a limit; `refuse` when silent. */
+  overflow?: OverflowWord | "hold" | ManifestOverflow | undefined;
+  /** How long nobody is accepted once `rate` was exceeded. */
+  rest?: Duration | undefined;
+  /** Above which newcomers are refused: the machine's load average, or how late the event loop is. */
+  load?: number | { average?: number | undefined; delay?: Duration | undefined } | undefined;
   /** How long a stop waits for sessions to end. */
   drain?: Duration | undefined;
   /** How long the plugin's start may take. */

@@ -36,23 +36,28 @@ class InlineExecutor implements Executor {
   constructor(input: ExecutorInput, instance: ServiceInstance) {
     this.#input = input;
     this.#instance = instance;
-    this.#requests = new HttpPipeline(instance.service, input.admission);
+    this.#requests = new HttpPipeline(
+      instance.service,
+      input.admission,
+      instance.metering?.http,
+    );
   }
 
   async listen(endpoint: BindableEndpoint, { options, text }: ListenPlan): Promise<Listener> {
     const { ready, host } = this.#input;
     checkKind(ready.plugin, "stream", text);
     checkForm(ready.plugin.name, this.#instance.service.hooks, "stream", text);
-    const { handoffs, streams } = this.#instance;
+    const { handoffs } = this.#instance;
     const { adapter } = host;
+    const streams = this.#instance.streamTable();
     const can = adapter.features.descriptors === true;
     checkCredentials(endpoint.transport, ready.plan, can);
     const asks = can && asksCredentials(endpoint.transport, ready);
     if (handoffs === undefined && !asks) {
-      return await adapter.listen(endpoint, streams.table, options);
+      return await adapter.listen(endpoint, streams, options);
     }
     const descriptors = await adapter.descriptors();
-    const table = handoffs?.table ?? connecting(descriptors, streams.table);
+    const table = handoffs?.table ?? connecting(descriptors, streams);
     return await descriptors.admit(
       endpoint,
       asks ? askingCredentials(descriptors, table) : table,
@@ -77,19 +82,23 @@ class InlineExecutor implements Executor {
   async adopt(fd: number, origin: Origin): Promise<void> {
     const { ready, host } = this.#input;
     checkKind(ready.plugin, "stream", String(origin.local));
-    const { handoffs, streams } = this.#instance;
+    const { handoffs } = this.#instance;
     const descriptors = await host.adapter.descriptors();
     const known = asksCredentials(origin.local.transport, ready)
       ? withCredentials(descriptors, fd, origin)
       : origin;
     if (handoffs !== undefined) return handoffs.table.arrive(fd, known);
-    await descriptors.adopt(fd, known, streams.table, undefined);
+    await descriptors.adopt(fd, known, this.#instance.streamTable(), undefined);
   }
 
   opened(): void {}
 
   /** Whoever has opened a socket removes its file. */
   own(): void {}
+
+  delay(): number {
+    return 0;
+  }
 
   settle(): void {
     this.#input.totals.settle();

@@ -9,6 +9,7 @@ import type { ListenPlan } from "../core/plan.ts";
 import { Service } from "../core/service.ts";
 import type { Executor, ExecutorInput, StartExecutor } from "../services/contract.ts";
 import { askingCredentials, decidesByUser } from "../services/credentials.ts";
+import { giveBanners } from "../services/parts.ts";
 import { checkKind } from "../services/kind.ts";
 import type { WorkerStatus } from "../services/status.ts";
 import { Dispatcher } from "./dispatcher.ts";
@@ -25,6 +26,7 @@ export function startPool(use: WorkerUse): StartExecutor {
     const descriptors = await adapter.descriptors();
     const offended = host.bans?.offendedBy(plan);
     const service = new Service({ plan, hooks: {}, log, gather, lends, nextId, totals, offended });
+    await giveBanners(service);
     const pool = new WorkerPool({ ready, host, descriptors, use, failed });
     const dispatcher = new Dispatcher(
       service,
@@ -110,6 +112,10 @@ class PoolExecutor implements Executor {
 
   own(addresses: readonly Address[]): void {
     this.#pool.own(addresses.flatMap(fileOf));
+  }
+
+  delay(): number {
+    return this.#pool.delay();
   }
 
   /** Workers tell by themselves. */

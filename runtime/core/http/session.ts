@@ -26,6 +26,8 @@ class Extra {
   /** Its body has no end of its own, and its peer comes again: `text/event-stream`. */
   endless = false;
   ruleOptions: RuleOptions | undefined = undefined;
+  /** More has come of its body than `limits.bytes` allows. */
+  excess = false;
   controller: AbortController | undefined = undefined;
   log: Logger | undefined = undefined;
 }

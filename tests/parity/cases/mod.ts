@@ -1,6 +1,8 @@
 /** The table: every case there is. */
 import type { Case } from "../case.ts";
+import { BANNERS } from "./banners.ts";
 import { BOUNDS } from "./bounds.ts";
+import { BYTES } from "./bytes.ts";
 import { COUNTERS } from "./counters.ts";
 import { CRASHES } from "./crashes.ts";
 import { DRAINS } from "./drains.ts";
@@ -8,6 +10,7 @@ import { ENDS } from "./ends.ts";
 import { HOLDS } from "./holds.ts";
 import { NAMES } from "./names.ts";
 import { ORDER } from "./order.ts";
+import { OVERFLOWS } from "./overflows.ts";
 import { REFUSALS } from "./refusals.ts";
 import { RELOADS } from "./reloads.ts";
 import { RESUMES } from "./resumes.ts";
@@ -22,7 +25,10 @@ export const CASES: readonly Case[] = [
   ...HOLDS,
   ...REFUSALS,
   ...NAMES,
+  ...OVERFLOWS,
+  ...BANNERS,
   ...BOUNDS,
+  ...BYTES,
   ...ENDS,
   ...COUNTERS,
   ...CRASHES,
