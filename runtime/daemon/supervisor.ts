@@ -9,7 +9,7 @@ import type { Adapter } from "../core/contract.ts";
 import { messageOf, PorticoError } from "../core/errors.ts";
 import { hookError } from "../core/hooks.ts";
 import { errorFields } from "../core/log.ts";
-import type { Plan, ServicePlan } from "../core/plan.ts";
+import type { ServicePlan } from "../core/plan.ts";
 import { keepWorkingDirectory } from "../identity/folder.ts";
 import { embeddedFile } from "../modules/embedded.ts";
 import type { VersionOf } from "../modules/import.ts";
@@ -26,6 +26,7 @@ import { inManifest } from "./listen-failure.ts";
 import { requireDescriptors } from "../strategies/descriptors.ts";
 import type { ServerNames } from "../resolver/mod.ts";
 import { disabledStatus } from "./entry.ts";
+import { checkFixed } from "./fixed.ts";
 import { startSuccessor } from "./upgrade.ts";
 import { runtime, version } from "./version.ts";
 
@@ -165,7 +166,7 @@ export class Supervisor implements Control {
     const { journal, server, adapter, names } = this.#input;
     const manifest = await load(this.#versions.of);
     requireDescriptors(manifest.plan.services, adapter);
-    this.#checkFixed(manifest.plan);
+    checkFixed(manifest.plan, this.#manifest.plan);
     await journal.change(manifest.plan.services);
     names.plan = manifest.plan.resolver;
     try {
@@ -181,19 +182,6 @@ export class Supervisor implements Control {
       await journal.change(this.#manifest.plan.services);
       throw inManifest(error, manifest.source);
     }
-  }
-
-  /** What the process is cannot be changed while it runs. */
-  #checkFixed(plan: Plan): void {
-    const before = this.#manifest.plan;
-    const fixed = ["control", "identity", "umask"] as const;
-    const changed: string[] = fixed.filter((key) =>
-      JSON.stringify(plan[key]) !== JSON.stringify(before[key])
-    );
-    if (plan.bans.file !== before.bans.file) changed.push("bans.file");
-    if (changed.length === 0) return;
-    const names = changed.map((key) => key === "identity" ? "user or group" : key).join(", ");
-    throw new PorticoError("MANIFEST_INVALID", `${names} cannot be changed by a reload: restart`);
   }
 
   suspend(service?: string): Promise<readonly string[]> {

@@ -8,10 +8,11 @@ import { messageOf } from "../core/errors.ts";
 import { aboutAccounts, type Access, type AccessRule, type ListenPlan } from "../core/plan.ts";
 import { nearest } from "../values/nearest.ts";
 import { type Path, show } from "../values/problem.ts";
+import { SUBJECT } from "./access-schema.ts";
 import { readHostName } from "./host-name.ts";
 import { expectation } from "./listen.ts";
 import { readRuleLine } from "./rule-line.ts";
-import { type CheckedAccess, SUBJECT } from "./schema.ts";
+import type { CheckedAccess } from "./schema.ts";
 import { folderOf, type Problems } from "./source.ts";
 
 /** Whose peers the kernel does not name: datagrams, and HTTP, whose connections are the runtime's own. */
