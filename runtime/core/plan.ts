@@ -286,6 +286,8 @@ export interface AccessRule {
   readonly place?: string;
   /** When it holds, as `Mon-Fri 08:00-18:00 Europe/Paris`; always when absent. */
   readonly times?: readonly string[];
+  /** Sessions that it has let in end when it holds no more; those that it denies when it begins to. */
+  readonly end?: true;
   /** Of an `allow`: what the plugin is told of whom it lets in. */
   readonly options?: RuleOptions;
 }

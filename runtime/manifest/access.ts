@@ -39,7 +39,7 @@ export type AccountLookup = (kind: "user" | "group", name: string) => number | u
 
 type Item = NonNullable<NonNullable<CheckedAccess>["allow"]>[number];
 /** What a rule says beside whom it is about. */
-type Terms = Pick<AccessRule, "action" | "times" | "options">;
+type Terms = Pick<AccessRule, "action" | "times" | "end" | "options">;
 /** Whom a rule is about, and what its line says beside that. */
 type Found = Pick<AccessRule, "subject" | "text" | "place" | "options">;
 
@@ -119,7 +119,10 @@ export class AccessPlans {
 
   #rules(item: Item, action: AccessRule["action"], path: Path): AccessRule[] {
     if (typeof item === "string") return this.#about(item, { action }, path);
-    const { from, times, options } = item;
+    const { from, times, end, options } = item;
+    if (end === true && times === undefined) {
+      this.#tell([...path, "end"], "true", '"times" beside it, with whose end sessions end');
+    }
     if (options !== undefined && action === "deny") {
       this.#tell([...path, "options"], show(options), OF_ALLOW);
     }
@@ -131,6 +134,7 @@ export class AccessPlans {
     const terms: Terms = {
       action,
       ...(hours !== undefined && { times: hours }),
+      ...(end === true && { end }),
       ...(options !== undefined && { options }),
     };
     if (!Array.isArray(from)) return this.#about(from, terms, [...path, "from"]);

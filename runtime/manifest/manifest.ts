@@ -132,6 +132,8 @@ export interface ManifestRule {
   from: string | string[];
   /** When it holds, as `Mon-Fri 08:00-18:00 Europe/Paris`. */
   times?: string | string[] | undefined;
+  /** Sessions end, too, when it does not hold any more, or begins to deny. */
+  end?: boolean | undefined;
   /** Of an `allow`: what the plugin finds in {@link Session.ruleOptions}; for `exec` variables. */
   options?: Record<string, string> | undefined;
 }

@@ -27,7 +27,7 @@ import type {
   StartExecutor,
   Takeover,
 } from "./contract.ts";
-import { useNames } from "./names.ts";
+import { followRules } from "./rules.ts";
 import { watchLoad } from "./load.ts";
 import { Rest } from "./rest.ts";
 import { admissionOf, describeService } from "./parts.ts";
@@ -103,7 +103,7 @@ export class RunningService {
     };
     service = new RunningService(input, await startExecutor(input));
     try {
-      await useNames(ready, host, input.admission);
+      await followRules(ready, host, input.admission);
       service.#closeLoad = watchLoad(input, service.#executor);
       for (const listen of plan.listen) await service.#sockets.open(listen, takeover);
       service.#executor.opened();
@@ -290,7 +290,7 @@ export class RunningService {
     await this.#executor.cut();
     await this.#sockets.close(keep);
     await this.#executor.end();
-    this.admission.end();
+    this.admission.forget();
     this.#state = "stopped";
   }
 

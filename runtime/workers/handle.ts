@@ -12,6 +12,7 @@ import type { WorkerStatus } from "../services/status.ts";
 import type { PendingSession } from "./pending.ts";
 import { Channel, join } from "./channel.ts";
 import { TrafficAsker } from "./traffic.ts";
+import { Cuts } from "./cuts.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import type { Exit, Launched } from "./launch.ts";
 import {
@@ -92,6 +93,7 @@ export class WorkerHandle {
     this.live,
     () => this.tell({ type: "traffic" }),
   );
+  readonly #cuts: Cuts = new Cuts((command) => this.#channel.send(command));
   #timer: ReturnType<typeof setTimeout> | undefined = undefined;
   /** Milliseconds that its plugin's start may take. */
   #patience: number = 0;
@@ -198,6 +200,7 @@ export class WorkerHandle {
     this.live.set(id, session);
     this.served++;
     session.tries++;
+    session.cuts = this.#cuts;
     return true;
   }
 

@@ -1,7 +1,7 @@
 /** What a supervisor and its workers tell each other: JSON, with bytes beside it where there are any. */
 import { deserialize, serialize } from "node:v8";
 import type { SocketFileId } from "../core/descriptors.ts";
-import type { Refusal } from "../core/admission/candidate.ts";
+import type { CutReason, Refusal } from "../core/admission/candidate.ts";
 import type { Offence } from "../core/admission/gate.ts";
 import { Address, type Transport } from "../core/endpoint.ts";
 import { codeOf, messageOf, PorticoError, type Side } from "../core/errors.ts";
@@ -120,6 +120,8 @@ export type WorkerCommand =
     readonly datagrams: readonly DatagramMessage[];
     readonly bytes: Uint8Array;
   }
+  /** End these sessions. */
+  | { readonly type: "cut"; readonly ids: readonly number[]; readonly reason: CutReason }
   /** End the sessions that are left, then yourself. A second one means: be quick. */
   | { readonly type: "stop" }
   | { readonly type: "ping" }

@@ -17,6 +17,7 @@ import { ServiceInstance } from "../services/instance.ts";
 import { Lag } from "../metrics/lag.ts";
 import { CountReporter } from "./count-reporter.ts";
 import { Channel } from "./channel.ts";
+import { cutSome } from "./cuts.ts";
 import type { CpuLimit } from "./cpu-limit.ts";
 import { IncomingStreams } from "./incoming.ts";
 import { RemotePermit } from "./remote-permit.ts";
@@ -131,6 +132,8 @@ export class ServiceWorker {
         return this.#incoming.add(command);
       case "datagrams":
         return this.#deliver(command);
+      case "cut":
+        return this.#instance === undefined ? undefined : cutSome(this.#instance, command);
       case "stop":
         return void this.#stop();
       case "ping":

@@ -121,6 +121,14 @@ export class AccessRules {
     return table === undefined ? NONE : table.covering(this.#words);
   }
 
+  /** Rules about a peer, in the order in which they are asked. */
+  about(remote: Address): readonly Compiled[] {
+    if (remote.host !== "") return this.covering(remote.host);
+    if (!(remote instanceof KnownPeer)) return NONE;
+    const { uid, gid } = remote.credentials;
+    return [...this.#users.get(uid) ?? NONE, ...this.#groups.get(gid) ?? NONE];
+  }
+
   /** Of a host that no rule lets in or refuses now. */
   otherwise(rules: readonly Compiled[]): Verdict {
     return otherwise(this.#others, rules);

@@ -47,6 +47,8 @@ export class Admission {
   #named: NamedRules | undefined = undefined;
   #nameWaits: NameWaits | undefined = undefined;
   #closed = false;
+  /** Nobody comes any more: names are followed no longer, and no session ends with its hours. */
+  forget: () => void = () => {};
 
   /**
    * @param defer as {@link Adapter.defer}.
@@ -81,11 +83,6 @@ export class Admission {
   useNames(named: NamedRules, waits: NameWaits): void {
     this.#named = named;
     this.#nameWaits = waits;
-  }
-
-  /** Nobody comes any more: names are followed no longer. */
-  end(): void {
-    this.#named?.end();
   }
 
   /** For {@link useNames}. */

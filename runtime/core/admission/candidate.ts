@@ -5,7 +5,7 @@ import type { RuleOptions } from "../plan.ts";
  * Why somebody is cut who is in already: the service ends, or `limits.lifetime`, `handler` or `bytes` has
  * struck. Somebody of whom `verify` has not decided yet is refused for it.
  */
-export type CutReason = "drain" | "lifetime" | "handler" | "bytes";
+export type CutReason = "drain" | "lifetime" | "handler" | "access" | "bytes";
 
 /** The limit that was reached, or what has struck, as the `refuse` record names it. */
 export type LimitName =
@@ -64,6 +64,8 @@ export interface Candidate {
   /** Bytes of it so far, for those who look on. */
   readonly bytesIn?: number;
   readonly bytesOut?: number;
+  /** Ends it, who is in already. */
+  cut?(reason: CutReason): void;
   /** Its turn has come, after it had to wait. */
   admitted(): void;
   /** It has waited in vain. */

@@ -262,6 +262,17 @@ export class DatagramPipeline {
     tellError(this.service, this.#caller, session, thrown);
   }
 
+  /** Whose hook has not come back. */
+  forEach(visit: (session: DatagramSession) => void): void {
+    this.#running.forEach(({ session }) => visit(session));
+  }
+
+  cutOne(session: DatagramSession, reason: CutReason): void {
+    if (session.over) return;
+    if (session.served) session.close(reason);
+    else this.refuse(session, { limit: reason });
+  }
+
   // The end of the service.
 
   /** As {@link StreamPipeline.cut}: what is not answered by now will not be. */

@@ -202,7 +202,7 @@ export class HandoffPipeline {
   #late(session: HandoffSession, reason: CutReason): void {
     if (!session.over) {
       if (reason === "handler") this.#calls.warn(session);
-      return this.#cut(session, reason);
+      return this.cutOne(session, reason);
     }
     this.#calls.giveUp(session);
     if (session.served) this.#finish(session);
@@ -210,7 +210,7 @@ export class HandoffPipeline {
   }
 
   /** Tells the hook that it has to end. Of whom `verify` has not decided yet is refused. */
-  #cut(session: HandoffSession, reason: CutReason): void {
+  cutOne(session: HandoffSession, reason: CutReason): void {
     if (session.served) session.finish(reason);
     else this.refuse(session, { limit: reason });
   }
@@ -220,7 +220,7 @@ export class HandoffPipeline {
    * hooks have come back, or do not: there is no way to stop them.
    */
   async cut(reason: CutReason): Promise<void> {
-    this.timers.forEach((session) => this.#cut(session, reason));
+    this.timers.forEach((session) => this.cutOne(session, reason));
     await this.timers.empty(LAST_WORDS);
     this.timers.stop();
   }

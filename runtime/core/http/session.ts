@@ -1,5 +1,5 @@
 /** The session of one HTTP request. What happens to it, and when, is `pipeline.ts`. */
-import { type Candidate, type Refusal, WEIGHT } from "../admission/candidate.ts";
+import { type Candidate, type CutReason, type Refusal, WEIGHT } from "../admission/candidate.ts";
 import { type Permit, UNLIMITED } from "../admission/permit.ts";
 import type { PorticoError } from "../errors.ts";
 import { Exchange, type HttpSide } from "../exchange.ts";
@@ -114,6 +114,10 @@ export class HttpSession extends Exchange implements RequestSession, Candidate {
 
   get weight(): number {
     return WEIGHT.http;
+  }
+
+  cut(reason: CutReason): void {
+    this.pipeline.cutOne(this, reason);
   }
 
   admitted(): void {
