@@ -42,6 +42,8 @@ export class NamedRules {
   /** By address of a host: all that is about it, the smallest first. */
   #at: ReadonlyMap<string, readonly About[]> = new Map();
   readonly #followed: Map<string, Followed> = new Map();
+  /** By what {@link PeerNames} knows of one address: looked for once. */
+  readonly #inDomains: WeakMap<readonly string[], readonly CompiledName[]> = new WeakMap();
   #unconcern: () => void = () => {};
 
   constructor(rules: AccessRules, names: Names) {
@@ -158,6 +160,12 @@ export class NamedRules {
   /** Rules about the domains of some names, those of the longest first, `deny` where both are as long. */
   inDomains(names: readonly string[]): readonly CompiledName[] {
     if (names.length === 0) return NOBODY;
+    let rules = this.#inDomains.get(names);
+    if (rules === undefined) this.#inDomains.set(names, rules = this.#findDomains(names));
+    return rules;
+  }
+
+  #findDomains(names: readonly string[]): readonly CompiledName[] {
     const found: { length: number; rule: CompiledName }[] = [];
     for (const name of names) {
       for (let dot = name.indexOf("."); dot >= 0; dot = name.indexOf(".", dot + 1)) {
