@@ -79,7 +79,8 @@ class MemoryWorkers implements Executor {
     const offended = input.host.bans?.offendedBy(plan);
     const service = new Service({ plan, hooks: {}, log, gather, lends, nextId, totals, offended });
     const descriptors = {
-      adopt: (fd: number, _: Origin, table: StreamTable) => this.#adoptUnserved(fd, table),
+      adopt: (fd: number, _: Origin, table: StreamTable) =>
+        Promise.try(() => this.#adoptUnserved(fd, table)),
       close: (fd: number) => this.#closeUnserved(fd, true),
       reset: (fd: number) => this.#closeUnserved(fd, false),
       watchReset: (fd: number, gone: () => void) => {
@@ -195,7 +196,7 @@ class MemoryWorkers implements Executor {
     unserved.reset?.();
   }
 
-  async #adoptUnserved(fd: number, table: StreamTable): Promise<void> {
+  #adoptUnserved(fd: number, table: StreamTable): void {
     const { connection, closed } = this.#unserved.get(fd)!;
     this.#unserved.delete(fd);
     if (closed !== undefined) return;

@@ -1,6 +1,7 @@
 /** What a plugin's hooks are given: a conversation with one peer. */
 import type { Address } from "./endpoint.ts";
 import type { RuleOptions } from "./plan.ts";
+import type { Via } from "./prologue/via.ts";
 import type { Fields } from "./record.ts";
 import type { Codec } from "./stream/codec.ts";
 import type { Duration } from "./units.ts";
@@ -37,6 +38,8 @@ export interface Session<State = unknown> extends AsyncIterable<Uint8Array> {
   readonly local: Address;
   /** As {@link Peer.ruleOptions}. */
   readonly ruleOptions?: RuleOptions | undefined;
+  /** The way that the peer came, where a balancer has told of it by a PROXY header; see `proxyProtocol`. */
+  readonly via: Via | undefined;
   /** What `setup` returned. Assignable. */
   state: State;
   /**

@@ -110,6 +110,7 @@ export interface ServicePlan {
   readonly banner?: Banner;
   /** When it shuts a source out of all services. */
   readonly ban?: BanPlan;
+  readonly proxyProtocol?: ProxyProtocolPlan;
   /** Nobody has any business with it: whoever comes is refused, and banned. */
   readonly sensor?: true;
   /** Bans may be about users of this machine: peers of Unix sockets are asked who they are. */
@@ -117,6 +118,16 @@ export interface ServicePlan {
   /** The manifest's folder: where relative paths of the plugin's start. */
   readonly folder: string;
   readonly processes: ProcessPlan;
+}
+
+/** Who may say, by a PROXY header, whom a connection is for. */
+export interface ProxyProtocolPlan {
+  /** Rules `allow`: peers of the socket itself. */
+  readonly from: readonly AccessRule[];
+  /** Whether there has to be a header. */
+  readonly mode: "require" | "accept";
+  /** How long it may take to come, in ms. */
+  readonly wait: number;
 }
 
 /** One endpoint with its socket options. Paths are absolute. */
@@ -268,7 +279,7 @@ export interface Access {
 export const EVERYBODY: Access = { rules: [], others: true };
 
 /** Whether any rule is about users or groups of this machine. */
-export function aboutAccounts({ rules }: Access): boolean {
+export function aboutAccounts({ rules }: Pick<Access, "rules">): boolean {
   return rules.some(({ subject }) => subject.startsWith("uid:") || subject.startsWith("gid:"));
 }
 

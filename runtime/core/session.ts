@@ -5,6 +5,7 @@ import type { Codec } from "./stream/codec.ts";
 import type { Address } from "./endpoint.ts";
 import type { RuleOptions } from "./plan.ts";
 import type { Closed, Logger, ReadOptions, Session } from "./plugin.ts";
+import { type Via, viaOf } from "./prologue/via.ts";
 import type { Service } from "./service.ts";
 import { checkCodec } from "./stream/codec-checks.ts";
 import { keptOf } from "./stream/kept.ts";
@@ -102,6 +103,10 @@ export abstract class BaseSession implements Session<unknown>, ReaderSource {
 
   set ruleOptions(options: RuleOptions | undefined) {
     this.extra.ruleOptions = options;
+  }
+
+  get via(): Via | undefined {
+    return viaOf(this.remote);
   }
 
   get log(): Logger {

@@ -5,6 +5,7 @@ import { AccessPlans, checkAccounts } from "./access.ts";
 import { BannerTexts } from "./banner.ts";
 import { askingUsers, BANS_MAX, bansFile, mergeBan } from "./bans.ts";
 import { addIssues, placeOf } from "./issues.ts";
+import { readProxyProtocol } from "./proxy-protocol.ts";
 import {
   checkDatagramLimits,
   checkHttpLimits,
@@ -210,6 +211,13 @@ class Expander {
       { access: service.access, path: [...path, "access"] },
     ]);
     checkAccounts(this.#problems, access, listen, path);
+    const proxyProtocol = readProxyProtocol(
+      this.#problems,
+      service,
+      listen,
+      path,
+      (texts, place) => this.#access.about(texts, place),
+    );
     const limits = mergeLimits([defaults.limits, service.limits], strategy);
     checkOverflow(this.#problems, service, listen, limits, path);
     const banner = this.#banners.read(defaults.banner, service.banner, listen, path);
@@ -226,6 +234,7 @@ class Expander {
       ...(banner !== undefined && { banner }),
       ...(ban !== undefined && { ban }),
       ...(sensor && { sensor }),
+      ...(proxyProtocol !== undefined && { proxyProtocol }),
       processes: processOf(service, identityOf(this.#manifest.top), strategy),
       folder: folderOf(this.#problems.source),
     };

@@ -64,6 +64,8 @@ export interface ManifestService extends ManifestDefaults, Identity {
   listen?: string | ManifestListener | (string | ManifestListener)[] | undefined;
   /** Checked by the plugin's own schema. */
   options?: unknown;
+  /** Its peers come through a balancer, which says who they are. */
+  proxyProtocol?: ManifestProxyProtocol | undefined;
   /** The priority of its processes, -20 to 19, which is the least; below 0 needs root. */
   nice?: number | undefined;
   /** The priority of their I/O: `idle`, `best-effort:7`, `realtime:0`. */
@@ -91,6 +93,16 @@ export interface ManifestDefaults {
   } | undefined;
   /** When a source is shut out of all services of the manifest. */
   ban?: ManifestBan | undefined;
+}
+
+/** The PROXY protocol, versions 1 and 2, over streams. */
+export interface ManifestProxyProtocol {
+  /** Which balancers may say whom a connection is for, as the `from` of a rule; whoever else does is refused. */
+  from: string[];
+  /** `require`, when silent: there has to be a header. `accept`: whoever sends none is served as itself. */
+  mode?: "require" | "accept" | undefined;
+  /** How long it may take to come; `3s` when silent. */
+  wait?: Duration | undefined;
 }
 
 /** When a service bans somebody. */

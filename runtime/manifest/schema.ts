@@ -216,6 +216,19 @@ const shared = {
 const PLUGIN = "a built-in plugin, a short name, ./path or an npm package";
 const specifier = v.pipe(v.string(PLUGIN), v.regex(/^[^\0]+$/, PLUGIN));
 
+const MODE = '"require" or "accept"';
+const proxyProtocol = strict('an object, as { "from": ["10.0.0.0/8"], "mode": "require" }', {
+  from: v.pipe(
+    subjects,
+    v.description("which balancers may say it, as access has it; whoever else does is refused"),
+  ),
+  mode: entry(
+    "require, when silent: there has to be a header; accept: whoever sends none is served as itself",
+    () => v.picklist(["require", "accept"], MODE),
+  ),
+  wait: entry("how long it may take to come; 3s when silent", () => duration(true, false)),
+});
+
 /** One service. Only the admin may be silent about where it listens: `expand.ts` sees to that. */
 export const service = strict('a service: { "plugin": …, "listen": … }', {
   plugin: v.pipe(specifier, v.description(PLUGIN)),
@@ -226,6 +239,10 @@ export const service = strict('a service: { "plugin": …, "listen": … }', {
   ),
   ...shared,
   options: entry("checked by the plugin's own schema", () => v.unknown()),
+  proxyProtocol: entry(
+    "its peers come through a balancer, which says who they are: the PROXY protocol, versions 1 and 2",
+    () => proxyProtocol,
+  ),
   ...PROCESS_ENTRIES,
 });
 

@@ -20,6 +20,8 @@ export type LimitName =
   /** The machine, or the event loop, has too much to do. */
   | "load"
   | CutReason
+  /** The balancer that it comes from has not said whom it is for, or not in order. */
+  | "proxyProtocol"
   /** No worker can be had. */
   | "workers";
 
