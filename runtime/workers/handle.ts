@@ -11,6 +11,7 @@ import type { PendingSession } from "./pending.ts";
 import { Channel, join } from "./channel.ts";
 import { TrafficAsker } from "./traffic.ts";
 import type { HandleEvents } from "./handle-events.ts";
+import { Cuts } from "./cuts.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import type { Launched } from "./launch.ts";
 import {
@@ -74,6 +75,7 @@ export class WorkerHandle {
     this.live,
     () => this.tell({ type: "traffic" }),
   );
+  readonly #cuts: Cuts = new Cuts((command) => this.#channel.send(command));
   #timer: ReturnType<typeof setTimeout> | undefined = undefined;
   /** Milliseconds that its plugin's start may take. */
   #patience: number = 0;
@@ -153,7 +155,8 @@ export class WorkerHandle {
 
   /** Gives it a session; false when that is not possible now. */
   give(session: PendingSession): boolean {
-    const { id, remote, local, fd, bytes, socket } = session;
+    const { id, remote, local, fd, bytes, socket, ruleOptions } = session;
+    const ruled = ruleOptions !== undefined && { options: ruleOptions };
     if (bytes !== undefined) {
       this.#datagrams.push({
         id,
@@ -161,6 +164,7 @@ export class WorkerHandle {
         from: partsOf(remote),
         to: local.host,
         size: bytes.length,
+        ...ruled,
       });
       this.#bytes.push(bytes);
       if (this.#datagrams.length === 1) queueMicrotask(() => this.#sendDatagrams());
@@ -171,12 +175,14 @@ export class WorkerHandle {
         // It has died, and its end is on the way.
         return false;
       }
-      this.#channel.send({ type: "take", id, remote: partsOf(remote), local: partsOf(local) });
+      const peers = { remote: partsOf(remote), local: partsOf(local) };
+      this.#channel.send({ type: "take", id, ...peers, ...ruled });
       this.#given.push(session);
     }
     this.live.set(id, session);
     this.served++;
     session.tries++;
+    session.cuts = this.#cuts;
     return true;
   }
 
@@ -279,7 +285,9 @@ export class WorkerHandle {
     const answer = this.#events.join(id, { remote: toAddress(remote), local: toAddress(local) });
     const granted = "phase" in answer;
     if (granted) this.live.set(id, answer);
-    this.#channel.send({ type: "joined", id, ...(!granted && { why: answer }) });
+    const options = granted ? answer.ruleOptions : undefined;
+    const more = granted ? options !== undefined && { options } : { why: answer };
+    this.#channel.send({ type: "joined", id, ...more });
   }
 
   #count({ counters: now, statistics }: Counted): void {
