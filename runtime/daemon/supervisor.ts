@@ -127,6 +127,7 @@ export class Supervisor implements Control {
         ...this.#manifest.plan.disabled.map(disabledStatus),
       ],
       sinks: this.#input.journal.status(),
+      bans: this.#input.server.bans.size,
     };
   }
 
@@ -263,7 +264,6 @@ export class Supervisor implements Control {
           throw error;
         });
         handed();
-        bans.give();
         this.close();
         // Who asks for more after the answer to this reaches the successor.
         await server.yieldSockets();
