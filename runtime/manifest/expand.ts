@@ -5,7 +5,14 @@ import { AccessPlans, checkAccounts } from "./access.ts";
 import { BannerTexts } from "./banner.ts";
 import { askingUsers, BANS_MAX, bansFile, mergeBan } from "./bans.ts";
 import { addIssues, placeOf } from "./issues.ts";
-import { checkHttpLimits, checkLimitNames, mergeConcurrency, mergeLimits } from "./limits.ts";
+import { readProxyProtocol } from "./proxy-protocol.ts";
+import {
+  checkDatagramLimits,
+  checkHttpLimits,
+  checkLimitNames,
+  mergeConcurrency,
+  mergeLimits,
+} from "./limits.ts";
 import { Endpoints } from "./listen.ts";
 import { checkOverflow } from "./overflow.ts";
 import { checkStdio, namesStdio } from "./inherited.ts";
@@ -179,6 +186,7 @@ class Expander {
     const listen = this.#listen(service.listen, admin, endpoints, path);
     checkLimitNames(this.#problems, service.limits, path);
     checkHttpLimits(this.#problems, service, listen, path);
+    checkDatagramLimits(this.#problems, service, listen, path);
     // Nobody is ever served by a sensor: it needs no workers.
     const concurrency = mergeConcurrency([
       sensor ? undefined : defaults.concurrency,
@@ -197,6 +205,13 @@ class Expander {
       { access: service.access, path: [...path, "access"] },
     ]);
     checkAccounts(this.#problems, access, listen, path);
+    const proxyProtocol = readProxyProtocol(
+      this.#problems,
+      service,
+      listen,
+      path,
+      (texts, place) => this.#access.about(texts, place),
+    );
     const limits = mergeLimits([defaults.limits, service.limits], strategy);
     checkOverflow(this.#problems, service, listen, limits, path);
     const banner = this.#banners.read(defaults.banner, service.banner, listen, path);
@@ -213,6 +228,7 @@ class Expander {
       ...(banner !== undefined && { banner }),
       ...(ban !== undefined && { ban }),
       ...(sensor && { sensor }),
+      ...(proxyProtocol !== undefined && { proxyProtocol }),
       processes: processOf(service, identityOf(this.#manifest.top), strategy),
       folder: folderOf(this.#problems.source),
     };

@@ -11,6 +11,7 @@ import type { Executor, ExecutorInput, StartExecutor } from "../services/contrac
 import { askingCredentials, decidesByUser } from "../services/credentials.ts";
 import { giveBanners } from "../services/parts.ts";
 import { checkKind } from "../services/kind.ts";
+import { ProxyProtocol } from "../services/proxy-protocol.ts";
 import type { WorkerStatus } from "../services/status.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import type { WorkerUse } from "./launch.ts";
@@ -51,6 +52,7 @@ class PoolExecutor implements Executor {
   readonly #pool: WorkerPool;
   readonly #dispatcher: Dispatcher;
   readonly #unwatch: () => void;
+  readonly #proxyProtocol: ProxyProtocol | undefined;
   /** Duplicates of the datagram sockets, for workers to answer from; by the index that sockets carry. */
   readonly #datagrams: { readonly fd: number; readonly address: Address }[] = [];
 
@@ -66,6 +68,10 @@ class PoolExecutor implements Executor {
     this.#descriptors = descriptors;
     this.#pool = pool;
     this.#dispatcher = dispatcher;
+    const { ready: { plan: { proxyProtocol } }, host } = input;
+    if (proxyProtocol === undefined) return;
+    const { service } = dispatcher;
+    this.#proxyProtocol = new ProxyProtocol(proxyProtocol, service, descriptors, host.clock);
   }
 
   get workers(): readonly WorkerStatus[] {
@@ -102,8 +108,9 @@ class PoolExecutor implements Executor {
   /** Where streams arrive; who they are is asked here for a rule, and by their worker for a sink. */
   #arrivals(transport: string): AdmitTable {
     const { streams } = this.#dispatcher;
+    const told = this.#proxyProtocol?.reading(streams) ?? streams;
     const asks = transport === "unix" && decidesByUser(this.#input.ready.plan);
-    return asks ? askingCredentials(this.#descriptors, streams) : streams;
+    return asks ? askingCredentials(this.#descriptors, told) : told;
   }
 
   opened(): void {
@@ -134,6 +141,7 @@ class PoolExecutor implements Executor {
   }
 
   cut(): Promise<void> {
+    this.#proxyProtocol?.close();
     return this.#pool.cut();
   }
 
@@ -146,6 +154,7 @@ class PoolExecutor implements Executor {
   }
 
   async end(): Promise<void> {
+    this.#proxyProtocol?.close();
     this.#unwatch();
     await this.#pool.stop();
     for (const { fd } of this.#datagrams.splice(0)) this.#descriptors.close(fd);
