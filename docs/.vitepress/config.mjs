@@ -24,7 +24,15 @@ const groups = [
   group("Write", ...guide("streams", "datagrams", "http", "strategies", "testing", "publishing")),
   group(
     "Run",
-    ...guide("limits", "bans", "logging", "operating", "reload-and-upgrade", "metrics", "dashboard"),
+    ...guide(
+      "limits",
+      "bans",
+      "logging",
+      "operating",
+      "reload-and-upgrade",
+      "metrics",
+      "dashboard",
+    ),
   ),
   group("Ship", ...guide("deployment", "embedding", "compile", "troubleshooting")),
   group(
