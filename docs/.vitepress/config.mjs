@@ -27,6 +27,7 @@ const groups = [
     ...guide(
       "limits",
       "balancers",
+      "bans",
       "logging",
       "operating",
       "reload-and-upgrade",
