@@ -15,12 +15,13 @@ import { mistakenHooks } from "../core/hook-table.ts";
 import type { Hooks, Logger } from "../core/plugin.ts";
 import { Service } from "../core/service.ts";
 import { StreamPipeline } from "../core/stream/pipeline.ts";
+import type { StreamShedder } from "../core/stream/shedding.ts";
 import type { Totals } from "../core/totals.ts";
 import { kindOf } from "../core/endpoint.ts";
 import type { ListenPlan } from "../core/plan.ts";
 import type { Host, ReadyService } from "./contract.ts";
 import { checkForms } from "./kind.ts";
-import { giveBanners } from "./parts.ts";
+import { giveBanners, shedderOf } from "./extras.ts";
 import { OwnSessions } from "./own-sessions.ts";
 import { scopeOf } from "../core/scope.ts";
 
@@ -88,6 +89,8 @@ export class ServiceInstance {
   readonly datagrams: DatagramPipeline | undefined;
   /** The way of streams whose plugin takes the descriptor itself. */
   readonly handoffs: HandoffPipeline | undefined;
+  /** Ends streams for newcomers. */
+  shedder: StreamShedder | undefined = undefined;
   readonly #own: OwnSessions;
   readonly #ending: AbortController;
   readonly #hurried = Promise.withResolvers<void>();
@@ -152,7 +155,9 @@ export class ServiceInstance {
       new ServiceInstance(service, own, ending, ways, admission);
     try {
       await giveBanners(service);
-      return make(await otherWays(service, input, scope === "session"));
+      const made = make(await otherWays(service, input, scope === "session"));
+      made.shedder = await shedderOf(made);
+      return made;
     } catch (error) {
       await make({}).end();
       throw error;

@@ -12,6 +12,7 @@ import type { WorkerStatus } from "../services/status.ts";
 import type { PendingSession } from "./pending.ts";
 import { Channel, join } from "./channel.ts";
 import { TrafficAsker } from "./traffic.ts";
+import { IdleAsker } from "./shedding.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import type { Exit, Launched } from "./launch.ts";
 import {
@@ -91,6 +92,9 @@ export class WorkerHandle {
   readonly traffic: TrafficAsker = new TrafficAsker(
     this.live,
     () => this.tell({ type: "traffic" }),
+  );
+  readonly idle: IdleAsker = new IdleAsker((count, among) =>
+    this.#channel.send({ type: "idle", count, among })
   );
   #timer: ReturnType<typeof setTimeout> | undefined = undefined;
   /** Milliseconds that its plugin's start may take. */
@@ -207,7 +211,7 @@ export class WorkerHandle {
 
   /** What it has to know from now on; one that was not told its job yet, learns it with that. */
   tell(
-    command: Extract<WorkerCommand, { type: "measure" | "wanted" | "drains" | "traffic" }>,
+    command: Extract<WorkerCommand, { type: "measure" | "wanted" | "drains" | "traffic" | "shed" }>,
   ): void {
     this.#channel.send(command);
   }
@@ -272,6 +276,8 @@ export class WorkerHandle {
         return this.#join(report);
       case "offence":
         return this.live.get(report.id)?.offended(report.what);
+      case "idle":
+        return this.idle.answered(report.sessions);
       case "traffic":
         return this.traffic.answered(report.sessions);
       case "turned":

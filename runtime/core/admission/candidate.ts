@@ -4,7 +4,7 @@ import type { Address } from "../endpoint.ts";
  * Why somebody is cut who is in already: the service ends, or `limits.lifetime` or `handler` has struck.
  * Somebody of whom `verify` has not decided yet is refused for it.
  */
-export type CutReason = "drain" | "lifetime" | "handler";
+export type CutReason = "drain" | "lifetime" | "handler" | "shed";
 
 /** The limit that was reached, or what has struck, as the `refuse` record names it. */
 export type LimitName =

@@ -72,6 +72,56 @@ export const OVERFLOWS: readonly Case[] = [
     },
   },
   {
+    name: "overflow shed: who has been idle longest ends, and the newcomer is let in",
+    transports: STREAMS,
+    limits: { sessions: 2, overflow: "shed" },
+    async run(stage: Stage) {
+      const first = await stage.occupy("a");
+      const second = await stage.call("echo b");
+      await stage.until({ live: 2, held: 1 });
+      // One that is served can go, and not who waits for its turn.
+      const third = await stage.call("echo c");
+      await first.refused(503);
+      assert.equal(await second.done(), "b");
+      assert.equal(await third.done(), "c");
+      const closes = await stage.records("close", 3);
+      assert.deepEqual(closes.map(({ reason }) => reason), ["shed", "peer", "peer"]);
+      await stage.idle({ served: 3, refused: 0 });
+    },
+  },
+  {
+    name: "overflow shed: where nobody is served who could go, newcomers are refused",
+    transports: STREAMS,
+    limits: { sessions: 1, overflow: "shed" },
+    async run(stage: Stage) {
+      stage.mark("verify.waits");
+      const first = await stage.call("echo a");
+      await stage.traces("verify", 1);
+      const second = await stage.call("echo b");
+      await stage.records("refuse", 1, { limit: "sessions" });
+      await second.refused(503);
+      stage.mark("verify.goes");
+      assert.equal(await first.done(), "a");
+      await stage.idle({ served: 1, refused: 1 });
+    },
+  },
+  {
+    name: "overflow shed: at its own limit a source makes room for itself alone",
+    transports: ["tcp"],
+    needs: "addresses",
+    limits: { perSource: 1, overflow: { perSource: "shed" } },
+    async run(stage: Stage) {
+      const first = await stage.occupy("a", { from: "127.0.0.2" });
+      const other = await stage.call("echo other", { from: "127.0.0.3" });
+      await stage.until({ live: 2, held: 1 });
+      const second = await stage.call("echo b", { from: "127.0.0.2" });
+      await first.refused(503);
+      assert.equal(await other.done(), "other");
+      assert.equal(await second.done(), "b");
+      await stage.idle({ served: 3, refused: 0 });
+    },
+  },
+  {
     name: "overflow drop: a datagram too many is not answered",
     transports: DATAGRAMS,
     limits: { sessions: 1, overflow: "drop" },
