@@ -60,6 +60,8 @@ class MemoryWorkers implements Executor {
   readonly #dispatcher: Dispatcher;
   readonly #workers: Worker[] = [];
   readonly #unserved: Map<number, Unserved> = new Map();
+  /** What is told of the connections that a worker has. */
+  readonly #tables: WeakMap<Connection, StreamTable> = new WeakMap();
   readonly #senders: DatagramSocket[] = [];
   readonly #table: StreamTable;
   /** Instances that are being started, or stopped. */
@@ -93,9 +95,9 @@ class MemoryWorkers implements Executor {
     );
     this.#table = {
       open: (connection) => this.#open(connection),
-      data: (connection, chunk) => tableOf(connection).data(connection, chunk),
-      drain: (connection) => tableOf(connection).drain(connection),
-      end: (connection) => tableOf(connection).end(connection),
+      data: (connection, chunk) => this.#tables.get(connection)?.data(connection, chunk),
+      drain: (connection) => this.#tables.get(connection)?.drain(connection),
+      end: (connection) => this.#tables.get(connection)?.end(connection),
       close: (connection, error) => this.#closed(connection, error),
       failure: (error) => service.report(error),
     };
@@ -183,10 +185,11 @@ class MemoryWorkers implements Executor {
   }
 
   #closed(connection: Connection, error: PorticoError | undefined): void {
-    const unserved = connection.data as Unserved;
-    if (this.#unserved.get(unserved.fd) !== unserved) {
-      return tableOf(connection).close(connection, error);
-    }
+    const table = this.#tables.get(connection);
+    if (table !== undefined) return table.close(connection, error);
+    // Of one that was closed unserved nobody wants to hear any more.
+    const unserved = this.#unserved.get((connection.data as Unserved).fd);
+    if (unserved === undefined) return;
     unserved.closed = { error };
     unserved.reset?.();
   }
@@ -194,8 +197,8 @@ class MemoryWorkers implements Executor {
   #adoptUnserved(fd: number, table: StreamTable): void {
     const { connection, closed } = this.#unserved.get(fd)!;
     this.#unserved.delete(fd);
-    connection.data = { pipeline: { table } };
     if (closed !== undefined) return;
+    this.#tables.set(connection, table);
     table.open(connection);
     connection.resume();
   }
@@ -203,7 +206,6 @@ class MemoryWorkers implements Executor {
   #closeUnserved(fd: number, quiet: boolean): void {
     const { connection, closed } = this.#unserved.get(fd)!;
     this.#unserved.delete(fd);
-    connection.data = IGNORED;
     if (closed === undefined) connection.abort(quiet);
   }
 
@@ -242,8 +244,12 @@ class MemoryWorkers implements Executor {
     this.#unserved.delete(session.fd);
     session.fd = -1;
     this.#dispatcher.taken(session);
-    streams.accept(connection, { id, permit });
-    if (closed !== undefined) streams.table.close(connection, closed.error);
+    const table = worker.instance.streamTable((connection) =>
+      void streams.accept(connection, { id, permit })
+    );
+    this.#tables.set(connection, table);
+    table.open(connection);
+    if (closed !== undefined) table.close(connection, closed.error);
     else connection.resume();
   }
 
@@ -308,13 +314,4 @@ class MemoryWorkers implements Executor {
     while (this.#changing.size > 0) await Promise.all(this.#changing);
     await Promise.all(this.#workers.splice(0).map(({ instance }) => instance.end()));
   }
-}
-
-/** Of a connection that was closed unserved: nobody wants to hear of it any more. */
-const IGNORED = {
-  pipeline: { table: { data() {}, drain() {}, end() {}, close() {} } },
-} as unknown as StreamSession;
-
-function tableOf(connection: Connection): StreamTable {
-  return (connection.data as StreamSession).pipeline.table;
 }

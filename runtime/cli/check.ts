@@ -41,13 +41,16 @@ export async function check(call: CallOf<"check">): Promise<number> {
   if (permissions) return await printPermissions(plan, json);
   const [adapter, prepared] = await Promise.all([
     loadAdapter(),
-    prepare(plan, source, sinkCatalog),
+    // What does not run has to be right all the same.
+    prepare({ ...plan, services: [...plan.services, ...plan.disabled] }, source, sinkCatalog),
   ]);
   const running = await findRunning(plan, adapter);
   const services = prepared.map((service) => ({
     service: service.plan.name,
     plugin: service.plan.plugin.specifier,
-    findings: findingsOf(service, adapter, running),
+    findings: plan.services.some(({ name }) => name === service.plan.name)
+      ? findingsOf(service, adapter, running)
+      : [DISABLED],
   }));
   const descriptors = toLacks(checkDescriptors(plan.services, adapter));
   if (descriptors.length > 0) {
@@ -94,6 +97,9 @@ export async function check(call: CallOf<"check">): Promise<number> {
   }
   return ok ? 0 : 2;
 }
+
+/** What there is to say of a service that does not run. */
+const DISABLED: Finding = { what: "disabled", lacks: [], note: "it does not run" };
 
 function isControl({ path }: Finding): boolean {
   return path?.[0] === "control";

@@ -24,6 +24,7 @@ import { ModuleVersions } from "./module-versions.ts";
 import { type LoadedManifest, moduleUrls, residentUrls } from "./loaded-manifest.ts";
 import { inManifest } from "./listen-failure.ts";
 import { requireDescriptors } from "../strategies/descriptors.ts";
+import { disabledStatus } from "./entry.ts";
 import { startSuccessor } from "./upgrade.ts";
 import { runtime, version } from "./version.ts";
 
@@ -121,7 +122,10 @@ export class Supervisor implements Control {
       manifest: this.#manifest.source.file,
       uptime: Math.floor((performance.now() - this.#input.born) / 1000),
       state: this.#ending.signal.aborted ? "draining" : this.#serves ? "running" : "starting",
-      services: this.#input.server.status(),
+      services: [
+        ...this.#input.server.status(),
+        ...this.#manifest.plan.disabled.map(disabledStatus),
+      ],
       sinks: this.#input.journal.status(),
     };
   }
@@ -188,22 +192,22 @@ export class Supervisor implements Control {
   }
 
   suspend(service?: string): Promise<readonly string[]> {
-    return this.#inTurn(() => this.#input.server.suspend(service));
+    return this.#inTurn(() => this.#named(service).suspend(service));
   }
 
   resume(service?: string): Promise<readonly string[]> {
-    return this.#inTurn(() => this.#input.server.resume(service));
+    return this.#inTurn(() => this.#named(service).resume(service));
   }
 
-  drain(service?: string): Promise<readonly string[]> {
-    return this.#input.server.drain(service);
+  async drain(service?: string): Promise<readonly string[]> {
+    return await this.#named(service).drain(service);
   }
 
   async stop(service?: string): Promise<readonly string[]> {
     const { server, end } = this.#input;
     if (service !== undefined) {
       // It begins in its turn; nobody else has to wait for its sessions.
-      const begin = () => Promise.resolve({ stopped: server.stopService(service) });
+      const begin = () => Promise.resolve({ stopped: this.#named(service).stopService(service) });
       return await (await this.#inTurn(begin)).stopped;
     }
     const names = server.status().map((status) => status.service);
@@ -215,9 +219,9 @@ export class Supervisor implements Control {
 
   restart(service: string): Promise<readonly string[]> {
     return this.#inTurn(async () => {
-      const { server, journal } = this.#input;
+      const { journal } = this.#input;
       try {
-        return await server.restart(service);
+        return await this.#named(service).restart(service);
       } catch (error) {
         const log = journal.logs.get(service) ?? journal.server;
         const fields = errorFields(hookError(error));
@@ -278,6 +282,16 @@ export class Supervisor implements Control {
         throw error;
       }
     });
+  }
+
+  /** The server, of which something is wanted for one service. @throws PorticoError USAGE for one that is disabled. */
+  #named(service: string | undefined): Server {
+    if (this.#manifest.plan.disabled.every(({ name }) => name !== service)) {
+      return this.#input.server;
+    }
+    const text = `the service ${JSON.stringify(service)} is disabled in the manifest: take ` +
+      `"disable" away there, and "portico ctl reload" starts it`;
+    throw new PorticoError("USAGE", text);
   }
 
   async #controlDuplicate() {

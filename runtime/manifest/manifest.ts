@@ -56,10 +56,14 @@ export interface ManifestService extends ManifestDefaults, Identity {
    * plugin itself, which then stays in this thread: not with `threads`, `processes` and `spawn`.
    */
   plugin: string | PluginObject;
+  /** It is checked, and does not run. */
+  disable?: boolean | undefined;
   /** Where it listens; of the admin plugin `http+unix:./admin.sock`, for its own user, when silent. */
   listen?: string | ManifestListener | (string | ManifestListener)[] | undefined;
   /** Checked by the plugin's own schema. */
   options?: unknown;
+  /** Its peers come through a balancer, which says who they are. */
+  proxyProtocol?: ManifestProxyProtocol | undefined;
   /** The priority of its processes, -20 to 19, which is the least; below 0 needs root. */
   nice?: number | undefined;
   /** The priority of their I/O: `idle`, `best-effort:7`, `realtime:0`. */
@@ -87,6 +91,16 @@ export interface ManifestDefaults {
   } | undefined;
   /** When a source is shut out of all services of the manifest. */
   ban?: ManifestBan | undefined;
+}
+
+/** The PROXY protocol, versions 1 and 2, over streams. */
+export interface ManifestProxyProtocol {
+  /** Which balancers may say whom a connection is for, as the `from` of a rule; whoever else does is refused. */
+  from: string[];
+  /** `require`, when silent: there has to be a header. `accept`: whoever sends none is served as itself. */
+  mode?: "require" | "accept" | undefined;
+  /** How long it may take to come; `3s` when silent. */
+  wait?: Duration | undefined;
 }
 
 /** When a service bans somebody. */
@@ -165,6 +179,11 @@ export type ManifestProgress = string | { bytes: ManifestSize; per: Duration };
 /** `64KiB`, `10MB`, or bytes. */
 export type ManifestSize = number | string;
 
+/** `1MiB` or `1MiB burst 4MiB`, or bytes; `none` for no limit. */
+export type ManifestByteRate = number | string;
+/** One for both ways of a session, or for what its peer sends and what it is sent. */
+export type ManifestEachWay<Value> = Value | { in?: Value | undefined; out?: Value | undefined };
+
 /** A word for each limit. `hold` is an older name of `wait`. */
 export interface ManifestOverflow {
   sessions?: OverflowWord | "hold" | undefined;
@@ -188,6 +207,10 @@ export interface ManifestLimits {
   ratePerSource?: ManifestRate | undefined;
   /** Of datagrams over UDP, in the place of `ratePerSource`; the plugin's own when neither is said. */
   datagramRate?: ManifestRate | undefined;
+  /** Bytes a second of one session; not of datagrams. */
+  bytesPerSecond?: ManifestEachWay<ManifestByteRate> | undefined;
+  /** Bytes of one session, request or datagram. */
+  bytes?: ManifestEachWay<ManifestSize> | undefined;
   /** Of TLS, from the open to its end. */
   handshake?: Duration | undefined;
   /** From the open to the first byte of the peer; when silent, while nothing has gone either way; not of HTTP. */

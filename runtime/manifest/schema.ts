@@ -5,10 +5,13 @@
 import * as v from "valibot";
 import { STRATEGY_NAMES, type StrategyName } from "../core/plan.ts";
 import {
+  byteRate,
   choice,
   count,
   duration,
+  eachWay,
   entry,
+  flag,
   integer,
   noList,
   progress,
@@ -116,6 +119,8 @@ const log = choice(`${SINK}; or a list of these`, {
   array: v.array(choice(SINK, { string: sinkName, object: sink })),
 });
 
+const BYTES_PER_SECOND = 'bytes a second: "1MiB", "64KiB burst 1MiB", or { "in": …, "out": … }';
+const BYTES = 'a size, or { "in": "1MiB", "out": "10MiB" }; "none" for no limit';
 const limits = strict('an object of limits, as { "sessions": 1000, "idle": "60s" }', {
   sessions: entry("sessions at once, held ones too", count),
   perSource: entry("sessions at once from one source", count),
@@ -132,6 +137,14 @@ const limits = strict('an object of limits, as { "sessions": 1000, "idle": "60s"
   datagramRate: entry(
     "of datagrams over UDP, in the place of ratePerSource; the plugin's own when silent, as 1000/s of echo",
     rate,
+  ),
+  bytesPerSecond: entry(
+    "bytes a second of one session, each way: reading rests, and what is written waits; not of datagrams",
+    () => eachWay(BYTES_PER_SECOND, byteRate),
+  ),
+  bytes: entry(
+    "bytes of one session, each way: beyond it a session ends, a request or a datagram is refused",
+    () => eachWay(BYTES, () => size(true)),
   ),
   handshake: entry("of TLS, from the open to its end; 10s when silent", () => duration(true, true)),
   firstByte: entry(
@@ -239,15 +252,33 @@ const shared = {
 const PLUGIN = "a built-in plugin, a short name, ./path or an npm package";
 const specifier = v.pipe(v.string(PLUGIN), v.regex(/^[^\0]+$/, PLUGIN));
 
+const MODE = '"require" or "accept"';
+const proxyProtocol = strict('an object, as { "from": ["10.0.0.0/8"], "mode": "require" }', {
+  from: v.pipe(
+    subjects,
+    v.description("which balancers may say it, as access has it; whoever else does is refused"),
+  ),
+  mode: entry(
+    "require, when silent: there has to be a header; accept: whoever sends none is served as itself",
+    () => v.picklist(["require", "accept"], MODE),
+  ),
+  wait: entry("how long it may take to come; 3s when silent", () => duration(true, false)),
+});
+
 /** One service. Only the admin may be silent about where it listens: `expand.ts` sees to that. */
 export const service = strict('a service: { "plugin": …, "listen": … }', {
   plugin: v.pipe(specifier, v.description(PLUGIN)),
+  disable: entry("it is checked, and does not run", () => flag()),
   listen: entry(
     "where it listens; of the admin plugin http+unix:./admin.sock, for its own user, when silent",
     () => listen,
   ),
   ...shared,
   options: entry("checked by the plugin's own schema", () => v.unknown()),
+  proxyProtocol: entry(
+    "its peers come through a balancer, which says who they are: the PROXY protocol, versions 1 and 2",
+    () => proxyProtocol,
+  ),
   ...PROCESS_ENTRIES,
 });
 

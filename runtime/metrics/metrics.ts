@@ -222,6 +222,11 @@ export class Metrics {
 
   /** @param own the delays of the supervisor's event loop. */
   constructor(status: () => ServerStatus, own: Readonly<Delays>) {
+    // One that is switched off would be told from one that is down by nobody.
+    const running = (): ServerStatus => {
+      const { services, ...server } = status();
+      return { ...server, services: services.filter(({ state }) => state !== "disabled") };
+    };
     for (const { name, help, type, samples } of families(own)) {
       const metric = {
         name,
@@ -230,7 +235,7 @@ export class Metrics {
         aggregator: "sum",
         collect() {},
         get: () =>
-          Promise.resolve({ name, help, type, aggregator: "sum", values: samples(status()) }),
+          Promise.resolve({ name, help, type, aggregator: "sum", values: samples(running()) }),
       };
       // A metric of our own: prom-client's keep their values themselves.
       this.#registry.registerMetric(metric as never);

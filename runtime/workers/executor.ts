@@ -12,6 +12,7 @@ import type { Executor, ExecutorInput, StartExecutor } from "../services/contrac
 import { askingCredentials, decidesByUser } from "../services/credentials.ts";
 import { giveBanners } from "../services/extras.ts";
 import { checkKind } from "../services/kind.ts";
+import { ProxyProtocol } from "../services/proxy-protocol.ts";
 import type { WorkerStatus } from "../services/status.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import type { WorkerUse } from "./launch.ts";
@@ -55,6 +56,7 @@ class PoolExecutor implements Executor {
   readonly #pool: WorkerPool;
   readonly #dispatcher: Dispatcher;
   readonly #unwatch: () => void;
+  readonly #proxyProtocol: ProxyProtocol | undefined;
   /** Duplicates of the datagram sockets, for workers to answer from; by the index that sockets carry. */
   readonly #datagrams: { readonly fd: number; readonly address: Address }[] = [];
 
@@ -70,6 +72,10 @@ class PoolExecutor implements Executor {
     this.#descriptors = descriptors;
     this.#pool = pool;
     this.#dispatcher = dispatcher;
+    const { ready: { plan: { proxyProtocol } }, host } = input;
+    if (proxyProtocol === undefined) return;
+    const { service } = dispatcher;
+    this.#proxyProtocol = new ProxyProtocol(proxyProtocol, service, descriptors, host.clock);
   }
 
   get workers(): readonly WorkerStatus[] {
@@ -106,8 +112,9 @@ class PoolExecutor implements Executor {
   /** Where streams arrive; who they are is asked here for a rule, and by their worker for a sink. */
   #arrivals(transport: string): AdmitTable {
     const { streams } = this.#dispatcher;
+    const told = this.#proxyProtocol?.reading(streams) ?? streams;
     const asks = transport === "unix" && decidesByUser(this.#input.ready.plan);
-    return asks ? askingCredentials(this.#descriptors, streams) : streams;
+    return asks ? askingCredentials(this.#descriptors, told) : told;
   }
 
   opened(): void {
@@ -138,6 +145,7 @@ class PoolExecutor implements Executor {
   }
 
   cut(): Promise<void> {
+    this.#proxyProtocol?.close();
     return this.#pool.cut();
   }
 
@@ -150,6 +158,7 @@ class PoolExecutor implements Executor {
   }
 
   async end(): Promise<void> {
+    this.#proxyProtocol?.close();
     this.#unwatch();
     await this.#pool.stop();
     for (const { fd } of this.#datagrams.splice(0)) this.#descriptors.close(fd);

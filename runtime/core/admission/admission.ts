@@ -10,7 +10,7 @@ import { AccessRules } from "../access/rules.ts";
 import { type Clock, SYSTEM_CLOCK } from "../clock.ts";
 import { Count } from "../count.ts";
 import type { Access, ServicePlan } from "../plan.ts";
-import type { Candidate, Refusal } from "./candidate.ts";
+import { type Candidate, carried, type Refusal } from "./candidate.ts";
 import { type Gate, SENSOR } from "./gate.ts";
 import { Places } from "./places.ts";
 import { type Policy, REFUSALS } from "./policy.ts";
@@ -37,6 +37,8 @@ export class Admission {
   /** Is told that nobody comes in for so many ms: whoever has the sockets need not accept. */
   rests: (ms: number) => void = () => {};
   readonly #plan: AdmissionPlan;
+  /** Bytes of a datagram. */
+  readonly #most: number;
   readonly #rules: AccessRules;
   readonly #clock: Clock;
   readonly #own: OwnSockets | undefined;
@@ -59,6 +61,7 @@ export class Admission {
     gate?: Gate,
   ) {
     this.#plan = plan;
+    this.#most = plan.limits.bytes?.in ?? Infinity;
     this.#gate = gate;
     this.#own = own;
     this.#live = new Count(clock);
@@ -85,8 +88,9 @@ export class Admission {
     if (this.#closed) return CLOSED;
     const refused = this.#refused(candidate);
     if (refused !== undefined) return refused;
-    if (candidate.kind === "datagram" && this.#own?.has(candidate.remote, candidate.local)) {
-      return LOOP;
+    if (candidate.kind === "datagram") {
+      if (this.#own?.has(candidate.remote, candidate.local)) return LOOP;
+      if (carried(candidate) > this.#most) return REFUSALS.bytes;
     }
     if (this.load?.high === true) return REFUSALS.load;
     const answer = this.places.enter(this, candidate);

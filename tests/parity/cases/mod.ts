@@ -2,6 +2,7 @@
 import type { Case } from "../case.ts";
 import { BANNERS } from "./banners.ts";
 import { BOUNDS } from "./bounds.ts";
+import { BYTES } from "./bytes.ts";
 import { COUNTERS } from "./counters.ts";
 import { CRASHES } from "./crashes.ts";
 import { DRAINS } from "./drains.ts";
@@ -25,6 +26,7 @@ export const CASES: readonly Case[] = [
   ...OVERFLOWS,
   ...BANNERS,
   ...BOUNDS,
+  ...BYTES,
   ...ENDS,
   ...COUNTERS,
   ...CRASHES,
