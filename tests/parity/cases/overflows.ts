@@ -18,11 +18,6 @@ export const OVERFLOWS: readonly Case[] = [
       const took = performance.now() - began;
       assert.ok(took > 590, `three tokens are there after 600 ms, and it took ${took}`);
       await stage.idle({ served: 4, refused: 0 });
-      const times = stage.all({ event: stage.kind === "http" ? "close" : "open" })
-        .map(({ time }) => Date.parse(time as unknown as string));
-      for (const [index, time] of times.slice(1).entries()) {
-        assert.ok(time - times[index]! > 150, `they come each 200 ms: ${times}`);
-      }
     },
   },
   {
@@ -178,7 +173,6 @@ export const OVERFLOWS: readonly Case[] = [
       await late.refused(429);
       const [rests] = await stage.records("suspend", 1, { level: "warn", reason: "rate" });
       assert.equal(rests!["forMs"], 700);
-      await stage.until({ state: "resting" });
       const [goesOn] = await stage.records("resume", 1, { level: "warn", reason: "rate" });
       const rested = Date.parse(goesOn!.time as unknown as string) -
         Date.parse(rests!.time as unknown as string);
@@ -190,7 +184,7 @@ export const OVERFLOWS: readonly Case[] = [
     name:
       "limits.rest: who comes meanwhile waits in the kernel's queue, and is served when it is over",
     transports: ["tcp", "unix", "udp", "unixgram"],
-    limits: { rate: "10/s burst 1", rest: "600ms" },
+    limits: { rate: "30/m burst 1", rest: "2500ms" },
     async run(stage: Stage) {
       assert.equal(await stage.ask("echo a"), "a");
       const late = await stage.call("echo b");
