@@ -97,6 +97,7 @@ const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   identity: ["core"],
   manifest: ["core", "values", "modules", "identity"],
   sinks: ["core", "values", "modules"],
+  resolver: ["core"],
   scaffold: ["core", "values", "modules"],
   probe: ["core"],
   services: ["core"],
@@ -122,11 +123,13 @@ const FOLDERS: Readonly<Record<string, readonly string[]>> = {
       "services",
       "metrics",
       "activation",
+      "resolver",
     ],
     ...["control", "terminal", "workers", "strategies", "adapter.ts"],
   ],
   cli: [
     ...["core", "values", "modules", "manifest", "sinks", "identity", "probe", "scaffold"],
+    "resolver",
     ...[
       "services",
       "control",
@@ -140,7 +143,7 @@ const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   ],
   embed: [
     ...["core", "values", "manifest", "services", "activation", "control", "strategies"],
-    ...["daemon", "adapter.ts"],
+    ...["daemon", "resolver", "adapter.ts"],
   ],
   "engines.ts": [],
   "main.ts": ["daemon", "cli", "adapter.ts", "engines.ts"],
@@ -219,8 +222,10 @@ describe("import rules", () => {
     t.diagnostic(`${between.length} arrows between folders of runtime: ${between.join(", ")}`);
   });
 
-  test("admission knows no transport: it imports itself, and what a plan, an address and a clock are", () => {
-    const known = ["clock", "count", "endpoint", "plan"].map((name) => `runtime/core/${name}.ts`);
+  test("admission knows no transport: it imports itself, and what a plan, a rule, an address and a clock are", () => {
+    const known = ["clock", "count", "endpoint", "plan", "names/rules"].map((name) =>
+      `runtime/core/${name}.ts`
+    );
     check(
       below("runtime/core/admission"),
       (specifier) =>

@@ -11,6 +11,8 @@ import type { PendingSession } from "./pending.ts";
 import { Channel, join } from "./channel.ts";
 import { TrafficAsker } from "./traffic.ts";
 import type { HandleEvents } from "./handle-events.ts";
+import { Cuts } from "./cuts.ts";
+import { IdleAsker } from "./shedding.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import type { Launched } from "./launch.ts";
 import {
@@ -73,6 +75,10 @@ export class WorkerHandle {
   readonly traffic: TrafficAsker = new TrafficAsker(
     this.live,
     () => this.tell({ type: "traffic" }),
+  );
+  readonly #cuts: Cuts = new Cuts((command) => this.#channel.send(command));
+  readonly idle: IdleAsker = new IdleAsker((count, among) =>
+    this.#channel.send({ type: "idle", count, among })
   );
   #timer: ReturnType<typeof setTimeout> | undefined = undefined;
   /** Milliseconds that its plugin's start may take. */
@@ -153,7 +159,8 @@ export class WorkerHandle {
 
   /** Gives it a session; false when that is not possible now. */
   give(session: PendingSession): boolean {
-    const { id, remote, local, fd, bytes, socket } = session;
+    const { id, remote, local, fd, bytes, socket, ruleOptions } = session;
+    const ruled = ruleOptions !== undefined && { options: ruleOptions };
     if (bytes !== undefined) {
       this.#datagrams.push({
         id,
@@ -161,6 +168,7 @@ export class WorkerHandle {
         from: partsOf(remote),
         to: local.host,
         size: bytes.length,
+        ...ruled,
       });
       this.#bytes.push(bytes);
       if (this.#datagrams.length === 1) queueMicrotask(() => this.#sendDatagrams());
@@ -171,12 +179,14 @@ export class WorkerHandle {
         // It has died, and its end is on the way.
         return false;
       }
-      this.#channel.send({ type: "take", id, remote: partsOf(remote), local: partsOf(local) });
+      const peers = { remote: partsOf(remote), local: partsOf(local) };
+      this.#channel.send({ type: "take", id, ...peers, ...ruled });
       this.#given.push(session);
     }
     this.live.set(id, session);
     this.served++;
     session.tries++;
+    session.cuts = this.#cuts;
     return true;
   }
 
@@ -189,7 +199,7 @@ export class WorkerHandle {
 
   /** What it has to know from now on; one that was not told its job yet, learns it with that. */
   tell(
-    command: Extract<WorkerCommand, { type: "measure" | "wanted" | "drains" | "traffic" }>,
+    command: Extract<WorkerCommand, { type: "measure" | "wanted" | "drains" | "traffic" | "shed" }>,
   ): void {
     this.#channel.send(command);
   }
@@ -254,6 +264,8 @@ export class WorkerHandle {
         return this.#join(report);
       case "offence":
         return this.live.get(report.id)?.offended(report.what);
+      case "idle":
+        return this.idle.answered(report.sessions);
       case "traffic":
         return this.traffic.answered(report.sessions);
       case "turned":
@@ -279,7 +291,9 @@ export class WorkerHandle {
     const answer = this.#events.join(id, { remote: toAddress(remote), local: toAddress(local) });
     const granted = "phase" in answer;
     if (granted) this.live.set(id, answer);
-    this.#channel.send({ type: "joined", id, ...(!granted && { why: answer }) });
+    const options = granted ? answer.ruleOptions : undefined;
+    const more = granted ? options !== undefined && { options } : { why: answer };
+    this.#channel.send({ type: "joined", id, ...more });
   }
 
   #count({ counters: now, statistics }: Counted): void {
