@@ -110,6 +110,7 @@ export class Supervisor implements Control {
   files(): string[] {
     return [
       this.#manifest.source.file,
+      ...this.#manifest.source.included ?? [],
       ...moduleUrls(this.#manifest).flatMap((url) => stampOf(url).files),
     ];
   }

@@ -10,7 +10,7 @@ import { nearest } from "../values/nearest.ts";
 import { type Path, show } from "../values/problem.ts";
 import { expectation } from "./listen.ts";
 import { type CheckedAccess, SUBJECT } from "./schema.ts";
-import { folderOf, type Problems } from "./source.ts";
+import { folderAt, type Problems } from "./source.ts";
 
 /** Whose peers the kernel does not name: datagrams, and HTTP, whose connections are the runtime's own. */
 const NAMELESS: readonly string[] = ["unixgram", "http+unix"];
@@ -158,7 +158,7 @@ export class AccessPlans {
     name: string,
     path: Path,
   ): readonly Pick<AccessRule, "subject" | "text" | "place">[] {
-    const file = resolve(folderOf(this.#problems.source), name);
+    const file = resolve(folderAt(this.#problems.source, path), name);
     const known = this.#files.get(file);
     if (known !== undefined) return known;
     const rules: Pick<AccessRule, "subject" | "text" | "place">[] = [];

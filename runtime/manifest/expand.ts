@@ -19,7 +19,7 @@ import {
   manifest,
 } from "./schema.ts";
 import { SinkPlans } from "./sinks.ts";
-import { folderOf, Problems, type Source } from "./source.ts";
+import { folderAt, folderOf, Problems, type Source } from "./source.ts";
 import { checkTyped } from "./typed.ts";
 
 /**
@@ -206,7 +206,7 @@ class Expander {
       ...(ban !== undefined && { ban }),
       ...(sensor && { sensor }),
       processes: processOf(service, identityOf(this.#manifest.top), strategy),
-      folder: folderOf(this.#problems.source),
+      folder: folderAt(this.#problems.source, path),
     };
   }
 

@@ -22,6 +22,8 @@ export interface Manifest extends Identity {
   groups?: Record<string, string[]> | undefined;
   /** Where bans are kept, and how many. */
   bans?: ManifestBans | undefined;
+  /** Folders with services in files of their own, `NAME.json` or `NAME.jsonc`: one each, or several under `services`. */
+  includedir?: string | string[] | undefined;
   /** Where `portico ctl` reaches the server, as `unix:./control.sock`; false: nowhere. */
   control?: string | false | undefined;
   /** By name: letters, digits, `-` and `_`. At least one. */

@@ -245,6 +245,13 @@ const control = choice(CONTROL, {
   boolean: v.literal(false, CONTROL),
 });
 
+const INCLUDEDIR = 'the path of a folder, as "./services.d", or a list of these';
+const includedFolder = v.pipe(v.string(INCLUDEDIR), v.nonEmpty(INCLUDEDIR));
+const includedir = choice(INCLUDEDIR, {
+  string: includedFolder,
+  array: v.array(includedFolder, INCLUDEDIR),
+});
+
 const SERVICES = '{ "NAME": { "plugin": …, "listen": … } }, at least one';
 const record = <S extends v.GenericSchema>(value: S, expected: string) =>
   noList(v.record(name, value, expected));
@@ -263,6 +270,10 @@ export const manifest = strict('a manifest: { "services": { … } }', {
   ),
   groups,
   bans,
+  includedir: entry(
+    "folders with services in files of their own, NAME.json or NAME.jsonc: one each, or several under services",
+    () => includedir,
+  ),
   control: entry("where portico ctl reaches the server; false: nowhere", () => control),
   ...IDENTITY_ENTRIES,
   services: v.pipe(
