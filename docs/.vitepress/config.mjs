@@ -24,7 +24,10 @@ const groups = [
   group("Write", ...guide("streams", "datagrams", "http", "strategies", "testing", "publishing")),
   group(
     "Run",
-    ...guide("limits", "logging", "operating", "reload-and-upgrade", "metrics", "dashboard"),
+    ...guide(
+      ...["limits", "resources", "many-services", "logging", "operating", "reload-and-upgrade"],
+      ...["metrics", "dashboard"],
+    ),
   ),
   group("Ship", ...guide("deployment", "embedding", "compile", "troubleshooting")),
   group(

@@ -123,10 +123,9 @@ export class Supervisor implements Control {
       manifest: this.#manifest.source.file,
       uptime: Math.floor((performance.now() - this.#input.born) / 1000),
       state: this.#ending.signal.aborted ? "draining" : this.#serves ? "running" : "starting",
-      services: [
-        ...this.#input.server.status(),
-        ...this.#manifest.plan.disabled.map(disabledStatus),
-      ],
+      services: this.#input.server.status().concat(
+        this.#manifest.plan.disabled.map(disabledStatus),
+      ),
       sinks: this.#input.journal.status(),
     };
   }

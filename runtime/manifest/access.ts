@@ -8,6 +8,7 @@ import { messageOf } from "../core/errors.ts";
 import { aboutAccounts, type Access, type AccessRule, type ListenPlan } from "../core/plan.ts";
 import { nearest } from "../values/nearest.ts";
 import { type Path, show } from "../values/problem.ts";
+import { mergeList, type Placed, placed } from "./lists.ts";
 import { expectation } from "./listen.ts";
 import { type CheckedAccess, SUBJECT } from "./schema.ts";
 import { folderAt, type Problems } from "./source.ts";
@@ -70,17 +71,28 @@ export class AccessPlans {
     }
   }
 
-  /** The rules of a service: each list of its own replaces that of `defaults`. */
+  /** The rules of a service: each list of its own replaces that of `defaults`, or adds to it, or takes from it. */
   read(blocks: readonly { readonly access: CheckedAccess; readonly path: Path }[]): Access {
     const rules: AccessRule[] = [];
     let others = true;
     for (const action of ["allow", "deny"] as const) {
-      const block = blocks.findLast(({ access }) => access?.[action] !== undefined);
-      if (block === undefined) continue;
+      const list = blocks.reduce<readonly Placed<Item>[] | undefined>(
+        (before, { access = {}, path }) =>
+          mergeList(
+            before,
+            {
+              set: placed(access[action], [...path, action]),
+              more: placed(access[`${action}+=`], [...path, `${action}+=`]),
+              less: placed(access[`${action}-=`], [...path, `${action}-=`]),
+            },
+            [...path, action],
+            this.#problems,
+          ),
+        undefined,
+      );
+      if (list === undefined) continue;
       if (action === "allow") others = false;
-      for (const [index, item] of block.access![action]!.entries()) {
-        rules.push(...this.#rules(item, action, [...block.path, action, index]));
-      }
+      for (const { item, path } of list) rules.push(...this.#rules(item, action, path));
     }
     return { rules, others };
   }

@@ -61,6 +61,11 @@ export interface ManifestService extends ManifestDefaults, Identity {
   disable?: boolean | undefined;
   /** Where it listens; of the admin plugin `http+unix:./admin.sock`, for its own user, when silent. */
   listen?: string | ManifestListener | (string | ManifestListener)[] | undefined;
+  /** Beside what `log` of `defaults` has; without these of it. */
+  "log+="?: ManifestDefaults["log"];
+  "log-="?: ManifestDefaults["log"];
+  /** Who is served; with `allow+=` and the like beside what `defaults` has. */
+  access?: ManifestServiceAccess | undefined;
   /** Checked by the plugin's own schema. */
   options?: unknown;
   /** The priority of its processes, -20 to 19, which is the least; below 0 needs root. */
@@ -112,6 +117,14 @@ export interface ManifestAccess {
   deny?: (string | ManifestRule)[] | undefined;
   /** Who is never banned, by no service: as the `from` of a rule. */
   never?: string[] | undefined;
+}
+
+/** Who is served by one service: lists in the place of those of `defaults`, or what is added and taken away. */
+export interface ManifestServiceAccess extends ManifestAccess {
+  "allow+="?: (string | ManifestRule)[] | undefined;
+  "allow-="?: (string | ManifestRule)[] | undefined;
+  "deny+="?: (string | ManifestRule)[] | undefined;
+  "deny-="?: (string | ManifestRule)[] | undefined;
 }
 
 /** A rule with terms; without them it is its `from` alone. */

@@ -3,7 +3,6 @@
  * defaults are put in by `expand.ts`, since they have to be merged first.
  */
 import * as v from "valibot";
-import { STRATEGY_NAMES, type StrategyName } from "../core/plan.ts";
 import {
   choice,
   count,
@@ -26,6 +25,7 @@ import type {
   SinkObject,
 } from "./manifest.ts";
 import { ban, bans } from "./bans.ts";
+import { concurrency } from "./concurrency.ts";
 import { POLICIES } from "./policies.ts";
 import { IDENTITY_ENTRIES, PROCESS_ENTRIES } from "./process.ts";
 import { SOCKET_ENTRIES } from "./socket.ts";
@@ -64,38 +64,6 @@ const listen = choice(LISTEN, {
     ),
     v.minLength(1, "at least one endpoint"),
   ),
-});
-
-const STRATEGY = `a strategy: ${STRATEGY_NAMES.join(", ")}`;
-const strategy = <const S extends string>(word: S) =>
-  v.pipe(v.literal(word), v.description("when and where a session is served"));
-const max = entry("sessions served at once; the rest wait their turn, unread", count);
-const WORKERS = 'a whole number from 1 to 1024, or "auto"';
-const workers = entry(
-  '"auto" is one for each core',
-  () =>
-    choice(WORKERS, {
-      number: integer(1, 1024, WORKERS),
-      string: v.pipe(
-        v.string(),
-        v.regex(/^(?:auto|\d+)$/, WORKERS),
-        v.transform((text) => text === "auto" ? text : Number(text)),
-        v.check((value) => value === "auto" || (value >= 1 && value <= 1024), WORKERS),
-      ),
-    }),
-);
-
-const BY_STRATEGY = {
-  serial: strict(STRATEGY, { strategy: strategy("serial") }),
-  async: strict(STRATEGY, { strategy: strategy("async"), max }),
-  threads: strict(STRATEGY, { strategy: strategy("threads"), workers, max }),
-  processes: strict(STRATEGY, { strategy: strategy("processes"), workers, max }),
-  spawn: strict(STRATEGY, { strategy: strategy("spawn"), max }),
-} satisfies Record<StrategyName, v.GenericSchema>;
-
-const concurrency = choice(`${STRATEGY}; or { "strategy": "async", "max": 1000 }`, {
-  string: v.picklist(STRATEGY_NAMES, STRATEGY),
-  object: v.variant("strategy", Object.values(BY_STRATEGY), STRATEGY),
 });
 
 const SINK = 'a sink: "console", "json", "file", "none", a name of "sinks", or { "type": … }';
@@ -199,7 +167,8 @@ const rules = () =>
     choice(RULE, { string: subject, object: rule }),
     'a list of addresses, as ["127.0.0.0/8", "::1"]',
   );
-const access = strict('an object, as { "allow": ["127.0.0.0/8"], "deny": [] }', {
+const ACCESS = 'an object, as { "allow": ["127.0.0.0/8"], "deny": [] }';
+const ACCESS_ENTRIES = {
   allow: entry(
     "who is served, by address, or user and group of this machine: all when silent, nobody when empty",
     rules,
@@ -209,6 +178,15 @@ const access = strict('an object, as { "allow": ["127.0.0.0/8"], "deny": [] }', 
     "who is never banned, by no service; that of defaults holds beside it",
     () => v.array(subject, SUBJECT),
   ),
+};
+const access = strict(ACCESS, ACCESS_ENTRIES);
+/** That of a service may add to the lists of `defaults`, and take from them. */
+const ownAccess = strict(ACCESS, {
+  ...ACCESS_ENTRIES,
+  "allow+=": entry("beside what allow of defaults has", rules),
+  "allow-=": entry("without these of allow of defaults, as they are written there", rules),
+  "deny+=": entry("beside what deny of defaults has", rules),
+  "deny-=": entry("without these of deny of defaults, as they are written there", rules),
 });
 const groups = entry(
   "lists of addresses by name, for access, where they are called @NAME",
@@ -235,6 +213,9 @@ export const service = strict('a service: { "plugin": …, "listen": … }', {
     () => listen,
   ),
   ...shared,
+  "log+=": entry("beside what log of defaults has", () => log),
+  "log-=": entry("without these of log of defaults, as they are written there", () => log),
+  access: entry("who is served", () => ownAccess),
   options: entry("checked by the plugin's own schema", () => v.unknown()),
   ...PROCESS_ENTRIES,
 });
@@ -295,7 +276,7 @@ interface NamedManifest extends Omit<Manifest, "plugins" | "sinks" | "defaults" 
   plugins?: Record<string, string> | undefined;
   sinks?: NamedIn<NonNullable<Manifest["sinks"]>> | undefined;
   defaults?: NamedIn<ManifestDefaults, "log"> | undefined;
-  services: Record<string, NamedIn<ManifestService, "log" | "plugin">>;
+  services: Record<string, NamedIn<ManifestService, "log" | "log+=" | "log-=" | "plugin">>;
 }
 
 /** True as long as the schema takes what the types of `manifest.ts` say, and they say what it takes. */
@@ -309,6 +290,6 @@ export type CheckedService = CheckedManifest["services"][string];
 /** What `defaults` may hold. */
 export type CheckedDefaults = NonNullable<CheckedManifest["defaults"]>;
 /** Who is served. */
-export type CheckedAccess = CheckedService["access"];
+export type CheckedAccess = CheckedService["access"] | undefined;
 /** One sink. */
 export type CheckedSink = v.InferOutput<typeof sink>;

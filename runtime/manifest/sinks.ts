@@ -8,7 +8,7 @@ import { type Path, show } from "../values/problem.ts";
 import type { SinkCatalog } from "../values/sink-catalog.ts";
 import { nameOfObject, objectAt } from "../modules/object.ts";
 import { BUILT_IN, resolvePlugin } from "../modules/resolve.ts";
-import type { CheckedService, CheckedSink } from "./schema.ts";
+import type { CheckedSink } from "./schema.ts";
 import { fileAt, folderAt, type Problems } from "./source.ts";
 import { checkTyped } from "./typed.ts";
 
@@ -73,13 +73,9 @@ export class SinkPlans {
     }
   }
 
-  /** @param path of the `log`. */
-  read(log: NonNullable<CheckedService["log"]>, path: Path): SinkPlan[] {
-    const items = Array.isArray(log) ? log : [log];
-    return items.map((item, index) => {
-      const place = Array.isArray(log) ? [...path, index] : path;
-      return typeof item === "string" ? this.#named(item, place) : this.#used(item, place);
-    });
+  /** One of a `log`. @param path where it stands. */
+  one(item: string | CheckedSink, path: Path): SinkPlan {
+    return typeof item === "string" ? this.#named(item, path) : this.#used(item, path);
   }
 
   #named(name: string, path: Path): SinkPlan {
