@@ -8,6 +8,7 @@ import type { LogRecord } from "../runtime/core/record.ts";
 import { Gather } from "../runtime/core/stream/gather.ts";
 import type { Host, ReadyService, StartExecutor } from "../runtime/services/contract.ts";
 import { startInline } from "../runtime/services/inline.ts";
+import { LoadMeter } from "../runtime/services/load.ts";
 import { RunningService } from "../runtime/services/running.ts";
 import type { ServiceStatus } from "../runtime/services/status.ts";
 import { type Duration, milliseconds } from "../runtime/core/units.ts";
@@ -73,6 +74,7 @@ export class MemoryService implements TestedService {
       gather: new Gather(adapter),
       nextId: () => ++this.#ids,
       ownSockets: new OwnSockets((address) => adapter.ownsAddress(address)),
+      load: new LoadMeter(this.#clock),
       worker: "",
       inherit: () => Promise.resolve([]),
     };

@@ -12,6 +12,7 @@ import type {
   Listener,
   StreamTable,
 } from "../runtime/core/contract.ts";
+import type { Origin } from "../runtime/core/descriptors.ts";
 import { hookError } from "../runtime/core/hooks.ts";
 import type { PorticoError } from "../runtime/core/errors.ts";
 import type { ListenPlan } from "../runtime/core/plan.ts";
@@ -19,9 +20,11 @@ import { Service } from "../runtime/core/service.ts";
 import type { StreamSession } from "../runtime/core/stream/session.ts";
 import type { Executor, ExecutorInput } from "../runtime/services/contract.ts";
 import { ServiceInstance } from "../runtime/services/instance.ts";
+import { giveBanners } from "../runtime/services/parts.ts";
 import { checkForm, checkKind } from "../runtime/services/kind.ts";
 import { Dispatcher } from "../runtime/workers/dispatcher.ts";
 import type { PendingSession } from "../runtime/workers/pending.ts";
+import { senderOf } from "./sender.ts";
 import { RemotePermit } from "../runtime/workers/remote-permit.ts";
 
 /** An instance of the plugin, as one worker has it. */
@@ -57,6 +60,8 @@ class MemoryWorkers implements Executor {
   readonly #dispatcher: Dispatcher;
   readonly #workers: Worker[] = [];
   readonly #unserved: Map<number, Unserved> = new Map();
+  /** What is told of the connections that a worker has. */
+  readonly #tables: WeakMap<Connection, StreamTable> = new WeakMap();
   readonly #senders: DatagramSocket[] = [];
   readonly #table: StreamTable;
   /** Instances that are being started, or stopped. */
@@ -73,7 +78,10 @@ class MemoryWorkers implements Executor {
     const offended = input.host.bans?.offendedBy(plan);
     const service = new Service({ plan, hooks: {}, log, gather, lends, nextId, totals, offended });
     const descriptors = {
-      close: (fd: number) => this.#closeUnserved(fd),
+      adopt: (fd: number, _: Origin, table: StreamTable) =>
+        Promise.try(() => this.#adoptUnserved(fd, table)),
+      close: (fd: number) => this.#closeUnserved(fd, true),
+      reset: (fd: number) => this.#closeUnserved(fd, false),
       watchReset: (fd: number, gone: () => void) => {
         const unserved = this.#unserved.get(fd)!;
         unserved.reset = gone;
@@ -88,9 +96,9 @@ class MemoryWorkers implements Executor {
     );
     this.#table = {
       open: (connection) => this.#open(connection),
-      data: (connection, chunk) => tableOf(connection).data(connection, chunk),
-      drain: (connection) => tableOf(connection).drain(connection),
-      end: (connection) => tableOf(connection).end(connection),
+      data: (connection, chunk) => this.#tables.get(connection)?.data(connection, chunk),
+      drain: (connection) => this.#tables.get(connection)?.drain(connection),
+      end: (connection) => this.#tables.get(connection)?.end(connection),
       close: (connection, error) => this.#closed(connection, error),
       failure: (error) => service.report(error),
     };
@@ -101,6 +109,7 @@ class MemoryWorkers implements Executor {
   }
 
   async start(): Promise<void> {
+    await giveBanners(this.#dispatcher.service);
     const count = this.#once ? 1 : this.#input.ready.plan.concurrency.workers;
     try {
       for (let number = 1; number <= count; number++) await this.#begin();
@@ -177,19 +186,28 @@ class MemoryWorkers implements Executor {
   }
 
   #closed(connection: Connection, error: PorticoError | undefined): void {
-    const unserved = connection.data as Unserved;
-    if (this.#unserved.get(unserved.fd) !== unserved) {
-      return tableOf(connection).close(connection, error);
-    }
+    const table = this.#tables.get(connection);
+    if (table !== undefined) return table.close(connection, error);
+    // Of one that was closed unserved nobody wants to hear any more.
+    const unserved = this.#unserved.get((connection.data as Unserved).fd);
+    if (unserved === undefined) return;
     unserved.closed = { error };
     unserved.reset?.();
   }
 
-  #closeUnserved(fd: number): void {
+  #adoptUnserved(fd: number, table: StreamTable): void {
     const { connection, closed } = this.#unserved.get(fd)!;
     this.#unserved.delete(fd);
-    connection.data = IGNORED;
-    if (closed === undefined) connection.abort(true);
+    if (closed !== undefined) return;
+    this.#tables.set(connection, table);
+    table.open(connection);
+    connection.resume();
+  }
+
+  #closeUnserved(fd: number, quiet: boolean): void {
+    const { connection, closed } = this.#unserved.get(fd)!;
+    this.#unserved.delete(fd);
+    if (closed === undefined) connection.abort(quiet);
   }
 
   // Sessions, given to workers.
@@ -227,8 +245,12 @@ class MemoryWorkers implements Executor {
     this.#unserved.delete(session.fd);
     session.fd = -1;
     this.#dispatcher.taken(session);
-    streams.accept(connection, { id, permit });
-    if (closed !== undefined) streams.table.close(connection, closed.error);
+    const table = worker.instance.streamTable((connection) =>
+      void streams.accept(connection, { id, permit })
+    );
+    this.#tables.set(connection, table);
+    table.open(connection);
+    if (closed !== undefined) table.close(connection, closed.error);
     else connection.resume();
   }
 
@@ -264,6 +286,7 @@ class MemoryWorkers implements Executor {
   opened(): void {}
   own(): void {}
   measure(): void {}
+  delay = (): number => 0;
   revive(): void {}
 
   settle(): void {
@@ -292,25 +315,4 @@ class MemoryWorkers implements Executor {
     while (this.#changing.size > 0) await Promise.all(this.#changing);
     await Promise.all(this.#workers.splice(0).map(({ instance }) => instance.end()));
   }
-}
-
-/** Of a connection that was closed unserved: nobody wants to hear of it any more. */
-const IGNORED = {
-  pipeline: { table: { data() {}, drain() {}, end() {}, close() {} } },
-} as unknown as StreamSession;
-
-function tableOf(connection: Connection): StreamTable {
-  return (connection.data as StreamSession).pipeline.table;
-}
-
-/** A socket to answer from, as workers have one. */
-function senderOf(socket: DatagramSocket): DatagramSocket {
-  return {
-    data: undefined,
-    address: socket.address,
-    send: (bytes, to, from) => socket.send(bytes, to, from),
-    duplicate: () => socket.duplicate(),
-    stopReceiving: () => socket.stopReceiving(),
-    close: () => Promise.resolve(),
-  };
 }

@@ -99,6 +99,7 @@ const LONG = [
   "backlog",
   "counts",
   "drain",
+  "policy",
   "reload",
   "reload_failures",
   "reload_load",
@@ -106,6 +107,7 @@ const LONG = [
   "shortage",
   "soak",
   "socket_race",
+  "spawn",
   "supervision",
   "uncaught",
 ].map((name) => `tests/processes/${name}_test.ts`).concat(

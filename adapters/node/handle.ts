@@ -5,3 +5,16 @@ import type { Server, Socket } from "node:net";
 export function descriptorOf(owner: Server | Socket): number {
   return (owner as unknown as { _handle?: { fd?: number } | null })._handle?.fd ?? -1;
 }
+
+/** Bytes that a socket has given to libuv, and those of them that libuv still has; undefined where nobody says. */
+export function queuedOf(
+  socket: Socket,
+): { readonly dispatched: number; readonly size: number } | undefined {
+  const { _handle, _bytesDispatched: dispatched } = socket as unknown as {
+    _handle?: { writeQueueSize?: unknown } | null;
+    _bytesDispatched?: unknown;
+  };
+  const size = _handle?.writeQueueSize;
+  if (typeof size !== "number" || typeof dispatched !== "number") return undefined;
+  return { dispatched, size };
+}

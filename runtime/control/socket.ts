@@ -8,6 +8,8 @@ import { PorticoError } from "../core/errors.ts";
 import { Gather } from "../core/stream/gather.ts";
 import { Log } from "../core/log.ts";
 import { StreamPipeline } from "../core/stream/pipeline.ts";
+import { WEIGHT_MAX } from "../core/admission/candidate.ts";
+import { overflowOf } from "../core/admission/overflow.ts";
 import { PREFIXES } from "../core/access/source.ts";
 import { EVERYBODY, type ServicePlan } from "../core/plan.ts";
 import type { Hooks, Session } from "../core/plugin.ts";
@@ -174,7 +176,9 @@ const PLAN: ServicePlan = {
     handshake: Infinity,
     hold: Infinity,
     writeBuffer: 16 * 1024 * 1024,
-    overflow: "refuse",
+    waiting: { sessions: Infinity, bytes: WEIGHT_MAX },
+    overflow: overflowOf("refuse"),
+    rest: 0,
     drain: LAST_WORDS,
     start: Infinity,
     stall: Infinity,

@@ -1,5 +1,6 @@
 /** What a plugin's hooks are given: a conversation with one peer. */
 import type { Address } from "./endpoint.ts";
+import type { Via } from "./prologue/via.ts";
 import type { Fields } from "./record.ts";
 import type { Codec } from "./stream/codec.ts";
 import type { Duration } from "./units.ts";
@@ -32,6 +33,8 @@ export interface Session<State = unknown> extends AsyncIterable<Uint8Array> {
   readonly kind: "stream" | "datagram";
   readonly remote: Address;
   readonly local: Address;
+  /** The way that the peer came, where a balancer has told of it by a PROXY header; see `proxyProtocol`. */
+  readonly via: Via | undefined;
   /** What `setup` returned. Assignable. */
   state: State;
   /**

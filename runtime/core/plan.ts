@@ -3,6 +3,7 @@
  * `manifest/expand.ts` makes it, strategies and the pipeline read it. Durations are milliseconds,
  * sizes bytes; what is unlimited is `Infinity`.
  */
+import type { Overflow } from "./admission/overflow.ts";
 import type { SocketOptions } from "./contract.ts";
 import type { SourcePrefixes } from "./access/source.ts";
 import type { Endpoint } from "./endpoint.ts";
@@ -94,8 +95,11 @@ export interface ServicePlan {
   readonly options: unknown;
   readonly limits: Limits;
   readonly access: Access;
+  /** What is said to those who come, before anything else; absent: nothing. */
+  readonly banner?: Banner;
   /** When it shuts a source out of all services. */
   readonly ban?: BanPlan;
+  readonly proxyProtocol?: ProxyProtocolPlan;
   /** Nobody has any business with it: whoever comes is refused, and banned. */
   readonly sensor?: true;
   /** Bans may be about users of this machine: peers of Unix sockets are asked who they are. */
@@ -103,6 +107,16 @@ export interface ServicePlan {
   /** The manifest's folder: where relative paths of the plugin's start. */
   readonly folder: string;
   readonly processes: ProcessPlan;
+}
+
+/** Who may say, by a PROXY header, whom a connection is for. */
+export interface ProxyProtocolPlan {
+  /** Rules `allow`: peers of the socket itself. */
+  readonly from: readonly AccessRule[];
+  /** Whether there has to be a header. */
+  readonly mode: "require" | "accept";
+  /** How long it may take to come, in ms. */
+  readonly wait: number;
 }
 
 /** One endpoint with its socket options. Paths are absolute. */
@@ -160,6 +174,28 @@ export interface RateLimit {
   readonly burst?: number;
 }
 
+/** One for each way of a session: what its peer sends, and what it is sent. */
+export interface EachWay<Value> {
+  readonly in: Value;
+  readonly out: Value;
+}
+
+/** Texts with variables, as `core/banner.ts` fills them in. */
+export interface Banner {
+  /** To whom is let in. */
+  readonly accept?: string;
+  /** To whom is turned away. */
+  readonly refuse?: string;
+}
+
+/** What is too much to do for newcomers: either of both. */
+export interface LoadLimit {
+  /** Of the machine, over one minute, as uptime(1) has it. */
+  readonly average?: number;
+  /** How late the event loop is, in ms. */
+  readonly delay?: number;
+}
+
 /** So many bytes at least in so many ms; none of it where `per` is Infinity. */
 export interface Progress {
   readonly bytes: number;
@@ -180,6 +216,13 @@ export interface Limits {
   readonly ratePerSource?: RateLimit;
   /** In its place for datagrams; that of the plugin where a manifest says neither. */
   readonly datagramRate?: RateLimit;
+  /**
+   * Bytes a second of one session; absent: as quick as it goes. Its burst is a tenth of a second's where
+   * none is said. Of streams and of the bodies of HTTP.
+   */
+  readonly bytesPerSecond?: Partial<EachWay<RateLimit>>;
+  /** Bytes of one session, request or datagram; beyond it a session ends, and a request or datagram is refused. */
+  readonly bytes?: Partial<EachWay<number>>;
   /** Without a byte in either direction. */
   readonly idle: number;
   /** From the open to the first byte of the peer. */
@@ -198,8 +241,14 @@ export interface Limits {
   readonly hold: number;
   /** Bytes written and not yet sent, above which the session ends. */
   readonly writeBuffer: number;
-  /** At the limit of `sessions` or `perSource`: refuse at once, or hold until there is room. */
-  readonly overflow: "refuse" | "hold";
+  /** How many may wait at once, for a place or a turn, and the memory that they may take. */
+  readonly waiting: { readonly sessions: number; readonly bytes: number };
+  /** What becomes of newcomers at a limit. */
+  readonly overflow: Overflow;
+  /** How long nobody is accepted once {@link rate} was exceeded; 0: newcomers are asked one by one. */
+  readonly rest: number;
+  /** Above which newcomers are refused; absent: nobody asks. */
+  readonly load?: LoadLimit;
   /** How long `stop` waits for sessions to end. */
   readonly drain: number;
   /** How long the plugin's `start` may take. */
@@ -219,7 +268,7 @@ export interface Access {
 export const EVERYBODY: Access = { rules: [], others: true };
 
 /** Whether any rule is about users or groups of this machine. */
-export function aboutAccounts({ rules }: Access): boolean {
+export function aboutAccounts({ rules }: Pick<Access, "rules">): boolean {
   return rules.some(({ subject }) => subject.startsWith("uid:") || subject.startsWith("gid:"));
 }
 

@@ -1,5 +1,7 @@
 /** What the sessions of one service share, in one thread. */
 import type { Refusal } from "./admission/candidate.ts";
+import { resets } from "./admission/overflow.ts";
+import type { Banners } from "./banners.ts";
 import type { Offence, Offended, Offender } from "./admission/gate.ts";
 import { type Clock, SYSTEM_CLOCK } from "./clock.ts";
 import type { PorticoError, Side } from "./errors.ts";
@@ -62,6 +64,8 @@ export class Service {
   readonly verify: Hooks["verify"];
   readonly clock: Clock;
   readonly warnings: Warnings;
+  /** What is said beside the plugin; whoever has made the service for sessions that come from outside sets it. */
+  banners: Banners | undefined = undefined;
   readonly #counted: (() => void) | undefined;
   readonly #offended: Offended | undefined;
 
@@ -134,6 +138,11 @@ export class Service {
   /** A session that was served is over. */
   countEnd(reason: string | undefined, durationMs: number): void {
     countEnd(this.totals.statistics, reason ?? "done", durationMs);
+  }
+
+  /** Whether whoever is refused for that sees a reset. */
+  resets(why: Refusal): boolean {
+    return resets(this.plan.limits.overflow, why);
   }
 
   /** An `error` record, at the level of the side at fault. */

@@ -4,6 +4,7 @@ import type { Clock } from "./clock.ts";
 import type { Codec } from "./stream/codec.ts";
 import type { Address } from "./endpoint.ts";
 import type { Closed, Logger, ReadOptions, Session } from "./plugin.ts";
+import { type Via, viaOf } from "./prologue/via.ts";
 import type { Service } from "./service.ts";
 import { checkCodec } from "./stream/codec-checks.ts";
 import { keptOf } from "./stream/kept.ts";
@@ -93,6 +94,10 @@ export abstract class BaseSession implements Session<unknown>, ReaderSource {
 
   /** See {@link Reader}. */
   exhausted(): void {}
+
+  get via(): Via | undefined {
+    return viaOf(this.remote);
+  }
 
   get log(): Logger {
     return this.extra.log ??= this.service.logger(this.id);

@@ -1,10 +1,11 @@
 import { OwnSockets } from "../core/admission/own-sockets.ts";
 import { Bans } from "../services/bans/bans.ts";
 import { Gather } from "../core/stream/gather.ts";
+import { LoadMeter } from "../services/load.ts";
 import type { Host } from "../services/contract.ts";
 
 /** What services share that a server makes itself. */
-type Made = "gather" | "nextId" | "ownSockets" | "bans";
+type Made = "gather" | "nextId" | "ownSockets" | "bans" | "load";
 
 /** Numbers the sessions of this process. */
 let sessions = 0;
@@ -18,5 +19,6 @@ export function completeHost(given: Omit<Host, Made>): Host & { readonly bans: B
     nextId: () => ++sessions,
     bans: new Bans(clock),
     ownSockets: new OwnSockets((address) => adapter.ownsAddress(address)),
+    load: new LoadMeter(clock),
   };
 }

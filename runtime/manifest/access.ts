@@ -108,6 +108,11 @@ export class AccessPlans {
     );
   }
 
+  /** Rules `allow` of a list that stands elsewhere. */
+  about(texts: readonly string[], path: Path): readonly AccessRule[] {
+    return texts.flatMap((text, index) => this.#about(text, { action: "allow" }, [...path, index]));
+  }
+
   #rules(item: Item, action: AccessRule["action"], path: Path): AccessRule[] {
     if (typeof item === "string") return this.#about(item, { action }, path);
     const { from, times } = item;

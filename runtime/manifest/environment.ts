@@ -1,3 +1,4 @@
+import { VARIABLES } from "../core/banner.ts";
 import type { Path } from "../values/problem.ts";
 
 /** Tells of a variable that cannot be put in, as {@link Problems.add} takes it. */
@@ -12,7 +13,8 @@ const NAME = /^([A-Za-z_]\w*)(?::-(.*))?$/s;
 
 /**
  * Replaces `${NAME}` and `${NAME:-default}` in every string of a value, in values but not in keys.
- * As in a shell, the default is for a variable that is not set or empty. `$${` stands for `${`.
+ * As in a shell, the default is for a variable that is not set or empty. `$${` stands for `${`. In a
+ * `banner` the names that `core/banner.ts` knows are left as they are.
  *
  * @param note is told where there were any.
  */
@@ -25,8 +27,10 @@ export function substitute(
 ): unknown {
   if (typeof value === "string") {
     if (!value.includes("${")) return value;
-    note(path, WHOLE.test(value));
-    return expandText(value, variables, addProblem, path);
+    const own = isBanner(path) ? VARIABLES.refuse : undefined;
+    const expanded = expandText(value, variables, addProblem, path, own);
+    if (expanded !== value) note(path, WHOLE.test(value));
+    return expanded;
   }
   if (Array.isArray(value)) {
     return value.map((item, index) =>
@@ -44,6 +48,11 @@ export function substitute(
   return value;
 }
 
+/** Whether a text there has variables of its own, which are filled in when somebody comes. */
+function isBanner([block, name, key]: Path): boolean {
+  return block === "services" ? key === "banner" : block === "defaults" && name === "banner";
+}
+
 /** Whether it is no instance of a class. */
 export function isPlain(value: object): boolean {
   const prototype: unknown = Object.getPrototypeOf(value);
@@ -55,9 +64,12 @@ function expandText(
   variables: Readonly<Record<string, string | undefined>>,
   addProblem: AddProblem,
   path: Path,
+  own: readonly string[] | undefined,
 ): string {
   return text.replace(REFERENCE, (whole: string, inside?: string, end?: string) => {
-    if (whole === "$${") return "${";
+    if (own?.includes(inside!) === true && end === "}") return whole;
+    // Whoever fills in its own variables reads this, too.
+    if (whole === "$${") return own === undefined ? "${" : whole;
     const found = end === "}" ? NAME.exec(inside ?? "") : null;
     if (found === null) {
       addProblem(path, whole, "${NAME} or ${NAME:-default}; $${ for the characters themselves");

@@ -2,10 +2,19 @@ import * as v from "valibot";
 import type { ListenPlan, Plan, ServicePlan, SinkPlan } from "../core/plan.ts";
 import { lookupAccount } from "../identity/accounts.ts";
 import { AccessPlans, checkAccounts } from "./access.ts";
+import { BannerTexts } from "./banner.ts";
 import { askingUsers, BANS_MAX, bansFile, mergeBan } from "./bans.ts";
 import { addIssues, placeOf } from "./issues.ts";
-import { checkHttpLimits, checkLimitNames, mergeConcurrency, mergeLimits } from "./limits.ts";
+import { readProxyProtocol } from "./proxy-protocol.ts";
+import {
+  checkDatagramLimits,
+  checkHttpLimits,
+  checkLimitNames,
+  mergeConcurrency,
+  mergeLimits,
+} from "./limits.ts";
 import { Endpoints } from "./listen.ts";
+import { checkOverflow } from "./overflow.ts";
 import { checkStdio, namesStdio } from "./inherited.ts";
 import { mergeList, type Placed, placed } from "./lists.ts";
 import { checkProcess, identityOf, processOf } from "./process.ts";
@@ -105,6 +114,7 @@ class Expander {
   readonly #defaultLog: readonly Placed<LogItem>[];
   readonly #shared = new Map<Placed<LogItem>, SinkPlan>();
   readonly #access: AccessPlans;
+  readonly #banners: BannerTexts;
 
   constructor(
     manifest: AcceptedParts,
@@ -117,6 +127,7 @@ class Expander {
     this.#problems = problems;
     this.#refused = refused;
     this.#endpoints = new Endpoints(problems);
+    this.#banners = new BannerTexts(problems);
     const stdio = manifest.services.some(([, { listen, disable }]) =>
       disable !== true && namesStdio(listen)
     );
@@ -180,6 +191,7 @@ class Expander {
     const listen = this.#listen(service.listen, admin, endpoints, path);
     checkLimitNames(this.#problems, service.limits, path);
     checkHttpLimits(this.#problems, service, listen, path);
+    checkDatagramLimits(this.#problems, service, listen, path);
     // Nobody is ever served by a sensor: it needs no workers.
     const concurrency = mergeConcurrency([
       sensor ? undefined : defaults.concurrency,
@@ -198,6 +210,16 @@ class Expander {
       { access: service.access, path: [...path, "access"] },
     ]);
     checkAccounts(this.#problems, access, listen, path);
+    const proxyProtocol = readProxyProtocol(
+      this.#problems,
+      service,
+      listen,
+      path,
+      (texts, place) => this.#access.about(texts, place),
+    );
+    const limits = mergeLimits([defaults.limits, service.limits], strategy);
+    checkOverflow(this.#problems, service, listen, limits, path);
+    const banner = this.#banners.read(defaults.banner, service.banner, listen, path);
     return {
       name,
       plugin,
@@ -206,10 +228,12 @@ class Expander {
       concurrency,
       log: this.#logOf(service, path),
       options,
-      limits: mergeLimits([defaults.limits, service.limits], strategy),
+      limits,
       access,
+      ...(banner !== undefined && { banner }),
       ...(ban !== undefined && { ban }),
       ...(sensor && { sensor }),
+      ...(proxyProtocol !== undefined && { proxyProtocol }),
       processes: processOf(service, identityOf(this.#manifest.top), strategy),
       folder: folderAt(this.#problems.source, path),
     };

@@ -2,6 +2,7 @@
  * What a manifest may say, as types: those of `schema.ts`, which checks it and must agree with them.
  * Written out, since what is inferred there is 100 KiB that every author's compiler would have to read.
  */
+import type { OverflowWord } from "../core/admission/overflow.ts";
 import type { SocketOptions } from "../core/contract.ts";
 import type { StrategyName } from "../core/plan.ts";
 import type { Plugin, StandardSchema } from "../core/plugin.ts";
@@ -68,6 +69,8 @@ export interface ManifestService extends ManifestDefaults, Identity {
   access?: ManifestServiceAccess | undefined;
   /** Checked by the plugin's own schema. */
   options?: unknown;
+  /** Its peers come through a balancer, which says who they are. */
+  proxyProtocol?: ManifestProxyProtocol | undefined;
   /** The priority of its processes, -20 to 19, which is the least; below 0 needs root. */
   nice?: number | undefined;
   /** The priority of their I/O: `idle`, `best-effort:7`, `realtime:0`. */
@@ -88,8 +91,23 @@ export interface ManifestDefaults {
   limits?: ManifestLimits | undefined;
   /** Who is served: all when silent; the smallest range of both lists decides. */
   access?: ManifestAccess | undefined;
+  /** What is said to whom is let in, as text; or that, and what is said to whom is turned away. */
+  banner?: string | {
+    accept?: ManifestBanner | undefined;
+    refuse?: ManifestBanner | undefined;
+  } | undefined;
   /** When a source is shut out of all services of the manifest. */
   ban?: ManifestBan | undefined;
+}
+
+/** The PROXY protocol, versions 1 and 2, over streams. */
+export interface ManifestProxyProtocol {
+  /** Which balancers may say whom a connection is for, as the `from` of a rule; whoever else does is refused. */
+  from: string[];
+  /** `require`, when silent: there has to be a header. `accept`: whoever sends none is served as itself. */
+  mode?: "require" | "accept" | undefined;
+  /** How long it may take to come; `3s` when silent. */
+  wait?: Duration | undefined;
 }
 
 /** When a service bans somebody. */
@@ -109,6 +127,9 @@ export interface ManifestBans {
   /** How many at once; 10,000 when silent. */
   most?: number | undefined;
 }
+
+/** Text with `${remote}` and the like, or a file of such text. */
+export type ManifestBanner = string | { file: string };
 
 /** Who is served. */
 export interface ManifestAccess {
@@ -173,6 +194,20 @@ export type ManifestProgress = string | { bytes: ManifestSize; per: Duration };
 /** `64KiB`, `10MB`, or bytes. */
 export type ManifestSize = number | string;
 
+/** `1MiB` or `1MiB burst 4MiB`, or bytes; `none` for no limit. */
+export type ManifestByteRate = number | string;
+/** One for both ways of a session, or for what its peer sends and what it is sent. */
+export type ManifestEachWay<Value> = Value | { in?: Value | undefined; out?: Value | undefined };
+
+/** A word for each limit. `hold` is an older name of `wait`. */
+export interface ManifestOverflow {
+  sessions?: OverflowWord | "hold" | undefined;
+  perSource?: OverflowWord | "hold" | undefined;
+  rate?: Exclude<OverflowWord, "shed"> | "hold" | undefined;
+  ratePerSource?: Exclude<OverflowWord, "shed" | "wait"> | undefined;
+  load?: Exclude<OverflowWord, "shed" | "wait"> | undefined;
+}
+
 /** Limits of a service. Durations and sizes take `none`, too. */
 export interface ManifestLimits {
   /** Sessions at once, held ones too. */
@@ -187,6 +222,10 @@ export interface ManifestLimits {
   ratePerSource?: ManifestRate | undefined;
   /** Of datagrams over UDP, in the place of `ratePerSource`; the plugin's own when neither is said. */
   datagramRate?: ManifestRate | undefined;
+  /** Bytes a second of one session; not of datagrams. */
+  bytesPerSecond?: ManifestEachWay<ManifestByteRate> | undefined;
+  /** Bytes of one session, request or datagram. */
+  bytes?: ManifestEachWay<ManifestSize> | undefined;
   /** Of TLS, from the open to its end. */
   handshake?: Duration | undefined;
   /** From the open to the first byte of the peer; when silent, while nothing has gone either way; not of HTTP. */
@@ -205,8 +244,17 @@ export interface ManifestLimits {
   hold?: Duration | undefined;
   /** Bytes written and not yet sent, above which a session ends; not of HTTP. */
   writeBuffer?: ManifestSize | undefined;
-  /** At the limit of `sessions` or `perSource`. */
-  overflow?: "refuse" | "hold" | undefined;
+  /** How many may wait, for a place or a turn, and what they may take of memory. */
+  waiting?: number | {
+    sessions?: ManifestCount | undefined;
+    bytes?: ManifestSize | undefined;
+  } | undefined;
+  /** What becomes of newcomers at a limit; `refuse` when silent. */
+  overflow?: OverflowWord | "hold" | ManifestOverflow | undefined;
+  /** How long nobody is accepted once `rate` was exceeded. */
+  rest?: Duration | undefined;
+  /** Above which newcomers are refused: the machine's load average, or how late the event loop is. */
+  load?: number | { average?: number | undefined; delay?: Duration | undefined } | undefined;
   /** How long a stop waits for sessions to end. */
   drain?: Duration | undefined;
   /** How long the plugin's start may take. */

@@ -4,9 +4,11 @@
  */
 import * as v from "valibot";
 import {
+  byteRate,
   choice,
   count,
   duration,
+  eachWay,
   entry,
   flag,
   integer,
@@ -24,6 +26,7 @@ import type {
   PluginObject,
   SinkObject,
 } from "./manifest.ts";
+import { banner, load, overflow, waiting } from "./overflow-schema.ts";
 import { ban, bans } from "./bans.ts";
 import { concurrency } from "./concurrency.ts";
 import { POLICIES } from "./policies.ts";
@@ -84,6 +87,8 @@ const log = choice(`${SINK}; or a list of these`, {
   array: v.array(choice(SINK, { string: sinkName, object: sink })),
 });
 
+const BYTES_PER_SECOND = 'bytes a second: "1MiB", "64KiB burst 1MiB", or { "in": …, "out": … }';
+const BYTES = 'a size, or { "in": "1MiB", "out": "10MiB" }; "none" for no limit';
 const limits = strict('an object of limits, as { "sessions": 1000, "idle": "60s" }', {
   sessions: entry("sessions at once, held ones too", count),
   perSource: entry("sessions at once from one source", count),
@@ -100,6 +105,14 @@ const limits = strict('an object of limits, as { "sessions": 1000, "idle": "60s"
   datagramRate: entry(
     "of datagrams over UDP, in the place of ratePerSource; the plugin's own when silent, as 1000/s of echo",
     rate,
+  ),
+  bytesPerSecond: entry(
+    "bytes a second of one session, each way: reading rests, and what is written waits; not of datagrams",
+    () => eachWay(BYTES_PER_SECOND, byteRate),
+  ),
+  bytes: entry(
+    "bytes of one session, each way: beyond it a session ends, a request or a datagram is refused",
+    () => eachWay(BYTES, () => size(true)),
   ),
   handshake: entry("of TLS, from the open to its end; 10s when silent", () => duration(true, true)),
   firstByte: entry(
@@ -128,9 +141,21 @@ const limits = strict('an object of limits, as { "sessions": 1000, "idle": "60s"
     "bytes written and not yet sent, above which a session ends; not of HTTP",
     () => size(true),
   ),
+  waiting: entry(
+    "how many may wait, for a place or a turn, and what they may take of memory",
+    waiting,
+  ),
   overflow: entry(
-    "at the limit of sessions or perSource: refuse, or hold until there is room",
-    () => v.picklist(["refuse", "hold"], '"refuse" or "hold"'),
+    "what becomes of newcomers at a limit: one word, or one for each limit",
+    overflow,
+  ),
+  rest: entry(
+    "how long nobody is accepted once rate was exceeded; none: newcomers are asked one by one",
+    () => duration(true, true),
+  ),
+  load: entry(
+    "above which newcomers are refused: of the machine, over one minute, and of the event loop",
+    load,
   ),
   drain: entry("how long a stop waits for sessions to end", () => duration(false, true)),
   start: entry("how long the plugin's start may take", () => duration(true, true)),
@@ -198,11 +223,25 @@ const shared = {
   log: entry("where records go; console when silent", () => log),
   limits: entry("counts, rates and deadlines, and what happens at the limit", () => limits),
   access: entry("who is served", () => access),
+  banner: entry("what is said to those who come, before anything else; not to datagrams", banner),
   ban,
 };
 
 const PLUGIN = "a built-in plugin, a short name, ./path or an npm package";
 const specifier = v.pipe(v.string(PLUGIN), v.regex(/^[^\0]+$/, PLUGIN));
+
+const MODE = '"require" or "accept"';
+const proxyProtocol = strict('an object, as { "from": ["10.0.0.0/8"], "mode": "require" }', {
+  from: v.pipe(
+    subjects,
+    v.description("which balancers may say it, as access has it; whoever else does is refused"),
+  ),
+  mode: entry(
+    "require, when silent: there has to be a header; accept: whoever sends none is served as itself",
+    () => v.picklist(["require", "accept"], MODE),
+  ),
+  wait: entry("how long it may take to come; 3s when silent", () => duration(true, false)),
+});
 
 /** One service. Only the admin may be silent about where it listens: `expand.ts` sees to that. */
 export const service = strict('a service: { "plugin": …, "listen": … }', {
@@ -217,6 +256,10 @@ export const service = strict('a service: { "plugin": …, "listen": … }', {
   "log-=": entry("without these of log of defaults, as they are written there", () => log),
   access: entry("who is served", () => ownAccess),
   options: entry("checked by the plugin's own schema", () => v.unknown()),
+  proxyProtocol: entry(
+    "its peers come through a balancer, which says who they are: the PROXY protocol, versions 1 and 2",
+    () => proxyProtocol,
+  ),
   ...PROCESS_ENTRIES,
 });
 

@@ -13,6 +13,7 @@ import type { ListenPlan, ServicePlan } from "../core/plan.ts";
 import type { Plugin } from "../core/plugin.ts";
 import type { Gather } from "../core/stream/gather.ts";
 import type { Totals } from "../core/totals.ts";
+import type { LoadMeter } from "./load.ts";
 import type { Bans } from "./bans/bans.ts";
 import type { WorkerStatus } from "./status.ts";
 
@@ -39,6 +40,8 @@ export interface Host {
   readonly nextId: () => number;
   /** The UDP sockets of all services. */
   readonly ownSockets: OwnSockets;
+  /** What `limits.load` is held against. */
+  readonly load: LoadMeter;
   /** Who is shut out of all services; nobody ever when silent. */
   readonly bans?: Bans;
   /** The module that a worker runs, absolute. */
@@ -100,6 +103,8 @@ export interface Executor extends Opener {
   own(addresses: readonly Address[]): void;
   /** Of the workers, if there are any. */
   readonly workers: readonly WorkerStatus[];
+  /** How late the event loop is of the worker that is least so, in ms; 0 where there is none. It asks them anew. */
+  delay(): number;
   /** Brings the totals up to date. */
   settle(): void;
   /** Has its workers tell from now on how late their event loops are. */

@@ -26,4 +26,4 @@ export function stateOf(status: ServerStatus): string {
 /** One that the manifest has switched off is as it should be. */
 const FINE: readonly string[] = ["running", "disabled"];
 
-const WORST_FIRST = ["failed", "stopped", "suspended", "draining"] as const;
+const WORST_FIRST = ["failed", "stopped", "suspended", "draining", "resting"] as const;

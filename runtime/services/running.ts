@@ -4,6 +4,7 @@
  *     starting ──► running ◄──resume── suspended ◄────────┐
  *                    │  └──suspend──────► ▲               │ when its sessions are over
  *                    ├──drain──► draining ┴───────────────┘      (resume ends a drain: running)
+ *                    ├──above its rate──► resting ──in time, resume──► running
  *                    ├──the workers come to nothing──► failed ──resume──► running
  *                    └──stop, from any of them──► stopping ──► stopped
  *
@@ -12,7 +13,7 @@
  * becomes without doing anything. While it stops, only `stop` is possible: it shortens the wait.
  */
 import type { SourcePrefixes } from "../core/access/source.ts";
-import { Admission } from "../core/admission/admission.ts";
+import type { Admission } from "../core/admission/admission.ts";
 import { type Clock, SYSTEM_CLOCK } from "../core/clock.ts";
 import type { Inherited } from "../core/descriptors.ts";
 import type { Address } from "../core/endpoint.ts";
@@ -26,6 +27,9 @@ import type {
   StartExecutor,
   Takeover,
 } from "./contract.ts";
+import { watchLoad } from "./load.ts";
+import { Rest } from "./rest.ts";
+import { admissionOf, describeService } from "./parts.ts";
 import { Sockets } from "./sockets.ts";
 import type { ServiceStatus } from "./status.ts";
 
@@ -49,6 +53,8 @@ export class RunningService {
   #stopsAt = Infinity;
   /** The change that was asked for last. */
   #last: Promise<unknown> = Promise.resolve();
+  readonly #rest: Rest;
+  #closeLoad: () => void = () => {};
   /** The drain that is under way. */
   #drain: AbortController | undefined = undefined;
 
@@ -65,6 +71,14 @@ export class RunningService {
     this.#sockets = new Sockets(host, executor, totals, (address) => {
       log.emit("info", "listening", { service: plan.name, endpoint: String(address) });
     });
+    this.#rest = new Rest(this.#clock, log, plan.name, this.#sockets, {
+      become: (state) => this.#become(state),
+      fail: (reason) => this.#state === "resting" && void this.#fail(reason),
+      inTurn: (act) => this.#inTurn(async () => void (this.#state === "resting" && await act())),
+    });
+    admission.rests = (ms) => {
+      if (this.#state === "running") this.#rest.begin(ms);
+    };
   }
 
   /**
@@ -78,20 +92,12 @@ export class RunningService {
     takeover: Takeover,
     startExecutor: StartExecutor,
   ): Promise<RunningService> {
-    const { adapter } = host;
     const { plan } = ready;
     let service = undefined as RunningService | undefined;
     const input: ExecutorInput = {
       ready,
       host,
-      admission: new Admission(
-        plan,
-        (later) => adapter.defer(later),
-        takeover.admission,
-        host.ownSockets,
-        host.clock,
-        host.bans,
-      ),
+      admission: admissionOf(plan, host, takeover.admission),
       totals: takeover.totals ?? new Totals(),
       failed: (reason) => {
         if (service !== undefined) void service.#fail(reason);
@@ -99,6 +105,7 @@ export class RunningService {
     };
     service = new RunningService(input, await startExecutor(input));
     try {
+      service.#closeLoad = watchLoad(input, service.#executor);
       for (const listen of plan.listen) await service.#sockets.open(listen, takeover);
       service.#executor.opened();
     } catch (error) {
@@ -133,21 +140,9 @@ export class RunningService {
   }
 
   status(): ServiceStatus {
-    const { plan } = this.#ready;
     this.#executor.settle();
     this.#sockets.countLosses();
-    return {
-      service: plan.name,
-      state: this.#shownState(),
-      strategy: plan.concurrency.strategy,
-      endpoints: this.addresses.map(String),
-      workers: this.#executor.workers,
-      live: this.admission.live,
-      held: this.admission.waiting,
-      restarts: this.totals.restarts,
-      ...this.totals.counters,
-      tally: this.totals.statistics,
-    };
+    return describeService(this.#ready.plan, this.#shownState(), this, this.#executor.workers);
   }
 
   #shownState(): ServiceStatus["state"] {
@@ -187,7 +182,7 @@ export class RunningService {
   suspend(): Promise<void> {
     return this.#inTurn(async () => {
       await this.#sockets.suspend();
-      if (this.#state === "running") this.#become("suspended");
+      if (this.#state === "running" || this.#state === "resting") this.#become("suspended");
     });
   }
 
@@ -201,6 +196,7 @@ export class RunningService {
       this.#executor.revive();
       await this.#sockets.resume();
       this.#become("running");
+      this.admission.places.endRest();
     });
   }
 
@@ -280,6 +276,8 @@ export class RunningService {
 
   async #stop(limit: number, keep: boolean): Promise<void> {
     this.#state = "stopping";
+    this.#rest.end();
+    this.#closeLoad();
     this.#endDrain();
     await this.#last;
     await this.#sockets.shut(keep);
@@ -303,6 +301,7 @@ export class RunningService {
 
   /** What it is from here on; a service that stops becomes nothing else. */
   #become(state: ServiceState): void {
+    this.#rest.end();
     if (this.#stopped === undefined) this.#state = state;
   }
 

@@ -18,7 +18,14 @@ export interface WorkerStatus {
 /** One service, as sums over all its workers. */
 export interface ServiceStatus extends Readonly<Counters> {
   readonly service: string;
-  readonly state: "running" | "suspended" | "draining" | "stopped" | "failed" | "disabled";
+  readonly state:
+    | "running"
+    | "resting"
+    | "suspended"
+    | "draining"
+    | "stopped"
+    | "failed"
+    | "disabled";
   readonly strategy: StrategyName;
   /** What is really bound. */
   readonly endpoints: readonly string[];

@@ -1,4 +1,4 @@
-import { WEIGHT_MAX } from "../core/admission/places.ts";
+import { WEIGHT_MAX } from "../core/admission/candidate.ts";
 import type { PendingSession } from "./pending.ts";
 
 /** Sessions that have their turn, and no worker yet, in their order; bounded by what they weigh. */

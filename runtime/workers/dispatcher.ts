@@ -20,13 +20,13 @@ export class Dispatcher {
   readonly streams: AdmitTable;
   readonly datagrams: DatagramTable;
   readonly #admission: Admission;
-  readonly #descriptors: Pick<Descriptors, "close" | "watchReset">;
+  readonly #descriptors: Pick<Descriptors, "adopt" | "close" | "reset" | "watchReset">;
   readonly #send: SendToWorker;
 
   constructor(
     service: Service,
     admission: Admission,
-    descriptors: Pick<Descriptors, "close" | "watchReset">,
+    descriptors: Pick<Descriptors, "adopt" | "close" | "reset" | "watchReset">,
     send: SendToWorker,
   ) {
     this.service = service;
@@ -72,7 +72,19 @@ export class Dispatcher {
     this.service.countRefusal(why, session);
     const level = session.kind === "stream" ? "info" : "debug";
     recordRefusal(this.service, level, session, why);
+    if (session.fd >= 0) this.#turnAway(session, why);
     this.over(session);
+  }
+
+  /** Lets the peer hear of it, where it is to. */
+  #turnAway(session: PendingSession, why: Refusal): void {
+    const { banners } = this.service;
+    const abrupt = this.service.resets(why);
+    if (banners === undefined && !abrupt) return;
+    session.unwatch?.();
+    if (abrupt) this.#descriptors.reset(session.fd);
+    else if (!banners!.dismissSocket(this.#descriptors, session, why)) return;
+    session.fd = -1;
   }
 
   /** Its turn has come; or the worker that it was given to has died before it had it. */

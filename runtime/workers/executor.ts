@@ -9,7 +9,9 @@ import type { ListenPlan } from "../core/plan.ts";
 import { Service } from "../core/service.ts";
 import type { Executor, ExecutorInput, StartExecutor } from "../services/contract.ts";
 import { askingCredentials, decidesByUser } from "../services/credentials.ts";
+import { giveBanners } from "../services/parts.ts";
 import { checkKind } from "../services/kind.ts";
+import { ProxyProtocol } from "../services/proxy-protocol.ts";
 import type { WorkerStatus } from "../services/status.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import type { WorkerUse } from "./launch.ts";
@@ -25,6 +27,7 @@ export function startPool(use: WorkerUse): StartExecutor {
     const descriptors = await adapter.descriptors();
     const offended = host.bans?.offendedBy(plan);
     const service = new Service({ plan, hooks: {}, log, gather, lends, nextId, totals, offended });
+    await giveBanners(service);
     const pool = new WorkerPool({ ready, host, descriptors, use, failed });
     const dispatcher = new Dispatcher(
       service,
@@ -49,6 +52,7 @@ class PoolExecutor implements Executor {
   readonly #pool: WorkerPool;
   readonly #dispatcher: Dispatcher;
   readonly #unwatch: () => void;
+  readonly #proxyProtocol: ProxyProtocol | undefined;
   /** Duplicates of the datagram sockets, for workers to answer from; by the index that sockets carry. */
   readonly #datagrams: { readonly fd: number; readonly address: Address }[] = [];
 
@@ -64,6 +68,10 @@ class PoolExecutor implements Executor {
     this.#descriptors = descriptors;
     this.#pool = pool;
     this.#dispatcher = dispatcher;
+    const { ready: { plan: { proxyProtocol } }, host } = input;
+    if (proxyProtocol === undefined) return;
+    const { service } = dispatcher;
+    this.#proxyProtocol = new ProxyProtocol(proxyProtocol, service, descriptors, host.clock);
   }
 
   get workers(): readonly WorkerStatus[] {
@@ -100,8 +108,9 @@ class PoolExecutor implements Executor {
   /** Where streams arrive; who they are is asked here for a rule, and by their worker for a sink. */
   #arrivals(transport: string): AdmitTable {
     const { streams } = this.#dispatcher;
+    const told = this.#proxyProtocol?.reading(streams) ?? streams;
     const asks = transport === "unix" && decidesByUser(this.#input.ready.plan);
-    return asks ? askingCredentials(this.#descriptors, streams) : streams;
+    return asks ? askingCredentials(this.#descriptors, told) : told;
   }
 
   opened(): void {
@@ -110,6 +119,10 @@ class PoolExecutor implements Executor {
 
   own(addresses: readonly Address[]): void {
     this.#pool.own(addresses.flatMap(fileOf));
+  }
+
+  delay(): number {
+    return this.#pool.delay();
   }
 
   /** Workers tell by themselves. */
@@ -128,6 +141,7 @@ class PoolExecutor implements Executor {
   }
 
   cut(): Promise<void> {
+    this.#proxyProtocol?.close();
     return this.#pool.cut();
   }
 
@@ -140,6 +154,7 @@ class PoolExecutor implements Executor {
   }
 
   async end(): Promise<void> {
+    this.#proxyProtocol?.close();
     this.#unwatch();
     await this.#pool.stop();
     for (const { fd } of this.#datagrams.splice(0)) this.#descriptors.close(fd);

@@ -10,6 +10,8 @@ export class Heartbeat {
   slow = false;
   /** When the ping was sent that was not answered. */
   #asked: number | undefined = undefined;
+  /** How long the last answer took, in ms. */
+  #took = 0;
   readonly #ping: () => void;
 
   /** @param ping asks it. */
@@ -31,8 +33,19 @@ export class Heartbeat {
 
   /** The answer has come. */
   answered(): void {
+    if (this.#asked !== undefined) this.#took = performance.now() - this.#asked;
     this.#asked = undefined;
     this.slow = false;
+  }
+
+  /** How late its event loop is, as far as answers tell. Asks again. */
+  delay(): number {
+    const waited = this.#asked === undefined ? 0 : performance.now() - this.#asked;
+    if (this.#asked === undefined) {
+      this.#asked = performance.now();
+      this.#ping();
+    }
+    return Math.max(this.#took, waited);
   }
 
   /** The time that we were stopped ourselves is not its fault. */
@@ -46,6 +59,12 @@ export interface Watched {
   readonly state: string;
   readonly heartbeat: Heartbeat;
   kill(why: string): void;
+}
+
+/** How late the event loop is of the worker that is least so, in ms. */
+export function leastDelay(workers: ReadonlySet<Watched>): number {
+  const ready = [...workers].filter(({ state }) => state === "ready");
+  return ready.length === 0 ? 0 : Math.min(...ready.map(({ heartbeat }) => heartbeat.delay()));
 }
 
 /**

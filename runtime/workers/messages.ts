@@ -7,12 +7,19 @@ import { Address, type Transport } from "../core/endpoint.ts";
 import { codeOf, messageOf, PorticoError, type Side } from "../core/errors.ts";
 import type { Wanted } from "../core/log.ts";
 import type { ServicePlan } from "../core/plan.ts";
+import { ProxiedPeer, type Via, viaOf } from "../core/prologue/via.ts";
 import type { LogRecord } from "../core/record.ts";
 import type { Counters } from "../core/totals.ts";
 import type { Statistics } from "../core/statistics.ts";
 
-/** An address in parts: transport, host, port, path. */
-export type AddressParts = readonly [Transport, string, number, string];
+/** An address in parts: transport, host, port, path, and the way of a peer that a balancer has told of. */
+export type AddressParts = readonly [Transport, string, number, string, ViaParts?];
+
+/** A {@link Via} as it travels. */
+interface ViaParts extends Omit<Via, "remote" | "local"> {
+  readonly remote: AddressParts;
+  readonly local: AddressParts;
+}
 
 /** One datagram on its way to a worker. */
 export interface DatagramMessage {
@@ -34,8 +41,13 @@ export interface Counted {
 }
 
 /** An address as it travels. */
-export function partsOf({ transport, host, port, path }: Address): AddressParts {
-  return [transport, host, port, path];
+export function partsOf(address: Address): AddressParts {
+  const { transport, host, port, path } = address;
+  const via = viaOf(address);
+  if (via === undefined) return [transport, host, port, path];
+  const { remote, local } = via;
+  const parts = { ...via, remote: partsOf(remote), local: partsOf(local) };
+  return [transport, host, port, path, parts];
 }
 
 const encoded = new WeakMap<ServicePlan, Uint8Array>();
@@ -57,8 +69,11 @@ export function decodePlan(bytes: Uint8Array): ServicePlan {
   return deserialize(bytes);
 }
 
-export function toAddress([transport, host, port, path]: AddressParts): Address {
-  return new Address(transport, host, port, path);
+export function toAddress([transport, host, port, path, via]: AddressParts): Address {
+  const address = new Address(transport, host, port, path);
+  if (via === undefined) return address;
+  const [remote, local] = [toAddress(via.remote), toAddress(via.local)];
+  return new ProxiedPeer(address, { ...via, remote, local });
 }
 
 /** Duplicates of the service's datagram sockets, to answer from. Theirs who opened them. */

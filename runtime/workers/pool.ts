@@ -15,10 +15,12 @@ import type { Dispatcher } from "./dispatcher.ts";
 import { keepWorkingDirectory } from "../identity/folder.ts";
 import { type Exit, exitFields, type WorkerUse } from "./launch.ts";
 import { type HandleEvents, WorkerHandle } from "./handle.ts";
+import { leastDelay } from "./heartbeat.ts";
 import type { SharedSockets, WorkerState } from "./messages.ts";
 import { watchWorkers } from "./watch.ts";
 import { Replenishment } from "./replenish.ts";
 import { RestartPolicy } from "./restart-policy.ts";
+import { stopAll } from "./stop-all.ts";
 
 /** What a pool is made of. */
 export interface PoolInput {
@@ -103,6 +105,11 @@ export class WorkerPool {
       throw error;
     }
     this.#unwatch = watchWorkers(this.#handles, this.#input.ready.plan);
+  }
+
+  /** See {@link Executor.delay}. Of those that serve one session each, nobody is asked to take another. */
+  delay(): number {
+    return this.#input.use.once ? 0 : leastDelay(this.#handles);
   }
 
   /** See {@link RunningService.measure}. */
@@ -328,16 +335,6 @@ export class WorkerPool {
     this.#timers.clear();
     this.#replenishment.stop();
     this.#giveUp();
-    const left = [...this.#handles];
-    for (const handle of left) {
-      // One that is starting has nothing to lose.
-      if (handle.state === "starting") handle.kill("stop");
-      else handle.stop();
-    }
-    const late = setTimeout(() => {
-      for (const handle of this.#handles) handle.kill("drain");
-    }, GONE);
-    await Promise.all(left.map((handle) => handle.over));
-    clearTimeout(late);
+    await stopAll(this.#handles, GONE);
   }
 }

@@ -186,10 +186,9 @@ export class ServiceWorker {
       });
       const { streams } = this.#instance;
       this.#instance.drains(this.#drains);
-      this.#streams = {
-        ...streams.table,
-        open: (connection) => void streams.accept(connection, connection.data as Accepted),
-      };
+      this.#streams = this.#instance.streamTable(
+        (connection) => void streams.accept(connection, connection.data as Accepted),
+      );
       cpuLimit.set(plan.limits.stall);
       if (measure || this.#measures) this.#measure();
       this.#channel.send({ type: "ready" });

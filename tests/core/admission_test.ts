@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { overflowOf } from "../../runtime/core/admission/overflow.ts";
 import { Admission } from "../../runtime/core/admission/admission.ts";
 import type { Candidate, Refusal } from "../../runtime/core/admission/candidate.ts";
 import { Rate } from "../../runtime/core/admission/rate.ts";
@@ -91,7 +92,7 @@ describe("Admission", () => {
   });
 
   test("a policy that counts sources first counts those too who are in, or wait for a place", () => {
-    const before = admissionOf({ limits: { sessions: 3, overflow: "hold" } });
+    const before = admissionOf({ limits: { sessions: 3, overflow: overflowOf("wait") } });
     const [, first] = ask(before, "a");
     const [, second] = ask(before, "a");
     const [, gone] = ask(before, "b");
@@ -180,7 +181,7 @@ describe("Admission", () => {
   });
 
   test("hold: who waits for a place has it when somebody leaves, others may pass", () => {
-    const admission = admissionOf({ limits: { perSource: 1, overflow: "hold" } });
+    const admission = admissionOf({ limits: { perSource: 1, overflow: overflowOf("wait") } });
     const [, a] = ask(admission, "a");
     const [answer, second] = ask(admission, "a");
     assert.equal(answer, "waits");
@@ -195,7 +196,10 @@ describe("Admission", () => {
   });
 
   test("who has waited for a place waits for a turn where its arrival belongs", () => {
-    const admission = admissionOf({ limits: { sessions: 2, overflow: "hold" }, max: 1 });
+    const admission = admissionOf({
+      limits: { sessions: 2, overflow: overflowOf("wait") },
+      max: 1,
+    });
     const [, first] = ask(admission);
     const [, second] = ask(admission);
     const [, third] = ask(admission);
@@ -226,7 +230,7 @@ describe("Admission", () => {
       const asker = heavy();
       const answer = asker.ask(admission);
       if (answer !== "waits") {
-        assert.equal(answer, "hold");
+        assert.equal(answer, "waiting");
         break;
       }
       waiting.push(asker);

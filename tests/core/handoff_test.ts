@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { overflowOf } from "../../runtime/core/admission/overflow.ts";
 import { PorticoError } from "../../runtime/core/errors.ts";
 import { checkHooks } from "../../runtime/core/hook-table.ts";
 import type { Session } from "../../runtime/core/plugin.ts";
@@ -111,7 +112,7 @@ test("take: with overflow hold who finds no room is parked until there is", asyn
   const ends: (() => void)[] = [];
   const { admission, arrive, of } = handoffOf({
     take: () => new Promise<void>((resolve) => void ends.push(resolve)),
-  }, { limits: { sessions: 1, overflow: "hold" } });
+  }, { limits: { sessions: 1, overflow: overflowOf("wait") } });
   arrive(3);
   arrive(4);
   assert.equal(admission.live, 2);

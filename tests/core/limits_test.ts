@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { overflowOf } from "../../runtime/core/admission/overflow.ts";
 import { startInMemory } from "../support/in-memory.ts";
 import { turns, until } from "../support/until.ts";
 
@@ -39,8 +40,9 @@ describe("limits", () => {
     assert.equal(server.all("refuse").length, 1);
   });
 
-  test("rate refuses at once, even where overflow is hold", async (t) => {
-    const limits = { rate: { count: 2, per: 3_600_000 }, overflow: "hold" } as const;
+  test("rate refuses at once, even where there is room to wait", async (t) => {
+    const overflow = { ...overflowOf("wait"), rate: "refuse" } as const;
+    const limits = { rate: { count: 2, per: 3_600_000 }, overflow };
     const server = await startInMemory(t, echo, { limits });
     for (let i = 0; i < 3; i++) server.connect();
     assert.equal((await server.record("refuse")).limit, "rate");
@@ -48,7 +50,9 @@ describe("limits", () => {
   });
 
   test("overflow hold keeps who is too many, unread, until there is room, in order", async (t) => {
-    const server = await startInMemory(t, echo, { limits: { sessions: 1, overflow: "hold" } });
+    const server = await startInMemory(t, echo, {
+      limits: { sessions: 1, overflow: overflowOf("wait") },
+    });
     const first = server.connect();
     const waiting = ["one", "two"].map((text) => {
       const peer = server.connect();
@@ -66,7 +70,9 @@ describe("limits", () => {
   });
 
   test("overflow hold lets others pass who have room of their own", async (t) => {
-    const server = await startInMemory(t, echo, { limits: { perSource: 1, overflow: "hold" } });
+    const server = await startInMemory(t, echo, {
+      limits: { perSource: 1, overflow: overflowOf("wait") },
+    });
     const first = server.connect("192.0.2.1");
     const held = server.connect("192.0.2.1");
     held.write("held");
@@ -79,7 +85,7 @@ describe("limits", () => {
   });
 
   test("overflow hold has its deadline", async (t) => {
-    const limits = { sessions: 1, overflow: "hold", hold: 20 } as const;
+    const limits = { sessions: 1, overflow: overflowOf("wait"), hold: 20 } as const;
     const server = await startInMemory(t, echo, { limits });
     server.connect();
     const held = server.connect();

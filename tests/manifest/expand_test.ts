@@ -1,6 +1,7 @@
 /** What a manifest is expanded to: every default filled, every unit converted. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { overflowOf } from "../../runtime/core/admission/overflow.ts";
 import type { Plan } from "../../runtime/core/plan.ts";
 import { expand } from "../support/manifest.ts";
 
@@ -50,7 +51,15 @@ describe("expand", () => {
         handshake: 10_000,
         hold: 30_000,
         writeBuffer: 16 * 1024 * 1024,
-        overflow: "refuse",
+        waiting: { sessions: Infinity, bytes: 32 * 1024 * 1024 },
+        overflow: {
+          sessions: "refuse",
+          perSource: "refuse",
+          rate: "refuse",
+          ratePerSource: "refuse",
+          load: "refuse",
+        },
+        rest: 0,
         drain: 10_000,
         start: 10_000,
         stall: Infinity,
@@ -75,7 +84,32 @@ describe("expand", () => {
     assert.equal(limits.idle, 3_600_000);
     assert.equal(limits.firstByte, 250);
     assert.equal(limits.writeBuffer, 65_536);
-    assert.equal(limits.overflow, "hold");
+    assert.deepEqual(limits.overflow, overflowOf("wait"));
+  });
+  test("expand reads what becomes of newcomers, each part over that of defaults", () => {
+    const { limits } = one({
+      limits: {
+        overflow: { sessions: "shed", rate: "hold", ratePerSource: "reset" },
+        rate: "5/s",
+        rest: "30s",
+        waiting: { bytes: "1MiB" },
+        load: 4,
+      },
+    }, { defaults: { limits: { overflow: "wait", waiting: 100, rest: "1s" } } });
+    assert.deepEqual(limits.overflow, {
+      sessions: "shed",
+      perSource: "wait",
+      rate: "wait",
+      ratePerSource: "reset",
+      load: "refuse",
+    });
+    assert.deepEqual(limits.waiting, { sessions: 100, bytes: 1024 * 1024 });
+    assert.deepEqual([limits.rest, limits.load], [30_000, { average: 4 }]);
+    const none = one({ limits: { rest: "none" } }, {
+      defaults: { limits: { rest: "1s", rate: "5/s" } },
+    });
+    assert.equal(none.limits.rest, 0);
+    assert.deepEqual(one({ limits: { load: { delay: "200ms" } } }).limits.load, { delay: 200 });
   });
   test("expand merges limits under those of defaults, and none lifts one", () => {
     const { limits } = one({ limits: { idle: "none", sessions: 5 } }, {

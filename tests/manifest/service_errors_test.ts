@@ -235,8 +235,38 @@ const WRONG: readonly WrongManifest[] = [
   ]),
   [
     "a wrong overflow",
+    service('"limits": { "overflow": "queue" }'),
+    `2:27  services.echo.limits.overflow\n  received  "queue"\n  expected  "wait", "refuse", "reset", "drop" or "shed"; or one for each limit, as { "sessions": "shed", "rate": "wait" }`,
+  ],
+  [
+    "an overflow that means nothing to that limit",
+    service('"limits": { "overflow": { "rate": "shed" } }'),
+    `2:37  services.echo.limits.overflow.rate\n  received  "shed"\n  expected  "wait", "refuse", "reset", "drop"`,
+  ],
+  [
+    "an overflow that waits for its own rate",
+    service('"limits": { "overflow": { "ratePerSource": "wait" } }'),
+    `2:46  services.echo.limits.overflow.ratePerSource\n  received  "wait"\n  expected  "refuse", "reset", "drop"`,
+  ],
+  [
+    "an overflow that means nothing to streams",
     service('"limits": { "overflow": "drop" }'),
-    `2:27  services.echo.limits.overflow\n  received  "drop"\n  expected  "refuse" or "hold"`,
+    `2:27  services.echo.limits.overflow\n  received  "drop" where streams come: who connects is heard of, nothing can be dropped in silence\n  expected  "wait", "refuse", "reset", "shed"`,
+  ],
+  [
+    "a rest without a rate",
+    service('"limits": { "rest": "30s" }'),
+    `2:15  services.echo.limits.rest\n  received  a rest without a rate\n  expected  "rate": above which the service rests, as "50/s"`,
+  ],
+  [
+    "nobody who may wait",
+    service('"limits": { "waiting": 0 }'),
+    `2:26  services.echo.limits.waiting\n  received  0\n  expected  a number of sessions, or { "sessions": 1000, "bytes": "32MiB" }`,
+  ],
+  [
+    "a load of nothing",
+    service('"limits": { "load": { "average": 0 } }'),
+    `2:36  services.echo.limits.load.average\n  received  0\n  expected  a load average above 0`,
   ],
   [
     "an unknown limit",

@@ -31,6 +31,10 @@ export interface Call {
    * closed, requests see `status`, and datagrams see nothing.
    */
   refused(status: number): Promise<void>;
+  /** As {@link refused}, with a text beside it: of datagrams there is none. */
+  dismissed(status: number): Promise<string>;
+  /** Waits until a stream is reset, unanswered; over a Unix socket it is closed. */
+  wasReset(): Promise<void>;
   /** Goes away without a word. With `reset`, a stream says that by a reset. */
   leave(reset?: boolean): void;
 }
@@ -114,6 +118,19 @@ class Talker implements Call {
     await this.#peer.when("the close", () => this.#peer.gone, PATIENCE);
   }
 
+  async dismissed(): Promise<string> {
+    await this.#peer.over(PATIENCE);
+    this.#peer.end();
+    await this.#peer.when("the close", () => this.#peer.gone, PATIENCE);
+    return this.#peer.text;
+  }
+
+  async wasReset(): Promise<void> {
+    await this.#peer.when("the close", () => this.#peer.gone || this.#peer.ended, PATIENCE);
+    assert.equal(this.#peer.text, "", "it is not answered");
+    if (this.name !== "unix:") assert.equal(this.#peer.code, "ECONNRESET");
+  }
+
   leave(reset = false): void {
     if (reset) this.#peer.reset();
     else this.#peer.leave();
@@ -182,6 +199,14 @@ class Sender implements Call {
     return this.answer();
   }
 
+  dismissed(): Promise<string> {
+    return Promise.reject(new Error("a datagram is told nothing"));
+  }
+
+  wasReset(): Promise<void> {
+    return Promise.reject(new Error("a datagram has no connection"));
+  }
+
   refused(): Promise<void> {
     assert.ok(!this.answered, "it is not answered");
     return Promise.resolve();
@@ -242,6 +267,16 @@ class Asker implements Call {
     await until("an answer", () => this.#over, PATIENCE);
     assert.equal(this.#status, status);
     assert.equal(this.#text, "");
+  }
+
+  async dismissed(status: number): Promise<string> {
+    await until("an answer", () => this.#over, PATIENCE);
+    assert.equal(this.#status, status);
+    return this.#text;
+  }
+
+  wasReset(): Promise<void> {
+    return Promise.reject(new Error("a request is answered"));
   }
 
   leave(): void {

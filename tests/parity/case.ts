@@ -39,6 +39,7 @@ export interface Case {
   /** What the manifest says of the service; at most one session is served at once, whatever it says. */
   readonly limits?: Readonly<Record<string, unknown>>;
   readonly access?: Readonly<Record<string, unknown>>;
+  readonly banner?: unknown;
   /** It ends the server: it has one of its own, with one service for each transport. */
   readonly alone?: boolean;
   readonly needs?: keyof typeof NEEDS;

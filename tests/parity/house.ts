@@ -74,6 +74,7 @@ export class House {
       concurrency: CONCURRENCY[this.strategy],
       limits: { drain: "20s", hold: "20s", ...kase.limits },
       ...(kase.access !== undefined && { access: kase.access }),
+      ...(kase.banner !== undefined && { banner: kase.banner }),
       options: { folder: this.folder(name), version: 1 },
     };
   }

@@ -12,6 +12,7 @@ import { RunningService } from "../../runtime/services/running.ts";
 import { adapter, lackingFeature } from "../support/adapter.ts";
 import { logTo, readyService } from "../support/in-process.ts";
 import { countDescriptors } from "../support/proc.ts";
+import { LoadMeter } from "../../runtime/services/load.ts";
 import { OwnSockets } from "../../runtime/core/admission/own-sockets.ts";
 import { gate, until, within } from "../support/until.ts";
 
@@ -30,6 +31,7 @@ async function start(t: Pick<TestContext, "after">, hooks: Hooks<never> = echo) 
       gather: new Gather(adapter),
       nextId: () => ++id,
       ownSockets: new OwnSockets(() => false),
+      load: new LoadMeter(),
       worker: "",
       inherit: () => Promise.resolve([]),
     },

@@ -30,6 +30,9 @@ export function handoffOf(hooks: Hooks<never>, service: object = {}) {
   const calls: string[] = [];
   const admission = new Admission(services[0]!, (callback) => void setTimeout(callback, 0));
   const taken = new HandoffPipeline(made, {
+    adopt: () => assert.fail("no connection is made"),
+    send: (fd, bytes) => calls.push(`send ${fd} ${new TextDecoder().decode(bytes)}`),
+    reset: (fd) => void calls.push(`reset ${fd}`),
     blocking: (fd) => void calls.push(`blocking ${fd}`),
     traffic: () => undefined,
     spawn: () => assert.fail("no program is started"),

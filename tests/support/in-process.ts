@@ -1,4 +1,6 @@
 /** Servers in this process: with a manifest's services, or one service of a plugin that a test writes. */
+import { WEIGHT_MAX } from "../../runtime/core/admission/candidate.ts";
+import { overflowOf } from "../../runtime/core/admission/overflow.ts";
 import { PREFIXES } from "../../runtime/core/access/source.ts";
 import { accessOf, type Addresses } from "./access.ts";
 import { join } from "node:path";
@@ -34,7 +36,9 @@ export const UNLIMITED: Limits = {
   handshake: Infinity,
   hold: Infinity,
   writeBuffer: 1024 * 1024,
-  overflow: "refuse",
+  waiting: { sessions: Infinity, bytes: WEIGHT_MAX },
+  overflow: overflowOf("refuse"),
+  rest: 0,
   drain: 1000,
   start: 1000,
   stall: Infinity,

@@ -10,10 +10,10 @@ import { AccessRules } from "../access/rules.ts";
 import { type Clock, SYSTEM_CLOCK } from "../clock.ts";
 import { Count } from "../count.ts";
 import type { Access, ServicePlan } from "../plan.ts";
-import type { Candidate, Refusal } from "./candidate.ts";
+import { type Candidate, carried, type Refusal } from "./candidate.ts";
 import { type Gate, SENSOR } from "./gate.ts";
 import { Places } from "./places.ts";
-import type { Policy } from "./policy.ts";
+import { type Policy, REFUSALS } from "./policy.ts";
 import type { OwnSockets } from "./own-sockets.ts";
 import type { Ticket } from "./ticket.ts";
 
@@ -29,7 +29,13 @@ export class Admission {
   readonly places: Places;
   /** How many of {@link live} wait for their place or their turn. The places count it. */
   waiting = 0;
+  /** Tells whether there is too much to do for newcomers; undefined where nobody asks. */
+  load: { readonly high: boolean } | undefined = undefined;
+  /** Is told that nobody comes in for so many ms: whoever has the sockets need not accept. */
+  rests: (ms: number) => void = () => {};
   readonly #plan: AdmissionPlan;
+  /** Bytes of a datagram. */
+  readonly #most: number;
   readonly #rules: AccessRules;
   readonly #clock: Clock;
   readonly #own: OwnSockets | undefined;
@@ -52,6 +58,7 @@ export class Admission {
     gate?: Gate,
   ) {
     this.#plan = plan;
+    this.#most = plan.limits.bytes?.in ?? Infinity;
     this.#gate = gate;
     this.#own = own;
     this.#live = new Count(clock);
@@ -78,9 +85,11 @@ export class Admission {
     if (this.#closed) return CLOSED;
     const refused = this.#refused(candidate);
     if (refused !== undefined) return refused;
-    if (candidate.kind === "datagram" && this.#own?.has(candidate.remote, candidate.local)) {
-      return LOOP;
+    if (candidate.kind === "datagram") {
+      if (this.#own?.has(candidate.remote, candidate.local)) return LOOP;
+      if (carried(candidate) > this.#most) return REFUSALS.bytes;
     }
+    if (this.load?.high === true) return REFUSALS.load;
     const answer = this.places.enter(this, candidate);
     if ("stage" in answer) this.#live.up();
     return answer;

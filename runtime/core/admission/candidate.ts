@@ -1,10 +1,10 @@
 import type { Address } from "../endpoint.ts";
 
 /**
- * Why somebody is cut who is in already: the service ends, or `limits.lifetime` or `handler` has struck.
- * Somebody of whom `verify` has not decided yet is refused for it.
+ * Why somebody is cut who is in already: the service ends, or `limits.lifetime`, `handler` or `bytes` has
+ * struck. Somebody of whom `verify` has not decided yet is refused for it.
  */
-export type CutReason = "drain" | "lifetime" | "handler";
+export type CutReason = "drain" | "lifetime" | "handler" | "bytes";
 
 /** The limit that was reached, or what has struck, as the `refuse` record names it. */
 export type LimitName =
@@ -13,9 +13,14 @@ export type LimitName =
   | "rate"
   | "ratePerSource"
   | "datagramRate"
-  /** It has waited too long, or too much waits already. */
+  /** It has waited too long; too many, or too much, waits already. */
   | "hold"
+  | "waiting"
+  /** The machine, or the event loop, has too much to do. */
+  | "load"
   | CutReason
+  /** The balancer that it comes from has not said whom it is for, or not in order. */
+  | "proxyProtocol"
   /** No worker can be had. */
   | "workers";
 
@@ -28,6 +33,14 @@ export const WEIGHT: Readonly<Record<Candidate["kind"], number>> = {
   datagram: 512,
   http: 2048,
 };
+
+/** How many bytes somebody brings along: of those that come whole. */
+export function carried({ kind, weight }: Candidate): number {
+  return weight - WEIGHT[kind];
+}
+
+/** The most that those who wait may come to, in bytes as {@link Candidate.weight} says them, when nobody says otherwise. */
+export const WEIGHT_MAX = 32 * 1024 * 1024;
 
 /** Why somebody is turned away. */
 export type Refusal =

@@ -4,20 +4,20 @@
  */
 import type { Admission } from "./admission.ts";
 import type { Candidate, LimitName, Refusal } from "./candidate.ts";
-import type { Clock, Timer } from "../clock.ts";
+import type { Clock } from "../clock.ts";
 import { Placed } from "./placed.ts";
 import { type Policy, REFUSALS } from "./policy.ts";
 import { sourceOf } from "../access/source.ts";
-import { type Waiter, WaitQueue } from "./queue.ts";
+import type { Waiter } from "./queue.ts";
 import { Rate, SourceRates } from "./rate.ts";
 import { STAGE, Ticket } from "./ticket.ts";
+import { Waiting } from "./waiting.ts";
 
-/** Memory of those that wait, in bytes as {@link Candidate.weight} says them; beyond it newcomers are refused. */
-export const WEIGHT_MAX = 32 * 1024 * 1024;
 /** So many are let in one after the other; then whatever else happens has its turn. */
 const BATCH = 64;
-/** The longest delay of a timer, in ms. */
-const TIMER_MAX = 2 ** 31 - 1;
+
+/** What keeps somebody from a place. */
+type Obstacle = "sessions" | "perSource" | "rate";
 
 /** What {@link Places} has in use; not to be changed. */
 export interface PlacesState {
@@ -39,19 +39,22 @@ export class Places {
   #turns = 0;
   readonly #rate: Rate = new Rate();
   readonly #rates: SourceRates = new SourceRates();
-  /** Have no place yet; have a place, and not their turn. */
-  readonly #placeless: WaitQueue = new WaitQueue();
-  readonly #turnless: WaitQueue = new WaitQueue();
-  #weight = 0;
+  readonly #waiting: Waiting;
+  /** The service rests up to then, in ms of the clock: nobody comes in. */
+  #restsUntil = -Infinity;
   #admitting = false;
   #deferred = false;
-  #timer: Timer | undefined = undefined;
 
   /** @param defer runs a callback after everything else of this round of the event loop. */
   constructor(policy: Policy, defer: (callback: () => void) => void, clock: Clock) {
     this.#clock = clock;
     this.#policy = policy;
     this.#defer = defer;
+    this.#waiting = new Waiting(
+      clock,
+      (waiter) => this.#refuse(waiter, REFUSALS.hold),
+      () => this.#admit(),
+    );
   }
 
   /** What is taken now: for `fullness.ts`, which tells of it. */
@@ -69,15 +72,17 @@ export class Places {
   /** Calls `visit` for each that has a place, or waits for one. */
   forEach(visit: (ticket: Ticket) => void): void {
     this.#placed.forEach(visit);
-    for (let each = this.#placeless.first; each !== undefined; each = each.next) visit(each.ticket);
+    const { placeless } = this.#waiting;
+    for (let each = placeless.first; each !== undefined; each = each.next) visit(each.ticket);
   }
 
   /** From here on this is what is limited. Who is in stays in. */
   set policy(policy: Policy) {
     this.#policy = policy;
     this.#countSources();
-    this.#rest();
-    this.#watch();
+    this.#restsUntil = -Infinity;
+    this.#waiting.rest();
+    this.#waiting.watch(policy.limits.hold);
     this.#admit();
   }
 
@@ -90,24 +95,59 @@ export class Places {
     const tooOften = this.#tooOften(candidate);
     if (tooOften !== undefined) return REFUSALS[tooOften];
     const source = this.#sourceOf(candidate);
-    const obstacle = this.#obstacle(source);
-    if (obstacle === undefined) {
-      const turn = this.#turns < concurrency.max && this.#turnless.first === undefined;
-      if (!turn && this.#weight + candidate.weight > WEIGHT_MAX) return REFUSALS.hold;
-      const ticket = new Ticket(admission, candidate, source);
-      this.#takePlace(ticket);
-      if (turn) this.#takeTurn(ticket);
-      else this.#wait(ticket, candidate, STAGE.turn);
-      return ticket;
+    // Time alone may have made room: for those first who have waited.
+    if (this.#waiting.placeless.first !== undefined && limits.rate.count !== Infinity) {
+      this.#admit();
     }
-    // A rate is not waited for, nor does a datagram wait for a place.
-    const waits = obstacle !== "rate" && limits.overflow === "hold" &&
-      candidate.kind !== "datagram";
-    if (!waits) return REFUSALS[obstacle];
-    if (this.#weight + candidate.weight > WEIGHT_MAX) return REFUSALS.hold;
+    const obstacle = this.#obstacle(source);
+    if (obstacle !== undefined) return this.#overflow(obstacle, admission, candidate, source);
+    const turn = this.#turns < concurrency.max && this.#waiting.turnless.first === undefined;
+    if (!turn && !this.#waiting.hasRoom(candidate, limits.waiting)) return REFUSALS.waiting;
     const ticket = new Ticket(admission, candidate, source);
-    this.#wait(ticket, candidate, STAGE.place);
+    this.#takePlace(ticket);
+    if (turn) this.#takeTurn(ticket);
+    else this.#waiting.add(ticket, STAGE.turn, limits.hold);
     return ticket;
+  }
+
+  /** What becomes of a newcomer at a limit. */
+  #overflow(
+    obstacle: Obstacle,
+    admission: Admission,
+    candidate: Candidate,
+    source: string,
+  ): Ticket | Refusal {
+    const { limits } = this.#policy;
+    if (obstacle === "rate" && limits.rest > 0) this.#beginRest(admission);
+    // A datagram does not wait for a place.
+    const waits = limits.overflow[obstacle] === "wait" && candidate.kind !== "datagram";
+    if (!waits) return REFUSALS[obstacle];
+    if (!this.#waiting.hasRoom(candidate, limits.waiting)) return REFUSALS.waiting;
+    const ticket = new Ticket(admission, candidate, source);
+    this.#waiting.add(ticket, STAGE.place, limits.hold);
+    if (obstacle === "rate") this.#retryRate();
+    return ticket;
+  }
+
+  #beginRest(admission: Admission): void {
+    const now = this.#clock.now();
+    if (now < this.#restsUntil) return;
+    const { rest } = this.#policy.limits;
+    this.#restsUntil = now + rest;
+    admission.rests(rest);
+  }
+
+  /** A rest is over sooner than it should. */
+  endRest(): void {
+    this.#restsUntil = -Infinity;
+    this.#admit();
+  }
+
+  /** Looks again when the rate, or the end of a rest, lets the next one in. */
+  #retryRate(): void {
+    const { rate } = this.#policy.limits;
+    const rests = this.#restsUntil - this.#clock.now();
+    this.#waiting.retryIn(Math.max(rests, this.#rate.due(rate)));
   }
 
   /** A place, at once or never, without a turn. */
@@ -129,7 +169,7 @@ export class Places {
 
   /** A ticket is over, which had come to `stage`. */
   release(ticket: Ticket, stage: number): void {
-    if (ticket.waiter !== undefined) this.#leaveQueue(ticket.waiter);
+    if (ticket.waiter !== undefined) this.#waiting.remove(ticket.waiter);
     if (stage === STAGE.served) this.#turns--;
     if (stage !== STAGE.place) this.#placed.remove(ticket);
     ticket.admission.left();
@@ -138,14 +178,10 @@ export class Places {
 
   /** Refuses who waits for a place or a turn of this admission. */
   refuse(admission: Admission, why: Refusal): void {
-    const found: Waiter[] = [];
-    for (const queue of [this.#placeless, this.#turnless]) {
-      for (let waiter = queue.first; waiter !== undefined; waiter = waiter.next) {
-        if (waiter.ticket.admission === admission) found.push(waiter);
-      }
-    }
     // Some may have left because others were refused.
-    for (const waiter of found) if (waiter.queue !== undefined) this.#refuse(waiter, why);
+    for (const waiter of this.#waiting.of(admission)) {
+      if (waiter.queue !== undefined) this.#refuse(waiter, why);
+    }
   }
 
   /** The rate by source that forbids one more; who has no address cannot be forged. It takes its token. */
@@ -166,13 +202,13 @@ export class Places {
   }
 
   /** What forbids another place now. */
-  #obstacle(source: string): LimitName | undefined {
+  #obstacle(source: string): Obstacle | undefined {
     const full = this.#full(source);
     if (full !== undefined) return full;
     const { rate } = this.#policy.limits;
-    return rate.count === Infinity || this.#rate.allows(rate, this.#clock.now())
-      ? undefined
-      : "rate";
+    if (rate.count === Infinity) return undefined;
+    const now = this.#clock.now();
+    return now >= this.#restsUntil && this.#rate.allows(rate, now) ? undefined : "rate";
   }
 
   #full(source: string): "sessions" | "perSource" | undefined {
@@ -189,7 +225,7 @@ export class Places {
   /** Of those too who came while nobody counted, or while something else counted as one source. */
   #countSources(): void {
     this.#placed.countSources((candidate) => this.#sourceOf(candidate));
-    for (let each = this.#placeless.first; each !== undefined; each = each.next) {
+    for (let each = this.#waiting.placeless.first; each !== undefined; each = each.next) {
       each.ticket.source = this.#sourceOf(each.candidate);
     }
   }
@@ -200,32 +236,6 @@ export class Places {
   }
 
   // Who waits.
-
-  #wait(ticket: Ticket, candidate: Candidate, stage: number): void {
-    const waiter: Waiter = {
-      ticket,
-      candidate,
-      since: this.#clock.now(),
-      queue: undefined,
-      previous: undefined,
-      next: undefined,
-    };
-    ticket.stage = stage;
-    ticket.waiter = waiter;
-    this.#weight += candidate.weight;
-    ticket.admission.waiting++;
-    (stage === STAGE.place ? this.#placeless : this.#turnless).add(waiter);
-    this.#watch();
-  }
-
-  /** It does not wait any more. */
-  #leaveQueue(waiter: Waiter): void {
-    waiter.queue!.remove(waiter);
-    waiter.ticket.waiter = undefined;
-    waiter.ticket.admission.waiting--;
-    this.#weight -= waiter.candidate.weight;
-    if (this.#turnless.length + this.#placeless.length === 0) this.#rest();
-  }
 
   #refuse(waiter: Waiter, why: Refusal): void {
     waiter.ticket.release();
@@ -249,26 +259,24 @@ export class Places {
   }
 
   #admitOne(): boolean {
-    const waiter = this.#turnless.first;
-    if (waiter !== undefined && this.#turns < this.#policy.concurrency.max) {
-      if (this.#isLate(waiter, this.#clock.now())) this.#refuse(waiter, REFUSALS.hold);
+    const { concurrency, limits } = this.#policy;
+    const waiter = this.#waiting.turnless.first;
+    if (waiter !== undefined && this.#turns < concurrency.max) {
+      const late = this.#clock.now() - waiter.since >= limits.hold;
+      if (late) this.#refuse(waiter, REFUSALS.hold);
       else this.#grant(waiter);
       return true;
     }
-    const next = this.#placeless.first === undefined ? undefined : this.#fitting();
+    const next = this.#waiting.placeless.first === undefined ? undefined : this.#fitting();
     if (next === undefined) return false;
     this.#takePlace(next.ticket);
-    if (this.#turns < this.#policy.concurrency.max) this.#grant(next);
-    else {
-      next.ticket.stage = STAGE.turn;
-      this.#placeless.remove(next);
-      this.#turnless.add(next);
-    }
+    if (this.#turns < concurrency.max) this.#grant(next);
+    else this.#waiting.moveOn(next);
     return true;
   }
 
   #grant(waiter: Waiter): void {
-    this.#leaveQueue(waiter);
+    this.#waiting.remove(waiter);
     this.#takeTurn(waiter.ticket);
     waiter.candidate.admitted();
   }
@@ -276,45 +284,13 @@ export class Places {
   /** The first that there is a place for: another one from the same address may have to go on waiting. */
   #fitting(): Waiter | undefined {
     if (this.#placed.count >= this.#policy.limits.sessions) return undefined;
-    for (let waiter = this.#placeless.first; waiter !== undefined; waiter = waiter.next) {
+    const { placeless } = this.#waiting;
+    for (let waiter = placeless.first; waiter !== undefined; waiter = waiter.next) {
       const obstacle = this.#obstacle(waiter.ticket.source);
       if (obstacle === undefined) return waiter;
+      if (obstacle === "rate") this.#retryRate();
       if (obstacle !== "perSource") return undefined;
     }
     return undefined;
-  }
-
-  // The one deadline of those that wait.
-
-  #isLate({ since }: Waiter, now: number): boolean {
-    return now - since >= this.#policy.limits.hold;
-  }
-
-  #watch(): void {
-    const { hold } = this.#policy.limits;
-    if (this.#timer !== undefined) return;
-    const since = Math.min(
-      this.#turnless.first?.since ?? Infinity,
-      this.#placeless.first?.since ?? Infinity,
-    );
-    const left = since + hold - this.#clock.now();
-    if (left > TIMER_MAX) return;
-    this.#timer = this.#clock.setTimeout(() => this.#look(), Math.max(1, Math.ceil(left)));
-  }
-
-  #rest(): void {
-    this.#clock.clear(this.#timer);
-    this.#timer = undefined;
-  }
-
-  #look(): void {
-    this.#timer = undefined;
-    const now = this.#clock.now();
-    for (const queue of [this.#turnless, this.#placeless]) {
-      while (queue.first !== undefined && this.#isLate(queue.first, now)) {
-        this.#refuse(queue.first, REFUSALS.hold);
-      }
-    }
-    this.#watch();
   }
 }

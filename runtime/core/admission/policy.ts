@@ -11,7 +11,10 @@ export interface Policy {
     | "rate"
     | "ratePerSource"
     | "datagramRate"
+    | "bytes"
     | "hold"
+    | "waiting"
+    | "rest"
     | "overflow"
   >;
   readonly concurrency: Pick<Concurrency, "max">;
@@ -19,7 +22,15 @@ export interface Policy {
 
 /** One for each, made once. */
 export const REFUSALS = Object.fromEntries(
-  (["sessions", "perSource", "rate", "ratePerSource", "datagramRate", "hold"] as const).map((
-    limit,
-  ) => [limit, { limit }]),
+  ([
+    "sessions",
+    "perSource",
+    "rate",
+    "ratePerSource",
+    "datagramRate",
+    "hold",
+    "waiting",
+    "load",
+    "bytes",
+  ] as const).map((limit) => [limit, { limit }]),
 ) as Record<LimitName, Refusal>;

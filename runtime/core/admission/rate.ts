@@ -13,6 +13,11 @@ export class Rate {
     return this.#tokens >= 1 - 1e-9;
   }
 
+  /** Milliseconds until the next may come, as of the last look. */
+  due({ count, per }: RateLimit): number {
+    return Math.max(0, 1 - this.#tokens) * per / count;
+  }
+
   take(): void {
     this.#tokens--;
   }

@@ -24,13 +24,15 @@ import { NOWHERE } from "../timers/wheel.ts";
 import { countBytes } from "../totals.ts";
 import { HandoffSession } from "./session.ts";
 
+type Used = "adopt" | "blocking" | "close" | "reset" | "send" | "spawn" | "traffic";
+
 /** The sessions of one service whose sockets its plugin takes. */
 export class HandoffPipeline {
   readonly service: Service;
   /** What an adapter calls. It asks the admission. */
   readonly table: AdmitTable;
   readonly #admission: Admission | undefined;
-  readonly #descriptors: Pick<Descriptors, "blocking" | "close" | "spawn" | "traffic">;
+  readonly #descriptors: Pick<Descriptors, Used>;
   readonly #caller: Caller<HandoffSession>;
   /** Those that are live, with their deadlines. */
   readonly timers: Timers<HandoffSession>;
@@ -39,7 +41,7 @@ export class HandoffPipeline {
   /** @param admission undefined where sockets come by {@link accept} alone. */
   constructor(
     service: Service,
-    descriptors: Pick<Descriptors, "blocking" | "close" | "spawn" | "traffic">,
+    descriptors: Pick<Descriptors, Used>,
     admission?: Admission,
   ) {
     this.service = service;
@@ -97,6 +99,11 @@ export class HandoffPipeline {
     this.service.countRefusal(why, session);
     recordRefusal(this.service, this.service.level, session, why);
     session.finish("refused");
+    const { banners } = this.service;
+    const dismissed = banners?.dismissSocket(this.#descriptors, session, why) === true;
+    if (!dismissed && this.service.resets(why)) this.#descriptors.reset(session.fd);
+    else if (!dismissed) this.#descriptors.close(session.fd);
+    session.fd = -1;
     this.#close(session);
   }
 
@@ -123,6 +130,7 @@ export class HandoffPipeline {
     session.served = true;
     this.service.countServed();
     recordArrival(this.service, this.service.level, "open", session);
+    this.service.banners?.greetSocket(this.#descriptors, session);
     if (hooks.setup === undefined) return this.#take(session);
     const failed = (): void => this.#close(session);
     callHook(this.#caller, session, () => hooks.setup!(session as never), (state) => {
@@ -173,7 +181,7 @@ export class HandoffPipeline {
     session.finish("done");
     session.close();
     if (session.served) this.#countBytes(session);
-    this.#descriptors.close(session.fd);
+    if (session.fd >= 0) this.#descriptors.close(session.fd);
     if (session.served) recordEnd(this.service, session, session.age, session.found);
     session.permit.release();
     this.timers.remove(session);

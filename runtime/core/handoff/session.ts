@@ -15,7 +15,8 @@ import type { HandoffPipeline } from "./pipeline.ts";
 export class HandoffSession extends BaseSession
   implements Candidate, PendingHost, Timed<HandoffSession> {
   readonly pipeline: HandoffPipeline;
-  readonly fd: number;
+  /** -1 when somebody else has it, to turn the peer away. */
+  fd: number;
   readonly remote: Address;
   readonly local: Address;
   permit: Permit = UNLIMITED;

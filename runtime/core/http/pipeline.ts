@@ -3,15 +3,16 @@
  * the end of each. Who is refused is told by a status: 403 by a rule, 429 for being too many from one
  * address or too many at once in time, 503 where there is no room.
  */
-import { given } from "../arguments.ts";
 import type { Admission } from "../admission/admission.ts";
 import type { CutReason, Refusal } from "../admission/candidate.ts";
 import { LAST_WORDS } from "../calls.ts";
 import type { BodyFailure, HttpTable } from "../exchange.ts";
 import { hookError, isPromise } from "../hooks.ts";
 import { recordRequest, recordResponse, wantsRequests } from "../records.ts";
+import type { HttpMeter } from "../metering/http.ts";
 import type { Service } from "../service.ts";
 import { countBytes } from "../totals.ts";
+import { checkResponse, nobody } from "./answer.ts";
 import { isEvents, watched } from "./body.ts";
 import { Lifetime } from "./lifetime.ts";
 import { LiveSessions } from "./live.ts";
@@ -20,7 +21,12 @@ import { HttpSession } from "./session.ts";
 type Answer = Response | Promise<Response>;
 
 /** The status that a limit is answered with; 503 where it is not here. */
-const STATUS: Readonly<Record<string, number>> = { perSource: 429, rate: 429, ratePerSource: 429 };
+const STATUS: Readonly<Record<string, number>> = {
+  perSource: 429,
+  rate: 429,
+  ratePerSource: 429,
+  bytes: 413,
+};
 
 /** The requests of one service. */
 export class HttpPipeline {
@@ -34,8 +40,12 @@ export class HttpPipeline {
   #changes = -1;
   #records = false;
 
-  constructor(service: Service, admission: Admission) {
+  readonly #meter: HttpMeter | undefined;
+
+  /** @param meter where bodies are limited. */
+  constructor(service: Service, admission: Admission, meter?: HttpMeter) {
     this.service = service;
+    this.#meter = meter;
     this.#admission = admission;
     this.#live = new LiveSessions(service.clock);
     this.#lifetime = new Lifetime(
@@ -81,8 +91,12 @@ export class HttpPipeline {
     recordRequest(this.service, session, why);
     session.reason ??= "refused";
     session.status = status;
-    const again = status !== 403 && { headers: { "retry-after": "1" } };
-    return new Response(null, { status, ...again });
+    const last = this.service.banners?.text(session, why);
+    const headers = {
+      ...(status !== 403 && { "retry-after": "1" }),
+      ...(last !== undefined && { "content-type": "text/plain; charset=utf-8" }),
+    };
+    return new Response(last ?? null, { status, headers });
   }
 
   /** Whether somebody may want a record of a request that is answered. */
@@ -100,6 +114,7 @@ export class HttpPipeline {
   #verify(session: HttpSession): Answer {
     const { verify } = this.service;
     this.#lifetime.watch();
+    if (this.#meter?.refuses(session.request)) return this.#refuse(session, { limit: "bytes" });
     if (verify === undefined) return this.#fetch(session);
     try {
       const answer = verify(session);
@@ -126,7 +141,8 @@ export class HttpPipeline {
       void session.remote;
     }
     try {
-      const answer = this.service.hooks.fetch!(session.request, { session });
+      const request = this.#meter?.request(session) ?? session.request;
+      const answer = this.service.hooks.fetch!(request, { session });
       if (!isPromise(answer)) return this.#respond(session, answer);
       return this.#await(session, answer, (response) => this.#respond(session, response));
     } catch (error) {
@@ -150,24 +166,43 @@ export class HttpPipeline {
     });
   }
 
-  #respond(session: HttpSession, response: Response): Response {
+  #respond(session: HttpSession, response: Response): Answer {
     // Who asked has gone, or was answered for it.
     if (session.over || session.status !== 0) {
       void response.body?.cancel().catch(() => {});
       return nobody();
     }
-    const { side } = session;
-    if (side.isWhole(response)) {
-      session.status = response.status;
-      return response;
+    if (this.#meter !== undefined) return this.#limit(session, response, this.#meter);
+    if (!session.side.isWhole(response)) return this.#send(session, response);
+    session.status = response.status;
+    return response;
+  }
+
+  #limit(session: HttpSession, response: Response, meter: HttpMeter): Answer {
+    checkResponse(response);
+    if (session.more?.excess === true) {
+      void response.body?.cancel().catch(() => {});
+      return this.#tooLarge(session);
     }
+    return meter.answer(session, response)?.then((response) => this.#send(session, response)) ??
+      this.#send(session, response);
+  }
+
+  #send(session: HttpSession, response: Response): Response {
     checkResponse(response);
     session.status = response.status;
-    if (!side.streams(session, response)) return response;
+    if (!session.side.streams(session, response)) return response;
     session.extra.open++;
     session.extra.endless = isEvents(response);
     const over = (): void => this.#leave(session);
     return watched(response, session, over, (thrown) => this.#failBody(session, thrown));
+  }
+
+  /** More has come of its body than may come. */
+  #tooLarge(session: HttpSession): Response {
+    session.reason ??= "bytes";
+    session.status = STATUS["bytes"]!;
+    return new Response(null, { status: session.status });
   }
 
   #fail(session: HttpSession, thrown: unknown): Response {
@@ -178,6 +213,7 @@ export class HttpPipeline {
       session.reason ??= "peer";
       return nobody();
     }
+    if (session.more?.excess === true) return this.#tooLarge(session);
     const error = hookError(thrown);
     session.reason ??= "error";
     session.extra.cause = error;
@@ -188,6 +224,8 @@ export class HttpPipeline {
 
   /** The head has gone out: nothing is left to answer with. */
   #failBody(session: HttpSession, thrown: unknown): void {
+    // It was cut by its limit.
+    if (session.reason === "bytes") return;
     const error = hookError(thrown);
     session.reason ??= "error";
     session.extra.cause = error;
@@ -268,26 +306,8 @@ export class HttpPipeline {
   }
 }
 
-/** @throws TypeError for what no runtime can send. */
-function checkResponse(response: unknown): void {
-  if (!(response instanceof Response)) {
-    throw new TypeError(`fetch has to return a Response: received ${given(response)}`);
-  }
-  if (response.status === 0 || response.bodyUsed) {
-    const what = response.status === 0
-      ? "Response.error()"
-      : "one whose body was read already: make one for each request";
-    throw new TypeError(`fetch has to return a Response that can be sent: received ${what}`);
-  }
-}
-
 function takeProceed({ extra }: HttpSession): (answer: Answer) => void {
   const { proceed } = extra;
   extra.proceed = undefined;
   return proceed!;
-}
-
-/** An answer that nobody is there to read, or that comes in the place of a plugin's. */
-function nobody(): Response {
-  return new Response(null, { status: 503 });
 }

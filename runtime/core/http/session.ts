@@ -24,6 +24,8 @@ class Extra {
   cut: ((reason: string) => void) | undefined = undefined;
   /** Its body has no end of its own, and its peer comes again: `text/event-stream`. */
   endless = false;
+  /** More has come of its body than `limits.bytes` allows. */
+  excess = false;
   controller: AbortController | undefined = undefined;
   log: Logger | undefined = undefined;
 }

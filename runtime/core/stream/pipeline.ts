@@ -107,7 +107,8 @@ export class StreamPipeline {
   refuse(session: StreamSession, why: Refusal): void {
     this.service.countRefusal(why, session);
     recordRefusal(this.service, this.service.level, session, why);
-    session.kill("refused", true);
+    if (this.service.banners?.dismiss(session, why, this.deadlines.readClock()) === true) return;
+    session.kill("refused", !this.service.resets(why));
   }
 
   // VERIFY: the plugin's own question. Its turn has come.
@@ -136,6 +137,7 @@ export class StreamPipeline {
     recordArrival(this.service, this.service.level, "open", session);
     // When it has gone, nobody knows any more where it was, unless somebody has asked before.
     if (this.service.asksLater) void session.remote;
+    this.service.banners?.greet(session);
     if (held !== undefined) {
       return callHook(this.#caller, session, () => held, () => this.#serve(session));
     }
@@ -239,6 +241,7 @@ export class StreamPipeline {
     session.reason ??= error === undefined ? "peer" : "reset";
     if (error !== undefined && error.side !== "peer") this.service.report(error, session.id);
     session.stopWriting();
+    this.service.banners?.gone(session.connection);
     session.closeReader(error === undefined ? closedError : () => error);
     session.way?.closed();
     if (session.gone) return;
@@ -295,10 +298,7 @@ export class StreamPipeline {
     session.permit.release();
   }
 
-  /**
-   * Ends the sessions that are left: their `signal` aborts with `reason`, what was written is sent.
-   * Resolves when they are over, or when their hooks do not come back: there is no way to stop them.
-   */
+  /** Ends who is left: what was written is sent. Resolves when they are over, or their hooks do not come back. */
   async cut(reason: CutReason): Promise<void> {
     this.deadlines.forEach((session) => this.cutOne(session, reason));
     await this.deadlines.empty(LAST_WORDS);

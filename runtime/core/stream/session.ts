@@ -123,10 +123,10 @@ export class StreamSession extends BaseSession implements Flushable, Candidate {
 
   /** Bytes that were written, and that the kernel has not taken yet. */
   get unsent(): number {
-    return this.connection.pending + this.#gathered;
+    const { unsent, pending } = this.connection;
+    return (unsent ?? pending) + this.#gathered;
   }
 
-  /** Nobody here keeps the peer from sending. */
   get reads(): boolean {
     return this.#pauses === 0;
   }

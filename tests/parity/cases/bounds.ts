@@ -95,10 +95,10 @@ export const BOUNDS: readonly Case[] = [
         await stage.until({ live: held + 1, held });
       }
       await stage.call("echo c", { padding: LARGE });
-      await stage.records("refuse", 1, { limit: "hold" });
+      await stage.records("refuse", 1, { limit: "waiting" });
       await stage.until({ live: most + 1, held: most, datagramsIn: most + 2, refused: 1 });
       await stage.control("drain");
-      await stage.idle({ served: 1, tallied: { hold: 1, drain: most } });
+      await stage.idle({ served: 1, tallied: { waiting: 1, drain: most } });
     },
   },
 ];

@@ -1,12 +1,15 @@
 /** The table: every case there is. */
 import type { Case } from "../case.ts";
+import { BANNERS } from "./banners.ts";
 import { BOUNDS } from "./bounds.ts";
+import { BYTES } from "./bytes.ts";
 import { COUNTERS } from "./counters.ts";
 import { CRASHES } from "./crashes.ts";
 import { DRAINS } from "./drains.ts";
 import { ENDS } from "./ends.ts";
 import { HOLDS } from "./holds.ts";
 import { ORDER } from "./order.ts";
+import { OVERFLOWS } from "./overflows.ts";
 import { REFUSALS } from "./refusals.ts";
 import { RELOADS } from "./reloads.ts";
 import { RESUMES } from "./resumes.ts";
@@ -20,7 +23,10 @@ export const CASES: readonly Case[] = [
   ...ORDER,
   ...HOLDS,
   ...REFUSALS,
+  ...OVERFLOWS,
+  ...BANNERS,
   ...BOUNDS,
+  ...BYTES,
   ...ENDS,
   ...COUNTERS,
   ...CRASHES,

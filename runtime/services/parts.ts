@@ -1,0 +1,46 @@
+/** What a service that runs begins with, and what is told of it. */
+import { Admission } from "../core/admission/admission.ts";
+import type { Address } from "../core/endpoint.ts";
+import type { ServicePlan } from "../core/plan.ts";
+import type { Service } from "../core/service.ts";
+import type { Totals } from "../core/totals.ts";
+import type { Host } from "./contract.ts";
+import type { ServiceStatus } from "./status.ts";
+
+/** @param before of the service that this one replaces. */
+export function admissionOf(plan: ServicePlan, host: Host, before?: Admission): Admission {
+  const { adapter, ownSockets, clock, bans } = host;
+  return new Admission(plan, (later) => adapter.defer(later), before, ownSockets, clock, bans);
+}
+
+/** Has the service say what its plan says beside the plugin, to those who come from outside. */
+export async function giveBanners(service: Service): Promise<void> {
+  if (service.plan.banner === undefined) return;
+  const { Banners } = await import("../core/banners.ts");
+  service.banners = new Banners(service);
+}
+
+/** Its status, as of now. */
+export function describeService(
+  { name, concurrency }: ServicePlan,
+  state: ServiceStatus["state"],
+  { admission, totals, addresses }: {
+    readonly admission: Admission;
+    readonly totals: Totals;
+    readonly addresses: readonly Address[];
+  },
+  workers: ServiceStatus["workers"],
+): ServiceStatus {
+  return {
+    service: name,
+    state,
+    strategy: concurrency.strategy,
+    endpoints: addresses.map(String),
+    workers,
+    live: admission.live,
+    held: admission.waiting,
+    restarts: totals.restarts,
+    ...totals.counters,
+    tally: totals.statistics,
+  };
+}
