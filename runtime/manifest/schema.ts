@@ -18,14 +18,6 @@ import {
   size,
   strict,
 } from "../values/fields.ts";
-import type {
-  Manifest,
-  ManifestDefaults,
-  ManifestService,
-  ManifestSink,
-  PluginObject,
-  SinkObject,
-} from "./manifest.ts";
 import { banner, load, overflow, waiting } from "./overflow-schema.ts";
 import { ban, bans } from "./bans.ts";
 import { concurrency } from "./concurrency.ts";
@@ -306,25 +298,6 @@ export const manifest = strict('a manifest: { "services": { … } }', {
     v.description(SERVICES),
   ),
 });
-
-/** The types without objects of a program, in whose place `objects.ts` puts texts. */
-type Named<Value> = Value extends (infer Item)[] ? Named<Item>[]
-  : Value extends PluginObject | SinkObject ? never
-  : Value extends ManifestSink ? { [Key in keyof Value]: Key extends "type" ? string : Value[Key] }
-  : Value;
-type NamedIn<Value, Names = keyof Value> = {
-  [Key in keyof Value]: Key extends Names ? Named<Value[Key]> : Value[Key];
-};
-interface NamedManifest extends Omit<Manifest, "plugins" | "sinks" | "defaults" | "services"> {
-  plugins?: Record<string, string> | undefined;
-  sinks?: NamedIn<NonNullable<Manifest["sinks"]>> | undefined;
-  defaults?: NamedIn<ManifestDefaults, "log"> | undefined;
-  services: Record<string, NamedIn<ManifestService, "log" | "log+=" | "log-=" | "plugin">>;
-}
-
-/** True as long as the schema takes what the types of `manifest.ts` say, and they say what it takes. */
-type Agree<A, B> = [A, B] extends [B, A] ? true : false;
-true satisfies Agree<v.InferInput<typeof manifest>, NamedManifest>;
 
 /** A manifest with its units converted. */
 export type CheckedManifest = v.InferOutput<typeof manifest>;
