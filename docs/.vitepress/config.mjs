@@ -25,7 +25,15 @@ const groups = [
   group(
     "Run",
     ...guide(
-      ...["limits", "resources", "many-services", "logging", "operating", "reload-and-upgrade"],
+      ...[
+        "limits",
+        "resources",
+        "many-services",
+        "security",
+        "logging",
+        "operating",
+        "reload-and-upgrade",
+      ],
       ...["metrics", "dashboard"],
     ),
   ),
