@@ -8,6 +8,7 @@ import type { StrategyName } from "../core/plan.ts";
 import type { Plugin, StandardSchema } from "../core/plugin.ts";
 import type { EventName, Level, Sink } from "../core/record.ts";
 import type { Duration } from "../core/units.ts";
+import type { ManifestAccess, ManifestRule, ManifestServiceAccess } from "./access-types.ts";
 
 /** What `portico.ts` exports, and what a JSON manifest says. */
 export interface Manifest extends Identity {
@@ -19,6 +20,8 @@ export interface Manifest extends Identity {
   sinks?: Record<string, ManifestSink | SinkObject> | undefined;
   /** Merged under every service. */
   defaults?: ManifestDefaults | undefined;
+  /** How names of hosts and domains in `access` are looked up. */
+  resolver?: ManifestResolver | undefined;
   /** Lists of addresses by name, for `access`, where they are called `@NAME`. */
   groups?: Record<string, string[]> | undefined;
   /** Where bans are kept, and how many. */
@@ -131,29 +134,12 @@ export interface ManifestBans {
 /** Text with `${remote}` and the like, or a file of such text. */
 export type ManifestBanner = string | { file: string };
 
-/** Who is served. */
-export interface ManifestAccess {
-  /** All when silent, nobody when empty. */
-  allow?: (string | ManifestRule)[] | undefined;
-  deny?: (string | ManifestRule)[] | undefined;
-  /** Who is never banned, by no service: as the `from` of a rule. */
-  never?: string[] | undefined;
-}
-
-/** Who is served by one service: lists in the place of those of `defaults`, or what is added and taken away. */
-export interface ManifestServiceAccess extends ManifestAccess {
-  "allow+="?: (string | ManifestRule)[] | undefined;
-  "allow-="?: (string | ManifestRule)[] | undefined;
-  "deny+="?: (string | ManifestRule)[] | undefined;
-  "deny-="?: (string | ManifestRule)[] | undefined;
-}
-
-/** A rule with terms; without them it is its `from` alone. */
-export interface ManifestRule {
-  /** `10.0.0.0/8`, `10.0.0.1-10.0.0.9`, `@GROUP`, `file:PATH`, `user:NAME`, `group:NAME`, `uid:N`, `gid:N`. */
-  from: string | string[];
-  /** When it holds, as `Mon-Fri 08:00-18:00 Europe/Paris`. */
-  times?: string | string[] | undefined;
+/** How names are looked up. */
+export interface ManifestResolver {
+  /** `192.0.2.53`, `127.0.0.1:5353`, `[::1]:53`; those of `/etc/resolv.conf` when silent. */
+  servers?: string[] | undefined;
+  /** How long a name may take, and somebody waits who has none yet; `5s` when silent. */
+  timeout?: Duration | undefined;
 }
 
 /** What a process may use of this machine. */
