@@ -8,7 +8,7 @@ import type { StrategyName } from "../core/plan.ts";
 import type { Plugin, StandardSchema } from "../core/plugin.ts";
 import type { EventName, Level, Sink } from "../core/record.ts";
 import type { Duration } from "../core/units.ts";
-import type { ManifestAccess, ManifestRule, ManifestServiceAccess } from "./access-types.ts";
+import type { ManifestAccess, ManifestServiceAccess } from "./access-types.ts";
 
 /** What `portico.ts` exports, and what a JSON manifest says. */
 export interface Manifest extends Identity {
