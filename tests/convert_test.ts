@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test, type TestContext } from "node:test";
+import { fileURLToPath } from "node:url";
 import { type Converted, importServices, renderManifest } from "../runtime/convert/mod.ts";
 import { rulesOf } from "../runtime/convert/access.ts";
 import { portico } from "./support/command.ts";
@@ -297,10 +298,8 @@ describe("xinetd.conf", () => {
   });
 
   test("every attribute and flag of xinetd.conf(5) is in the table", () => {
-    const page = readFileSync(
-      new URL("../docs/guide/coming-from-inetd.md", import.meta.url),
-      "utf8",
-    );
+    const file = new URL("../docs/guide/coming-from-inetd.md", import.meta.url).href;
+    const page = readFileSync(fileURLToPath(file), "utf8");
     const table = page.slice(page.indexOf("## xinetd.conf"));
     for (const name of ATTRIBUTES) assert.ok(table.includes(`\`${name}`), name);
     for (const flag of FLAGS) assert.match(table, new RegExp(`\\b${flag}\\b`));
