@@ -21,8 +21,8 @@ function weigh(name: string): { readonly plain: number; readonly gzip: number } 
  * names and options of rules 0.6.
  */
 const MOST = [
-  ["stream-core", 42_000, 14_800],
-  ["admitting-core", 60_000, 21_500],
+  ["stream-core", 43_500, 15_300],
+  ["admitting-core", 61_000, 21_700],
 ] as const;
 
 for (const [name, plain, gzip] of MOST) {

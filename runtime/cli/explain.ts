@@ -2,7 +2,7 @@
 import process from "node:process";
 import type { AskedPeer } from "../control/policy.ts";
 import { describeIdle, type IdleRule, idleRules, type RuleAbout } from "../core/access/explain.ts";
-import { readIp } from "../core/access/ip.ts";
+import { readIp } from "../core/ip.ts";
 import { sourceOf } from "../core/access/source.ts";
 import type { OverflowLimit } from "../core/admission/overflow.ts";
 import { Address, KnownPeer } from "../core/endpoint.ts";

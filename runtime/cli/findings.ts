@@ -19,6 +19,7 @@ import { idleResources, lackingResources } from "../probe/resources.ts";
 import { probeSink } from "../sinks/mod.ts";
 import { STRATEGIES } from "../strategies/mod.ts";
 import type { Path } from "../values/problem.ts";
+import { protectionFindings } from "./protection.ts";
 
 /** One thing that is needed, and what stands in its way; nothing when it can be had. */
 export interface Finding {
@@ -59,6 +60,7 @@ export function findingsOf(
       sinkFinding(sink),
     ]),
     ...accessFindings(plan, base),
+    ...protectionFindings(plan),
     ...plan.listen.map((listen) => listenFinding(listen, plan, adapter, running)),
   ];
 }

@@ -137,7 +137,10 @@ export class Daemon implements AsyncDisposable {
     const load: LoadManifest = (versionOf) => loadManifest(read, { json }, versionOf);
     const [server, notifier] = [this.#server, this.#notifier];
     const end = (reason: string): void => this.#end(reason);
-    const handed = (): void => void (this.#nextOwner = "successor");
+    const handed = (): void => {
+      this.#nextOwner = "successor";
+      this.#bans.give();
+    };
     this.#supervisor = new Supervisor(
       {
         load,

@@ -131,6 +131,7 @@ export class Supervisor implements Control {
         ...this.#manifest.plan.disabled.map(disabledStatus),
       ],
       sinks: this.#input.journal.status(),
+      bans: this.#input.server.bans.size,
     };
   }
 
@@ -256,7 +257,6 @@ export class Supervisor implements Control {
           throw error;
         });
         handed();
-        bans.give();
         this.close();
         // Who asks for more after the answer to this reaches the successor.
         await server.yieldSockets();

@@ -1,6 +1,6 @@
 /** How names of rules are looked up: at the top of a manifest. */
 import * as v from "valibot";
-import { readIp } from "../core/access/ip.ts";
+import { readIp } from "../core/ip.ts";
 import type { ResolverPlan } from "../core/plan.ts";
 import { duration, entry, strict } from "../values/fields.ts";
 

@@ -1,5 +1,5 @@
 /** Names and addresses by hosts(5) and DNS, asked by sockets of our own: so TTLs are known, and nothing blocks. */
-import { readIp } from "../core/access/ip.ts";
+import { readIp } from "../core/ip.ts";
 import { messageOf, PorticoError } from "../core/errors.ts";
 import type { Found, Resolver } from "../core/names/resolver.ts";
 import type { ResolverPlan } from "../core/plan.ts";

@@ -1,6 +1,6 @@
 /** What this machine says of names: hosts(5) and resolv.conf(5). */
 import { readFileSync, statSync } from "node:fs";
-import { readIp } from "../core/access/ip.ts";
+import { readIp } from "../core/ip.ts";
 
 /** How often it is looked whether a file has changed, in ms. */
 const LOOK = 2000;

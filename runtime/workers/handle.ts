@@ -1,10 +1,8 @@
 /** One worker, as its supervisor sees it. */
-import type { Refusal } from "../core/admission/candidate.ts";
-import type { Descriptors, Origin, SocketFileId } from "../core/descriptors.ts";
+import type { Descriptors, SocketFileId } from "../core/descriptors.ts";
 import type { Address } from "../core/endpoint.ts";
 import { type Code, CODES, PorticoError } from "../core/errors.ts";
 import type { ServicePlan } from "../core/plan.ts";
-import type { LogRecord } from "../core/record.ts";
 import { type Counters, growthOf, newCounters } from "../core/totals.ts";
 import { newStatistics, type Statistics } from "../core/statistics.ts";
 import { realUrl } from "../modules/import.ts";
@@ -12,9 +10,10 @@ import type { WorkerStatus } from "../services/status.ts";
 import type { PendingSession } from "./pending.ts";
 import { Channel, join } from "./channel.ts";
 import { TrafficAsker } from "./traffic.ts";
+import type { HandleEvents } from "./handle-events.ts";
 import { Cuts } from "./cuts.ts";
 import { Heartbeat } from "./heartbeat.ts";
-import type { Exit, Launched } from "./launch.ts";
+import type { Launched } from "./launch.ts";
 import {
   type Counted,
   type DatagramMessage,
@@ -39,23 +38,6 @@ const TIMER_MAX = 2 ** 31 - 1;
 
 /** Workers that this process has started, of all services. */
 let started = 0;
-
-/** What a handle tells its pool. */
-export interface HandleEvents {
-  record(record: LogRecord): void;
-  taken(session: PendingSession): void;
-  /** A place for one that has come to the worker itself, or why not. */
-  join(id: number, from: Origin): PendingSession | Refusal;
-  gone(handle: WorkerHandle, session: PendingSession): void;
-  /** Its modules are there: what it does until it is ready is up to its plugin. */
-  loaded(): void;
-  /** What its counters have grown by. */
-  count(growth: Counters): void;
-  /** What its statistics are and were, when they have changed. */
-  statistics(now: Statistics, before: Statistics): void;
-  /** The thread or process is no more, and nothing that it has said is unheard. */
-  ended(handle: WorkerHandle, exit: Exit): void;
-}
 
 export class WorkerHandle {
   readonly number: number;

@@ -126,8 +126,7 @@ export class ServiceWorker {
       case "sockets":
         return this.#open(command.datagrams);
       case "files":
-        this.#files = command.files;
-        return;
+        return void (this.#files = command.files);
       case "take":
         return this.#incoming.add(command);
       case "datagrams":
@@ -259,13 +258,9 @@ export class ServiceWorker {
       // Each has memory of its own: a plugin may transfer what it was given.
       const own = bytes.slice(at, at += size);
       const { socket, locals } = this.#senders[index]!;
-      const accepted = {
-        id,
-        permit: this.#permit(id),
-        remote: toAddress(from),
-        local: locals.find(to),
-        ruleOptions: options,
-      };
+      const permit = this.#permit(id);
+      const [remote, local] = [toAddress(from), locals.find(to)];
+      const accepted = { id, permit, remote, local, ruleOptions: options };
       this.#instance!.datagrams!.accept(socket, own, accepted);
     }
   }

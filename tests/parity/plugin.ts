@@ -96,6 +96,7 @@ export default definePlugin({
         trace("handle");
         for await (const line of session.lines()) {
           if (line === "abort") return session.abort();
+          if (line === "pour") { for (;;) await session.send("x".repeat(65536)); }
           if (line.startsWith("deadline ")) {
             session.deadline(line.slice("deadline ".length));
             void session.closed.then(({ reason }) => trace(`closed ${reason}`));

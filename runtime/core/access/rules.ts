@@ -4,7 +4,8 @@
  */
 import { type Address, KnownPeer } from "../endpoint.ts";
 import type { Access, AccessRule } from "../plan.ts";
-import { type Family, type IpRange, parseRange, readIp } from "./ip.ts";
+import { type Family, readIp } from "../ip.ts";
+import { type IpRange, parseRange } from "./ip.ts";
 import { type Entry, RangeTable } from "./table.ts";
 import { parseTimes, Times } from "./times.ts";
 

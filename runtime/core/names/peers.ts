@@ -2,7 +2,7 @@
  * The names of peers, for rules about domains. The owner of an address says which name it has (PTR), the
  * owner of the name has to confirm it: a name that does not lead back to the address is none.
  */
-import { readIp } from "../access/ip.ts";
+import { readIp } from "../ip.ts";
 import type { Clock, Timer } from "../clock.ts";
 import { type Found, keptFor, type Resolver, TTL } from "./resolver.ts";
 

@@ -6,7 +6,7 @@ import type { Address } from "../endpoint.ts";
 import type { Followed, Follower, HostNames } from "./hosts.ts";
 import type { PeerNames } from "./peers.ts";
 import type { Access } from "../plan.ts";
-import { readIp } from "../access/ip.ts";
+import { readIp } from "../ip.ts";
 import {
   type AccessRules,
   type Compiled,
