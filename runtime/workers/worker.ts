@@ -259,7 +259,8 @@ export class ServiceWorker {
       const own = bytes.slice(at, at += size);
       const { socket, locals } = this.#senders[index]!;
       const permit = this.#permit(id);
-      const [remote, local] = [toAddress(from), locals.find(to)];
+      const remote = toAddress(from);
+      const local = locals.find(to);
       const accepted = { id, permit, remote, local, ruleOptions: options };
       this.#instance!.datagrams!.accept(socket, own, accepted);
     }
