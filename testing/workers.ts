@@ -20,11 +20,11 @@ import { Service } from "../runtime/core/service.ts";
 import type { StreamSession } from "../runtime/core/stream/session.ts";
 import type { Executor, ExecutorInput } from "../runtime/services/contract.ts";
 import { ServiceInstance } from "../runtime/services/instance.ts";
-import { giveBanners } from "../runtime/services/parts.ts";
 import { checkForm, checkKind } from "../runtime/services/kind.ts";
 import { Cuts, cutSome } from "../runtime/workers/cuts.ts";
 import { Dispatcher } from "../runtime/workers/dispatcher.ts";
 import type { PendingSession } from "../runtime/workers/pending.ts";
+import { giveExtras } from "./extras.ts";
 import { senderOf } from "./sender.ts";
 import { RemotePermit } from "../runtime/workers/remote-permit.ts";
 
@@ -79,8 +79,7 @@ class MemoryWorkers implements Executor {
     const offended = input.host.bans?.offendedBy(plan);
     const service = new Service({ plan, hooks: {}, log, gather, lends, nextId, totals, offended });
     const descriptors = {
-      adopt: (fd: number, _: Origin, table: StreamTable) =>
-        Promise.try(() => this.#adoptUnserved(fd, table)),
+      adopt: (fd: number, _: Origin, t: StreamTable) => Promise.resolve(this.#adoptUnserved(fd, t)),
       close: (fd: number) => this.#closeUnserved(fd, true),
       reset: (fd: number) => this.#closeUnserved(fd, false),
       watchReset: (fd: number, gone: () => void) => {
@@ -110,7 +109,7 @@ class MemoryWorkers implements Executor {
   }
 
   async start(): Promise<void> {
-    await giveBanners(this.#dispatcher.service);
+    await giveExtras(this.#dispatcher.service, this.#input.admission, () => this.#instances);
     const count = this.#once ? 1 : this.#input.ready.plan.concurrency.workers;
     try {
       for (let number = 1; number <= count; number++) await this.#begin();

@@ -12,6 +12,7 @@ import { Channel, join } from "./channel.ts";
 import { TrafficAsker } from "./traffic.ts";
 import type { HandleEvents } from "./handle-events.ts";
 import { Cuts } from "./cuts.ts";
+import { IdleAsker } from "./shedding.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import type { Launched } from "./launch.ts";
 import {
@@ -76,6 +77,9 @@ export class WorkerHandle {
     () => this.tell({ type: "traffic" }),
   );
   readonly #cuts: Cuts = new Cuts((command) => this.#channel.send(command));
+  readonly idle: IdleAsker = new IdleAsker((count, among) =>
+    this.#channel.send({ type: "idle", count, among })
+  );
   #timer: ReturnType<typeof setTimeout> | undefined = undefined;
   /** Milliseconds that its plugin's start may take. */
   #patience: number = 0;
@@ -195,7 +199,7 @@ export class WorkerHandle {
 
   /** What it has to know from now on; one that was not told its job yet, learns it with that. */
   tell(
-    command: Extract<WorkerCommand, { type: "measure" | "wanted" | "drains" | "traffic" }>,
+    command: Extract<WorkerCommand, { type: "measure" | "wanted" | "drains" | "traffic" | "shed" }>,
   ): void {
     this.#channel.send(command);
   }
@@ -260,6 +264,8 @@ export class WorkerHandle {
         return this.#join(report);
       case "offence":
         return this.live.get(report.id)?.offended(report.what);
+      case "idle":
+        return this.idle.answered(report.sessions);
       case "traffic":
         return this.traffic.answered(report.sessions);
       case "turned":

@@ -7,6 +7,7 @@ import { Address, type Transport } from "../core/endpoint.ts";
 import { codeOf, messageOf, PorticoError, type Side } from "../core/errors.ts";
 import type { Wanted } from "../core/log.ts";
 import type { RuleOptions, ServicePlan } from "../core/plan.ts";
+import type { Idle } from "../core/stream/shedding.ts";
 import { ProxiedPeer, type Via, viaOf } from "../core/prologue/via.ts";
 import type { LogRecord } from "../core/record.ts";
 import type { Counters } from "../core/totals.ts";
@@ -153,6 +154,10 @@ export type WorkerCommand =
   | { readonly type: "wanted"; readonly wanted: Wanted | undefined }
   /** Somebody wants to know how late its event loop is. */
   | { readonly type: "measure" }
+  /** Which of its sessions have been idle longest: so many of all, and those of these numbers. */
+  | { readonly type: "idle"; readonly count: number; readonly among: readonly number[] }
+  /** These sessions end, with reason `shed`. */
+  | { readonly type: "shed"; readonly ids: readonly number[] }
   /** Somebody wants to know what has gone through its sessions. */
   | { readonly type: "traffic" };
 
@@ -181,6 +186,7 @@ export type WorkerEvent =
   }
   /** The peer of a session has done something that may lead to a ban. */
   | { readonly type: "offence"; readonly id: number; readonly what: Offence }
+  | { readonly type: "idle"; readonly sessions: readonly Idle[] }
   | { readonly type: "traffic"; readonly sessions: readonly SessionTraffic[] }
   /** A session has given its turn back. */
   | { readonly type: "turned"; readonly id: number }

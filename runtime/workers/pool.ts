@@ -15,7 +15,6 @@ import { keepWorkingDirectory } from "../identity/folder.ts";
 import { type Exit, exitFields, type WorkerUse } from "./launch.ts";
 import { WorkerHandle } from "./handle.ts";
 import type { HandleEvents } from "./handle-events.ts";
-import { leastDelay } from "./heartbeat.ts";
 import type { SharedSockets, WorkerState } from "./messages.ts";
 import { watchWorkers } from "./watch.ts";
 import { Replenishment } from "./replenish.ts";
@@ -104,9 +103,9 @@ export class WorkerPool {
     this.#unwatch = watchWorkers(this.#handles, this.#input.ready.plan);
   }
 
-  /** See {@link Executor.delay}. Of those that serve one session each, nobody is asked to take another. */
-  delay(): number {
-    return this.#input.use.once ? 0 : leastDelay(this.#handles);
+  /** Those that there are. */
+  get handles(): ReadonlySet<WorkerHandle> {
+    return this.#handles;
   }
 
   /** See {@link RunningService.measure}. */

@@ -23,7 +23,7 @@ import { IncomingStreams } from "./incoming.ts";
 import { RemotePermit } from "./remote-permit.ts";
 import { Joining } from "./joining.ts";
 import { Locals } from "./locals.ts";
-import { trafficOf } from "./traffic.ts";
+import { answerOf } from "./traffic.ts";
 import {
   type AddressParts,
   decodePlan,
@@ -144,16 +144,17 @@ export class ServiceWorker {
         return this.#joining.decided(command.id, command.why, command.options);
       case "measure":
         return this.#measure();
+      case "shed":
+        return this.#instance!.shedder?.end(command.ids);
+      case "idle":
       case "traffic":
-        return this.#channel.send(trafficOf(this.#instance!.streams));
+        return this.#channel.send(answerOf(this.#instance!, command));
       case "wanted":
         return this.#log?.change(this.#outlets(command.wanted));
     }
   }
 
-  async #begin(
-    { bytes, module, wanted, ids, measure, drains, number }: Job,
-  ): Promise<void> {
+  async #begin({ bytes, module, wanted, ids, measure, drains, number }: Job): Promise<void> {
     try {
       const plan = decodePlan(bytes);
       const { adapter, become, cpuLimit } = this.#input;
@@ -247,9 +248,8 @@ export class ServiceWorker {
   }
 
   #tellTaken(): void {
-    const count = this.#taken;
+    if (this.#taken > 0) this.#channel.send({ type: "taken", count: this.#taken });
     this.#taken = 0;
-    if (count > 0) this.#channel.send({ type: "taken", count });
   }
 
   #deliver({ datagrams, bytes }: Extract<WorkerCommand, { type: "datagrams" }>): void {

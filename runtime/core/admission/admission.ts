@@ -16,6 +16,7 @@ import { type Gate, SENSOR } from "./gate.ts";
 import type { NameWait, NameWaits } from "./name-wait.ts";
 import { Places } from "./places.ts";
 import { type Policy, REFUSALS } from "./policy.ts";
+import type { Shedder } from "./shedder.ts";
 import type { OwnSockets } from "./own-sockets.ts";
 import type { Ticket } from "./ticket.ts";
 
@@ -33,6 +34,8 @@ export class Admission {
   waiting = 0;
   /** Tells whether there is too much to do for newcomers; undefined where nobody asks. */
   load: { readonly high: boolean } | undefined = undefined;
+  /** Makes room for newcomers; undefined where nobody can. */
+  shedder: Shedder | undefined = undefined;
   /** Is told that nobody comes in for so many ms: whoever has the sockets need not accept. */
   rests: (ms: number) => void = () => {};
   readonly #plan: AdmissionPlan;

@@ -5,7 +5,14 @@ import type { RuleOptions } from "../plan.ts";
  * Why somebody is cut who is in already: the service ends, or `limits.lifetime`, `handler` or `bytes` has
  * struck. Somebody of whom `verify` has not decided yet is refused for it.
  */
-export type CutReason = "drain" | "lifetime" | "handler" | "progress" | "access" | "bytes";
+export type CutReason =
+  | "drain"
+  | "lifetime"
+  | "handler"
+  | "progress"
+  | "access"
+  | "bytes"
+  | "shed";
 
 /** The limit that was reached, or what has struck, as the `refuse` record names it. */
 export type LimitName =
