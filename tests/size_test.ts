@@ -22,7 +22,7 @@ function weigh(name: string): { readonly plain: number; readonly gzip: number } 
  */
 const MOST = [
   ["stream-core", 43_500, 15_300],
-  ["admitting-core", 61_000, 21_700],
+  ["admitting-core", 62_500, 22_100],
 ] as const;
 
 for (const [name, plain, gzip] of MOST) {
