@@ -156,16 +156,11 @@ export class WorkerHandle {
   /** Gives it a session; false when that is not possible now. */
   give(session: PendingSession): boolean {
     const { id, remote, local, fd, bytes, socket, ruleOptions } = session;
-    const ruled = ruleOptions !== undefined && { options: ruleOptions };
     if (bytes !== undefined) {
-      this.#datagrams.push({
-        id,
-        socket,
-        from: partsOf(remote),
-        to: local.host,
-        size: bytes.length,
-        ...ruled,
-      });
+      const message = { id, socket, from: partsOf(remote), to: local.host, size: bytes.length };
+      this.#datagrams.push(
+        ruleOptions === undefined ? message : { ...message, options: ruleOptions },
+      );
       this.#bytes.push(bytes);
       if (this.#datagrams.length === 1) queueMicrotask(() => this.#sendDatagrams());
     } else {
@@ -175,8 +170,10 @@ export class WorkerHandle {
         // It has died, and its end is on the way.
         return false;
       }
-      const peers = { remote: partsOf(remote), local: partsOf(local) };
-      this.#channel.send({ type: "take", id, ...peers, ...ruled });
+      const command = { type: "take", id, remote: partsOf(remote), local: partsOf(local) } as const;
+      this.#channel.send(
+        ruleOptions === undefined ? command : { ...command, options: ruleOptions },
+      );
       this.#given.push(session);
     }
     this.live.set(id, session);

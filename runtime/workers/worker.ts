@@ -113,8 +113,7 @@ export class ServiceWorker {
       case "sockets":
         return this.#open(command.datagrams);
       case "files":
-        this.#files = command.files;
-        return;
+        return void (this.#files = command.files);
       case "take":
         return this.#incoming.add(command);
       case "datagrams":
@@ -246,13 +245,10 @@ export class ServiceWorker {
       // Each has memory of its own: a plugin may transfer what it was given.
       const own = bytes.slice(at, at += size);
       const { socket, locals } = this.#senders[index]!;
-      const accepted = {
-        id,
-        permit: this.#permit(id),
-        remote: toAddress(from),
-        local: locals.find(to),
-        ruleOptions: options,
-      };
+      const permit = this.#permit(id);
+      const remote = toAddress(from);
+      const local = locals.find(to);
+      const accepted = { id, permit, remote, local, ruleOptions: options };
       this.#instance!.datagrams!.accept(socket, own, accepted);
     }
   }

@@ -41,7 +41,7 @@ export class HttpPipeline {
     this.deadlines = new HttpDeadlines(
       service.plan.limits,
       service.clock,
-      (session, reason) => void this.#finish([session], reason),
+      (session, reason) => void this.finish([session], reason),
     );
     this.table = {
       open: (side, request, own) => new HttpSession(this, side, request, own),
@@ -261,7 +261,7 @@ export class HttpPipeline {
   // DEADLINE
 
   /** Aborts their signal; answers with 503 who has not been answered, and cuts what streams. */
-  async #finish(sessions: readonly HttpSession[], reason: CutReason): Promise<void> {
+  async finish(sessions: readonly HttpSession[], reason: CutReason): Promise<void> {
     for (const session of sessions) {
       session.extra.told = true;
       session.reason ??= reason;
@@ -278,10 +278,6 @@ export class HttpPipeline {
       session.status = answer.status;
       interrupt(answer);
     }
-  }
-
-  cutOne(session: HttpSession, reason: CutReason): void {
-    void this.#finish([session], reason);
   }
 
   // The end of the service.
@@ -301,7 +297,7 @@ export class HttpPipeline {
     if (this.deadlines.value === 0) return;
     const left: HttpSession[] = [];
     this.deadlines.forEach((session) => left.push(session));
-    await this.#finish(left, reason);
+    await this.finish(left, reason);
     await this.deadlines.empty(LAST_WORDS);
     this.deadlines.stop();
   }
