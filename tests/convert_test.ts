@@ -48,6 +48,9 @@ service smtp-proxy
 \tno_access = 192.168.1.9
 \tonly_from += .example.com
 \tper_source = 5
+\tmax_load = 3.5
+\tbanner = /etc/banner
+\tbanner_fail = /etc/banner.no
 \tlog_type = FILE /var/log/smtp.log 8M 16777216
 \tlog_on_success -= PID
 \tlog_on_success += DURATION TRAFFIC
@@ -145,7 +148,7 @@ describe("xinetd.conf", () => {
       listen: { endpoint: "tcp://0.0.0.0:2525", noDelay: true, keepAlive: "2h" },
       concurrency: { strategy: "processes", workers: 1 },
       user: "nobody",
-      limits: { sessions: 60, perSource: 5, rate: "25/s" },
+      limits: { sessions: 60, perSource: 5, rate: "25/s", rest: "30s", load: 3.5 },
       access: {
         allow: [{
           from: ["10.0.0.0/8", "192.168.1.0/24", "192.168.2.0/24"],
@@ -153,6 +156,7 @@ describe("xinetd.conf", () => {
         }],
         deny: ["192.168.1.9"],
       },
+      banner: { accept: { file: "/etc/banner" }, refuse: { file: "/etc/banner.no" } },
       log: {
         type: "file",
         path: "/var/log/smtp.log",
@@ -162,7 +166,7 @@ describe("xinetd.conf", () => {
       },
     });
     assert.deepEqual(found["smtp-proxy"]!.remarks.map((text) => text.split(":")[0]), [
-      "cps",
+      "banner",
       ".example.com",
     ]);
     assert.deepEqual(found["cat-it"]!.service, {
@@ -178,7 +182,7 @@ describe("xinetd.conf", () => {
       group: 12,
       nice: 5,
       umask: "027",
-      limits: { rate: "25/s" },
+      limits: { rate: "25/s", rest: "30s" },
       access: { allow: ["10.0.0.0/8"] },
       log: { type: "syslog", facility: "authpriv", fields: ["host"] },
     });

@@ -11,10 +11,10 @@ import {
 import { readIp } from "../core/access/ip.ts";
 import { AccessRules } from "../core/access/rules.ts";
 import { sourceOf } from "../core/access/source.ts";
-import type { OverflowLimit } from "../core/admission/overflow.ts";
+import type { OverflowLimit, OverflowWord } from "../core/admission/overflow.ts";
 import { Address, KnownPeer } from "../core/endpoint.ts";
 import { PorticoError } from "../core/errors.ts";
-import type { AccessRule, Plan, ServicePlan } from "../core/plan.ts";
+import type { AccessRule, Limits, Plan, ServicePlan } from "../core/plan.ts";
 import { expand } from "../manifest/expand.ts";
 import { load } from "../manifest/load.ts";
 import { sinkCatalog } from "../sinks/mod.ts";
@@ -53,6 +53,15 @@ function find(plan: Plan, name: string): ServicePlan {
 
 type Answer = "served" | "refused" | "waits";
 
+/** What a limit that is full comes to: for `shed` it is somebody else who has to go. */
+const ANSWERS: Readonly<Record<OverflowWord, Answer>> = {
+  wait: "waits",
+  shed: "served",
+  refuse: "refused",
+  reset: "refused",
+  drop: "refused",
+};
+
 async function explainOne(
   call: CallOf<"explain">,
   plan: Plan,
@@ -73,15 +82,13 @@ async function explainOne(
     chances,
   );
   const obstacle = verdict.served ? limits.find(({ full }) => full) : undefined;
-  const waits = obstacle !== undefined &&
-    service.limits.overflow[obstacle.name as OverflowLimit] === "wait";
+  const wordOf = (name: string): OverflowWord | undefined =>
+    service.limits.overflow[name as OverflowLimit];
   const answer: Answer = banned || !verdict.served
     ? "refused"
-    : waits
-    ? "waits"
-    : obstacle
-    ? "refused"
-    : "served";
+    : obstacle === undefined
+    ? "served"
+    : ANSWERS[wordOf(obstacle.name) ?? "drop"];
   const decides = rules.find(({ holds }) => holds)?.rule;
   if (call.json) {
     await printJson({
@@ -100,7 +107,10 @@ async function explainOne(
         decides: rule === decides,
       })),
       limits: Object.fromEntries(
-        limits.map(({ name, full: _, ...rest }) => [name, rest]),
+        limits.map(({ name, full: _, ...rest }) => [
+          name,
+          { ...rest, ...(wordOf(name) !== undefined && { overflow: wordOf(name) }) },
+        ]),
       ),
     });
     return 0;
@@ -120,12 +130,24 @@ async function explainOne(
     ...limits.length === 0 ? [] : [
       "limits:\n",
       columns(
-        limits.map((one) => [one.name, mostText(one), fullnessText(one)]),
+        limits.map((one) => [
+          one.name,
+          mostText(one),
+          fullnessText(one),
+          overflowText(one.name, service.limits),
+        ]),
         "  ",
       ),
     ],
   ].join(""));
   return 0;
+}
+
+/** What becomes of whoever comes beyond it. */
+function overflowText(name: string, { overflow, rest }: Limits): string {
+  const word = overflow[name as OverflowLimit];
+  if (word === undefined) return name === "max" ? "then they wait" : "";
+  return `then ${word}${name === "rate" && rest > 0 ? `, and rest for ${rest / 1000} s` : ""}`;
 }
 
 function rowOf({ rule, holds }: RuleAbout, decides: AccessRule | undefined): string[] {

@@ -1,6 +1,7 @@
 /** One service of inetd or xinetd as an entry of a manifest, with a remark for what has no equal. */
 import { rulesOf } from "./access.ts";
 import type { Converted, Entry } from "./entry.ts";
+import { bannerOf, limitsOf } from "./newcomers.ts";
 import { logOf } from "./log.ts";
 
 /** Services that these servers provide themselves, and plugins that come along with Portico. */
@@ -8,10 +9,6 @@ const INTERNAL: readonly string[] = ["echo", "discard", "daytime", "time", "char
 
 /** Attributes that have no equal, and why; those that are missing everywhere else are told by their name. */
 const NONE: Readonly<Record<string, string>> = {
-  banner: "a plugin says what it wants when a session begins",
-  banner_success: "a plugin says what it wants when a session begins",
-  banner_fail: "who is refused is told nothing",
-  max_load: "no limit knows the machine's load; limits.sessions bounds it",
   perminute:
     "no limit counts connections a minute from one address; limits.perSource bounds those at once",
   tcpd: "hosts.allow and hosts.deny are not read: write them as access",
@@ -36,7 +33,8 @@ const READ: readonly string[] = [
   ...["id", "type", "flags", "disable", "socket_type", "protocol", "wait", "user", "group", "port"],
   ...["instances", "nice", "server", "server_args", "only_from", "no_access", "log_type", "cpm"],
   ...["log_on_success", "log_on_failure", "env", "passenv", "redirect", "bind", "interface"],
-  ...["per_source", "cps", "umask", "groups", "v6only", "deny_time", "access_times"],
+  ...["per_source", "cps", "umask", "groups", "v6only", "deny_time", "access_times", "max_load"],
+  ...["banner", "banner_success", "banner_fail"],
 ];
 
 export function convert(entry: Entry, taken: Set<string>): Converted {
@@ -199,21 +197,8 @@ function clock(minute: number): string {
 
 /** Limits, access and log. */
 function policyOf(get: Get, remark: (text: string) => void): object {
-  const count = (name: string): number | undefined => {
-    const value = Number(get(name)?.[0]);
-    return Number.isSafeInteger(value) && value > 0 ? value : undefined;
-  };
-  const [sessions, perSource] = [count("instances"), count("per_source")];
-  const [cps, cpm] = [count("cps"), count("cpm")];
-  if (cps !== undefined) {
-    remark("cps: above the rate each newcomer is refused; the service is not closed for a while");
-  }
-  const limits = {
-    ...(sessions !== undefined && { sessions }),
-    ...(perSource !== undefined && { perSource }),
-    ...(cps !== undefined && { rate: `${cps}/s` }),
-    ...(cpm !== undefined && { rate: `${cpm}/m` }),
-  };
+  const limits = limitsOf(get, remark);
+  const banner = bannerOf(get, remark);
   const [allow, deny] = [get("only_from"), get("no_access")];
   const [from, not] = [rulesOf(allow ?? []), rulesOf(deny ?? [])];
   if (from.names.length > 0) {
@@ -235,6 +220,7 @@ function policyOf(get: Get, remark: (text: string) => void): object {
   return {
     ...(Object.keys(limits).length > 0 && { limits }),
     ...(Object.keys(access).length > 0 && { access }),
+    ...(banner !== undefined && { banner }),
     ...(log !== undefined && { log }),
   };
 }
