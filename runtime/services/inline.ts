@@ -14,7 +14,7 @@ import {
 } from "./credentials.ts";
 import { ServiceInstance } from "./instance.ts";
 import { checkForm, checkKind } from "./kind.ts";
-import { ProxyProtocol } from "./proxy-protocol.ts";
+import { deferring, ProxyProtocol } from "./proxy-protocol.ts";
 
 /** Starts the plugin here. @throws PorticoError, with nothing left behind. */
 export async function startInline(input: ExecutorInput): Promise<Executor> {
@@ -65,7 +65,7 @@ class InlineExecutor implements Executor {
     return await descriptors.admit(
       endpoint,
       asks ? askingCredentials(descriptors, told) : told,
-      options,
+      deferring(proxyProtocol, endpoint, options),
     );
   }
 

@@ -12,7 +12,7 @@ import type { Executor, ExecutorInput, StartExecutor } from "../services/contrac
 import { askingCredentials, decidesByUser } from "../services/credentials.ts";
 import { giveBanners } from "../services/extras.ts";
 import { checkKind } from "../services/kind.ts";
-import { ProxyProtocol } from "../services/proxy-protocol.ts";
+import { deferring, ProxyProtocol } from "../services/proxy-protocol.ts";
 import type { WorkerStatus } from "../services/status.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import type { WorkerUse } from "./launch.ts";
@@ -84,7 +84,12 @@ class PoolExecutor implements Executor {
 
   listen(endpoint: BindableEndpoint, { options, text }: ListenPlan): Promise<Listener> {
     checkKind(this.#input.ready.plugin, "stream", text);
-    return this.#descriptors.admit(endpoint, this.#arrivals(endpoint.transport), options);
+    const { proxyProtocol } = this.#input.ready.plan;
+    return this.#descriptors.admit(
+      endpoint,
+      this.#arrivals(endpoint.transport),
+      deferring(proxyProtocol, endpoint, options),
+    );
   }
 
   async bind(endpoint: BindableEndpoint, { options, text }: ListenPlan): Promise<DatagramSocket> {

@@ -17,6 +17,7 @@ import { ServiceInstance } from "../services/instance.ts";
 import { Lag } from "../metrics/lag.ts";
 import { CountReporter } from "./count-reporter.ts";
 import { Channel } from "./channel.ts";
+import { cutSome } from "./cuts.ts";
 import type { CpuLimit } from "./cpu-limit.ts";
 import { IncomingStreams } from "./incoming.ts";
 import { RemotePermit } from "./remote-permit.ts";
@@ -131,6 +132,8 @@ export class ServiceWorker {
         return this.#incoming.add(command);
       case "datagrams":
         return this.#deliver(command);
+      case "cut":
+        return this.#instance === undefined ? undefined : cutSome(this.#instance, command);
       case "stop":
         return void this.#stop();
       case "ping":
@@ -139,7 +142,7 @@ export class ServiceWorker {
         this.#drains = command.on;
         return this.#instance?.drains(command.on);
       case "joined":
-        return this.#joining.decided(command.id, command.why);
+        return this.#joining.decided(command.id, command.why, command.options);
       case "measure":
         return this.#measure();
       case "shed":
@@ -224,7 +227,7 @@ export class ServiceWorker {
     }
   }
 
-  #take({ id, remote, local }: TakeCommand, fd: number): void {
+  #take({ id, remote, local, options: ruleOptions }: TakeCommand, fd: number): void {
     const { passing } = this.#input;
     const { handoffs, service } = this.#instance!;
     const permit = this.#permit(id);
@@ -236,9 +239,9 @@ export class ServiceWorker {
       // Its hook runs at once: whatever it does, it is not to be served twice.
       this.#tellTaken();
       this.#channel.flush();
-      return handoffs.accept(fd, origin, { id, permit });
+      return handoffs.accept(fd, origin, { id, permit, ruleOptions });
     }
-    passing.adopt(fd, origin, this.#streams!, { id, permit }).catch((error) => {
+    passing.adopt(fd, origin, this.#streams!, { id, permit, ruleOptions }).catch((error) => {
       // It has gone on the way, and nobody has seen it; or there is no room for it here.
       if (isShortage(error)) service.report(hookError(error), id);
       permit.release();
@@ -252,7 +255,7 @@ export class ServiceWorker {
 
   #deliver({ datagrams, bytes }: Extract<WorkerCommand, { type: "datagrams" }>): void {
     let at = 0;
-    for (const { id, socket: index, from, to, size } of datagrams) {
+    for (const { id, socket: index, from, to, size, options } of datagrams) {
       // Each has memory of its own: a plugin may transfer what it was given.
       const own = bytes.slice(at, at += size);
       const { socket, locals } = this.#senders[index]!;
@@ -261,6 +264,7 @@ export class ServiceWorker {
         permit: this.#permit(id),
         remote: toAddress(from),
         local: locals.find(to),
+        ruleOptions: options,
       };
       this.#instance!.datagrams!.accept(socket, own, accepted);
     }
