@@ -51,7 +51,7 @@ export class Policy implements PolicyControl {
   explain(service: string, remote: Address): Chances {
     const found = this.#server.running.find(({ name }) => name === service);
     const ban = this.#bans.shownOf(remote);
-    const limits = found === undefined ? [] : fullnessOf(found.admission.places, remote);
+    const limits = found === undefined ? [] : fullnessOf(found.admission, remote);
     return { ...(ban !== undefined && { ban: storedBan(ban) }), limits };
   }
 }
