@@ -18,3 +18,9 @@ export function queuedOf(
   if (typeof size !== "number" || typeof dispatched !== "number") return undefined;
   return { dispatched, size };
 }
+
+/** Whether a socket is being read: a body that nobody takes stops that. */
+export function isRead(socket: Socket): boolean {
+  return (socket as unknown as { _handle?: { reading?: unknown } | null })._handle?.reading ===
+    true;
+}

@@ -2,7 +2,7 @@
 import type { Clock } from "../../core/clock.ts";
 import type { SourcePrefixes } from "../../core/access/source.ts";
 import { type Address, KnownPeer } from "../../core/endpoint.ts";
-import { type Family, readIp } from "../../core/access/ip.ts";
+import { type Family, readIp } from "../../core/ip.ts";
 
 /** Addresses that begin with the same bits, as numbers; or a user. */
 export interface Network {
