@@ -347,6 +347,7 @@ describe("bans", { skip: manyAddresses }, () => {
     const wrong = await ctl("ban", "localhost");
     assert.equal(wrong.code, 1);
     assert.match(wrong.err, /"localhost" is no source: ADDRESS, ADDRESS\/PREFIX or uid:N/);
+    assert.match((await ctl("ban", "uid:7")).err, /no service asks who comes .* "bans": \{\}/);
     assert.match((await ctl("ban", "127.0.0.9", "--for", "soon")).err, /--for "soon"/);
     assert.match((await ctl("unban", "127.0.0.2")).err, /not banned, but 127\.0\.0\.0\/30 is/);
     assert.match((await ctl("unban")).err, /neither SOURCE nor --all/);
