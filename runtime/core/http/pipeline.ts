@@ -12,20 +12,12 @@ import { recordRequest, recordResponse, wantsRequests } from "../records.ts";
 import type { HttpMeter } from "../metering/http.ts";
 import type { Service } from "../service.ts";
 import { countBytes } from "../totals.ts";
-import { checkResponse, nobody } from "./answer.ts";
+import { checkResponse, nobody, STATUS } from "./answer.ts";
 import { isEvents, watched } from "./body.ts";
 import { cutConnection, HttpDeadlines } from "./deadlines.ts";
 import { HttpSession } from "./session.ts";
 
 type Answer = Response | Promise<Response>;
-
-/** The status that a limit is answered with; 503 where it is not here. */
-const STATUS: Readonly<Record<string, number>> = {
-  perSource: 429,
-  rate: 429,
-  ratePerSource: 429,
-  bytes: 413,
-};
 
 /** The requests of one service. */
 export class HttpPipeline {
@@ -49,7 +41,7 @@ export class HttpPipeline {
     this.deadlines = new HttpDeadlines(
       service.plan.limits,
       service.clock,
-      (session, reason) => void this.#finish([session], reason),
+      (session, reason) => void this.finish([session], reason),
     );
     this.table = {
       open: (side, request, own) => new HttpSession(this, side, request, own),
@@ -269,7 +261,7 @@ export class HttpPipeline {
   // DEADLINE
 
   /** Aborts their signal; answers with 503 who has not been answered, and cuts what streams. */
-  async #finish(sessions: readonly HttpSession[], reason: CutReason): Promise<void> {
+  async finish(sessions: readonly HttpSession[], reason: CutReason): Promise<void> {
     for (const session of sessions) {
       session.extra.told = true;
       session.reason ??= reason;
@@ -286,10 +278,6 @@ export class HttpPipeline {
       session.status = answer.status;
       interrupt(answer);
     }
-  }
-
-  cutOne(session: HttpSession, reason: CutReason): void {
-    void this.#finish([session], reason);
   }
 
   // The end of the service.
@@ -309,7 +297,7 @@ export class HttpPipeline {
     if (this.deadlines.value === 0) return;
     const left: HttpSession[] = [];
     this.deadlines.forEach((session) => left.push(session));
-    await this.#finish(left, reason);
+    await this.finish(left, reason);
     await this.deadlines.empty(LAST_WORDS);
     this.deadlines.stop();
   }
