@@ -20,10 +20,11 @@ import { Service } from "../runtime/core/service.ts";
 import type { StreamSession } from "../runtime/core/stream/session.ts";
 import type { Executor, ExecutorInput } from "../runtime/services/contract.ts";
 import { ServiceInstance } from "../runtime/services/instance.ts";
-import { giveBanners } from "../runtime/services/parts.ts";
 import { checkForm, checkKind } from "../runtime/services/kind.ts";
+import { Cuts, cutSome } from "../runtime/workers/cuts.ts";
 import { Dispatcher } from "../runtime/workers/dispatcher.ts";
 import type { PendingSession } from "../runtime/workers/pending.ts";
+import { giveExtras } from "./extras.ts";
 import { senderOf } from "./sender.ts";
 import { RemotePermit } from "../runtime/workers/remote-permit.ts";
 
@@ -78,8 +79,7 @@ class MemoryWorkers implements Executor {
     const offended = input.host.bans?.offendedBy(plan);
     const service = new Service({ plan, hooks: {}, log, gather, lends, nextId, totals, offended });
     const descriptors = {
-      adopt: (fd: number, _: Origin, table: StreamTable) =>
-        Promise.try(() => this.#adoptUnserved(fd, table)),
+      adopt: (fd: number, _: Origin, t: StreamTable) => Promise.resolve(this.#adoptUnserved(fd, t)),
       close: (fd: number) => this.#closeUnserved(fd, true),
       reset: (fd: number) => this.#closeUnserved(fd, false),
       watchReset: (fd: number, gone: () => void) => {
@@ -109,7 +109,7 @@ class MemoryWorkers implements Executor {
   }
 
   async start(): Promise<void> {
-    await giveBanners(this.#dispatcher.service);
+    await giveExtras(this.#dispatcher.service, this.#input.admission, () => this.#instances);
     const count = this.#once ? 1 : this.#input.ready.plan.concurrency.workers;
     try {
       for (let number = 1; number <= count; number++) await this.#begin();
@@ -230,15 +230,16 @@ class MemoryWorkers implements Executor {
   }
 
   #give(session: PendingSession, worker: Worker): void {
-    const { id, remote, local } = session;
+    const { id, remote, local, ruleOptions } = session;
     // It has left while a worker was being started for it.
     if (session.phase === "over") return this.#left(worker);
     worker.served++;
     const permit = this.#permit(session, worker);
     const { streams, datagrams } = worker.instance;
+    session.cuts = new Cuts((command) => cutSome(worker.instance, command));
     this.#dispatcher.given(session);
     if (session.bytes !== undefined) {
-      const accepted = { id, permit, remote, local };
+      const accepted = { id, permit, remote, local, ruleOptions };
       return datagrams!.accept(this.#senders[session.socket]!, session.bytes, accepted);
     }
     const { connection, closed } = this.#unserved.get(session.fd)!;
@@ -246,7 +247,7 @@ class MemoryWorkers implements Executor {
     session.fd = -1;
     this.#dispatcher.taken(session);
     const table = worker.instance.streamTable((connection) =>
-      void streams.accept(connection, { id, permit })
+      void streams.accept(connection, { id, permit, ruleOptions })
     );
     this.#tables.set(connection, table);
     table.open(connection);

@@ -1,23 +1,17 @@
 /** Would this peer be served, and why: asked of the rules and limits of a manifest, as the server asks them. */
 import process from "node:process";
 import type { AskedPeer } from "../control/policy.ts";
-import {
-  describeIdle,
-  type IdleRule,
-  idleRules,
-  type RuleAbout,
-  rulesAbout,
-} from "../core/access/explain.ts";
-import { readIp } from "../core/access/ip.ts";
-import { AccessRules } from "../core/access/rules.ts";
+import { describeIdle, type IdleRule, idleRules, type RuleAbout } from "../core/access/explain.ts";
+import { readIp } from "../core/ip.ts";
 import { sourceOf } from "../core/access/source.ts";
 import type { OverflowLimit } from "../core/admission/overflow.ts";
 import { Address, KnownPeer } from "../core/endpoint.ts";
 import { PorticoError } from "../core/errors.ts";
-import type { AccessRule, Plan, ServicePlan } from "../core/plan.ts";
+import type { AccessRule, Plan, RuleOptions, ServicePlan } from "../core/plan.ts";
 import { expand } from "../manifest/expand.ts";
 import { load } from "../manifest/load.ts";
 import { sinkCatalog } from "../sinks/mod.ts";
+import { judge } from "./name-rules.ts";
 import type { CallOf } from "../terminal/commands.ts";
 import { chancesOf, fullnessText, type LimitLine, limitLines } from "./explain-live.ts";
 import { columns, print, printJson } from "../terminal/output.ts";
@@ -62,8 +56,7 @@ async function explainOne(
   const wall = timeOf(call.at);
   const count = countOf(call.count);
   const chances = await chancesOf(plan, service.name, askedOf(call));
-  const rules = rulesAbout(service.access, remote, wall);
-  const verdict = new AccessRules(service.access).decide(remote, wall);
+  const { rules, verdict, names } = await judge(plan, service.access, remote, wall);
   const ban = chances?.ban;
   const banned = ban !== undefined && !(wall >= Date.parse(ban.until ?? ""));
   const limits = limitLines(
@@ -82,11 +75,13 @@ async function explainOne(
     : obstacle
     ? "refused"
     : "served";
-  const decides = rules.find(({ holds }) => holds)?.rule;
+  const decides = rules.find(({ rule, holds }) => holds && rule === verdict.rule)?.rule;
+  const options = verdict.served ? verdict.rule?.options : undefined;
   if (call.json) {
     await printJson({
       service: service.name,
       peer: describePeer(remote),
+      ...(names.length > 0 && { names }),
       at: new Date(wall).toISOString(),
       answer,
       ...(banned
@@ -94,6 +89,7 @@ async function explainOne(
         : verdict.served && obstacle !== undefined
         ? { limit: obstacle.name }
         : { rule: verdict.text, ...placeOf(verdict.rule) }),
+      ...(options !== undefined && { options }),
       rules: rules.map(({ rule, holds }) => ({
         ...ruleJson(rule),
         holds,
@@ -111,9 +107,10 @@ async function explainOne(
     ? [verdict.text, verdict.rule?.place ?? ""]
     : [`limit ${obstacle.name} ${mostText(obstacle)}`, ""];
   const others = rules.filter(({ rule }) => rule !== verdict.rule);
+  const peer = [describePeer(remote), ...names].join(" ");
   await print([
-    `${describePeer(remote)} at ${new Date(wall).toISOString()}\n`,
-    columns([[answer, ...why]]),
+    `${peer} at ${new Date(wall).toISOString()}\n`,
+    columns([[answer, ...why, optionsText(options)]]),
     ...others.length === 0
       ? []
       : ["also about it:\n", columns(others.map((one) => rowOf(one, decides)), "  ")],
@@ -133,6 +130,8 @@ function rowOf({ rule, holds }: RuleAbout, decides: AccessRule | undefined): str
     ? `not at this time: only ${rule.times?.join(", ")}`
     : decides === undefined
     ? ""
+    : rule.subject.startsWith("domain:")
+    ? "a domain: an address, or what is denied, comes first"
     : "larger, or after another about the same";
   return [`${rule.action} ${rule.text}`, rule.place ?? "", why];
 }
@@ -218,7 +217,7 @@ async function explainAll({ name, access }: ServicePlan, json: boolean): Promise
   const rows = access.rules.map((rule) => [
     rule.action,
     rule.text,
-    rule.times?.join(", ") ?? "",
+    [rule.times?.join(", ") ?? "", optionsText(rule.options)].filter(Boolean).join("; "),
     rule.place ?? "",
     describeIdle(idle.find((one) => one.rule === rule)),
   ]);
@@ -232,11 +231,17 @@ function idleJson(idle: readonly IdleRule[], rule: AccessRule): object {
   return { [found.contradicts ? "contradictedBy" : "shadowedBy"]: ruleJson(found.by) };
 }
 
-function ruleJson({ action, text, place, times }: AccessRule): object {
+/** As a file of rules has them. */
+function optionsText(options: RuleOptions = {}): string {
+  return Object.entries(options).map(([name, text]) => `${name}="${text}"`).join(" ");
+}
+
+function ruleJson({ action, text, place, times, options }: AccessRule): object {
   return {
     action,
     about: text,
     ...(times !== undefined && { times }),
+    ...(options !== undefined && { options }),
     ...(place !== undefined && { place }),
   };
 }

@@ -76,6 +76,17 @@ function accessFindings({ access }: ServicePlan, base: Path): Finding[] {
   return [{ what: "access", lacks: [], note, path: [...base, "access"] }];
 }
 
+/** Hosts of its rules that have no address here and now: that does not keep it from being run. */
+export function nameFindings(
+  { name, access }: ServicePlan,
+  unknown: ReadonlyMap<string, string>,
+): Finding[] {
+  const path = ["services", name, "access"];
+  const mine = new Set(access.rules.map(({ subject }) => subject));
+  return [...unknown].filter(([host]) => mine.has(`host:${host}`))
+    .map(([, note]) => ({ what: "access", lacks: [], note, path }));
+}
+
 /** The user and the group that a manifest or a service names. */
 export function identityFindings({ user, group }: Identity, base: Path): Finding[] {
   if (user === undefined && group === undefined) return [];

@@ -27,6 +27,7 @@ import {
   type CheckedService,
   manifest,
 } from "./schema.ts";
+import { resolverOf } from "./resolver.ts";
 import { SinkPlans } from "./sinks.ts";
 import { folderOf, Problems, type Source } from "./source.ts";
 import { checkTyped } from "./typed.ts";
@@ -69,7 +70,9 @@ interface AcceptedParts {
   readonly defaults: CheckedDefaults;
   readonly services: readonly (readonly [string, Partial<CheckedService>])[];
   readonly groups: Readonly<Record<string, readonly string[]>>;
-  readonly top: Partial<Pick<CheckedManifest, "control" | "user" | "group" | "umask" | "bans">>;
+  readonly top: Partial<
+    Pick<CheckedManifest, "control" | "resolver" | "user" | "group" | "umask" | "bans">
+  >;
 }
 
 function acceptedParts(
@@ -163,6 +166,9 @@ class Expander {
       control: this.#control(top.control),
       identity: identityOf(top),
       umask: top.umask,
+      resolver: resolverOf(top.resolver),
+      // Behind the services, which have named them.
+      files: this.#access.files,
     };
   }
 

@@ -19,6 +19,8 @@ export interface Manifest extends Identity {
   sinks?: Record<string, ManifestSink | SinkObject> | undefined;
   /** Merged under every service. */
   defaults?: ManifestDefaults | undefined;
+  /** How names of hosts and domains in `access` are looked up. */
+  resolver?: ManifestResolver | undefined;
   /** Lists of addresses by name, for `access`, where they are called `@NAME`. */
   groups?: Record<string, string[]> | undefined;
   /** Where bans are kept, and how many. */
@@ -135,10 +137,25 @@ export interface ManifestAccess {
 
 /** A rule with terms; without them it is its `from` alone. */
 export interface ManifestRule {
-  /** `10.0.0.0/8`, `10.0.0.1-10.0.0.9`, `@GROUP`, `file:PATH`, `user:NAME`, `group:NAME`, `uid:N`, `gid:N`. */
+  /**
+   * `10.0.0.0/8`, `10.0.0.1-10.0.0.9`, `db.example.org`, `.example.org`, `@GROUP`, `file:PATH`,
+   * `user:NAME`, `group:NAME`, `uid:N`, `gid:N`.
+   */
   from: string | string[];
   /** When it holds, as `Mon-Fri 08:00-18:00 Europe/Paris`. */
   times?: string | string[] | undefined;
+  /** Sessions end, too, when it does not hold any more, or begins to deny. */
+  end?: boolean | undefined;
+  /** Of an `allow`: what the plugin finds in {@link Session.ruleOptions}; for `exec` variables. */
+  options?: Record<string, string> | undefined;
+}
+
+/** How names are looked up. */
+export interface ManifestResolver {
+  /** `192.0.2.53`, `127.0.0.1:5353`, `[::1]:53`; those of `/etc/resolv.conf` when silent. */
+  servers?: string[] | undefined;
+  /** How long a name may take, and somebody waits who has none yet; `5s` when silent. */
+  timeout?: Duration | undefined;
 }
 
 /** What a process may use of this machine. */

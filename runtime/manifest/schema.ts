@@ -31,6 +31,8 @@ import { banner, load, overflow, waiting } from "./overflow-schema.ts";
 import { ban, bans } from "./bans.ts";
 import { POLICIES } from "./policies.ts";
 import { IDENTITY_ENTRIES, PROCESS_ENTRIES } from "./process.ts";
+import { access, subjects } from "./access-schema.ts";
+import { resolver } from "./resolver.ts";
 import { SOCKET_ENTRIES } from "./socket.ts";
 
 const SERVICE_NAME = "a name of letters, digits, - and _, which begins with a letter or digit";
@@ -197,44 +199,6 @@ const limits = strict('an object of limits, as { "sessions": 1000, "idle": "60s"
   ),
 });
 
-/** Whom a rule can be about, in words. */
-export const SUBJECT =
-  'whom it is about: an address, ADDRESS/PREFIX, ADDRESS-ADDRESS, "@GROUP", "file:PATH", "user:NAME", "group:NAME", "uid:N" or "gid:N"';
-const RULE = `${SUBJECT}; or { "from": …, "times": … }`;
-const subject = v.pipe(v.string(SUBJECT), v.nonEmpty(SUBJECT));
-const subjects = v.pipe(v.array(subject, SUBJECT), v.minLength(1, SUBJECT));
-const TIMES = 'hours of the week, as "Mon-Fri 08:00-18:00 Europe/Paris", or a list of these';
-const timeWindow = v.string(TIMES);
-const rule = strict(RULE, {
-  from: v.pipe(
-    choice(SUBJECT, { string: subject, array: subjects }),
-    v.description("whom it is about, or a list of these"),
-  ),
-  times: entry(
-    "when it holds: days, hours of a clock on the wall, a time zone; always when silent",
-    () =>
-      choice(TIMES, {
-        string: timeWindow,
-        array: v.pipe(v.array(timeWindow, TIMES), v.minLength(1, TIMES)),
-      }),
-  ),
-});
-const rules = () =>
-  v.array(
-    choice(RULE, { string: subject, object: rule }),
-    'a list of addresses, as ["127.0.0.0/8", "::1"]',
-  );
-const access = strict('an object, as { "allow": ["127.0.0.0/8"], "deny": [] }', {
-  allow: entry(
-    "who is served, by address, or user and group of this machine: all when silent, nobody when empty",
-    rules,
-  ),
-  deny: entry("who is not; the smallest range of both lists decides", rules),
-  never: entry(
-    "who is never banned, by no service; that of defaults holds beside it",
-    () => v.array(subject, SUBJECT),
-  ),
-});
 const groups = entry(
   "lists of addresses by name, for access, where they are called @NAME",
   () => noList(v.record(name, subjects, '{ "NAME": ["10.1.0.0/16"] }')),
@@ -305,6 +269,7 @@ export const manifest = strict('a manifest: { "services": { … } }', {
     () => strict("an object with concurrency, log, limits or access", shared),
   ),
   groups,
+  resolver: entry("how names of hosts and domains in access are looked up", () => resolver),
   bans,
   control: entry("where portico ctl reaches the server; false: nowhere", () => control),
   ...IDENTITY_ENTRIES,

@@ -14,18 +14,18 @@ import {
 } from "./credentials.ts";
 import { ServiceInstance } from "./instance.ts";
 import { checkForm, checkKind } from "./kind.ts";
-import { ProxyProtocol } from "./proxy-protocol.ts";
+import { deferring, ProxyProtocol } from "./proxy-protocol.ts";
 
 /** Starts the plugin here. @throws PorticoError, with nothing left behind. */
 export async function startInline(input: ExecutorInput): Promise<Executor> {
-  return new InlineExecutor(
-    input,
-    await ServiceInstance.start({
-      ...input,
-      join: (session) => input.admission.join(session),
-      offended: input.host.bans?.offendedBy(input.ready.plan),
-    }),
-  );
+  const { ready, host, admission } = input;
+  const instance = await ServiceInstance.start({
+    ...input,
+    join: (session) => admission.join(session),
+    offended: host.bans?.offendedBy(ready.plan),
+  });
+  admission.shedder = instance.shedder;
+  return new InlineExecutor(input, instance);
 }
 
 class InlineExecutor implements Executor {
@@ -65,7 +65,7 @@ class InlineExecutor implements Executor {
     return await descriptors.admit(
       endpoint,
       asks ? askingCredentials(descriptors, told) : told,
-      options,
+      deferring(proxyProtocol, endpoint, options),
     );
   }
 

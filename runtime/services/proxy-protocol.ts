@@ -7,6 +7,7 @@
 import { AccessRules } from "../core/access/rules.ts";
 import type { Refusal } from "../core/admission/candidate.ts";
 import { type Clock, SYSTEM_CLOCK, type Timer } from "../core/clock.ts";
+import type { BindableEndpoint, SocketOptions } from "../core/contract.ts";
 import type { AdmitTable, Descriptors, Origin } from "../core/descriptors.ts";
 import { messageOf } from "../core/errors.ts";
 import type { ProxyProtocolPlan } from "../core/plan.ts";
@@ -26,6 +27,19 @@ const LIAR: Refusal = { rule: "proxyProtocol" };
 /** From whoever may, and has not, or not a right one. */
 const BROKEN: Refusal = { limit: "proxyProtocol" };
 const FULL: Refusal = { limit: "hold" };
+
+/**
+ * The options of a socket whose peers have to send a header first: the kernel accepts a connection when something has
+ * come, so that hardly anybody is waited for. An inherited socket stays as it is.
+ */
+export function deferring(
+  plan: ProxyProtocolPlan | undefined,
+  endpoint: BindableEndpoint,
+  options: SocketOptions,
+): SocketOptions {
+  const defers = plan?.mode === "require" && endpoint.transport === "tcp" && !("fd" in endpoint);
+  return defers ? { deferAccept: plan.wait, ...options } : options;
+}
 
 /** What it needs of descriptors. */
 type Calls = Pick<Descriptors, "close" | "peek" | "skip" | "watchArrivals">;

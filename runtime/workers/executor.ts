@@ -4,17 +4,20 @@ import { resolve } from "node:path";
 import type { BindableEndpoint, DatagramSocket, Listener } from "../core/contract.ts";
 import type { AdmitTable, Descriptors, Origin, SocketFileId } from "../core/descriptors.ts";
 import type { Address } from "../core/endpoint.ts";
+import { sheds } from "../core/admission/overflow.ts";
 import { PorticoError } from "../core/errors.ts";
 import type { ListenPlan } from "../core/plan.ts";
 import { Service } from "../core/service.ts";
 import type { Executor, ExecutorInput, StartExecutor } from "../services/contract.ts";
 import { askingCredentials, decidesByUser } from "../services/credentials.ts";
-import { giveBanners } from "../services/parts.ts";
+import { giveBanners } from "../services/extras.ts";
 import { checkKind } from "../services/kind.ts";
-import { ProxyProtocol } from "../services/proxy-protocol.ts";
+import { deferring, ProxyProtocol } from "../services/proxy-protocol.ts";
 import type { WorkerStatus } from "../services/status.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import type { WorkerUse } from "./launch.ts";
+import { leastDelay } from "./heartbeat.ts";
+import { PoolShedder } from "./shedding.ts";
 import { WorkerPool } from "./pool.ts";
 
 /** Makes the start of an executor whose workers are used in this way. */
@@ -42,6 +45,7 @@ export function startPool(use: WorkerUse): StartExecutor {
       unwatch();
       throw error;
     }
+    if (sheds(plan.limits.overflow)) admission.shedder = new PoolShedder(pool.handles);
     return new PoolExecutor(input, descriptors, pool, dispatcher, unwatch);
   };
 }
@@ -80,7 +84,12 @@ class PoolExecutor implements Executor {
 
   listen(endpoint: BindableEndpoint, { options, text }: ListenPlan): Promise<Listener> {
     checkKind(this.#input.ready.plugin, "stream", text);
-    return this.#descriptors.admit(endpoint, this.#arrivals(endpoint.transport), options);
+    const { proxyProtocol } = this.#input.ready.plan;
+    return this.#descriptors.admit(
+      endpoint,
+      this.#arrivals(endpoint.transport),
+      deferring(proxyProtocol, endpoint, options),
+    );
   }
 
   async bind(endpoint: BindableEndpoint, { options, text }: ListenPlan): Promise<DatagramSocket> {
@@ -122,7 +131,7 @@ class PoolExecutor implements Executor {
   }
 
   delay(): number {
-    return this.#pool.delay();
+    return leastDelay(this.#pool.handles);
   }
 
   /** Workers tell by themselves. */

@@ -5,10 +5,11 @@ import { describe, test } from "node:test";
 import fc from "fast-check";
 import ipaddr from "ipaddr.js";
 import { readIPv6, writeIPv6 } from "../../adapters/posix/ip.ts";
-import { parseRange, readIp, sizeOf, toBits } from "../../runtime/core/access/ip.ts";
+import { parseRange, sizeOf, toBits } from "../../runtime/core/access/ip.ts";
 import { AccessRules } from "../../runtime/core/access/rules.ts";
 import { sourceOf } from "../../runtime/core/access/source.ts";
-import { Address } from "../../runtime/core/endpoint.ts";
+import { Address, isIPv4 } from "../../runtime/core/endpoint.ts";
+import { ipFamily, readIp } from "../../runtime/core/ip.ts";
 import { accessOf } from "../support/access.ts";
 
 const RUNS = { numRuns: 10_000 };
@@ -93,9 +94,10 @@ describe("IP addresses", () => {
     const noise = fc.array(letter, { maxLength: 20 }).map((letters) => letters.join(""));
     fc.assert(
       fc.property(fc.oneof({ weight: 4, arbitrary: cut }, noise), (text) => {
-        // Of a zone only where it begins counts: a rule is about addresses.
-        fc.pre(!text.includes("%"));
-        assert.equal(readIp(text, words) !== 0, isIP(text) !== 0, JSON.stringify(text));
+        assert.equal(ipFamily(text), isIP(text), JSON.stringify(text));
+        assert.equal(isIPv4(text), isIP(text) === 4, JSON.stringify(text));
+        // A rule is about addresses: of a zone, whatever it is, they do not ask.
+        if (!text.includes("%")) assert.equal(readIp(text, words) !== 0, isIP(text) !== 0, text);
       }),
       RUNS,
     );

@@ -4,6 +4,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { connect as connectTls } from "node:tls";
 import { parseEndpoint } from "../../runtime/core/endpoint.ts";
 import { lackingFeature } from "../support/adapter.ts";
@@ -11,7 +12,7 @@ import { certify } from "../support/certificates.ts";
 import { folder } from "../support/folder.ts";
 import { lackingPrograms } from "../support/packages.ts";
 import { freePort } from "../support/ports.ts";
-import { Program } from "../support/program.ts";
+import { Program, shell } from "../support/program.ts";
 import { manifest, pluginPath, startServer } from "../support/server-process.ts";
 import { until } from "../support/until.ts";
 
@@ -154,5 +155,34 @@ stream { server { listen 127.0.0.1:${port}; proxy_pass ${target}; proxy_protocol
     await ask(port, "127.0.0.7"),
     /^tcp:\/\/127\.0\.0\.7:\d+ at tcp by \{"remote":"127\.0\.0\.1","local":"tcp","version":1\}\nhello$/,
   );
+  await server.stop();
+});
+
+test("examples/haproxy: clients are told of, turned away by a rule, and refused past it", {
+  skip: lackingFeature("descriptors") || lackingPrograms("haproxy", "nc"),
+}, async (t) => {
+  const example = fileURLToPath(new URL("../../examples/haproxy/", import.meta.url).href);
+  const text = (name: string): string => readFileSync(join(example, name), "utf8");
+  const home = folder(t, { "portico.json": text("portico.json").replace("1:7150", "1:0") });
+  const server = await startServer(t, home);
+  const { port } = parseEndpoint(server.endpoint("echo", "tcp")) as { port: number };
+  const front = await freePort();
+  const config = text("haproxy.cfg").replace("7151", `${front}`).replace("7150", `${port}`);
+  writeFileSync(join(home, "haproxy.cfg"), config);
+  const haproxy = new Program(t, home, "haproxy", "-f", "haproxy.cfg");
+  await Promise.race([
+    listening(front),
+    haproxy.ended().then((code) => assert.fail(`${code}: ${haproxy.errors}`)),
+  ]);
+  const say = (way: string): Promise<string> => shell(t, home, `printf hello | nc -N ${way}`);
+  assert.equal(await say(`-s 127.0.0.8 127.0.0.1 ${front}`), "hello");
+  const { via } = await server.record({ event: "open", remote: /127\.0\.0\.8/ });
+  assert.match(String(via), /^tcp:\/\/127\.0\.0\.1:/);
+  assert.equal(await say(`-s 127.0.0.9 127.0.0.1 ${front}`), "");
+  await server.record({ event: "refuse", rule: "deny 127.0.0.9" });
+  assert.equal(await say(`-s 127.0.0.8 127.0.0.1 ${port}`), "");
+  await server.record({ event: "refuse", rule: "proxyProtocol", remote: /127\.0\.0\.8/ });
+  // Its health checks are sessions of its own.
+  await server.record({ event: "open", remote: /127\.0\.0\.1:/ });
   await server.stop();
 });

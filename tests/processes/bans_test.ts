@@ -1,6 +1,7 @@
 /** Bans of a server that runs: in force in all services, by the next who comes, for as long as they are to be. */
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { Agent, request } from "node:http";
 import { connect } from "node:net";
 import { networkInterfaces } from "node:os";
 import { join } from "node:path";
@@ -166,6 +167,41 @@ describe("bans", { skip: manyAddresses }, () => {
     peer.send("not answered", plain);
     await managed.process.record({ event: "refuse", service: "plain", rule: "ban" });
     assert.equal(peer.texts.includes("not answered"), false);
+  });
+
+  test("are answered with 403 over HTTP, on a connection that is kept, too; refused requests ban", async (t) => {
+    const managed = await ManagedServer.start(t, {
+      web: {
+        plugin: pluginPath("web"),
+        listen: "http://127.0.0.1:0",
+        access: { deny: ["127.0.0.4"] },
+        ban: { after: "2 refusals in 1m" },
+      },
+      plain: { plugin: "echo", listen: TCP },
+    });
+    const { port } = parseEndpoint(await managed.endpoint("web", "http")) as { port: number };
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    t.after(() => agent.destroy());
+    const statusOf = (localAddress: string, kept?: Agent): Promise<number> =>
+      within(
+        "an answer",
+        new Promise((resolve, reject) => {
+          const options = { host: "127.0.0.1", port, localAddress, agent: kept ?? false };
+          const sent = request(options, (answer) => {
+            answer.resume();
+            answer.on("end", () => resolve(answer.statusCode!));
+          });
+          sent.on("error", reject);
+          sent.end();
+        }),
+      );
+    assert.equal(await statusOf("127.0.0.3", agent), 200);
+    await managed.ask("ban", { source: "127.0.0.3" });
+    assert.equal(await statusOf("127.0.0.3", agent), 403);
+    assert.equal(await statusOf("127.0.0.2"), 200);
+    for (let i = 0; i < 2; i++) assert.equal(await statusOf("127.0.0.4"), 403);
+    assert.deepEqual(await sourcesOf(managed), ["127.0.0.3", "127.0.0.4"]);
+    assert.equal(await isServed(t, "127.0.0.4", await managed.endpoint("plain", "tcp")), false);
   });
 
   test("are by users over Unix sockets", { skip: lackingFeature("descriptors") }, async (t) => {

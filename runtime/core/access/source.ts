@@ -1,6 +1,6 @@
 /** What counts as one source: an address, or all of a prefix; of this machine's peers, a user. */
 import { type Address, KnownPeer } from "../endpoint.ts";
-import { readIp } from "./ip.ts";
+import { readIp } from "../ip.ts";
 
 /** Lengths of prefixes, in bits. */
 export interface SourcePrefixes {

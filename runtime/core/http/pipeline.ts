@@ -288,6 +288,10 @@ export class HttpPipeline {
     }
   }
 
+  cutOne(session: HttpSession, reason: CutReason): void {
+    void this.#finish([session], reason);
+  }
+
   // The end of the service.
 
   /** Ends streams of events, which have no end of their own, and whose peers come again. */

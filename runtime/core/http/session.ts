@@ -1,8 +1,9 @@
 /** The session of one HTTP request. What happens to it, and when, is `pipeline.ts`. */
-import { type Candidate, type Refusal, WEIGHT } from "../admission/candidate.ts";
+import { type Candidate, type CutReason, type Refusal, WEIGHT } from "../admission/candidate.ts";
 import { type Permit, UNLIMITED } from "../admission/permit.ts";
 import type { PorticoError } from "../errors.ts";
 import { Exchange, type HttpSide } from "../exchange.ts";
+import type { RuleOptions } from "../plan.ts";
 import type { Logger, RequestSession } from "../plugin.ts";
 import { offenceOf } from "../session.ts";
 import type { Mark } from "../stream/progress.ts";
@@ -32,6 +33,7 @@ class Extra {
   asked = false;
   /** What `progress` has found under way. */
   mark: Mark | undefined = undefined;
+  ruleOptions: RuleOptions | undefined = undefined;
   /** More has come of its body than `limits.bytes` allows. */
   excess = false;
   controller: AbortController | undefined = undefined;
@@ -89,6 +91,14 @@ export class HttpSession extends Exchange implements RequestSession, Candidate {
     return 0;
   }
 
+  get ruleOptions(): RuleOptions | undefined {
+    return this.#extra?.ruleOptions;
+  }
+
+  set ruleOptions(options: RuleOptions | undefined) {
+    this.extra.ruleOptions = options;
+  }
+
   get log(): Logger {
     return this.extra.log ??= this.pipeline.service.logger(this.id);
   }
@@ -113,6 +123,10 @@ export class HttpSession extends Exchange implements RequestSession, Candidate {
 
   get weight(): number {
     return WEIGHT.http;
+  }
+
+  cut(reason: CutReason): void {
+    this.pipeline.cutOne(this, reason);
   }
 
   admitted(): void {

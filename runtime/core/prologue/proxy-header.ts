@@ -4,7 +4,7 @@
  */
 import { Address, type Transport } from "../endpoint.ts";
 import { PorticoError } from "../errors.ts";
-import { readIp } from "../access/ip.ts";
+import { readIp } from "../ip.ts";
 import { formatIp } from "../access/ip-text.ts";
 import { crc32c } from "./crc32c.ts";
 

@@ -1,5 +1,5 @@
 /** The session of one stream connection. What happens to it, and when, is `pipeline.ts`. */
-import { type Candidate, type Refusal, WEIGHT } from "../admission/candidate.ts";
+import { type Candidate, type CutReason, type Refusal, WEIGHT } from "../admission/candidate.ts";
 import { type Permit, UNLIMITED } from "../admission/permit.ts";
 import type { Connection } from "../contract.ts";
 import type { Address } from "../endpoint.ts";
@@ -129,6 +129,10 @@ export class StreamSession extends BaseSession implements Flushable, Candidate {
 
   get reads(): boolean {
     return this.#pauses === 0;
+  }
+
+  cut(reason: CutReason): void {
+    this.pipeline.cutOne(this, reason);
   }
 
   admitted(): void {
