@@ -212,6 +212,11 @@ export interface Limits {
   readonly bytesPerSecond?: Partial<EachWay<RateLimit>>;
   /** Bytes of one session, request or datagram; beyond it a session ends, and a request or datagram is refused. */
   readonly bytes?: Partial<EachWay<number>>;
+  /**
+   * `refuse` records of one source and cause that are written one by one; what is beyond is summed up. Absent:
+   * each.
+   */
+  readonly refuseRecords?: RateLimit;
   /** Without a byte in either direction. */
   readonly idle: number;
   /** From the open to the first byte of the peer. */

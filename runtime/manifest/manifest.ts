@@ -195,6 +195,8 @@ export interface ManifestLimits {
   ratePerSource?: ManifestRate | undefined;
   /** Of datagrams over UDP, in the place of `ratePerSource`; the plugin's own when neither is said. */
   datagramRate?: ManifestRate | undefined;
+  /** `refuse` records of one source and cause that are written one by one; what is beyond is summed up. */
+  refuseRecords?: ManifestRate | undefined;
   /** Bytes a second of one session; not of datagrams. */
   bytesPerSecond?: ManifestEachWay<ManifestByteRate> | undefined;
   /** Bytes of one session, request or datagram. */

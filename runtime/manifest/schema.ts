@@ -136,6 +136,10 @@ const limits = strict('an object of limits, as { "sessions": 1000, "idle": "60s"
     rate,
   ),
   ...BYTE_ENTRIES,
+  refuseRecords: entry(
+    "refuse records of one source and cause that are written one by one, what is beyond is counted in one every 10s; 1/s burst 200 when silent",
+    rate,
+  ),
   handshake: entry("of TLS, from the open to its end; 10s when silent", () => duration(true, true)),
   firstByte: entry(
     "from the open to the first byte of the peer; when silent 5m, while nothing has gone either way; not of HTTP",
