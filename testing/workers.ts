@@ -62,6 +62,7 @@ class MemoryWorkers implements Executor {
   readonly #unserved: Map<number, Unserved> = new Map();
   /** What is told of the connections that a worker has. */
   readonly #tables: WeakMap<Connection, StreamTable> = new WeakMap();
+  readonly #given: Map<number, PendingSession> = new Map();
   readonly #senders: DatagramSocket[] = [];
   readonly #table: StreamTable;
   /** Instances that are being started, or stopped. */
@@ -76,7 +77,8 @@ class MemoryWorkers implements Executor {
     const { ready: { plan, log }, host: { adapter, gather, nextId }, totals } = input;
     const { lends } = adapter.features;
     const offended = input.host.bans?.offendedBy(plan);
-    const service = new Service({ plan, hooks: {}, log, gather, lends, nextId, totals, offended });
+    const shared = { plan, log, gather, lends, nextId, totals, offended, clock: input.host.clock };
+    const service = new Service({ ...shared, hooks: {} });
     const descriptors = {
       adopt: (fd: number, _: Origin, table: StreamTable) => this.#adoptUnserved(fd, table),
       close: (fd: number) => this.#closeUnserved(fd, true),
@@ -126,7 +128,8 @@ class MemoryWorkers implements Executor {
       const { ready, host, totals } = this.#input;
       const join = (session: StreamSession) => this.#join(worker, session);
       const offended = host.bans?.offendedBy(ready.plan);
-      const input = { ready, host, totals, worker: number, join, offended };
+      const confirmed = (id: number): void => this.#given.get(id)?.confirm();
+      const input = { ready, host, totals, worker: number, join, offended, confirmed };
       const instance = await ServiceInstance.start(input);
       Object.assign(worker, { instance });
       instance.drains(this.#drains);
@@ -233,11 +236,12 @@ class MemoryWorkers implements Executor {
     // It has left while a worker was being started for it.
     if (session.phase === "over") return this.#left(worker);
     worker.served++;
+    this.#given.set(id, session);
     const permit = this.#permit(session, worker);
     const { streams, datagrams } = worker.instance;
     this.#dispatcher.given(session);
     if (session.bytes !== undefined) {
-      const accepted = { id, permit, remote, local };
+      const accepted = { id, permit, remote, local, known: session.known };
       return datagrams!.accept(this.#senders[session.socket]!, session.bytes, accepted);
     }
     const { connection, closed } = this.#unserved.get(session.fd)!;
@@ -257,6 +261,7 @@ class MemoryWorkers implements Executor {
     worker.live++;
     return new RemotePermit((type) => {
       if (type === "turned") return session.permit.returnTurn();
+      this.#given.delete(session.id);
       this.#dispatcher.over(session);
       worker.live--;
       this.#left(worker);

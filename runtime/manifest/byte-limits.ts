@@ -1,7 +1,7 @@
 /** Limits of bytes as a manifest says them. */
 import { kindOf } from "../core/endpoint.ts";
 import type { ListenPlan, RateLimit } from "../core/plan.ts";
-import { byteRate, eachWay, entry, size } from "../values/fields.ts";
+import { byteRate, eachWay, entry, factor, size } from "../values/fields.ts";
 import type { Path } from "../values/problem.ts";
 import { isInherited } from "./inherited.ts";
 import type { CheckedDefaults, CheckedService } from "./schema.ts";
@@ -19,6 +19,10 @@ export const BYTE_ENTRIES = {
   bytes: entry(
     "bytes of one session, each way: beyond it a session ends, a request or a datagram is refused",
     () => eachWay(BYTES, () => size(true)),
+  ),
+  amplification: entry(
+    "how many times the bytes of a datagram may be sent in answer to it over UDP, while its sender has not shown that it is there",
+    factor,
   ),
 };
 
@@ -45,14 +49,23 @@ function withoutSilent(ways: Ways = {}): Ways {
   return Object.fromEntries(Object.entries(ways).filter(([, limit]) => limit !== undefined));
 }
 
-/** A limit of streams that means nothing to datagrams, where a service has no other sessions. */
+/** A limit of streams that means nothing to datagrams, and one of datagrams, where a service has no others. */
 export function checkDatagramLimits(
   problems: Problems,
   service: Partial<CheckedService>,
   listen: readonly ListenPlan[],
   path: Path,
 ): void {
-  const { bytesPerSecond } = service.limits ?? {};
+  const { bytesPerSecond, amplification = Infinity } = service.limits ?? {};
+  const udp = listen.some(({ endpoint }) => isInherited(endpoint) || endpoint.transport === "udp");
+  if (amplification !== Infinity && !udp && listen.length > 0) {
+    problems.add(
+      [...path, "limits", "amplification"],
+      '"amplification" where nothing is listened for over UDP',
+      "a udp endpoint: everywhere else a peer is where it says it is",
+      { part: "key" },
+    );
+  }
   const others = listen.some(({ endpoint }) =>
     isInherited(endpoint) || kindOf(endpoint.transport) !== "datagram"
   );

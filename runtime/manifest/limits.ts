@@ -82,6 +82,7 @@ export function mergeLimits(blocks: Blocks<"limits">, strategy: StrategyName): L
   }
   Object.assign(limits, { source, waiting, overflow });
   mergeWays(limits, blocks);
+  if (limits["amplification"] === Infinity) delete limits["amplification"];
   // A stall of "defaults" is for those services that somebody watches.
   if (!hasWorkers(strategy)) limits["stall"] = Infinity;
   return limits as unknown as Limits;

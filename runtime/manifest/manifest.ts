@@ -199,6 +199,8 @@ export interface ManifestLimits {
   refuseRecords?: ManifestRate | undefined;
   /** Bytes a second of one session; not of datagrams. */
   bytesPerSecond?: ManifestEachWay<ManifestByteRate> | undefined;
+  /** Of UDP: how many times the bytes of a datagram may be sent in answer, while nobody knows that its sender is there. */
+  amplification?: number | string | undefined;
   /** Bytes of one session, request or datagram. */
   bytes?: ManifestEachWay<ManifestSize> | undefined;
   /** Of TLS, from the open to its end. */

@@ -179,6 +179,7 @@ export class WorkerHandle {
         from: partsOf(remote),
         to: local.host,
         size: bytes.length,
+        ...(session.known && { known: true }),
       });
       this.#bytes.push(bytes);
       if (this.#datagrams.length === 1) queueMicrotask(() => this.#sendDatagrams());
@@ -270,6 +271,8 @@ export class WorkerHandle {
         return;
       case "join":
         return this.#join(report);
+      case "confirmed":
+        return this.live.get(report.id)?.confirm();
       case "offence":
         return this.live.get(report.id)?.offended(report.what);
       case "traffic":

@@ -22,6 +22,8 @@ export interface DatagramMessage {
   readonly from: AddressParts;
   /** The host of ours that it was sent to. */
   readonly to: string;
+  /** Its sender has shown that it is there. */
+  readonly known?: true;
   /** How many of the bytes that travel with it are its own, behind those of the ones before it. */
   readonly size: number;
 }
@@ -155,6 +157,8 @@ export type WorkerEvent =
     readonly local: AddressParts;
   }
   /** The peer of a session has done something that may lead to a ban. */
+  /** The sender of a datagram has shown that it is there. */
+  | { readonly type: "confirmed"; readonly id: number }
   | { readonly type: "offence"; readonly id: number; readonly what: Offence }
   | { readonly type: "traffic"; readonly sessions: readonly SessionTraffic[] }
   /** A session has given its turn back. */

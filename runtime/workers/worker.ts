@@ -182,6 +182,7 @@ export class ServiceWorker {
         worker: number,
         join: this.#joining.join,
         counted: () => reporter.soon(),
+        confirmed: (id) => this.#channel.sendNow({ type: "confirmed", id }),
         offended: ({ id }, what) => this.#channel.sendNow({ type: "offence", id, what }),
       });
       const { streams } = this.#instance;
@@ -252,7 +253,7 @@ export class ServiceWorker {
 
   #deliver({ datagrams, bytes }: Extract<WorkerCommand, { type: "datagrams" }>): void {
     let at = 0;
-    for (const { id, socket: index, from, to, size } of datagrams) {
+    for (const { id, socket: index, from, to, size, known = false } of datagrams) {
       // Each has memory of its own: a plugin may transfer what it was given.
       const own = bytes.slice(at, at += size);
       const { socket, locals } = this.#senders[index]!;
@@ -261,6 +262,7 @@ export class ServiceWorker {
         permit: this.#permit(id),
         remote: toAddress(from),
         local: locals.find(to),
+        known,
       };
       this.#instance!.datagrams!.accept(socket, own, accepted);
     }

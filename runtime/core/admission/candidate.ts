@@ -20,7 +20,9 @@ export type LimitName =
   | "load"
   | CutReason
   /** No worker can be had. */
-  | "workers";
+  | "workers"
+  /** Of answers to a datagram: more than may be sent to somebody who has not shown that it is there. */
+  | "amplification";
 
 /**
  * Memory of one that waits, in bytes, by its kind: with its connection, its objects and what the runtime
