@@ -20,10 +20,11 @@ import { Service } from "../runtime/core/service.ts";
 import type { StreamSession } from "../runtime/core/stream/session.ts";
 import type { Executor, ExecutorInput } from "../runtime/services/contract.ts";
 import { ServiceInstance } from "../runtime/services/instance.ts";
-import { giveBanners } from "../runtime/services/parts.ts";
 import { checkForm, checkKind } from "../runtime/services/kind.ts";
+import { Cuts, cutSome } from "../runtime/workers/cuts.ts";
 import { Dispatcher } from "../runtime/workers/dispatcher.ts";
 import type { PendingSession } from "../runtime/workers/pending.ts";
+import { giveExtras } from "./extras.ts";
 import { senderOf } from "./sender.ts";
 import { RemotePermit } from "../runtime/workers/remote-permit.ts";
 
@@ -80,7 +81,7 @@ class MemoryWorkers implements Executor {
     const shared = { plan, log, gather, lends, nextId, totals, offended, clock: input.host.clock };
     const service = new Service({ ...shared, hooks: {} });
     const descriptors = {
-      adopt: (fd: number, _: Origin, table: StreamTable) => this.#adoptUnserved(fd, table),
+      adopt: (fd: number, _: Origin, t: StreamTable) => Promise.resolve(this.#adoptUnserved(fd, t)),
       close: (fd: number) => this.#closeUnserved(fd, true),
       reset: (fd: number) => this.#closeUnserved(fd, false),
       watchReset: (fd: number, gone: () => void) => {
@@ -89,12 +90,8 @@ class MemoryWorkers implements Executor {
         return () => void (unserved.reset = undefined);
       },
     };
-    this.#dispatcher = new Dispatcher(
-      service,
-      input.admission,
-      descriptors,
-      (session) => this.#serve(session),
-    );
+    const send = (session: PendingSession): void => this.#serve(session);
+    this.#dispatcher = new Dispatcher(service, input.admission, descriptors, send);
     this.#table = {
       open: (connection) => this.#open(connection),
       data: (connection, chunk) => this.#tables.get(connection)?.data(connection, chunk),
@@ -110,7 +107,7 @@ class MemoryWorkers implements Executor {
   }
 
   async start(): Promise<void> {
-    await giveBanners(this.#dispatcher.service);
+    await giveExtras(this.#dispatcher.service, this.#input.admission, () => this.#instances);
     const count = this.#once ? 1 : this.#input.ready.plan.concurrency.workers;
     try {
       for (let number = 1; number <= count; number++) await this.#begin();
@@ -192,12 +189,11 @@ class MemoryWorkers implements Executor {
     if (table !== undefined) return table.close(connection, error);
     // Of one that was closed unserved nobody wants to hear any more.
     const unserved = this.#unserved.get((connection.data as Unserved).fd);
-    if (unserved === undefined) return;
-    unserved.closed = { error };
-    unserved.reset?.();
+    if (unserved !== undefined) unserved.closed = { error };
+    unserved?.reset?.();
   }
 
-  async #adoptUnserved(fd: number, table: StreamTable): Promise<void> {
+  #adoptUnserved(fd: number, table: StreamTable): void {
     const { connection, closed } = this.#unserved.get(fd)!;
     this.#unserved.delete(fd);
     if (closed !== undefined) return;
@@ -232,16 +228,17 @@ class MemoryWorkers implements Executor {
   }
 
   #give(session: PendingSession, worker: Worker): void {
-    const { id, remote, local } = session;
+    const { id, remote, local, ruleOptions } = session;
     // It has left while a worker was being started for it.
     if (session.phase === "over") return this.#left(worker);
     worker.served++;
     this.#given.set(id, session);
     const permit = this.#permit(session, worker);
     const { streams, datagrams } = worker.instance;
+    session.cuts = new Cuts((command) => cutSome(worker.instance, command));
     this.#dispatcher.given(session);
     if (session.bytes !== undefined) {
-      const accepted = { id, permit, remote, local, known: session.known };
+      const accepted = { id, permit, remote, local, ruleOptions, known: session.known };
       return datagrams!.accept(this.#senders[session.socket]!, session.bytes, accepted);
     }
     const { connection, closed } = this.#unserved.get(session.fd)!;
@@ -249,7 +246,7 @@ class MemoryWorkers implements Executor {
     session.fd = -1;
     this.#dispatcher.taken(session);
     const table = worker.instance.streamTable((connection) =>
-      void streams.accept(connection, { id, permit })
+      void streams.accept(connection, { id, permit, ruleOptions })
     );
     this.#tables.set(connection, table);
     table.open(connection);

@@ -11,12 +11,14 @@ import { sinkCatalog } from "../sinks/mod.ts";
 import { checkDescriptors } from "../strategies/descriptors.ts";
 import { loadAdapter } from "../adapter.ts";
 import { readerOf } from "./one-service.ts";
+import { unknownHosts } from "./name-rules.ts";
 import { printPermissions } from "./permissions.ts";
 import {
   describe,
   type Finding,
   findingsOf,
   identityFindings,
+  nameFindings,
   type Running,
   socketPlace,
   toLacks,
@@ -44,12 +46,15 @@ export async function check(call: CallOf<"check">): Promise<number> {
     // What does not run has to be right all the same.
     prepare({ ...plan, services: [...plan.services, ...plan.disabled] }, source, sinkCatalog),
   ]);
-  const running = await findRunning(plan, adapter);
+  const [running, unknown] = await Promise.all([
+    findRunning(plan, adapter),
+    unknownHosts(plan, adapter),
+  ]);
   const services = prepared.map((service) => ({
     service: service.plan.name,
     plugin: service.plan.plugin.specifier,
     findings: plan.services.some(({ name }) => name === service.plan.name)
-      ? findingsOf(service, adapter, running)
+      ? [...findingsOf(service, adapter, running), ...nameFindings(service.plan, unknown)]
       : [DISABLED],
   }));
   const descriptors = toLacks(checkDescriptors(plan.services, adapter));

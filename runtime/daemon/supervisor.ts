@@ -9,7 +9,7 @@ import type { Adapter } from "../core/contract.ts";
 import { messageOf, PorticoError } from "../core/errors.ts";
 import { hookError } from "../core/hooks.ts";
 import { errorFields } from "../core/log.ts";
-import type { Plan, ServicePlan } from "../core/plan.ts";
+import type { ServicePlan } from "../core/plan.ts";
 import { keepWorkingDirectory } from "../identity/folder.ts";
 import { embeddedFile } from "../modules/embedded.ts";
 import type { VersionOf } from "../modules/import.ts";
@@ -24,7 +24,9 @@ import { ModuleVersions } from "./module-versions.ts";
 import { type LoadedManifest, moduleUrls, residentUrls } from "./loaded-manifest.ts";
 import { inManifest } from "./listen-failure.ts";
 import { requireDescriptors } from "../strategies/descriptors.ts";
+import type { ServerNames } from "../resolver/mod.ts";
 import { disabledStatus } from "./entry.ts";
+import { checkFixed } from "./fixed.ts";
 import { startSuccessor } from "./upgrade.ts";
 import { runtime, version } from "./version.ts";
 
@@ -48,6 +50,7 @@ export interface SupervisorInput {
   readonly journal: Journal;
   readonly bans: BanKeeping;
   readonly notifier: Notifier;
+  readonly names: ServerNames;
   /** A successor has its sockets from here on, however this server ends. */
   readonly handed: () => void;
   /** Ends the server. */
@@ -106,10 +109,11 @@ export class Supervisor implements Control {
     this.#ending.abort();
   }
 
-  /** The files of the manifest and of the plugins: a change of any of them may be one of the server. */
+  /** The files of the manifest, of rules and of the plugins: a change of any of them may be one of the server. */
   files(): string[] {
     return [
       this.#manifest.source.file,
+      ...this.#manifest.plan.files,
       ...moduleUrls(this.#manifest).flatMap((url) => stampOf(url).files),
     ];
   }
@@ -127,6 +131,7 @@ export class Supervisor implements Control {
         ...this.#manifest.plan.disabled.map(disabledStatus),
       ],
       sinks: this.#input.journal.status(),
+      bans: this.#input.server.bans.size,
     };
   }
 
@@ -159,11 +164,12 @@ export class Supervisor implements Control {
   }
 
   async #reload(load: LoadManifest): Promise<Reloaded> {
-    const { journal, server, adapter } = this.#input;
+    const { journal, server, adapter, names } = this.#input;
     const manifest = await load(this.#versions.of);
     requireDescriptors(manifest.plan.services, adapter);
-    this.#checkFixed(manifest.plan);
+    checkFixed(manifest.plan, this.#manifest.plan);
     await journal.change(manifest.plan.services);
+    names.plan = manifest.plan.resolver;
     try {
       const result = await server.reload(this.ready(manifest));
       this.#manifest = manifest;
@@ -173,22 +179,10 @@ export class Supervisor implements Control {
       const kept = this.#versions.changedAndKept(residentUrls(manifest));
       return { ...result, ...(kept.length > 0 && { kept }) };
     } catch (error) {
+      names.plan = this.#manifest.plan.resolver;
       await journal.change(this.#manifest.plan.services);
       throw inManifest(error, manifest.source);
     }
-  }
-
-  /** What the process is cannot be changed while it runs. */
-  #checkFixed(plan: Plan): void {
-    const before = this.#manifest.plan;
-    const fixed = ["control", "identity", "umask"] as const;
-    const changed: string[] = fixed.filter((key) =>
-      JSON.stringify(plan[key]) !== JSON.stringify(before[key])
-    );
-    if (plan.bans.file !== before.bans.file) changed.push("bans.file");
-    if (changed.length === 0) return;
-    const names = changed.map((key) => key === "identity" ? "user or group" : key).join(", ");
-    throw new PorticoError("MANIFEST_INVALID", `${names} cannot be changed by a reload: restart`);
   }
 
   suspend(service?: string): Promise<readonly string[]> {
@@ -263,7 +257,6 @@ export class Supervisor implements Control {
           throw error;
         });
         handed();
-        bans.give();
         this.close();
         // Who asks for more after the answer to this reaches the successor.
         await server.yieldSockets();

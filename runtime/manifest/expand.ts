@@ -6,6 +6,7 @@ import { BannerTexts } from "./banner.ts";
 import { checkDatagramLimits } from "./byte-limits.ts";
 import { askingUsers, BANS_MAX, bansFile, mergeBan } from "./bans.ts";
 import { addIssues, placeOf } from "./issues.ts";
+import { readProxyProtocol } from "./proxy-protocol.ts";
 import { checkHttpLimits, checkLimitNames, mergeConcurrency, mergeLimits } from "./limits.ts";
 import { Endpoints } from "./listen.ts";
 import { checkOverflow } from "./overflow.ts";
@@ -21,6 +22,7 @@ import {
   type CheckedService,
   manifest,
 } from "./schema.ts";
+import { resolverOf } from "./resolver.ts";
 import { SinkPlans } from "./sinks.ts";
 import { folderOf, Problems, type Source } from "./source.ts";
 import { checkTyped } from "./typed.ts";
@@ -63,7 +65,9 @@ interface AcceptedParts {
   readonly defaults: CheckedDefaults;
   readonly services: readonly (readonly [string, Partial<CheckedService>])[];
   readonly groups: Readonly<Record<string, readonly string[]>>;
-  readonly top: Partial<Pick<CheckedManifest, "control" | "user" | "group" | "umask" | "bans">>;
+  readonly top: Partial<
+    Pick<CheckedManifest, "control" | "resolver" | "user" | "group" | "umask" | "bans">
+  >;
 }
 
 function acceptedParts(
@@ -157,6 +161,9 @@ class Expander {
       control: this.#control(top.control),
       identity: identityOf(top),
       umask: top.umask,
+      resolver: resolverOf(top.resolver),
+      // Behind the services, which have named them.
+      files: this.#access.files,
     };
   }
 
@@ -199,6 +206,13 @@ class Expander {
       { access: service.access, path: [...path, "access"] },
     ]);
     checkAccounts(this.#problems, access, listen, path);
+    const proxyProtocol = readProxyProtocol(
+      this.#problems,
+      service,
+      listen,
+      path,
+      (texts, place) => this.#access.about(texts, place),
+    );
     const limits = mergeLimits([defaults.limits, service.limits], strategy);
     checkOverflow(this.#problems, service, listen, limits, path);
     const banner = this.#banners.read(defaults.banner, service.banner, listen, path);
@@ -215,6 +229,7 @@ class Expander {
       ...(banner !== undefined && { banner }),
       ...(ban !== undefined && { ban }),
       ...(sensor && { sensor }),
+      ...(proxyProtocol !== undefined && { proxyProtocol }),
       processes: processOf(service, identityOf(this.#manifest.top), strategy),
       folder: folderOf(this.#problems.source),
     };

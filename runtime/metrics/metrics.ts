@@ -140,6 +140,12 @@ export function families(own: Readonly<Delays>): Family[] {
       samples: by("cause", ({ tally }) => tally.refused),
     },
     {
+      name: "portico_bans",
+      help: "Sources that are shut out of all services.",
+      type: "gauge",
+      samples: ({ bans }) => [{ value: bans, labels: {} }],
+    },
+    {
       name: "portico_sessions_ended_total",
       help: "Streams and requests that have ended, by reason.",
       type: "counter",

@@ -18,13 +18,14 @@ import type { StreamTable } from "../core/contract.ts";
 import { type Clock, SYSTEM_CLOCK, type Timer } from "../core/clock.ts";
 import type { Metering } from "../core/metering/mod.ts";
 import { StreamPipeline } from "../core/stream/pipeline.ts";
+import type { StreamShedder } from "../core/stream/shedding.ts";
 import type { Totals } from "../core/totals.ts";
 import { type Endpoint, kindOf } from "../core/endpoint.ts";
 import { PorticoError } from "../core/errors.ts";
 import type { ListenPlan, ServicePlan } from "../core/plan.ts";
 import type { Host, ReadyService } from "./contract.ts";
 import { checkForms } from "./kind.ts";
-import { giveBanners } from "./parts.ts";
+import { giveBanners, shedderOf } from "./extras.ts";
 import { OwnSessions } from "./own-sessions.ts";
 import { scopeOf } from "../core/scope.ts";
 
@@ -124,6 +125,8 @@ export class ServiceInstance {
   readonly datagrams: DatagramPipeline | undefined;
   /** The way of streams whose plugin takes the descriptor itself. */
   readonly handoffs: HandoffPipeline | undefined;
+  /** Ends streams for newcomers. */
+  shedder: StreamShedder | undefined = undefined;
   readonly #own: OwnSessions;
   readonly #ending: AbortController;
   readonly #hurried = Promise.withResolvers<void>();
@@ -197,7 +200,9 @@ export class ServiceInstance {
       new ServiceInstance(service, own, ending, ways, admission, metering);
     try {
       await giveBanners(service);
-      return make(await otherWays(service, input, scope === "session"));
+      const made = make(await otherWays(service, input, scope === "session"));
+      made.shedder = await shedderOf(made);
+      return made;
     } catch (error) {
       await make({}).end();
       throw error;

@@ -53,6 +53,8 @@ export interface ServerStatus {
   readonly state: "starting" | "running" | "draining";
   readonly services: readonly ServiceStatus[];
   readonly sinks: readonly SinkStatus[];
+  /** How many bans are in force. */
+  readonly bans: number;
 }
 
 /** One sink that is open. */

@@ -12,10 +12,9 @@ import { recordRequest, recordResponse, wantsRequests } from "../records.ts";
 import type { HttpMeter } from "../metering/http.ts";
 import type { Service } from "../service.ts";
 import { countBytes } from "../totals.ts";
-import { checkResponse, nobody } from "./answer.ts";
+import { checkResponse, nobody, takeProceed } from "./answer.ts";
 import { isEvents, watched } from "./body.ts";
-import { Lifetime } from "./lifetime.ts";
-import { LiveSessions } from "./live.ts";
+import { cutConnection, HttpDeadlines } from "./deadlines.ts";
 import { HttpSession } from "./session.ts";
 
 type Answer = Response | Promise<Response>;
@@ -34,8 +33,8 @@ export class HttpPipeline {
   /** What an adapter calls. */
   readonly table: HttpTable;
   readonly #admission: Admission;
-  readonly #live: LiveSessions;
-  readonly #lifetime: Lifetime;
+  /** The requests that are under way. */
+  readonly deadlines: HttpDeadlines;
   /** What {@link Log.changes} was when {@link #records} was found. */
   #changes = -1;
   #records = false;
@@ -47,12 +46,10 @@ export class HttpPipeline {
     this.service = service;
     this.#meter = meter;
     this.#admission = admission;
-    this.#live = new LiveSessions(service.clock);
-    this.#lifetime = new Lifetime(
-      service.plan.limits.lifetime,
-      this.#live,
-      (late) => void this.#finish(late, "lifetime"),
+    this.deadlines = new HttpDeadlines(
+      service.plan.limits,
       service.clock,
+      (session, reason) => void this.#finish([session], reason),
     );
     this.table = {
       open: (side, request, own) => new HttpSession(this, side, request, own),
@@ -65,7 +62,7 @@ export class HttpPipeline {
   // OPEN → RULES, LIMITS, TURN
 
   #open(session: HttpSession): Answer {
-    this.#live.add(session);
+    this.deadlines.add(session);
     const answer = this.#admission.admit(session);
     if (!("stage" in answer)) return this.#refuse(session, answer);
     session.permit = answer;
@@ -113,7 +110,7 @@ export class HttpPipeline {
 
   #verify(session: HttpSession): Answer {
     const { verify } = this.service;
-    this.#lifetime.watch();
+    this.deadlines.begin(session);
     if (this.#meter?.refuses(session.request)) return this.#refuse(session, { limit: "bytes" });
     if (verify === undefined) return this.#fetch(session);
     try {
@@ -158,9 +155,14 @@ export class HttpPipeline {
   ): Promise<Response> {
     return new Promise((resolve) => {
       session.extra.interrupt = resolve;
+      this.deadlines.left(session);
+      const back = (answer: () => Answer): void => {
+        this.deadlines.back(session);
+        resolve(answer());
+      };
       promise.then(
-        (value) => resolve(well(value)),
-        (error) => resolve(this.#fail(session, error)),
+        (value) => back(() => well(value)),
+        (error) => back(() => this.#fail(session, error)),
         // What it returned may not even bear to be looked at.
       ).catch((error: unknown) => resolve(this.#fail(session, error)));
     });
@@ -256,12 +258,11 @@ export class HttpPipeline {
     session.signalEnd(session.reason);
     if (session.bytesOut !== 0) countBytes(service.counters, 0, session.bytesOut);
     if (session.served) {
-      const durationMs = Math.floor(service.clock.now() - session.opened);
+      const durationMs = this.deadlines.readClock() - session.opened;
       service.countEnd(session.reason, durationMs);
       if (this.#recorded) recordResponse(service, session, durationMs);
     }
-    this.#live.remove(session);
-    if (this.#live.value === 0) this.#lifetime.stop();
+    this.deadlines.remove(session);
     session.permit.release();
   }
 
@@ -279,6 +280,7 @@ export class HttpPipeline {
     for (const session of sessions) {
       session.more?.cut?.(reason);
       const interrupt = session.more?.interrupt;
+      if (reason !== "drain") cutConnection(session, this.service.clock);
       if (session.status !== 0 || interrupt === undefined) continue;
       const answer = session.served ? nobody() : this.#refuse(session, { limit: reason });
       session.status = answer.status;
@@ -286,28 +288,29 @@ export class HttpPipeline {
     }
   }
 
+  cutOne(session: HttpSession, reason: CutReason): void {
+    void this.#finish([session], reason);
+  }
+
   // The end of the service.
 
   /** Ends streams of events, which have no end of their own, and whose peers come again. */
   endEvents(): void {
-    for (const session of [...this.#live]) {
-      if (session.more?.endless !== true) continue;
+    this.deadlines.forEach((session) => {
+      if (session.more?.endless !== true) return;
       session.reason ??= "drain";
       session.signalEnd("drain");
       session.more?.cut?.("drain");
-    }
+    });
   }
 
   /** As {@link StreamPipeline.cut}: those that are left are answered with 503. */
   async cut(reason: CutReason): Promise<void> {
-    if (this.#live.value === 0) return;
-    await this.#finish([...this.#live], reason);
-    await this.#live.empty(LAST_WORDS);
+    if (this.deadlines.value === 0) return;
+    const left: HttpSession[] = [];
+    this.deadlines.forEach((session) => left.push(session));
+    await this.#finish(left, reason);
+    await this.deadlines.empty(LAST_WORDS);
+    this.deadlines.stop();
   }
-}
-
-function takeProceed({ extra }: HttpSession): (answer: Answer) => void {
-  const { proceed } = extra;
-  extra.proceed = undefined;
-  return proceed!;
 }

@@ -8,6 +8,7 @@ import { CRASHES } from "./crashes.ts";
 import { DRAINS } from "./drains.ts";
 import { ENDS } from "./ends.ts";
 import { HOLDS } from "./holds.ts";
+import { NAMES } from "./names.ts";
 import { ORDER } from "./order.ts";
 import { OVERFLOWS } from "./overflows.ts";
 import { REFUSALS } from "./refusals.ts";
@@ -23,6 +24,7 @@ export const CASES: readonly Case[] = [
   ...ORDER,
   ...HOLDS,
   ...REFUSALS,
+  ...NAMES,
   ...OVERFLOWS,
   ...BANNERS,
   ...BOUNDS,
