@@ -3,7 +3,7 @@ import type { OptionName, SocketOptions } from "../runtime/core/contract.ts";
 import type { Address } from "../runtime/core/endpoint.ts";
 import { PorticoError } from "../runtime/core/errors.ts";
 import { sendFailure } from "./errno.ts";
-import { ipFamily } from "./ip-family.ts";
+import { ipFamily } from "../runtime/core/ip.ts";
 
 /** The most that UDP carries over IPv4, in bytes. */
 export const UDP_MAX = 65507;

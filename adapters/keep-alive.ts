@@ -1,4 +1,17 @@
-/** What the option `keepAlive` means to a kernel. */
+/** What the option `keepAlive` means to a kernel, and what holds where nobody says anything. */
+import type { SocketOptions } from "../runtime/core/contract.ts";
+
+/** In ms: a peer that has vanished is found in minutes, where a kernel left alone takes hours, or for ever. */
+export const KEEP_ALIVE = 120_000;
+
+/**
+ * What protects connections over TCP where a manifest says neither: with it data that nobody acknowledges
+ * is given up as soon as silence is.
+ */
+export function protection({ keepAlive, userTimeout }: SocketOptions): SocketOptions {
+  if (keepAlive !== undefined || userTimeout !== undefined) return {};
+  return { keepAlive: KEEP_ALIVE, userTimeout: 2 * KEEP_ALIVE };
+}
 
 /** Probes at least, so that one that is lost costs no connection. */
 const PROBES_MIN = 3;

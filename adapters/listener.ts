@@ -14,9 +14,11 @@ import { PorticoError } from "../runtime/core/errors.ts";
 import { acceptFailure, bindFailure } from "./errno.ts";
 import { type ListenTarget, listenTarget } from "./listen-target.ts";
 import { descriptorLimit, type PausableListener } from "./posix/descriptor-limit.ts";
+import { protection } from "./keep-alive.ts";
 import { findDescriptor } from "./posix/find-descriptor.ts";
 import { duplicateOf } from "./posix/inherited.ts";
-import { applyByDescriptor } from "./posix/options.ts";
+import { ffiSupport, openLibc } from "./posix/libc.ts";
+import { applyByDescriptor, concerns } from "./posix/options.ts";
 import { openResolved } from "./posix/resolve.ts";
 import { withFileMode } from "./posix/socket-file.ts";
 
@@ -58,6 +60,7 @@ async function openOn<Made extends RuntimeListener>(
     }
     target.publish(options);
     listener.begin();
+    protectLater(listener, endpoint, protection(options));
     return listener;
   } catch (error) {
     // What failed here may be served by its former owner still.
@@ -65,6 +68,30 @@ async function openOn<Made extends RuntimeListener>(
     if (!("fd" in endpoint)) target?.release();
     throw bindFailure(endpoint, error);
   }
+}
+
+/** In ms: libc is opened for it, and no start of a server has to wait for that. */
+const LATER = 100;
+
+/**
+ * Sets what protects the connections of a listener over TCP, and what its peers inherit from it. Without
+ * FFI the runtime does what it can for each connection.
+ */
+function protectLater(
+  listener: RuntimeListener,
+  { transport }: BindableEndpoint,
+  options: SocketOptions,
+): void {
+  const names = (Object.keys(options) as OptionName[]).filter((name) => concerns(name, transport));
+  if (names.length === 0 || ffiSupport() !== true) return;
+  const protect = async (): Promise<void> => {
+    if (listener.isClosed) return;
+    await openLibc();
+    const fd = await listener.find();
+    if (fd < 0 || listener.isClosed) return;
+    await applyByDescriptor(fd, transport, options, names);
+  };
+  setTimeout(() => void protect().catch(() => {}), LATER).unref();
 }
 
 /** A listener of a runtime. */
@@ -87,6 +114,10 @@ export abstract class RuntimeListener implements Listener {
 
   /** All is set: accepts, where that is not the runtime's own affair. */
   begin(): void {}
+
+  get isClosed(): boolean {
+    return this.closed;
+  }
 
   /** The descriptor of its socket, where the runtime shows it; else -1. */
   get descriptor(): number {

@@ -31,6 +31,7 @@ const STDERR = { log: "pipe", discard: "ignore", peer: "fd" } as const;
 const exec: Plugin<ExecOptions, unknown, ExecInput> = definePlugin({
   name: "exec",
   transports: ["stream", "datagram"],
+  takes: true,
   options,
   probe(options, { folder }) {
     const { command, cwd, env, passEnv } = options;

@@ -20,10 +20,11 @@ import { Service } from "../runtime/core/service.ts";
 import type { StreamSession } from "../runtime/core/stream/session.ts";
 import type { Executor, ExecutorInput } from "../runtime/services/contract.ts";
 import { ServiceInstance } from "../runtime/services/instance.ts";
-import { giveBanners } from "../runtime/services/parts.ts";
 import { checkForm, checkKind } from "../runtime/services/kind.ts";
+import { Cuts, cutSome } from "../runtime/workers/cuts.ts";
 import { Dispatcher } from "../runtime/workers/dispatcher.ts";
 import type { PendingSession } from "../runtime/workers/pending.ts";
+import { giveExtras } from "./extras.ts";
 import { senderOf } from "./sender.ts";
 import { RemotePermit } from "../runtime/workers/remote-permit.ts";
 
@@ -60,6 +61,8 @@ class MemoryWorkers implements Executor {
   readonly #dispatcher: Dispatcher;
   readonly #workers: Worker[] = [];
   readonly #unserved: Map<number, Unserved> = new Map();
+  /** What is told of the connections that a worker has. */
+  readonly #tables: WeakMap<Connection, StreamTable> = new WeakMap();
   readonly #senders: DatagramSocket[] = [];
   readonly #table: StreamTable;
   /** Instances that are being started, or stopped. */
@@ -76,7 +79,7 @@ class MemoryWorkers implements Executor {
     const offended = input.host.bans?.offendedBy(plan);
     const service = new Service({ plan, hooks: {}, log, gather, lends, nextId, totals, offended });
     const descriptors = {
-      adopt: (fd: number, _: Origin, table: StreamTable) => this.#adoptUnserved(fd, table),
+      adopt: (fd: number, _: Origin, t: StreamTable) => Promise.resolve(this.#adoptUnserved(fd, t)),
       close: (fd: number) => this.#closeUnserved(fd, true),
       reset: (fd: number) => this.#closeUnserved(fd, false),
       watchReset: (fd: number, gone: () => void) => {
@@ -93,9 +96,9 @@ class MemoryWorkers implements Executor {
     );
     this.#table = {
       open: (connection) => this.#open(connection),
-      data: (connection, chunk) => tableOf(connection).data(connection, chunk),
-      drain: (connection) => tableOf(connection).drain(connection),
-      end: (connection) => tableOf(connection).end(connection),
+      data: (connection, chunk) => this.#tables.get(connection)?.data(connection, chunk),
+      drain: (connection) => this.#tables.get(connection)?.drain(connection),
+      end: (connection) => this.#tables.get(connection)?.end(connection),
       close: (connection, error) => this.#closed(connection, error),
       failure: (error) => service.report(error),
     };
@@ -106,7 +109,7 @@ class MemoryWorkers implements Executor {
   }
 
   async start(): Promise<void> {
-    await giveBanners(this.#dispatcher.service);
+    await giveExtras(this.#dispatcher.service, this.#input.admission, () => this.#instances);
     const count = this.#once ? 1 : this.#input.ready.plan.concurrency.workers;
     try {
       for (let number = 1; number <= count; number++) await this.#begin();
@@ -183,19 +186,20 @@ class MemoryWorkers implements Executor {
   }
 
   #closed(connection: Connection, error: PorticoError | undefined): void {
-    const unserved = connection.data as Unserved;
-    if (this.#unserved.get(unserved.fd) !== unserved) {
-      return tableOf(connection).close(connection, error);
-    }
+    const table = this.#tables.get(connection);
+    if (table !== undefined) return table.close(connection, error);
+    // Of one that was closed unserved nobody wants to hear any more.
+    const unserved = this.#unserved.get((connection.data as Unserved).fd);
+    if (unserved === undefined) return;
     unserved.closed = { error };
     unserved.reset?.();
   }
 
-  async #adoptUnserved(fd: number, table: StreamTable): Promise<void> {
+  #adoptUnserved(fd: number, table: StreamTable): void {
     const { connection, closed } = this.#unserved.get(fd)!;
     this.#unserved.delete(fd);
-    connection.data = { pipeline: { table } };
     if (closed !== undefined) return;
+    this.#tables.set(connection, table);
     table.open(connection);
     connection.resume();
   }
@@ -203,7 +207,6 @@ class MemoryWorkers implements Executor {
   #closeUnserved(fd: number, quiet: boolean): void {
     const { connection, closed } = this.#unserved.get(fd)!;
     this.#unserved.delete(fd);
-    connection.data = IGNORED;
     if (closed === undefined) connection.abort(quiet);
   }
 
@@ -227,23 +230,28 @@ class MemoryWorkers implements Executor {
   }
 
   #give(session: PendingSession, worker: Worker): void {
-    const { id, remote, local } = session;
+    const { id, remote, local, ruleOptions } = session;
     // It has left while a worker was being started for it.
     if (session.phase === "over") return this.#left(worker);
     worker.served++;
     const permit = this.#permit(session, worker);
     const { streams, datagrams } = worker.instance;
+    session.cuts = new Cuts((command) => cutSome(worker.instance, command));
     this.#dispatcher.given(session);
     if (session.bytes !== undefined) {
-      const accepted = { id, permit, remote, local };
+      const accepted = { id, permit, remote, local, ruleOptions };
       return datagrams!.accept(this.#senders[session.socket]!, session.bytes, accepted);
     }
     const { connection, closed } = this.#unserved.get(session.fd)!;
     this.#unserved.delete(session.fd);
     session.fd = -1;
     this.#dispatcher.taken(session);
-    streams.accept(connection, { id, permit });
-    if (closed !== undefined) streams.table.close(connection, closed.error);
+    const table = worker.instance.streamTable((connection) =>
+      void streams.accept(connection, { id, permit, ruleOptions })
+    );
+    this.#tables.set(connection, table);
+    table.open(connection);
+    if (closed !== undefined) table.close(connection, closed.error);
     else connection.resume();
   }
 
@@ -308,13 +316,4 @@ class MemoryWorkers implements Executor {
     while (this.#changing.size > 0) await Promise.all(this.#changing);
     await Promise.all(this.#workers.splice(0).map(({ instance }) => instance.end()));
   }
-}
-
-/** Of a connection that was closed unserved: nobody wants to hear of it any more. */
-const IGNORED = {
-  pipeline: { table: { data() {}, drain() {}, end() {}, close() {} } },
-} as unknown as StreamSession;
-
-function tableOf(connection: Connection): StreamTable {
-  return (connection.data as StreamSession).pipeline.table;
 }

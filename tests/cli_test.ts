@@ -320,7 +320,10 @@ describe("portico", () => {
       const { can, reason } = entry as { can: boolean; reason?: string };
       assert.ok(can || reason, JSON.stringify(entry));
     }
+    const { firstByte, idle, progress } = report.deadlines;
+    assert.deepEqual([firstByte.default, idle.default, progress.default], ["5m", "1h", "256B/2m"]);
     const text = await portico("doctor");
     assert.match(text.out, /\n {2}keepAlive +tcp/);
+    assert.match(text.out, /\n {2}idle +1h +who has fallen silent/);
   });
 });

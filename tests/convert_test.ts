@@ -148,7 +148,7 @@ describe("xinetd.conf", () => {
       limits: { sessions: 60, perSource: 5, rate: "25/s" },
       access: {
         allow: [{
-          from: ["10.0.0.0/8", "192.168.1.0/24", "192.168.2.0/24"],
+          from: ["10.0.0.0/8", "192.168.1.0/24", "192.168.2.0/24", ".example.com"],
           times: ["08:00-18:01"],
         }],
         deny: ["192.168.1.9"],
@@ -163,7 +163,6 @@ describe("xinetd.conf", () => {
     });
     assert.deepEqual(found["smtp-proxy"]!.remarks.map((text) => text.split(":")[0]), [
       "cps",
-      ".example.com",
     ]);
     assert.deepEqual(found["cat-it"]!.service, {
       plugin: "exec",
@@ -240,7 +239,10 @@ test("addresses of only_from and no_access", () => {
     ["::1", ["::1"]],
   ];
   for (const [word, rules] of table) assert.deepEqual(rulesOf([word]), { rules, names: [] });
-  for (const word of ["localnet", "host.example.com", ".example.com", "10.1.2.300"]) {
+  for (const word of ["localhost", "host.example.com", ".example.com", ".com"]) {
+    assert.deepEqual(rulesOf([word]), { rules: [word], names: [] });
+  }
+  for (const word of ["localnet", "host", "10.1.2.300", "a..b", "10.1.2.3a"]) {
     assert.deepEqual(rulesOf([word]), { rules: [], names: [word] });
   }
 });
@@ -254,7 +256,8 @@ test("nobody is let in whom xinetd keeps out", (t) => {
     "x.conf",
     entry("echo", "only_from =") +
       entry("time", "only_from = .example.com", "no_access = 10.0.0.1") +
-      entry("discard", "no_access = evil.example.com") +
+      entry("discard", "no_access = evil.example.com .example.net") +
+      entry("discard2", "no_access = localnet") +
       entry("daytime", "access_times = 2:00-9:00 12:00-24:00") +
       entry("chargen", "only_from = ::1", "access_times = 18:00-8:00"),
   );
@@ -265,8 +268,14 @@ test("nobody is let in whom xinetd keeps out", (t) => {
   assert.deepEqual(found["chargen"]!.service["access"], none);
   assert.deepEqual(found["chargen"]!.remarks, ["access_times: 18:00-8:00 is no HH:MM-HH:MM"]);
   assert.deepEqual(found["echo"]!.service["access"], none);
-  assert.deepEqual(found["time"]!.service["access"], { ...none, deny: ["10.0.0.1"] });
-  assert.match(found["discard"]!.off!, /no_access has names \(evil\.example\.com\)/);
+  assert.deepEqual(found["time"]!.service["access"], {
+    allow: [".example.com"],
+    deny: ["10.0.0.1"],
+  });
+  assert.deepEqual(found["discard"]!.service["access"], {
+    deny: ["evil.example.com", ".example.net"],
+  });
+  assert.match(found["discard2"]!.off!, /no_access has names of networks \(localnet\)/);
 });
 
 test("the manifest of a configuration passes its check; what is off is a comment", async (t) => {

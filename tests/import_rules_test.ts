@@ -97,6 +97,7 @@ const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   identity: ["core"],
   manifest: ["core", "values", "modules", "identity"],
   sinks: ["core", "values", "modules"],
+  resolver: ["core"],
   scaffold: ["core", "values", "modules"],
   probe: ["core"],
   services: ["core"],
@@ -122,11 +123,13 @@ const FOLDERS: Readonly<Record<string, readonly string[]>> = {
       "services",
       "metrics",
       "activation",
+      "resolver",
     ],
     ...["control", "terminal", "workers", "strategies", "adapter.ts"],
   ],
   cli: [
     ...["core", "values", "modules", "manifest", "sinks", "identity", "probe", "scaffold"],
+    "resolver",
     ...[
       "services",
       "control",
@@ -140,7 +143,7 @@ const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   ],
   embed: [
     ...["core", "values", "manifest", "services", "activation", "control", "strategies"],
-    ...["daemon", "adapter.ts"],
+    ...["daemon", "resolver", "adapter.ts"],
   ],
   "engines.ts": [],
   "main.ts": ["daemon", "cli", "adapter.ts", "engines.ts"],
@@ -176,6 +179,7 @@ const KNOWN_TO_ADAPTERS: ReadonlySet<string> = new Set([
   "runtime/core/endpoint.ts",
   "runtime/core/errors.ts",
   "runtime/core/exchange.ts",
+  "runtime/core/ip.ts",
   "runtime/core/process.ts",
 ]);
 
@@ -218,8 +222,10 @@ describe("import rules", () => {
     t.diagnostic(`${between.length} arrows between folders of runtime: ${between.join(", ")}`);
   });
 
-  test("admission knows no transport: it imports itself, and what a plan, an address and a clock are", () => {
-    const known = ["clock", "count", "endpoint", "plan"].map((name) => `runtime/core/${name}.ts`);
+  test("admission knows no transport: it imports itself, and what a plan, a rule, an address and a clock are", () => {
+    const known = ["clock", "count", "endpoint", "plan", "names/rules"].map((name) =>
+      `runtime/core/${name}.ts`
+    );
     check(
       below("runtime/core/admission"),
       (specifier) =>
@@ -229,7 +235,7 @@ describe("import rules", () => {
   });
 
   test("access is pure: it imports itself, and what a plan and an address are", () => {
-    const known = ["endpoint", "plan"].map((name) => `runtime/core/${name}.ts`);
+    const known = ["endpoint", "ip", "plan"].map((name) => `runtime/core/${name}.ts`);
     check(
       below("runtime/core/access"),
       (specifier) => isInside(specifier, "runtime/core/access") || known.includes(specifier),
@@ -253,7 +259,7 @@ describe("import rules", () => {
     assert.ok(importsOf(JOINT).includes("adapters/mod.ts"), "the joint is where it was");
   });
 
-  test("adapters import adapters, six files of the core, and node: modules", () => {
+  test("adapters import adapters, seven files of the core, and node: modules", () => {
     check(
       below("adapters"),
       (specifier) =>
@@ -279,7 +285,7 @@ describe("import rules", () => {
     );
   });
 
-  test("the memory adapter imports nothing but itself and the core's six files", () => {
+  test("the memory adapter imports nothing but itself and the core's seven files", () => {
     check(
       below("adapters/memory"),
       (specifier) => isInside(specifier, "adapters/memory") || KNOWN_TO_ADAPTERS.has(specifier),

@@ -42,8 +42,10 @@ describe("jsonSchema", () => {
   test("jsonSchema describes every key of a service, its limits and its socket options", () => {
     const listener = service.properties!["listen"]!.anyOf!.find(({ type }) => type === "object")!;
     // Where a manifest has none, the plugin may have one.
-    const names = [...Object.keys(LIMITS), "datagramRate", "ratePerSource", "wait", "load"]
-      .filter((name) => name !== "firstByteSaid");
+    const names = [
+      ...Object.keys(LIMITS),
+      ...["bytes", "bytesPerSecond", "datagramRate", "ratePerSource", "wait", "load"],
+    ].filter((name) => name !== "firstByteSaid");
     assert.deepEqual(Object.keys(limits.properties!).sort(), names.sort());
     assert.deepEqual(
       Object.keys(listener.properties!).sort(),

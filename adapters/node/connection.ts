@@ -13,6 +13,7 @@ import { toPorticoError } from "../../runtime/core/errors.ts";
 import { isWildcard, tcpAddress, UNNAMED_UNIX } from "../addresses.ts";
 import { chunkOf } from "../chunk.ts";
 import { LARGE, ReadBuffer, SMALL } from "../read-buffer.ts";
+import { queuedOf } from "./handle.ts";
 import { canReadInto, pool, readInto, readNextInto } from "./own-reads.ts";
 
 /** After this many chunks that nobody has kept, or a large one: a connection that is idle has no buffer. */
@@ -75,6 +76,14 @@ class NodeConnection implements Connection {
     const { socket } = this;
     if (!socket.destroyed && socket.errored === null) this.#pending = socket.writableLength;
     return this.#pending;
+  }
+
+  /** A write counts in {@link pending} until all of it has gone: what of it has is known below only. */
+  get unsent(): number {
+    const { socket } = this;
+    const queued = queuedOf(socket);
+    if (socket.destroyed || queued === undefined) return this.pending;
+    return Math.min(this.pending, socket.bytesWritten - queued.dispatched + queued.size);
   }
 
   write(bytes: Uint8Array): boolean {

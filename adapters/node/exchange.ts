@@ -3,8 +3,14 @@ import { getRequestListener } from "@hono/node-server";
 import { type IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Address } from "../../runtime/core/endpoint.ts";
-import { type BodyFailure, bytesOf, type Exchange } from "../../runtime/core/exchange.ts";
+import {
+  type BodyFailure,
+  bytesOf,
+  type Exchange,
+  type HttpTraffic,
+} from "../../runtime/core/exchange.ts";
 import { Exchanges, saysThatItStreams } from "../exchanges.ts";
+import { isRead, queuedOf } from "./handle.ts";
 import { isWhole, takeWhole, type Whole } from "./whole-response.ts";
 
 /** A connection. */
@@ -58,6 +64,24 @@ export class NodeExchanges extends Exchanges {
 
   /** It is told of at once as it is. */
   watch(): void {}
+
+  traffic({ own }: Exchange): HttpTraffic {
+    const { asker, req } = own as Answering;
+    const { dispatched, size } = queuedOf(asker) ?? { dispatched: asker.bytesWritten, size: 0 };
+    const bytesOut = asker.bytesWritten;
+    return {
+      bytesIn: asker.bytesRead,
+      receives: !req.complete && isRead(asker),
+      bytesOut,
+      unsent: bytesOut - dispatched + size,
+    };
+  }
+
+  cut({ own }: Exchange): void {
+    const answering = own as Answering;
+    if (answering.headersSent) answering.destroy();
+    else if (!answering.req.complete) answering.shouldKeepAlive = false;
+  }
 }
 
 /**

@@ -2,7 +2,7 @@
 import type { ListenOptions, Server, Socket } from "node:net";
 import type { OptionName, SocketOptions } from "../../runtime/core/contract.ts";
 import { METHOD_OPTIONS } from "../datagram.ts";
-import { keepAliveProbes } from "../keep-alive.ts";
+import { keepAliveProbes, protection } from "../keep-alive.ts";
 import type { ListenTarget } from "../listen-target.ts";
 import { ffiSupport } from "../posix/libc.ts";
 
@@ -10,8 +10,10 @@ import { ffiSupport } from "../posix/libc.ts";
 const byMethod = ffiSupport() !== true && !("Deno" in globalThis) && !("Bun" in globalThis);
 
 /** Sets `keepAlive` where it cannot be the listener's. */
-export function setKeepAlive(socket: Socket, { keepAlive = 0 }: SocketOptions): void {
-  if (!byMethod || keepAlive === 0) return;
+export function setKeepAlive(socket: Socket, options: SocketOptions): void {
+  if (!byMethod) return;
+  const { keepAlive = 0 } = { ...protection(options), ...options };
+  if (keepAlive === 0) return;
   const { idle, interval, count } = keepAliveProbes(keepAlive);
   // The last two are not in the types yet.
   const set: (on: boolean, ...more: number[]) => unknown = socket.setKeepAlive;

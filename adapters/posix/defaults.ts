@@ -1,6 +1,7 @@
-/** What the kernel gives a fresh socket, read from sockets that are opened and closed for it. */
+/** What a socket has when nobody says anything, read from sockets that are opened and closed for it. */
 import type { OptionName } from "../../runtime/core/contract.ts";
 import type { Transport } from "../../runtime/core/endpoint.ts";
+import { protection } from "../keep-alive.ts";
 import { openLibc } from "./libc.ts";
 import { AF_INET, AF_INET6, AF_UNIX, SOCK_CLOEXEC, SOCK_DGRAM, SOCK_STREAM } from "./linux.ts";
 import { concerns, getOption, OPTION_NAMES } from "./options.ts";
@@ -41,6 +42,10 @@ export async function kernelDefaults(): Promise<
     }
     libc.close(fd);
   }
+  // What a server sets itself where nobody says anything.
+  const ours = protection({});
+  defaults.keepAlive.tcp = `${ours.keepAlive! / 1000}s`;
+  defaults.userTimeout.tcp = `${ours.userTimeout!}ms`;
   return defaults;
 }
 

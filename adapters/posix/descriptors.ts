@@ -10,7 +10,8 @@ import { credentials, inspect, traffic } from "./inspect.ts";
 import type { Libc } from "./libc.ts";
 import { F_GETFL, F_SETFL, O_NONBLOCK, SO_LINGER, SOL_SOCKET } from "./linux.ts";
 import { type Adopt, makePassing } from "./passing.ts";
-import { Resets } from "./resets.ts";
+import { Readiness } from "./readiness.ts";
+import { peek, skip } from "./first-bytes.ts";
 import { removeOrphan } from "./socket-file.ts";
 
 /** A struct linger of socket(7): on, for no time. */
@@ -18,7 +19,7 @@ const AT_ONCE = new Uint8Array(new Int32Array([1, 0]).buffer);
 
 /** Puts them together. */
 export function makeDescriptors(libc: Libc, adopt: Adopt, spawn: Spawn): Descriptors {
-  const resets = new Resets(libc);
+  const readiness = new Readiness(libc);
   return {
     ...makePassing(libc, adopt),
     admit: (endpoint, table, options) => admit(libc, endpoint, table, options),
@@ -26,7 +27,10 @@ export function makeDescriptors(libc: Libc, adopt: Adopt, spawn: Spawn): Descrip
     credentials: (fd) => credentials(libc, fd),
     traffic: (fd) => traffic(libc, fd),
     inspect: (fd) => inspect(libc, fd),
-    watchReset: (fd, reset) => resets.watch(fd, reset),
+    watchReset: (fd, reset) => readiness.watchReset(fd, reset),
+    watchArrivals: (fd, arrived) => readiness.watchArrivals(fd, arrived),
+    peek: (fd, bytes) => peek(libc, fd, bytes),
+    skip: (fd, length) => skip(libc, fd, length),
     reset(fd) {
       // What cannot be reset is closed all the same.
       libc.setsockopt(fd, SOL_SOCKET, SO_LINGER, AT_ONCE);

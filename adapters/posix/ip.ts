@@ -1,40 +1,13 @@
 /** IPv6 addresses as text and as bytes, and the zones of link-local ones; inet_pton(3), RFC 5952. */
 import { networkInterfaces } from "node:os";
-import { isIPv4 } from "../../runtime/core/endpoint.ts";
+import { readIpv6 } from "../../runtime/core/ip.ts";
 
-/** Whether it is an IPv6 address, with or without a zone. `node:net`, which says so, too, takes 5 ms to load on Bun. */
-export function isIPv6(text: string): boolean {
-  const [address, zone] = text.split(/%(.*)/s, 2) as [string, string?];
-  if (zone !== undefined && !/^[\w.:-]+$/.test(zone)) return false;
-  const end = address.slice(address.lastIndexOf(":") + 1);
-  // The last 32 bits may be dotted.
-  const plain = isIPv4(end) ? `${address.slice(0, -end.length)}0:0` : address;
-  const halves = plain.split("::");
-  if (halves.length > 2) return false;
-  const groups = halves.flatMap((half) => half === "" ? [] : half.split(":"));
-  const whole = halves.length === 1 ? groups.length === 8 : groups.length < 8;
-  return whole && groups.every((group) => /^[\da-f]{1,4}$/i.test(group));
-}
+const words = new Uint32Array(4);
 
 /** Writes the 16 bytes of an IPv6 address (without zone) to `bytes` at `offset`. False: it is none. */
 export function writeIPv6(text: string, bytes: Uint8Array, offset: number): boolean {
-  if (!isIPv6(text)) return false;
-  let groups = text;
-  // The last 32 bits may be dotted.
-  const dotted = /^(.*:)(\d+)\.(\d+)\.(\d+)\.(\d+)$/.exec(text);
-  if (dotted !== null) {
-    const [a, b, c, d] = dotted.slice(2).map(Number) as [number, number, number, number];
-    groups = `${dotted[1]}${(a * 256 + b).toString(16)}:${(c * 256 + d).toString(16)}`;
-  }
-  const [head, tail] = groups.split("::") as [string, string?];
-  const first = head === "" ? [] : head.split(":");
-  const last = tail === undefined || tail === "" ? [] : tail.split(":");
-  const all = [...first, ...Array<string>(8 - first.length - last.length).fill("0"), ...last];
-  for (let i = 0; i < 8; i++) {
-    const group = Number.parseInt(all[i]!, 16);
-    bytes[offset + 2 * i] = group >> 8;
-    bytes[offset + 2 * i + 1] = group & 255;
-  }
+  if (!readIpv6(text, words)) return false;
+  for (let i = 0; i < 16; i++) bytes[offset + i] = words[i >> 2]! >>> 24 - 8 * (i & 3);
   return true;
 }
 

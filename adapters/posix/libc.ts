@@ -80,6 +80,8 @@ export interface Libc {
   write(fd: number, bytes: Uint8Array): number;
   /** close(2). */
   close(fd: number): number;
+  /** recv(2): how many bytes were received. */
+  recv(fd: number, bytes: Uint8Array, flags: number): number;
   /** recvmmsg(2) without a time limit: how many messages of `vector` were filled. */
   recvmmsg(fd: number, vector: Pointer, count: number, flags: number): number;
   /** sendmmsg(2): how many messages of `vector` went out. */

@@ -91,6 +91,7 @@ export const SCM_RIGHTS = 1;
 
 export const MSG_CTRUNC = 0x8;
 export const MSG_TRUNC = 0x20;
+export const MSG_PEEK = 0x2;
 export const MSG_DONTWAIT = 0x40;
 export const MSG_NOSIGNAL = 0x4000;
 export const MSG_CMSG_CLOEXEC = 0x4000_0000;
@@ -102,6 +103,10 @@ export const EPOLL_CTL_ADD = 1;
 export const EPOLL_CTL_DEL = 2;
 export const EPOLL_CTL_MOD = 3;
 export const EPOLLIN = 1;
+export const EPOLLERR = 8;
+export const EPOLLHUP = 0x10;
+export const EPOLLRDHUP = 0x2000;
+export const EPOLLET: number = 1 << 31;
 export const EPOLLONESHOT = 0x4000_0000;
 /** struct epoll_event is packed to 12 bytes on x86-64; elsewhere its data is aligned to 8. */
 export const EPOLL_EVENT_WORDS: number = process.arch === "x64" ? 3 : 4;

@@ -2,6 +2,7 @@
 import type { BindableEndpoint, SocketOptions } from "../../runtime/core/contract.ts";
 import { Address, type InternetEndpoint, type UnixEndpoint } from "../../runtime/core/endpoint.ts";
 import { bindFailure } from "../errno.ts";
+import { protection } from "../keep-alive.ts";
 import type { Libc } from "./libc.ts";
 import { AF_UNIX } from "./linux.ts";
 import { encode } from "./sockaddr.ts";
@@ -34,7 +35,7 @@ export async function openSocket(
 ): Promise<BoundSocket> {
   // What a listener is set to, its connections inherit.
   const all = endpoint.transport === "tcp"
-    ? { ...options, noDelay: options.noDelay ?? true }
+    ? { ...protection(options), ...options, noDelay: options.noDelay ?? true }
     : options;
   if ("fd" in endpoint) {
     const fd = await takeOver(libc, endpoint, all);

@@ -3,7 +3,7 @@ import { lookup } from "node:dns/promises";
 import type { InternetEndpoint } from "../../runtime/core/endpoint.ts";
 import type { PorticoError } from "../../runtime/core/errors.ts";
 import { bindFailure, lacksIPv6 } from "../errno.ts";
-import { ipFamily } from "../ip-family.ts";
+import { ipFamily } from "../../runtime/core/ip.ts";
 
 /** An IP address, and whether it stands for every address of the machine. */
 export interface ResolvedHost {

@@ -56,6 +56,7 @@ export const SIGNATURES = {
   waitpid: ["i32", "memory", "i32"],
   write: ["i32", "memory", "u64"],
   close: ["i32"],
+  recv: ["i32", "memory", "u64", "i32"],
   recvmmsg: ["i32", "pointer", "u32", "i32", "pointer"],
   sendmmsg: ["i32", "pointer", "u32", "i32"],
 } as const satisfies Readonly<Record<string, readonly ArgumentKind[]>>;
@@ -187,6 +188,7 @@ export function makeLibc(ffi: Ffi): Libc {
     memfdCreate: () => result(c.memfd_create(pass(MFD_NAME), MFD_FLAGS)),
     write: (fd, bytes) => result(c.write(fd, pass(bytes), BigInt(bytes.length))),
     close: ffi.close ?? ((fd) => result(c.close(fd))),
+    recv: (fd, bytes, flags) => result(c.recv(fd, pass(bytes), BigInt(bytes.length), flags)),
     recvmmsg: (fd, vector, count, flags) =>
       result(c.recvmmsg(fd, vector, count, flags, nullPointer)),
     sendmmsg: (fd, vector, count, flags) => result(c.sendmmsg(fd, vector, count, flags)),

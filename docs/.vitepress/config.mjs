@@ -24,7 +24,16 @@ const groups = [
   group("Write", ...guide("streams", "datagrams", "http", "strategies", "testing", "publishing")),
   group(
     "Run",
-    ...guide("limits", "logging", "operating", "reload-and-upgrade", "metrics", "dashboard"),
+    ...guide(
+      "limits",
+      "balancers",
+      "bans",
+      "logging",
+      "operating",
+      "reload-and-upgrade",
+      "metrics",
+      "dashboard",
+    ),
   ),
   group("Ship", ...guide("deployment", "embedding", "compile", "troubleshooting")),
   group(

@@ -128,7 +128,7 @@ async function act(
   }
   if (named !== undefined) return await control[verb](named);
   const others = control.status().services.filter(({ service, state }) =>
-    service !== own && state !== "stopped"
+    service !== own && state !== "stopped" && state !== "disabled"
   );
   return (await Promise.all(others.map(({ service }) => control[verb](service)))).flat();
 }
@@ -142,7 +142,9 @@ function unready(operator: Operator): string[] {
     return ["the server is starting"];
   }
   return status.services.flatMap(({ service, state, endpoints }) =>
-    state !== "running"
+    state === "disabled"
+      ? []
+      : state !== "running"
       ? [`${service} is ${state}`]
       : endpoints.length === 0
       ? [`${service} does not listen`]

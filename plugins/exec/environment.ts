@@ -35,11 +35,12 @@ export function passed(names: true | readonly string[]): Record<string, string> 
  * The environment of the program that serves `session`: `PROTO`, then for IP `REMOTE_HOST`,
  * `REMOTE_PORT`, `LOCAL_HOST`, `LOCAL_PORT` as xinetd has them and `TCPREMOTEIP`, `TCPREMOTEPORT`,
  * `TCPLOCALIP`, `TCPLOCALPORT` (or `UDP…`) as tcp-environ(5) has them; for Unix sockets
- * `UNIXLOCALPATH` and, if the peer has a name, `UNIXREMOTEPATH`.
+ * `UNIXLOCALPATH` and, if the peer has a name, `UNIXREMOTEPATH`. What the rule says that has let it in
+ * comes last, as with tcprules(1).
  */
 export function environmentOf(
   base: Variables,
-  { remote, local }: Pick<Session<unknown>, "remote" | "local">,
+  { remote, local, ruleOptions }: Pick<Session<unknown>, "remote" | "local" | "ruleOptions">,
 ): Variables {
   if (local.transport === "unix" || local.transport === "unixgram") {
     return {
@@ -47,6 +48,7 @@ export function environmentOf(
       PROTO: "UNIX",
       UNIXLOCALPATH: local.path,
       ...(remote.path !== "" && { UNIXREMOTEPATH: remote.path }),
+      ...ruleOptions,
     };
   }
   const protocol = local.transport === "udp" ? "UDP" : "TCP";
@@ -61,5 +63,6 @@ export function environmentOf(
     [`${protocol}REMOTEPORT`]: String(remote.port),
     [`${protocol}LOCALIP`]: local.host,
     [`${protocol}LOCALPORT`]: String(local.port),
+    ...ruleOptions,
   };
 }

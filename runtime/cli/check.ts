@@ -11,12 +11,14 @@ import { sinkCatalog } from "../sinks/mod.ts";
 import { checkDescriptors } from "../strategies/descriptors.ts";
 import { loadAdapter } from "../adapter.ts";
 import { readerOf } from "./one-service.ts";
+import { unknownHosts } from "./name-rules.ts";
 import { printPermissions } from "./permissions.ts";
 import {
   describe,
   type Finding,
   findingsOf,
   identityFindings,
+  nameFindings,
   type Running,
   socketPlace,
   toLacks,
@@ -41,13 +43,19 @@ export async function check(call: CallOf<"check">): Promise<number> {
   if (permissions) return await printPermissions(plan, json);
   const [adapter, prepared] = await Promise.all([
     loadAdapter(),
-    prepare(plan, source, sinkCatalog),
+    // What does not run has to be right all the same.
+    prepare({ ...plan, services: [...plan.services, ...plan.disabled] }, source, sinkCatalog),
   ]);
-  const running = await findRunning(plan, adapter);
+  const [running, unknown] = await Promise.all([
+    findRunning(plan, adapter),
+    unknownHosts(plan, adapter),
+  ]);
   const services = prepared.map((service) => ({
     service: service.plan.name,
     plugin: service.plan.plugin.specifier,
-    findings: findingsOf(service, adapter, running),
+    findings: plan.services.some(({ name }) => name === service.plan.name)
+      ? [...findingsOf(service, adapter, running), ...nameFindings(service.plan, unknown)]
+      : [DISABLED],
   }));
   const descriptors = toLacks(checkDescriptors(plan.services, adapter));
   if (descriptors.length > 0) {
@@ -94,6 +102,9 @@ export async function check(call: CallOf<"check">): Promise<number> {
   }
   return ok ? 0 : 2;
 }
+
+/** What there is to say of a service that does not run. */
+const DISABLED: Finding = { what: "disabled", lacks: [], note: "it does not run" };
 
 function isControl({ path }: Finding): boolean {
   return path?.[0] === "control";

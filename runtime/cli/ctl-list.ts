@@ -28,7 +28,7 @@ export async function list(json: boolean): Promise<number> {
         stateOf(status),
         span(status.uptime),
         status.runtime,
-        String(status.services.length),
+        String(status.services.filter(({ state }) => state !== "disabled").length),
         escape(status.manifest),
       ]
   );

@@ -8,6 +8,7 @@ import { sinkCatalog } from "../sinks/mod.ts";
 import { STRATEGIES } from "../strategies/mod.ts";
 import { loadAdapter } from "../adapter.ts";
 import { columns, print, printJson } from "../terminal/output.ts";
+import { protections } from "./protection.ts";
 import { runtime, version } from "../daemon/version.ts";
 
 /** Whether something can be had, and why not. */
@@ -51,16 +52,21 @@ export async function doctor(json: boolean): Promise<number> {
       "cpu, files, processes, core": processCalls,
       memory: processCalls,
     }),
+    deadlines: protections(),
     options: await options(adapter),
   };
   if (json) await printJson(report);
   else {
-    const { version, runtime, platform, options, ...tables } = report;
+    const { version, runtime, platform, deadlines, options, ...tables } = report;
     let text = `Portico ${version} on ${runtime}, ${platform}\n`;
     for (const [title, table] of Object.entries(tables)) {
       const rows = Object.entries(table).map(([name, found]) => [name, ...words(found)]);
       text += `\n${title}\n${columns(rows, "  ")}`;
     }
+    const protecting = Object.entries(deadlines).map((
+      [name, { default: value, against }],
+    ) => [name, value, against]);
+    text += `\ndeadlines when a manifest is silent\n${columns(protecting, "  ")}`;
     text += `\nsocket options\n${columns([["", "on", "default"], ...optionRows(options)], "  ")}`;
     await print(text);
   }

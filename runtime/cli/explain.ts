@@ -1,32 +1,22 @@
 /** Would this peer be served, and why: asked of the rules and limits of a manifest, as the server asks them. */
 import process from "node:process";
-import { findByManifest } from "../control/servers.ts";
-import { ask } from "../control/client.ts";
-import {
-  describeIdle,
-  type IdleRule,
-  idleRules,
-  type RuleAbout,
-  rulesAbout,
-} from "../core/access/explain.ts";
-import { readIp } from "../core/access/ip.ts";
-import { AccessRules } from "../core/access/rules.ts";
+import type { AskedPeer } from "../control/policy.ts";
+import { describeIdle, type IdleRule, idleRules, type RuleAbout } from "../core/access/explain.ts";
+import { readIp } from "../core/ip.ts";
+import { sourceOf } from "../core/access/source.ts";
 import type { OverflowLimit } from "../core/admission/overflow.ts";
 import { Address, KnownPeer } from "../core/endpoint.ts";
 import { PorticoError } from "../core/errors.ts";
-import type { AccessRule, Limits, Plan, ServicePlan } from "../core/plan.ts";
+import type { AccessRule, Plan, RuleOptions, ServicePlan } from "../core/plan.ts";
 import { expand } from "../manifest/expand.ts";
 import { load } from "../manifest/load.ts";
-import type { ServerStatus, ServiceStatus } from "../services/status.ts";
 import { sinkCatalog } from "../sinks/mod.ts";
-import { loadAdapter } from "../adapter.ts";
+import { judge } from "./name-rules.ts";
 import type { CallOf } from "../terminal/commands.ts";
+import { chancesOf, fullnessText, type LimitLine, limitLines } from "./explain-live.ts";
 import { columns, print, printJson } from "../terminal/output.ts";
 import { nearest } from "../values/nearest.ts";
 import { renderRows } from "../values/problem.ts";
-
-/** How long a server that runs may take to say how full it is, in ms. */
-const PATIENCE = 2000;
 
 /**
  * Tells who is served by one service of a manifest, and why.
@@ -40,7 +30,8 @@ export async function explain(call: CallOf<"explain">): Promise<number> {
   return call.who ? await explainAll(service, call.json) : await explainOne(call, plan, service);
 }
 
-function find({ services }: Plan, name: string): ServicePlan {
+function find(plan: Plan, name: string): ServicePlan {
+  const services = [...plan.services, ...plan.disabled];
   const found = services.find((service) => service.name === name);
   if (found !== undefined) return found;
   const names = services.map((service) => service.name);
@@ -64,59 +55,69 @@ async function explainOne(
   const remote = peerOf(call);
   const wall = timeOf(call.at);
   const count = countOf(call.count);
-  const running = await statusOf(plan, service.name);
-  const rules = rulesAbout(service.access, remote, wall);
-  const verdict = new AccessRules(service.access).decide(remote, wall);
-  const limits = limitsOf(service, count, remote, running);
+  const chances = await chancesOf(plan, service.name, askedOf(call));
+  const { rules, verdict, names } = await judge(plan, service.access, remote, wall);
+  const ban = chances?.ban;
+  const banned = ban !== undefined && !(wall >= Date.parse(ban.until ?? ""));
+  const limits = limitLines(
+    service,
+    count,
+    sourceOf(remote, service.limits.source) !== "",
+    chances,
+  );
   const obstacle = verdict.served ? limits.find(({ full }) => full) : undefined;
   const waits = obstacle !== undefined &&
     service.limits.overflow[obstacle.name as OverflowLimit] === "wait";
-  const answer: Answer = !verdict.served
+  const answer: Answer = banned || !verdict.served
     ? "refused"
     : waits
     ? "waits"
     : obstacle
     ? "refused"
     : "served";
-  const decides = rules.find(({ holds }) => holds)?.rule;
+  const decides = rules.find(({ rule, holds }) => holds && rule === verdict.rule)?.rule;
+  const options = verdict.served ? verdict.rule?.options : undefined;
   if (call.json) {
     await printJson({
       service: service.name,
       peer: describePeer(remote),
+      ...(names.length > 0 && { names }),
       at: new Date(wall).toISOString(),
       answer,
-      ...(verdict.served && obstacle !== undefined
+      ...(banned
+        ? { rule: "ban", ban }
+        : verdict.served && obstacle !== undefined
         ? { limit: obstacle.name }
         : { rule: verdict.text, ...placeOf(verdict.rule) }),
+      ...(options !== undefined && { options }),
       rules: rules.map(({ rule, holds }) => ({
         ...ruleJson(rule),
         holds,
         decides: rule === decides,
       })),
       limits: Object.fromEntries(
-        limits.map(({ name, most, now }) => [name, { most, ...(now !== undefined && { now }) }]),
+        limits.map(({ name, full: _, ...rest }) => [name, rest]),
       ),
     });
     return 0;
   }
-  const why = obstacle === undefined
+  const why = banned
+    ? [`ban until ${ban.until ?? "it is lifted"}`, ban.cause]
+    : obstacle === undefined
     ? [verdict.text, verdict.rule?.place ?? ""]
     : [`limit ${obstacle.name} ${mostText(obstacle)}`, ""];
   const others = rules.filter(({ rule }) => rule !== verdict.rule);
+  const peer = [describePeer(remote), ...names].join(" ");
   await print([
-    `${describePeer(remote)} at ${new Date(wall).toISOString()}\n`,
-    columns([[answer, ...why]]),
+    `${peer} at ${new Date(wall).toISOString()}\n`,
+    columns([[answer, ...why, optionsText(options)]]),
     ...others.length === 0
       ? []
       : ["also about it:\n", columns(others.map((one) => rowOf(one, decides)), "  ")],
     ...limits.length === 0 ? [] : [
       "limits:\n",
       columns(
-        limits.map(({ name, most, now }) => [
-          name,
-          mostText({ most }),
-          now === undefined ? "" : `${now} now`,
-        ]),
+        limits.map((one) => [one.name, mostText(one), fullnessText(one)]),
         "  ",
       ),
     ],
@@ -129,77 +130,14 @@ function rowOf({ rule, holds }: RuleAbout, decides: AccessRule | undefined): str
     ? `not at this time: only ${rule.times?.join(", ")}`
     : decides === undefined
     ? ""
+    : rule.subject.startsWith("domain:")
+    ? "a domain: an address, or what is denied, comes first"
     : "larger, or after another about the same";
   return [`${rule.action} ${rule.text}`, rule.place ?? "", why];
 }
 
-interface LimitLine {
-  readonly name: string;
-  readonly most: number | Limits["rate"];
-  /** How many there are now. */
-  readonly now?: number;
-  readonly full: boolean;
-}
-
-/** The limits that are set and that admission asks; in its order. */
-function limitsOf(
-  { limits, concurrency }: ServicePlan,
-  count: number,
-  remote: Address,
-  running: ServiceStatus | undefined,
-): LimitLine[] {
-  const live = running?.live;
-  const lines: (LimitLine | undefined)[] = [
-    line("sessions", limits.sessions, Math.max(live ?? 0, count - 1) >= limits.sessions, live),
-    remote.host === "" ? undefined : line("perSource", limits.perSource, count > limits.perSource),
-    rateLine("rate", limits.rate, count),
-    rateLine("ratePerSource", limits.ratePerSource, count),
-    rateLine("datagramRate", limits.datagramRate, 0),
-    line(
-      "max",
-      concurrency.max,
-      false,
-      running === undefined ? undefined : running.live - running.held,
-    ),
-  ];
-  return lines.filter((one) => one !== undefined);
-}
-
 function mostText({ most }: Pick<LimitLine, "most">): string {
   return typeof most === "number" ? String(most) : `${most.count} in ${most.per / 1000} s`;
-}
-
-function line(name: string, most: number, full: boolean, now?: number): LimitLine | undefined {
-  if (most === Infinity) return undefined;
-  return { name, most, full, ...(now !== undefined && { now }) };
-}
-
-function rateLine(
-  name: string,
-  rate: Limits["datagramRate"],
-  count: number,
-): LimitLine | undefined {
-  if (rate === undefined || rate.count === Infinity) return undefined;
-  return { name, most: rate, full: count > (rate.burst ?? rate.count) };
-}
-
-/** What the server of this manifest says of the service, if one runs. */
-async function statusOf(plan: Plan, name: string): Promise<ServiceStatus | undefined> {
-  try {
-    const adapter = await loadAdapter();
-    const found = await findByManifest(adapter, [plan.file]);
-    const known = found.flatMap(({ status }) => "services" in status ? [status] : []);
-    const status = known[0] ??
-      (typeof plan.control === "string"
-        ? await ask(adapter, plan.control, { command: "status" }, {
-          patience: PATIENCE,
-        }) as ServerStatus
-        : undefined);
-    return status?.services.find(({ service }) => service === name);
-  } catch {
-    // Nobody is there.
-    return undefined;
-  }
 }
 
 function peerOf({ from, uid, gid }: CallOf<"explain">): Address {
@@ -221,6 +159,15 @@ function peerOf({ from, uid, gid }: CallOf<"explain">): Address {
   const user = numberOf("--uid", uid);
   const credentials = { uid: user, gid: gid === undefined ? user : numberOf("--gid", gid), pid: 0 };
   return new KnownPeer(new Address("unix", "", 0, ""), credentials);
+}
+
+/** The same, for a server that runs. */
+function askedOf({ from, uid, gid }: CallOf<"explain">): AskedPeer {
+  return {
+    from,
+    ...(uid !== undefined && { uid: Number(uid) }),
+    ...(gid !== undefined && { gid: Number(gid) }),
+  };
 }
 
 function describePeer(remote: Address): string {
@@ -270,7 +217,7 @@ async function explainAll({ name, access }: ServicePlan, json: boolean): Promise
   const rows = access.rules.map((rule) => [
     rule.action,
     rule.text,
-    rule.times?.join(", ") ?? "",
+    [rule.times?.join(", ") ?? "", optionsText(rule.options)].filter(Boolean).join("; "),
     rule.place ?? "",
     describeIdle(idle.find((one) => one.rule === rule)),
   ]);
@@ -284,11 +231,17 @@ function idleJson(idle: readonly IdleRule[], rule: AccessRule): object {
   return { [found.contradicts ? "contradictedBy" : "shadowedBy"]: ruleJson(found.by) };
 }
 
-function ruleJson({ action, text, place, times }: AccessRule): object {
+/** As a file of rules has them. */
+function optionsText(options: RuleOptions = {}): string {
+  return Object.entries(options).map(([name, text]) => `${name}="${text}"`).join(" ");
+}
+
+function ruleJson({ action, text, place, times, options }: AccessRule): object {
   return {
     action,
     about: text,
     ...(times !== undefined && { times }),
+    ...(options !== undefined && { options }),
     ...(place !== undefined && { place }),
   };
 }

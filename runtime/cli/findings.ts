@@ -19,6 +19,7 @@ import { idleResources, lackingResources } from "../probe/resources.ts";
 import { probeSink } from "../sinks/mod.ts";
 import { STRATEGIES } from "../strategies/mod.ts";
 import type { Path } from "../values/problem.ts";
+import { protectionFindings } from "./protection.ts";
 
 /** One thing that is needed, and what stands in its way; nothing when it can be had. */
 export interface Finding {
@@ -59,6 +60,7 @@ export function findingsOf(
       sinkFinding(sink),
     ]),
     ...accessFindings(plan, base),
+    ...protectionFindings(plan),
     ...plan.listen.map((listen) => listenFinding(listen, plan, adapter, running)),
   ];
 }
@@ -72,6 +74,17 @@ function accessFindings({ access }: ServicePlan, base: Path): Finding[] {
   const { action, text } = first!.rule;
   const note = `${action} ${text} decides about nobody, ${describeIdle(first)}${more}`;
   return [{ what: "access", lacks: [], note, path: [...base, "access"] }];
+}
+
+/** Hosts of its rules that have no address here and now: that does not keep it from being run. */
+export function nameFindings(
+  { name, access }: ServicePlan,
+  unknown: ReadonlyMap<string, string>,
+): Finding[] {
+  const path = ["services", name, "access"];
+  const mine = new Set(access.rules.map(({ subject }) => subject));
+  return [...unknown].filter(([host]) => mine.has(`host:${host}`))
+    .map(([, note]) => ({ what: "access", lacks: [], note, path }));
 }
 
 /** The user and the group that a manifest or a service names. */

@@ -1,6 +1,6 @@
 /** Requests about bans, sources and limits: `{"command":"ban","source":"192.0.2.7","for":3600000}`. */
 import { PorticoError } from "../core/errors.ts";
-import { readIp } from "../core/access/ip.ts";
+import { readIp } from "../core/ip.ts";
 import { DURATION_MAX } from "../core/units.ts";
 import { show } from "../values/problem.ts";
 import { peerFrom, type PolicyControl } from "./policy.ts";

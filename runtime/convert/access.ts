@@ -1,9 +1,9 @@
-/** `only_from` and `no_access` of xinetd.conf(5), as rules by address. */
+/** `only_from` and `no_access` of xinetd.conf(5), as rules by address and by name. */
 
 /** Rules, and the words that are none. */
 export interface Rules {
   readonly rules: readonly string[];
-  /** Names of hosts, domains and networks: rules of ours know addresses only. */
+  /** Names that may be those of networks, networks(5), which rules of ours do not know. */
   readonly names: readonly string[];
 }
 
@@ -19,6 +19,9 @@ export function rulesOf(words: readonly string[]): Rules {
   return { rules, names };
 }
 
+/** A host with its domain, or the hosts of a domain; or this one. */
+const NAME = /^(?:\.?(?:[a-z0-9_-]+\.)+[a-z][a-z0-9-]*|\.[a-z][a-z0-9-]*|localhost)$/i;
+
 /** `10.1.{2,3}` is `10.1.2` and `10.1.3`. */
 function factors(word: string): string[] {
   const [, start, list] = /^([\d.]*)\{([\d,]+)\}$/.exec(word) ?? [];
@@ -30,6 +33,7 @@ function ruleOf(word: string): string | undefined {
   if (word.includes("/") || word.includes(":")) {
     return /^[\d.]+\/\d+$|^[\da-fA-F:.]*:[\da-fA-F:.]*(?:\/\d+)?$/.test(word) ? word : undefined;
   }
+  if (NAME.test(word)) return word;
   if (!/^\d{1,3}(?:\.\d{1,3}){0,3}$/.test(word)) return undefined;
   const parts = word.split(".").map(Number);
   if (parts.some((part) => part > 255)) return undefined;

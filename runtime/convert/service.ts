@@ -90,7 +90,7 @@ function whyNot(
   }
   const kept = rulesOf(get("no_access") ?? []).names;
   if (kept.length > 0) {
-    return `no_access has names (${kept.join(" ")}), and rules know addresses: write those instead`;
+    return `no_access has names of networks (${kept.join(" ")}): write their addresses instead`;
   }
   if (flags.includes("SENSOR")) return "there is no SENSOR: nobody is shut out of all services";
   if (type !== "stream" && type !== "dgram") return `there are no sockets of the type ${type}`;
@@ -217,7 +217,7 @@ function policyOf(get: Get, remark: (text: string) => void): object {
   const [allow, deny] = [get("only_from"), get("no_access")];
   const [from, not] = [rulesOf(allow ?? []), rulesOf(deny ?? [])];
   if (from.names.length > 0) {
-    remark(`${from.names.join(" ")}: rules know addresses, not names; nobody is let in for a name`);
+    remark(`${from.names.join(" ")}: rules know no names of networks; nobody is let in for one`);
   }
   const times = (get("access_times") ?? []).map(hoursOf);
   const wrong = times.indexOf(undefined);

@@ -41,6 +41,8 @@ export interface Connection {
   readonly local: Address;
   /** Bytes taken by {@link write} that the kernel has not taken yet. */
   readonly pending: number;
+  /** The same, exact within one large write, where that is not. Asked now and then. */
+  readonly unsent?: number;
   /**
    * Takes every byte, in order; a partial write is the adapter's affair. `false` when {@link pending}
    * is above the adapter's high-water mark: `drain` follows once it is 0. After `end`, `abort` or

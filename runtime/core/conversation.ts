@@ -1,5 +1,7 @@
 /** What a plugin's hooks are given: a conversation with one peer. */
 import type { Address } from "./endpoint.ts";
+import type { RuleOptions } from "./plan.ts";
+import type { Via } from "./prologue/via.ts";
 import type { Fields } from "./record.ts";
 import type { Codec } from "./stream/codec.ts";
 import type { Duration } from "./units.ts";
@@ -20,6 +22,8 @@ export interface Peer {
   readonly kind: "stream" | "datagram" | "http";
   readonly remote: Address;
   readonly local: Address;
+  /** The `options` of the rule of `access` that has let it in; undefined where that has none. */
+  readonly ruleOptions?: RuleOptions | undefined;
 }
 
 /**
@@ -32,6 +36,10 @@ export interface Session<State = unknown> extends AsyncIterable<Uint8Array> {
   readonly kind: "stream" | "datagram";
   readonly remote: Address;
   readonly local: Address;
+  /** As {@link Peer.ruleOptions}. */
+  readonly ruleOptions?: RuleOptions | undefined;
+  /** The way that the peer came, where a balancer has told of it by a PROXY header; see `proxyProtocol`. */
+  readonly via: Via | undefined;
   /** What `setup` returned. Assignable. */
   state: State;
   /**

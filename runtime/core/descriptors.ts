@@ -109,6 +109,24 @@ export interface Descriptors {
    */
   watchReset(fd: number, reset: () => void): () => void;
   /**
+   * Looks at what a stream's peer has said and nobody has read, and leaves it there.
+   *
+   * @param bytes of an `ArrayBuffer` of their own; filled from their start.
+   * @returns how many there are, up to the length of `bytes`, though it has been reset since; 0 at the peer's end, -1
+   * when there is nothing yet.
+   * @throws PorticoError ECONNRESET and its like, when there is nothing else.
+   */
+  peek(fd: number, bytes: Uint8Array): number;
+  /** Takes bytes that {@link peek} has shown, and drops them. */
+  skip(fd: number, length: number): void;
+  /**
+   * Calls `arrived` whenever something has come to a connection that nobody reads: bytes, or (`ended`) the peer's
+   * end or a reset; soon after the call, too, if there is something already.
+   *
+   * @returns ends it; to be called before the descriptor is closed or given away. Undefined when descriptors have run out.
+   */
+  watchArrivals(fd: number, arrived: (ended: boolean) => void): (() => void) | undefined;
+  /**
    * Writes to a stream socket at once, past any connection that was made of it: `bytes` have left
    * when it returns, or are the caller's still.
    *

@@ -23,6 +23,19 @@ export interface HttpSide {
    * makes what it likes, and the adapter tells of their end; no header changes by the question.
    */
   streams(exchange: Exchange, response: Response): boolean;
+  /** What has gone through its connection by now; absent where the runtime does not tell. */
+  traffic?(exchange: Exchange): HttpTraffic;
+  /** Ends its connection, behind the answer where none is on its way yet. Absent where nobody can. */
+  cut?(exchange: Exchange): void;
+}
+
+/** The bytes of a connection that has a request under way. */
+export interface HttpTraffic {
+  readonly bytesIn: number;
+  /** There is more of the request to come, and the runtime reads it. */
+  readonly receives: boolean;
+  readonly bytesOut: number;
+  readonly unsent: number;
 }
 
 /** One HTTP request and its answer: the core's session is one, so that a request takes one object. */

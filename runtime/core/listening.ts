@@ -4,7 +4,7 @@
  */
 import type { Refusal } from "./admission/candidate.ts";
 import type { Permit } from "./admission/permit.ts";
-import type { Adapter, Listener, NamedEndpoint } from "./contract.ts";
+import type { Adapter, Listener, NamedEndpoint, StreamTable } from "./contract.ts";
 import type { Timer } from "./clock.ts";
 import { objectWith, wrongType } from "./arguments.ts";
 import { Address } from "./endpoint.ts";
@@ -12,6 +12,7 @@ import { codeOf, PorticoError } from "./errors.ts";
 import { bindHooks, checkForm, HELD, inWords, placed, readEndpoints } from "./outgoing.ts";
 import type { Hooks, Listening, ListenOptions, Session, StartContext } from "./plugin.ts";
 import { Service, type ServiceInput } from "./service.ts";
+import type { Metering } from "./metering/mod.ts";
 import { StreamPipeline } from "./stream/pipeline.ts";
 import type { StreamSession } from "./stream/session.ts";
 import { milliseconds } from "./units.ts";
@@ -22,7 +23,11 @@ const STREAMS: readonly string[] = ["tcp", "unix"];
 export type Join = (session: StreamSession) => Permit | Refusal;
 
 /** What all that comes to the run-time listeners of one service has from it. */
-export type RunTimeInput = Omit<ServiceInput, "hooks" | "outgoing"> & { readonly join: Join };
+export type RunTimeInput = Omit<ServiceInput, "hooks" | "outgoing"> & {
+  readonly join: Join;
+  /** What keeps the limits of bytes, where there are any. */
+  readonly metering?: Metering | undefined;
+};
 
 /** The run-time listeners of one service instance, and who has come to them. */
 export class RunTimeListeners {
@@ -76,12 +81,13 @@ export class RunTimeListeners {
   };
 
   #serve(made: RunTimeListener, hooks: Hooks<unknown>): void {
-    const { join: _, ...input } = this.#input;
+    const { join: _, metering, ...input } = this.#input;
     // Mostly it is the server that speaks, as FTP does when it sends a file.
     const limits = { ...input.plan.limits, firstByte: Infinity };
     const plan = { ...input.plan, limits };
     const service = new Service({ ...input, plan, hooks: bindHooks(hooks) });
     made.streams = new StreamPipeline(service, made, (session) => made.serves(session));
+    made.table = metering?.table(made.streams.table) ?? made.streams.table;
     made.streams.retire(this.#retiring);
     this.#streams.add(made.streams);
   }
@@ -121,6 +127,7 @@ export class RunTimeListeners {
 
 class RunTimeListener implements Listening<unknown> {
   streams!: StreamPipeline;
+  table!: StreamTable;
   readonly accepted: Promise<Session<unknown>>;
   /** Resolves when nobody can come any more. */
   readonly closed: Promise<void>;
@@ -161,7 +168,7 @@ class RunTimeListener implements Listening<unknown> {
   async open(adapter: Pick<Adapter, "listen">, endpoints: readonly NamedEndpoint[]): Promise<void> {
     for (const [index, endpoint] of endpoints.entries()) {
       try {
-        this.#listener = await adapter.listen(endpoint, this.streams.table, {});
+        this.#listener = await adapter.listen(endpoint, this.table, {});
         return;
       } catch (error) {
         if (codeOf(error) !== "EADDRINUSE" || index === endpoints.length - 1) throw error;

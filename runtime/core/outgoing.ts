@@ -295,7 +295,7 @@ const UNLIMITED_TIME = {
 
 /** Of the limits only `writeBuffer` is about what a plugin opens itself. */
 function unlimited(plan: ServicePlan): ServicePlan {
-  const { limits } = plan;
+  const { bytesPerSecond: _rate, bytes: _bytes, ...limits } = plan.limits;
   return {
     ...plan,
     limits: { ...limits, ...UNLIMITED_TIME },

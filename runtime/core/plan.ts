@@ -13,14 +13,27 @@ import type { EventName, Level } from "./record.ts";
 export interface Plan {
   /** The manifest's file, absolute; relative paths in it start at its folder. */
   readonly file: string;
+  /** Files that it names and that were read with it, absolute: files of rules. */
+  readonly files: readonly string[];
   /** The path of the control socket, absolute; false for none, undefined where the manifest is silent. */
   readonly control: string | false | undefined;
   /** Who the server becomes once its sockets are open; nobody else where it is empty. */
   readonly identity: Identity;
   /** The mask of new files, umask(2); undefined leaves what was inherited. */
   readonly umask: number | undefined;
+  readonly resolver: ResolverPlan;
   readonly bans: BansPlan;
   readonly services: readonly ServicePlan[];
+  /** Those that do not run, as the manifest wants it. */
+  readonly disabled: readonly ServicePlan[];
+}
+
+/** How names of rules are looked up. */
+export interface ResolverPlan {
+  /** `ADDRESS`, `ADDRESS:PORT` or `[ADDRESS]:PORT`; those of resolv.conf(5) when undefined. */
+  readonly servers: readonly string[] | undefined;
+  /** How long an answer may take, in ms, whatever servers there are. */
+  readonly timeout: number;
 }
 
 /** Bans of a whole manifest. */
@@ -97,6 +110,7 @@ export interface ServicePlan {
   readonly banner?: Banner;
   /** When it shuts a source out of all services. */
   readonly ban?: BanPlan;
+  readonly proxyProtocol?: ProxyProtocolPlan;
   /** Nobody has any business with it: whoever comes is refused, and banned. */
   readonly sensor?: true;
   /** Bans may be about users of this machine: peers of Unix sockets are asked who they are. */
@@ -104,6 +118,16 @@ export interface ServicePlan {
   /** The manifest's folder: where relative paths of the plugin's start. */
   readonly folder: string;
   readonly processes: ProcessPlan;
+}
+
+/** Who may say, by a PROXY header, whom a connection is for. */
+export interface ProxyProtocolPlan {
+  /** Rules `allow`: peers of the socket itself. */
+  readonly from: readonly AccessRule[];
+  /** Whether there has to be a header. */
+  readonly mode: "require" | "accept";
+  /** How long it may take to come, in ms. */
+  readonly wait: number;
 }
 
 /** One endpoint with its socket options. Paths are absolute. */
@@ -161,6 +185,12 @@ export interface RateLimit {
   readonly burst?: number;
 }
 
+/** One for each way of a session: what its peer sends, and what it is sent. */
+export interface EachWay<Value> {
+  readonly in: Value;
+  readonly out: Value;
+}
+
 /** Texts with variables, as `core/banner.ts` fills them in. */
 export interface Banner {
   /** To whom is let in. */
@@ -197,6 +227,13 @@ export interface Limits {
   readonly ratePerSource?: RateLimit;
   /** In its place for datagrams; that of the plugin where a manifest says neither. */
   readonly datagramRate?: RateLimit;
+  /**
+   * Bytes a second of one session; absent: as quick as it goes. Its burst is a tenth of a second's where
+   * none is said. Of streams and of the bodies of HTTP.
+   */
+  readonly bytesPerSecond?: Partial<EachWay<RateLimit>>;
+  /** Bytes of one session, request or datagram; beyond it a session ends, and a request or datagram is refused. */
+  readonly bytes?: Partial<EachWay<number>>;
   /** Without a byte in either direction. */
   readonly idle: number;
   /** From the open to the first byte of the peer. */
@@ -242,9 +279,12 @@ export interface Access {
 export const EVERYBODY: Access = { rules: [], others: true };
 
 /** Whether any rule is about users or groups of this machine. */
-export function aboutAccounts({ rules }: Access): boolean {
+export function aboutAccounts({ rules }: Pick<Access, "rules">): boolean {
   return rules.some(({ subject }) => subject.startsWith("uid:") || subject.startsWith("gid:"));
 }
+
+/** What a rule says for the plugin, by name: text, as variables of an environment are. */
+export type RuleOptions = Readonly<Record<string, string>>;
 
 /** One rule of {@link Access}. */
 export interface AccessRule {
@@ -257,4 +297,8 @@ export interface AccessRule {
   readonly place?: string;
   /** When it holds, as `Mon-Fri 08:00-18:00 Europe/Paris`; always when absent. */
   readonly times?: readonly string[];
+  /** Sessions that it has let in end when it holds no more; those that it denies when it begins to. */
+  readonly end?: true;
+  /** Of an `allow`: what the plugin is told of whom it lets in. */
+  readonly options?: RuleOptions;
 }

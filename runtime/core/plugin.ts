@@ -217,6 +217,11 @@ export interface Plugin<Options = unknown, State = unknown, Input = unknown> {
    */
   readonly keepsDatagrams?: boolean;
   /**
+   * True: it takes the sockets of streams itself, hook `take`. Then a manifest that limits what goes through
+   * them (`bytes`, `bytesPerSecond`) is refused when it is checked, and not only at the start.
+   */
+  readonly takes?: boolean;
+  /**
    * `service`: its state must be one for all sessions, as a store's. Then a strategy that would give
    * it several is refused at the start. A worker that dies takes its state with it.
    */

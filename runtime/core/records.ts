@@ -3,6 +3,7 @@ import type { Refusal } from "./admission/candidate.ts";
 import { type Address, KnownPeer } from "./endpoint.ts";
 import { messageOf, type PorticoError } from "./errors.ts";
 import type { Fields, Level } from "./record.ts";
+import { viaOf } from "./prologue/via.ts";
 import type { HttpSession } from "./http/session.ts";
 import type { Log } from "./log.ts";
 import type { Service } from "./service.ts";
@@ -84,6 +85,8 @@ export function recordArrival(
     local: textOf(session.local),
   };
   if (session.remote instanceof KnownPeer) Object.assign(record, session.remote.credentials);
+  const via = viaOf(session.remote);
+  if (via !== undefined) Object.assign(record, { via: via.remote.toString() });
   if (outgoing) Object.assign(record, { outgoing });
   if (why !== undefined) Object.assign(record, why);
   log.pass(record);

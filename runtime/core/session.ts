@@ -3,7 +3,9 @@ import { given } from "./arguments.ts";
 import type { Clock } from "./clock.ts";
 import type { Codec } from "./stream/codec.ts";
 import type { Address } from "./endpoint.ts";
+import type { RuleOptions } from "./plan.ts";
 import type { Closed, Logger, ReadOptions, Session } from "./plugin.ts";
+import { type Via, viaOf } from "./prologue/via.ts";
 import type { Service } from "./service.ts";
 import { checkCodec } from "./stream/codec-checks.ts";
 import { keptOf } from "./stream/kept.ts";
@@ -16,6 +18,7 @@ interface Extra {
   controller: AbortController | undefined;
   reader: Reader | undefined;
   closed: PromiseWithResolvers<Closed> | undefined;
+  ruleOptions: RuleOptions | undefined;
 }
 
 const encoder = new TextEncoder();
@@ -93,6 +96,18 @@ export abstract class BaseSession implements Session<unknown>, ReaderSource {
 
   /** See {@link Reader}. */
   exhausted(): void {}
+
+  get ruleOptions(): RuleOptions | undefined {
+    return this.#extra?.ruleOptions;
+  }
+
+  set ruleOptions(options: RuleOptions | undefined) {
+    this.extra.ruleOptions = options;
+  }
+
+  get via(): Via | undefined {
+    return viaOf(this.remote);
+  }
 
   get log(): Logger {
     return this.extra.log ??= this.service.logger(this.id);
@@ -227,6 +242,7 @@ export abstract class BaseSession implements Session<unknown>, ReaderSource {
       controller: undefined,
       reader: undefined,
       closed: undefined,
+      ruleOptions: undefined,
     };
   }
 }

@@ -12,6 +12,9 @@ export const DURATION = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/;
 export const SIZE = /^(\d+(?:\.\d+)?)(B|[kKMG]B|[KMG]iB)$/;
 /** `50/s` `600/m` `1000/h`, and `50/s burst 100`. */
 export const RATE = /^(\d+)\/([smh])(?: burst (\d+))?$/;
+/** Of bytes a second: `1MiB`, and `1MiB burst 4MiB`. */
+export const BYTE_RATE =
+  /^(\d+(?:\.\d+)?(?:B|[kKMG]B|[KMG]iB))(?: burst (\d+(?:\.\d+)?(?:B|[kKMG]B|[KMG]iB)))?$/;
 /** `1KiB/30s`: a {@link SIZE} in a {@link DURATION}. */
 export const PROGRESS = /^(\d+(?:\.\d+)?(?:B|[kKMG]B|[KMG]iB))\/(\d+(?:\.\d+)?(?:ms|s|m|h))$/;
 /** A whole number as text: what an environment variable can give. */
@@ -54,6 +57,13 @@ export function parseRate(text: string): { count: number; per: number; burst?: n
     per: MILLISECONDS[per!]!,
     ...(burst !== undefined && { burst: Number(burst) }),
   };
+}
+
+/** As {@link parseRate}, of bytes a second; the count NaN for what {@link BYTE_RATE} does not match. */
+export function parseByteRate(text: string): { count: number; per: number; burst?: number } {
+  const [, count = "", burst] = BYTE_RATE.exec(text) ?? [];
+  const rate = { count: parseSize(count), per: 1000 };
+  return burst === undefined ? rate : { ...rate, burst: parseSize(burst) };
 }
 
 /** At least so many bytes in `per` milliseconds; both NaN for what {@link PROGRESS} does not match. */

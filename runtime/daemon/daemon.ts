@@ -11,6 +11,7 @@ import {
 } from "../activation/mod.ts";
 import { releaseEngine } from "../adapter.ts";
 import type { ControlSocket } from "../control/socket.ts";
+import { SYSTEM_CLOCK } from "../core/clock.ts";
 import type { Adapter } from "../core/contract.ts";
 import type { Log } from "../core/log.ts";
 import { folderOf } from "../manifest/source.ts";
@@ -28,6 +29,7 @@ import { type LoadManifest, Supervisor } from "./supervisor.ts";
 import { recordExit, recordUncaught } from "./uncaught.ts";
 import { showTryLine } from "./try-line.ts";
 import { finishHandover, type Predecessor } from "./upgrade.ts";
+import { ServerNames } from "../resolver/mod.ts";
 import { becomeUser, userOf } from "./user.ts";
 import { runtime, version } from "./version.ts";
 
@@ -118,11 +120,14 @@ export class Daemon implements AsyncDisposable {
       journal.server.emit("warn", "error", { code: "SEND_FAILED", message: reason, side: "host" });
     });
     const home = folderOf(manifest.source);
+    const names = new ServerNames(adapter, manifest.plan.resolver, SYSTEM_CLOCK);
+    this.#toClose.defer(() => names.close());
     this.#server = new Server({
       adapter,
       operator,
       worker: embeddedFile() ?? fileURLToPath(new URL("../worker.ts", import.meta.url).href),
       home,
+      names: names.get,
       inherit: async ({ endpoint }) => inheritedFor(endpoint, await adapter.descriptors()),
     });
     this.#bans = new BanKeeping(this.#server.bans, journal);
@@ -132,7 +137,10 @@ export class Daemon implements AsyncDisposable {
     const load: LoadManifest = (versionOf) => loadManifest(read, { json }, versionOf);
     const [server, notifier] = [this.#server, this.#notifier];
     const end = (reason: string): void => this.#end(reason);
-    const handed = (): void => void (this.#nextOwner = "successor");
+    const handed = (): void => {
+      this.#nextOwner = "successor";
+      this.#bans.give();
+    };
     this.#supervisor = new Supervisor(
       {
         load,
@@ -145,6 +153,7 @@ export class Daemon implements AsyncDisposable {
         journal,
         bans: this.#bans,
         notifier,
+        names,
         handed,
         end,
       },

@@ -4,6 +4,7 @@ import type { ServiceStatus } from "../services/status.ts";
 import type { Adapter } from "../core/contract.ts";
 import { PorticoError } from "../core/errors.ts";
 import type { ServicePlan } from "../core/plan.ts";
+import { Totals } from "../core/totals.ts";
 import { withPlace } from "../modules/locate.ts";
 import { ListenError, type ReadyService } from "../services/contract.ts";
 import { closeHandover, distribute, type Handover } from "../services/handover.ts";
@@ -153,6 +154,23 @@ export function statusOf(
     found.set(name, unite(found.get(name), entry.running.status()));
   }
   return [...found.values()];
+}
+
+/** Of one that does not run, as the manifest wants it. */
+export function disabledStatus({ name, concurrency }: ServicePlan): ServiceStatus {
+  const { counters, statistics, restarts } = new Totals();
+  return {
+    service: name,
+    state: "disabled",
+    strategy: concurrency.strategy,
+    endpoints: [],
+    workers: [],
+    live: 0,
+    held: 0,
+    restarts,
+    ...counters,
+    tally: statistics,
+  };
 }
 
 /** A status with the sessions and workers of what was there before, and has not ended yet. */

@@ -9,7 +9,7 @@ import type { Adapter } from "../core/contract.ts";
 import { messageOf, PorticoError } from "../core/errors.ts";
 import { hookError } from "../core/hooks.ts";
 import { errorFields } from "../core/log.ts";
-import type { Plan, ServicePlan } from "../core/plan.ts";
+import type { ServicePlan } from "../core/plan.ts";
 import { keepWorkingDirectory } from "../identity/folder.ts";
 import { embeddedFile } from "../modules/embedded.ts";
 import type { VersionOf } from "../modules/import.ts";
@@ -24,6 +24,9 @@ import { ModuleVersions } from "./module-versions.ts";
 import { type LoadedManifest, moduleUrls, residentUrls } from "./loaded-manifest.ts";
 import { inManifest } from "./listen-failure.ts";
 import { requireDescriptors } from "../strategies/descriptors.ts";
+import type { ServerNames } from "../resolver/mod.ts";
+import { disabledStatus } from "./entry.ts";
+import { checkFixed } from "./fixed.ts";
 import { startSuccessor } from "./upgrade.ts";
 import { runtime, version } from "./version.ts";
 
@@ -47,6 +50,7 @@ export interface SupervisorInput {
   readonly journal: Journal;
   readonly bans: BanKeeping;
   readonly notifier: Notifier;
+  readonly names: ServerNames;
   /** A successor has its sockets from here on, however this server ends. */
   readonly handed: () => void;
   /** Ends the server. */
@@ -105,10 +109,11 @@ export class Supervisor implements Control {
     this.#ending.abort();
   }
 
-  /** The files of the manifest and of the plugins: a change of any of them may be one of the server. */
+  /** The files of the manifest, of rules and of the plugins: a change of any of them may be one of the server. */
   files(): string[] {
     return [
       this.#manifest.source.file,
+      ...this.#manifest.plan.files,
       ...moduleUrls(this.#manifest).flatMap((url) => stampOf(url).files),
     ];
   }
@@ -121,8 +126,12 @@ export class Supervisor implements Control {
       manifest: this.#manifest.source.file,
       uptime: Math.floor((performance.now() - this.#input.born) / 1000),
       state: this.#ending.signal.aborted ? "draining" : this.#serves ? "running" : "starting",
-      services: this.#input.server.status(),
+      services: [
+        ...this.#input.server.status(),
+        ...this.#manifest.plan.disabled.map(disabledStatus),
+      ],
       sinks: this.#input.journal.status(),
+      bans: this.#input.server.bans.size,
     };
   }
 
@@ -155,11 +164,12 @@ export class Supervisor implements Control {
   }
 
   async #reload(load: LoadManifest): Promise<Reloaded> {
-    const { journal, server, adapter } = this.#input;
+    const { journal, server, adapter, names } = this.#input;
     const manifest = await load(this.#versions.of);
     requireDescriptors(manifest.plan.services, adapter);
-    this.#checkFixed(manifest.plan);
+    checkFixed(manifest.plan, this.#manifest.plan);
     await journal.change(manifest.plan.services);
+    names.plan = manifest.plan.resolver;
     try {
       const result = await server.reload(this.ready(manifest));
       this.#manifest = manifest;
@@ -169,41 +179,29 @@ export class Supervisor implements Control {
       const kept = this.#versions.changedAndKept(residentUrls(manifest));
       return { ...result, ...(kept.length > 0 && { kept }) };
     } catch (error) {
+      names.plan = this.#manifest.plan.resolver;
       await journal.change(this.#manifest.plan.services);
       throw inManifest(error, manifest.source);
     }
   }
 
-  /** What the process is cannot be changed while it runs. */
-  #checkFixed(plan: Plan): void {
-    const before = this.#manifest.plan;
-    const fixed = ["control", "identity", "umask"] as const;
-    const changed: string[] = fixed.filter((key) =>
-      JSON.stringify(plan[key]) !== JSON.stringify(before[key])
-    );
-    if (plan.bans.file !== before.bans.file) changed.push("bans.file");
-    if (changed.length === 0) return;
-    const names = changed.map((key) => key === "identity" ? "user or group" : key).join(", ");
-    throw new PorticoError("MANIFEST_INVALID", `${names} cannot be changed by a reload: restart`);
-  }
-
   suspend(service?: string): Promise<readonly string[]> {
-    return this.#inTurn(() => this.#input.server.suspend(service));
+    return this.#inTurn(() => this.#named(service).suspend(service));
   }
 
   resume(service?: string): Promise<readonly string[]> {
-    return this.#inTurn(() => this.#input.server.resume(service));
+    return this.#inTurn(() => this.#named(service).resume(service));
   }
 
-  drain(service?: string): Promise<readonly string[]> {
-    return this.#input.server.drain(service);
+  async drain(service?: string): Promise<readonly string[]> {
+    return await this.#named(service).drain(service);
   }
 
   async stop(service?: string): Promise<readonly string[]> {
     const { server, end } = this.#input;
     if (service !== undefined) {
       // It begins in its turn; nobody else has to wait for its sessions.
-      const begin = () => Promise.resolve({ stopped: server.stopService(service) });
+      const begin = () => Promise.resolve({ stopped: this.#named(service).stopService(service) });
       return await (await this.#inTurn(begin)).stopped;
     }
     const names = server.status().map((status) => status.service);
@@ -215,9 +213,9 @@ export class Supervisor implements Control {
 
   restart(service: string): Promise<readonly string[]> {
     return this.#inTurn(async () => {
-      const { server, journal } = this.#input;
+      const { journal } = this.#input;
       try {
-        return await server.restart(service);
+        return await this.#named(service).restart(service);
       } catch (error) {
         const log = journal.logs.get(service) ?? journal.server;
         const fields = errorFields(hookError(error));
@@ -259,7 +257,6 @@ export class Supervisor implements Control {
           throw error;
         });
         handed();
-        bans.give();
         this.close();
         // Who asks for more after the answer to this reaches the successor.
         await server.yieldSockets();
@@ -278,6 +275,16 @@ export class Supervisor implements Control {
         throw error;
       }
     });
+  }
+
+  /** The server, of which something is wanted for one service. @throws PorticoError USAGE for one that is disabled. */
+  #named(service: string | undefined): Server {
+    if (this.#manifest.plan.disabled.every(({ name }) => name !== service)) {
+      return this.#input.server;
+    }
+    const text = `the service ${JSON.stringify(service)} is disabled in the manifest: take ` +
+      `"disable" away there, and "portico ctl reload" starts it`;
+    throw new PorticoError("USAGE", text);
   }
 
   async #controlDuplicate() {

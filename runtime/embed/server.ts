@@ -3,6 +3,7 @@ import process from "node:process";
 import { clearInterval, setInterval } from "node:timers";
 import { fileURLToPath } from "node:url";
 import { inheritedFor, makeNotifier } from "../activation/mod.ts";
+import { SYSTEM_CLOCK } from "../core/clock.ts";
 import type { Adapter } from "../core/contract.ts";
 import type { Address, Transport } from "../core/endpoint.ts";
 import { PorticoError } from "../core/errors.ts";
@@ -14,6 +15,7 @@ import { ServerOperator } from "../daemon/server-operator.ts";
 import { Server } from "../daemon/server.ts";
 import { type LoadManifest, Supervisor } from "../daemon/supervisor.ts";
 import { runtime, version } from "../daemon/version.ts";
+import { ServerNames } from "../resolver/mod.ts";
 import { requireDescriptors } from "../strategies/descriptors.ts";
 import type { EmbeddedServer } from "./contract.ts";
 
@@ -71,9 +73,11 @@ class ServerInProgram implements EmbeddedServer {
     this.#adapter = adapter;
     this.#origin = origin;
     this.#journal = journal;
+    const names = new ServerNames(adapter, loaded.plan.resolver, SYSTEM_CLOCK);
     const server = this.#server = new Server({
       adapter,
       operator,
+      names: names.get,
       worker: fileURLToPath(new URL("../worker.ts", import.meta.url).href),
       inherit: async ({ endpoint }) => inheritedFor(endpoint, await adapter.descriptors()),
     });
@@ -85,6 +89,7 @@ class ServerInProgram implements EmbeddedServer {
       adapter,
       server,
       journal,
+      names,
       bans: this.#bans,
       // systemd has started the program, and hears of it from nobody else.
       notifier: makeNotifier(adapter, {}),
@@ -95,6 +100,7 @@ class ServerInProgram implements EmbeddedServer {
     this.#toClose.defer(() => journal.close());
     this.#toClose.defer(() => this.#bans.close());
     this.#toClose.defer(() => operator.close());
+    this.#toClose.defer(() => names.close());
     this.#toClose.defer(keepAlive());
   }
 

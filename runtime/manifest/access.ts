@@ -8,8 +8,11 @@ import { messageOf } from "../core/errors.ts";
 import { aboutAccounts, type Access, type AccessRule, type ListenPlan } from "../core/plan.ts";
 import { nearest } from "../values/nearest.ts";
 import { type Path, show } from "../values/problem.ts";
+import { SUBJECT } from "./access-schema.ts";
+import { readHostName } from "./host-name.ts";
 import { expectation } from "./listen.ts";
-import { type CheckedAccess, SUBJECT } from "./schema.ts";
+import { readRuleLine } from "./rule-line.ts";
+import type { CheckedAccess } from "./schema.ts";
 import { folderOf, type Problems } from "./source.ts";
 
 /** Whose peers the kernel does not name: datagrams, and HTTP, whose connections are the runtime's own. */
@@ -36,7 +39,12 @@ export type AccountLookup = (kind: "user" | "group", name: string) => number | u
 
 type Item = NonNullable<NonNullable<CheckedAccess>["allow"]>[number];
 /** What a rule says beside whom it is about. */
-type Terms = Pick<AccessRule, "action" | "times">;
+type Terms = Pick<AccessRule, "action" | "times" | "end" | "options">;
+/** Whom a rule is about, and what its line says beside that. */
+type Found = Pick<AccessRule, "subject" | "text" | "place" | "options">;
+
+/** Hosts of one manifest that are known by name, at most: each is asked for anew when its TTL ends. */
+const HOSTS_MAX = 4096;
 
 /** Rules in one file at most: each costs memory, about 200 bytes. */
 const FILE_MAX = 1_000_000;
@@ -47,14 +55,18 @@ function due(error: unknown): string {
   return expected === FORMS ? SUBJECT : expected;
 }
 
+const UNNAMED = "an address, a prefix or a range: a ban waits for no name";
+const OF_ALLOW = "options with an allow: nobody learns them of whom is denied";
+
 /** Makes rules of the `access` blocks of one manifest. What is wrong goes to its problems. */
 export class AccessPlans {
   readonly #problems: Problems;
   readonly #groups: Readonly<Record<string, readonly string[]>>;
   readonly #lookup: AccountLookup;
   readonly #told = new Set<string>();
+  readonly #hosts = new Set<string>();
   /** What files have said. */
-  readonly #files = new Map<string, readonly Pick<AccessRule, "subject" | "text" | "place">[]>();
+  readonly #files = new Map<string, readonly Found[]>();
 
   /** @param groups named lists of the manifest. */
   constructor(
@@ -68,6 +80,11 @@ export class AccessPlans {
     for (const [name, list] of Object.entries(groups)) {
       for (const [index, text] of list.entries()) this.#subjects(text, ["groups", name, index], []);
     }
+  }
+
+  /** The files of rules that were named so far, absolute. */
+  get files(): string[] {
+    return [...this.#files.keys()];
   }
 
   /** The rules of a service: each list of its own replaces that of `defaults`. */
@@ -90,27 +107,56 @@ export class AccessPlans {
     blocks: readonly { readonly access: CheckedAccess; readonly path: Path }[],
   ): readonly AccessRule[] {
     return blocks.flatMap(({ access, path }) =>
-      (access?.never ?? []).flatMap((text, index) =>
-        this.#about(text, { action: "deny" }, [...path, "never", index])
-      )
+      (access?.never ?? []).flatMap((text, index) => {
+        const place = [...path, "never", index];
+        const rules = this.#about(text, { action: "deny" }, place);
+        const name = rules.find(({ subject }) => /^(?:host|domain):/.test(subject));
+        if (name !== undefined) this.#tell(place, show(name.text), UNNAMED);
+        return rules;
+      })
     );
+  }
+
+  /** Rules `allow` of a list that stands elsewhere. */
+  about(texts: readonly string[], path: Path): readonly AccessRule[] {
+    return texts.flatMap((text, index) => this.#about(text, { action: "allow" }, [...path, index]));
   }
 
   #rules(item: Item, action: AccessRule["action"], path: Path): AccessRule[] {
     if (typeof item === "string") return this.#about(item, { action }, path);
-    const { from, times } = item;
+    const { from, times, end, options } = item;
+    if (end === true && times === undefined) {
+      this.#tell([...path, "end"], "true", '"times" beside it, with whose end sessions end');
+    }
+    if (options !== undefined && action === "deny") {
+      this.#tell([...path, "options"], show(options), OF_ALLOW);
+    }
     const hours = times === undefined ? undefined : [times].flat();
     for (const [index, text] of (hours ?? []).entries()) {
       const place = Array.isArray(times) ? [...path, "times", index] : [...path, "times"];
       this.#try(() => parseTimes(text), text, place);
     }
-    const terms: Terms = { action, ...(hours !== undefined && { times: hours }) };
+    const terms: Terms = {
+      action,
+      ...(hours !== undefined && { times: hours }),
+      ...(end === true && { end }),
+      ...(options !== undefined && { options }),
+    };
     if (!Array.isArray(from)) return this.#about(from, terms, [...path, "from"]);
     return from.flatMap((text, index) => this.#about(text, terms, [...path, "from", index]));
   }
 
   #about(text: string, terms: Terms, path: Path): AccessRule[] {
-    return this.#subjects(text, path, []).map((subject) => ({ ...subject, ...terms }));
+    const found = this.#subjects(text, path, []);
+    const line = found.find(({ options }) => options !== undefined);
+    if (line !== undefined && terms.action === "deny") {
+      this.#tell(path, `options of ${show(line.text)} at ${line.place}`, OF_ALLOW);
+    }
+    return found.map((subject) =>
+      subject.options === undefined || terms.options === undefined
+        ? { ...subject, ...terms }
+        : { ...subject, ...terms, options: { ...terms.options, ...subject.options } }
+    );
   }
 
   /** Whom a text is about. @param within the groups that lead here. */
@@ -118,7 +164,7 @@ export class AccessPlans {
     text: string,
     path: Path,
     within: readonly string[],
-  ): readonly Pick<AccessRule, "subject" | "text" | "place">[] {
+  ): readonly Found[] {
     if (text.startsWith("@")) return this.#group(text.slice(1), path, within);
     if (text.startsWith("file:")) return this.#file(text.slice(5), path);
     const subject = this.#try(() => this.#subject(text), text, path);
@@ -130,7 +176,7 @@ export class AccessPlans {
     name: string,
     path: Path,
     within: readonly string[],
-  ): readonly Pick<AccessRule, "subject" | "text" | "place">[] {
+  ): readonly Found[] {
     const list = Object.hasOwn(this.#groups, name) ? this.#groups[name]! : undefined;
     if (list === undefined || within.includes(name)) {
       const known = Object.keys(this.#groups);
@@ -153,15 +199,15 @@ export class AccessPlans {
     );
   }
 
-  /** One subject a line; what follows a `#` is a comment. */
+  /** One rule a line, see `rule-line.ts`. */
   #file(
     name: string,
     path: Path,
-  ): readonly Pick<AccessRule, "subject" | "text" | "place">[] {
+  ): readonly Found[] {
     const file = resolve(folderOf(this.#problems.source), name);
     const known = this.#files.get(file);
     if (known !== undefined) return known;
-    const rules: Pick<AccessRule, "subject" | "text" | "place">[] = [];
+    const rules: Found[] = [];
     this.#files.set(file, rules);
     let content: string;
     try {
@@ -173,17 +219,18 @@ export class AccessPlans {
     }
     const lines = content.split("\n");
     for (const [index, line] of lines.entries()) {
-      const text = line.replace(/#.*/, "").trim();
-      if (text === "") continue;
       const place = `${name}:${index + 1}`;
       if (rules.length === FILE_MAX) {
         this.#tell(path, `more than ${FILE_MAX} rules in ${name}`, `at most ${FILE_MAX}`);
         return rules;
       }
       try {
-        rules.push({ subject: this.#subject(text), text, place });
+        const read = readRuleLine(line);
+        if (read === undefined) continue;
+        const { subject: text, options } = read;
+        rules.push({ subject: this.#subject(text), text, place, ...(options && { options }) });
       } catch (error) {
-        this.#tell(path, `${show(text)} at ${place}`, due(error));
+        this.#tell(path, `${show(line.replace(/#.*/, "").trim())} at ${place}`, due(error));
         return rules;
       }
     }
@@ -194,7 +241,10 @@ export class AccessPlans {
   #subject(text: string): string {
     const [, kind, name] = /^(user|group):(.*)$/.exec(text) ?? [];
     if (kind === undefined) {
-      parseSubject(text);
+      const host = readHostName(text);
+      if (host !== undefined) return this.#host(text, host);
+      // What stands for names inside is no way to write one.
+      parseSubject(/^(?:host|domain):/.test(text) ? "" : text);
       return text;
     }
     const id = this.#lookup(kind as "user" | "group", name!);
@@ -206,6 +256,14 @@ export class AccessPlans {
       );
     }
     return `${kind === "user" ? "uid" : "gid"}:${id}`;
+  }
+
+  /** @throws SyntaxError for the name of a group, whose @ is missing; and when there are too many. */
+  #host(text: string, host: string): string {
+    if (Object.hasOwn(this.#groups, text)) throw new SyntaxError(`"@${text}" for the group`);
+    this.#hosts.add(host);
+    if (this.#hosts.size <= HOSTS_MAX) return host;
+    throw new SyntaxError(`at most ${HOSTS_MAX} names of hosts and domains in a manifest`);
   }
 
   /** A group is looked through where it is used, too: what is wrong there is told once. */

@@ -5,7 +5,14 @@ import { AccessPlans, checkAccounts } from "./access.ts";
 import { BannerTexts } from "./banner.ts";
 import { askingUsers, BANS_MAX, bansFile, mergeBan } from "./bans.ts";
 import { addIssues, placeOf } from "./issues.ts";
-import { checkHttpLimits, checkLimitNames, mergeConcurrency, mergeLimits } from "./limits.ts";
+import { readProxyProtocol } from "./proxy-protocol.ts";
+import {
+  checkDatagramLimits,
+  checkHttpLimits,
+  checkLimitNames,
+  mergeConcurrency,
+  mergeLimits,
+} from "./limits.ts";
 import { Endpoints } from "./listen.ts";
 import { checkOverflow } from "./overflow.ts";
 import { checkStdio, namesStdio } from "./inherited.ts";
@@ -20,6 +27,7 @@ import {
   type CheckedService,
   manifest,
 } from "./schema.ts";
+import { resolverOf } from "./resolver.ts";
 import { SinkPlans } from "./sinks.ts";
 import { folderOf, Problems, type Source } from "./source.ts";
 import { checkTyped } from "./typed.ts";
@@ -62,7 +70,9 @@ interface AcceptedParts {
   readonly defaults: CheckedDefaults;
   readonly services: readonly (readonly [string, Partial<CheckedService>])[];
   readonly groups: Readonly<Record<string, readonly string[]>>;
-  readonly top: Partial<Pick<CheckedManifest, "control" | "user" | "group" | "umask" | "bans">>;
+  readonly top: Partial<
+    Pick<CheckedManifest, "control" | "resolver" | "user" | "group" | "umask" | "bans">
+  >;
 }
 
 function acceptedParts(
@@ -117,7 +127,9 @@ class Expander {
     this.#refused = refused;
     this.#endpoints = new Endpoints(problems);
     this.#banners = new BannerTexts(problems);
-    const stdio = manifest.services.some(([, { listen }]) => namesStdio(listen));
+    const stdio = manifest.services.some(([, { listen, disable }]) =>
+      disable !== true && namesStdio(listen)
+    );
     this.#sinks = new SinkPlans(problems, catalog, manifest.sinks, manifest.plugins, stdio);
     this.#log = this.#sinks.read(manifest.defaults.log ?? log, ["defaults", "log"]);
     this.#access = new AccessPlans(problems, manifest.groups, lookupAccount);
@@ -132,11 +144,17 @@ class Expander {
   plan(): Plan {
     const { services, top } = this.#manifest;
     const { file } = this.#problems.source;
-    const plans = services.map(([name, service]) => this.#service(name, service));
     const bans = bansFile(folderOf(this.#problems.source), top.bans?.file);
+    const plans = (disabled: boolean): ServicePlan[] =>
+      askingUsers(
+        services.filter(([, { disable = false }]) => disable === disabled)
+          .map(([name, service]) => this.#service(name, service)),
+        top.bans !== undefined,
+      );
     return {
       file,
-      services: askingUsers(plans, top.bans !== undefined),
+      services: plans(false),
+      disabled: plans(true),
       bans: {
         ...(bans !== undefined && { file: bans }),
         most: top.bans?.most ?? BANS_MAX,
@@ -148,6 +166,9 @@ class Expander {
       control: this.#control(top.control),
       identity: identityOf(top),
       umask: top.umask,
+      resolver: resolverOf(top.resolver),
+      // Behind the services, which have named them.
+      files: this.#access.files,
     };
   }
 
@@ -166,9 +187,12 @@ class Expander {
     const { plugin, options } = pluginOf(service, this.#manifest.plugins, this.#problems, path);
     const sensor = isSensor(plugin);
     const admin = isAdmin(plugin);
-    const listen = this.#listen(service.listen, admin, path);
+    // What does not run may have the address of another one, whose place it takes some day.
+    const endpoints = service.disable === true ? new Endpoints(this.#problems) : this.#endpoints;
+    const listen = this.#listen(service.listen, admin, endpoints, path);
     checkLimitNames(this.#problems, service.limits, path);
     checkHttpLimits(this.#problems, service, listen, path);
+    checkDatagramLimits(this.#problems, service, listen, path);
     // Nobody is ever served by a sensor: it needs no workers.
     const concurrency = mergeConcurrency([
       sensor ? undefined : defaults.concurrency,
@@ -187,6 +211,13 @@ class Expander {
       { access: service.access, path: [...path, "access"] },
     ]);
     checkAccounts(this.#problems, access, listen, path);
+    const proxyProtocol = readProxyProtocol(
+      this.#problems,
+      service,
+      listen,
+      path,
+      (texts, place) => this.#access.about(texts, place),
+    );
     const limits = mergeLimits([defaults.limits, service.limits], strategy);
     checkOverflow(this.#problems, service, listen, limits, path);
     const banner = this.#banners.read(defaults.banner, service.banner, listen, path);
@@ -203,6 +234,7 @@ class Expander {
       ...(banner !== undefined && { banner }),
       ...(ban !== undefined && { ban }),
       ...(sensor && { sensor }),
+      ...(proxyProtocol !== undefined && { proxyProtocol }),
       processes: processOf(service, identityOf(this.#manifest.top), strategy),
       folder: folderOf(this.#problems.source),
     };
@@ -211,11 +243,12 @@ class Expander {
   #listen(
     listen: CheckedService["listen"],
     admin: boolean,
+    endpoints: Endpoints,
     path: Path,
   ): ListenPlan[] {
     const place = [...path, "listen"];
-    if (listen !== undefined) return this.#endpoints.read(listen, place);
-    if (admin) return this.#endpoints.read(ADMIN_LISTEN, place);
+    if (listen !== undefined) return endpoints.read(listen, place);
+    if (admin) return endpoints.read(ADMIN_LISTEN, place);
     if (!this.#refused(place)) {
       this.#problems.add(path, 'no "listen"', '"listen": where it listens');
     }

@@ -19,6 +19,8 @@ export interface Manifest extends Identity {
   sinks?: Record<string, ManifestSink | SinkObject> | undefined;
   /** Merged under every service. */
   defaults?: ManifestDefaults | undefined;
+  /** How names of hosts and domains in `access` are looked up. */
+  resolver?: ManifestResolver | undefined;
   /** Lists of addresses by name, for `access`, where they are called `@NAME`. */
   groups?: Record<string, string[]> | undefined;
   /** Where bans are kept, and how many. */
@@ -56,10 +58,14 @@ export interface ManifestService extends ManifestDefaults, Identity {
    * plugin itself, which then stays in this thread: not with `threads`, `processes` and `spawn`.
    */
   plugin: string | PluginObject;
+  /** It is checked, and does not run. */
+  disable?: boolean | undefined;
   /** Where it listens; of the admin plugin `http+unix:./admin.sock`, for its own user, when silent. */
   listen?: string | ManifestListener | (string | ManifestListener)[] | undefined;
   /** Checked by the plugin's own schema. */
   options?: unknown;
+  /** Its peers come through a balancer, which says who they are. */
+  proxyProtocol?: ManifestProxyProtocol | undefined;
   /** The priority of its processes, -20 to 19, which is the least; below 0 needs root. */
   nice?: number | undefined;
   /** The priority of their I/O: `idle`, `best-effort:7`, `realtime:0`. */
@@ -87,6 +93,16 @@ export interface ManifestDefaults {
   } | undefined;
   /** When a source is shut out of all services of the manifest. */
   ban?: ManifestBan | undefined;
+}
+
+/** The PROXY protocol, versions 1 and 2, over streams. */
+export interface ManifestProxyProtocol {
+  /** Which balancers may say whom a connection is for, as the `from` of a rule; whoever else does is refused. */
+  from: string[];
+  /** `require`, when silent: there has to be a header. `accept`: whoever sends none is served as itself. */
+  mode?: "require" | "accept" | undefined;
+  /** How long it may take to come; `3s` when silent. */
+  wait?: Duration | undefined;
 }
 
 /** When a service bans somebody. */
@@ -121,10 +137,25 @@ export interface ManifestAccess {
 
 /** A rule with terms; without them it is its `from` alone. */
 export interface ManifestRule {
-  /** `10.0.0.0/8`, `10.0.0.1-10.0.0.9`, `@GROUP`, `file:PATH`, `user:NAME`, `group:NAME`, `uid:N`, `gid:N`. */
+  /**
+   * `10.0.0.0/8`, `10.0.0.1-10.0.0.9`, `db.example.org`, `.example.org`, `@GROUP`, `file:PATH`,
+   * `user:NAME`, `group:NAME`, `uid:N`, `gid:N`.
+   */
   from: string | string[];
   /** When it holds, as `Mon-Fri 08:00-18:00 Europe/Paris`. */
   times?: string | string[] | undefined;
+  /** Sessions end, too, when it does not hold any more, or begins to deny. */
+  end?: boolean | undefined;
+  /** Of an `allow`: what the plugin finds in {@link Session.ruleOptions}; for `exec` variables. */
+  options?: Record<string, string> | undefined;
+}
+
+/** How names are looked up. */
+export interface ManifestResolver {
+  /** `192.0.2.53`, `127.0.0.1:5353`, `[::1]:53`; those of `/etc/resolv.conf` when silent. */
+  servers?: string[] | undefined;
+  /** How long a name may take, and somebody waits who has none yet; `5s` when silent. */
+  timeout?: Duration | undefined;
 }
 
 /** What a process may use of this machine. */
@@ -165,6 +196,11 @@ export type ManifestProgress = string | { bytes: ManifestSize; per: Duration };
 /** `64KiB`, `10MB`, or bytes. */
 export type ManifestSize = number | string;
 
+/** `1MiB` or `1MiB burst 4MiB`, or bytes; `none` for no limit. */
+export type ManifestByteRate = number | string;
+/** One for both ways of a session, or for what its peer sends and what it is sent. */
+export type ManifestEachWay<Value> = Value | { in?: Value | undefined; out?: Value | undefined };
+
 /** A word for each limit. `hold` is an older name of `wait`. */
 export interface ManifestOverflow {
   sessions?: OverflowWord | "hold" | undefined;
@@ -188,6 +224,10 @@ export interface ManifestLimits {
   ratePerSource?: ManifestRate | undefined;
   /** Of datagrams over UDP, in the place of `ratePerSource`; the plugin's own when neither is said. */
   datagramRate?: ManifestRate | undefined;
+  /** Bytes a second of one session; not of datagrams. */
+  bytesPerSecond?: ManifestEachWay<ManifestByteRate> | undefined;
+  /** Bytes of one session, request or datagram. */
+  bytes?: ManifestEachWay<ManifestSize> | undefined;
   /** Of TLS, from the open to its end. */
   handshake?: Duration | undefined;
   /** From the open to the first byte of the peer; when silent, while nothing has gone either way; not of HTTP. */

@@ -66,6 +66,7 @@ async function one(
     if ("options" in check) {
       checkFit(plugin, plan, check.options, path, problems);
       checkScope(plugin, plan, path, problems);
+      checkTaken(plugin, plan, path, problems);
       // Workers check the options themselves.
       const given = { ...withRate(plan, plugin), options: value };
       return { plan: given, plugin, options: check.options };
@@ -119,6 +120,28 @@ function checkScope(plugin: Plugin, plan: ServicePlan, path: Path, problems: Pro
     strategy === "spawn" ? strategy : `${strategy} with ${workers} workers`,
     `"serial", "async" or 1 worker: the plugin ${plugin.name} keeps one state for all sessions, and here ${several}`,
   );
+}
+
+/** What goes through a socket that a plugin takes nobody else sees. */
+function checkTaken(
+  { name, takes }: Plugin,
+  plan: ServicePlan,
+  path: Path,
+  problems: Problems,
+): void {
+  const streams = plan.listen.some(({ endpoint }) =>
+    isInherited(endpoint) || kindOf(endpoint.transport) === "stream"
+  );
+  if (takes !== true || !streams) return;
+  for (const key of ["bytes", "bytesPerSecond"] as const) {
+    if (plan.limits[key] === undefined) continue;
+    problems.add(
+      [...path, "limits", key],
+      `${show(key)}, of streams of the plugin ${name}`,
+      `"none": the plugin ${name} takes the sockets itself, and nobody sees what goes through them`,
+      { part: "key" },
+    );
+  }
 }
 
 /**

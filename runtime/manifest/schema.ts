@@ -5,10 +5,13 @@
 import * as v from "valibot";
 import { STRATEGY_NAMES, type StrategyName } from "../core/plan.ts";
 import {
+  byteRate,
   choice,
   count,
   duration,
+  eachWay,
   entry,
+  flag,
   integer,
   noList,
   progress,
@@ -28,6 +31,8 @@ import { banner, load, overflow, waiting } from "./overflow-schema.ts";
 import { ban, bans } from "./bans.ts";
 import { POLICIES } from "./policies.ts";
 import { IDENTITY_ENTRIES, PROCESS_ENTRIES } from "./process.ts";
+import { access, subjects } from "./access-schema.ts";
+import { resolver } from "./resolver.ts";
 import { SOCKET_ENTRIES } from "./socket.ts";
 
 const SERVICE_NAME = "a name of letters, digits, - and _, which begins with a letter or digit";
@@ -116,6 +121,8 @@ const log = choice(`${SINK}; or a list of these`, {
   array: v.array(choice(SINK, { string: sinkName, object: sink })),
 });
 
+const BYTES_PER_SECOND = 'bytes a second: "1MiB", "64KiB burst 1MiB", or { "in": …, "out": … }';
+const BYTES = 'a size, or { "in": "1MiB", "out": "10MiB" }; "none" for no limit';
 const limits = strict('an object of limits, as { "sessions": 1000, "idle": "60s" }', {
   sessions: entry("sessions at once, held ones too", count),
   perSource: entry("sessions at once from one source", count),
@@ -132,6 +139,14 @@ const limits = strict('an object of limits, as { "sessions": 1000, "idle": "60s"
   datagramRate: entry(
     "of datagrams over UDP, in the place of ratePerSource; the plugin's own when silent, as 1000/s of echo",
     rate,
+  ),
+  bytesPerSecond: entry(
+    "bytes a second of one session, each way: reading rests, and what is written waits; not of datagrams",
+    () => eachWay(BYTES_PER_SECOND, byteRate),
+  ),
+  bytes: entry(
+    "bytes of one session, each way: beyond it a session ends, a request or a datagram is refused",
+    () => eachWay(BYTES, () => size(true)),
   ),
   handshake: entry("of TLS, from the open to its end; 10s when silent", () => duration(true, true)),
   firstByte: entry(
@@ -184,44 +199,6 @@ const limits = strict('an object of limits, as { "sessions": 1000, "idle": "60s"
   ),
 });
 
-/** Whom a rule can be about, in words. */
-export const SUBJECT =
-  'whom it is about: an address, ADDRESS/PREFIX, ADDRESS-ADDRESS, "@GROUP", "file:PATH", "user:NAME", "group:NAME", "uid:N" or "gid:N"';
-const RULE = `${SUBJECT}; or { "from": …, "times": … }`;
-const subject = v.pipe(v.string(SUBJECT), v.nonEmpty(SUBJECT));
-const subjects = v.pipe(v.array(subject, SUBJECT), v.minLength(1, SUBJECT));
-const TIMES = 'hours of the week, as "Mon-Fri 08:00-18:00 Europe/Paris", or a list of these';
-const timeWindow = v.string(TIMES);
-const rule = strict(RULE, {
-  from: v.pipe(
-    choice(SUBJECT, { string: subject, array: subjects }),
-    v.description("whom it is about, or a list of these"),
-  ),
-  times: entry(
-    "when it holds: days, hours of a clock on the wall, a time zone; always when silent",
-    () =>
-      choice(TIMES, {
-        string: timeWindow,
-        array: v.pipe(v.array(timeWindow, TIMES), v.minLength(1, TIMES)),
-      }),
-  ),
-});
-const rules = () =>
-  v.array(
-    choice(RULE, { string: subject, object: rule }),
-    'a list of addresses, as ["127.0.0.0/8", "::1"]',
-  );
-const access = strict('an object, as { "allow": ["127.0.0.0/8"], "deny": [] }', {
-  allow: entry(
-    "who is served, by address, or user and group of this machine: all when silent, nobody when empty",
-    rules,
-  ),
-  deny: entry("who is not; the smallest range of both lists decides", rules),
-  never: entry(
-    "who is never banned, by no service; that of defaults holds beside it",
-    () => v.array(subject, SUBJECT),
-  ),
-});
 const groups = entry(
   "lists of addresses by name, for access, where they are called @NAME",
   () => noList(v.record(name, subjects, '{ "NAME": ["10.1.0.0/16"] }')),
@@ -239,15 +216,33 @@ const shared = {
 const PLUGIN = "a built-in plugin, a short name, ./path or an npm package";
 const specifier = v.pipe(v.string(PLUGIN), v.regex(/^[^\0]+$/, PLUGIN));
 
+const MODE = '"require" or "accept"';
+const proxyProtocol = strict('an object, as { "from": ["10.0.0.0/8"], "mode": "require" }', {
+  from: v.pipe(
+    subjects,
+    v.description("which balancers may say it, as access has it; whoever else does is refused"),
+  ),
+  mode: entry(
+    "require, when silent: there has to be a header; accept: whoever sends none is served as itself",
+    () => v.picklist(["require", "accept"], MODE),
+  ),
+  wait: entry("how long it may take to come; 3s when silent", () => duration(true, false)),
+});
+
 /** One service. Only the admin may be silent about where it listens: `expand.ts` sees to that. */
 export const service = strict('a service: { "plugin": …, "listen": … }', {
   plugin: v.pipe(specifier, v.description(PLUGIN)),
+  disable: entry("it is checked, and does not run", () => flag()),
   listen: entry(
     "where it listens; of the admin plugin http+unix:./admin.sock, for its own user, when silent",
     () => listen,
   ),
   ...shared,
   options: entry("checked by the plugin's own schema", () => v.unknown()),
+  proxyProtocol: entry(
+    "its peers come through a balancer, which says who they are: the PROXY protocol, versions 1 and 2",
+    () => proxyProtocol,
+  ),
   ...PROCESS_ENTRIES,
 });
 
@@ -274,6 +269,7 @@ export const manifest = strict('a manifest: { "services": { … } }', {
     () => strict("an object with concurrency, log, limits or access", shared),
   ),
   groups,
+  resolver: entry("how names of hosts and domains in access are looked up", () => resolver),
   bans,
   control: entry("where portico ctl reaches the server; false: nowhere", () => control),
   ...IDENTITY_ENTRIES,

@@ -140,6 +140,12 @@ export function families(own: Readonly<Delays>): Family[] {
       samples: by("cause", ({ tally }) => tally.refused),
     },
     {
+      name: "portico_bans",
+      help: "Sources that are shut out of all services.",
+      type: "gauge",
+      samples: ({ bans }) => [{ value: bans, labels: {} }],
+    },
+    {
       name: "portico_sessions_ended_total",
       help: "Streams and requests that have ended, by reason.",
       type: "counter",
@@ -222,6 +228,11 @@ export class Metrics {
 
   /** @param own the delays of the supervisor's event loop. */
   constructor(status: () => ServerStatus, own: Readonly<Delays>) {
+    // One that is switched off would be told from one that is down by nobody.
+    const running = (): ServerStatus => {
+      const { services, ...server } = status();
+      return { ...server, services: services.filter(({ state }) => state !== "disabled") };
+    };
     for (const { name, help, type, samples } of families(own)) {
       const metric = {
         name,
@@ -230,7 +241,7 @@ export class Metrics {
         aggregator: "sum",
         collect() {},
         get: () =>
-          Promise.resolve({ name, help, type, aggregator: "sum", values: samples(status()) }),
+          Promise.resolve({ name, help, type, aggregator: "sum", values: samples(running()) }),
       };
       // A metric of our own: prom-client's keep their values themselves.
       this.#registry.registerMetric(metric as never);

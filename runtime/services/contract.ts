@@ -1,5 +1,6 @@
 /** What a service is started from, and what serves its sessions. */
 import type { Admission } from "../core/admission/admission.ts";
+import type { Names } from "../core/names/rules.ts";
 import type { Candidate } from "../core/admission/candidate.ts";
 import type { OwnSockets } from "../core/admission/own-sockets.ts";
 import type { Clock } from "../core/clock.ts";
@@ -50,6 +51,8 @@ export interface Host {
   readonly home?: string;
   /** What the plugin `admin` is given as {@link StartContext.server}. */
   readonly operator?: unknown;
+  /** What knows names, for rules about them; without it those are about nobody. */
+  readonly names?: () => Promise<Names>;
   /** The sockets of an endpoint that somebody else has opened: `fd:`, `systemd:`, `stdio:`. */
   readonly inherit: (listen: ListenPlan) => Promise<readonly FoundSocket[]>;
 }

@@ -15,9 +15,12 @@ export function asksCredentials(
 }
 
 /** Whether a rule, a limit or a ban asks who the peers of Unix sockets are. */
-export function decidesByUser({ access, limits, bansUsers }: ServicePlan): boolean {
+export function decidesByUser(
+  { access, limits, bansUsers, proxyProtocol }: ServicePlan,
+): boolean {
   const { perSource, ratePerSource } = limits;
-  return aboutAccounts(access) || bansUsers === true || perSource !== Infinity ||
+  return aboutAccounts(access) || aboutAccounts({ rules: proxyProtocol?.from ?? [] }) ||
+    bansUsers === true || perSource !== Infinity ||
     ratePerSource !== undefined && ratePerSource.count !== Infinity;
 }
 

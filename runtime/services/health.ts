@@ -10,7 +10,7 @@ export interface Health {
 
 /** @param status of a server, perhaps of some of its services alone. */
 export function healthOf({ state = "running", services }: ServerStatus): Health {
-  const well = state === "running" && services.every((service) => service.state === "running");
+  const well = state === "running" && services.every((one) => FINE.includes(one.state));
   const states = services.map((service) => [service.service, service.state] as const);
   return { well, state, services: Object.fromEntries(states) };
 }
@@ -22,5 +22,8 @@ export function stateOf(status: ServerStatus): string {
   const found = new Set(Object.values(services));
   return WORST_FIRST.find((one) => found.has(one)) ?? state;
 }
+
+/** One that the manifest has switched off is as it should be. */
+const FINE: readonly string[] = ["running", "disabled"];
 
 const WORST_FIRST = ["failed", "stopped", "suspended", "draining", "resting"] as const;

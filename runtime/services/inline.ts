@@ -1,6 +1,6 @@
 /** `serial` and `async`: the sessions of a service are served in this thread, where its sockets are. */
 import type { BindableEndpoint, DatagramSocket, Listener } from "../core/contract.ts";
-import type { Origin } from "../core/descriptors.ts";
+import type { Descriptors, Origin } from "../core/descriptors.ts";
 import type { HttpListener } from "../core/exchange.ts";
 import { HttpPipeline } from "../core/http/pipeline.ts";
 import type { ListenPlan } from "../core/plan.ts";
@@ -14,17 +14,18 @@ import {
 } from "./credentials.ts";
 import { ServiceInstance } from "./instance.ts";
 import { checkForm, checkKind } from "./kind.ts";
+import { deferring, ProxyProtocol } from "./proxy-protocol.ts";
 
 /** Starts the plugin here. @throws PorticoError, with nothing left behind. */
 export async function startInline(input: ExecutorInput): Promise<Executor> {
-  return new InlineExecutor(
-    input,
-    await ServiceInstance.start({
-      ...input,
-      join: (session) => input.admission.join(session),
-      offended: input.host.bans?.offendedBy(input.ready.plan),
-    }),
-  );
+  const { ready, host, admission } = input;
+  const instance = await ServiceInstance.start({
+    ...input,
+    join: (session) => admission.join(session),
+    offended: host.bans?.offendedBy(ready.plan),
+  });
+  admission.shedder = instance.shedder;
+  return new InlineExecutor(input, instance);
 }
 
 class InlineExecutor implements Executor {
@@ -32,31 +33,52 @@ class InlineExecutor implements Executor {
   readonly #input: ExecutorInput;
   readonly #instance: ServiceInstance;
   readonly #requests: HttpPipeline;
+  #proxyProtocol: ProxyProtocol | undefined = undefined;
 
   constructor(input: ExecutorInput, instance: ServiceInstance) {
     this.#input = input;
     this.#instance = instance;
-    this.#requests = new HttpPipeline(instance.service, input.admission);
+    this.#requests = new HttpPipeline(
+      instance.service,
+      input.admission,
+      instance.metering?.http,
+    );
   }
 
   async listen(endpoint: BindableEndpoint, { options, text }: ListenPlan): Promise<Listener> {
     const { ready, host } = this.#input;
     checkKind(ready.plugin, "stream", text);
     checkForm(ready.plugin.name, this.#instance.service.hooks, "stream", text);
-    const { handoffs, streams } = this.#instance;
+    const { handoffs } = this.#instance;
     const { adapter } = host;
+    const streams = this.#instance.streamTable();
     const can = adapter.features.descriptors === true;
     checkCredentials(endpoint.transport, ready.plan, can);
     const asks = can && asksCredentials(endpoint.transport, ready);
-    if (handoffs === undefined && !asks) {
-      return await adapter.listen(endpoint, streams.table, options);
+    const { proxyProtocol } = ready.plan;
+    if (handoffs === undefined && !asks && proxyProtocol === undefined) {
+      return await adapter.listen(endpoint, streams, options);
     }
     const descriptors = await adapter.descriptors();
-    const table = handoffs?.table ?? connecting(descriptors, streams.table);
+    const table = handoffs?.table ?? connecting(descriptors, streams);
+    const told = this.#balanced(descriptors)?.reading(table) ?? table;
     return await descriptors.admit(
       endpoint,
-      asks ? askingCredentials(descriptors, table) : table,
-      options,
+      asks ? askingCredentials(descriptors, told) : told,
+      deferring(proxyProtocol, endpoint, options),
+    );
+  }
+
+  /** Undefined where no balancer tells of anybody. */
+  #balanced(descriptors: Descriptors): ProxyProtocol | undefined {
+    const { ready: { plan: { proxyProtocol } }, host } = this.#input;
+    if (proxyProtocol === undefined) return undefined;
+    const { service } = this.#instance;
+    return this.#proxyProtocol ??= new ProxyProtocol(
+      proxyProtocol,
+      service,
+      descriptors,
+      host.clock,
     );
   }
 
@@ -77,13 +99,18 @@ class InlineExecutor implements Executor {
   async adopt(fd: number, origin: Origin): Promise<void> {
     const { ready, host } = this.#input;
     checkKind(ready.plugin, "stream", String(origin.local));
-    const { handoffs, streams } = this.#instance;
+    const { handoffs } = this.#instance;
     const descriptors = await host.adapter.descriptors();
     const known = asksCredentials(origin.local.transport, ready)
       ? withCredentials(descriptors, fd, origin)
       : origin;
-    if (handoffs !== undefined) return handoffs.table.arrive(fd, known);
-    await descriptors.adopt(fd, known, streams.table, undefined);
+    const streams = this.#instance.streamTable();
+    const balanced = this.#balanced(descriptors);
+    if (handoffs === undefined && balanced === undefined) {
+      return await descriptors.adopt(fd, known, streams, undefined);
+    }
+    const table = handoffs?.table ?? connecting(descriptors, streams);
+    (balanced?.reading(table) ?? table).arrive(fd, known);
   }
 
   opened(): void {}
@@ -113,6 +140,7 @@ class InlineExecutor implements Executor {
   }
 
   async cut(): Promise<void> {
+    this.#proxyProtocol?.close();
     await Promise.all([this.#instance.cut(), this.#requests.cut("drain")]);
   }
 
@@ -124,6 +152,7 @@ class InlineExecutor implements Executor {
   }
 
   end(): Promise<void> {
+    this.#proxyProtocol?.close();
     return this.#instance.end();
   }
 }

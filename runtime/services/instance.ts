@@ -5,7 +5,6 @@
 import type { SessionAdapter } from "../core/descriptors.ts";
 import type { Admission } from "../core/admission/admission.ts";
 import type { Offended } from "../core/admission/gate.ts";
-import type { Timer } from "../core/clock.ts";
 import { LAST_WORDS } from "../core/calls.ts";
 import type { DatagramPipeline } from "../core/datagram/pipeline.ts";
 import type { HandoffPipeline } from "../core/handoff/pipeline.ts";
@@ -14,13 +13,18 @@ import type { Join } from "../core/listening.ts";
 import { mistakenHooks } from "../core/hook-table.ts";
 import type { Hooks, Logger } from "../core/plugin.ts";
 import { Service } from "../core/service.ts";
+import type { StreamTable } from "../core/contract.ts";
+import { type Clock, SYSTEM_CLOCK, type Timer } from "../core/clock.ts";
+import type { Metering } from "../core/metering/mod.ts";
 import { StreamPipeline } from "../core/stream/pipeline.ts";
+import type { StreamShedder } from "../core/stream/shedding.ts";
 import type { Totals } from "../core/totals.ts";
-import { kindOf } from "../core/endpoint.ts";
-import type { ListenPlan } from "../core/plan.ts";
+import { type Endpoint, kindOf } from "../core/endpoint.ts";
+import { PorticoError } from "../core/errors.ts";
+import type { ListenPlan, ServicePlan } from "../core/plan.ts";
 import type { Host, ReadyService } from "./contract.ts";
 import { checkForms } from "./kind.ts";
-import { giveBanners } from "./parts.ts";
+import { giveBanners, shedderOf } from "./extras.ts";
 import { OwnSessions } from "./own-sessions.ts";
 import { scopeOf } from "../core/scope.ts";
 
@@ -69,16 +73,38 @@ async function otherWays(
     ways.datagrams = new DatagramPipeline(service, admission);
   }
   if (service.hooks.take !== undefined) {
+    checkTaken(ready.plan);
     const { HandoffPipeline } = await import("../core/handoff/pipeline.ts");
     ways.handoffs = new HandoffPipeline(service, await host.adapter.descriptors(), admission);
   }
   return ways;
 }
 
+/** @throws PorticoError NOT_SUPPORTED: nobody sees what goes through a socket that a plugin takes. */
+function checkTaken({ limits, listen }: ServicePlan): void {
+  if (!listen.some(({ endpoint }) => mayBe(endpoint.transport, "stream"))) return;
+  for (const key of ["bytes", "bytesPerSecond"] as const) {
+    if (limits[key] === undefined) continue;
+    const text = `limits.${key} cannot be kept: the plugin takes the sockets itself (hook take)`;
+    throw new PorticoError("NOT_SUPPORTED", text);
+  }
+}
+
 /** Of an inherited socket nobody knows before it is there. */
 function mayBeDatagrams({ endpoint: { transport } }: ListenPlan): boolean {
+  return mayBe(transport, "datagram");
+}
+
+function mayBe(transport: Endpoint["transport"], kind: "stream" | "datagram"): boolean {
   const inherited = transport === "fd" || transport === "systemd" || transport === "stdio";
-  return inherited || kindOf(transport) === "datagram";
+  return inherited || kindOf(transport) === kind;
+}
+
+/** What keeps limits of bytes, where a service has any. */
+async function meteringOf({ limits }: ServicePlan, clock: Clock): Promise<Metering | undefined> {
+  if (limits.bytesPerSecond === undefined && limits.bytes === undefined) return undefined;
+  const { Metering } = await import("../core/metering/mod.ts");
+  return new Metering(limits, clock);
 }
 
 export class ServiceInstance {
@@ -88,9 +114,14 @@ export class ServiceInstance {
   readonly datagrams: DatagramPipeline | undefined;
   /** The way of streams whose plugin takes the descriptor itself. */
   readonly handoffs: HandoffPipeline | undefined;
+  /** Ends streams for newcomers. */
+  shedder: StreamShedder | undefined = undefined;
   readonly #own: OwnSessions;
   readonly #ending: AbortController;
   readonly #hurried = Promise.withResolvers<void>();
+
+  /** Of a service that has limits of bytes. */
+  readonly metering: Metering | undefined;
 
   private constructor(
     service: Service,
@@ -98,7 +129,9 @@ export class ServiceInstance {
     ending: AbortController,
     { handoffs, datagrams }: OtherWays,
     admission: Admission | undefined,
+    metering: Metering | undefined,
   ) {
+    this.metering = metering;
     this.service = service;
     this.#own = own;
     this.#ending = ending;
@@ -117,7 +150,11 @@ export class ServiceInstance {
     const { lends } = adapter.features;
     const shared = { plan, log, gather, lends, nextId, keepsDatagrams, clock };
     const { offended } = input;
-    const own = new OwnSessions({ ...shared, totals, counted, join, offended }, adapter);
+    const metering = await meteringOf(plan, clock ?? SYSTEM_CLOCK);
+    const own = new OwnSessions(
+      { ...shared, totals, counted, join, offended, metering },
+      adapter,
+    );
     const scope = scopeOf(plan.concurrency.strategy);
     if (scope !== "session") await own.load();
     const context = {
@@ -149,14 +186,23 @@ export class ServiceInstance {
     }
     const service = new Service({ ...shared, hooks, totals, counted, offended });
     const make = (ways: OtherWays): ServiceInstance =>
-      new ServiceInstance(service, own, ending, ways, admission);
+      new ServiceInstance(service, own, ending, ways, admission, metering);
     try {
       await giveBanners(service);
-      return make(await otherWays(service, input, scope === "session"));
+      const made = make(await otherWays(service, input, scope === "session"));
+      made.shedder = await shedderOf(made);
+      return made;
     } catch (error) {
       await make({}).end();
       throw error;
     }
+  }
+
+  /** What an adapter calls with the streams of this service; with an `open` of its own where they come admitted. */
+  streamTable(open?: StreamTable["open"]): StreamTable {
+    const { table } = this.streams;
+    const own = open === undefined ? table : { ...table, open };
+    return this.metering?.table(own) ?? own;
   }
 
   /** Ends the sessions that are left, with reason `drain`. */

@@ -38,8 +38,14 @@ export class OwnSessions {
   #connecting(): Promise<Outgoing> {
     return this.#outgoing ??= import("../core/outgoing.ts").then(({ Outgoing }) => {
       // Whom it connects to itself is nobody to be shut out.
-      const { join: _, totals: _totals, counted: _counted, offended: _offended, ...input } =
-        this.#input;
+      const {
+        join: _,
+        totals: _totals,
+        counted: _counted,
+        offended: _offended,
+        metering: _metering,
+        ...input
+      } = this.#input;
       const made = new Outgoing(input, this.#adapter);
       if (this.#drained) void made.drain(0);
       return made;

@@ -2,7 +2,6 @@
 import { Admission } from "../core/admission/admission.ts";
 import type { Address } from "../core/endpoint.ts";
 import type { ServicePlan } from "../core/plan.ts";
-import type { Service } from "../core/service.ts";
 import type { Totals } from "../core/totals.ts";
 import type { Host } from "./contract.ts";
 import type { ServiceStatus } from "./status.ts";
@@ -11,13 +10,6 @@ import type { ServiceStatus } from "./status.ts";
 export function admissionOf(plan: ServicePlan, host: Host, before?: Admission): Admission {
   const { adapter, ownSockets, clock, bans } = host;
   return new Admission(plan, (later) => adapter.defer(later), before, ownSockets, clock, bans);
-}
-
-/** Has the service say what its plan says beside the plugin, to those who come from outside. */
-export async function giveBanners(service: Service): Promise<void> {
-  if (service.plan.banner === undefined) return;
-  const { Banners } = await import("../core/banners.ts");
-  service.banners = new Banners(service);
 }
 
 /** Its status, as of now. */

@@ -27,17 +27,15 @@ import type {
   StartExecutor,
   Takeover,
 } from "./contract.ts";
+import { followRules } from "./rules.ts";
 import { watchLoad } from "./load.ts";
 import { Rest } from "./rest.ts";
 import { admissionOf, describeService } from "./parts.ts";
-import { Sockets } from "./sockets.ts";
+import { LAST_REQUESTS, Sockets } from "./sockets.ts";
 import type { ServiceStatus } from "./status.ts";
 
 /** See the head of this file. */
 export type ServiceState = ServiceStatus["state"] | "starting" | "stopping";
-
-/** How long HTTP peers that have connected may take to ask, and be answered, when a successor goes on, in ms. */
-const LAST_REQUESTS = 1500;
 
 export class RunningService {
   /** What a successor counts on with. */
@@ -105,6 +103,7 @@ export class RunningService {
     };
     service = new RunningService(input, await startExecutor(input));
     try {
+      await followRules(ready, host, input.admission);
       service.#closeLoad = watchLoad(input, service.#executor);
       for (const listen of plan.listen) await service.#sockets.open(listen, takeover);
       service.#executor.opened();
@@ -291,6 +290,7 @@ export class RunningService {
     await this.#executor.cut();
     await this.#sockets.close(keep);
     await this.#executor.end();
+    this.admission.forget();
     this.#state = "stopped";
   }
 

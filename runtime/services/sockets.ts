@@ -29,6 +29,9 @@ interface Entry {
   kept: Inherited | undefined;
 }
 
+/** How long HTTP peers that have connected may take to ask, and be answered, when a successor goes on, in ms. */
+export const LAST_REQUESTS = 1500;
+
 export class Sockets {
   readonly #host: Host;
   readonly #opener: Opener;

@@ -18,7 +18,14 @@ export interface WorkerStatus {
 /** One service, as sums over all its workers. */
 export interface ServiceStatus extends Readonly<Counters> {
   readonly service: string;
-  readonly state: "running" | "resting" | "suspended" | "draining" | "stopped" | "failed";
+  readonly state:
+    | "running"
+    | "resting"
+    | "suspended"
+    | "draining"
+    | "stopped"
+    | "failed"
+    | "disabled";
   readonly strategy: StrategyName;
   /** What is really bound. */
   readonly endpoints: readonly string[];
@@ -46,6 +53,8 @@ export interface ServerStatus {
   readonly state: "starting" | "running" | "draining";
   readonly services: readonly ServiceStatus[];
   readonly sinks: readonly SinkStatus[];
+  /** How many bans are in force. */
+  readonly bans: number;
 }
 
 /** One sink that is open. */

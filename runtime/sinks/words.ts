@@ -46,6 +46,14 @@ function sentence(record: LogRecord, field: (name: string) => string): string {
       }`;
     case "refuse":
       return refused(record, field);
+    case "ban": {
+      const until = record["until"] === undefined ? "" : ` until ${field("until")}`;
+      return `ban of ${field("source")}${until}: ${field("cause")}`;
+    }
+    case "unban":
+      return `end of the ban of ${field("source")} (${field("reason")}), ${
+        field("refused")
+      } refused`;
     case "error":
       return `${field("code")}: ${field("message")}${blame(record, field)}`;
     case "log":

@@ -4,9 +4,11 @@
  */
 import * as v from "valibot";
 import {
+  BYTE_RATE,
   COUNT,
   DURATION,
   DURATION_MAX,
+  parseByteRate,
   parseCount,
   parseDuration,
   parseProgress,
@@ -197,6 +199,33 @@ export function rate() {
         () => integer(1, Number.MAX_SAFE_INTEGER, "a whole number above 0"),
       ),
     }),
+  });
+}
+
+/** What may be said of both ways of a session at once, or of each. */
+export function eachWay<const S extends v.GenericSchema>(expected: string, make: () => S) {
+  const way = make();
+  const object = strict(expected, {
+    in: entry("what the peer sends", () => way),
+    out: entry("what it is sent", () => way),
+  });
+  const both = v.pipe(way, v.transform((value) => ({ in: value, out: value })));
+  return choice(expected, { string: both, number: both, object });
+}
+
+/** Bytes a second, `"1MiB"` or `"1MiB burst 4MiB"`. */
+export function byteRate() {
+  const expected =
+    'bytes a second: "1MiB", "64KiB burst 1MiB", or a whole number of bytes, at least 1; "none" for no limit';
+  const of = (count: number): ReturnType<typeof parseByteRate> => ({ count, per: 1000 });
+  return choice(expected, {
+    string: v.pipe(
+      v.string(),
+      v.regex(new RegExp(`${BYTE_RATE.source}|^none$`), expected),
+      v.transform((text) => text === "none" ? of(Infinity) : parseByteRate(text)),
+      v.check(({ count, burst = count }) => count >= 1 && burst >= 1, expected),
+    ),
+    number: v.pipe(integer(1, Number.MAX_SAFE_INTEGER, expected), v.transform(of)),
   });
 }
 

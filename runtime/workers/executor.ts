@@ -4,16 +4,20 @@ import { resolve } from "node:path";
 import type { BindableEndpoint, DatagramSocket, Listener } from "../core/contract.ts";
 import type { AdmitTable, Descriptors, Origin, SocketFileId } from "../core/descriptors.ts";
 import type { Address } from "../core/endpoint.ts";
+import { sheds } from "../core/admission/overflow.ts";
 import { PorticoError } from "../core/errors.ts";
 import type { ListenPlan } from "../core/plan.ts";
 import { Service } from "../core/service.ts";
 import type { Executor, ExecutorInput, StartExecutor } from "../services/contract.ts";
 import { askingCredentials, decidesByUser } from "../services/credentials.ts";
-import { giveBanners } from "../services/parts.ts";
+import { giveBanners } from "../services/extras.ts";
 import { checkKind } from "../services/kind.ts";
+import { deferring, ProxyProtocol } from "../services/proxy-protocol.ts";
 import type { WorkerStatus } from "../services/status.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import type { WorkerUse } from "./launch.ts";
+import { leastDelay } from "./heartbeat.ts";
+import { PoolShedder } from "./shedding.ts";
 import { WorkerPool } from "./pool.ts";
 
 /** Makes the start of an executor whose workers are used in this way. */
@@ -41,6 +45,7 @@ export function startPool(use: WorkerUse): StartExecutor {
       unwatch();
       throw error;
     }
+    if (sheds(plan.limits.overflow)) admission.shedder = new PoolShedder(pool.handles);
     return new PoolExecutor(input, descriptors, pool, dispatcher, unwatch);
   };
 }
@@ -51,6 +56,7 @@ class PoolExecutor implements Executor {
   readonly #pool: WorkerPool;
   readonly #dispatcher: Dispatcher;
   readonly #unwatch: () => void;
+  readonly #proxyProtocol: ProxyProtocol | undefined;
   /** Duplicates of the datagram sockets, for workers to answer from; by the index that sockets carry. */
   readonly #datagrams: { readonly fd: number; readonly address: Address }[] = [];
 
@@ -66,6 +72,10 @@ class PoolExecutor implements Executor {
     this.#descriptors = descriptors;
     this.#pool = pool;
     this.#dispatcher = dispatcher;
+    const { ready: { plan: { proxyProtocol } }, host } = input;
+    if (proxyProtocol === undefined) return;
+    const { service } = dispatcher;
+    this.#proxyProtocol = new ProxyProtocol(proxyProtocol, service, descriptors, host.clock);
   }
 
   get workers(): readonly WorkerStatus[] {
@@ -74,7 +84,12 @@ class PoolExecutor implements Executor {
 
   listen(endpoint: BindableEndpoint, { options, text }: ListenPlan): Promise<Listener> {
     checkKind(this.#input.ready.plugin, "stream", text);
-    return this.#descriptors.admit(endpoint, this.#arrivals(endpoint.transport), options);
+    const { proxyProtocol } = this.#input.ready.plan;
+    return this.#descriptors.admit(
+      endpoint,
+      this.#arrivals(endpoint.transport),
+      deferring(proxyProtocol, endpoint, options),
+    );
   }
 
   async bind(endpoint: BindableEndpoint, { options, text }: ListenPlan): Promise<DatagramSocket> {
@@ -102,8 +117,9 @@ class PoolExecutor implements Executor {
   /** Where streams arrive; who they are is asked here for a rule, and by their worker for a sink. */
   #arrivals(transport: string): AdmitTable {
     const { streams } = this.#dispatcher;
+    const told = this.#proxyProtocol?.reading(streams) ?? streams;
     const asks = transport === "unix" && decidesByUser(this.#input.ready.plan);
-    return asks ? askingCredentials(this.#descriptors, streams) : streams;
+    return asks ? askingCredentials(this.#descriptors, told) : told;
   }
 
   opened(): void {
@@ -115,7 +131,7 @@ class PoolExecutor implements Executor {
   }
 
   delay(): number {
-    return this.#pool.delay();
+    return leastDelay(this.#pool.handles);
   }
 
   /** Workers tell by themselves. */
@@ -134,6 +150,7 @@ class PoolExecutor implements Executor {
   }
 
   cut(): Promise<void> {
+    this.#proxyProtocol?.close();
     return this.#pool.cut();
   }
 
@@ -146,6 +163,7 @@ class PoolExecutor implements Executor {
   }
 
   async end(): Promise<void> {
+    this.#proxyProtocol?.close();
     this.#unwatch();
     await this.#pool.stop();
     for (const { fd } of this.#datagrams.splice(0)) this.#descriptors.close(fd);

@@ -1,10 +1,8 @@
 /** One worker, as its supervisor sees it. */
-import type { Refusal } from "../core/admission/candidate.ts";
-import type { Descriptors, Origin, SocketFileId } from "../core/descriptors.ts";
+import type { Descriptors, SocketFileId } from "../core/descriptors.ts";
 import type { Address } from "../core/endpoint.ts";
 import { type Code, CODES, PorticoError } from "../core/errors.ts";
 import type { ServicePlan } from "../core/plan.ts";
-import type { LogRecord } from "../core/record.ts";
 import { type Counters, growthOf, newCounters } from "../core/totals.ts";
 import { newStatistics, type Statistics } from "../core/statistics.ts";
 import { realUrl } from "../modules/import.ts";
@@ -12,8 +10,11 @@ import type { WorkerStatus } from "../services/status.ts";
 import type { PendingSession } from "./pending.ts";
 import { Channel, join } from "./channel.ts";
 import { TrafficAsker } from "./traffic.ts";
+import type { HandleEvents } from "./handle-events.ts";
+import { Cuts } from "./cuts.ts";
+import { IdleAsker } from "./shedding.ts";
 import { Heartbeat } from "./heartbeat.ts";
-import type { Exit, Launched } from "./launch.ts";
+import type { Launched } from "./launch.ts";
 import {
   type Counted,
   type DatagramMessage,
@@ -38,23 +39,6 @@ const TIMER_MAX = 2 ** 31 - 1;
 
 /** Workers that this process has started, of all services. */
 let started = 0;
-
-/** What a handle tells its pool. */
-export interface HandleEvents {
-  record(record: LogRecord): void;
-  taken(session: PendingSession): void;
-  /** A place for one that has come to the worker itself, or why not. */
-  join(id: number, from: Origin): PendingSession | Refusal;
-  gone(handle: WorkerHandle, session: PendingSession): void;
-  /** Its modules are there: what it does until it is ready is up to its plugin. */
-  loaded(): void;
-  /** What its counters have grown by. */
-  count(growth: Counters): void;
-  /** What its statistics are and were, when they have changed. */
-  statistics(now: Statistics, before: Statistics): void;
-  /** The thread or process is no more, and nothing that it has said is unheard. */
-  ended(handle: WorkerHandle, exit: Exit): void;
-}
 
 export class WorkerHandle {
   readonly number: number;
@@ -91,6 +75,10 @@ export class WorkerHandle {
   readonly traffic: TrafficAsker = new TrafficAsker(
     this.live,
     () => this.tell({ type: "traffic" }),
+  );
+  readonly #cuts: Cuts = new Cuts((command) => this.#channel.send(command));
+  readonly idle: IdleAsker = new IdleAsker((count, among) =>
+    this.#channel.send({ type: "idle", count, among })
   );
   #timer: ReturnType<typeof setTimeout> | undefined = undefined;
   /** Milliseconds that its plugin's start may take. */
@@ -171,7 +159,8 @@ export class WorkerHandle {
 
   /** Gives it a session; false when that is not possible now. */
   give(session: PendingSession): boolean {
-    const { id, remote, local, fd, bytes, socket } = session;
+    const { id, remote, local, fd, bytes, socket, ruleOptions } = session;
+    const ruled = ruleOptions !== undefined && { options: ruleOptions };
     if (bytes !== undefined) {
       this.#datagrams.push({
         id,
@@ -179,6 +168,7 @@ export class WorkerHandle {
         from: partsOf(remote),
         to: local.host,
         size: bytes.length,
+        ...ruled,
       });
       this.#bytes.push(bytes);
       if (this.#datagrams.length === 1) queueMicrotask(() => this.#sendDatagrams());
@@ -189,12 +179,14 @@ export class WorkerHandle {
         // It has died, and its end is on the way.
         return false;
       }
-      this.#channel.send({ type: "take", id, remote: partsOf(remote), local: partsOf(local) });
+      const peers = { remote: partsOf(remote), local: partsOf(local) };
+      this.#channel.send({ type: "take", id, ...peers, ...ruled });
       this.#given.push(session);
     }
     this.live.set(id, session);
     this.served++;
     session.tries++;
+    session.cuts = this.#cuts;
     return true;
   }
 
@@ -207,7 +199,7 @@ export class WorkerHandle {
 
   /** What it has to know from now on; one that was not told its job yet, learns it with that. */
   tell(
-    command: Extract<WorkerCommand, { type: "measure" | "wanted" | "drains" | "traffic" }>,
+    command: Extract<WorkerCommand, { type: "measure" | "wanted" | "drains" | "traffic" | "shed" }>,
   ): void {
     this.#channel.send(command);
   }
@@ -272,6 +264,8 @@ export class WorkerHandle {
         return this.#join(report);
       case "offence":
         return this.live.get(report.id)?.offended(report.what);
+      case "idle":
+        return this.idle.answered(report.sessions);
       case "traffic":
         return this.traffic.answered(report.sessions);
       case "turned":
@@ -297,7 +291,9 @@ export class WorkerHandle {
     const answer = this.#events.join(id, { remote: toAddress(remote), local: toAddress(local) });
     const granted = "phase" in answer;
     if (granted) this.live.set(id, answer);
-    this.#channel.send({ type: "joined", id, ...(!granted && { why: answer }) });
+    const options = granted ? answer.ruleOptions : undefined;
+    const more = granted ? options !== undefined && { options } : { why: answer };
+    this.#channel.send({ type: "joined", id, ...more });
   }
 
   #count({ counters: now, statistics }: Counted): void {

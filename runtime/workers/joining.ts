@@ -1,6 +1,7 @@
 /** In a worker: those who have come to listeners of the plugin's own, and ask the supervisor for a place. */
 import type { Refusal } from "../core/admission/candidate.ts";
 import type { Permit } from "../core/admission/permit.ts";
+import type { RuleOptions } from "../core/plan.ts";
 import type { StreamSession } from "../core/stream/session.ts";
 
 /** The permit of one: granted when the supervisor has said so. */
@@ -45,7 +46,7 @@ export class Joining {
   };
 
   /** What the supervisor has decided. */
-  decided(id: number, why: Refusal | undefined): void {
+  decided(id: number, why: Refusal | undefined, options: RuleOptions | undefined): void {
     const permit = this.#waiting.get(id);
     if (permit === undefined) return;
     this.#waiting.delete(id);
@@ -54,6 +55,7 @@ export class Joining {
     if (session.over || session.phase !== "waiting") return;
     if (why !== undefined) return session.refused(why);
     permit.granted = true;
+    if (options !== undefined) session.ruleOptions = options;
     session.admitted();
   }
 }

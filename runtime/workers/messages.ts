@@ -1,18 +1,26 @@
 /** What a supervisor and its workers tell each other: JSON, with bytes beside it where there are any. */
 import { deserialize, serialize } from "node:v8";
 import type { SocketFileId } from "../core/descriptors.ts";
-import type { Refusal } from "../core/admission/candidate.ts";
+import type { CutReason, Refusal } from "../core/admission/candidate.ts";
 import type { Offence } from "../core/admission/gate.ts";
 import { Address, type Transport } from "../core/endpoint.ts";
 import { codeOf, messageOf, PorticoError, type Side } from "../core/errors.ts";
 import type { Wanted } from "../core/log.ts";
-import type { ServicePlan } from "../core/plan.ts";
+import type { RuleOptions, ServicePlan } from "../core/plan.ts";
+import type { Idle } from "../core/stream/shedding.ts";
+import { ProxiedPeer, type Via, viaOf } from "../core/prologue/via.ts";
 import type { LogRecord } from "../core/record.ts";
 import type { Counters } from "../core/totals.ts";
 import type { Statistics } from "../core/statistics.ts";
 
-/** An address in parts: transport, host, port, path. */
-export type AddressParts = readonly [Transport, string, number, string];
+/** An address in parts: transport, host, port, path, and the way of a peer that a balancer has told of. */
+export type AddressParts = readonly [Transport, string, number, string, ViaParts?];
+
+/** A {@link Via} as it travels. */
+interface ViaParts extends Omit<Via, "remote" | "local"> {
+  readonly remote: AddressParts;
+  readonly local: AddressParts;
+}
 
 /** One datagram on its way to a worker. */
 export interface DatagramMessage {
@@ -24,6 +32,7 @@ export interface DatagramMessage {
   readonly to: string;
   /** How many of the bytes that travel with it are its own, behind those of the ones before it. */
   readonly size: number;
+  readonly options?: RuleOptions;
 }
 
 /** What a worker has counted since its start. */
@@ -34,8 +43,13 @@ export interface Counted {
 }
 
 /** An address as it travels. */
-export function partsOf({ transport, host, port, path }: Address): AddressParts {
-  return [transport, host, port, path];
+export function partsOf(address: Address): AddressParts {
+  const { transport, host, port, path } = address;
+  const via = viaOf(address);
+  if (via === undefined) return [transport, host, port, path];
+  const { remote, local } = via;
+  const parts = { ...via, remote: partsOf(remote), local: partsOf(local) };
+  return [transport, host, port, path, parts];
 }
 
 const encoded = new WeakMap<ServicePlan, Uint8Array>();
@@ -57,8 +71,11 @@ export function decodePlan(bytes: Uint8Array): ServicePlan {
   return deserialize(bytes);
 }
 
-export function toAddress([transport, host, port, path]: AddressParts): Address {
-  return new Address(transport, host, port, path);
+export function toAddress([transport, host, port, path, via]: AddressParts): Address {
+  const address = new Address(transport, host, port, path);
+  if (via === undefined) return address;
+  const [remote, local] = [toAddress(via.remote), toAddress(via.local)];
+  return new ProxiedPeer(address, { ...via, remote, local });
 }
 
 /** Duplicates of the service's datagram sockets, to answer from. Theirs who opened them. */
@@ -111,23 +128,36 @@ export type WorkerCommand =
     readonly id: number;
     readonly remote: AddressParts;
     readonly local: AddressParts;
+    /** Of the rule that has let it in. */
+    readonly options?: RuleOptions;
   }
   | {
     readonly type: "datagrams";
     readonly datagrams: readonly DatagramMessage[];
     readonly bytes: Uint8Array;
   }
+  /** End these sessions. */
+  | { readonly type: "cut"; readonly ids: readonly number[]; readonly reason: CutReason }
   /** End the sessions that are left, then yourself. A second one means: be quick. */
   | { readonly type: "stop" }
   | { readonly type: "ping" }
   /** Whether a session that came to a listener of the plugin's own is let in. */
-  | { readonly type: "joined"; readonly id: number; readonly why?: Refusal }
+  | {
+    readonly type: "joined";
+    readonly id: number;
+    readonly why?: Refusal;
+    readonly options?: RuleOptions;
+  }
   /** The service drains, or does not any more. */
   | { readonly type: "drains"; readonly on: boolean }
   /** It wants other records than it was told with the job. */
   | { readonly type: "wanted"; readonly wanted: Wanted | undefined }
   /** Somebody wants to know how late its event loop is. */
   | { readonly type: "measure" }
+  /** Which of its sessions have been idle longest: so many of all, and those of these numbers. */
+  | { readonly type: "idle"; readonly count: number; readonly among: readonly number[] }
+  /** These sessions end, with reason `shed`. */
+  | { readonly type: "shed"; readonly ids: readonly number[] }
   /** Somebody wants to know what has gone through its sessions. */
   | { readonly type: "traffic" };
 
@@ -156,6 +186,7 @@ export type WorkerEvent =
   }
   /** The peer of a session has done something that may lead to a ban. */
   | { readonly type: "offence"; readonly id: number; readonly what: Offence }
+  | { readonly type: "idle"; readonly sessions: readonly Idle[] }
   | { readonly type: "traffic"; readonly sessions: readonly SessionTraffic[] }
   /** A session has given its turn back. */
   | { readonly type: "turned"; readonly id: number }

@@ -1,8 +1,15 @@
 /** A session on the supervisor's side: from its arrival until a worker has told that nothing is left of it. */
-import { type Candidate, type Refusal, WEIGHT } from "../core/admission/candidate.ts";
+import {
+  type Candidate,
+  type CutReason,
+  type Refusal,
+  WEIGHT,
+} from "../core/admission/candidate.ts";
 import type { Offence } from "../core/admission/gate.ts";
 import { type Permit, UNLIMITED } from "../core/admission/permit.ts";
 import type { Address } from "../core/endpoint.ts";
+import type { RuleOptions } from "../core/plan.ts";
+import type { Cuts } from "./cuts.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 
 /** Its turn has not come; it needs a worker; one has it, or it is on its way there; nothing is left of it. */
@@ -24,12 +31,15 @@ export class PendingSession implements Candidate {
   readonly since: number = performance.now();
   phase: PendingPhase = "waiting";
   permit: Permit = UNLIMITED;
+  ruleOptions: RuleOptions | undefined = undefined;
   /** A stream's socket until a worker has taken it; else -1. */
   fd: number;
   /** While it waits: ends the watch for its peer's reset. */
   unwatch: (() => void) | undefined = undefined;
   readonly bytes: Uint8Array | undefined;
   readonly socket: number;
+  #cuts: Cuts | undefined = undefined;
+  #ends: CutReason | undefined = undefined;
   /** How many workers it was given to. */
   tries = 0;
 
@@ -52,6 +62,18 @@ export class PendingSession implements Candidate {
 
   get weight(): number {
     return WEIGHT[this.kind] + (this.bytes?.length ?? 0);
+  }
+
+  /** What ends it in the worker that has it. */
+  set cuts(cuts: Cuts) {
+    this.#cuts = cuts;
+    if (this.#ends !== undefined) cuts.add(this.id, this.#ends);
+  }
+
+  /** One that no worker has yet ends when one has it. */
+  cut(reason: CutReason): void {
+    this.#ends = reason;
+    this.#cuts?.add(this.id, reason);
   }
 
   admitted(): void {

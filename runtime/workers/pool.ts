@@ -1,5 +1,4 @@
 /** The workers of one service: started, given sessions, watched, replaced. */
-import { setTimeout } from "node:timers";
 import type { WorkerStatus } from "../services/status.ts";
 import type { Descriptors, SocketFileId } from "../core/descriptors.ts";
 import { messageOf, PorticoError } from "../core/errors.ts";
@@ -14,12 +13,14 @@ import { DispatchQueue } from "./dispatch-queue.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import { keepWorkingDirectory } from "../identity/folder.ts";
 import { type Exit, exitFields, type WorkerUse } from "./launch.ts";
-import { type HandleEvents, WorkerHandle } from "./handle.ts";
-import { leastDelay } from "./heartbeat.ts";
+import { WorkerHandle } from "./handle.ts";
+import type { HandleEvents } from "./handle-events.ts";
 import type { SharedSockets, WorkerState } from "./messages.ts";
 import { watchWorkers } from "./watch.ts";
 import { Replenishment } from "./replenish.ts";
 import { RestartPolicy } from "./restart-policy.ts";
+import { Timers } from "./timers.ts";
+import { wantedOnce } from "./wanted.ts";
 import { stopAll } from "./stop-all.ts";
 
 /** What a pool is made of. */
@@ -36,11 +37,6 @@ export interface PoolInput {
 const GONE = 5000;
 /** Milliseconds after which it is tried again to start a worker, when this machine had not enough of something. */
 const SHORT = 200;
-/**
- * Workers of one session each that load their modules at once: that takes CPU alone, and more of them would
- * only hold descriptors and memory, and be ready later.
- */
-const LOADING = Math.max(4, 2 * navigator.hardwareConcurrency);
 /** To how many workers a session is given that die before they have taken it. */
 const TRIES = 3;
 
@@ -60,10 +56,10 @@ export class WorkerPool {
   #failed = false;
   /** There was no way to start a worker when that was tried last. */
   #short = false;
-  /** When that is tried again. */
-  #retrial: ReturnType<typeof setTimeout> | undefined = undefined;
+  /** It will be tried again. */
+  #retrial = false;
   #unwatch: () => void = () => {};
-  readonly #timers: Set<ReturnType<typeof setTimeout>> = new Set();
+  readonly #timers: Timers = new Timers();
   readonly #replenishment: Replenishment = new Replenishment(() => this.#fill());
 
   constructor(input: PoolInput) {
@@ -107,9 +103,9 @@ export class WorkerPool {
     this.#unwatch = watchWorkers(this.#handles, this.#input.ready.plan);
   }
 
-  /** See {@link Executor.delay}. Of those that serve one session each, nobody is asked to take another. */
-  delay(): number {
-    return this.#input.use.once ? 0 : leastDelay(this.#handles);
+  /** Those that there are. */
+  get handles(): ReadonlySet<WorkerHandle> {
+    return this.#handles;
   }
 
   /** See {@link RunningService.measure}. */
@@ -177,16 +173,7 @@ export class WorkerPool {
   #wanted(): number {
     const { concurrency } = this.#input.ready.plan;
     if (!this.#input.use.once) return concurrency.workers;
-    const { size } = this.#handles;
-    let [busy, loading] = [0, 0];
-    for (const { served, loads } of this.#handles) {
-      if (served > 0) busy++;
-      if (loads) loading++;
-    }
-    const useful = busy + this.#queue.length + navigator.hardwareConcurrency;
-    // While it is not known that one more can be started, one at a time is tried.
-    const most = this.#short ? 1 : LOADING;
-    return Math.min(concurrency.max, useful, size + Math.max(0, most - loading));
+    return wantedOnce(this.#handles, this.#queue.length, concurrency.max, this.#short);
   }
 
   #fill(): void {
@@ -202,8 +189,10 @@ export class WorkerPool {
   #waitForMore(error: unknown): void {
     if (!this.#short) this.#dispatcher!.service.report(hookError(error));
     this.#short = true;
-    this.#retrial ??= this.#later(SHORT, () => {
-      this.#retrial = undefined;
+    if (this.#retrial) return;
+    this.#retrial = true;
+    this.#timers.later(SHORT, () => {
+      this.#retrial = false;
       this.#fill();
     });
   }
@@ -251,7 +240,7 @@ export class WorkerPool {
       return true;
     }
     // Its descriptor channel is full for a moment, or it has died.
-    this.#later(1, () => this.#pump());
+    this.#timers.later(1, () => this.#pump());
     return false;
   }
 
@@ -287,22 +276,13 @@ export class WorkerPool {
     const pause = this.#restarts.next(performance.now());
     if (pause === undefined) return this.#fail();
     this.#dispatcher!.service.totals.restarts++;
-    this.#later(pause, () => this.#fill());
+    this.#timers.later(pause, () => this.#fill());
   }
 
   #fail(): void {
     this.#failed = true;
     this.#giveUp();
     this.#input.failed(this.#restarts.reason);
-  }
-
-  #later(pause: number, what: () => void): ReturnType<typeof setTimeout> {
-    const timer = setTimeout(() => {
-      this.#timers.delete(timer);
-      what();
-    }, pause);
-    this.#timers.add(timer);
-    return timer;
   }
 
   #say(
@@ -331,7 +311,6 @@ export class WorkerPool {
   async stop(): Promise<void> {
     this.#stopping = true;
     this.#unwatch();
-    for (const timer of this.#timers) clearTimeout(timer);
     this.#timers.clear();
     this.#replenishment.stop();
     this.#giveUp();

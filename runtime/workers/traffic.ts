@@ -3,18 +3,29 @@ import { clearTimeout, setTimeout } from "node:timers";
 import type { Candidate } from "../core/admission/candidate.ts";
 import type { StreamPipeline } from "../core/stream/pipeline.ts";
 import type { PendingSession } from "./pending.ts";
-import type { SessionTraffic } from "./messages.ts";
+import type { ServiceInstance } from "../services/instance.ts";
+import type { SessionTraffic, WorkerCommand, WorkerEvent } from "./messages.ts";
 
 /** How long a worker may take to tell, in ms: one that is busy is not waited for. */
 const PATIENCE = 1000;
 
-/** In a worker: of each stream, its number and its bytes each way. */
-export function trafficOf(
+/** Of each stream, its number and its bytes each way. */
+function trafficOf(
   streams: StreamPipeline,
 ): { readonly type: "traffic"; readonly sessions: readonly SessionTraffic[] } {
   const sessions: SessionTraffic[] = [];
   streams.deadlines.forEach(({ id, bytesIn, bytesOut }) => sessions.push([id, bytesIn, bytesOut]));
   return { type: "traffic", sessions };
+}
+
+/** In a worker: what its sessions come to, or which of them have been idle longest. */
+export function answerOf(
+  { streams, shedder }: Pick<ServiceInstance, "streams" | "shedder">,
+  command: Extract<WorkerCommand, { type: "idle" | "traffic" }>,
+): WorkerEvent {
+  if (command.type === "traffic") return trafficOf(streams);
+  const { count, among } = command;
+  return { type: "idle", sessions: shedder?.name(count, new Set(among)) ?? [] };
 }
 
 /** In the supervisor: asks one worker. */

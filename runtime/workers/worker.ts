@@ -17,12 +17,13 @@ import { ServiceInstance } from "../services/instance.ts";
 import { Lag } from "../metrics/lag.ts";
 import { CountReporter } from "./count-reporter.ts";
 import { Channel } from "./channel.ts";
+import { cutSome } from "./cuts.ts";
 import type { CpuLimit } from "./cpu-limit.ts";
 import { IncomingStreams } from "./incoming.ts";
 import { RemotePermit } from "./remote-permit.ts";
 import { Joining } from "./joining.ts";
 import { Locals } from "./locals.ts";
-import { trafficOf } from "./traffic.ts";
+import { answerOf } from "./traffic.ts";
 import {
   type AddressParts,
   decodePlan,
@@ -131,6 +132,8 @@ export class ServiceWorker {
         return this.#incoming.add(command);
       case "datagrams":
         return this.#deliver(command);
+      case "cut":
+        return this.#instance === undefined ? undefined : cutSome(this.#instance, command);
       case "stop":
         return void this.#stop();
       case "ping":
@@ -139,19 +142,20 @@ export class ServiceWorker {
         this.#drains = command.on;
         return this.#instance?.drains(command.on);
       case "joined":
-        return this.#joining.decided(command.id, command.why);
+        return this.#joining.decided(command.id, command.why, command.options);
       case "measure":
         return this.#measure();
+      case "shed":
+        return this.#instance!.shedder?.end(command.ids);
+      case "idle":
       case "traffic":
-        return this.#channel.send(trafficOf(this.#instance!.streams));
+        return this.#channel.send(answerOf(this.#instance!, command));
       case "wanted":
         return this.#log?.change(this.#outlets(command.wanted));
     }
   }
 
-  async #begin(
-    { bytes, module, wanted, ids, measure, drains, number }: Job,
-  ): Promise<void> {
+  async #begin({ bytes, module, wanted, ids, measure, drains, number }: Job): Promise<void> {
     try {
       const plan = decodePlan(bytes);
       const { adapter, become, cpuLimit } = this.#input;
@@ -186,10 +190,9 @@ export class ServiceWorker {
       });
       const { streams } = this.#instance;
       this.#instance.drains(this.#drains);
-      this.#streams = {
-        ...streams.table,
-        open: (connection) => void streams.accept(connection, connection.data as Accepted),
-      };
+      this.#streams = this.#instance.streamTable(
+        (connection) => void streams.accept(connection, connection.data as Accepted),
+      );
       cpuLimit.set(plan.limits.stall);
       if (measure || this.#measures) this.#measure();
       this.#channel.send({ type: "ready" });
@@ -224,7 +227,7 @@ export class ServiceWorker {
     }
   }
 
-  #take({ id, remote, local }: TakeCommand, fd: number): void {
+  #take({ id, remote, local, options: ruleOptions }: TakeCommand, fd: number): void {
     const { passing } = this.#input;
     const { handoffs, service } = this.#instance!;
     const permit = this.#permit(id);
@@ -236,9 +239,9 @@ export class ServiceWorker {
       // Its hook runs at once: whatever it does, it is not to be served twice.
       this.#tellTaken();
       this.#channel.flush();
-      return handoffs.accept(fd, origin, { id, permit });
+      return handoffs.accept(fd, origin, { id, permit, ruleOptions });
     }
-    passing.adopt(fd, origin, this.#streams!, { id, permit }).catch((error) => {
+    passing.adopt(fd, origin, this.#streams!, { id, permit, ruleOptions }).catch((error) => {
       // It has gone on the way, and nobody has seen it; or there is no room for it here.
       if (isShortage(error)) service.report(hookError(error), id);
       permit.release();
@@ -246,14 +249,13 @@ export class ServiceWorker {
   }
 
   #tellTaken(): void {
-    const count = this.#taken;
+    if (this.#taken > 0) this.#channel.send({ type: "taken", count: this.#taken });
     this.#taken = 0;
-    if (count > 0) this.#channel.send({ type: "taken", count });
   }
 
   #deliver({ datagrams, bytes }: Extract<WorkerCommand, { type: "datagrams" }>): void {
     let at = 0;
-    for (const { id, socket: index, from, to, size } of datagrams) {
+    for (const { id, socket: index, from, to, size, options } of datagrams) {
       // Each has memory of its own: a plugin may transfer what it was given.
       const own = bytes.slice(at, at += size);
       const { socket, locals } = this.#senders[index]!;
@@ -262,6 +264,7 @@ export class ServiceWorker {
         permit: this.#permit(id),
         remote: toAddress(from),
         local: locals.find(to),
+        ruleOptions: options,
       };
       this.#instance!.datagrams!.accept(socket, own, accepted);
     }

@@ -129,6 +129,29 @@ export const keepAlive: readonly Case[] = ([
   },
 }));
 
+/** What a connection has where nobody says anything, a moment after the start; and where it was said. */
+export const protection: readonly Case[] = ([
+  ["found in minutes when nobody says anything", undefined, ["120s", "240000ms"]],
+  ["left alone where keepAlive is off", 0, ["0", "0"]],
+] as const).map(([text, keepAlive, expected]) => ({
+  name: `a peer that vanishes is ${text}`,
+  only: "tcp",
+  needs: offers("userTimeout"),
+  async run(stage) {
+    const libc = await openLibc();
+    const options = keepAlive === undefined ? {} : { keepAlive };
+    const { listener } = await stage.listen({}, options);
+    const fd = descriptorOf(libc, "listener", listener.address);
+    const found = () =>
+      (["keepAlive", "userTimeout"] as const).map((name) =>
+        getOption(libc, fd, familyOf(libc, fd), name)
+      );
+    await until("the options", () => found().join() === expected.join());
+    if (keepAlive === 0) await new Promise((resolve) => setTimeout(resolve, 200));
+    assert.deepEqual(found(), expected);
+  },
+}));
+
 export const datagramOptions: readonly Case[] = Object.entries(SAMPLES)
   .filter(([name]) => !/backlog|noDelay|keepAlive|deferAccept|fastOpen|userTimeout/.test(name))
   .flatMap(([key, sample]): Case[] => {

@@ -198,6 +198,79 @@ export const passing: readonly Case[] = [
         ends.forEach((end, i) => i % 10 === 9 || end());
       }),
   },
+  {
+    name:
+      "first bytes are seen, told of as they come, and stay for whoever reads; what is skipped is gone",
+    needs,
+    run: (stage) =>
+      withDoor(stage, async (door) => {
+        const { descriptors } = door;
+        const peer = await stage.connect(door.listener.address);
+        const { fd } = await door.take();
+        const bytes = new Uint8Array(new ArrayBuffer(64));
+        const seen = (): string | number => {
+          const count = descriptors.peek(fd, bytes);
+          return count < 0 ? count : Buffer.from(bytes.subarray(0, count)).toString();
+        };
+        assert.equal(seen(), -1);
+        let told = 0;
+        let ended = false;
+        const end = descriptors.watchArrivals(fd, (over) => {
+          told++;
+          ended ||= over;
+        });
+        assert.ok(end !== undefined);
+        peer.write("hello");
+        await until("the first bytes", () => seen() === "hello");
+        await until("to be told", () => told > 0);
+        // What is there already is not told again and again.
+        await stage.settle();
+        const before = told;
+        await stage.settle();
+        assert.equal(told, before);
+        peer.write(" world");
+        await until("more bytes", () => seen() === "hello world");
+        await until("to be told of them", () => told > before);
+        descriptors.skip(fd, 6);
+        assert.equal(seen(), "world");
+        assert.equal(ended, false);
+        peer.end();
+        await until("to be told of the end", () => ended);
+        assert.equal(seen(), "world");
+        assert.throws(() => descriptors.skip(fd, 6), /has 1 bytes less than were seen/);
+        assert.equal(seen(), "");
+        end();
+        descriptors.close(fd);
+        assert.throws(() => descriptors.peek(fd, bytes), /cannot be read/);
+      }),
+  },
+  {
+    name: "what came before a connection is watched is told, and a reset ends with an error",
+    only: "tcp",
+    needs,
+    run: (stage) =>
+      withDoor(stage, async (door) => {
+        const { descriptors } = door;
+        const peer = await stage.connect(door.listener.address);
+        peer.write("x");
+        const { fd } = await door.take();
+        const bytes = new Uint8Array(new ArrayBuffer(4));
+        await until("the byte", () => descriptors.peek(fd, bytes) === 1);
+        let told = 0;
+        let ended = false;
+        const end = descriptors.watchArrivals(fd, (over) => {
+          told++;
+          ended ||= over;
+        });
+        await until("to be told", () => told === 1);
+        peer.reset();
+        await until("to be told of the reset", () => ended);
+        descriptors.skip(fd, descriptors.peek(fd, bytes));
+        assert.throws(() => descriptors.peek(fd, bytes), { code: "ECONNRESET" });
+        end?.();
+        descriptors.close(fd);
+      }),
+  },
 ];
 
 export const inspections: readonly Case[] = [

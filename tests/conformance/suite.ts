@@ -16,7 +16,14 @@ import { handover } from "./handover.ts";
 import type { Harness, Tested } from "./harness.ts";
 import { connectionLeaks, leaks } from "./leaks.ts";
 import { binding, listeners } from "./listeners.ts";
-import { datagramOptions, keepAlive, noDelay, refusals, streamOptions } from "./options.ts";
+import {
+  datagramOptions,
+  keepAlive,
+  noDelay,
+  protection,
+  refusals,
+  streamOptions,
+} from "./options.ts";
 import { inspections, passing } from "./passing.ts";
 import { spawning } from "./programs.ts";
 import type { Case } from "./stage.ts";
@@ -34,6 +41,7 @@ const FOR_STREAMS: readonly Case[] = [
   ...listeners,
   ...streamOptions,
   ...keepAlive,
+  ...protection,
   ...noDelay,
   ...connectionLeaks,
   ...connecting,

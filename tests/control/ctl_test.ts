@@ -84,6 +84,53 @@ describe("portico ctl", () => {
     await close();
   });
 
+  test("bans, ban, unban and top are tables for people, and JSON for programs", async (t) => {
+    const control = fakeControl();
+    const { path, close } = await serveControl(t, control);
+    const said = async (...words: string[]): Promise<string> => {
+      const { code, out, err } = await ctl(...words, "--socket", path);
+      assert.deepEqual([code, err], [0, ""], words.join(" "));
+      return out;
+    };
+    assert.equal(
+      await said("bans"),
+      [
+        "source     until                     refused  service  cause",
+        "192.0.2.7  2026-11-28T13:00:00.000Z  3        echo     5 refusals in 1m: rule verify",
+        "uid:7      2026-11-28T13:00:00.000Z  3        echo     operator",
+        "",
+      ].join("\n"),
+    );
+    assert.equal(JSON.parse(await said("bans", "--json"))[1].source, "uid:7");
+    assert.match(await said("ban", "10.0.0.0/8", "--for", "2m", "--reason", "x y"), /^ban: 10\./);
+    await said("ban", "::1", "--for", "none");
+    await said("ban", "uid:7");
+    assert.equal(await said("unban", "192.0.2.7"), "unban: 192.0.2.7\n");
+    assert.equal(await said("unban", "--all", "--json"), '["192.0.2.7","uid:7"]\n');
+    assert.deepEqual(control.asked, [
+      ["ban", "10.0.0.0/8", 120_000, "x y"],
+      ["ban", "::1", Infinity, "operator"],
+      ["ban", "uid:7", 3_600_000, "operator"],
+      ["unban", "192.0.2.7"],
+      ["unban", undefined],
+    ]);
+    assert.equal(
+      await said("top", "--once"),
+      [
+        "source     sessions  in       out  arrivals  refusals",
+        "192.0.2.8  3         1 B      0    3         0",
+        "192.0.2.7  2         2.0 KiB  5 B  9         1",
+        "",
+      ].join("\n"),
+    );
+    assert.equal(JSON.parse(await said("top", "--by", "bytes", "--json"))[0].source, "192.0.2.7");
+    for (const words of [["unban"], ["unban", "::1", "--all"], ["ban", "::1", "--for", "0s"]]) {
+      const { code, err } = await ctl(...words, "--socket", path);
+      assert.equal(code, 2, err);
+    }
+    await close();
+  });
+
   test("stop returns when the server has closed its socket", async (t) => {
     const asked = Promise.withResolvers<void>();
     const { path, close } = await serveControl(

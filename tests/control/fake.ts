@@ -54,6 +54,7 @@ export const STATUS: ServerStatus = {
   state: "running",
   services: [ECHO, TIME],
   sinks: [{ name: "audit", type: "file", dropped: 7 }, { name: "json", type: "json", dropped: 0 }],
+  bans: 0,
 };
 
 const BAN: StoredBan = {

@@ -4,7 +4,7 @@ import { overflowOf } from "../../runtime/core/admission/overflow.ts";
 import { Admission } from "../../runtime/core/admission/admission.ts";
 import type { Candidate, Refusal } from "../../runtime/core/admission/candidate.ts";
 import { Rate } from "../../runtime/core/admission/rate.ts";
-import type { Ticket } from "../../runtime/core/admission/ticket.ts";
+import type { Permit } from "../../runtime/core/admission/permit.ts";
 import { Address } from "../../runtime/core/endpoint.ts";
 import type { Limits } from "../../runtime/core/plan.ts";
 import { accessOf, type Addresses } from "../support/access.ts";
@@ -30,7 +30,7 @@ class Asker implements Candidate {
   readonly weight;
   readonly host: string;
   told: "admitted" | Refusal | undefined = undefined;
-  ticket: Ticket | undefined = undefined;
+  ticket: Permit | undefined = undefined;
   /** What it does when its turn has come. */
   served: () => void = () => {};
 

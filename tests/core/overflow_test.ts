@@ -4,7 +4,7 @@ import { describe, test } from "node:test";
 import { Admission } from "../../runtime/core/admission/admission.ts";
 import type { Candidate, Refusal } from "../../runtime/core/admission/candidate.ts";
 import { type Overflow, overflowOf } from "../../runtime/core/admission/overflow.ts";
-import type { Ticket } from "../../runtime/core/admission/ticket.ts";
+import type { Permit } from "../../runtime/core/admission/permit.ts";
 import { Address } from "../../runtime/core/endpoint.ts";
 import { EVERYBODY, type Limits } from "../../runtime/core/plan.ts";
 import { LoadMeter } from "../../runtime/services/load.ts";
@@ -26,7 +26,7 @@ class Asker implements Candidate {
   readonly remote: Address;
   readonly local: Address = new Address("tcp", "192.0.2.1", 7, "");
   told = "";
-  ticket: Ticket | undefined = undefined;
+  ticket: Permit | undefined = undefined;
 
   constructor(admission: Admission, host = "a", kind: Candidate["kind"] = "stream", weight = 1) {
     this.kind = kind;

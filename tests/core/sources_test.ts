@@ -49,6 +49,12 @@ describe("sources", () => {
     assert.equal(of("2001:db8::1", 32, 0), of("fe80::1", 32, 0));
     assert.equal(of("2001:db8:1:2:3::", 32, 72), of("2001:db8:1:2:3::9", 32, 72));
     assert.notEqual(of("2001:db8:1:2:100::", 32, 72), of("2001:db8:1:2:200::", 32, 72));
+    // A prefix of IPv4 is none of IPv6 with the same bits, and a mapped address is IPv4.
+    assert.notEqual(of("10.0.0.1", 24, 24), of("a00::1", 24, 24));
+    assert.notEqual(of("10.0.0.1", 0, 0), of("a00::1", 0, 0));
+    assert.equal(of("::ffff:a01:203"), of("10.1.2.3"));
+    assert.equal(of("::ffff:a01:203", 24), of("10.1.2.99", 24));
+    assert.equal(of("::ffff:a01:203", 32, 128), of("10.1.2.3", 32, 128));
   });
   test("over Unix sockets a user is one, and nobody where nobody is asked", () => {
     const unix = new Address("unix", "", 0, "");

@@ -9,7 +9,7 @@ import { expand } from "../support/manifest.ts";
 import { blockOf, refuses, service, type WrongManifest } from "./errors.ts";
 
 const SUBJECT =
-  'whom it is about: an address, ADDRESS/PREFIX, ADDRESS-ADDRESS, "@GROUP", "file:PATH", "user:NAME", "group:NAME", "uid:N" or "gid:N"';
+  'whom it is about: an address, ADDRESS/PREFIX, ADDRESS-ADDRESS, HOST or .DOMAIN by name, "@GROUP", "file:PATH", "user:NAME", "group:NAME", "uid:N" or "gid:N"';
 
 /** The rules of a service with this `access`. */
 async function accessOf(
@@ -58,6 +58,39 @@ describe("access", () => {
       "deny ::2-::9 lists/bad.txt:4",
     ]);
   });
+  test("names are put into small letters and ASCII, and keep their text", async (t) => {
+    const access = await accessOf(t, '{ "allow": ["DB.Example.ORG.", ".Bücher.example", "db1"] }');
+    assert.deepEqual(texts(access), [
+      "allow DB.Example.ORG. (host:db.example.org) portico.json:3:25",
+      "allow .Bücher.example (domain:xn--bcher-kva.example) portico.json:3:44",
+      "allow db1 (host:db1) portico.json:3:63",
+    ]);
+  });
+  test("a rule has options, a line of a file has some of its own", async (t) => {
+    const files = {
+      "r.txt": '10.0.0.1 A="x # y" B=2 # why\n10.0.0.2\n10.0.0.3 - 10.0.0.4\tA=\n# A=1\n',
+    };
+    const from =
+      '{ "allow": [{ "from": ["file:r.txt", "::1"], "options": { "A": "0", "C": "" } }] }';
+    const { rules } = await accessOf(t, from, { files });
+    assert.deepEqual(rules.map(({ text, options }) => [text, options]), [
+      ["10.0.0.1", { A: "x # y", B: "2", C: "" }],
+      ["10.0.0.2", { A: "0", C: "" }],
+      ["10.0.0.3 - 10.0.0.4", { A: "", C: "" }],
+      ["::1", { A: "0", C: "" }],
+    ]);
+    for (const line of ['::1 A="x', "::1 1=2", "::1 A=1 A=2", "::1 A =1", '::1 A="1"B=2']) {
+      const text = service('"access": { "allow": ["file:a.txt"] }');
+      const block = await blockOf(t, { "portico.json": text, "a.txt": line });
+      assert.match(block, /at a\.txt:1\n {2}expected {2}(?:NAME="TEXT"|whom it is about)/, line);
+    }
+    const denied = service('"access": { "deny": ["file:a.txt"] }');
+    const block = await blockOf(t, { "portico.json": denied, "a.txt": "::1 A=1" });
+    assert.match(
+      block,
+      /received {2}options of "::1" at a\.txt:1\n {2}expected {2}options with an/,
+    );
+  });
   test("accounts are looked up, hours go with each subject", async (t) => {
     const access = await accessOf(
       t,
@@ -94,10 +127,39 @@ const WRONG: readonly WrongManifest[] = [
     service('"access": { "deny": ["10.0.0.9-10.0.0.1"] }'),
     '2:24  services.echo.access.deny[0]\n  received  "10.0.0.9-10.0.0.1"\n  expected  a range begins with its lower end',
   ],
+  ...["10.0.0", "10.0.0.300", "example.org/24", "ALL", "a..b", "-a.org", "a.0", "host:a"].map(
+    (text): WrongManifest => [
+      `${text}, which is no name either`,
+      service(`"access": { "deny": ["${text}"] }`),
+      `2:24  services.echo.access.deny[0]\n  received  "${text}"\n  expected  ${SUBJECT}`,
+    ],
+  ),
   [
-    "a host's name",
-    service('"access": { "deny": ["example.org"] }'),
-    `2:24  services.echo.access.deny[0]\n  received  "example.org"\n  expected  ${SUBJECT}`,
+    "the name of a group without its @",
+    `{ "groups": { "office": ["10.0.0.0/8"] },\n${
+      service('"access": { "allow": ["office"] }').slice(1)
+    }`,
+    '3:25  services.echo.access.allow[0]\n  received  "office"\n  expected  "@office" for the group',
+  ],
+  [
+    "options of a rule that denies",
+    service('"access": { "deny": [{ "from": "::1", "options": { "A": "1" } }] }'),
+    '2:52  services.echo.access.deny[0].options\n  received  {"A":"1"}\n  expected  options with an allow: nobody learns them of whom is denied',
+  ],
+  [
+    "an option whose name no variable has",
+    service('"access": { "allow": [{ "from": "::1", "options": { "A-B": "1" } }] }'),
+    '2:55  services.echo.access.allow[0].options.A-B\n  received  the name "A-B"\n  expected  texts by name, as { "RELAYCLIENT": "" }; a name has letters, digits and _',
+  ],
+  [
+    "a name among those who are never banned",
+    service('"access": { "never": [".example.org"] }'),
+    '2:25  services.echo.access.never[0]\n  received  ".example.org"\n  expected  an address, a prefix or a range: a ban waits for no name',
+  ],
+  [
+    "a name server by its name",
+    `{ "resolver": { "servers": ["ns.example.org"] },\n${service("").slice(1)}`,
+    '1:29  resolver.servers[0]\n  received  "ns.example.org"\n  expected  the address of a name server, as 192.0.2.53, 127.0.0.1:5353 or [::1]:53',
   ],
   [
     "a group that there is not, with the one that was meant",

@@ -45,6 +45,10 @@ export interface Calling {
   readonly from?: string;
   /** Bytes beside the line, which the server does not look at. */
   readonly padding?: number;
+  /** What it says is half a line, of a stream. */
+  readonly half?: boolean;
+  /** It does not read what it is answered, of a stream. */
+  readonly deaf?: boolean;
 }
 
 /** Calls; the client is gone when `scope` is over. An empty line is none: nothing is said. */
@@ -56,7 +60,7 @@ export async function call(
   calling: Calling = {},
 ): Promise<Call> {
   if (transport === "http") return await Asker.call(scope, endpoint, line, calling);
-  const text = line === "" ? "" : `${line}\n`;
+  const text = line === "" || calling.half === true ? line : `${line}\n`;
   if (transport === "tcp" || transport === "unix") {
     return await Talker.call(scope, endpoint, text, calling);
   }
@@ -74,7 +78,7 @@ class Talker implements Call {
     this.name = name;
   }
 
-  static async call(scope: Scope, endpoint: string, text: string, { from }: Calling) {
+  static async call(scope: Scope, endpoint: string, text: string, { from, deaf }: Calling) {
     const place = parseEndpoint(endpoint) as { host: string; port: number; path?: string };
     const { host, port, path } = place;
     const local = { ...(from !== undefined && { localAddress: from }) };
@@ -82,6 +86,7 @@ class Talker implements Call {
     const socket = connect({ ...where, allowHalfOpen: true });
     scope.after(() => void socket.destroy());
     const peer = new StreamClient(socket);
+    if (deaf === true) socket.pause();
     try {
       await within(`a connection to ${endpoint}`, once(socket, "connect"));
     } catch (error) {

@@ -3,6 +3,8 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Case, Transport } from "./case.ts";
+import { NameServer } from "../support/name-server.ts";
+import { ZONES } from "./zones.ts";
 import { ManagedServer, type ServerProcess, Shared, type StrategyName } from "./support.ts";
 
 const PLUGIN = fileURLToPath(new URL("./plugin.ts", import.meta.url).href);
@@ -19,6 +21,8 @@ const CONCURRENCY: Readonly<Record<StrategyName, object>> = {
 export class House {
   readonly site: ManagedServer;
   readonly strategy: StrategyName;
+  /** What the rules about names ask. */
+  names!: NameServer;
   readonly #scope: Shared;
   readonly #services: Record<string, Record<string, unknown>> = {
     // A server has to have a service.
@@ -40,6 +44,7 @@ export class House {
   ): Promise<House> {
     const house = new House(strategy);
     try {
+      house.names = await NameServer.start(house.#scope, ZONES);
       for (const [name, [kase, transport]] of services) house.#put(name, kase, transport);
       house.#write();
       await house.site.startAs({});
@@ -80,7 +85,8 @@ export class House {
   }
 
   #write(): void {
-    this.site.write(this.#services);
+    const resolver = { servers: [this.names.address], timeout: "1s" };
+    this.site.write(this.#services, { resolver });
   }
 
   /** One change of the manifest after the other: nobody reads it while it is written. */

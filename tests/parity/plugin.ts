@@ -12,6 +12,7 @@ interface Talk {
   readonly remote: unknown;
   readonly local: unknown;
   readonly signal: AbortSignal;
+  readonly ruleOptions?: unknown;
 }
 
 const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 5));
@@ -62,6 +63,8 @@ export default definePlugin({
           const { id, kind, remote, local } = talk;
           return JSON.stringify({ id, kind, remote: String(remote), local: String(local) });
         }
+        case "options":
+          return JSON.stringify(talk.ruleOptions ?? null);
         case "hold":
           // Says that it has the turn.
           writeFileSync(join(folder, `${word}.held`), "");
@@ -93,6 +96,7 @@ export default definePlugin({
         trace("handle");
         for await (const line of session.lines()) {
           if (line === "abort") return session.abort();
+          if (line === "pour") { for (;;) await session.send("x".repeat(65536)); }
           if (line.startsWith("deadline ")) {
             session.deadline(line.slice("deadline ".length));
             void session.closed.then(({ reason }) => trace(`closed ${reason}`));

@@ -194,6 +194,11 @@ export class Stage {
     return answer;
   }
 
+  /** Shuts a source out of all services of the server, for good. */
+  async ban(source: string): Promise<void> {
+    await this.house.site.ask("ban", { source });
+  }
+
   /** Reloads a manifest that is as it was. */
   async reload(): Promise<void> {
     await this.house.reload();

@@ -55,3 +55,29 @@ for (const concurrency of STRATEGIES) {
     await stays.echo("all the time");
   });
 }
+
+test("run --watch reads files of rules anew, those of groups too; what is gone changes nothing", async (t) => {
+  const services = { s: { plugin: "echo", listen: TCP, access: { deny: ["@bad"] } } };
+  const managed = ManagedServer.prepare(t, services, { groups: { bad: ["file:deny.txt"] } });
+  const file = join(managed.home, "deny.txt");
+  writeFileSync(file, "192.0.2.0/24\n");
+  await managed.start(managed.home, "--watch");
+  const endpoint = await managed.endpoint("s", "tcp");
+  assert.equal(await askOnce(t, endpoint, "served"), "served");
+  const { process } = managed;
+
+  writeFileSync(file, "127.0.0.0/8\n");
+  await process.record({ event: "reload", changed: ["s"] });
+  await refused(t, endpoint);
+  const { rule, place } = await process.record({ event: "refuse" });
+  assert.deepEqual([rule, place], ["deny @bad 127.0.0.0/8", "deny.txt:1"]);
+
+  rmSync(file);
+  const { message } = await process.record({ event: "error", during: "reload" });
+  assert.match(String(message), /file:deny\.txt.*ENOENT/s);
+  await refused(t, endpoint);
+
+  writeFileSync(file, "192.0.2.0/24\n");
+  await process.count(2, { event: "reload", changed: ["s"] });
+  assert.equal(await askOnce(t, endpoint, "served"), "served");
+});

@@ -108,6 +108,31 @@ describe("check", () => {
     ) assert.match(out, line);
   });
 
+  test("tells of deadlines that are off where strangers come, and of no others", async (t) => {
+    const off = { idle: "none", progress: "none", firstByte: "none", wait: "none" };
+    const listen = ["tcp://0.0.0.0:0", { endpoint: "tcp://*:0", keepAlive: 0 }];
+    const check = async (service: object): Promise<string[]> => {
+      const home = folder(t, {
+        "portico.json": JSON.stringify({ services: { s: { plugin: "echo", ...service } } }),
+      });
+      const { code, found } = await findings(home);
+      assert.equal(code, 0, "that does not keep it from being run");
+      return [...found.values()].filter(({ note }) => note?.startsWith("off, on the public"))
+        .map(({ what }) => what);
+    };
+    assert.deepEqual(await check({ listen, limits: off }), [
+      "limits.firstByte",
+      "limits.idle",
+      "limits.progress",
+      "limits.wait",
+      "keepAlive",
+    ]);
+    assert.deepEqual(await check({ listen: "tcp://*:0" }), []);
+    const here = ["tcp://127.0.0.1:0", "tcp://[::1]:0", "unix:./s"];
+    assert.deepEqual(await check({ listen: here, limits: off }), []);
+    assert.deepEqual(await check({ listen: "udp://*:0", limits: off }), []);
+  });
+
   test("a port below 1024 needs a permission", {
     skip: LACKING_PROC || lackingOtherUsers() || lackingPrograms("setpriv"),
   }, async (t) => {

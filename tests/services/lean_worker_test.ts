@@ -1,11 +1,11 @@
 /** What a process loads that serves one session, and that nothing is lost by what it does without. */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { isIPv6 } from "node:net";
+import { isIP } from "node:net";
 import { dirname, resolve } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { isIPv6 as isOurs } from "../../adapters/posix/ip.ts";
+import { ipFamily } from "../../runtime/core/ip.ts";
 import { importSound } from "../../runtime/modules/sound.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url).href);
@@ -40,7 +40,7 @@ test("a worker's process loads neither files, sockets nor threads of node: befor
   }
 });
 
-test("what is an IPv6 address is one for node:net, too", () => {
+test("what is an IP address is one for node:net, too", () => {
   const texts = [
     "::",
     "::1",
@@ -53,7 +53,7 @@ test("what is an IPv6 address is one for node:net, too", () => {
   const odd = ["1:2:3:4:5:6:7:8:9", "::1::", ":::", ":1", "1:", "12345::", "g::", "", "1.2.3.4"];
   const dotted = ["::ffff:1.2.3.4", "::1.2.3.256", "1:2:3:4:5:6:1.2.3.4", "1:2:3:4:5:6:7:1.2.3.4"];
   for (const text of [...texts, ...odd, ...dotted, "1.2.3.4::", "::1.2.3.4:1", "fe80::1%a/b"]) {
-    assert.equal(isOurs(text), isIPv6(text), JSON.stringify(text));
+    assert.equal(ipFamily(text), isIP(text), JSON.stringify(text));
   }
 });
 

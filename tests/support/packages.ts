@@ -3,7 +3,7 @@
  * package. A test that needs one names it here: where it is missing the test is skipped, with the reason.
  */
 import { spawnSync } from "node:child_process";
-import { accessSync, constants, readdirSync } from "node:fs";
+import { accessSync, constants, existsSync, readdirSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import process from "node:process";
 
@@ -61,6 +61,12 @@ export const PROGRAMS = {
   "redis-benchmark": { package: "redis-tools" },
   swaks: { package: "swaks" },
   openssl: { package: "openssl" },
+  haproxy: { package: "haproxy" },
+  // Its module for streams has to be told by its path.
+  nginx: {
+    package: "libnginx-mod-stream",
+    suits: () => existsSync("/usr/lib/nginx/modules/ngx_stream_module.so"),
+  },
   python3: {
     package: "python3",
     suits: (path) => succeeds(path, "-c", "import socket, ssl; socket.recv_fds"),

@@ -21,7 +21,10 @@ describe("the clock of a test", () => {
 
   for (const strategy of ["async", "threads", "spawn"] as const) {
     test(`lifetime, under ${strategy}`, async () => {
-      await using service = await open(echo, { limits: { lifetime: "1h" }, strategy });
+      await using service = await open(echo, {
+        limits: { lifetime: "1h", firstByte: "none", idle: "none" },
+        strategy,
+      });
       const peer = service.connect();
       await service.clock.advance("61m");
       assert.equal((await peer.closed).reason, "lifetime");

@@ -1,7 +1,7 @@
 /** What rules come to, for people: not on the way of a session. */
 import { type Address, KnownPeer } from "../endpoint.ts";
 import type { Access, AccessRule } from "../plan.ts";
-import { readIp } from "./ip.ts";
+import { readIp } from "../ip.ts";
 import { AccessRules, type Compiled, type CompiledRange } from "./rules.ts";
 import { compareEntries, RangeTable } from "./table.ts";
 

@@ -4,12 +4,18 @@
  */
 import { type Address, KnownPeer } from "../endpoint.ts";
 import type { Access, AccessRule } from "../plan.ts";
-import { type Family, type IpRange, parseRange, readIp } from "./ip.ts";
+import { type Family, readIp } from "../ip.ts";
+import { type IpRange, parseRange } from "./ip.ts";
 import { type Entry, RangeTable } from "./table.ts";
 import { parseTimes, Times } from "./times.ts";
 
-/** Whom a rule is about: addresses, or a user or group of this machine. */
-export type Subject = IpRange | { readonly uid: number } | { readonly gid: number };
+/** Whom a rule is about: addresses, a user or group of this machine, a host, the hosts of a domain. */
+export type Subject =
+  | IpRange
+  | { readonly uid: number }
+  | { readonly gid: number }
+  | { readonly host: string }
+  | { readonly domain: string };
 
 /** What was decided, and by what; each is made once. */
 export interface Verdict {
@@ -32,6 +38,9 @@ export interface Compiled {
 /** One about addresses. */
 export type CompiledRange = Compiled & Entry;
 
+/** One about a name. */
+export type CompiledName = Compiled & Pick<Entry, "order">;
+
 const OTHERS: Verdict = { served: true, rule: undefined, text: "no rule" };
 const NOBODY: Verdict = { served: false, rule: undefined, text: "not in allow" };
 
@@ -48,10 +57,15 @@ export function parseSubject(text: string): Subject {
   if (local !== null && Number(local[2]) < 2 ** 32 - 1) {
     return local[1] === "uid" ? { uid: Number(local[2]) } : { gid: Number(local[2]) };
   }
+  if (text.startsWith("host:")) return { host: text.slice(5) };
+  if (text.startsWith("domain:")) return { domain: text.slice(7) };
   return parseRange(text);
 }
 
-/** The rules of one service. The smallest range that is about a peer decides, `deny` where both are as small. */
+/**
+ * The rules of one service. The smallest range that is about a peer decides, `deny` where both are as
+ * small. Those about names are about nobody here: `names/rules.ts` has them.
+ */
 export class AccessRules {
   /** By kind; for those that explain. */
   readonly compiled: CompiledAccess;
@@ -97,11 +111,28 @@ export class AccessRules {
   }
 
   #decideHost(host: string, wall: number): Verdict {
+    const rules = this.covering(host);
+    return holding(rules, wall)?.verdict ?? this.otherwise(rules);
+  }
+
+  /** What is about an address, the smallest first, as far as somebody may have to ask; not to be changed. */
+  covering(host: string): readonly CompiledRange[] {
     const family: Family = readIp(host, this.#words);
     const table = family === 4 ? this.#ipv4 : family === 6 ? this.#ipv6 : undefined;
-    if (table === undefined) return this.#others;
-    const rules = table.covering(this.#words);
-    return holding(rules, wall) ?? otherwise(this.#others, rules);
+    return table === undefined ? NONE : table.covering(this.#words);
+  }
+
+  /** Rules about a peer, in the order in which they are asked. */
+  about(remote: Address): readonly Compiled[] {
+    if (remote.host !== "") return this.covering(remote.host);
+    if (!(remote instanceof KnownPeer)) return NONE;
+    const { uid, gid } = remote.credentials;
+    return [...this.#users.get(uid) ?? NONE, ...this.#groups.get(gid) ?? NONE];
+  }
+
+  /** Of a host that no rule lets in or refuses now. */
+  otherwise(rules: readonly Compiled[]): Verdict {
+    return otherwise(this.#others, rules);
   }
 
   #decidePeer(remote: Address, wall: number): Verdict {
@@ -110,18 +141,19 @@ export class AccessRules {
     const { uid, gid } = remote.credentials;
     const mine = this.#users.get(uid) ?? NONE;
     const shared = this.#groups.get(gid) ?? NONE;
-    return holding(mine, wall) ?? holding(shared, wall) ??
+    return (holding(mine, wall) ?? holding(shared, wall))?.verdict ??
       otherwise(otherwise(this.#otherPeers, mine), shared);
   }
 }
 
-const NONE: readonly Compiled[] = [];
+const NONE: readonly never[] = [];
 
 /** The first that holds now. */
-function holding(rules: readonly Compiled[], wall: number): Verdict | undefined {
-  for (const { verdict, times } of rules) {
-    if (times === undefined || times.open(wall)) return verdict;
-  }
+export function holding<Rule extends Compiled>(
+  rules: readonly Rule[],
+  wall: number,
+): Rule | undefined {
+  for (const rule of rules) if (rule.times === undefined || rule.times.open(wall)) return rule;
   return undefined;
 }
 
@@ -138,12 +170,16 @@ export interface CompiledAccess {
   readonly ipv6: readonly CompiledRange[];
   readonly users: ReadonlyMap<number, readonly Compiled[]>;
   readonly groups: ReadonlyMap<number, readonly Compiled[]>;
+  readonly hosts: ReadonlyMap<string, readonly CompiledName[]>;
+  readonly domains: ReadonlyMap<string, readonly CompiledName[]>;
 }
 
 function compileAccess(rules: readonly AccessRule[]): CompiledAccess {
   const ranges: { readonly 4: CompiledRange[]; readonly 6: CompiledRange[] } = { 4: [], 6: [] };
   const users = new Map<number, Compiled[]>();
   const groups = new Map<number, Compiled[]>();
+  const hosts = new Map<string, CompiledName[]>();
+  const domains = new Map<string, CompiledName[]>();
   // Of rules about the same, `deny` comes first, then what stands first.
   const order = [...rules].sort((a, b) =>
     Number(a.action === "allow") - Number(b.action === "allow")
@@ -153,12 +189,14 @@ function compileAccess(rules: readonly AccessRule[]): CompiledAccess {
     const compiled = compile(rule);
     if ("uid" in subject) add(users, subject.uid, compiled);
     else if ("gid" in subject) add(groups, subject.gid, compiled);
+    else if ("host" in subject) add(hosts, subject.host, { ...compiled, order: index });
+    else if ("domain" in subject) add(domains, subject.domain, { ...compiled, order: index });
     else {
       const conditional = compiled.times !== undefined;
       ranges[subject.family].push({ ...compiled, ...subject, order: index, conditional });
     }
   }
-  return { ipv4: ranges[4], ipv6: ranges[6], users, groups };
+  return { ipv4: ranges[4], ipv6: ranges[6], users, groups, hosts, domains };
 }
 
 function compile(rule: AccessRule): Compiled {
@@ -175,7 +213,7 @@ function compile(rule: AccessRule): Compiled {
   };
 }
 
-function add(map: Map<number, Compiled[]>, key: number, value: Compiled): void {
+function add<Key, Rule>(map: Map<Key, Rule[]>, key: Key, value: Rule): void {
   const list = map.get(key);
   if (list === undefined) map.set(key, [value]);
   else list.push(value);

@@ -6,14 +6,17 @@
  * `admit` answers at once, without work for anybody who is turned away, and without a promise for
  * anybody who is let in. A worker, and what a plugin connects to itself, is never asked here.
  */
-import { AccessRules } from "../access/rules.ts";
+import type { NamedRules } from "../names/rules.ts";
+import { AccessRules, type Verdict } from "../access/rules.ts";
 import { type Clock, SYSTEM_CLOCK } from "../clock.ts";
 import { Count } from "../count.ts";
 import type { Access, ServicePlan } from "../plan.ts";
-import type { Candidate, Refusal } from "./candidate.ts";
+import { type Candidate, carried, type Refusal } from "./candidate.ts";
 import { type Gate, SENSOR } from "./gate.ts";
+import type { NameWait, NameWaits } from "./name-wait.ts";
 import { Places } from "./places.ts";
 import { type Policy, REFUSALS } from "./policy.ts";
+import type { Shedder } from "./shedder.ts";
 import type { OwnSockets } from "./own-sockets.ts";
 import type { Ticket } from "./ticket.ts";
 
@@ -31,15 +34,24 @@ export class Admission {
   waiting = 0;
   /** Tells whether there is too much to do for newcomers; undefined where nobody asks. */
   load: { readonly high: boolean } | undefined = undefined;
+  /** Makes room for newcomers; undefined where nobody can. */
+  shedder: Shedder | undefined = undefined;
   /** Is told that nobody comes in for so many ms: whoever has the sockets need not accept. */
   rests: (ms: number) => void = () => {};
   readonly #plan: AdmissionPlan;
+  /** Bytes of a datagram. */
+  readonly #most: number;
   readonly #rules: AccessRules;
   readonly #clock: Clock;
   readonly #own: OwnSockets | undefined;
   readonly #gate: Gate | undefined;
   readonly #live: Count;
+  /** Where rules are about names. */
+  #named: NamedRules | undefined = undefined;
+  #nameWaits: NameWaits | undefined = undefined;
   #closed = false;
+  /** Nobody comes any more: names are followed no longer, and no session ends with its hours. */
+  forget: () => void = () => {};
 
   /**
    * @param defer as {@link Adapter.defer}.
@@ -56,6 +68,7 @@ export class Admission {
     gate?: Gate,
   ) {
     this.#plan = plan;
+    this.#most = plan.limits.bytes?.in ?? Infinity;
     this.#gate = gate;
     this.#own = own;
     this.#live = new Count(clock);
@@ -69,6 +82,17 @@ export class Admission {
     this.places.policy = this.#plan;
   }
 
+  /** Where rules are about names: before anybody comes. */
+  useNames(named: NamedRules, waits: NameWaits): void {
+    this.#named = named;
+    this.#nameWaits = waits;
+  }
+
+  /** For {@link useNames}. */
+  get rules(): AccessRules {
+    return this.#rules;
+  }
+
   /** How many wait or are served. */
   get live(): number {
     return this.#live.value;
@@ -78,12 +102,40 @@ export class Admission {
    * A ticket, which may have to wait ({@link Ticket.granted}; then the candidate is told), or why not.
    * A ticket has to be released when its session is over.
    */
-  admit(candidate: Candidate): Ticket | Refusal {
+  admit(candidate: Candidate): Ticket | NameWait | Refusal {
     if (this.#closed) return CLOSED;
-    const refused = this.#refused(candidate);
-    if (refused !== undefined) return refused;
-    if (candidate.kind === "datagram" && this.#own?.has(candidate.remote, candidate.local)) {
-      return LOOP;
+    const barred = this.#barred(candidate);
+    if (barred !== undefined) return barred;
+    if (this.#rules.empty) return this.#enter(candidate);
+    const wall = this.#wall();
+    const verdict = this.#named === undefined
+      ? this.#rules.decide(candidate.remote, wall)
+      : this.#named.decide(candidate.remote, wall);
+    return verdict === undefined ? this.#nameWaits!.add(candidate) : this.#obey(verdict, candidate);
+  }
+
+  /** One whose name has been asked for is let in, or not. For {@link NameWaits} alone. */
+  admitNamed(candidate: Candidate): Ticket | Refusal {
+    return this.#barred(candidate) ??
+      this.#obey(this.#named!.decideNow(candidate.remote, this.#wall()), candidate);
+  }
+
+  /** One more waits for its name, or one less does. For {@link NameWaits} alone. */
+  waitsForName(growth: 1 | -1): void {
+    this.waiting += growth;
+    if (growth > 0) this.#live.up();
+    else this.#live.down();
+  }
+
+  /** What is decided of it by a rule. */
+  #obey(verdict: Verdict, candidate: Candidate): Ticket | Refusal {
+    return this.#refused(verdict, candidate) ?? this.#enter(candidate);
+  }
+
+  #enter(candidate: Candidate): Ticket | Refusal {
+    if (candidate.kind === "datagram") {
+      if (this.#own?.has(candidate.remote, candidate.local)) return LOOP;
+      if (carried(candidate) > this.#most) return REFUSALS.bytes;
     }
     if (this.load?.high === true) return REFUSALS.load;
     const answer = this.places.enter(this, candidate);
@@ -96,26 +148,41 @@ export class Admission {
    * a place of its own; but it needs no turn, never waits, and comes in though the service drains.
    */
   join(candidate: Candidate): Ticket | Refusal {
-    const refused = this.#refused(candidate);
-    if (refused !== undefined) return refused;
+    const barred = this.#barred(candidate);
+    if (barred !== undefined) return barred;
+    if (!this.#rules.empty) {
+      const wall = this.#wall();
+      // Whom it belongs to has been named: nobody waits here.
+      const verdict = (this.#named?.decideNow(candidate.remote, wall)) ??
+        this.#rules.decide(candidate.remote, wall);
+      const refused = this.#refused(verdict, candidate);
+      if (refused !== undefined) return refused;
+    }
     const answer = this.places.join(this, candidate);
     if ("stage" in answer) this.#live.up();
     return answer;
   }
 
-  /** By a ban or a rule. Nobody is asked for an address, nor for the time, where there is none. */
-  #refused(candidate: Candidate): Refusal | undefined {
+  /** The time of day, where any rule asks. */
+  #wall(): number {
+    return this.#rules.timed ? this.#clock.wall() : 0;
+  }
+
+  /** By a ban, and of a sensor: before any rule. */
+  #barred(candidate: Candidate): Refusal | undefined {
     if (this.#gate?.asks) {
       const banned = this.#gate.refuses(candidate, this.#plan.limits.source);
       if (banned !== undefined) return banned;
     }
-    if (this.#plan.sensor) return SENSOR;
-    if (this.#rules.empty) return undefined;
-    const { served, rule, text } = this.#rules.decide(
-      candidate.remote,
-      this.#rules.timed ? this.#clock.wall() : 0,
-    );
-    if (served) return undefined;
+    return this.#plan.sensor ? SENSOR : undefined;
+  }
+
+  /** By a rule. Nobody is asked for an address, nor for the time, where there is none. */
+  #refused({ served, rule, text }: Verdict, candidate: Candidate): Refusal | undefined {
+    if (served) {
+      if (rule?.options !== undefined) candidate.ruleOptions = rule.options;
+      return undefined;
+    }
     return rule?.place === undefined ? { rule: text } : { rule: text, place: rule.place };
   }
 
@@ -137,6 +204,7 @@ export class Admission {
 
   /** Refuses who waits, with limit `drain`. */
   refuseWaiting(): void {
+    this.#nameWaits?.refuse(CLOSED);
     this.places.refuse(this, CLOSED);
   }
 

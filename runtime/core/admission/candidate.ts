@@ -1,10 +1,18 @@
 import type { Address } from "../endpoint.ts";
+import type { RuleOptions } from "../plan.ts";
 
 /**
- * Why somebody is cut who is in already: the service ends, or `limits.lifetime` or `handler` has struck.
- * Somebody of whom `verify` has not decided yet is refused for it.
+ * Why somebody is cut who is in already: the service ends, or `limits.lifetime`, `handler` or `bytes` has
+ * struck. Somebody of whom `verify` has not decided yet is refused for it.
  */
-export type CutReason = "drain" | "lifetime" | "handler";
+export type CutReason =
+  | "drain"
+  | "lifetime"
+  | "handler"
+  | "progress"
+  | "access"
+  | "bytes"
+  | "shed";
 
 /** The limit that was reached, or what has struck, as the `refuse` record names it. */
 export type LimitName =
@@ -19,6 +27,8 @@ export type LimitName =
   /** The machine, or the event loop, has too much to do. */
   | "load"
   | CutReason
+  /** The balancer that it comes from has not said whom it is for, or not in order. */
+  | "proxyProtocol"
   /** No worker can be had. */
   | "workers";
 
@@ -31,6 +41,11 @@ export const WEIGHT: Readonly<Record<Candidate["kind"], number>> = {
   datagram: 512,
   http: 2048,
 };
+
+/** How many bytes somebody brings along: of those that come whole. */
+export function carried({ kind, weight }: Candidate): number {
+  return weight - WEIGHT[kind];
+}
 
 /** The most that those who wait may come to, in bytes as {@link Candidate.weight} says them, when nobody says otherwise. */
 export const WEIGHT_MAX = 32 * 1024 * 1024;
@@ -53,9 +68,13 @@ export interface Candidate {
   readonly local: Address;
   /** Bytes of memory that it takes while it waits, about: {@link WEIGHT}, and what it carries. */
   readonly weight: number;
+  /** Set where the rule that lets it in has options, before anything else is heard of it. */
+  ruleOptions?: RuleOptions | undefined;
   /** Bytes of it so far, for those who look on. */
   readonly bytesIn?: number;
   readonly bytesOut?: number;
+  /** Ends it, who is in already. */
+  cut?(reason: CutReason): void;
   /** Its turn has come, after it had to wait. */
   admitted(): void;
   /** It has waited in vain. */

@@ -41,6 +41,11 @@ export function overflowOf(word: OverflowWord): Overflow {
   ) as Overflow;
 }
 
+/** Whether anybody ends for newcomers. */
+export function sheds({ sessions, perSource }: Overflow): boolean {
+  return sessions === "shed" || perSource === "shed";
+}
+
 /** Whether whoever is refused for that is sent a reset. */
 export function resets(overflow: Overflow, why: object): boolean {
   return "limit" in why && overflow[why.limit as OverflowLimit] === "reset";

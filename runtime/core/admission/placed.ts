@@ -5,6 +5,8 @@ import type { Ticket } from "./ticket.ts";
 export class Placed {
   count = 0;
   readonly #sources: Map<string, number> = new Map();
+  /** Those of each source, where somebody asks for them. */
+  #tickets: Map<string, Set<Ticket>> | undefined = undefined;
   /** The list of them. */
   #first: Ticket | undefined = undefined;
 
@@ -13,12 +15,22 @@ export class Placed {
     return this.#sources.get(source) ?? 0;
   }
 
+  /** Whether {@link of} may be asked, from the next {@link countSources} on. */
+  set keepsTickets(on: boolean) {
+    this.#tickets = on ? new Map() : undefined;
+  }
+
+  /** Those that came from one source. */
+  *of(source: string): Iterable<Candidate> {
+    for (const { candidate } of this.#tickets?.get(source) ?? []) yield candidate;
+  }
+
   add(ticket: Ticket): void {
     this.count++;
     ticket.next = this.#first;
     if (this.#first !== undefined) this.#first.previous = ticket;
     this.#first = ticket;
-    this.#countSource(ticket.source);
+    this.#countSource(ticket);
   }
 
   remove(ticket: Ticket): void {
@@ -29,6 +41,8 @@ export class Placed {
     if (next !== undefined) next.previous = previous;
     ticket.previous = ticket.next = undefined;
     if (source === "") return;
+    const tickets = this.#tickets?.get(source);
+    if (tickets?.delete(ticket) === true && tickets.size === 0) this.#tickets!.delete(source);
     const left = this.from(source) - 1;
     if (left === 0) this.#sources.delete(source);
     else this.#sources.set(source, left);
@@ -42,12 +56,20 @@ export class Placed {
   /** Counts all anew, by what is their source now. */
   countSources(sourceOf: (candidate: Candidate) => string): void {
     this.#sources.clear();
+    this.#tickets?.clear();
     for (let ticket = this.#first; ticket !== undefined; ticket = ticket.next) {
-      this.#countSource(ticket.source = sourceOf(ticket.candidate));
+      ticket.source = sourceOf(ticket.candidate);
+      this.#countSource(ticket);
     }
   }
 
-  #countSource(source: string): void {
-    if (source !== "") this.#sources.set(source, this.from(source) + 1);
+  #countSource(ticket: Ticket): void {
+    const { source } = ticket;
+    if (source === "") return;
+    this.#sources.set(source, this.from(source) + 1);
+    if (this.#tickets === undefined) return;
+    const tickets = this.#tickets.get(source);
+    if (tickets === undefined) this.#tickets.set(source, new Set([ticket]));
+    else tickets.add(ticket);
   }
 }

@@ -3,7 +3,7 @@
  * with the one that it replaces, so that limits hold over the sessions of both.
  */
 import type { Admission } from "./admission.ts";
-import type { Candidate, LimitName, Refusal } from "./candidate.ts";
+import type { Candidate, Refusal } from "./candidate.ts";
 import type { Clock } from "../clock.ts";
 import { Placed } from "./placed.ts";
 import { type Policy, REFUSALS } from "./policy.ts";
@@ -50,6 +50,7 @@ export class Places {
     this.#clock = clock;
     this.#policy = policy;
     this.#defer = defer;
+    this.#placed.keepsTickets = policy.limits.overflow.perSource === "shed";
     this.#waiting = new Waiting(
       clock,
       (waiter) => this.#refuse(waiter, REFUSALS.hold),
@@ -79,6 +80,7 @@ export class Places {
   /** From here on this is what is limited. Who is in stays in. */
   set policy(policy: Policy) {
     this.#policy = policy;
+    this.#placed.keepsTickets = policy.limits.overflow.perSource === "shed";
     this.#countSources();
     this.#restsUntil = -Infinity;
     this.#waiting.rest();
@@ -92,7 +94,7 @@ export class Places {
    */
   enter(admission: Admission, candidate: Candidate): Ticket | Refusal {
     const { limits, concurrency } = this.#policy;
-    const tooOften = this.#tooOften(candidate);
+    const tooOften = this.#rates.forbids(candidate, limits, this.#clock);
     if (tooOften !== undefined) return REFUSALS[tooOften];
     const source = this.#sourceOf(candidate);
     // Time alone may have made room: for those first who have waited.
@@ -119,14 +121,32 @@ export class Places {
   ): Ticket | Refusal {
     const { limits } = this.#policy;
     if (obstacle === "rate" && limits.rest > 0) this.#beginRest(admission);
-    // A datagram does not wait for a place.
-    const waits = limits.overflow[obstacle] === "wait" && candidate.kind !== "datagram";
-    if (!waits) return REFUSALS[obstacle];
+    const word = limits.overflow[obstacle];
+    const narrower = word === "shed" ? this.#narrower(obstacle, source) : obstacle;
+    if (narrower !== obstacle) return this.#overflow(narrower, admission, candidate, source);
+    // A datagram does not wait for a place, and nothing is shed for who is no stream.
+    const sheds = word === "shed" && candidate.kind === "stream";
+    if (!sheds && (word !== "wait" || candidate.kind === "datagram")) return REFUSALS[obstacle];
     if (!this.#waiting.hasRoom(candidate, limits.waiting)) return REFUSALS.waiting;
     const ticket = new Ticket(admission, candidate, source);
+    if (sheds && !this.#shed(obstacle, ticket)) return REFUSALS[obstacle];
     this.#waiting.add(ticket, STAGE.place, limits.hold);
     if (obstacle === "rate") this.#retryRate();
     return ticket;
+  }
+
+  /** What would keep it out still when one of all has gone for it. */
+  #narrower(obstacle: Obstacle, source: string): Obstacle {
+    if (this.#isTooFast()) return "rate";
+    return obstacle === "sessions" && this.#isSourceFull(source) ? "perSource" : obstacle;
+  }
+
+  /** Has one end whose place this ticket may have. @returns false where there is none. */
+  #shed(obstacle: Obstacle, ticket: Ticket): boolean {
+    const among = obstacle === "perSource" ? this.#placed.of(ticket.source) : undefined;
+    return ticket.admission.shedder?.shed(among, () => {
+      if (ticket.waiter !== undefined) this.#refuse(ticket.waiter, REFUSALS[obstacle]);
+    }) === true;
   }
 
   #beginRest(admission: Admission): void {
@@ -184,17 +204,6 @@ export class Places {
     }
   }
 
-  /** The rate by source that forbids one more; who has no address cannot be forged. It takes its token. */
-  #tooOften(candidate: Candidate): LimitName | undefined {
-    const { ratePerSource, datagramRate, source: prefixes } = this.#policy.limits;
-    const own = candidate.kind === "datagram" ? datagramRate : undefined;
-    const rate = own ?? ratePerSource;
-    if (rate === undefined || rate.count === Infinity) return undefined;
-    const source = sourceOf(candidate.remote, prefixes);
-    if (source === "" || this.#rates.admits(source, rate, this.#clock.now())) return undefined;
-    return own === undefined ? "ratePerSource" : "datagramRate";
-  }
-
   /** Empty while nobody counts by it. */
   #sourceOf(candidate: Candidate): string {
     const { perSource, source } = this.#policy.limits;
@@ -205,16 +214,23 @@ export class Places {
   #obstacle(source: string): Obstacle | undefined {
     const full = this.#full(source);
     if (full !== undefined) return full;
+    return this.#isTooFast() ? "rate" : undefined;
+  }
+
+  #isTooFast(): boolean {
     const { rate } = this.#policy.limits;
-    if (rate.count === Infinity) return undefined;
+    if (rate.count === Infinity) return false;
     const now = this.#clock.now();
-    return now >= this.#restsUntil && this.#rate.allows(rate, now) ? undefined : "rate";
+    return now < this.#restsUntil || !this.#rate.allows(rate, now);
   }
 
   #full(source: string): "sessions" | "perSource" | undefined {
-    const { sessions, perSource } = this.#policy.limits;
-    if (this.#placed.count >= sessions) return "sessions";
-    return source !== "" && this.#placed.from(source) >= perSource ? "perSource" : undefined;
+    if (this.#placed.count >= this.#policy.limits.sessions) return "sessions";
+    return this.#isSourceFull(source) ? "perSource" : undefined;
+  }
+
+  #isSourceFull(source: string): boolean {
+    return source !== "" && this.#placed.from(source) >= this.#policy.limits.perSource;
   }
 
   #takePlace(ticket: Ticket): void {

@@ -11,6 +11,7 @@ export interface Policy {
     | "rate"
     | "ratePerSource"
     | "datagramRate"
+    | "bytes"
     | "hold"
     | "waiting"
     | "rest"
@@ -30,5 +31,6 @@ export const REFUSALS = Object.fromEntries(
     "hold",
     "waiting",
     "load",
+    "bytes",
   ] as const).map((limit) => [limit, { limit }]),
 ) as Record<LimitName, Refusal>;

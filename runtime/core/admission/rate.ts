@@ -1,4 +1,8 @@
+import { sourceOf } from "../access/source.ts";
+import type { Clock } from "../clock.ts";
 import type { RateLimit } from "../plan.ts";
+import type { Candidate } from "./candidate.ts";
+import type { Policy } from "./policy.ts";
 
 /** A token bucket of `burst` tokens, refilled by `count` over `per` ms. */
 export class Rate {
@@ -39,6 +43,20 @@ const SOURCES = 4096;
 export class SourceRates {
   #young = new Map<string, Rate>();
   #old = new Map<string, Rate>();
+
+  /** The rate by source that forbids one more; who has no address cannot be forged. It takes its token. */
+  forbids(
+    candidate: Candidate,
+    { ratePerSource, datagramRate, source: prefixes }: Policy["limits"],
+    clock: Clock,
+  ): "ratePerSource" | "datagramRate" | undefined {
+    const own = candidate.kind === "datagram" ? datagramRate : undefined;
+    const rate = own ?? ratePerSource;
+    if (rate === undefined || rate.count === Infinity) return undefined;
+    const source = sourceOf(candidate.remote, prefixes);
+    if (source === "" || this.admits(source, rate, clock.now())) return undefined;
+    return own === undefined ? "ratePerSource" : "datagramRate";
+  }
 
   /** Whether one more may come from `source` at `now`, in ms; it has its token then. */
   admits(source: string, rate: RateLimit, now: number): boolean {

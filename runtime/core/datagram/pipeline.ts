@@ -12,6 +12,7 @@ import type { DatagramSocket, DatagramTable } from "../contract.ts";
 import { Count } from "../count.ts";
 import type { Address } from "../endpoint.ts";
 import { hookError, isPromise } from "../hooks.ts";
+import type { RuleOptions } from "../plan.ts";
 import { keep } from "../keep.ts";
 import { Calls } from "../pending.ts";
 import { recordArrival, recordClose, recordDatagram, recordRefusal } from "../records.ts";
@@ -24,6 +25,8 @@ import { Work, WorkRules } from "./work.ts";
 export interface AcceptedDatagram {
   readonly id: number;
   readonly permit: Permit;
+  /** See {@link Candidate.ruleOptions}. */
+  readonly ruleOptions?: RuleOptions | undefined;
   readonly remote: Address;
   readonly local: Address;
 }
@@ -102,11 +105,12 @@ export class DatagramPipeline {
   accept(
     socket: DatagramSocket,
     bytes: Uint8Array,
-    { remote, local, id, permit }: AcceptedDatagram,
+    { remote, local, id, permit, ruleOptions }: AcceptedDatagram,
   ): void {
     const { gather } = this.service;
     const session = new DatagramSession(this, socket, remote, local, bytes.length, id);
     session.permit = permit;
+    if (ruleOptions !== undefined) session.ruleOptions = ruleOptions;
     this.#live.up();
     gather.enter();
     this.#verify(session, bytes, false);
@@ -256,6 +260,17 @@ export class DatagramPipeline {
     session.reason ??= "error";
     session.cause ??= hookError(thrown);
     tellError(this.service, this.#caller, session, thrown);
+  }
+
+  /** Whose hook has not come back. */
+  forEach(visit: (session: DatagramSession) => void): void {
+    this.#running.forEach(({ session }) => visit(session));
+  }
+
+  cutOne(session: DatagramSession, reason: CutReason): void {
+    if (session.over) return;
+    if (session.served) session.close(reason);
+    else this.refuse(session, { limit: reason });
   }
 
   // The end of the service.

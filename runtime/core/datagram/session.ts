@@ -1,5 +1,5 @@
 /** The session of one datagram: the right to answer it. What happens to it is `pipeline.ts`. */
-import { type Candidate, type Refusal, WEIGHT } from "../admission/candidate.ts";
+import { type Candidate, type CutReason, type Refusal, WEIGHT } from "../admission/candidate.ts";
 import type { Permit } from "../admission/permit.ts";
 import type { DatagramSocket } from "../contract.ts";
 import type { Address } from "../endpoint.ts";
@@ -75,6 +75,10 @@ export class DatagramSession extends BaseSession implements Candidate {
   waits(bytes: Uint8Array): void {
     this.#kept = bytes;
     this.#since = this.service.clock.now();
+  }
+
+  cut(reason: CutReason): void {
+    this.pipeline.cutOne(this, reason);
   }
 
   admitted(): void {

@@ -9,7 +9,6 @@
  */
 import type { Admission } from "../admission/admission.ts";
 import type { CutReason, Refusal } from "../admission/candidate.ts";
-import type { Permit } from "../admission/permit.ts";
 import type { Caller } from "../calls.ts";
 import { callHook, LAST_WORDS, tellError } from "../calls.ts";
 import type { AdmitTable, Descriptors, Origin } from "../descriptors.ts";
@@ -19,6 +18,7 @@ import type { Limits } from "../plan.ts";
 import type { Fields } from "../record.ts";
 import { recordArrival, recordEnd, recordRefusal } from "../records.ts";
 import type { Service } from "../service.ts";
+import type { Accepted } from "../stream/arrival.ts";
 import { Timers } from "../timers/timers.ts";
 import { NOWHERE } from "../timers/wheel.ts";
 import { countBytes } from "../totals.ts";
@@ -82,10 +82,11 @@ export class HandoffPipeline {
   accept(
     fd: number,
     origin: Origin,
-    { id, permit }: { readonly id: number; readonly permit: Permit },
+    { id, permit, ruleOptions }: Pick<Accepted, "id" | "permit" | "ruleOptions">,
   ): void {
     const session = this.#begin(fd, origin, id);
     session.permit = permit;
+    if (ruleOptions !== undefined) session.ruleOptions = ruleOptions;
     this.verify(session);
   }
 
@@ -201,7 +202,7 @@ export class HandoffPipeline {
   #late(session: HandoffSession, reason: CutReason): void {
     if (!session.over) {
       if (reason === "handler") this.#calls.warn(session);
-      return this.#cut(session, reason);
+      return this.cutOne(session, reason);
     }
     this.#calls.giveUp(session);
     if (session.served) this.#finish(session);
@@ -209,7 +210,7 @@ export class HandoffPipeline {
   }
 
   /** Tells the hook that it has to end. Of whom `verify` has not decided yet is refused. */
-  #cut(session: HandoffSession, reason: CutReason): void {
+  cutOne(session: HandoffSession, reason: CutReason): void {
     if (session.served) session.finish(reason);
     else this.refuse(session, { limit: reason });
   }
@@ -219,7 +220,7 @@ export class HandoffPipeline {
    * hooks have come back, or do not: there is no way to stop them.
    */
   async cut(reason: CutReason): Promise<void> {
-    this.timers.forEach((session) => this.#cut(session, reason));
+    this.timers.forEach((session) => this.cutOne(session, reason));
     await this.timers.empty(LAST_WORDS);
     this.timers.stop();
   }

@@ -1,5 +1,5 @@
 /** The session of a stream whose socket is its plugin's. What happens to it is `pipeline.ts`. */
-import { type Candidate, type Refusal, WEIGHT } from "../admission/candidate.ts";
+import { type Candidate, type CutReason, type Refusal, WEIGHT } from "../admission/candidate.ts";
 import { type Permit, UNLIMITED } from "../admission/permit.ts";
 import type { Origin } from "../descriptors.ts";
 import type { Address } from "../endpoint.ts";
@@ -72,6 +72,10 @@ export class HandoffSession extends BaseSession
   /** Milliseconds since it arrived. */
   get age(): number {
     return this.pipeline.timers.readClock() - this.opened;
+  }
+
+  cut(reason: CutReason): void {
+    this.pipeline.cutOne(this, reason);
   }
 
   admitted(): void {

@@ -38,6 +38,7 @@ export function watched(
       };
     },
     async pull(controller) {
+      extra.asked = true;
       try {
         const { done, value } = await reader.read();
         if (ended) return;
@@ -47,6 +48,7 @@ export function watched(
         }
         const bytes = bytesOf(value);
         extra.bytesOut += bytes.length;
+        extra.asked = false;
         controller.enqueue(bytes);
       } catch (error) {
         if (ended) return;

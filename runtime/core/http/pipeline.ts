@@ -3,24 +3,29 @@
  * the end of each. Who is refused is told by a status: 403 by a rule, 429 for being too many from one
  * address or too many at once in time, 503 where there is no room.
  */
-import { given } from "../arguments.ts";
 import type { Admission } from "../admission/admission.ts";
 import type { CutReason, Refusal } from "../admission/candidate.ts";
 import { LAST_WORDS } from "../calls.ts";
 import type { BodyFailure, HttpTable } from "../exchange.ts";
 import { hookError, isPromise } from "../hooks.ts";
 import { recordRequest, recordResponse, wantsRequests } from "../records.ts";
+import type { HttpMeter } from "../metering/http.ts";
 import type { Service } from "../service.ts";
 import { countBytes } from "../totals.ts";
+import { checkResponse, nobody } from "./answer.ts";
 import { isEvents, watched } from "./body.ts";
-import { Lifetime } from "./lifetime.ts";
-import { LiveSessions } from "./live.ts";
+import { cutConnection, HttpDeadlines } from "./deadlines.ts";
 import { HttpSession } from "./session.ts";
 
 type Answer = Response | Promise<Response>;
 
 /** The status that a limit is answered with; 503 where it is not here. */
-const STATUS: Readonly<Record<string, number>> = { perSource: 429, rate: 429, ratePerSource: 429 };
+const STATUS: Readonly<Record<string, number>> = {
+  perSource: 429,
+  rate: 429,
+  ratePerSource: 429,
+  bytes: 413,
+};
 
 /** The requests of one service. */
 export class HttpPipeline {
@@ -28,21 +33,23 @@ export class HttpPipeline {
   /** What an adapter calls. */
   readonly table: HttpTable;
   readonly #admission: Admission;
-  readonly #live: LiveSessions;
-  readonly #lifetime: Lifetime;
+  /** The requests that are under way. */
+  readonly deadlines: HttpDeadlines;
   /** What {@link Log.changes} was when {@link #records} was found. */
   #changes = -1;
   #records = false;
 
-  constructor(service: Service, admission: Admission) {
+  readonly #meter: HttpMeter | undefined;
+
+  /** @param meter where bodies are limited. */
+  constructor(service: Service, admission: Admission, meter?: HttpMeter) {
     this.service = service;
+    this.#meter = meter;
     this.#admission = admission;
-    this.#live = new LiveSessions(service.clock);
-    this.#lifetime = new Lifetime(
-      service.plan.limits.lifetime,
-      this.#live,
-      (late) => void this.#finish(late, "lifetime"),
+    this.deadlines = new HttpDeadlines(
+      service.plan.limits,
       service.clock,
+      (session, reason) => void this.#finish([session], reason),
     );
     this.table = {
       open: (side, request, own) => new HttpSession(this, side, request, own),
@@ -55,7 +62,7 @@ export class HttpPipeline {
   // OPEN → RULES, LIMITS, TURN
 
   #open(session: HttpSession): Answer {
-    this.#live.add(session);
+    this.deadlines.add(session);
     const answer = this.#admission.admit(session);
     if (!("stage" in answer)) return this.#refuse(session, answer);
     session.permit = answer;
@@ -103,7 +110,8 @@ export class HttpPipeline {
 
   #verify(session: HttpSession): Answer {
     const { verify } = this.service;
-    this.#lifetime.watch();
+    this.deadlines.begin(session);
+    if (this.#meter?.refuses(session.request)) return this.#refuse(session, { limit: "bytes" });
     if (verify === undefined) return this.#fetch(session);
     try {
       const answer = verify(session);
@@ -130,7 +138,8 @@ export class HttpPipeline {
       void session.remote;
     }
     try {
-      const answer = this.service.hooks.fetch!(session.request, { session });
+      const request = this.#meter?.request(session) ?? session.request;
+      const answer = this.service.hooks.fetch!(request, { session });
       if (!isPromise(answer)) return this.#respond(session, answer);
       return this.#await(session, answer, (response) => this.#respond(session, response));
     } catch (error) {
@@ -146,32 +155,56 @@ export class HttpPipeline {
   ): Promise<Response> {
     return new Promise((resolve) => {
       session.extra.interrupt = resolve;
+      this.deadlines.left(session);
+      const back = (answer: () => Answer): void => {
+        this.deadlines.back(session);
+        resolve(answer());
+      };
       promise.then(
-        (value) => resolve(well(value)),
-        (error) => resolve(this.#fail(session, error)),
+        (value) => back(() => well(value)),
+        (error) => back(() => this.#fail(session, error)),
         // What it returned may not even bear to be looked at.
       ).catch((error: unknown) => resolve(this.#fail(session, error)));
     });
   }
 
-  #respond(session: HttpSession, response: Response): Response {
+  #respond(session: HttpSession, response: Response): Answer {
     // Who asked has gone, or was answered for it.
     if (session.over || session.status !== 0) {
       void response.body?.cancel().catch(() => {});
       return nobody();
     }
-    const { side } = session;
-    if (side.isWhole(response)) {
-      session.status = response.status;
-      return response;
+    if (this.#meter !== undefined) return this.#limit(session, response, this.#meter);
+    if (!session.side.isWhole(response)) return this.#send(session, response);
+    session.status = response.status;
+    return response;
+  }
+
+  #limit(session: HttpSession, response: Response, meter: HttpMeter): Answer {
+    checkResponse(response);
+    if (session.more?.excess === true) {
+      void response.body?.cancel().catch(() => {});
+      return this.#tooLarge(session);
     }
+    return meter.answer(session, response)?.then((response) => this.#send(session, response)) ??
+      this.#send(session, response);
+  }
+
+  #send(session: HttpSession, response: Response): Response {
     checkResponse(response);
     session.status = response.status;
-    if (!side.streams(session, response)) return response;
+    if (!session.side.streams(session, response)) return response;
     session.extra.open++;
     session.extra.endless = isEvents(response);
     const over = (): void => this.#leave(session);
     return watched(response, session, over, (thrown) => this.#failBody(session, thrown));
+  }
+
+  /** More has come of its body than may come. */
+  #tooLarge(session: HttpSession): Response {
+    session.reason ??= "bytes";
+    session.status = STATUS["bytes"]!;
+    return new Response(null, { status: session.status });
   }
 
   #fail(session: HttpSession, thrown: unknown): Response {
@@ -182,6 +215,7 @@ export class HttpPipeline {
       session.reason ??= "peer";
       return nobody();
     }
+    if (session.more?.excess === true) return this.#tooLarge(session);
     const error = hookError(thrown);
     session.reason ??= "error";
     session.extra.cause = error;
@@ -192,6 +226,8 @@ export class HttpPipeline {
 
   /** The head has gone out: nothing is left to answer with. */
   #failBody(session: HttpSession, thrown: unknown): void {
+    // It was cut by its limit.
+    if (session.reason === "bytes") return;
     const error = hookError(thrown);
     session.reason ??= "error";
     session.extra.cause = error;
@@ -222,12 +258,11 @@ export class HttpPipeline {
     session.signalEnd(session.reason);
     if (session.bytesOut !== 0) countBytes(service.counters, 0, session.bytesOut);
     if (session.served) {
-      const durationMs = Math.floor(service.clock.now() - session.opened);
+      const durationMs = this.deadlines.readClock() - session.opened;
       service.countEnd(session.reason, durationMs);
       if (this.#recorded) recordResponse(service, session, durationMs);
     }
-    this.#live.remove(session);
-    if (this.#live.value === 0) this.#lifetime.stop();
+    this.deadlines.remove(session);
     session.permit.release();
   }
 
@@ -245,6 +280,7 @@ export class HttpPipeline {
     for (const session of sessions) {
       session.more?.cut?.(reason);
       const interrupt = session.more?.interrupt;
+      if (reason !== "drain") cutConnection(session, this.service.clock);
       if (session.status !== 0 || interrupt === undefined) continue;
       const answer = session.served ? nobody() : this.#refuse(session, { limit: reason });
       session.status = answer.status;
@@ -252,36 +288,30 @@ export class HttpPipeline {
     }
   }
 
+  cutOne(session: HttpSession, reason: CutReason): void {
+    void this.#finish([session], reason);
+  }
+
   // The end of the service.
 
   /** Ends streams of events, which have no end of their own, and whose peers come again. */
   endEvents(): void {
-    for (const session of [...this.#live]) {
-      if (session.more?.endless !== true) continue;
+    this.deadlines.forEach((session) => {
+      if (session.more?.endless !== true) return;
       session.reason ??= "drain";
       session.signalEnd("drain");
       session.more?.cut?.("drain");
-    }
+    });
   }
 
   /** As {@link StreamPipeline.cut}: those that are left are answered with 503. */
   async cut(reason: CutReason): Promise<void> {
-    if (this.#live.value === 0) return;
-    await this.#finish([...this.#live], reason);
-    await this.#live.empty(LAST_WORDS);
-  }
-}
-
-/** @throws TypeError for what no runtime can send. */
-function checkResponse(response: unknown): void {
-  if (!(response instanceof Response)) {
-    throw new TypeError(`fetch has to return a Response: received ${given(response)}`);
-  }
-  if (response.status === 0 || response.bodyUsed) {
-    const what = response.status === 0
-      ? "Response.error()"
-      : "one whose body was read already: make one for each request";
-    throw new TypeError(`fetch has to return a Response that can be sent: received ${what}`);
+    if (this.deadlines.value === 0) return;
+    const left: HttpSession[] = [];
+    this.deadlines.forEach((session) => left.push(session));
+    await this.#finish(left, reason);
+    await this.deadlines.empty(LAST_WORDS);
+    this.deadlines.stop();
   }
 }
 
@@ -289,9 +319,4 @@ function takeProceed({ extra }: HttpSession): (answer: Answer) => void {
   const { proceed } = extra;
   extra.proceed = undefined;
   return proceed!;
-}
-
-/** An answer that nobody is there to read, or that comes in the place of a plugin's. */
-function nobody(): Response {
-  return new Response(null, { status: 503 });
 }

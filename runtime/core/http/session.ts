@@ -1,10 +1,13 @@
 /** The session of one HTTP request. What happens to it, and when, is `pipeline.ts`. */
-import { type Candidate, type Refusal, WEIGHT } from "../admission/candidate.ts";
+import { type Candidate, type CutReason, type Refusal, WEIGHT } from "../admission/candidate.ts";
 import { type Permit, UNLIMITED } from "../admission/permit.ts";
 import type { PorticoError } from "../errors.ts";
 import { Exchange, type HttpSide } from "../exchange.ts";
+import type { RuleOptions } from "../plan.ts";
 import type { Logger, RequestSession } from "../plugin.ts";
 import { offenceOf } from "../session.ts";
+import type { Mark } from "../stream/progress.ts";
+import { NOWHERE } from "../timers/wheel.ts";
 import type { HttpPipeline } from "./pipeline.ts";
 
 /** What most requests never need. */
@@ -24,6 +27,15 @@ class Extra {
   cut: ((reason: string) => void) | undefined = undefined;
   /** Its body has no end of its own, and its peer comes again: `text/event-stream`. */
   endless = false;
+  /** When the hook was called whose promise is waited for, on the clock of the deadlines. */
+  called = Infinity;
+  /** Of a body that streams: the runtime waits for more of it. */
+  asked = false;
+  /** What `progress` has found under way. */
+  mark: Mark | undefined = undefined;
+  ruleOptions: RuleOptions | undefined = undefined;
+  /** More has come of its body than `limits.bytes` allows. */
+  excess = false;
   controller: AbortController | undefined = undefined;
   log: Logger | undefined = undefined;
 }
@@ -33,9 +45,10 @@ export class HttpSession extends Exchange implements RequestSession, Candidate {
   readonly pipeline: HttpPipeline;
   /** The clock of the deadlines. */
   readonly opened: number;
-  /** Its neighbours among those that are under way: {@link LiveSessions}. */
+  /** See {@link Timed}. */
   previous: HttpSession | undefined = undefined;
   next: HttpSession | undefined = undefined;
+  slot: number = NOWHERE;
   permit: Permit = UNLIMITED;
   /** `open` was recorded: `close` has to follow. */
   served = false;
@@ -48,7 +61,7 @@ export class HttpSession extends Exchange implements RequestSession, Candidate {
     super(side, request, own);
     this.pipeline = pipeline;
     this.id = pipeline.service.nextId();
-    this.opened = pipeline.service.clock.now();
+    this.opened = pipeline.deadlines.readClock();
   }
 
   get kind(): "http" {
@@ -78,6 +91,14 @@ export class HttpSession extends Exchange implements RequestSession, Candidate {
     return 0;
   }
 
+  get ruleOptions(): RuleOptions | undefined {
+    return this.#extra?.ruleOptions;
+  }
+
+  set ruleOptions(options: RuleOptions | undefined) {
+    this.extra.ruleOptions = options;
+  }
+
   get log(): Logger {
     return this.extra.log ??= this.pipeline.service.logger(this.id);
   }
@@ -102,6 +123,10 @@ export class HttpSession extends Exchange implements RequestSession, Candidate {
 
   get weight(): number {
     return WEIGHT.http;
+  }
+
+  cut(reason: CutReason): void {
+    this.pipeline.cutOne(this, reason);
   }
 
   admitted(): void {

@@ -1,5 +1,6 @@
 /** How a stream comes to its pipeline. */
 import type { Refusal } from "../admission/candidate.ts";
+import type { RuleOptions } from "../plan.ts";
 import type { Permit } from "../admission/permit.ts";
 import type { StreamSession } from "./session.ts";
 
@@ -8,6 +9,8 @@ export interface Accepted {
   /** The session's number. */
   readonly id: number;
   readonly permit: Permit;
+  /** See {@link Candidate.ruleOptions}. */
+  readonly ruleOptions?: RuleOptions | undefined;
   /** What {@link StreamSession.state} begins as. */
   readonly state?: unknown;
   /** Nothing is read and no hook is called until it resolves: somebody has to be told first. */

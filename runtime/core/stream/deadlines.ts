@@ -133,10 +133,9 @@ class StreamRules implements Rules<StreamSession> {
       return this.#sooner(session.active + LINGER, "linger");
     }
     const { progress } = this.#limits;
-    if (progress.per === Infinity) {
-      return this.#sooner(isTooSlow(session, REST, now) ? now : now + LINGER, "linger");
-    }
-    this.#dueOfProgress(session, now);
-    this.#sooner(now + LINGER, "linger");
+    if (progress.per !== Infinity) this.#dueOfProgress(session, now);
+    else if (isTooSlow(session, REST, now)) this.#sooner(now, "linger");
+    // When it has gone out is known to a second.
+    this.#sooner(now + LINGER / 5, "linger");
   }
 }

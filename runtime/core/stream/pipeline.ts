@@ -88,9 +88,13 @@ export class StreamPipeline {
   }
 
   /** A connection that is served without being asked for here. For the `open` of a table of one's own. */
-  accept(connection: Connection, { id, permit, state, held }: Accepted): StreamSession {
+  accept(
+    connection: Connection,
+    { id, permit, state, held, ruleOptions }: Accepted,
+  ): StreamSession {
     const session = this.#begin(connection, id);
     session.permit = permit;
+    if (ruleOptions !== undefined) session.ruleOptions = ruleOptions;
     session.state = state;
     if (held === undefined) this.verify(session);
     else this.#setUp(session, held);

@@ -1,6 +1,20 @@
 /** `limits.progress`: against one byte a second, and against a peer that does not read. */
 import type { Progress } from "../plan.ts";
-import type { StreamSession } from "./session.ts";
+
+/** What is known of the bytes of a session. */
+export interface Flow {
+  /** Received. */
+  readonly bytesIn: number;
+  /** Of them, those that are the beginning of something; 0 where the peer has nothing under way. */
+  readonly incomplete: number;
+  /** Nobody here keeps the peer from sending. */
+  readonly reads: boolean;
+  readonly peerEnded: boolean;
+  /** Written, and of that what the kernel has not taken. */
+  readonly bytesOut: number;
+  readonly unsent: number;
+  mark: Mark | undefined;
+}
 
 /**
  * What is under way in a session: in, a frame of which a part has come, and that a read or a framer waits
@@ -23,11 +37,11 @@ export interface Mark {
  * Whether a session is too slow: in all of the time `per` one frame was under way, or what had to go out
  * then has not gone, and fewer than `bytes` have moved.
  */
-export function isTooSlow(session: StreamSession, { bytes, per }: Progress, now: number): boolean {
+export function isTooSlow(session: Flow, { bytes, per }: Progress, now: number): boolean {
   return slowIn(session, bytes, per, now) || slowOut(session, bytes, per, now);
 }
 
-function slowIn(session: StreamSession, bytes: number, per: number, now: number): boolean {
+function slowIn(session: Flow, bytes: number, per: number, now: number): boolean {
   // Nothing has to come where nobody reads, and from a peer that has said all.
   const part = session.reads && !session.peerEnded ? session.incomplete : 0;
   const { mark, bytesIn } = session;
@@ -48,7 +62,7 @@ function slowIn(session: StreamSession, bytes: number, per: number, now: number)
   return false;
 }
 
-function slowOut(session: StreamSession, bytes: number, per: number, now: number): boolean {
+function slowOut(session: Flow, bytes: number, per: number, now: number): boolean {
   const { unsent } = session;
   const { mark, bytesOut } = session;
   if (unsent === 0) {
@@ -70,7 +84,7 @@ function slowOut(session: StreamSession, bytes: number, per: number, now: number
 }
 
 /** When to look again: at the end of what was begun, or for something that has begun. */
-export function nextLook({ mark }: StreamSession, { per }: Progress, now: number): number {
+export function nextLook({ mark }: Flow, { per }: Progress, now: number): number {
   const since = mark === undefined ? NaN : Math.min(at(mark.inSince), at(mark.outSince));
   return since >= 0 && since !== Infinity ? since + per : now + per / 2;
 }

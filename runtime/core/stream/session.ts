@@ -1,5 +1,5 @@
 /** The session of one stream connection. What happens to it, and when, is `pipeline.ts`. */
-import { type Candidate, type Refusal, WEIGHT } from "../admission/candidate.ts";
+import { type Candidate, type CutReason, type Refusal, WEIGHT } from "../admission/candidate.ts";
 import { type Permit, UNLIMITED } from "../admission/permit.ts";
 import type { Connection } from "../contract.ts";
 import type { Address } from "../endpoint.ts";
@@ -123,12 +123,16 @@ export class StreamSession extends BaseSession implements Flushable, Candidate {
 
   /** Bytes that were written, and that the kernel has not taken yet. */
   get unsent(): number {
-    return this.connection.pending + this.#gathered;
+    const { unsent, pending } = this.connection;
+    return (unsent ?? pending) + this.#gathered;
   }
 
-  /** Nobody here keeps the peer from sending. */
   get reads(): boolean {
     return this.#pauses === 0;
+  }
+
+  cut(reason: CutReason): void {
+    this.pipeline.cutOne(this, reason);
   }
 
   admitted(): void {

@@ -2,7 +2,7 @@
 import type { Clock } from "../../core/clock.ts";
 import type { SourcePrefixes } from "../../core/access/source.ts";
 import { type Address, KnownPeer } from "../../core/endpoint.ts";
-import { type Family, readIp } from "../../core/access/ip.ts";
+import { type Family, readIp } from "../../core/ip.ts";
 
 /** Addresses that begin with the same bits, as numbers; or a user. */
 export interface Network {
@@ -10,7 +10,7 @@ export interface Network {
   readonly family: Family;
   /** Bits of the prefix. */
   readonly length: number;
-  /** What {@link Peers.keyOf} makes of each of its addresses; the number of the user. */
+  /** What {@link keyOf} makes of each of its addresses; the number of the user. */
   readonly key: string | number;
   /** `192.0.2.7`, `192.0.2.0/24`, `2001:db8:1:2::/64`, `uid:1000`. */
   readonly text: string;
@@ -106,46 +106,94 @@ export class NetworkTable<Value extends { readonly ends: number }> {
   /** One that is about a peer, and has not ended by the clock; of the smallest prefix, where there are several. */
   find(remote: Address, clock: Pick<Clock, "now">): Value | undefined {
     const { host } = remote;
+    let found: Value | undefined;
     if (host === "") {
-      const found = remote instanceof KnownPeer
-        ? this.#users.get(remote.credentials.uid)
-        : undefined;
+      if (remote instanceof KnownPeer) found = this.#users.get(remote.credentials.uid);
       return found !== undefined && found.ends > clock.now() ? found : undefined;
+    }
+    const colons = host.indexOf(":") >= 0;
+    if ((colons && !host.startsWith("::ffff:") ? this.#ipv6 : this.#ipv4).length === 0) {
+      return undefined;
     }
     const family = readIp(host, this.#words);
     if (family === 0) return undefined;
-    for (const { length, values } of family === 4 ? this.#ipv4 : this.#ipv6) {
-      const found = values.get(keyOf(family, this.#words, length));
+    for (const layer of family === 4 ? this.#ipv4 : this.#ipv6) {
+      found = layer.find(family, this.#words);
       if (found !== undefined && found.ends > clock.now()) return found;
     }
     return undefined;
   }
 
-  set({ family, length, key }: Network, value: Value): void {
+  set(network: Network, value: Value): void {
+    const { family, length, key } = network;
     if (family === 0) return void this.#users.set(key, value);
-    const layers = this.#layers(family);
+    const layers = family === 4 ? this.#ipv4 : this.#ipv6;
     let layer = layers.find((layer) => layer.length === length);
     if (layer === undefined) {
-      layers.push(layer = { length, values: new Map() });
+      layers.push(layer = new Layer(length));
       layers.sort((a, b) => b.length - a.length);
     }
-    layer.values.set(key, value);
+    layer.set(key, value);
   }
 
   delete({ family, length, key }: Network): void {
     if (family === 0) return void this.#users.delete(key);
-    const layers = this.#layers(family);
+    const layers = family === 4 ? this.#ipv4 : this.#ipv6;
     const at = layers.findIndex((layer) => layer.length === length);
-    layers[at]?.values.delete(key);
-    if (layers[at]?.values.size === 0) layers.splice(at, 1);
-  }
-
-  #layers(family: 4 | 6): Layer<Value>[] {
-    return family === 4 ? this.#ipv4 : this.#ipv6;
+    if (layers[at]?.delete(key) === true) layers.splice(at, 1);
   }
 }
 
-interface Layer<Value> {
+/** Those of one length. */
+class Layer<Value> {
   readonly length: number;
-  readonly values: Map<string | number, Value>;
+  readonly #values: Map<string | number, Value> = new Map();
+  /** How many of IPv6 have this hash: a key is made for nobody who has none of them. */
+  readonly #hashes: Map<number, number> = new Map();
+
+  constructor(length: number) {
+    this.length = length;
+  }
+
+  find(family: 4 | 6, from: Uint32Array): Value | undefined {
+    const { length } = this;
+    if (family === 4) return this.#values.get(from[0]! & maskOf(length));
+    if (!this.#hashes.has(hashOf(from, length))) return undefined;
+    return this.#values.get(keyOf(family, from, length));
+  }
+
+  set(key: string | number, value: Value): void {
+    if (!this.#values.has(key)) this.#count(key, 1);
+    this.#values.set(key, value);
+  }
+
+  /** @returns whether it was the last one. */
+  delete(key: string | number): boolean {
+    if (this.#values.delete(key)) this.#count(key, -1);
+    return this.#values.size === 0;
+  }
+
+  #count(key: string | number, change: 1 | -1): void {
+    if (typeof key === "number") return;
+    const hash = hashOf(wordsOf(key), this.length);
+    const count = (this.#hashes.get(hash) ?? 0) + change;
+    if (count === 0) this.#hashes.delete(hash);
+    else this.#hashes.set(hash, count);
+  }
+}
+
+/** A number for the bits of a prefix of IPv6. Who finds others of the same gains nothing by it. */
+function hashOf(from: Uint32Array, length: number): number {
+  let hash = 0;
+  for (let word = 0, left = length; left > 0; word++, left -= 32) {
+    hash = Math.imul(hash ^ (from[word]! & maskOf(left)), 0x9e3779b1);
+  }
+  return hash;
+}
+
+/** What {@link keyOf} has made a key of. */
+function wordsOf(key: string): Uint32Array {
+  const made = new Uint32Array(4);
+  for (const [at, part] of key.split(":").slice(0, -1).entries()) made[at] = parseInt(part, 36);
+  return made;
 }

@@ -126,8 +126,36 @@ const ENDS_OF_SESSIONS: readonly End[] = [
     bytes: [0, 0],
   },
   {
+    name: "limits.progress strikes who sends half a line",
+    transports: STREAMS,
+    limits: { progress: "256B/200ms" },
+    act: async (stage) => {
+      await stage.call("half", { half: true });
+      await stage.records("close", 1);
+    },
+    reason: "progress",
+    bytes: ["half".length, 0],
+  },
+  {
+    name: "limits.progress strikes who does not read",
+    transports: STREAMS,
+    limits: { progress: "256B/200ms" },
+    act: async (stage) => {
+      await stage.call("pour", { deaf: true });
+      await stage.records("close", 1);
+    },
+    reason: "progress",
+  },
+  {
+    name: "limits.handler strikes",
+    limits: { handler: "400ms" },
+    act: async (stage) => await (await stage.call("hold never")).refused(503),
+    reason: "handler",
+    bytes: ["hold never\n".length, 0],
+    status: 503,
+  },
+  {
     name: "limits.lifetime strikes",
-    transports: [...STREAMS, "http"],
     limits: { lifetime: "400ms" },
     act: async (stage) => await (await stage.call("hold never")).refused(503),
     reason: "lifetime",

@@ -2,11 +2,13 @@
 import type { Case } from "../case.ts";
 import { BANNERS } from "./banners.ts";
 import { BOUNDS } from "./bounds.ts";
+import { BYTES } from "./bytes.ts";
 import { COUNTERS } from "./counters.ts";
 import { CRASHES } from "./crashes.ts";
 import { DRAINS } from "./drains.ts";
 import { ENDS } from "./ends.ts";
 import { HOLDS } from "./holds.ts";
+import { NAMES } from "./names.ts";
 import { ORDER } from "./order.ts";
 import { OVERFLOWS } from "./overflows.ts";
 import { REFUSALS } from "./refusals.ts";
@@ -22,9 +24,11 @@ export const CASES: readonly Case[] = [
   ...ORDER,
   ...HOLDS,
   ...REFUSALS,
+  ...NAMES,
   ...OVERFLOWS,
   ...BANNERS,
   ...BOUNDS,
+  ...BYTES,
   ...ENDS,
   ...COUNTERS,
   ...CRASHES,

@@ -9,11 +9,14 @@ import { addressOf, fits } from "./sights.ts";
 
 type Why = { readonly rule: string } | { readonly limit: string };
 
+/** Rules that stand nowhere in a manifest. */
+const PLACELESS: ReadonlySet<string> = new Set(["verify", "ban"]);
+
 /** Looks at the one refusal that there was: its record, its client, the counts. */
 async function check(stage: Stage, call: Call, why: Why, status: number): Promise<void> {
   const [record] = await stage.records("refuse", 1);
   const { time: _, session, remote, local, place, ...rest } = record!;
-  if (place !== undefined || "rule" in why && why.rule !== "verify") {
+  if (place !== undefined || "rule" in why && !PLACELESS.has(why.rule)) {
     assert.match(String(place), /^portico\.json:\d+:\d+$/);
   }
   const request = { method: "GET", path: "/echo%20refused" };
@@ -92,6 +95,19 @@ export const REFUSALS: readonly Case[] = [
       const served = await stage.call("echo served", { from: "127.0.0.3" });
       assert.equal(await served.done(), "served");
       await stage.idle({ served: 1, refused: 1 });
+    },
+  },
+  {
+    name: "refused by a ban, whatever the rules say",
+    transports: ADDRESSED,
+    needs: "addresses",
+    access: { deny: ["127.0.0.77"] },
+    async run(stage: Stage) {
+      // Nobody else of all the cases has this address.
+      await stage.ban("127.0.0.77");
+      const call = await stage.call("echo refused", { from: "127.0.0.77" });
+      await check(stage, call, { rule: "ban" }, 403);
+      await goesOn(stage, 0);
     },
   },
   {

@@ -1,0 +1,36 @@
+/** The first bytes of a connection, looked at and left where they are: whoever reads it has them still. */
+import { callFailure } from "../errno.ts";
+import type { Libc } from "./libc.ts";
+import { EAGAIN, EINTR, MSG_DONTWAIT, MSG_PEEK } from "./linux.ts";
+
+/** See {@link Descriptors.peek}. */
+export function peek(libc: Libc, fd: number, bytes: Uint8Array): number {
+  return receive(libc, fd, bytes, MSG_PEEK | MSG_DONTWAIT);
+}
+
+const dropped = new Uint8Array(new ArrayBuffer(4096));
+
+/** See {@link Descriptors.skip}. */
+export function skip(libc: Libc, fd: number, length: number): void {
+  for (let left = length; left > 0;) {
+    const taken = receive(
+      libc,
+      fd,
+      dropped.subarray(0, Math.min(left, dropped.length)),
+      MSG_DONTWAIT,
+    );
+    if (taken <= 0) {
+      throw callFailure(`descriptor ${fd} has ${left} bytes less than were seen`, EAGAIN);
+    }
+    left -= taken;
+  }
+}
+
+function receive(libc: Libc, fd: number, bytes: Uint8Array, flags: number): number {
+  for (;;) {
+    const code = libc.recv(fd, bytes, flags);
+    if (code >= 0) return code;
+    if (code === -EAGAIN) return -1;
+    if (code !== -EINTR) throw callFailure(`descriptor ${fd} cannot be read`, -code);
+  }
+}

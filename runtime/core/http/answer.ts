@@ -1,0 +1,19 @@
+import { given } from "../arguments.ts";
+
+/** @throws TypeError for what no runtime can send. */
+export function checkResponse(response: unknown): void {
+  if (!(response instanceof Response)) {
+    throw new TypeError(`fetch has to return a Response: received ${given(response)}`);
+  }
+  if (response.status === 0 || response.bodyUsed) {
+    const what = response.status === 0
+      ? "Response.error()"
+      : "one whose body was read already: make one for each request";
+    throw new TypeError(`fetch has to return a Response that can be sent: received ${what}`);
+  }
+}
+
+/** An answer that nobody is there to read, or that comes in the place of a plugin's. */
+export function nobody(): Response {
+  return new Response(null, { status: 503 });
+}

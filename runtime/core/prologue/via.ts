@@ -1,0 +1,39 @@
+/** A peer whom a balancer has told of: its own address, and the way that it came. */
+import { Address } from "../endpoint.ts";
+import type { ProxyHeader, ProxyValues } from "./proxy-header.ts";
+
+/** The way that a peer came, as the PROXY header of a balancer says. */
+export interface Via extends ProxyValues {
+  /** Who has told: the balancer, at the end of the connection that is served. */
+  readonly remote: Address;
+  /** The address of ours that the balancer has connected to. */
+  readonly local: Address;
+  readonly version: 1 | 2;
+}
+
+/** The address of such a peer. */
+export class ProxiedPeer extends Address {
+  readonly via: Via;
+
+  constructor({ transport, host, port, path }: Address, via: Via) {
+    super(transport, host, port, path);
+    this.via = via;
+  }
+}
+
+/** Where a connection comes from, after what its balancer says. */
+export interface Told {
+  readonly remote: Address;
+  readonly local: Address;
+}
+
+/** The peer and its way; the balancer itself, where that says nothing of anybody else. */
+export function told(from: Told, { version, remote, local, values }: ProxyHeader): Told {
+  if (remote === undefined || local === undefined) return from;
+  return { remote: new ProxiedPeer(remote, { ...from, version, ...values }), local };
+}
+
+/** The way of a peer; undefined of one that came by itself. */
+export function viaOf(remote: Address): Via | undefined {
+  return remote instanceof ProxiedPeer ? remote.via : undefined;
+}

@@ -1,0 +1,195 @@
+/**
+ * The PROXY protocol of a service: who a peer is, is read before anybody asks whether it may be served. It stands
+ * between the listener and the pipeline, where descriptors are, so that every strategy has the peer that was told of.
+ *
+ *     ACCEPT → may it send a header? → the header, taken off → RULES → LIMITS → …
+ */
+import { AccessRules } from "../core/access/rules.ts";
+import type { Refusal } from "../core/admission/candidate.ts";
+import { type Clock, SYSTEM_CLOCK, type Timer } from "../core/clock.ts";
+import type { BindableEndpoint, SocketOptions } from "../core/contract.ts";
+import type { AdmitTable, Descriptors, Origin } from "../core/descriptors.ts";
+import { messageOf } from "../core/errors.ts";
+import type { ProxyProtocolPlan } from "../core/plan.ts";
+import { readProxyHeader } from "../core/prologue/proxy-header.ts";
+import { told } from "../core/prologue/via.ts";
+import type { Fields } from "../core/record.ts";
+import { recordRefusal } from "../core/records.ts";
+import type { Service } from "../core/service.ts";
+
+/** Bytes of a header at most: what balancers send, with certificates' names and values of one's own, is below 1 KiB. */
+const MOST_HEADER = 4096;
+/** Connections whose header is waited for, of one service. Whoever comes beyond is refused. */
+const MOST_WAITING = 4096;
+
+/** From whoever may not send a header: what it says of itself is not believed. */
+const LIAR: Refusal = { rule: "proxyProtocol" };
+/** From whoever may, and has not, or not a right one. */
+const BROKEN: Refusal = { limit: "proxyProtocol" };
+const FULL: Refusal = { limit: "hold" };
+
+/**
+ * The options of a socket whose peers have to send a header first: the kernel accepts a connection when something has
+ * come, so that hardly anybody is waited for. An inherited socket stays as it is.
+ */
+export function deferring(
+  plan: ProxyProtocolPlan | undefined,
+  endpoint: BindableEndpoint,
+  options: SocketOptions,
+): SocketOptions {
+  const defers = plan?.mode === "require" && endpoint.transport === "tcp" && !("fd" in endpoint);
+  return defers ? { deferAccept: plan.wait, ...options } : options;
+}
+
+/** What it needs of descriptors. */
+type Calls = Pick<Descriptors, "close" | "peek" | "skip" | "watchArrivals">;
+
+/** One whose header is not there yet. */
+interface Waiting {
+  readonly fd: number;
+  readonly origin: Origin;
+  readonly since: number;
+  readonly table: AdmitTable;
+  /** May say who it comes for. */
+  readonly trusted: boolean;
+  unwatch: (() => void) | undefined;
+  over: boolean;
+}
+
+const head = new Uint8Array(new ArrayBuffer(MOST_HEADER));
+
+export class ProxyProtocol {
+  readonly #plan: ProxyProtocolPlan;
+  readonly #service: Service;
+  readonly #descriptors: Calls;
+  readonly #clock: Clock;
+  readonly #from: AccessRules;
+  /** In the order of arrival, so that the first is due first. */
+  readonly #waiting: Set<Waiting> = new Set();
+  #timer: Timer | undefined = undefined;
+
+  constructor(
+    plan: ProxyProtocolPlan,
+    service: Service,
+    descriptors: Calls,
+    clock: Clock = SYSTEM_CLOCK,
+  ) {
+    this.#plan = plan;
+    this.#service = service;
+    this.#descriptors = descriptors;
+    this.#clock = clock;
+    this.#from = new AccessRules({ rules: plan.from, others: false });
+  }
+
+  /** What a listener tells of arrivals, so that `table` is told who they are. */
+  reading(table: AdmitTable): AdmitTable {
+    return {
+      arrive: (fd, origin) => this.#arrive(fd, origin, table),
+      failure: (error) => table.failure(error),
+    };
+  }
+
+  /** Refuses who waits; to be called when the service lets nobody in any more. */
+  close(): void {
+    for (const one of this.#waiting) this.#refuse(one, { limit: "drain" });
+  }
+
+  #arrive(fd: number, origin: Origin, table: AdmitTable): void {
+    const trusted = this.#from.decide(origin.remote, this.#clock.wall()).served;
+    const since = this.#clock.now();
+    const one: Waiting = { fd, origin, since, table, trusted, unwatch: undefined, over: false };
+    if (!trusted && this.#plan.mode === "require") {
+      return this.#refuse(one, LIAR);
+    }
+    if (this.#look(one, false)) return;
+    if (this.#waiting.size >= MOST_WAITING) return this.#refuse(one, FULL);
+    one.unwatch = this.#descriptors.watchArrivals(fd, (ended) => void this.#look(one, ended));
+    if (one.unwatch === undefined) return this.#refuse(one, FULL);
+    this.#waiting.add(one);
+    this.#arm();
+  }
+
+  /** Whether it is decided. */
+  #look(one: Waiting, ended: boolean): boolean {
+    if (one.over) return true;
+    try {
+      return this.#read(one, ended);
+    } catch (error) {
+      return this.#wrong(one, messageOf(error));
+    }
+  }
+
+  #read(one: Waiting, ended: boolean): boolean {
+    const { fd, origin, trusted } = one;
+    const count = this.#descriptors.peek(fd, head);
+    const found = count > 0 ? readProxyHeader(head.subarray(0, count), MOST_HEADER) : "more";
+    if (found === "none") return this.#without(one);
+    if (found === "more") {
+      if (count !== 0 && !ended) return false;
+      // Who says nothing at all may be served, as who says something else.
+      if (count <= 0 && this.#plan.mode === "accept") return this.#without(one);
+      return this.#wrong(one, "the peer ended before its PROXY header");
+    }
+    if (!trusted) return this.#wrong(one, "");
+    this.#descriptors.skip(fd, found.length);
+    this.#pass(one, told(origin, found));
+    return true;
+  }
+
+  /** It has not said who it comes for. */
+  #without(one: Waiting): true {
+    if (this.#plan.mode === "accept") this.#pass(one, one.origin);
+    else this.#wrong(one, "there is no PROXY header");
+    return true;
+  }
+
+  /** Whoever is trusted has made a mistake, anybody else a try. */
+  #wrong(one: Waiting, message: string): true {
+    if (one.trusted) this.#refuse(one, BROKEN, { message });
+    else this.#refuse(one, LIAR);
+    return true;
+  }
+
+  #pass(one: Waiting, origin: Origin): void {
+    this.#leave(one);
+    one.table.arrive(one.fd, origin);
+  }
+
+  #refuse(one: Waiting, why: Refusal, more?: Fields): void {
+    this.#leave(one);
+    const { origin: { remote, local } } = one;
+    const session = { id: this.#service.nextId(), kind: "stream", remote, local } as const;
+    this.#service.countRefusal(why, session);
+    const gone = { ...session, bytesIn: 0, bytesOut: 0, reason: undefined };
+    recordRefusal(this.#service, this.#service.level, gone, why, more);
+    this.#descriptors.close(one.fd);
+  }
+
+  #leave(one: Waiting): void {
+    one.over = true;
+    one.unwatch?.();
+    this.#waiting.delete(one);
+  }
+
+  #arm(): void {
+    const [first] = this.#waiting;
+    if (this.#timer !== undefined || first === undefined) return;
+    const due = first.since + this.#plan.wait - this.#clock.now();
+    this.#timer = this.#clock.setTimeout(() => {
+      this.#timer = undefined;
+      this.#strike();
+      this.#arm();
+    }, Math.max(1, due));
+  }
+
+  #strike(): void {
+    const now = this.#clock.now();
+    for (const one of this.#waiting) {
+      if (one.since + this.#plan.wait > now) return;
+      // Where the server speaks first, a peer that needs no header says nothing.
+      if (this.#plan.mode === "accept" && this.#descriptors.peek(one.fd, head) <= 0) {
+        this.#without(one);
+      } else this.#wrong(one, `no PROXY header within ${this.#plan.wait} ms`);
+    }
+  }
+}

@@ -1,0 +1,47 @@
+/** What goes through a session is bounded, in all and by the second, each way. */
+import assert from "node:assert/strict";
+import { type Case, DATAGRAMS, STREAMS } from "../case.ts";
+import type { Stage } from "../stage.ts";
+
+export const BYTES: readonly Case[] = [
+  {
+    name: "limits.bytes: a stream ends when more has come, and the plugin has had what may come",
+    transports: STREAMS,
+    limits: { bytes: { in: 8 } },
+    async run(stage: Stage) {
+      assert.equal(await stage.ask("echo ab"), "ab");
+      const call = await stage.call("echo abc");
+      await call.refused(503);
+      const [first, second] = await stage.records("close", 2);
+      assert.deepEqual([first!["reason"], first!["bytesIn"]], ["peer", 8]);
+      assert.deepEqual([second!["reason"], second!["bytesIn"]], ["bytes", 8]);
+      await stage.idle({ served: 2, refused: 0, errors: 0, bytesIn: 16 });
+    },
+  },
+  {
+    name: "limits.bytes: a larger datagram is refused",
+    transports: DATAGRAMS,
+    limits: { bytes: { in: 100 } },
+    async run(stage: Stage) {
+      assert.equal(await stage.ask("echo a"), "a");
+      await stage.call("echo b", { padding: 100 });
+      await stage.records("refuse", 1, { limit: "bytes" });
+      await stage.idle({ served: 1, refused: 1, tallied: { bytes: 1 } });
+    },
+  },
+  {
+    name: "limits.bytesPerSecond: what comes and goes takes its time, and comes whole",
+    transports: STREAMS,
+    limits: { bytesPerSecond: "100B burst 10B" },
+    async run(stage: Stage) {
+      const word = "x".repeat(25);
+      const begin = performance.now();
+      assert.equal(await stage.ask(`echo ${word}`), word);
+      // 31 bytes in and 26 out, of which 10 each go at once.
+      const took = performance.now() - begin;
+      assert.ok(took >= 360, `${took} ms`);
+      const [close] = await stage.records("close", 1);
+      assert.deepEqual([close!["bytesIn"], close!["bytesOut"]], [31, 26]);
+    },
+  },
+];
