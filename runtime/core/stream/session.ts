@@ -11,6 +11,7 @@ import { type Flushable, join } from "./gather.ts";
 import { type Duration, milliseconds } from "../units.ts";
 import type { Pending } from "../pending.ts";
 import { NOWHERE } from "../timers/wheel.ts";
+import { closedError } from "./closed.ts";
 import type { End } from "./deadlines.ts";
 import { ALL, PAUSE } from "./pause.ts";
 import type { Mark } from "./progress.ts";
@@ -24,11 +25,6 @@ export type Phase = "waiting" | "verify" | "setup" | "served" | "ending" | "clos
 const BATCH = 64 * 1024;
 /** A session's share of one turn, in bytes; then `write` says false until the turn is over: others come. */
 const SHARE = 4 * BATCH;
-
-/** What whoever still reads or sends is told. */
-export function closedError(): PorticoError {
-  return new PorticoError("SESSION_CLOSED");
-}
 
 export class StreamSession extends BaseSession implements Flushable, Candidate {
   readonly pipeline: StreamPipeline;
