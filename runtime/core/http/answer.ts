@@ -26,12 +26,3 @@ export function checkResponse(response: unknown): void {
 export function nobody(): Response {
   return new Response(null, { status: 503 });
 }
-
-/** How one that has waited goes on, once. */
-export function takeProceed(
-  { extra }: HttpSession,
-): (answer: Response | Promise<Response>) => void {
-  const { proceed } = extra;
-  extra.proceed = undefined;
-  return proceed!;
-}
