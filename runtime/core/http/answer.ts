@@ -1,5 +1,4 @@
 import { given } from "../arguments.ts";
-import type { HttpSession } from "./session.ts";
 
 /** The status that a limit is answered with; 503 where it is not here. */
 export const STATUS: Readonly<Record<string, number>> = {
