@@ -15,7 +15,7 @@ import type { HandleEvents } from "./handle-events.ts";
 import { Cuts } from "./cuts.ts";
 import { IdleAsker } from "./shedding.ts";
 import { Heartbeat } from "./heartbeat.ts";
-import type { Launched } from "./launch.ts";
+import { endedTooSoon, type Launched } from "./launch.ts";
 import {
   type Counted,
   type DatagramMessage,
@@ -313,10 +313,7 @@ export class WorkerHandle {
     await this.#deaf.promise;
     clearTimeout(this.#timer);
     this.#descriptors.close(this.#launched.descriptorChannel);
-    const how = exit.message ??
-      (exit.signal === undefined ? `code ${exit.code}` : `signal ${exit.signal}`);
-    const text = `the worker ended before it was ready: ${how}`;
-    this.#readiness.reject(new PorticoError("START_FAILED", text));
+    this.#readiness.reject(endedTooSoon(exit));
     this.#events.ended(this, exit);
     this.#over.resolve();
   }

@@ -1,4 +1,5 @@
 /** Starting a worker, as a thread or as a process: both are given one end of a channel and of a descriptor channel. */
+import { PorticoError } from "../core/errors.ts";
 import { type ChildProcess, spawn } from "node:child_process";
 import * as module from "node:module";
 import { dirname } from "node:path";
@@ -23,6 +24,12 @@ export interface Exit {
   readonly shortage?: boolean;
   /** Nobody knows whether it has really ended: its ends stay open. */
   readonly lingers?: boolean;
+}
+
+/** What whoever waits for it to be ready is told. */
+export function endedTooSoon({ message, signal, code }: Exit): PorticoError {
+  const how = message ?? (signal === undefined ? `code ${code}` : `signal ${signal}`);
+  return new PorticoError("START_FAILED", `the worker ended before it was ready: ${how}`);
 }
 
 /** What a record says of it. */
