@@ -1,5 +1,4 @@
 /** Starting a worker, as a thread or as a process: both are given one end of a channel and of a descriptor channel. */
-import { PorticoError } from "../core/errors.ts";
 import { type ChildProcess, spawn } from "node:child_process";
 import * as module from "node:module";
 import { dirname } from "node:path";
@@ -7,7 +6,7 @@ import process from "node:process";
 import { URL } from "node:url";
 import { Worker } from "node:worker_threads";
 import type { Descriptors } from "../core/descriptors.ts";
-import { isShortage, messageOf } from "../core/errors.ts";
+import { isShortage, messageOf, PorticoError } from "../core/errors.ts";
 import type { ServicePlan } from "../core/plan.ts";
 import type { Fields } from "../core/record.ts";
 import { closeEnds, openEnds } from "./channel-ends.ts";
