@@ -31,7 +31,7 @@ import type {
 import { followRules } from "./rules.ts";
 import { watchLoad } from "./load.ts";
 import { Rest } from "./rest.ts";
-import { admissionOf, describeService } from "./parts.ts";
+import { admissionOf, describeService, sumsOf } from "./parts.ts";
 import { LAST_REQUESTS, Sockets } from "./sockets.ts";
 import type { ServiceStatus } from "./status.ts";
 
@@ -66,6 +66,7 @@ export class RunningService {
     this.totals = totals;
     this.#ready = ready;
     this.#clock = host.clock ?? SYSTEM_CLOCK;
+    log.sums ??= sumsOf(ready, this.#clock);
     this.#executor = executor;
     this.#sockets = new Sockets(host, executor, totals, (address) => {
       log.emit("info", "listening", { service: plan.name, endpoint: String(address) });
@@ -252,9 +253,8 @@ export class RunningService {
     const { plan, log } = this.#ready;
     this.#become("failed");
     log.emit("error", "suspend", { service: plan.name, reason });
-    return this.#inTurn(() => this.#sockets.suspend()).catch(() => {
-      // It stops.
-    });
+    // It stops, or has.
+    return this.#inTurn(() => this.#sockets.suspend()).catch(() => {});
   }
 
   /**
@@ -291,6 +291,7 @@ export class RunningService {
     await this.#executor.cut();
     await this.#sockets.close(keep);
     await this.#executor.end();
+    this.#ready.log.sums?.flush();
     this.admission.forget();
     this.#state = "stopped";
   }

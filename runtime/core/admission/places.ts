@@ -76,6 +76,12 @@ export class Places {
     };
   }
 
+  /** Whether somebody may have a turn as soon as another one ends. */
+  get anybodyWaits(): boolean {
+    const { placeless, turnless } = this.#waiting;
+    return placeless.first !== undefined || turnless.first !== undefined;
+  }
+
   /** Calls `visit` for each that has a place, or waits for one. */
   forEach(visit: (ticket: Ticket) => void): void {
     this.#placed.forEach(visit);
