@@ -18,7 +18,6 @@ import { type Clock, SYSTEM_CLOCK } from "../core/clock.ts";
 import type { Inherited } from "../core/descriptors.ts";
 import type { Address } from "../core/endpoint.ts";
 import { PorticoError } from "../core/errors.ts";
-import type { ServicePlan } from "../core/plan.ts";
 import { Totals } from "../core/totals.ts";
 import type {
   Executor,
@@ -117,7 +116,7 @@ export class RunningService {
     return service;
   }
 
-  get plan(): ServicePlan {
+  get plan(): ReadyService["plan"] {
     return this.#ready.plan;
   }
 

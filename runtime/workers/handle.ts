@@ -68,10 +68,7 @@ export class WorkerHandle {
   /** Streams that were given to it, and that it has not taken yet. */
   readonly #given: PendingSession[] = [];
   readonly heartbeat: Heartbeat = new Heartbeat(() => this.#channel.send({ type: "ping" }));
-  readonly traffic: TrafficAsker = new TrafficAsker(
-    this.live,
-    () => this.tell({ type: "traffic" }),
-  );
+  readonly traffic: TrafficAsker = new TrafficAsker(this);
   readonly #cuts: Cuts = new Cuts((command) => this.#channel.send(command));
   readonly idle: IdleAsker = new IdleAsker((count, among) =>
     this.#channel.send({ type: "idle", count, among })
