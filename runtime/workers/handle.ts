@@ -7,6 +7,7 @@ import { type Counters, growthOf, newCounters } from "../core/totals.ts";
 import { newStatistics, type Statistics } from "../core/statistics.ts";
 import { realUrl } from "../modules/import.ts";
 import type { WorkerStatus } from "../services/status.ts";
+import { ownIds } from "./own-ids.ts";
 import type { PendingSession } from "./pending.ts";
 import { Channel, join } from "./channel.ts";
 import { TrafficAsker } from "./traffic.ts";
@@ -26,8 +27,6 @@ import {
   type WorkerState,
 } from "./messages.ts";
 
-/** How many numbers each worker has for the sessions that its plugin opens itself. */
-const OWN_IDS = 2 ** 24;
 /** Milliseconds that a worker may take to be gone, when it ought to be. */
 const GONE = 5000;
 /** Milliseconds that a worker may take to load its plugin, on a busy machine. */
@@ -36,9 +35,6 @@ const LOADING = 30_000;
 const GRACE = 1000;
 /** The longest delay of a timer. */
 const TIMER_MAX = 2 ** 31 - 1;
-
-/** Workers that this process has started, of all services. */
-let started = 0;
 
 export class WorkerHandle {
   readonly number: number;
@@ -110,7 +106,7 @@ export class WorkerHandle {
     this.#expect(LOADING);
     await this.#channel.open(this.#descriptors, this.#launched.channel);
     try {
-      const [bytes, ids] = [encodePlan(plan), ++started * OWN_IDS];
+      const [bytes, ids] = [encodePlan(plan), ownIds()];
       const module = realUrl(plan.plugin.url);
       const { number } = this;
       this.#channel.send({ type: "job", bytes, module, ids, number, ...state() });

@@ -25,7 +25,7 @@ const WRONG: readonly WrongManifest[] = [
   [
     "an unknown key at the root",
     `{ "servces": 1,\n  ${service("").slice(1)}`,
-    `1:3  servces\n  received  the unknown key "servces"\n  expected  one of $schema, plugins, sinks, defaults, groups, resolver, bans, control, user, group, umask, services\n  hint      did you mean "services"?`,
+    `1:3  servces\n  received  the unknown key "servces"\n  expected  one of $schema, plugins, sinks, defaults, groups, resolver, bans, includedir, control, user, group, umask, services\n  hint      did you mean "services"?`,
   ],
   [
     "a service that is no object",

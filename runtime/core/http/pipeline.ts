@@ -12,20 +12,12 @@ import { recordRequest, recordResponse, wantsRequests } from "../records.ts";
 import type { HttpMeter } from "../metering/http.ts";
 import type { Service } from "../service.ts";
 import { countBytes } from "../totals.ts";
-import { checkResponse, nobody } from "./answer.ts";
+import { checkResponse, nobody, STATUS } from "./answer.ts";
 import { isEvents, watched } from "./body.ts";
 import { cutConnection, HttpDeadlines } from "./deadlines.ts";
 import { HttpSession } from "./session.ts";
 
 type Answer = Response | Promise<Response>;
-
-/** The status that a limit is answered with; 503 where it is not here. */
-const STATUS: Readonly<Record<string, number>> = {
-  perSource: 429,
-  rate: 429,
-  ratePerSource: 429,
-  bytes: 413,
-};
 
 /** The requests of one service. */
 export class HttpPipeline {
