@@ -23,7 +23,7 @@ function weigh(name: string): { readonly plain: number; readonly gzip: number } 
  */
 const MOST = [
   ["stream-core", 43_500, 15_300],
-  ["admitting-core", 62_500, 22_100],
+  ["admitting-core", 64_500, 22_800],
 ] as const;
 
 for (const [name, plain, gzip] of MOST) {

@@ -15,6 +15,7 @@ import { countBytes } from "../totals.ts";
 import { checkResponse, nobody, STATUS } from "./answer.ts";
 import { isEvents, watched } from "./body.ts";
 import { cutConnection, HttpDeadlines } from "./deadlines.ts";
+import { refusalOf } from "./refusal.ts";
 import { HttpSession } from "./session.ts";
 
 type Answer = Response | Promise<Response>;
@@ -80,12 +81,7 @@ export class HttpPipeline {
     recordRequest(this.service, session, why);
     session.reason ??= "refused";
     session.status = status;
-    const last = this.service.banners?.text(session, why);
-    const headers = {
-      ...(status !== 403 && { "retry-after": "1" }),
-      ...(last !== undefined && { "content-type": "text/plain; charset=utf-8" }),
-    };
-    return new Response(last ?? null, { status, headers });
+    return refusalOf(status, this.service.banners?.text(session, why));
   }
 
   /** Whether somebody may want a record of a request that is answered. */

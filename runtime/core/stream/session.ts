@@ -3,7 +3,7 @@ import { type Candidate, type CutReason, type Refusal, WEIGHT } from "../admissi
 import { type Permit, UNLIMITED } from "../admission/permit.ts";
 import type { Connection } from "../contract.ts";
 import type { Address } from "../endpoint.ts";
-import { PorticoError } from "../errors.ts";
+import { closedError, PorticoError } from "../errors.ts";
 import type { Service } from "../service.ts";
 import { BaseSession, toBytes } from "../session.ts";
 import { countBytes, type Counters } from "../totals.ts";
@@ -11,7 +11,6 @@ import { type Flushable, join } from "./gather.ts";
 import { type Duration, milliseconds } from "../units.ts";
 import type { Pending } from "../pending.ts";
 import { NOWHERE } from "../timers/wheel.ts";
-import { closedError } from "./closed.ts";
 import type { End } from "./deadlines.ts";
 import { ALL, PAUSE } from "./pause.ts";
 import type { Mark } from "./progress.ts";
