@@ -159,8 +159,7 @@ export class WorkerHandle {
     if (bytes !== undefined) {
       const message = { id, socket, from: partsOf(remote), to: local.host, size: bytes.length };
       const plain = ruleOptions === undefined && !session.known;
-      const more = { options: ruleOptions, ...(session.known && { known: true }) } as const;
-      this.#datagrams.push(plain ? message : { ...message, ...more });
+      this.#datagrams.push(plain ? message : { ...message, ...session.more });
       this.#bytes.push(bytes);
       if (this.#datagrams.length === 1) queueMicrotask(() => this.#sendDatagrams());
     } else {
