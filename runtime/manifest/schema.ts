@@ -18,8 +18,8 @@ import {
 } from "../values/fields.ts";
 import { banner, load, overflow, waiting } from "./overflow-schema.ts";
 import { ban, bans } from "./bans.ts";
-import { concurrency } from "./concurrency.ts";
 import { BYTE_ENTRIES } from "./byte-limits.ts";
+import { concurrency } from "./concurrency.ts";
 import { POLICIES } from "./policies.ts";
 import { IDENTITY_ENTRIES, PROCESS_ENTRIES } from "./process.ts";
 import { access, ownAccess, subjects } from "./access-schema.ts";

@@ -91,12 +91,11 @@ export class RunningService {
     takeover: Takeover,
     startExecutor: StartExecutor,
   ): Promise<RunningService> {
-    const { plan } = ready;
     let service = undefined as RunningService | undefined;
     const input: ExecutorInput = {
       ready,
       host,
-      admission: admissionOf(plan, host, takeover.admission),
+      admission: admissionOf(ready.plan, host, takeover.admission),
       totals: takeover.totals ?? new Totals(),
       failed: (reason) => {
         if (service !== undefined) void service.#fail(reason);
@@ -106,7 +105,7 @@ export class RunningService {
     try {
       await followRules(ready, host, input.admission);
       service.#closeLoad = watchLoad(input, service.#executor);
-      for (const listen of plan.listen) await service.#sockets.open(listen, takeover);
+      for (const listen of ready.plan.listen) await service.#sockets.open(listen, takeover);
       service.#executor.opened();
     } catch (error) {
       await service.stop(0);

@@ -155,14 +155,8 @@ export class WorkerHandle {
     const { id, remote, local, fd, bytes, socket, ruleOptions } = session;
     if (bytes !== undefined) {
       const message = { id, socket, from: partsOf(remote), to: local.host, size: bytes.length };
-      const more = session.known || ruleOptions !== undefined;
-      this.#datagrams.push(
-        !more ? message : {
-          ...message,
-          ...(session.known && { known: true }),
-          ...(ruleOptions !== undefined && { options: ruleOptions }),
-        },
-      );
+      const plain = ruleOptions === undefined && !session.known;
+      this.#datagrams.push(plain ? message : { ...message, ...session.more });
       this.#bytes.push(bytes);
       if (this.#datagrams.length === 1) queueMicrotask(() => this.#sendDatagrams());
     } else {

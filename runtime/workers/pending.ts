@@ -10,6 +10,7 @@ import { type Permit, UNLIMITED } from "../core/admission/permit.ts";
 import type { Address } from "../core/endpoint.ts";
 import type { RuleOptions } from "../core/plan.ts";
 import type { Cuts } from "./cuts.ts";
+import type { DatagramMessage } from "./messages.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 
 /** Its turn has not come; it needs a worker; one has it, or it is on its way there; nothing is left of it. */
@@ -67,6 +68,12 @@ export class PendingSession implements Candidate {
   /** Whether its sender has shown that it is there. */
   get known(): boolean {
     return this.dispatcher.confirmed?.has(this.remote) ?? false;
+  }
+
+  /** What few datagrams have with them. */
+  get more(): Pick<DatagramMessage, "known" | "options"> {
+    const { known, ruleOptions: options } = this;
+    return { ...(known && { known }), ...(options !== undefined && { options }) };
   }
 
   /** It does so now. */

@@ -249,7 +249,7 @@ export class ServiceWorker {
       const permit = this.#permit(id);
       const remote = toAddress(from);
       const local = locals.find(to);
-      const accepted = { id, permit, remote, local, known, ruleOptions: options };
+      const accepted = { id, permit, remote, local, ruleOptions: options, known };
       this.#instance!.datagrams!.accept(socket, own, accepted);
     }
   }

@@ -7,7 +7,6 @@ import type { Candidate, Refusal } from "./candidate.ts";
 import type { Clock } from "../clock.ts";
 import type { PlacesState } from "./fullness.ts";
 import { Placed } from "./placed.ts";
-import type { PlacesState } from "./places-state.ts";
 import { type Policy, REFUSALS } from "./policy.ts";
 import { sourceOf } from "../access/source.ts";
 import type { Waiter } from "./queue.ts";
