@@ -75,7 +75,7 @@ describe("jsonSchema", () => {
       { required: ["listen"] },
       { properties: { plugin: { const: "admin" } } },
     ]);
-    assert.deepEqual(schema.required, ["services"]);
+    assert.deepEqual(schema.anyOf, [{ required: ["services"] }, { required: ["includedir"] }]);
   });
 });
 

@@ -83,11 +83,15 @@ export const EVENT_DOCS: Readonly<Record<EventName, EventDoc>> = {
       "what was added, changed, removed and kept; `successor`: its process id, and its `runtime`",
   },
   suspend: {
-    level: "info; error where workers die again and again",
+    level: "info; warn where it rests, error where workers die again and again",
     when: "A service accepts nobody.",
-    fields: "`reason` where it was not asked for",
+    fields: "`reason` where it was not asked for; `rate`: it rests, `forMs`",
   },
-  resume: { level: "info", when: "It accepts again.", fields: "none" },
+  resume: {
+    level: "info; warn where it has rested",
+    when: "It accepts again.",
+    fields: "`reason`: `rate` where it has rested",
+  },
   worker: {
     level: "debug; warn or error where one died",
     when: "A worker was started, has ended or was replaced.",

@@ -120,7 +120,7 @@ export interface Session<State = unknown> extends AsyncIterable<Uint8Array> {
 
 /** How a session came to its end. */
 export interface Closed {
-  /** As in its `close` record: `done`, `peer`, `reset`, `error`, `aborted`, `drain`, `deadline`, a limit. */
+  /** As in its `close` record: `done`, `peer`, `reset`, `error`, `aborted`, `drain`, `deadline`, `access`, a limit. */
   readonly reason: string;
 }
 

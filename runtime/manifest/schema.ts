@@ -3,7 +3,6 @@
  * defaults are put in by `expand.ts`, since they have to be merged first.
  */
 import * as v from "valibot";
-import { STRATEGY_NAMES, type StrategyName } from "../core/plan.ts";
 import {
   byteRate,
   choice,
@@ -19,19 +18,12 @@ import {
   size,
   strict,
 } from "../values/fields.ts";
-import type {
-  Manifest,
-  ManifestDefaults,
-  ManifestService,
-  ManifestSink,
-  PluginObject,
-  SinkObject,
-} from "./manifest.ts";
 import { banner, load, overflow, waiting } from "./overflow-schema.ts";
 import { ban, bans } from "./bans.ts";
+import { concurrency } from "./concurrency.ts";
 import { POLICIES } from "./policies.ts";
 import { IDENTITY_ENTRIES, PROCESS_ENTRIES } from "./process.ts";
-import { access, subjects } from "./access-schema.ts";
+import { access, ownAccess, subjects } from "./access-schema.ts";
 import { resolver } from "./resolver.ts";
 import { SOCKET_ENTRIES } from "./socket.ts";
 
@@ -69,38 +61,6 @@ const listen = choice(LISTEN, {
     ),
     v.minLength(1, "at least one endpoint"),
   ),
-});
-
-const STRATEGY = `a strategy: ${STRATEGY_NAMES.join(", ")}`;
-const strategy = <const S extends string>(word: S) =>
-  v.pipe(v.literal(word), v.description("when and where a session is served"));
-const max = entry("sessions served at once; the rest wait their turn, unread", count);
-const WORKERS = 'a whole number from 1 to 1024, or "auto"';
-const workers = entry(
-  '"auto" is one for each core',
-  () =>
-    choice(WORKERS, {
-      number: integer(1, 1024, WORKERS),
-      string: v.pipe(
-        v.string(),
-        v.regex(/^(?:auto|\d+)$/, WORKERS),
-        v.transform((text) => text === "auto" ? text : Number(text)),
-        v.check((value) => value === "auto" || (value >= 1 && value <= 1024), WORKERS),
-      ),
-    }),
-);
-
-const BY_STRATEGY = {
-  serial: strict(STRATEGY, { strategy: strategy("serial") }),
-  async: strict(STRATEGY, { strategy: strategy("async"), max }),
-  threads: strict(STRATEGY, { strategy: strategy("threads"), workers, max }),
-  processes: strict(STRATEGY, { strategy: strategy("processes"), workers, max }),
-  spawn: strict(STRATEGY, { strategy: strategy("spawn"), max }),
-} satisfies Record<StrategyName, v.GenericSchema>;
-
-const concurrency = choice(`${STRATEGY}; or { "strategy": "async", "max": 1000 }`, {
-  string: v.picklist(STRATEGY_NAMES, STRATEGY),
-  object: v.variant("strategy", Object.values(BY_STRATEGY), STRATEGY),
 });
 
 const SINK = 'a sink: "console", "json", "file", "none", a name of "sinks", or { "type": … }';
@@ -238,6 +198,9 @@ export const service = strict('a service: { "plugin": …, "listen": … }', {
     () => listen,
   ),
   ...shared,
+  "log+=": entry("beside what log of defaults has", () => log),
+  "log-=": entry("without these of log of defaults, as they are written there", () => log),
+  access: entry("who is served", () => ownAccess),
   options: entry("checked by the plugin's own schema", () => v.unknown()),
   proxyProtocol: entry(
     "its peers come through a balancer, which says who they are: the PROXY protocol, versions 1 and 2",
@@ -250,6 +213,13 @@ const CONTROL = 'the path of a socket, as "unix:./control.sock", or false for no
 const control = choice(CONTROL, {
   string: v.pipe(v.string(), v.nonEmpty(CONTROL)),
   boolean: v.literal(false, CONTROL),
+});
+
+const INCLUDEDIR = 'the path of a folder, as "./services.d", or a list of these';
+const includedFolder = v.pipe(v.string(INCLUDEDIR), v.nonEmpty(INCLUDEDIR));
+const includedir = choice(INCLUDEDIR, {
+  string: includedFolder,
+  array: v.array(includedFolder, INCLUDEDIR),
 });
 
 const SERVICES = '{ "NAME": { "plugin": …, "listen": … } }, at least one';
@@ -271,6 +241,10 @@ export const manifest = strict('a manifest: { "services": { … } }', {
   groups,
   resolver: entry("how names of hosts and domains in access are looked up", () => resolver),
   bans,
+  includedir: entry(
+    "folders with services in files of their own, NAME.json or NAME.jsonc: one each, or several under services",
+    () => includedir,
+  ),
   control: entry("where portico ctl reaches the server; false: nowhere", () => control),
   ...IDENTITY_ENTRIES,
   services: v.pipe(
@@ -280,25 +254,6 @@ export const manifest = strict('a manifest: { "services": { … } }', {
   ),
 });
 
-/** The types without objects of a program, in whose place `objects.ts` puts texts. */
-type Named<Value> = Value extends (infer Item)[] ? Named<Item>[]
-  : Value extends PluginObject | SinkObject ? never
-  : Value extends ManifestSink ? { [Key in keyof Value]: Key extends "type" ? string : Value[Key] }
-  : Value;
-type NamedIn<Value, Names = keyof Value> = {
-  [Key in keyof Value]: Key extends Names ? Named<Value[Key]> : Value[Key];
-};
-interface NamedManifest extends Omit<Manifest, "plugins" | "sinks" | "defaults" | "services"> {
-  plugins?: Record<string, string> | undefined;
-  sinks?: NamedIn<NonNullable<Manifest["sinks"]>> | undefined;
-  defaults?: NamedIn<ManifestDefaults, "log"> | undefined;
-  services: Record<string, NamedIn<ManifestService, "log" | "plugin">>;
-}
-
-/** True as long as the schema takes what the types of `manifest.ts` say, and they say what it takes. */
-type Agree<A, B> = [A, B] extends [B, A] ? true : false;
-true satisfies Agree<v.InferInput<typeof manifest>, NamedManifest>;
-
 /** A manifest with its units converted. */
 export type CheckedManifest = v.InferOutput<typeof manifest>;
 /** One service of it. */
@@ -306,6 +261,6 @@ export type CheckedService = CheckedManifest["services"][string];
 /** What `defaults` may hold. */
 export type CheckedDefaults = NonNullable<CheckedManifest["defaults"]>;
 /** Who is served. */
-export type CheckedAccess = CheckedService["access"];
+export type CheckedAccess = CheckedService["access"] | undefined;
 /** One sink. */
 export type CheckedSink = v.InferOutput<typeof sink>;

@@ -18,6 +18,7 @@ import { type Clock, SYSTEM_CLOCK } from "../core/clock.ts";
 import type { Inherited } from "../core/descriptors.ts";
 import type { Address } from "../core/endpoint.ts";
 import { PorticoError } from "../core/errors.ts";
+import type { ServicePlan } from "../core/plan.ts";
 import { Totals } from "../core/totals.ts";
 import type {
   Executor,
@@ -115,8 +116,8 @@ export class RunningService {
     return service;
   }
 
-  get name(): string {
-    return this.#ready.plan.name;
+  get plan(): ServicePlan {
+    return this.#ready.plan;
   }
 
   /** Calls `visit` for each session that waits or is served, with its bytes so far, as far as they are known. */

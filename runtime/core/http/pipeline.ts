@@ -12,20 +12,13 @@ import { recordRequest, recordResponse, wantsRequests } from "../records.ts";
 import type { HttpMeter } from "../metering/http.ts";
 import type { Service } from "../service.ts";
 import { countBytes } from "../totals.ts";
-import { checkResponse, nobody } from "./answer.ts";
+import { checkResponse, nobody, STATUS } from "./answer.ts";
 import { isEvents, watched } from "./body.ts";
 import { cutConnection, HttpDeadlines } from "./deadlines.ts";
+import { refusalOf } from "./refusal.ts";
 import { HttpSession } from "./session.ts";
 
 type Answer = Response | Promise<Response>;
-
-/** The status that a limit is answered with; 503 where it is not here. */
-const STATUS: Readonly<Record<string, number>> = {
-  perSource: 429,
-  rate: 429,
-  ratePerSource: 429,
-  bytes: 413,
-};
 
 /** The requests of one service. */
 export class HttpPipeline {
@@ -49,7 +42,7 @@ export class HttpPipeline {
     this.deadlines = new HttpDeadlines(
       service.plan.limits,
       service.clock,
-      (session, reason) => void this.#finish([session], reason),
+      (session, reason) => void this.finish([session], reason),
     );
     this.table = {
       open: (side, request, own) => new HttpSession(this, side, request, own),
@@ -88,12 +81,7 @@ export class HttpPipeline {
     recordRequest(this.service, session, why);
     session.reason ??= "refused";
     session.status = status;
-    const last = this.service.banners?.text(session, why);
-    const headers = {
-      ...(status !== 403 && { "retry-after": "1" }),
-      ...(last !== undefined && { "content-type": "text/plain; charset=utf-8" }),
-    };
-    return new Response(last ?? null, { status, headers });
+    return refusalOf(status, this.service.banners?.text(session, why));
   }
 
   /** Whether somebody may want a record of a request that is answered. */
@@ -269,7 +257,7 @@ export class HttpPipeline {
   // DEADLINE
 
   /** Aborts their signal; answers with 503 who has not been answered, and cuts what streams. */
-  async #finish(sessions: readonly HttpSession[], reason: CutReason): Promise<void> {
+  async finish(sessions: readonly HttpSession[], reason: CutReason): Promise<void> {
     for (const session of sessions) {
       session.extra.told = true;
       session.reason ??= reason;
@@ -286,10 +274,6 @@ export class HttpPipeline {
       session.status = answer.status;
       interrupt(answer);
     }
-  }
-
-  cutOne(session: HttpSession, reason: CutReason): void {
-    void this.#finish([session], reason);
   }
 
   // The end of the service.
@@ -309,7 +293,7 @@ export class HttpPipeline {
     if (this.deadlines.value === 0) return;
     const left: HttpSession[] = [];
     this.deadlines.forEach((session) => left.push(session));
-    await this.#finish(left, reason);
+    await this.finish(left, reason);
     await this.deadlines.empty(LAST_WORDS);
     this.deadlines.stop();
   }

@@ -126,7 +126,7 @@ export class HttpSession extends Exchange implements RequestSession, Candidate {
   }
 
   cut(reason: CutReason): void {
-    this.pipeline.cutOne(this, reason);
+    void this.pipeline.finish([this], reason);
   }
 
   admitted(): void {
