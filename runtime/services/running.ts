@@ -18,7 +18,6 @@ import { type Clock, SYSTEM_CLOCK } from "../core/clock.ts";
 import type { Inherited } from "../core/descriptors.ts";
 import type { Address } from "../core/endpoint.ts";
 import { PorticoError } from "../core/errors.ts";
-import type { ServicePlan } from "../core/plan.ts";
 import { Totals } from "../core/totals.ts";
 import type {
   Executor,
@@ -31,7 +30,7 @@ import type {
 import { followRules } from "./rules.ts";
 import { watchLoad } from "./load.ts";
 import { Rest } from "./rest.ts";
-import { admissionOf, describeService } from "./parts.ts";
+import { admissionOf, describeService, sumsOf } from "./parts.ts";
 import { LAST_REQUESTS, Sockets } from "./sockets.ts";
 import type { ServiceStatus } from "./status.ts";
 
@@ -66,6 +65,7 @@ export class RunningService {
     this.totals = totals;
     this.#ready = ready;
     this.#clock = host.clock ?? SYSTEM_CLOCK;
+    log.sums ??= sumsOf(ready, this.#clock);
     this.#executor = executor;
     this.#sockets = new Sockets(host, executor, totals, (address) => {
       log.emit("info", "listening", { service: plan.name, endpoint: String(address) });
@@ -116,7 +116,7 @@ export class RunningService {
     return service;
   }
 
-  get plan(): ServicePlan {
+  get plan(): ReadyService["plan"] {
     return this.#ready.plan;
   }
 
@@ -252,9 +252,8 @@ export class RunningService {
     const { plan, log } = this.#ready;
     this.#become("failed");
     log.emit("error", "suspend", { service: plan.name, reason });
-    return this.#inTurn(() => this.#sockets.suspend()).catch(() => {
-      // It stops.
-    });
+    // It stops, or has.
+    return this.#inTurn(() => this.#sockets.suspend()).catch(() => {});
   }
 
   /**
@@ -291,6 +290,7 @@ export class RunningService {
     await this.#executor.cut();
     await this.#sockets.close(keep);
     await this.#executor.end();
+    this.#ready.log.sums?.flush();
     this.admission.forget();
     this.#state = "stopped";
   }
@@ -309,8 +309,7 @@ export class RunningService {
   /** One change at a time. @throws PorticoError NOT_SUPPORTED when it stops, or has. */
   #inTurn<Result>(change: () => Promise<Result>): Promise<Result> {
     if (this.#stopped !== undefined) {
-      const { name } = this.#ready.plan;
-      const text = `the service ${JSON.stringify(name)} is stopping`;
+      const text = `the service ${JSON.stringify(this.#ready.plan.name)} is stopping`;
       return Promise.reject(new PorticoError("NOT_SUPPORTED", text));
     }
     const result = this.#last.then(change);

@@ -15,7 +15,7 @@ import type { HandleEvents } from "./handle-events.ts";
 import { Cuts } from "./cuts.ts";
 import { IdleAsker } from "./shedding.ts";
 import { Heartbeat } from "./heartbeat.ts";
-import type { Launched } from "./launch.ts";
+import { endedTooSoon, type Launched } from "./launch.ts";
 import {
   type Counted,
   type DatagramMessage,
@@ -68,10 +68,7 @@ export class WorkerHandle {
   /** Streams that were given to it, and that it has not taken yet. */
   readonly #given: PendingSession[] = [];
   readonly heartbeat: Heartbeat = new Heartbeat(() => this.#channel.send({ type: "ping" }));
-  readonly traffic: TrafficAsker = new TrafficAsker(
-    this.live,
-    () => this.tell({ type: "traffic" }),
-  );
+  readonly traffic: TrafficAsker = new TrafficAsker(this);
   readonly #cuts: Cuts = new Cuts((command) => this.#channel.send(command));
   readonly idle: IdleAsker = new IdleAsker((count, among) =>
     this.#channel.send({ type: "idle", count, among })
@@ -158,8 +155,13 @@ export class WorkerHandle {
     const { id, remote, local, fd, bytes, socket, ruleOptions } = session;
     if (bytes !== undefined) {
       const message = { id, socket, from: partsOf(remote), to: local.host, size: bytes.length };
+      const more = session.known || ruleOptions !== undefined;
       this.#datagrams.push(
-        ruleOptions === undefined ? message : { ...message, options: ruleOptions },
+        !more ? message : {
+          ...message,
+          ...(session.known && { known: true }),
+          ...(ruleOptions !== undefined && { options: ruleOptions }),
+        },
       );
       this.#bytes.push(bytes);
       if (this.#datagrams.length === 1) queueMicrotask(() => this.#sendDatagrams());
@@ -255,6 +257,8 @@ export class WorkerHandle {
         return;
       case "join":
         return this.#join(report);
+      case "confirmed":
+        return this.live.get(report.id)?.confirm();
       case "offence":
         return this.live.get(report.id)?.offended(report.what);
       case "idle":
@@ -306,10 +310,7 @@ export class WorkerHandle {
     await this.#deaf.promise;
     clearTimeout(this.#timer);
     this.#descriptors.close(this.#launched.descriptorChannel);
-    const how = exit.message ??
-      (exit.signal === undefined ? `code ${exit.code}` : `signal ${exit.signal}`);
-    const text = `the worker ended before it was ready: ${how}`;
-    this.#readiness.reject(new PorticoError("START_FAILED", text));
+    this.#readiness.reject(endedTooSoon(exit));
     this.#events.ended(this, exit);
     this.#over.resolve();
   }

@@ -28,30 +28,33 @@ export function answerOf(
   return { type: "idle", sessions: shedder?.name(count, new Set(among)) ?? [] };
 }
 
+/** What is asked: a worker, with the sessions that it has. */
+interface Worker {
+  readonly live: ReadonlyMap<number, PendingSession>;
+  tell(question: { readonly type: "traffic" }): void;
+}
+
 /** In the supervisor: asks one worker. */
 export class TrafficAsker {
-  readonly #live: ReadonlyMap<number, PendingSession>;
-  readonly #ask: () => void;
+  readonly #worker: Worker;
   #told: PromiseWithResolvers<readonly SessionTraffic[]> | undefined = undefined;
 
-  /** @param live the sessions that the worker has. @param ask sends it the question. */
-  constructor(live: ReadonlyMap<number, PendingSession>, ask: () => void) {
-    this.#live = live;
-    this.#ask = ask;
+  constructor(worker: Worker) {
+    this.#worker = worker;
   }
 
   /** The bytes, each way, of the sessions of the worker; none where it does not tell in time. */
   async ask(): Promise<(readonly [Candidate, readonly [number, number]])[]> {
     if (this.#told === undefined) {
       this.#told = Promise.withResolvers();
-      this.#ask();
+      this.#worker.tell({ type: "traffic" });
     }
     const late = Promise.withResolvers<readonly SessionTraffic[]>();
     const timer = setTimeout(() => late.resolve([]), PATIENCE);
     const told = await Promise.race([this.#told.promise, late.promise]);
     clearTimeout(timer);
     return told.flatMap(([id, bytesIn, bytesOut]) => {
-      const session = this.#live.get(id);
+      const session = this.#worker.live.get(id);
       return session === undefined ? [] : [[session, [bytesIn, bytesOut]] as const];
     });
   }

@@ -47,6 +47,8 @@ export class HttpPipeline {
     this.table = {
       open: (side, request, own) => new HttpSession(this, side, request, own),
       answer: (session) => this.#open(session as HttpSession),
+      isAwaited: (session) =>
+        (session as HttpSession).more !== undefined || admission.places.anybodyWaits,
       close: (session, gone, failed) => this.#close(session as HttpSession, gone, failed),
       failure: (error) => service.report(error),
     };
@@ -65,14 +67,12 @@ export class HttpPipeline {
 
   /** The turn of one that waited has come. */
   admitted(session: HttpSession): void {
-    const proceed = takeProceed(session);
-    proceed(this.#verify(session));
+    session.takeProceed()(this.#verify(session));
   }
 
   /** It has waited in vain. */
   refused(session: HttpSession, why: Refusal): void {
-    const proceed = takeProceed(session);
-    proceed(this.#refuse(session, why));
+    session.takeProceed()(this.#refuse(session, why));
   }
 
   #refuse(session: HttpSession, why: Refusal): Response {
@@ -297,10 +297,4 @@ export class HttpPipeline {
     await this.deadlines.empty(LAST_WORDS);
     this.deadlines.stop();
   }
-}
-
-function takeProceed({ extra }: HttpSession): (answer: Answer) => void {
-  const { proceed } = extra;
-  extra.proceed = undefined;
-  return proceed!;
 }
