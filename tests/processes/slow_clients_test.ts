@@ -78,3 +78,59 @@ for (const strategy of ["async", "processes"] as const) {
     await server.stop();
   });
 }
+
+const APP = `export default {
+  fetch(request) {
+    if (request.method === "POST") return request.text().then((text) => new Response(text));
+    return new Response(new ReadableStream({
+      pull(controller) { controller.enqueue(new Uint8Array(65536)); },
+    }), { headers: { "content-type": "text/event-stream" } });
+  },
+};`;
+
+/** What a runtime's HTTP server tells of a connection decides what can be measured there. */
+const SAYS = "Deno" in globalThis ? "nothing" : "Bun" in globalThis ? "answers" : "all";
+
+test("http: a body that trickles in, and an answer that is not read, end by progress", {
+  skip: SAYS === "nothing" && "the HTTP server of this runtime tells nothing of what is not read",
+}, async (t) => {
+  const web = {
+    plugin: "http",
+    listen: "http://127.0.0.1:0",
+    options: { app: "./app.js" },
+    limits: { progress: "256B/500ms" },
+  };
+  const home = folder(t, { "app.js": APP, "portico.json": manifest({ web }) });
+  const server = await startServer(t, home);
+  const { host, port } = parseEndpoint(server.endpoint("web", "http")) as {
+    host: string;
+    port: number;
+  };
+  const call = (text: string): Socket => {
+    const socket = connect(port, host).on("error", () => {});
+    t.after(() => void socket.destroy());
+    socket.write(text);
+    return socket;
+  };
+  call("GET / HTTP/1.1\r\nhost: x\r\n\r\n").pause();
+  await server.record({ event: "close", service: "web", method: "GET", reason: "progress" });
+  if (SAYS === "all") {
+    const slow = call("POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 1000\r\n\r\n");
+    const timer = setInterval(() => slow.write("x"), 100);
+    t.after(() => clearInterval(timer));
+    const answer = new Promise<string>((resolve) =>
+      slow.once("data", (bytes) => resolve(`${bytes}`))
+    );
+    const { status } = await server.record({
+      event: "close",
+      service: "web",
+      method: "POST",
+      reason: "progress",
+    });
+    assert.equal(status, 503);
+    assert.match(await answer, /^HTTP\/1.1 503 /);
+  }
+  const whole = await fetch(`http://${host}:${port}/`, { method: "POST", body: "x".repeat(1000) });
+  assert.equal((await whole.text()).length, 1000);
+  await server.stop();
+});

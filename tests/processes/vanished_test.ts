@@ -26,6 +26,9 @@ def dial(port):
         except OSError:
             if time.monotonic() > end: raise
             time.sleep(0.05)
+# Who comes before the options are set has not inherited them.
+dial(7009)
+time.sleep(0.5)
 silent = dial(7007)
 silent.send(b"hello")
 silent.recv(100)
@@ -70,6 +73,7 @@ for (const strategy of ["async", "processes"] as const) {
       const home = folder(t, {
         "portico.json": manifest({
           silent: { plugin: "echo", listen: listen(7007, { keepAlive: "1s" }), ...common },
+          first: { plugin: "echo", listen: listen(7009, {}), ...common },
           busy: { plugin: "chargen", listen: listen(7008, { userTimeout: "2s" }), ...common },
         }),
       });

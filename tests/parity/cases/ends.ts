@@ -148,7 +148,7 @@ const ENDS_OF_SESSIONS: readonly End[] = [
   },
   {
     name: "limits.handler strikes",
-    limits: { handler: "400ms" },
+    limits: { handler: "1s" },
     act: async (stage) => await (await stage.call("hold never")).refused(503),
     reason: "handler",
     bytes: ["hold never\n".length, 0],
