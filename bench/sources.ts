@@ -8,6 +8,7 @@
  */
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
+import { memoryUsage } from "node:process";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { Admission, type AdmissionPlan } from "../runtime/core/admission/admission.ts";
@@ -37,12 +38,12 @@ const { values } = parseArgs({
 });
 const count = Number(values.count);
 
-/** Of this process, in MB of 10^6 bytes: as it is now, and as it was at most. */
-function resident(): { now: number; most: number } {
+/** Of this process, in MB of 10^6 bytes: as it is now, as it was at most, and what of its heap is in use. */
+function resident(): { now: number; most: number; heap: number } {
   const status = readFileSync("/proc/self/status", "latin1");
   const of = (name: string): number =>
     Number(new RegExp(`^${name}:\\s+(\\d+)`, "m").exec(status)![1]) * 1024 / 1e6;
-  return { now: of("VmRSS"), most: of("VmHWM") };
+  return { now: of("VmRSS"), most: of("VmHWM"), heap: memoryUsage().heapUsed / 1e6 };
 }
 
 async function collect(): Promise<void> {
@@ -85,27 +86,38 @@ async function measure(limits: Partial<Limits>): Promise<Record<string, number>>
   };
   await come(0, FIRST);
   await collect();
-  const before = resident().now;
+  const before = resident();
   const began = performance.now();
   await come(FIRST, FIRST + count);
   const nanoseconds = (performance.now() - began) * 1e6 / count;
   const { most } = resident();
   await collect();
-  return { before, most, after: resident().now, nanoseconds };
+  const after = resident();
+  return {
+    before: before.now,
+    most,
+    after: after.now,
+    heap: after.heap - before.heap,
+    nanoseconds,
+  };
 }
 
 if (values.here === undefined) {
   const million = (count / 1e6).toLocaleString("en");
-  console.log(`RSS in MB, before and after ${million} million addresses; ns for each of them`);
-  console.log("| runtime | limit | before | most | after | ns |");
-  console.log("| --- | --- | --: | --: | --: | --: |");
+  console.log(
+    `RSS in MB before and after ${million} million addresses, what the heap in use has grown by; ns for each`,
+  );
+  console.log("| runtime | limit | before | most | after | heap | ns |");
+  console.log("| --- | --- | --: | --: | --: | --: | --: |");
   for (const name of values.runtime) {
     const { program, flags, collect: collecting, version } = find(name as RuntimeName);
     for (const table of Object.keys(TABLES)) {
       const self = fileURLToPath(import.meta.url);
       const words = [...flags, ...collecting, self, "--here", table, "--count", String(count)];
       const told = JSON.parse(execFileSync(program, words, { encoding: "utf8" }));
-      const cells = ["before", "most", "after", "nanoseconds"].map((key) => told[key].toFixed(0));
+      const cells = ["before", "most", "after", "heap", "nanoseconds"].map((key) =>
+        told[key].toFixed(0)
+      );
       console.log(`| ${[`${name} ${version}`, table, ...cells].join(" | ")} |`);
     }
   }

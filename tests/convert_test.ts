@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test, type TestContext } from "node:test";
+import { fileURLToPath } from "node:url";
 import { type Converted, importServices, renderManifest } from "../runtime/convert/mod.ts";
 import { rulesOf } from "../runtime/convert/access.ts";
 import { portico } from "./support/command.ts";
@@ -85,6 +86,16 @@ service third
 }
 `;
 
+/** Those of xinetd 2.3.15. */
+const ATTRIBUTES = `id type flags disable socket_type protocol wait user group instances nice server
+  server_args libwrap only_from no_access access_times log_type log_on_success log_on_failure rpc_version
+  rpc_number env passenv port redirect bind interface banner banner_success banner_fail per_source cps
+  max_load groups mdns umask enabled disabled include includedir rlimit_as rlimit_files rlimit_cpu rlimit_data
+  rlimit_rss rlimit_stack deny_time`.split(/\s+/);
+const FLAGS =
+  `INTERCEPT NORETRY IDONLY NAMEINARGS NODELAY KEEPALIVE NOLIBWRAP SENSOR IPv4 IPv6 LABELED
+  REUSE DISABLE`.split(/\s+/);
+
 function imported(t: TestContext, name: string, text: string): Record<string, Converted> {
   const home = folder(t, { [name]: text });
   return Object.fromEntries(importServices(join(home, name)).map((one) => [one.name, one]));
@@ -111,6 +122,7 @@ describe("inetd.conf", () => {
         group: "nogroup",
         limits: { rate: "40/m" },
       },
+      discard: { plugin: "discard", disable: true, listen: "udp://0.0.0.0:discard" },
       finger: { ...exec("/usr/sbin/in.fingerd", "-s"), listen: "tcp://*:finger" },
       "cat-sock": { ...exec("/bin/cat"), listen: "unix:/run/cat.sock" },
       7098: {
@@ -121,7 +133,7 @@ describe("inetd.conf", () => {
       time: { plugin: "time", listen: "udp://10.0.0.1:time" },
       "time-tcp": { plugin: "time", listen: "tcp://10.0.0.1:time" },
     });
-    assert.match(found["discard"]!.off!, /#<off>#/);
+    assert.match(found["discard"]!.remarks.join(), /#<off>#/);
     assert.match(found["tftp"]!.off!, /socket of the datagrams/);
     assert.match(found["rstatd-1-3"]!.off!, /portmapper/);
     assert.match(found["pop3"]!.off!, /listening socket/);
@@ -174,6 +186,7 @@ describe("xinetd.conf", () => {
         command: ["/bin/cat", "-u"],
         env: { A: "1", B: "x=y" },
         passEnv: ["PATH"],
+        resources: { cpu: "20s" },
       },
       listen: "tcp://[::1]:7097",
       concurrency: { strategy: "processes", workers: 1 },
@@ -185,8 +198,117 @@ describe("xinetd.conf", () => {
       access: { allow: ["10.0.0.0/8"] },
       log: { type: "syslog", facility: "authpriv", fields: ["host"] },
     });
-    assert.match(found["cat-it"]!.remarks.join("\n"), /rlimit_cpu: .*\nmystery: /);
-    assert.equal(found["third"]!.off, "disabled in defaults");
+    assert.match(found["cat-it"]!.remarks.join("\n"), /mystery: /);
+    assert.deepEqual([found["third"]!.off, found["third"]!.service["disable"]], [undefined, true]);
+    assert.deepEqual(found["third"]!.remarks.slice(0, 1), ["disabled in defaults"]);
+  });
+
+  /** One attribute after the other, of a program's service. */
+  const one = (t: TestContext, ...lines: string[]): Converted =>
+    imported(
+      t,
+      "x.conf",
+      [
+        "service x",
+        "{",
+        ...[
+          "type = UNLISTED",
+          "port = 7000",
+          "socket_type = stream",
+          "protocol = tcp",
+          "wait = no",
+        ],
+        ...lines,
+        "}",
+        "",
+      ].join("\n"),
+    )["x"]!;
+  const program = "server = /bin/cat";
+
+  test("rlimit_* are the resources of the program", (t) => {
+    const { service, remarks } = one(
+      t,
+      program,
+      "rlimit_as = 64M",
+      "rlimit_data = 4096K",
+      "rlimit_stack = UNLIMITED",
+      "rlimit_cpu = 20",
+      "rlimit_files = 30",
+    );
+    assert.deepEqual((service["options"] as { resources: unknown }).resources, {
+      memory: 64 * 1024 ** 2,
+      data: 4 * 1024 ** 2,
+      cpu: "20s",
+      files: 30,
+    });
+    assert.deepEqual(remarks, []);
+    const wrong = one(t, program, "rlimit_as = much", "rlimit_rss = 1M");
+    assert.match(wrong.remarks.join("\n"), /rlimit_rss: Linux .*\nrlimit_as: much is no number/);
+    assert.equal("resources" in (wrong.service["options"] as object), false);
+    const inside = one(t, "redirect = ::1 25", "rlimit_cpu = 20");
+    assert.match(inside.remarks.join("\n"), /rlimit_cpu: there is no program/);
+  });
+
+  test("load, banners, and what is switched off", (t) => {
+    const load = one(t, program, "max_load = 2.5", "cps = 10 UNLIMITED");
+    assert.deepEqual(load.service["limits"], { rate: "10/s", load: 2.5 });
+    const banner = (...lines: string[]) => one(t, program, ...lines).service["banner"];
+    assert.deepEqual(banner("banner = /a"), { accept: { file: "/a" }, refuse: { file: "/a" } });
+    assert.deepEqual(banner("banner_fail = /no", "banner_success = /yes"), {
+      accept: { file: "/yes" },
+      refuse: { file: "/no" },
+    });
+    const both = one(t, program, "banner = /a", "banner_fail = /no");
+    assert.deepEqual(both.service["banner"], { accept: { file: "/a" }, refuse: { file: "/no" } });
+    assert.match(both.remarks.join(), /banner: banner_fail is said alone, where xinetd says both/);
+    for (const line of ["disable = yes", "flags = DISABLE"]) {
+      assert.equal(one(t, program, line).service["disable"], true);
+    }
+  });
+
+  test("a sensor shuts out for its deny_time, whatever else it says", (t) => {
+    const sensor = (...lines: string[]) =>
+      one(t, program, "flags = SENSOR", "user = nobody", "only_from = 10.0.0.1", ...lines);
+    const listen = "tcp://0.0.0.0:7000";
+    assert.deepEqual(sensor("deny_time = 60").service, {
+      plugin: "sensor",
+      ban: { for: "60m" },
+      listen,
+    });
+    assert.deepEqual(sensor("deny_time = FOREVER").service["ban"], { for: "none" });
+    for (const line of ["deny_time = NEVER", "deny_time = 0", "deny_time = soon", "nice = 1"]) {
+      const { service, remarks } = sensor(line);
+      assert.deepEqual(service, { plugin: "discard", access: { allow: [] }, listen });
+      assert.match(remarks.join("\n"), /SENSOR without a deny_time: who comes is refused/);
+    }
+  });
+
+  test("what all of them come to passes its check", async (t) => {
+    const home = folder(t, { hello: "hello\n", no: "not you\n" });
+    const text = [
+      "service x\n{\ntype = UNLISTED\nport = 7000\nsocket_type = stream\nprotocol = tcp\nwait = no",
+      "server = /bin/cat\nrlimit_as = 64M\nrlimit_cpu = 20\nrlimit_files = 30\nmax_load = 50",
+      `cps = 10 5\nbanner_success = ${home}/hello\nbanner_fail = ${home}/no\n}`,
+      "service trap\n{\ntype = UNLISTED\nport = 7001\nsocket_type = stream\nprotocol = tcp",
+      "wait = no\nflags = SENSOR\ndeny_time = 60\n}",
+      "service y\n{\ntype = UNLISTED\nport = 7001\nsocket_type = stream\nprotocol = tcp",
+      "wait = no\nserver = /no/such/program\ndisable = yes\n}\n",
+    ].join("\n");
+    writeFileSync(join(home, "xinetd.conf"), text);
+    const to = join(home, "portico.json");
+    const made = await portico("import", join(home, "xinetd.conf"), "--to", to);
+    assert.match(made.err, /3 services: 3 in the manifest, 0 as comments in it; 1 remarks/);
+    const { code, out, err } = await portico("check", to);
+    assert.equal(code, 0, out + err);
+    assert.match(out, /^ok +y +plugin exec +disabled/m);
+  });
+
+  test("every attribute and flag of xinetd.conf(5) is in the table", () => {
+    const file = new URL("../docs/guide/coming-from-inetd.md", import.meta.url).href;
+    const page = readFileSync(fileURLToPath(file), "utf8");
+    const table = page.slice(page.indexOf("## xinetd.conf"));
+    for (const name of ATTRIBUTES) assert.ok(table.includes(`\`${name}`), name);
+    for (const flag of FLAGS) assert.match(table, new RegExp(`\\b${flag}\\b`));
   });
 
   test("a folder is read as includedir reads it; files include others", (t) => {

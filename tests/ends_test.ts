@@ -6,7 +6,7 @@ import { describe, test, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 import { definePlugin } from "portico";
 import { open } from "portico/testing";
-import { SYSTEM_CLOCK } from "../runtime/core/clock.ts";
+import { type Clock, SYSTEM_CLOCK, type Timer } from "../runtime/core/clock.ts";
 import { EndingRules, untilNextMinute } from "../runtime/core/access/ends.ts";
 import { Address } from "../runtime/core/endpoint.ts";
 import { AccessRules } from "../runtime/core/access/rules.ts";
@@ -169,13 +169,33 @@ describe("sessions whose hours end", () => {
   });
 });
 
+/** The system's clock, but that the minutes of its wall come when the test says so. */
+class HandWall implements Clock {
+  #wall = Math.floor(Date.now() / 60_000) * 60_000 + 1000;
+  readonly #waiting: (() => void)[] = [];
+
+  now = (): number => SYSTEM_CLOCK.now();
+  wall = (): number => this.#wall;
+  setInterval = SYSTEM_CLOCK.setInterval;
+  clear = SYSTEM_CLOCK.clear;
+
+  setTimeout(callback: () => void, ms: number): Timer {
+    if (ms !== untilNextMinute(this.#wall)) return SYSTEM_CLOCK.setTimeout(callback, ms);
+    this.#waiting.push(callback);
+    return undefined as unknown as Timer;
+  }
+
+  nextMinute(): void {
+    this.#wall += 60_000;
+    for (const callback of this.#waiting.splice(0)) callback();
+  }
+}
+
 describe("sessions whose hours end, under every strategy", () => {
   for (const strategy of STRATEGIES) {
     test(`under ${strategy}`, { skip: lackingStrategy(strategy) }, async (t: TestContext) => {
-      // The next minute comes in a second.
-      const shift = 59_000 - Date.now() % 60_000;
-      const wall = (): number => Date.now() + shift;
-      const until = `${inMinutes(-60, wall())}-${inMinutes(1, wall())} UTC`;
+      const clock = new HandWall();
+      const until = `${inMinutes(-60, clock.wall())}-${inMinutes(1, clock.wall())} UTC`;
       const home = folder(t, {
         "portico.json": JSON.stringify({
           services: {
@@ -193,7 +213,7 @@ describe("sessions whose hours end, under every strategy", () => {
       const records = new InProcessServer(adapter);
       const server = new Server({
         adapter,
-        clock: { ...SYSTEM_CLOCK, wall },
+        clock,
         worker: fileURLToPath(new URL("../runtime/worker.ts", import.meta.url).href),
         inherit: async ({ endpoint }) => await inheritedFor(endpoint, await adapter.descriptors()),
       });
@@ -201,6 +221,8 @@ describe("sessions whose hours end, under every strategy", () => {
       t.after(() => server.kill());
       const { port } = server.endpoints[0]!.address;
       const peer = new StreamClient(connect(port, "127.0.0.1"));
+      await peer.echo("let in");
+      clock.nextMinute();
       await peer.over();
       const record = await records.record({ event: "close" });
       assert.equal(record["reason"], "access");

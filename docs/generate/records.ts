@@ -35,7 +35,7 @@ export const EVENT_DOCS: Readonly<Record<EventName, EventDoc>> = {
     level: "warn by a limit, debug or info else; of datagrams one warning a second for each limit",
     when: "A session was turned away.",
     fields:
-      "`session`, `remote`, `local`, and `rule` or `limit`; `suppressed`: warnings left out since the last one; `method`, `path` of requests",
+      "`session`, `remote`, `local`, and `rule` or `limit`; `suppressed`: warnings left out since the last one; `count` of one that stands for so many of one source, whose last is `remote`, or without it of many ([summed up](../guide/limits.md#records-of-refusals)); `method`, `path` of requests",
   },
   ban: {
     level: "warn",

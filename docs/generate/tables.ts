@@ -49,7 +49,7 @@ export function recordsPage(): string {
     ),
     "## Reasons",
     "`reason` of a `close` is `done` (the handler has come back, or both sides have ended), `peer`, `reset`," +
-    " `error`, `aborted`, `drain`, `deadline`, `worker` (its worker has died), or the limit that struck:" +
+    " `error`, `aborted`, `drain`, `deadline`, `worker` (its worker has died), `access` (the hours of its rule have ended), or the limit that struck:" +
     " `idle`, `firstByte`, `lifetime` …",
     "## Words for `fields`",
     "A sink's `fields` are names of fields, or these words of xinetd:",

@@ -158,7 +158,8 @@ function rowOf({ rule, holds }: RuleAbout, decides: AccessRule | undefined): str
   return [`${rule.action} ${rule.text}`, rule.place ?? "", why];
 }
 
-function mostText({ most }: Pick<LimitLine, "most">): string {
+function mostText({ name, most }: Pick<LimitLine, "name" | "most">): string {
+  if (name === "load") return "";
   return typeof most === "number" ? String(most) : `${most.count} in ${most.per / 1000} s`;
 }
 

@@ -3,6 +3,8 @@ import { rulesOf } from "./access.ts";
 import type { Converted, Entry } from "./entry.ts";
 import { bannerOf, limitsOf } from "./newcomers.ts";
 import { logOf } from "./log.ts";
+import { resourcesOf, RLIMITS } from "./resources.ts";
+import { sensorOf } from "./sensor.ts";
 
 /** Services that these servers provide themselves, and plugins that come along with Portico. */
 const INTERNAL: readonly string[] = ["echo", "discard", "daytime", "time", "chargen"];
@@ -17,11 +19,6 @@ const NONE: Readonly<Record<string, string>> = {
   rpc_version: "there is no portmapper",
   rpc_number: "there is no portmapper",
 };
-for (const name of ["as", "cpu", "data", "rss", "stack", "files"]) {
-  Object.assign(NONE, {
-    [`rlimit_${name}`]: "use Limit… of systemd.exec(5), or ulimit in a shell",
-  });
-}
 const FLAGS: Readonly<Record<string, string>> = {
   INTERCEPT: "packets are not looked at",
   IDONLY: "the client's ident server is not asked",
@@ -33,8 +30,8 @@ const READ: readonly string[] = [
   ...["id", "type", "flags", "disable", "socket_type", "protocol", "wait", "user", "group", "port"],
   ...["instances", "nice", "server", "server_args", "only_from", "no_access", "log_type", "cpm"],
   ...["log_on_success", "log_on_failure", "env", "passenv", "redirect", "bind", "interface"],
-  ...["per_source", "cps", "umask", "groups", "v6only", "deny_time", "access_times", "max_load"],
-  ...["banner", "banner_success", "banner_fail"],
+  ...["per_source", "cps", "umask", "groups", "v6only", "deny_time", "access_times"],
+  ...["max_load", "banner", "banner_success", "banner_fail", ...RLIMITS],
 ];
 
 export function convert(entry: Entry, taken: Set<string>): Converted {
@@ -48,13 +45,14 @@ export function convert(entry: Entry, taken: Set<string>): Converted {
   }
   for (const flag of flags) if (FLAGS[flag] !== undefined) remark(`${flag}: ${FLAGS[flag]}`);
   if (get("groups")?.[0] === "no") remark("groups = no: programs have the groups of their user");
-  const processes = processOf(get);
-  const off = entry.off ?? whyNot(entry, get, flags);
+  const sensor = flags.includes("SENSOR");
+  const off = whyNot(entry, get, flags);
+  if (entry.off !== undefined) remark(entry.off);
   const service = {
-    ...whatOf(entry, get, flags),
+    ...(sensor ? { plugin: "sensor" } : whatOf(entry, get, flags, remark)),
+    ...(entry.off !== undefined && { disable: true }),
     listen: listenOf(entry, get, flags),
-    ...processes,
-    ...policyOf(get, remark),
+    ...(sensor ? sensorPolicyOf(get, remark) : { ...processOf(get), ...policyOf(get, remark) }),
   };
   const { file, line } = entry;
   const name = nameOf(entry, taken);
@@ -90,9 +88,8 @@ function whyNot(
   if (kept.length > 0) {
     return `no_access has names of networks (${kept.join(" ")}): write their addresses instead`;
   }
-  if (flags.includes("SENSOR")) return "there is no SENSOR: nobody is shut out of all services";
   if (type !== "stream" && type !== "dgram") return `there are no sockets of the type ${type}`;
-  if (get("redirect") !== undefined) return undefined;
+  if (flags.includes("SENSOR") || get("redirect") !== undefined) return undefined;
   if (inside) {
     return INTERNAL.includes(entry.service)
       ? undefined
@@ -114,8 +111,17 @@ function isInternal({ service }: Entry, get: Get): boolean {
 }
 
 /** The plugin and its options. */
-function whatOf(entry: Entry, get: Get, flags: readonly string[]): object {
+function whatOf(
+  entry: Entry,
+  get: Get,
+  flags: readonly string[],
+  remark: (text: string) => void,
+): object {
   const redirect = get("redirect");
+  const limits = RLIMITS.filter((name) => get(name) !== undefined);
+  if (limits.length > 0 && (redirect !== undefined || isInternal(entry, get))) {
+    remark(`${limits.join(", ")}: there is no program, this server does it itself`);
+  }
   if (redirect !== undefined) {
     const [host = "", port = entry.service] = redirect;
     return { plugin: "proxy", options: { to: `tcp://${bracketed(host)}:${port}` } };
@@ -128,12 +134,14 @@ function whatOf(entry: Entry, get: Get, flags: readonly string[]): object {
       return at < 0 ? [word, ""] : [word.slice(0, at), word.slice(at + 1)];
     }),
   );
+  const resources = resourcesOf(get, remark);
   const options = {
     // With NAMEINARGS the first argument is the program's own name.
     command: [...get("server") ?? [], ...flags.includes("NAMEINARGS") ? args.slice(1) : args],
     ...(Object.keys(env).length > 0 && { env }),
     // xinetd gives its own environment where nothing is said.
     passEnv: get("passenv") ?? true,
+    ...(resources !== undefined && { resources }),
   };
   return { plugin: "exec", options };
 }
@@ -223,4 +231,10 @@ function policyOf(get: Get, remark: (text: string) => void): object {
     ...(banner !== undefined && { banner }),
     ...(log !== undefined && { log }),
   };
+}
+
+/** Nobody is served there, so that no limit and no rule has a say. */
+function sensorPolicyOf(get: Get, remark: (text: string) => void): object {
+  const log = logOf(get, remark);
+  return { ...sensorOf(get, remark), ...(log !== undefined && { log }) };
 }

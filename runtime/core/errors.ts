@@ -159,3 +159,8 @@ export function isPorticoError(thrown: unknown): thrown is PorticoError {
     return false;
   }
 }
+
+/** What whoever still reads from a session that is over, or sends to it, is told. */
+export function closedError(): PorticoError {
+  return new PorticoError("SESSION_CLOSED");
+}

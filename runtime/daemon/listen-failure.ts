@@ -19,9 +19,11 @@ export function inManifest(error: unknown, source: Source): unknown {
     path === undefined ? "" : ` (${formatPath(path)})`,
   ].join("");
   const place = path === undefined ? undefined : source.locate(path, "value");
-  const at = place === undefined || !("line" in place)
-    ? undefined
-    : textOf({ path: source.file, line: String(place.line), column: String(place.column) });
+  const at = place === undefined || !("line" in place) ? undefined : textOf({
+    path: place.file ?? source.file,
+    line: String(place.line),
+    column: String(place.column),
+  });
   return new PorticoError(code, text, { cause, side, at });
 }
 

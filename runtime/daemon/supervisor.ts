@@ -113,6 +113,7 @@ export class Supervisor implements Control {
   files(): string[] {
     return [
       this.#manifest.source.file,
+      ...this.#manifest.source.included ?? [],
       ...this.#manifest.plan.files,
       ...moduleUrls(this.#manifest).flatMap((url) => stampOf(url).files),
     ];
@@ -126,10 +127,9 @@ export class Supervisor implements Control {
       manifest: this.#manifest.source.file,
       uptime: Math.floor((performance.now() - this.#input.born) / 1000),
       state: this.#ending.signal.aborted ? "draining" : this.#serves ? "running" : "starting",
-      services: [
-        ...this.#input.server.status(),
-        ...this.#manifest.plan.disabled.map(disabledStatus),
-      ],
+      services: this.#input.server.status().concat(
+        this.#manifest.plan.disabled.map(disabledStatus),
+      ),
       sinks: this.#input.journal.status(),
       bans: this.#input.server.bans.size,
     };

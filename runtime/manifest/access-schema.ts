@@ -42,8 +42,8 @@ const rules = () =>
     choice(RULE, { string: subject, object: rule }),
     'a list of addresses, as ["127.0.0.0/8", "::1"]',
   );
-/** `access` of a service, and of `defaults`. */
-export const access = strict('an object, as { "allow": ["127.0.0.0/8"], "deny": [] }', {
+const ACCESS = 'an object, as { "allow": ["127.0.0.0/8"], "deny": [] }';
+const ENTRIES = {
   allow: entry(
     "who is served, by address, or user and group of this machine: all when silent, nobody when empty",
     rules,
@@ -53,4 +53,14 @@ export const access = strict('an object, as { "allow": ["127.0.0.0/8"], "deny": 
     "who is never banned, by no service; that of defaults holds beside it",
     () => v.array(subject, SUBJECT),
   ),
+};
+/** `access` of `defaults`. */
+export const access = strict(ACCESS, ENTRIES);
+/** That of a service, which may add to the lists of `defaults`, and take from them. */
+export const ownAccess = strict(ACCESS, {
+  ...ENTRIES,
+  "allow+=": entry("beside what allow of defaults has", rules),
+  "allow-=": entry("without these of allow of defaults, as they are written there", rules),
+  "deny+=": entry("beside what deny of defaults has", rules),
+  "deny-=": entry("without these of deny of defaults, as they are written there", rules),
 });

@@ -11,9 +11,10 @@ import { type Path, show } from "../values/problem.ts";
 import { SUBJECT } from "./access-schema.ts";
 import { readHostName } from "./host-name.ts";
 import { expectation } from "./listen.ts";
+import { mergeList, type Placed, placed } from "./lists.ts";
 import { readRuleLine } from "./rule-line.ts";
 import type { CheckedAccess } from "./schema.ts";
-import { folderOf, type Problems } from "./source.ts";
+import { folderAt, type Problems } from "./source.ts";
 
 /** Whose peers the kernel does not name: datagrams, and HTTP, whose connections are the runtime's own. */
 const NAMELESS: readonly string[] = ["unixgram", "http+unix"];
@@ -87,17 +88,28 @@ export class AccessPlans {
     return [...this.#files.keys()];
   }
 
-  /** The rules of a service: each list of its own replaces that of `defaults`. */
+  /** The rules of a service: each list of its own replaces that of `defaults`, or adds to it, or takes from it. */
   read(blocks: readonly { readonly access: CheckedAccess; readonly path: Path }[]): Access {
     const rules: AccessRule[] = [];
     let others = true;
     for (const action of ["allow", "deny"] as const) {
-      const block = blocks.findLast(({ access }) => access?.[action] !== undefined);
-      if (block === undefined) continue;
+      const list = blocks.reduce<readonly Placed<Item>[] | undefined>(
+        (before, { access = {}, path }) =>
+          mergeList(
+            before,
+            {
+              set: placed(access[action], [...path, action]),
+              more: placed(access[`${action}+=`], [...path, `${action}+=`]),
+              less: placed(access[`${action}-=`], [...path, `${action}-=`]),
+            },
+            [...path, action],
+            this.#problems,
+          ),
+        undefined,
+      );
+      if (list === undefined) continue;
       if (action === "allow") others = false;
-      for (const [index, item] of block.access![action]!.entries()) {
-        rules.push(...this.#rules(item, action, [...block.path, action, index]));
-      }
+      for (const { item, path } of list) rules.push(...this.#rules(item, action, path));
     }
     return { rules, others };
   }
@@ -204,7 +216,7 @@ export class AccessPlans {
     name: string,
     path: Path,
   ): readonly Found[] {
-    const file = resolve(folderOf(this.#problems.source), name);
+    const file = resolve(folderAt(this.#problems.source, path), name);
     const known = this.#files.get(file);
     if (known !== undefined) return known;
     const rules: Found[] = [];

@@ -9,7 +9,7 @@ import { nearest } from "../values/nearest.ts";
 import { type Path, show } from "../values/problem.ts";
 import { isInherited } from "./inherited.ts";
 import type { CheckedDefaults } from "./schema.ts";
-import { folderOf, type Problems } from "./source.ts";
+import { folderAt, type Problems } from "./source.ts";
 
 type Block = CheckedDefaults["banner"];
 type Part = keyof Banner;
@@ -70,7 +70,7 @@ export class BannerTexts {
     if (typeof text === "string") return this.#checked(text, part, path, "");
     const place = [...path, "file"];
     try {
-      const file = resolve(folderOf(this.#problems.source), text.file);
+      const file = resolve(folderAt(this.#problems.source, path), text.file);
       return this.#checked(readFileSync(file, "utf8"), part, place, ` in ${text.file}`);
     } catch (error) {
       this.#problems.add(

@@ -3,19 +3,15 @@ import type { ListenPlan, Plan, ServicePlan, SinkPlan } from "../core/plan.ts";
 import { lookupAccount } from "../identity/accounts.ts";
 import { AccessPlans, checkAccounts } from "./access.ts";
 import { BannerTexts } from "./banner.ts";
+import { checkDatagramLimits } from "./byte-limits.ts";
 import { askingUsers, BANS_MAX, bansFile, mergeBan } from "./bans.ts";
 import { addIssues, placeOf } from "./issues.ts";
 import { readProxyProtocol } from "./proxy-protocol.ts";
-import {
-  checkDatagramLimits,
-  checkHttpLimits,
-  checkLimitNames,
-  mergeConcurrency,
-  mergeLimits,
-} from "./limits.ts";
+import { checkHttpLimits, checkLimitNames, mergeConcurrency, mergeLimits } from "./limits.ts";
 import { Endpoints } from "./listen.ts";
 import { checkOverflow } from "./overflow.ts";
 import { checkStdio, namesStdio } from "./inherited.ts";
+import { mergeList, type Placed, placed } from "./lists.ts";
 import { checkProcess, identityOf, processOf } from "./process.ts";
 import type { Path } from "../values/problem.ts";
 import type { SinkCatalog } from "../values/sink-catalog.ts";
@@ -29,7 +25,7 @@ import {
 } from "./schema.ts";
 import { resolverOf } from "./resolver.ts";
 import { SinkPlans } from "./sinks.ts";
-import { folderOf, Problems, type Source } from "./source.ts";
+import { folderAt, folderOf, Problems, type Source } from "./source.ts";
 import { checkTyped } from "./typed.ts";
 
 /**
@@ -62,6 +58,7 @@ export function expand(source: Source, sinks: SinkCatalog, log: Log = "console")
 }
 
 type Log = NonNullable<CheckedService["log"]>;
+type LogItem = Exclude<Log, readonly unknown[]>;
 
 /** What is left of a manifest without the parts that the schema has refused. */
 interface AcceptedParts {
@@ -111,7 +108,9 @@ class Expander {
   readonly #refused: (path: Path) => boolean;
   readonly #endpoints: Endpoints;
   readonly #sinks: SinkPlans;
-  readonly #log: readonly SinkPlan[];
+  /** Where records go of a service that says nothing of it; and what these sinks come to. */
+  readonly #defaultLog: readonly Placed<LogItem>[];
+  readonly #shared = new Map<Placed<LogItem>, SinkPlan>();
   readonly #access: AccessPlans;
   readonly #banners: BannerTexts;
 
@@ -131,7 +130,8 @@ class Expander {
       disable !== true && namesStdio(listen)
     );
     this.#sinks = new SinkPlans(problems, catalog, manifest.sinks, manifest.plugins, stdio);
-    this.#log = this.#sinks.read(manifest.defaults.log ?? log, ["defaults", "log"]);
+    this.#defaultLog = placed(manifest.defaults.log ?? log, ["defaults", "log"])!;
+    for (const one of this.#defaultLog) this.#shared.set(one, this.#sinks.one(one.item, one.path));
     this.#access = new AccessPlans(problems, manifest.groups, lookupAccount);
     this.#access.read([this.#defaultAccess]);
     checkLimitNames(problems, manifest.defaults.limits, ["defaults"]);
@@ -227,7 +227,7 @@ class Expander {
       admin,
       listen,
       concurrency,
-      log: service.log === undefined ? this.#log : this.#sinks.read(service.log, [...path, "log"]),
+      log: this.#logOf(service, path),
       options,
       limits,
       access,
@@ -236,8 +236,16 @@ class Expander {
       ...(sensor && { sensor }),
       ...(proxyProtocol !== undefined && { proxyProtocol }),
       processes: processOf(service, identityOf(this.#manifest.top), strategy),
-      folder: folderOf(this.#problems.source),
+      folder: folderAt(this.#problems.source, path),
     };
+  }
+
+  /** What is as `defaults` has it, is the same. */
+  #logOf(service: Partial<CheckedService>, path: Path): readonly SinkPlan[] {
+    const read = (key: "log" | "log+=" | "log-=") => placed(service[key], [...path, key]);
+    const words = { set: read("log"), more: read("log+="), less: read("log-=") };
+    const list = mergeList(this.#defaultLog, words, [...path, "log"], this.#problems) ?? [];
+    return list.map((one) => this.#shared.get(one) ?? this.#sinks.one(one.item, one.path));
   }
 
   #listen(

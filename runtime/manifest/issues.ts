@@ -51,10 +51,13 @@ function addUnknownKeys(
       : `one of ${known.join(", ")}`;
     problems.add([...path, key], `the unknown key ${show(key)}`, list, {
       part: "key",
-      hint: didYouMean(key, known),
+      hint: /[+-]=$/.test(key) ? LISTS : didYouMean(key, known),
     });
   }
 }
+
+const LISTS =
+  "+= and -= are for a service, and for lists that defaults may hold: log, access.allow and access.deny";
 
 /** For a word out of a list, the one that was probably meant. */
 function slip(issue: Issue): string | undefined {

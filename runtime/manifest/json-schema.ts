@@ -11,6 +11,9 @@ const LISTENING: JsonSchema[] = [
   { properties: { plugin: { const: "admin" } } },
 ];
 
+/** They may all stand in files of their own. */
+const SERVICES: JsonSchema[] = [{ required: ["services"] }, { required: ["includedir"] }];
+
 type SinkSchemas = SinkCatalog["schemas"];
 
 /** What plugins' options look like, by what a manifest calls the plugin; undefined: anything. */
@@ -95,6 +98,10 @@ function configOf(schemas: SinkSchemas, described: Described): ConversionConfig 
     overrideSchema({ valibotSchema, jsonSchema }) {
       if (valibotSchema === service) {
         return { ...withPlugins(jsonSchema, described.plugins), anyOf: LISTENING };
+      }
+      if (valibotSchema === manifest) {
+        const { required: _, ...rest } = jsonSchema;
+        return { ...rest, anyOf: SERVICES };
       }
       const options = CHOICES.get(valibotSchema);
       if (options !== undefined) return { anyOf: options.map((option) => convert(option, config)) };

@@ -16,7 +16,7 @@ import { didYouMean } from "../values/nearest.ts";
 import { formatPath, type Path, show } from "../values/problem.ts";
 import type { CheckedService } from "./schema.ts";
 import { portOf } from "../values/ports.ts";
-import { folderOf, type Problems } from "./source.ts";
+import { folderAt, folderOf, type Problems } from "./source.ts";
 
 const TRANSPORTS = [
   "tcp",
@@ -106,7 +106,7 @@ export class Endpoints {
     const abstract = endpoint.path.startsWith("@");
     const bound = abstract
       ? endpoint.path
-      : shorten(endpoint.path, folderOf(this.#problems.source));
+      : shorten(endpoint.path, folderAt(this.#problems.source, path));
     const length = Buffer.byteLength(bound);
     if (length > UNIX_PATH_MAX) {
       const what = abstract ? "the name" : `the path ${bound}`;

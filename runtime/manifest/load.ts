@@ -7,6 +7,7 @@ import { parsePlace } from "../core/frames.ts";
 import { substitute } from "./environment.ts";
 import { DEPTH_EXPECTED, pathTooDeep } from "./depth.ts";
 import { embeddedManifest } from "../modules/embedded.ts";
+import { withIncluded } from "./include.ts";
 import { namingObjects } from "./objects.ts";
 import { importModule, type VersionOf } from "../modules/import.ts";
 import { realOf } from "../modules/graph.ts";
@@ -51,9 +52,10 @@ export function sourceOf(
 }
 
 function withVariables(
-  raw: Source,
+  main: Source,
   variables: Readonly<Record<string, string | undefined>>,
 ): Source {
+  const raw = withIncluded(main, variables);
   const problems = new Problems(raw);
   const references: { path: Path; whole: boolean }[] = [];
   const value = substitute(

@@ -8,6 +8,7 @@ import type { StrategyName } from "../core/plan.ts";
 import type { Plugin, StandardSchema } from "../core/plugin.ts";
 import type { EventName, Level, Sink } from "../core/record.ts";
 import type { Duration } from "../core/units.ts";
+import type { ManifestAccess, ManifestServiceAccess } from "./access-types.ts";
 
 /** What `portico.ts` exports, and what a JSON manifest says. */
 export interface Manifest extends Identity {
@@ -25,6 +26,8 @@ export interface Manifest extends Identity {
   groups?: Record<string, string[]> | undefined;
   /** Where bans are kept, and how many. */
   bans?: ManifestBans | undefined;
+  /** Folders with services in files of their own, `NAME.json` or `NAME.jsonc`: one each, or several under `services`. */
+  includedir?: string | string[] | undefined;
   /** Where `portico ctl` reaches the server, as `unix:./control.sock`; false: nowhere. */
   control?: string | false | undefined;
   /** By name: letters, digits, `-` and `_`. At least one. */
@@ -62,6 +65,11 @@ export interface ManifestService extends ManifestDefaults, Identity {
   disable?: boolean | undefined;
   /** Where it listens; of the admin plugin `http+unix:./admin.sock`, for its own user, when silent. */
   listen?: string | ManifestListener | (string | ManifestListener)[] | undefined;
+  /** Beside what `log` of `defaults` has; without these of it. */
+  "log+="?: ManifestDefaults["log"];
+  "log-="?: ManifestDefaults["log"];
+  /** Who is served; with `allow+=` and the like beside what `defaults` has. */
+  access?: ManifestServiceAccess | undefined;
   /** Checked by the plugin's own schema. */
   options?: unknown;
   /** Its peers come through a balancer, which says who they are. */
@@ -126,30 +134,6 @@ export interface ManifestBans {
 /** Text with `${remote}` and the like, or a file of such text. */
 export type ManifestBanner = string | { file: string };
 
-/** Who is served. */
-export interface ManifestAccess {
-  /** All when silent, nobody when empty. */
-  allow?: (string | ManifestRule)[] | undefined;
-  deny?: (string | ManifestRule)[] | undefined;
-  /** Who is never banned, by no service: as the `from` of a rule. */
-  never?: string[] | undefined;
-}
-
-/** A rule with terms; without them it is its `from` alone. */
-export interface ManifestRule {
-  /**
-   * `10.0.0.0/8`, `10.0.0.1-10.0.0.9`, `db.example.org`, `.example.org`, `@GROUP`, `file:PATH`,
-   * `user:NAME`, `group:NAME`, `uid:N`, `gid:N`.
-   */
-  from: string | string[];
-  /** When it holds, as `Mon-Fri 08:00-18:00 Europe/Paris`. */
-  times?: string | string[] | undefined;
-  /** Sessions end, too, when it does not hold any more, or begins to deny. */
-  end?: boolean | undefined;
-  /** Of an `allow`: what the plugin finds in {@link Session.ruleOptions}; for `exec` variables. */
-  options?: Record<string, string> | undefined;
-}
-
 /** How names are looked up. */
 export interface ManifestResolver {
   /** `192.0.2.53`, `127.0.0.1:5353`, `[::1]:53`; those of `/etc/resolv.conf` when silent. */
@@ -196,8 +180,6 @@ export type ManifestProgress = string | { bytes: ManifestSize; per: Duration };
 /** `64KiB`, `10MB`, or bytes. */
 export type ManifestSize = number | string;
 
-/** `1MiB` or `1MiB burst 4MiB`, or bytes; `none` for no limit. */
-export type ManifestByteRate = number | string;
 /** One for both ways of a session, or for what its peer sends and what it is sent. */
 export type ManifestEachWay<Value> = Value | { in?: Value | undefined; out?: Value | undefined };
 
@@ -224,8 +206,12 @@ export interface ManifestLimits {
   ratePerSource?: ManifestRate | undefined;
   /** Of datagrams over UDP, in the place of `ratePerSource`; the plugin's own when neither is said. */
   datagramRate?: ManifestRate | undefined;
-  /** Bytes a second of one session; not of datagrams. */
-  bytesPerSecond?: ManifestEachWay<ManifestByteRate> | undefined;
+  /** `refuse` records of one source and cause that are written one by one; what is beyond is summed up. */
+  refuseRecords?: ManifestRate | undefined;
+  /** Bytes a second of one session, as `1MiB burst 4MiB`; not of datagrams. */
+  bytesPerSecond?: ManifestEachWay<ManifestSize> | undefined;
+  /** Of UDP: how many times the bytes of a datagram may be sent in answer, while nobody knows that its sender is there. */
+  amplification?: number | string | undefined;
   /** Bytes of one session, request or datagram. */
   bytes?: ManifestEachWay<ManifestSize> | undefined;
   /** Of TLS, from the open to its end. */

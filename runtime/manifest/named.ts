@@ -92,6 +92,7 @@ interface Loose {
   readonly defaults?: unknown;
   readonly plugin?: unknown;
   readonly log?: unknown;
+  readonly "log+="?: unknown;
 }
 
 function entriesOf(value: unknown): [string, unknown][] {
@@ -101,7 +102,10 @@ function entriesOf(value: unknown): [string, unknown][] {
 /** The types and names of all sinks. */
 function sinksOf(manifest: Loose, services: readonly (readonly [string, unknown])[]): string[] {
   const owners = [manifest.defaults, ...services.map(([, service]) => service)];
-  const logs = owners.map((owner) => (Object(owner) as Loose).log).flat();
+  const logs = owners.flatMap((owner) => {
+    const { log, "log+=": more } = Object(owner) as Loose;
+    return [log, more].flat();
+  });
   const all: unknown[] = [...entriesOf(manifest.sinks).map(([, sink]) => sink), ...logs];
   return all
     .map((sink) => typeof sink === "string" ? sink : (Object(sink) as { type?: unknown }).type)

@@ -9,7 +9,13 @@ export function namingObjects(manifest: unknown): unknown {
     sinks: (sinks) => eachOf(sinks, sinkName),
     defaults: (defaults) => changed(defaults, { log: logNames }),
     services: (services) =>
-      eachOf(services, (service) => changed(service, { plugin: pluginName, log: logNames })),
+      eachOf(services, (service) =>
+        changed(service, {
+          plugin: pluginName,
+          log: logNames,
+          "log+=": logNames,
+          "log-=": logNames,
+        })),
   });
 }
 

@@ -5,7 +5,7 @@ import { HTTP, resolvePlugin } from "../modules/resolve.ts";
 import { type Path, show } from "../values/problem.ts";
 import { hasWorkers } from "./limits.ts";
 import type { CheckedService } from "./schema.ts";
-import type { Problems } from "./source.ts";
+import { fileAt, type Problems } from "./source.ts";
 
 type Named = Pick<ServicePlan, "plugin" | "options">;
 
@@ -48,7 +48,10 @@ function find(
   problems: Problems,
   path: Path,
 ): Named {
-  const found = resolvePlugin(specifier, shorts, problems.source.file);
+  const { source } = problems;
+  // A short name is the manifest's, and so is where its path starts.
+  const file = Object.hasOwn(shorts, specifier) ? source.file : fileAt(source, path);
+  const found = resolvePlugin(specifier, shorts, file);
   if (!("url" in found)) {
     const { received, expected, hint } = found;
     problems.add(path, received, expected, { code: "PLUGIN_NOT_FOUND", hint });

@@ -3,13 +3,10 @@
  * defaults are put in by `expand.ts`, since they have to be merged first.
  */
 import * as v from "valibot";
-import { STRATEGY_NAMES, type StrategyName } from "../core/plan.ts";
 import {
-  byteRate,
   choice,
   count,
   duration,
-  eachWay,
   entry,
   flag,
   integer,
@@ -19,19 +16,13 @@ import {
   size,
   strict,
 } from "../values/fields.ts";
-import type {
-  Manifest,
-  ManifestDefaults,
-  ManifestService,
-  ManifestSink,
-  PluginObject,
-  SinkObject,
-} from "./manifest.ts";
 import { banner, load, overflow, waiting } from "./overflow-schema.ts";
 import { ban, bans } from "./bans.ts";
+import { concurrency } from "./concurrency.ts";
+import { BYTE_ENTRIES } from "./byte-limits.ts";
 import { POLICIES } from "./policies.ts";
 import { IDENTITY_ENTRIES, PROCESS_ENTRIES } from "./process.ts";
-import { access, subjects } from "./access-schema.ts";
+import { access, ownAccess, subjects } from "./access-schema.ts";
 import { resolver } from "./resolver.ts";
 import { SOCKET_ENTRIES } from "./socket.ts";
 
@@ -71,38 +62,6 @@ const listen = choice(LISTEN, {
   ),
 });
 
-const STRATEGY = `a strategy: ${STRATEGY_NAMES.join(", ")}`;
-const strategy = <const S extends string>(word: S) =>
-  v.pipe(v.literal(word), v.description("when and where a session is served"));
-const max = entry("sessions served at once; the rest wait their turn, unread", count);
-const WORKERS = 'a whole number from 1 to 1024, or "auto"';
-const workers = entry(
-  '"auto" is one for each core',
-  () =>
-    choice(WORKERS, {
-      number: integer(1, 1024, WORKERS),
-      string: v.pipe(
-        v.string(),
-        v.regex(/^(?:auto|\d+)$/, WORKERS),
-        v.transform((text) => text === "auto" ? text : Number(text)),
-        v.check((value) => value === "auto" || (value >= 1 && value <= 1024), WORKERS),
-      ),
-    }),
-);
-
-const BY_STRATEGY = {
-  serial: strict(STRATEGY, { strategy: strategy("serial") }),
-  async: strict(STRATEGY, { strategy: strategy("async"), max }),
-  threads: strict(STRATEGY, { strategy: strategy("threads"), workers, max }),
-  processes: strict(STRATEGY, { strategy: strategy("processes"), workers, max }),
-  spawn: strict(STRATEGY, { strategy: strategy("spawn"), max }),
-} satisfies Record<StrategyName, v.GenericSchema>;
-
-const concurrency = choice(`${STRATEGY}; or { "strategy": "async", "max": 1000 }`, {
-  string: v.picklist(STRATEGY_NAMES, STRATEGY),
-  object: v.variant("strategy", Object.values(BY_STRATEGY), STRATEGY),
-});
-
 const SINK = 'a sink: "console", "json", "file", "none", a name of "sinks", or { "type": … }';
 
 const TYPE =
@@ -121,8 +80,6 @@ const log = choice(`${SINK}; or a list of these`, {
   array: v.array(choice(SINK, { string: sinkName, object: sink })),
 });
 
-const BYTES_PER_SECOND = 'bytes a second: "1MiB", "64KiB burst 1MiB", or { "in": …, "out": … }';
-const BYTES = 'a size, or { "in": "1MiB", "out": "10MiB" }; "none" for no limit';
 const limits = strict('an object of limits, as { "sessions": 1000, "idle": "60s" }', {
   sessions: entry("sessions at once, held ones too", count),
   perSource: entry("sessions at once from one source", count),
@@ -140,13 +97,10 @@ const limits = strict('an object of limits, as { "sessions": 1000, "idle": "60s"
     "of datagrams over UDP, in the place of ratePerSource; the plugin's own when silent, as 1000/s of echo",
     rate,
   ),
-  bytesPerSecond: entry(
-    "bytes a second of one session, each way: reading rests, and what is written waits; not of datagrams",
-    () => eachWay(BYTES_PER_SECOND, byteRate),
-  ),
-  bytes: entry(
-    "bytes of one session, each way: beyond it a session ends, a request or a datagram is refused",
-    () => eachWay(BYTES, () => size(true)),
+  ...BYTE_ENTRIES,
+  refuseRecords: entry(
+    "refuse records of one source and cause that are written one by one, what is beyond is counted in one every 10s; 1/s burst 200 when silent",
+    rate,
   ),
   handshake: entry("of TLS, from the open to its end; 10s when silent", () => duration(true, true)),
   firstByte: entry(
@@ -238,6 +192,9 @@ export const service = strict('a service: { "plugin": …, "listen": … }', {
     () => listen,
   ),
   ...shared,
+  "log+=": entry("beside what log of defaults has", () => log),
+  "log-=": entry("without these of log of defaults, as they are written there", () => log),
+  access: entry("who is served", () => ownAccess),
   options: entry("checked by the plugin's own schema", () => v.unknown()),
   proxyProtocol: entry(
     "its peers come through a balancer, which says who they are: the PROXY protocol, versions 1 and 2",
@@ -250,6 +207,13 @@ const CONTROL = 'the path of a socket, as "unix:./control.sock", or false for no
 const control = choice(CONTROL, {
   string: v.pipe(v.string(), v.nonEmpty(CONTROL)),
   boolean: v.literal(false, CONTROL),
+});
+
+const INCLUDEDIR = 'the path of a folder, as "./services.d", or a list of these';
+const includedFolder = v.pipe(v.string(INCLUDEDIR), v.nonEmpty(INCLUDEDIR));
+const includedir = choice(INCLUDEDIR, {
+  string: includedFolder,
+  array: v.array(includedFolder, INCLUDEDIR),
 });
 
 const SERVICES = '{ "NAME": { "plugin": …, "listen": … } }, at least one';
@@ -271,6 +235,10 @@ export const manifest = strict('a manifest: { "services": { … } }', {
   groups,
   resolver: entry("how names of hosts and domains in access are looked up", () => resolver),
   bans,
+  includedir: entry(
+    "folders with services in files of their own, NAME.json or NAME.jsonc: one each, or several under services",
+    () => includedir,
+  ),
   control: entry("where portico ctl reaches the server; false: nowhere", () => control),
   ...IDENTITY_ENTRIES,
   services: v.pipe(
@@ -280,25 +248,6 @@ export const manifest = strict('a manifest: { "services": { … } }', {
   ),
 });
 
-/** The types without objects of a program, in whose place `objects.ts` puts texts. */
-type Named<Value> = Value extends (infer Item)[] ? Named<Item>[]
-  : Value extends PluginObject | SinkObject ? never
-  : Value extends ManifestSink ? { [Key in keyof Value]: Key extends "type" ? string : Value[Key] }
-  : Value;
-type NamedIn<Value, Names = keyof Value> = {
-  [Key in keyof Value]: Key extends Names ? Named<Value[Key]> : Value[Key];
-};
-interface NamedManifest extends Omit<Manifest, "plugins" | "sinks" | "defaults" | "services"> {
-  plugins?: Record<string, string> | undefined;
-  sinks?: NamedIn<NonNullable<Manifest["sinks"]>> | undefined;
-  defaults?: NamedIn<ManifestDefaults, "log"> | undefined;
-  services: Record<string, NamedIn<ManifestService, "log" | "plugin">>;
-}
-
-/** True as long as the schema takes what the types of `manifest.ts` say, and they say what it takes. */
-type Agree<A, B> = [A, B] extends [B, A] ? true : false;
-true satisfies Agree<v.InferInput<typeof manifest>, NamedManifest>;
-
 /** A manifest with its units converted. */
 export type CheckedManifest = v.InferOutput<typeof manifest>;
 /** One service of it. */
@@ -306,6 +255,6 @@ export type CheckedService = CheckedManifest["services"][string];
 /** What `defaults` may hold. */
 export type CheckedDefaults = NonNullable<CheckedManifest["defaults"]>;
 /** Who is served. */
-export type CheckedAccess = CheckedService["access"];
+export type CheckedAccess = CheckedService["access"] | undefined;
 /** One sink. */
 export type CheckedSink = v.InferOutput<typeof sink>;

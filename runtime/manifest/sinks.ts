@@ -8,8 +8,8 @@ import { type Path, show } from "../values/problem.ts";
 import type { SinkCatalog } from "../values/sink-catalog.ts";
 import { nameOfObject, objectAt } from "../modules/object.ts";
 import { BUILT_IN, resolvePlugin } from "../modules/resolve.ts";
-import type { CheckedService, CheckedSink } from "./schema.ts";
-import { folderOf, type Problems } from "./source.ts";
+import type { CheckedSink } from "./schema.ts";
+import { fileAt, folderAt, type Problems } from "./source.ts";
 import { checkTyped } from "./typed.ts";
 
 /** The types that write to standard output when nothing else is said. */
@@ -73,19 +73,15 @@ export class SinkPlans {
     }
   }
 
-  /** @param path of the `log`. */
-  read(log: NonNullable<CheckedService["log"]>, path: Path): SinkPlan[] {
-    const items = Array.isArray(log) ? log : [log];
-    return items.map((item, index) => {
-      const place = Array.isArray(log) ? [...path, index] : path;
-      return typeof item === "string" ? this.#named(item, place) : this.#used(item, place);
-    });
+  /** One of a `log`. @param path where it stands. */
+  one(item: string | CheckedSink, path: Path): SinkPlan {
+    return typeof item === "string" ? this.#named(item, path) : this.#used(item, path);
   }
 
   #named(name: string, path: Path): SinkPlan {
     const declared = this.#declared.get(name);
     if (declared !== undefined) return declared;
-    const known = this.#types.includes(name) || this.#moduleOf(name) !== undefined;
+    const known = this.#types.includes(name) || this.#moduleOf(name, path) !== undefined;
     if (known) return this.#inline(name, { type: name }, path, path);
     this.#unknown(name, `a sink: ${this.#types.join(", ")}`, path);
     return nothing(name);
@@ -118,9 +114,9 @@ export class SinkPlans {
     typePath: Path = [...path, "type"],
   ): SinkPlan {
     const { policies: { level = "info", ...policies }, options } = partSink(given);
-    const url = this.#types.includes(type) ? undefined : this.#moduleOf(type);
+    const url = this.#types.includes(type) ? undefined : this.#moduleOf(type, path);
     if (url !== undefined) {
-      const module = { url, folder: this.#folder };
+      const module = { url, folder: folderAt(this.#problems.source, path) };
       const object = objectAt(url);
       const own = object === undefined ? type : nameOfObject(object) ?? "sink";
       const said = { name: name === type ? own : name, type: own };
@@ -130,7 +126,8 @@ export class SinkPlans {
       this.#unknown(type, `a type of sink: ${this.#types.join(", ")}`, typePath);
       return nothing(name);
     }
-    const absolute = (inner: string): string => resolve(this.#folder, inner);
+    const absolute = (inner: string): string =>
+      resolve(folderAt(this.#problems.source, path), inner);
     const { result: check } = checkTyped(
       this.#problems.source,
       path,
@@ -154,7 +151,7 @@ export class SinkPlans {
   }
 
   #unknown(name: string, types: string, path: Path): void {
-    const found = resolvePlugin(name, this.#plugins, this.#problems.source.file);
+    const found = resolvePlugin(name, this.#plugins, this.#file(name, path));
     // What is meant is plain: a module.
     if ("received" in found && (/^\.{0,2}\//.test(name) || Object.hasOwn(this.#plugins, name))) {
       return this.#problems.add(path, found.received, found.expected, { hint: found.hint });
@@ -171,9 +168,9 @@ export class SinkPlans {
   }
 
   /** The module of a plugin that provides a type of sink; undefined where there is none of this name. */
-  #moduleOf(type: string): string | undefined {
+  #moduleOf(type: string, path: Path): string | undefined {
     if (BUILT_IN.includes(type) && !Object.hasOwn(this.#plugins, type)) return undefined;
-    const found = resolvePlugin(type, this.#plugins, this.#problems.source.file);
+    const found = resolvePlugin(type, this.#plugins, this.#file(type, path));
     return "url" in found ? found.url : undefined;
   }
 
@@ -203,7 +200,9 @@ export class SinkPlans {
     return { ...plan, options: { ...plan.options, stream: "stderr" } };
   }
 
-  get #folder(): string {
-    return folderOf(this.#problems.source);
+  /** Where its path starts: that of a short name is the manifest's. */
+  #file(name: string, path: Path): string {
+    const { source } = this.#problems;
+    return Object.hasOwn(this.#plugins, name) ? source.file : fileAt(source, path);
   }
 }

@@ -1,4 +1,4 @@
-import { basename, dirname } from "node:path";
+import { basename, dirname, relative } from "node:path";
 import type { Code } from "../core/errors.ts";
 import { parsePlace } from "../core/frames.ts";
 import { ManifestError, type Path, type Position, type Problem } from "../values/problem.ts";
@@ -18,7 +18,7 @@ export interface ProblemDetails {
 }
 
 /** What a place of a manifest is called: by its line in a text; where there is no text, otherwise. */
-export type Place = Position | Pick<Problem, "file" | "path">;
+export type Place = (Position & Partial<Pick<Problem, "file">>) | Pick<Problem, "file" | "path">;
 
 /** A manifest as it was read: values, and where they stand. */
 export interface Source {
@@ -31,6 +31,10 @@ export interface Source {
   readonly held?: unknown;
   /** Where the environment has had a say; `whole`: a variable is all that stands there. Nowhere when silent. */
   readonly references?: readonly { readonly path: Path; readonly whole: boolean }[];
+  /** What it was read from beside the file: further files, and folders, with `/.` at their ends. */
+  readonly included?: readonly string[];
+  /** The file that says what is at a path, absolute, where that is another one. */
+  readonly fileOf?: (path: Path) => string | undefined;
   /** Where a value or its key stands; the nearest enclosing value when it is not there. */
   locate(path: Path, part: Part): Place | undefined;
 }
@@ -38,6 +42,17 @@ export interface Source {
 /** Where relative paths of a manifest start. */
 export function folderOf({ file, folder = dirname(file) }: Source): string {
   return folder;
+}
+
+/** Where relative paths start that stand at a path. */
+export function folderAt(source: Source, path: Path): string {
+  const file = source.fileOf?.(path);
+  return file === undefined ? folderOf(source) : dirname(file);
+}
+
+/** The file that what is at a path stands in. */
+export function fileAt(source: Source, path: Path): string {
+  return source.fileOf?.(path) ?? source.file;
 }
 
 /** Collects the problems of one manifest, so that all of them are told at once. */
@@ -71,20 +86,33 @@ export class Problems {
   at(path: Path): string | undefined {
     const place = this.source.locate(path, "value");
     if (place === undefined || !("line" in place)) return undefined;
-    return `${basename(this.source.file)}:${place.line}:${place.column}`;
+    return `${this.#name(place.file) ?? basename(this.source.file)}:${place.line}:${place.column}`;
   }
 
   /** ` (5:17)`, for a problem that points at another place; empty where values have no place in a text. */
   place(path: Path): string {
     const place = this.source.locate(path, "value");
-    return place === undefined || !("line" in place) ? "" : ` (${place.line}:${place.column})`;
+    if (place === undefined || !("line" in place)) return "";
+    const name = this.#name(place.file);
+    return ` (${name === undefined ? "" : `${name}:`}${place.line}:${place.column})`;
+  }
+
+  /** Of another file than the manifest's own, as that would call it. */
+  #name(file: string | undefined): string | undefined {
+    return file === undefined ? undefined : relative(folderOf(this.source), file);
   }
 
   /** @throws ManifestError when there are problems, in the order of their places. */
   throwIfAny(): void {
     if (this.#list.length === 0) return;
     const order = (a: Problem, b: Problem): number =>
+      fileOrder(this.source, a) - fileOrder(this.source, b) ||
       (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0);
     throw new ManifestError(this.#list.toSorted(order));
   }
+}
+
+/** The manifest's own file first. */
+function fileOrder({ file, included = [] }: Source, problem: Problem): number {
+  return problem.file === file ? -1 : included.indexOf(problem.file);
 }

@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import process from "node:process";
 import type { Lack } from "../core/contract.ts";
+import { messageOf } from "../core/errors.ts";
 import type { ProcessPlan, Resources } from "../core/plan.ts";
 
 /** Rows of /proc/self/limits. */
@@ -18,8 +19,17 @@ export function lackingResources(resources: Resources): Lack[] {
     const wanted = resources[name as keyof typeof ROWS];
     return wanted === undefined ? [] : aboveOwn(name, name === "cpu" ? wanted / 1000 : wanted, row);
   });
+  if (resources.memory === undefined) return lacks;
+  try {
+    readFileSync("/proc/self/status");
+  } catch (error) {
+    lacks.push({
+      reason: `memory: /proc, where it is looked at, cannot be read: ${messageOf(error)}`,
+      remedy: "leave it away, or give Deno --allow-all",
+    });
+  }
   const own = process.memoryUsage.rss();
-  if (resources.memory !== undefined && resources.memory < own) {
+  if (resources.memory < own) {
     lacks.push({
       reason: `memory: a process takes ${Math.ceil(own / 1e6)}MB before it has served anybody`,
       remedy: "give it more",

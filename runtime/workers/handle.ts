@@ -7,6 +7,7 @@ import { type Counters, growthOf, newCounters } from "../core/totals.ts";
 import { newStatistics, type Statistics } from "../core/statistics.ts";
 import { realUrl } from "../modules/import.ts";
 import type { WorkerStatus } from "../services/status.ts";
+import { ownIds } from "./own-ids.ts";
 import type { PendingSession } from "./pending.ts";
 import { Channel, join } from "./channel.ts";
 import { TrafficAsker } from "./traffic.ts";
@@ -26,8 +27,6 @@ import {
   type WorkerState,
 } from "./messages.ts";
 
-/** How many numbers each worker has for the sessions that its plugin opens itself. */
-const OWN_IDS = 2 ** 24;
 /** Milliseconds that a worker may take to be gone, when it ought to be. */
 const GONE = 5000;
 /** Milliseconds that a worker may take to load its plugin, on a busy machine. */
@@ -36,9 +35,6 @@ const LOADING = 30_000;
 const GRACE = 1000;
 /** The longest delay of a timer. */
 const TIMER_MAX = 2 ** 31 - 1;
-
-/** Workers that this process has started, of all services. */
-let started = 0;
 
 export class WorkerHandle {
   readonly number: number;
@@ -110,7 +106,7 @@ export class WorkerHandle {
     this.#expect(LOADING);
     await this.#channel.open(this.#descriptors, this.#launched.channel);
     try {
-      const [bytes, ids] = [encodePlan(plan), ++started * OWN_IDS];
+      const [bytes, ids] = [encodePlan(plan), ownIds()];
       const module = realUrl(plan.plugin.url);
       const { number } = this;
       this.#channel.send({ type: "job", bytes, module, ids, number, ...state() });
@@ -160,16 +156,16 @@ export class WorkerHandle {
   /** Gives it a session; false when that is not possible now. */
   give(session: PendingSession): boolean {
     const { id, remote, local, fd, bytes, socket, ruleOptions } = session;
-    const ruled = ruleOptions !== undefined && { options: ruleOptions };
     if (bytes !== undefined) {
-      this.#datagrams.push({
-        id,
-        socket,
-        from: partsOf(remote),
-        to: local.host,
-        size: bytes.length,
-        ...ruled,
-      });
+      const message = { id, socket, from: partsOf(remote), to: local.host, size: bytes.length };
+      const more = session.known || ruleOptions !== undefined;
+      this.#datagrams.push(
+        !more ? message : {
+          ...message,
+          ...(session.known && { known: true }),
+          ...(ruleOptions !== undefined && { options: ruleOptions }),
+        },
+      );
       this.#bytes.push(bytes);
       if (this.#datagrams.length === 1) queueMicrotask(() => this.#sendDatagrams());
     } else {
@@ -179,8 +175,10 @@ export class WorkerHandle {
         // It has died, and its end is on the way.
         return false;
       }
-      const peers = { remote: partsOf(remote), local: partsOf(local) };
-      this.#channel.send({ type: "take", id, ...peers, ...ruled });
+      const command = { type: "take", id, remote: partsOf(remote), local: partsOf(local) } as const;
+      this.#channel.send(
+        ruleOptions === undefined ? command : { ...command, options: ruleOptions },
+      );
       this.#given.push(session);
     }
     this.live.set(id, session);
@@ -262,6 +260,8 @@ export class WorkerHandle {
         return;
       case "join":
         return this.#join(report);
+      case "confirmed":
+        return this.live.get(report.id)?.confirm();
       case "offence":
         return this.live.get(report.id)?.offended(report.what);
       case "idle":

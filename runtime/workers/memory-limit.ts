@@ -3,7 +3,9 @@
  * process has reserved, and a runtime reserves gigabytes that it never touches.
  */
 import { readFileSync } from "node:fs";
+import process from "node:process";
 import { clearInterval, setInterval } from "node:timers";
+import { messageOf, PorticoError } from "../core/errors.ts";
 
 /** Milliseconds between two looks. */
 const PERIOD = 250;
@@ -18,20 +20,32 @@ export interface Measured {
  * Looks at workers that are processes again and again; one of more than `limit` bytes is killed.
  *
  * @returns a function that ends it.
+ * @throws PorticoError NOT_SUPPORTED where nobody may look: a limit that is not kept is none.
  */
 export function watchMemory(workers: ReadonlySet<Measured>, limit: number): () => void {
+  try {
+    residentBytes(process.pid);
+  } catch (error) {
+    const text = `resources.memory: /proc cannot be read: ${messageOf(error)}`;
+    throw new PorticoError("NOT_SUPPORTED", text, { cause: error });
+  }
   const timer = setInterval(() => {
-    for (const worker of workers) if (residentBytes(worker.pid) > limit) worker.kill("memory");
+    for (const worker of workers) if (grown(worker, limit)) worker.kill("memory");
   }, PERIOD);
   return () => clearInterval(timer);
 }
 
-/** What of a process is in memory, in bytes; 0 for one that has ended. */
-export function residentBytes(pid: number): number {
+function grown({ pid }: Measured, limit: number): boolean {
   try {
-    const status = readFileSync(`/proc/${pid}/status`, "latin1");
-    return Number(/^VmRSS:\s*(\d+) kB$/m.exec(status)?.[1] ?? 0) * 1024;
+    return residentBytes(pid) > limit;
   } catch {
-    return 0;
+    // It has ended.
+    return false;
   }
+}
+
+/** What of a process is in memory, in bytes; 0 for one that has ended and is still known. @throws what reading /proc throws. */
+function residentBytes(pid: number): number {
+  const status = readFileSync(`/proc/${pid}/status`, "latin1");
+  return Number(/^VmRSS:\s*(\d+) kB$/m.exec(status)?.[1] ?? 0) * 1024;
 }

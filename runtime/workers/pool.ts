@@ -96,11 +96,11 @@ export class WorkerPool {
     this.#dispatcher = dispatcher;
     try {
       await Promise.all(Array.from({ length: this.#wanted() }, () => this.#launch().ready));
+      this.#unwatch = watchWorkers(this.#handles, this.#input.ready.plan);
     } catch (error) {
       await this.stop();
       throw error;
     }
-    this.#unwatch = watchWorkers(this.#handles, this.#input.ready.plan);
   }
 
   /** Those that there are. */

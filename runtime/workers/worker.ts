@@ -1,12 +1,11 @@
 /** The worker's side: runs one service on what the supervisor sends, and tells what becomes of it. */
 import type { Permit } from "../core/admission/permit.ts";
 import type { DatagramSocket, StreamTable } from "../core/contract.ts";
-import type { Descriptors, Passing, SessionAdapter, SocketFileId } from "../core/descriptors.ts";
+import type { Descriptors, SocketFileId } from "../core/descriptors.ts";
 import { isShortage, PorticoError } from "../core/errors.ts";
 import { Gather } from "../core/stream/gather.ts";
 import { hookError } from "../core/hooks.ts";
 import { errorFields, Log, type Outlet, type Wanted } from "../core/log.ts";
-import type { ServicePlan } from "../core/plan.ts";
 import type { LogRecord } from "../core/record.ts";
 import type { Accepted } from "../core/stream/arrival.ts";
 import { Totals } from "../core/totals.ts";
@@ -18,12 +17,12 @@ import { Lag } from "../metrics/lag.ts";
 import { CountReporter } from "./count-reporter.ts";
 import { Channel } from "./channel.ts";
 import { cutSome } from "./cuts.ts";
-import type { CpuLimit } from "./cpu-limit.ts";
 import { IncomingStreams } from "./incoming.ts";
 import { RemotePermit } from "./remote-permit.ts";
 import { Joining } from "./joining.ts";
 import { Locals } from "./locals.ts";
 import { answerOf } from "./traffic.ts";
+import type { WorkerInput } from "./worker-input.ts";
 import {
   type AddressParts,
   decodePlan,
@@ -36,18 +35,6 @@ import {
 
 type Job = Extract<WorkerCommand, { type: "job" }>;
 type TakeCommand = Extract<WorkerCommand, { type: "take" }>;
-
-/** What a worker is given by its thread or process. */
-export interface WorkerInput {
-  readonly adapter: SessionAdapter;
-  readonly passing: Passing;
-  /** Ends of the channel and of the descriptor channel. Not the worker's to close. */
-  readonly channel: number;
-  readonly descriptorChannel: number;
-  /** Becomes who the manifest says: user, group, umask, priority. */
-  readonly become: (plan: ServicePlan) => Promise<void>;
-  readonly cpuLimit: CpuLimit;
-}
 
 export class ServiceWorker {
   readonly #input: WorkerInput;
@@ -126,8 +113,7 @@ export class ServiceWorker {
       case "sockets":
         return this.#open(command.datagrams);
       case "files":
-        this.#files = command.files;
-        return;
+        return void (this.#files = command.files);
       case "take":
         return this.#incoming.add(command);
       case "datagrams":
@@ -184,6 +170,7 @@ export class ServiceWorker {
         worker: number,
         join: this.#joining.join,
         counted: () => reporter.soon(),
+        confirmed: (id) => this.#channel.sendNow({ type: "confirmed", id }),
         offended: ({ id }, what) => this.#channel.sendNow({ type: "offence", id, what }),
       });
       const { streams } = this.#instance;
@@ -253,17 +240,14 @@ export class ServiceWorker {
 
   #deliver({ datagrams, bytes }: Extract<WorkerCommand, { type: "datagrams" }>): void {
     let at = 0;
-    for (const { id, socket: index, from, to, size, options } of datagrams) {
+    for (const { id, socket: index, from, to, size, options, known = false } of datagrams) {
       // Each has memory of its own: a plugin may transfer what it was given.
       const own = bytes.slice(at, at += size);
       const { socket, locals } = this.#senders[index]!;
-      const accepted = {
-        id,
-        permit: this.#permit(id),
-        remote: toAddress(from),
-        local: locals.find(to),
-        ruleOptions: options,
-      };
+      const permit = this.#permit(id);
+      const remote = toAddress(from);
+      const local = locals.find(to);
+      const accepted = { id, permit, remote, local, known, ruleOptions: options };
       this.#instance!.datagrams!.accept(socket, own, accepted);
     }
   }

@@ -24,7 +24,8 @@ import {
   refusals,
   streamOptions,
 } from "./options.ts";
-import { inspections, passing } from "./passing.ts";
+import { inspections } from "./inspections.ts";
+import { passing } from "./passing.ts";
 import { spawning } from "./programs.ts";
 import type { Case } from "./stage.ts";
 import { play } from "./stage.ts";

@@ -25,7 +25,7 @@ const WRONG: readonly WrongManifest[] = [
   [
     "an unknown key at the root",
     `{ "servces": 1,\n  ${service("").slice(1)}`,
-    `1:3  servces\n  received  the unknown key "servces"\n  expected  one of $schema, plugins, sinks, defaults, groups, bans, control, user, group, umask, services\n  hint      did you mean "services"?`,
+    `1:3  servces\n  received  the unknown key "servces"\n  expected  one of $schema, plugins, sinks, defaults, groups, resolver, bans, includedir, control, user, group, umask, services\n  hint      did you mean "services"?`,
   ],
   [
     "a service that is no object",
@@ -276,7 +276,7 @@ const WRONG: readonly WrongManifest[] = [
   [
     "a rule that is no address",
     service('"access": { "allow": ["127.0.0.1", "10.0.0.0/33"] }'),
-    `2:38  services.echo.access.allow[1]\n  received  "10.0.0.0/33"\n  expected  whom it is about: an address, ADDRESS/PREFIX, ADDRESS-ADDRESS, "@GROUP", "file:PATH", "user:NAME", "group:NAME", "uid:N" or "gid:N"`,
+    `2:38  services.echo.access.allow[1]\n  received  "10.0.0.0/33"\n  expected  whom it is about: an address, ADDRESS/PREFIX, ADDRESS-ADDRESS, HOST or .DOMAIN by name, "@GROUP", "file:PATH", "user:NAME", "group:NAME", "uid:N" or "gid:N"`,
   ],
 ];
 

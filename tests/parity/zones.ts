@@ -10,6 +10,5 @@ export const ZONES: Readonly<Record<string, Zone>> = {
   "guest.in.example.org A": { values: ["127.0.0.13"] },
   "127.0.0.14 PTR": { silent: true },
   "127.0.0.17 PTR": { silent: true },
-  "127.0.0.18 PTR": { silent: true },
   "db.example.org A": { values: ["127.0.0.15"] },
 };

@@ -349,3 +349,30 @@ describe("examples/admin", () => {
     assert.equal((await get(endpoint, "/ready")).status, 503);
   });
 });
+
+describe("examples/policy", () => {
+  test("greets, springs its trap, and limits a program, as its head says", {
+    skip: lackingFeature("descriptors") || lackingPrograms("nc", "sh", "nice", "prlimit"),
+  }, async (t) => {
+    const { root, server } = await example(t, "policy");
+    const portOf = (service: string): number => port(server, service, "tcp");
+    const say = (service: string, from: string, says = "printf hello"): Promise<string> =>
+      shell(t, root, `${says} | nc -q1 -s ${from} 127.0.0.1 ${portOf(service)}`);
+    assert.equal(await say("echo", "127.0.0.1"), "welcome, 127.0.0.1\nhello");
+    assert.equal(await say("echo", "127.6.6.6"), "not you, or not now\n");
+    const refused = await server.record({ event: "refuse", service: "echo" });
+    assert.match(String(refused["place"]), /^portico\.json:\d+:\d+$/);
+    assert.equal(await say("trap", "127.0.0.66"), "");
+    assert.equal(await say("echo", "127.0.0.66"), "not you, or not now\n");
+    assert.equal(await say("report", "127.0.0.66"), "");
+    await server.count(2, { event: "refuse", rule: "ban" });
+    assert.equal((await server.record({ event: "ban" }))["source"], "127.0.0.66");
+    assert.equal(await say("trap", "127.0.0.1"), "", "who holds the keys is refused");
+    assert.equal(await say("echo", "127.0.0.1"), "welcome, 127.0.0.1\nhello", "and not shut out");
+    assert.equal(
+      await say("report", "127.0.0.1", "true"),
+      "5 s of CPU, 32 files, nice 10\n",
+    );
+    await server.stop();
+  });
+});

@@ -1,7 +1,7 @@
 /** What Deno has to be allowed: exactly what `portico check --permissions` prints, and what lacks is named. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { commandOn, MAIN, portico } from "../support/command.ts";
+import { commandOn, MAIN, portico, runToEnd } from "../support/command.ts";
 import { folder } from "../support/folder.ts";
 import { askOnce } from "../support/peers.ts";
 import { ServerProcess } from "../support/server-process.ts";
@@ -30,6 +30,15 @@ const CASES: Readonly<Record<string, readonly [object, string, string]>> = {
     { control: false, services: { a: { plugin: "echo", listen: [TCP, "unix:./a.sock"] } } },
     "read env net write",
     "net write",
+  ],
+  "a file of bans": [
+    {
+      control: false,
+      bans: { file: "./b.json" },
+      services: { a: { plugin: "echo", listen: TCP } },
+    },
+    "read env net write",
+    "net",
   ],
   threads: [{ control: false, services: { a: oneWorker("threads") } }, "read env net ffi", "ffi"],
   processes: [
@@ -93,3 +102,25 @@ for (const [name, [manifest, needed, omitted]] of Object.entries(CASES)) {
     );
   });
 }
+
+test("a limit of memory that cannot be kept is told of at the start, and by check", async (t) => {
+  const service = { ...oneWorker("processes"), resources: { memory: "800MB" } };
+  const home = folder(t, {
+    "portico.json": JSON.stringify({ control: false, services: { a: service } }),
+  });
+  const flags = (await portico("check", "--permissions", home)).out.trim().split(" ");
+  const line = [DENO, "run", "--no-prompt", "--no-check", ...flags, MAIN] as const;
+  const server = new ServerProcess(home, { portico: [...line] });
+  t.after(() => server.kill());
+  const told = (): string => server.errors + JSON.stringify(server.all({}));
+  await server.when("the reason", () => told().includes("resources.memory: /proc cannot be read"));
+  assert.match(told(), /--allow-all/);
+  assert.notEqual(await server.ended(), 0);
+  const [program, ...words] = line;
+  const check = await runToEnd([program, [...words, "check", home]]);
+  assert.equal(check.code, 2, check.out + check.err);
+  assert.match(
+    check.out,
+    /^no +a .*resources +memory: \/proc, where it is looked at, cannot be read/m,
+  );
+});

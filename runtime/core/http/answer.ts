@@ -1,5 +1,13 @@
 import { given } from "../arguments.ts";
 
+/** The status that a limit is answered with; 503 where it is not here. */
+export const STATUS: Readonly<Record<string, number>> = {
+  perSource: 429,
+  rate: 429,
+  ratePerSource: 429,
+  bytes: 413,
+};
+
 /** @throws TypeError for what no runtime can send. */
 export function checkResponse(response: unknown): void {
   if (!(response instanceof Response)) {

@@ -12,21 +12,13 @@ import { recordRequest, recordResponse, wantsRequests } from "../records.ts";
 import type { HttpMeter } from "../metering/http.ts";
 import type { Service } from "../service.ts";
 import { countBytes } from "../totals.ts";
-import { checkResponse, nobody } from "./answer.ts";
+import { checkResponse, nobody, STATUS } from "./answer.ts";
 import { isEvents, watched } from "./body.ts";
 import { cutConnection, HttpDeadlines } from "./deadlines.ts";
 import { refusalOf } from "./refusal.ts";
 import { HttpSession } from "./session.ts";
 
 type Answer = Response | Promise<Response>;
-
-/** The status that a limit is answered with; 503 where it is not here. */
-const STATUS: Readonly<Record<string, number>> = {
-  perSource: 429,
-  rate: 429,
-  ratePerSource: 429,
-  bytes: 413,
-};
 
 /** The requests of one service. */
 export class HttpPipeline {
@@ -50,11 +42,13 @@ export class HttpPipeline {
     this.deadlines = new HttpDeadlines(
       service.plan.limits,
       service.clock,
-      (session, reason) => void this.#finish([session], reason),
+      (session, reason) => void this.finish([session], reason),
     );
     this.table = {
       open: (side, request, own) => new HttpSession(this, side, request, own),
       answer: (session) => this.#open(session as HttpSession),
+      isAwaited: (session) =>
+        (session as HttpSession).more !== undefined || admission.places.anybodyWaits,
       close: (session, gone, failed) => this.#close(session as HttpSession, gone, failed),
       failure: (error) => service.report(error),
     };
@@ -73,14 +67,12 @@ export class HttpPipeline {
 
   /** The turn of one that waited has come. */
   admitted(session: HttpSession): void {
-    const proceed = takeProceed(session);
-    proceed(this.#verify(session));
+    session.takeProceed()(this.#verify(session));
   }
 
   /** It has waited in vain. */
   refused(session: HttpSession, why: Refusal): void {
-    const proceed = takeProceed(session);
-    proceed(this.#refuse(session, why));
+    session.takeProceed()(this.#refuse(session, why));
   }
 
   #refuse(session: HttpSession, why: Refusal): Response {
@@ -265,7 +257,7 @@ export class HttpPipeline {
   // DEADLINE
 
   /** Aborts their signal; answers with 503 who has not been answered, and cuts what streams. */
-  async #finish(sessions: readonly HttpSession[], reason: CutReason): Promise<void> {
+  async finish(sessions: readonly HttpSession[], reason: CutReason): Promise<void> {
     for (const session of sessions) {
       session.extra.told = true;
       session.reason ??= reason;
@@ -282,10 +274,6 @@ export class HttpPipeline {
       session.status = answer.status;
       interrupt(answer);
     }
-  }
-
-  cutOne(session: HttpSession, reason: CutReason): void {
-    void this.#finish([session], reason);
   }
 
   // The end of the service.
@@ -305,14 +293,8 @@ export class HttpPipeline {
     if (this.deadlines.value === 0) return;
     const left: HttpSession[] = [];
     this.deadlines.forEach((session) => left.push(session));
-    await this.#finish(left, reason);
+    await this.finish(left, reason);
     await this.deadlines.empty(LAST_WORDS);
     this.deadlines.stop();
   }
-}
-
-function takeProceed({ extra }: HttpSession): (answer: Answer) => void {
-  const { proceed } = extra;
-  extra.proceed = undefined;
-  return proceed!;
 }

@@ -13,7 +13,7 @@ import type { CutReason, Refusal } from "../admission/candidate.ts";
 import type { Caller } from "../calls.ts";
 import { callHook, follow, LAST_WORDS } from "../calls.ts";
 import type { Connection, StreamTable } from "../contract.ts";
-import type { PorticoError } from "../errors.ts";
+import { closedError, type PorticoError } from "../errors.ts";
 import { hookError, isOver, isSame } from "../hooks.ts";
 import { Calls } from "../pending.ts";
 import type { Accepted, StreamAdmission } from "./arrival.ts";
@@ -23,7 +23,7 @@ import type { Service } from "../service.ts";
 import { Deadlines } from "./deadlines.ts";
 import { PAUSE } from "./pause.ts";
 import { Retiring } from "./retiring.ts";
-import { closedError, StreamSession } from "./session.ts";
+import { StreamSession } from "./session.ts";
 import { strike } from "./strike.ts";
 
 /** The stream sessions of one service. */

@@ -3,7 +3,7 @@ import { type Candidate, type CutReason, type Refusal, WEIGHT } from "../admissi
 import { type Permit, UNLIMITED } from "../admission/permit.ts";
 import type { Connection } from "../contract.ts";
 import type { Address } from "../endpoint.ts";
-import { PorticoError } from "../errors.ts";
+import { closedError, PorticoError } from "../errors.ts";
 import type { Service } from "../service.ts";
 import { BaseSession, toBytes } from "../session.ts";
 import { countBytes, type Counters } from "../totals.ts";
@@ -24,11 +24,6 @@ export type Phase = "waiting" | "verify" | "setup" | "served" | "ending" | "clos
 const BATCH = 64 * 1024;
 /** A session's share of one turn, in bytes; then `write` says false until the turn is over: others come. */
 const SHARE = 4 * BATCH;
-
-/** What whoever still reads or sends is told. */
-export function closedError(): PorticoError {
-  return new PorticoError("SESSION_CLOSED");
-}
 
 export class StreamSession extends BaseSession implements Flushable, Candidate {
   readonly pipeline: StreamPipeline;
