@@ -58,6 +58,7 @@ function needOf(service: ServicePlan, need: (...names: readonly string[]) => voi
   if (strategy === "processes" || strategy === "spawn") need("run");
   const { env: _, ...identity } = service.processes;
   if (Object.keys(identity).length > 0) need("sys", "ffi");
+  if (service.limits.load?.average !== undefined) need("sys");
   need(...PLUGINS[service.plugin.specifier] ?? []);
   for (const { type } of service.log) need(...SINKS[type] ?? []);
   for (const { endpoint, options } of service.listen) {

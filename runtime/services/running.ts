@@ -75,9 +75,7 @@ export class RunningService {
       fail: (reason) => this.#state === "resting" && void this.#fail(reason),
       inTurn: (act) => this.#inTurn(async () => void (this.#state === "resting" && await act())),
     });
-    admission.rests = (ms) => {
-      if (this.#state === "running") this.#rest.begin(ms);
-    };
+    admission.rests = (ms) => this.#state === "running" && this.#rest.begin(ms);
   }
 
   /**

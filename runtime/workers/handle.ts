@@ -188,7 +188,7 @@ export class WorkerHandle {
 
   /** What it has to know from now on; one that was not told its job yet, learns it with that. */
   tell(
-    command: Extract<WorkerCommand, { type: "measure" | "wanted" | "drains" | "traffic" | "shed" }>,
+    command: Extract<WorkerCommand, { type: "measure" | "wanted" | "drains" | "traffic" | "cut" }>,
   ): void {
     this.#channel.send(command);
   }

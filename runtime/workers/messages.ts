@@ -158,8 +158,6 @@ export type WorkerCommand =
   | { readonly type: "measure" }
   /** Which of its sessions have been idle longest: so many of all, and those of these numbers. */
   | { readonly type: "idle"; readonly count: number; readonly among: readonly number[] }
-  /** These sessions end, with reason `shed`. */
-  | { readonly type: "shed"; readonly ids: readonly number[] }
   /** Somebody wants to know what has gone through its sessions. */
   | { readonly type: "traffic" };
 

@@ -11,7 +11,9 @@ const PATIENCE = 500;
 export interface Asked {
   readonly live: ReadonlyMap<number, unknown>;
   readonly idle: IdleAsker;
-  tell(command: { readonly type: "shed"; readonly ids: readonly number[] }): void;
+  tell(
+    command: { readonly type: "cut"; readonly ids: readonly number[]; readonly reason: "shed" },
+  ): void;
 }
 
 /** Asks one worker, once at a time. */
@@ -90,7 +92,7 @@ export class PoolShedder implements Shedder {
         if (one === undefined) none();
         else ends.set(one.worker, [...ends.get(one.worker) ?? [], one.id]);
       }
-      for (const [worker, ids] of ends) worker.tell({ type: "shed", ids });
+      for (const [worker, ids] of ends) worker.tell({ type: "cut", ids, reason: "shed" });
     }
     this.#asking = false;
   }

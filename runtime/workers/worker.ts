@@ -131,8 +131,6 @@ export class ServiceWorker {
         return this.#joining.decided(command.id, command.why, command.options);
       case "measure":
         return this.#measure();
-      case "shed":
-        return this.#instance!.shedder?.end(command.ids);
       case "idle":
       case "traffic":
         return this.#channel.send(answerOf(this.#instance!, command));

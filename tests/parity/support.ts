@@ -11,6 +11,6 @@ export type { JsonRecord, ServerProcess } from "../support/server-process.ts";
 export { lackingStrategy, STRATEGIES } from "../support/strategies.ts";
 export type { StrategyName } from "../support/strategies.ts";
 export { until, within } from "../support/until.ts";
-export { hasProcesses } from "../../runtime/manifest/limits.ts";
+export { hasProcesses, hasWorkers } from "../../runtime/manifest/limits.ts";
 export type { ServiceStatus } from "../../runtime/services/status.ts";
 export { parseEndpoint } from "../../runtime/core/endpoint.ts";

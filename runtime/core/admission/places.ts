@@ -41,11 +41,8 @@ export class Places {
     this.#policy = policy;
     this.#defer = defer;
     this.#placed.keepsTickets = policy.limits.overflow.perSource === "shed";
-    this.#waiting = new Waiting(
-      clock,
-      (waiter) => this.#refuse(waiter, REFUSALS.hold),
-      () => this.#admit(),
-    );
+    const late = (waiter: Waiter): void => this.#refuse(waiter, REFUSALS.hold);
+    this.#waiting = new Waiting(clock, late, () => this.#admit());
   }
 
   /** What is taken now: for `fullness.ts`, which tells of it. */
@@ -165,9 +162,8 @@ export class Places {
 
   /** Looks again when the rate, or the end of a rest, lets the next one in. */
   #retryRate(): void {
-    const { rate } = this.#policy.limits;
     const rests = this.#restsUntil - this.#clock.now();
-    this.#waiting.retryIn(Math.max(rests, this.#rate.due(rate)));
+    this.#waiting.retryIn(Math.max(rests, this.#rate.due(this.#policy.limits.rate)));
   }
 
   /** A place, at once or never, without a turn. */

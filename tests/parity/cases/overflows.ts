@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { type Case, DATAGRAMS, STREAMS } from "../case.ts";
 import type { Stage } from "../stage.ts";
+import { adapter, hasWorkers } from "../support.ts";
 
 export const OVERFLOWS: readonly Case[] = [
   {
@@ -42,7 +43,10 @@ export const OVERFLOWS: readonly Case[] = [
     async run(stage: Stage) {
       const first = await stage.occupy("a");
       const second = await stage.call("echo b");
-      await second.wasReset();
+      // Not every runtime can reset a connection of its own; sockets on their way to a worker all do.
+      const resets = adapter.features.resets === true || hasWorkers(stage.house.strategy);
+      if (resets) await second.wasReset();
+      else await second.refused(503);
       await stage.records("refuse", 1, { limit: "sessions", level: "warn" });
       await stage.until({ live: 1, refused: 1, tallied: { sessions: 1 } });
       stage.mark("a");
