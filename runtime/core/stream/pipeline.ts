@@ -23,7 +23,6 @@ import type { Service } from "../service.ts";
 import { Deadlines } from "./deadlines.ts";
 import { PAUSE } from "./pause.ts";
 import { Retiring } from "./retiring.ts";
-import { closedError } from "./closed.ts";
 import { StreamSession } from "./session.ts";
 import { strike } from "./strike.ts";
 

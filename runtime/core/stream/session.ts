@@ -11,7 +11,6 @@ import { type Flushable, join } from "./gather.ts";
 import { type Duration, milliseconds } from "../units.ts";
 import type { Pending } from "../pending.ts";
 import { NOWHERE } from "../timers/wheel.ts";
-import { closedError } from "./closed.ts";
 import type { End } from "./deadlines.ts";
 import { ALL, PAUSE } from "./pause.ts";
 import type { Mark } from "./progress.ts";
