@@ -57,9 +57,12 @@ export abstract class Exchanges implements HttpSide {
 
   /**
    * The response is the runtime's, as soon as whoever calls has returned it: not before that may
-   * somebody else have the turn, whose handler would keep it back.
+   * somebody else have the turn, whose handler would keep it back. Where nobody waits for that, it is told at once.
+   *
+   * @param atOnce whoever calls returns to the runtime itself.
    */
-  endSoon(exchange: Exchange): void {
+  endSoon(exchange: Exchange, atOnce: boolean): void {
+    if (atOnce && !this.table.isAwaited(exchange)) return this.end(exchange, false);
     if (this.#last === undefined) {
       this.#first = exchange;
       queueMicrotask(this.#endAll);

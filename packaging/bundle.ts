@@ -33,14 +33,29 @@ const CHUNKS: readonly (readonly [name: string, roots: readonly string[]])[] = [
   [
     "core",
     [
-      ...["worker", "channel-ends", "cpu-limit"].map((name) => `runtime/workers/${name}.js`),
-      "runtime/mod.js",
+      ...["serve", "channel-ends", "cpu-limit"].map((name) => `runtime/workers/${name}.js`),
+      ...["mod", "worker-adapter"].map((name) => `runtime/${name}.js`),
+      ...["session-adapter", "posix/passing", "posix/libc"].map((name) => `adapters/${name}.js`),
     ],
   ],
-  ["server", ["runtime/cli/mod.js", "runtime/cli/run.js", "runtime/sinks/console.js"]],
-  ["node", ["adapters/node/mod.js"]],
-  ["bun", ["adapters/bun/mod.js"]],
-  ["deno", ["adapters/deno/mod.js"]],
+  [
+    "server",
+    [
+      ...["cli/mod", "cli/run", "sinks/console", "sinks/standard", "core/outgoing"]
+        .map((name) => `runtime/${name}.js`),
+      ...["path", "socket"].map((name) => `runtime/control/${name}.js`),
+      ...["mod", "listener", "posix/socket-file"].map((name) => `adapters/${name}.js`),
+    ],
+  ],
+  ["workers", ["executor", "launch"].map((name) => `runtime/workers/${name}.js`)],
+  ...["node", "bun", "deno"].map((name) =>
+    [
+      name,
+      ["mod", "runtime", "connect", "stream", "own-module"].map((file) =>
+        `adapters/${name}/${file}.js`
+      ).filter((file) => file !== "adapters/deno/own-module.js"),
+    ] as const
+  ),
 ];
 
 /** How the modules begin that stand for those of the runtime. */

@@ -63,6 +63,7 @@ class MemoryWorkers implements Executor {
   readonly #unserved: Map<number, Unserved> = new Map();
   /** What is told of the connections that a worker has. */
   readonly #tables: WeakMap<Connection, StreamTable> = new WeakMap();
+  readonly #given: Map<number, PendingSession> = new Map();
   readonly #senders: DatagramSocket[] = [];
   readonly #table: StreamTable;
   /** Instances that are being started, or stopped. */
@@ -77,7 +78,8 @@ class MemoryWorkers implements Executor {
     const { ready: { plan, log }, host: { adapter, gather, nextId }, totals } = input;
     const { lends } = adapter.features;
     const offended = input.host.bans?.offendedBy(plan);
-    const service = new Service({ plan, hooks: {}, log, gather, lends, nextId, totals, offended });
+    const shared = { plan, log, gather, lends, nextId, totals, offended, clock: input.host.clock };
+    const service = new Service({ ...shared, hooks: {} });
     const descriptors = {
       adopt: (fd: number, _: Origin, t: StreamTable) => Promise.resolve(this.#adoptUnserved(fd, t)),
       close: (fd: number) => this.#closeUnserved(fd, true),
@@ -88,12 +90,8 @@ class MemoryWorkers implements Executor {
         return () => void (unserved.reset = undefined);
       },
     };
-    this.#dispatcher = new Dispatcher(
-      service,
-      input.admission,
-      descriptors,
-      (session) => this.#serve(session),
-    );
+    const send = (session: PendingSession): void => this.#serve(session);
+    this.#dispatcher = new Dispatcher(service, input.admission, descriptors, send);
     this.#table = {
       open: (connection) => this.#open(connection),
       data: (connection, chunk) => this.#tables.get(connection)?.data(connection, chunk),
@@ -127,7 +125,8 @@ class MemoryWorkers implements Executor {
       const { ready, host, totals } = this.#input;
       const join = (session: StreamSession) => this.#join(worker, session);
       const offended = host.bans?.offendedBy(ready.plan);
-      const input = { ready, host, totals, worker: number, join, offended };
+      const confirmed = (id: number): void => this.#given.get(id)?.confirm();
+      const input = { ready, host, totals, worker: number, join, offended, confirmed };
       const instance = await ServiceInstance.start(input);
       Object.assign(worker, { instance });
       instance.drains(this.#drains);
@@ -190,9 +189,8 @@ class MemoryWorkers implements Executor {
     if (table !== undefined) return table.close(connection, error);
     // Of one that was closed unserved nobody wants to hear any more.
     const unserved = this.#unserved.get((connection.data as Unserved).fd);
-    if (unserved === undefined) return;
-    unserved.closed = { error };
-    unserved.reset?.();
+    if (unserved !== undefined) unserved.closed = { error };
+    unserved?.reset?.();
   }
 
   #adoptUnserved(fd: number, table: StreamTable): void {
@@ -234,12 +232,13 @@ class MemoryWorkers implements Executor {
     // It has left while a worker was being started for it.
     if (session.phase === "over") return this.#left(worker);
     worker.served++;
+    this.#given.set(id, session);
     const permit = this.#permit(session, worker);
     const { streams, datagrams } = worker.instance;
     session.cuts = new Cuts((command) => cutSome(worker.instance, command));
     this.#dispatcher.given(session);
     if (session.bytes !== undefined) {
-      const accepted = { id, permit, remote, local, ruleOptions };
+      const accepted = { id, permit, remote, local, ruleOptions, known: session.known };
       return datagrams!.accept(this.#senders[session.socket]!, session.bytes, accepted);
     }
     const { connection, closed } = this.#unserved.get(session.fd)!;
@@ -259,6 +258,7 @@ class MemoryWorkers implements Executor {
     worker.live++;
     return new RemotePermit((type) => {
       if (type === "turned") return session.permit.returnTurn();
+      this.#given.delete(session.id);
       this.#dispatcher.over(session);
       worker.live--;
       this.#left(worker);

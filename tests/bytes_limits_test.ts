@@ -159,7 +159,9 @@ describe("HTTP", () => {
       assert.ok(Buffer.concat(chunks).equals(numbered(500_000)));
       assert.ok(took >= 390, `${took} ms`);
       const { "content-length": length } = answer.headers;
-      assert.equal(length, kind === "as a whole" ? "500000" : undefined);
+      // Not every runtime says it of what it sends in parts.
+      if (kind === "as a whole") assert.ok([undefined, "500000"].includes(length));
+      else assert.equal(length, undefined);
       assert.equal((await server.record("close")).reason, "done");
     });
 

@@ -49,6 +49,9 @@ service smtp-proxy
 \tno_access = 192.168.1.9
 \tonly_from += .example.com
 \tper_source = 5
+\tmax_load = 3.5
+\tbanner = /etc/banner
+\tbanner_fail = /etc/banner.no
 \tlog_type = FILE /var/log/smtp.log 8M 16777216
 \tlog_on_success -= PID
 \tlog_on_success += DURATION TRAFFIC
@@ -157,7 +160,7 @@ describe("xinetd.conf", () => {
       listen: { endpoint: "tcp://0.0.0.0:2525", noDelay: true, keepAlive: "2h" },
       concurrency: { strategy: "processes", workers: 1 },
       user: "nobody",
-      limits: { sessions: 60, perSource: 5, rate: "25/s", rest: "30s" },
+      limits: { sessions: 60, perSource: 5, rate: "25/s", rest: "30s", load: 3.5 },
       access: {
         allow: [{
           from: ["10.0.0.0/8", "192.168.1.0/24", "192.168.2.0/24", ".example.com"],
@@ -165,6 +168,7 @@ describe("xinetd.conf", () => {
         }],
         deny: ["192.168.1.9"],
       },
+      banner: { accept: { file: "/etc/banner" }, refuse: { file: "/etc/banner.no" } },
       log: {
         type: "file",
         path: "/var/log/smtp.log",
@@ -173,7 +177,9 @@ describe("xinetd.conf", () => {
         fields: ["host", "duration", "traffic"],
       },
     });
-    assert.deepEqual(found["smtp-proxy"]!.remarks.map((text) => text.split(":")[0]), []);
+    assert.deepEqual(found["smtp-proxy"]!.remarks.map((text) => text.split(":")[0]), [
+      "banner",
+    ]);
     assert.deepEqual(found["cat-it"]!.service, {
       plugin: "exec",
       options: {
@@ -254,7 +260,7 @@ describe("xinetd.conf", () => {
     });
     const both = one(t, program, "banner = /a", "banner_fail = /no");
     assert.deepEqual(both.service["banner"], { accept: { file: "/a" }, refuse: { file: "/no" } });
-    assert.match(both.remarks.join(), /banner_fail: \/no takes the place of banner/);
+    assert.match(both.remarks.join(), /banner: banner_fail is said alone, where xinetd says both/);
     for (const line of ["disable = yes", "flags = DISABLE"]) {
       assert.equal(one(t, program, line).service["disable"], true);
     }

@@ -39,9 +39,9 @@ describe("explain", () => {
     assert.deepEqual([answer, rule, place], ["served", "allow 10.0.0.0/8", "portico.json:7:17"]);
     assert.deepEqual(rules.map(({ about, decides }) => [about, decides]), [["10.0.0.0/8", true]]);
     assert.deepEqual(limits, {
-      sessions: { most: 9 },
-      perSource: { most: 2 },
-      rate: { most: { count: 5, per: 1000 } },
+      sessions: { most: 9, overflow: "refuse" },
+      perSource: { most: 2, overflow: "refuse" },
+      rate: { most: { count: 5, per: 1000 }, overflow: "refuse" },
     });
   });
   test("explain says who is refused, and what else is about it", async (t) => {
@@ -62,6 +62,23 @@ describe("explain", () => {
     assert.equal((await explain(t, "--uid", "7")).rule, "allow uid:7");
     assert.equal((await explain(t, "--uid", "8", "--gid", "7")).rule, "not in allow");
     assert.equal((await explain(t, "--from", "::1")).rule, "deny ::1");
+  });
+  test("explain says what becomes of whoever comes beyond a limit", async (t) => {
+    const limits = {
+      sessions: 9,
+      perSource: 2,
+      rate: "5/s",
+      rest: "30s",
+      overflow: { perSource: "shed", rate: "wait" },
+    };
+    const service = { plugin: "echo", listen: "tcp://127.0.0.1:0", limits };
+    const home = folder(t, { "portico.json": JSON.stringify({ services: { echo: service } }) });
+    const words = ["explain", home, "echo", "--from", "10.3.0.1", "--count", "3"];
+    const { out } = await portico(...words);
+    assert.match(out, /^ {2}sessions +9 .*then refuse$/m);
+    assert.match(out, /^ {2}perSource +2 .*then shed$/m);
+    assert.match(out, /^ {2}rate .*then wait, and rest for 30 s$/m);
+    assert.equal(JSON.parse((await portico(...words, "--json")).out).answer, "served");
   });
   test("explain --who lists the rules, with those that decide about nobody", async (t) => {
     const home = folder(t, { "portico.json": MANIFEST });

@@ -44,7 +44,15 @@ describe("jsonSchema", () => {
     // Where a manifest has none, the plugin may have one.
     const names = [
       ...Object.keys(LIMITS),
-      ...["bytes", "bytesPerSecond", "datagramRate", "ratePerSource", "wait", "load"],
+      ...[
+        "amplification",
+        "bytes",
+        "bytesPerSecond",
+        "datagramRate",
+        "ratePerSource",
+        "wait",
+        "load",
+      ],
     ].filter((name) => name !== "firstByteSaid");
     assert.deepEqual(Object.keys(limits.properties!).sort(), names.sort());
     assert.deepEqual(

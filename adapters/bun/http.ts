@@ -73,20 +73,25 @@ class BunHttp extends NativeHttp {
     if (request === undefined) return new Response(null, { status: 400 });
     const exchange = this.#table.open(this.#exchanges, request, asked);
     const response = this.#table.answer(exchange);
-    if (response instanceof Response) return this.#leave(exchange, response, asked);
+    if (response instanceof Response) return this.#leave(exchange, response, asked, true);
     // It may take as long as it likes. Unless it is set again, the connection has no limit ever after.
     server.timeout(asked, 0);
     return response.then((response) => {
       server.timeout(asked, IDLE);
-      return this.#leave(exchange, response, asked);
+      return this.#leave(exchange, response, asked, false);
     });
   }
 
   /** Nobody is told when a response has gone out: when it is Bun's, it is over. */
-  #leave(exchange: Exchange, response: Response, request: Request): Response {
+  #leave(
+    exchange: Exchange,
+    response: Response,
+    request: Request,
+    atOnce: boolean,
+  ): Response {
     // What streams may be silent for long.
     if (exchange.streaming) this.#server!.timeout(request, 0);
-    this.#exchanges.endSoon(exchange);
+    this.#exchanges.endSoon(exchange, atOnce);
     return this.closed ? last(response, exchange.streaming) : response;
   }
 

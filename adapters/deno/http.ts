@@ -57,15 +57,20 @@ class DenoHttp extends NativeHttp {
       }
       const exchange = table.open(exchanges, request, info);
       const response = table.answer(exchange);
-      if (response instanceof Response) return this.#leave(exchange, response, info);
-      return response.then((response) => this.#leave(exchange, response, info));
+      if (response instanceof Response) return this.#leave(exchange, response, info, true);
+      return response.then((response) => this.#leave(exchange, response, info, false));
     };
   }
 
-  #leave(exchange: Exchange, response: Response, info: Deno.ServeHandlerInfo): Response {
+  #leave(
+    exchange: Exchange,
+    response: Response,
+    info: Deno.ServeHandlerInfo,
+    atOnce: boolean,
+  ): Response {
     const answer = this.closed ? last(response) : response;
     // Of what is whole Deno says at once that it is completed, whoever may have left.
-    if (isWhole(answer)) this.exchanges.endSoon(exchange);
+    if (isWhole(answer)) this.exchanges.endSoon(exchange, atOnce);
     else {
       info.completed.then(
         () => this.exchanges.end(exchange, false),

@@ -9,7 +9,7 @@ import { eventBuffer, EVENTS, readyIn, type Start, type Waiter } from "./epoll-w
 import type { BunCalls } from "./ffi-bun.ts";
 import type { Libc } from "./libc.ts";
 import { EPOLLIN } from "./linux.ts";
-import { RuntimeEpoll } from "./runtime-epoll.ts";
+import type { RuntimeEpoll } from "./runtime-epoll.ts";
 
 /** Milliseconds for which it is kept: opening it means looking through the descriptors of the process. */
 const LINGER = 500;
@@ -68,7 +68,8 @@ async function open(
     },
   } as never);
   try {
-    loop ??= new RuntimeEpoll(libc);
+    // With it comes node:fs, for 5 ms: a worker of one session has no use for it.
+    loop ??= new (await import("./runtime-epoll.ts")).RuntimeEpoll(libc);
     const found = await loop.find(heard);
     if (found === undefined) throw new Error("the event loop's epoll cannot be found");
     libc.write(rung, BYTE);

@@ -35,7 +35,7 @@ export const EVENT_DOCS: Readonly<Record<EventName, EventDoc>> = {
     level: "warn by a limit, debug or info else; of datagrams one warning a second for each limit",
     when: "A session was turned away.",
     fields:
-      "`session`, `remote`, `local`, and `rule` or `limit`; `suppressed`: warnings left out since the last one; `method`, `path` of requests",
+      "`session`, `remote`, `local`, and `rule` or `limit`; `suppressed`: warnings left out since the last one; `count` of one that stands for so many of one source, whose last is `remote`, or without it of many ([summed up](../guide/limits.md#records-of-refusals)); `method`, `path` of requests",
   },
   ban: {
     level: "warn",
@@ -83,11 +83,15 @@ export const EVENT_DOCS: Readonly<Record<EventName, EventDoc>> = {
       "what was added, changed, removed and kept; `successor`: its process id, and its `runtime`",
   },
   suspend: {
-    level: "info; error where workers die again and again",
+    level: "info; warn where it rests, error where workers die again and again",
     when: "A service accepts nobody.",
-    fields: "`reason` where it was not asked for",
+    fields: "`reason` where it was not asked for; `rate`: it rests, `forMs`",
   },
-  resume: { level: "info", when: "It accepts again.", fields: "none" },
+  resume: {
+    level: "info; warn where it has rested",
+    when: "It accepts again.",
+    fields: "`reason`: `rate` where it has rested",
+  },
   worker: {
     level: "debug; warn or error where one died",
     when: "A worker was started, has ended or was replaced.",

@@ -35,6 +35,7 @@ export interface LimitLine {
   /** How many there are now; of a rate how many may come at once. Undefined where no server runs. */
   readonly now?: number;
   readonly tokens?: number;
+  readonly rests?: number;
   /** So many are too many. */
   readonly full: boolean;
 }
@@ -49,7 +50,7 @@ export function limitLines(
   named: boolean,
   chances: Chances | undefined,
 ): LimitLine[] {
-  const { datagramRate, ratePerSource, sessions, perSource, rate } = limits;
+  const { datagramRate, ratePerSource, sessions, perSource, rate, waiting } = limits;
   const plain:
     readonly (Pick<Fullness, "name"> & { readonly most: Fullness["most"] | undefined })[] = [
       { name: "datagramRate", most: named ? datagramRate : undefined },
@@ -58,6 +59,7 @@ export function limitLines(
       { name: "perSource", most: named ? perSource : undefined },
       { name: "rate", most: rate },
       { name: "max", most: concurrency.max },
+      { name: "waiting", most: waiting.sessions },
     ];
   const set = chances?.limits ?? plain.flatMap((one) => isSet(one) ? [one] : []);
   return set.map((one) => ({ ...one, full: isFull(one, count) }));
@@ -72,13 +74,16 @@ function isSet(
 
 /** Who has no turn waits for it; and datagrams are another kind than who is asked about. */
 function isFull({ name, most, now = 0, tokens }: Fullness, count: number): boolean {
-  if (name === "max" || name === "datagramRate") return false;
+  if (name === "max" || name === "waiting" || name === "datagramRate") return false;
+  if (name === "load") return now > 0;
   if (typeof most === "number") return count > most - now;
   return count > Math.floor((tokens ?? most.burst ?? most.count) + 1e-9);
 }
 
 /** How full it is, in words. */
-export function fullnessText({ now, tokens }: LimitLine): string {
+export function fullnessText({ name, now, tokens, rests }: LimitLine): string {
+  if (name === "load") return now === 0 ? "not too high" : "too high";
+  if (rests !== undefined) return `it rests for ${Math.ceil(rests / 1000)} s more`;
   if (now !== undefined) return `${now} now`;
   return tokens === undefined ? "" : `${Math.floor(tokens * 10 + 1e-9) / 10} left`;
 }

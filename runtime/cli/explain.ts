@@ -4,10 +4,10 @@ import type { AskedPeer } from "../control/policy.ts";
 import { describeIdle, type IdleRule, idleRules, type RuleAbout } from "../core/access/explain.ts";
 import { readIp } from "../core/ip.ts";
 import { sourceOf } from "../core/access/source.ts";
-import type { OverflowLimit } from "../core/admission/overflow.ts";
+import type { OverflowLimit, OverflowWord } from "../core/admission/overflow.ts";
 import { Address, KnownPeer } from "../core/endpoint.ts";
 import { PorticoError } from "../core/errors.ts";
-import type { AccessRule, Plan, RuleOptions, ServicePlan } from "../core/plan.ts";
+import type { AccessRule, Limits, Plan, RuleOptions, ServicePlan } from "../core/plan.ts";
 import { expand } from "../manifest/expand.ts";
 import { load } from "../manifest/load.ts";
 import { sinkCatalog } from "../sinks/mod.ts";
@@ -47,6 +47,15 @@ function find(plan: Plan, name: string): ServicePlan {
 
 type Answer = "served" | "refused" | "waits";
 
+/** What a limit that is full comes to: for `shed` it is somebody else who has to go. */
+const ANSWERS: Readonly<Record<OverflowWord, Answer>> = {
+  wait: "waits",
+  shed: "served",
+  refuse: "refused",
+  reset: "refused",
+  drop: "refused",
+};
+
 async function explainOne(
   call: CallOf<"explain">,
   plan: Plan,
@@ -66,15 +75,13 @@ async function explainOne(
     chances,
   );
   const obstacle = verdict.served ? limits.find(({ full }) => full) : undefined;
-  const waits = obstacle !== undefined &&
-    service.limits.overflow[obstacle.name as OverflowLimit] === "wait";
+  const wordOf = (name: string): OverflowWord | undefined =>
+    service.limits.overflow[name as OverflowLimit];
   const answer: Answer = banned || !verdict.served
     ? "refused"
-    : waits
-    ? "waits"
-    : obstacle
-    ? "refused"
-    : "served";
+    : obstacle === undefined
+    ? "served"
+    : ANSWERS[wordOf(obstacle.name) ?? "drop"];
   const decides = rules.find(({ rule, holds }) => holds && rule === verdict.rule)?.rule;
   const options = verdict.served ? verdict.rule?.options : undefined;
   if (call.json) {
@@ -96,7 +103,10 @@ async function explainOne(
         decides: rule === decides,
       })),
       limits: Object.fromEntries(
-        limits.map(({ name, full: _, ...rest }) => [name, rest]),
+        limits.map(({ name, full: _, ...rest }) => [
+          name,
+          { ...rest, ...(wordOf(name) !== undefined && { overflow: wordOf(name) }) },
+        ]),
       ),
     });
     return 0;
@@ -117,12 +127,24 @@ async function explainOne(
     ...limits.length === 0 ? [] : [
       "limits:\n",
       columns(
-        limits.map((one) => [one.name, mostText(one), fullnessText(one)]),
+        limits.map((one) => [
+          one.name,
+          mostText(one),
+          fullnessText(one),
+          overflowText(one.name, service.limits),
+        ]),
         "  ",
       ),
     ],
   ].join(""));
   return 0;
+}
+
+/** What becomes of whoever comes beyond it. */
+function overflowText(name: string, { overflow, rest }: Limits): string {
+  const word = overflow[name as OverflowLimit];
+  if (word === undefined) return name === "max" ? "then they wait" : "";
+  return `then ${word}${name === "rate" && rest > 0 ? `, and rest for ${rest / 1000} s` : ""}`;
 }
 
 function rowOf({ rule, holds }: RuleAbout, decides: AccessRule | undefined): string[] {
@@ -136,7 +158,8 @@ function rowOf({ rule, holds }: RuleAbout, decides: AccessRule | undefined): str
   return [`${rule.action} ${rule.text}`, rule.place ?? "", why];
 }
 
-function mostText({ most }: Pick<LimitLine, "most">): string {
+function mostText({ name, most }: Pick<LimitLine, "name" | "most">): string {
+  if (name === "load") return "";
   return typeof most === "number" ? String(most) : `${most.count} in ${most.per / 1000} s`;
 }
 

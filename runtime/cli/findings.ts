@@ -17,6 +17,7 @@ import { describeHolder, type Holder, holderOf } from "../probe/holder.ts";
 import { hasAddress, mayBecome, mayBind } from "../probe/rights.ts";
 import { idleResources, lackingResources } from "../probe/resources.ts";
 import { probeSink } from "../sinks/mod.ts";
+import { banFindings } from "./ban-findings.ts";
 import { STRATEGIES } from "../strategies/mod.ts";
 import type { Path } from "../values/problem.ts";
 import { protectionFindings } from "./protection.ts";
@@ -60,6 +61,7 @@ export function findingsOf(
       sinkFinding(sink),
     ]),
     ...accessFindings(plan, base),
+    ...banFindings(plan, base),
     ...protectionFindings(plan),
     ...plan.listen.map((listen) => listenFinding(listen, plan, adapter, running)),
   ];

@@ -46,6 +46,7 @@ function needsOf(plan: Plan): Needs {
   if (plan.identity.user !== undefined || plan.identity.group !== undefined) {
     need("user", "sys", "ffi");
   }
+  if (plan.bans.file !== undefined) need("bans", "write");
   if (plan.umask !== undefined) need("umask", "sys", "ffi");
   for (const service of plan.services) needOf(service, (...names) => need(service.name, ...names));
   return needs;

@@ -1,6 +1,7 @@
 /** One service of inetd or xinetd as an entry of a manifest, with a remark for what has no equal. */
 import { rulesOf } from "./access.ts";
 import type { Converted, Entry } from "./entry.ts";
+import { bannerOf, limitsOf } from "./newcomers.ts";
 import { logOf } from "./log.ts";
 import { resourcesOf, RLIMITS } from "./resources.ts";
 import { sensorOf } from "./sensor.ts";
@@ -204,22 +205,8 @@ function clock(minute: number): string {
 
 /** Limits, access and log. */
 function policyOf(get: Get, remark: (text: string) => void): object {
-  const count = (name: string): number | undefined => {
-    const value = Number(get(name)?.[0]);
-    return Number.isSafeInteger(value) && value > 0 ? value : undefined;
-  };
-  const [sessions, perSource] = [count("instances"), count("per_source")];
-  const [cps, cpm] = [count("cps"), count("cpm")];
-  const [, wait] = get("cps") ?? [];
-  const load = Number(get("max_load")?.[0]);
-  const limits = {
-    ...(sessions !== undefined && { sessions }),
-    ...(perSource !== undefined && { perSource }),
-    ...(cps !== undefined && { rate: `${cps}/s` }),
-    ...(cps !== undefined && /^[1-9]\d*$/.test(wait ?? "") && { rest: `${wait}s` }),
-    ...(load > 0 && Number.isFinite(load) && { load }),
-    ...(cpm !== undefined && { rate: `${cpm}/m` }),
-  };
+  const limits = limitsOf(get, remark);
+  const banner = bannerOf(get, remark);
   const [allow, deny] = [get("only_from"), get("no_access")];
   const [from, not] = [rulesOf(allow ?? []), rulesOf(deny ?? [])];
   if (from.names.length > 0) {
@@ -238,32 +225,11 @@ function policyOf(get: Get, remark: (text: string) => void): object {
     ...(deny !== undefined && not.rules.length > 0 && { deny: not.rules }),
   };
   const log = logOf(get, remark);
-  const banner = bannerOf(get, remark);
   return {
-    ...(banner !== undefined && { banner }),
     ...(Object.keys(limits).length > 0 && { limits }),
     ...(Object.keys(access).length > 0 && { access }),
+    ...(banner !== undefined && { banner }),
     ...(log !== undefined && { log }),
-  };
-}
-
-/** Files that are sent to whoever comes, and to those who are let in, or not. Nobody hears them over datagrams. */
-function bannerOf(get: Get, remark: (text: string) => void): object | undefined {
-  const [all, success, fail] = ["banner", "banner_success", "banner_fail"].map((name) =>
-    get(name)?.[0]
-  );
-  if ((all ?? success ?? fail) === undefined || get("socket_type")?.[0] === "dgram") {
-    return undefined;
-  }
-  for (const [name, file] of [["banner_success", success], ["banner_fail", fail]] as const) {
-    if (file !== undefined && all !== undefined) {
-      remark(`${name}: ${file} takes the place of banner, and does not come after it`);
-    }
-  }
-  const [accept, refuse] = [success ?? all, fail ?? all];
-  return {
-    ...(accept !== undefined && { accept: { file: accept } }),
-    ...(refuse !== undefined && { refuse: { file: refuse } }),
   };
 }
 

@@ -82,6 +82,14 @@ export interface Session<State = unknown> extends AsyncIterable<Uint8Array> {
   deadline(after: Duration): void;
   /** Sends what was written, and these last bytes, then ends our side. The peer may go on sending (half-close). */
   end(bytes?: Uint8Array | string): void;
+  /**
+   * Of UDP, where `limits.amplification` is set: the peer has shown that it is at its address, as by sending
+   * back a token that was sent there. From now on its answers are not limited, also those to what it sends
+   * next from this address and port: it is remembered for 5 to 10 minutes after it was heard last, if not more
+   * than 4,096 others come meanwhile. With workers the others know a moment later. Nothing where the kernel
+   * knows who the peer is.
+   */
+  confirm(): void;
   /** Ends the session at once, both ways; what was not sent is lost. */
   abort(): void;
   /**

@@ -44,6 +44,7 @@ export class Count {
   }
 
   #answer(empty: boolean): void {
+    if (this.#waiting.length === 0) return;
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const answer of waiting) answer(empty);

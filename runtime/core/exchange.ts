@@ -84,6 +84,8 @@ export interface HttpTable {
   open(side: HttpSide, request: Request, own: unknown): Exchange;
   /** What it is answered with; it never rejects. */
   answer(exchange: Exchange): Response | Promise<Response>;
+  /** Whether anybody is told of its end, or has the turn then. */
+  isAwaited(exchange: Exchange): boolean;
   /**
    * Last, exactly once: the response has gone out, as far as the runtime tells (a body that streams,
    * the core watches itself); or the peer is `gone` before that; or the body has `failed` with that.

@@ -10,6 +10,7 @@ import {
   ON_DEMAND,
   type Sink,
 } from "./record.ts";
+import type { RefusalSums } from "./refusal-sums.ts";
 
 /** The order of the levels, and what is above them all. */
 const RANK: Readonly<Record<Level, number>> = { debug: 0, info: 1, warn: 2, error: 3 };
@@ -76,6 +77,8 @@ export class Log {
   #sample: number = 0;
   readonly #tap: Tap | undefined;
   #asksUser = false;
+  /** Sums up what one source is refused too often. */
+  sums: RefusalSums | undefined = undefined;
   #changes = 0;
 
   /** @param broken is told once for each sink that throws. */
@@ -147,6 +150,7 @@ export class Log {
 
   /** Hands on a record that was made elsewhere, in a worker. Never throws. */
   pass(record: LogRecord): void {
+    if (record.event === "refuse" && this.sums?.takes(record) === true) return;
     const rank = RANK[record.level];
     for (const outlet of this.#outlets) {
       if (outlet.broken || rank < outlet.least[record.event]) continue;

@@ -232,8 +232,18 @@ export interface Limits {
    * none is said. Of streams and of the bodies of HTTP.
    */
   readonly bytesPerSecond?: Partial<EachWay<RateLimit>>;
+  /**
+   * Of UDP: how many times the bytes of a datagram may be sent in answer to it, while its sender has not shown
+   * that it is at its address; absent: no limit.
+   */
+  readonly amplification?: number;
   /** Bytes of one session, request or datagram; beyond it a session ends, and a request or datagram is refused. */
   readonly bytes?: Partial<EachWay<number>>;
+  /**
+   * `refuse` records of one source and cause that are written one by one; what is beyond is summed up. Absent:
+   * each.
+   */
+  readonly refuseRecords?: RateLimit;
   /** Without a byte in either direction. */
   readonly idle: number;
   /** From the open to the first byte of the peer. */

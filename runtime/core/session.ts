@@ -94,6 +94,9 @@ export abstract class BaseSession implements Session<unknown>, ReaderSource {
     return this.service.clock;
   }
 
+  /** What has a connection is there. */
+  confirm(): void {}
+
   /** See {@link Reader}. */
   exhausted(): void {}
 

@@ -3,10 +3,18 @@ import type { Chances, PolicyControl, SourceStatus } from "../control/policy.ts"
 import type { SourcePrefixes } from "../core/access/source.ts";
 import { fullnessOf } from "../core/admission/fullness.ts";
 import type { Address } from "../core/endpoint.ts";
+import { PorticoError } from "../core/errors.ts";
 import { nameOf } from "../services/bans/ban.ts";
 import type { Bans } from "../services/bans/bans.ts";
 import { type StoredBan, storedBan } from "../services/bans/stored.ts";
+import { decidesByUser } from "../services/credentials.ts";
 import type { Server } from "./server.ts";
+
+/** What may be a Unix socket of streams. */
+const UNIX: ReadonlySet<string> = new Set(["unix", "fd", "systemd"]);
+
+const NOBODY_ASKS =
+  'no service asks who comes over its Unix sockets: "bans": {} in the manifest has all of them ask';
 
 /** Sources that are told of at once. */
 const SOURCES_MAX = 10_000;
@@ -27,6 +35,10 @@ export class Policy implements PolicyControl {
   }
 
   ban(source: string, ms: number, cause: string): StoredBan {
+    const asked = this.#server.running.some(({ plan }) =>
+      decidesByUser(plan) && plan.listen.some(({ endpoint }) => UNIX.has(endpoint.transport))
+    );
+    if (source.startsWith("uid:") && !asked) throw new PorticoError("USAGE", NOBODY_ASKS);
     return storedBan(this.#bans.ban(source, ms, cause));
   }
 
@@ -49,9 +61,9 @@ export class Policy implements PolicyControl {
   }
 
   explain(service: string, remote: Address): Chances {
-    const found = this.#server.running.find(({ name }) => name === service);
+    const found = this.#server.running.find(({ plan }) => plan.name === service);
     const ban = this.#bans.shownOf(remote);
-    const limits = found === undefined ? [] : fullnessOf(found.admission.places, remote);
+    const limits = found === undefined ? [] : fullnessOf(found.admission, remote);
     return { ...(ban !== undefined && { ban: storedBan(ban) }), limits };
   }
 }

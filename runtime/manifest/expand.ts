@@ -3,16 +3,11 @@ import type { ListenPlan, Plan, ServicePlan, SinkPlan } from "../core/plan.ts";
 import { lookupAccount } from "../identity/accounts.ts";
 import { AccessPlans, checkAccounts } from "./access.ts";
 import { BannerTexts } from "./banner.ts";
+import { checkDatagramLimits } from "./byte-limits.ts";
 import { askingUsers, BANS_MAX, bansFile, mergeBan } from "./bans.ts";
 import { addIssues, placeOf } from "./issues.ts";
 import { readProxyProtocol } from "./proxy-protocol.ts";
-import {
-  checkDatagramLimits,
-  checkHttpLimits,
-  checkLimitNames,
-  mergeConcurrency,
-  mergeLimits,
-} from "./limits.ts";
+import { checkHttpLimits, checkLimitNames, mergeConcurrency, mergeLimits } from "./limits.ts";
 import { Endpoints } from "./listen.ts";
 import { checkOverflow } from "./overflow.ts";
 import { checkStdio, namesStdio } from "./inherited.ts";

@@ -2,7 +2,8 @@ import { PREFIXES } from "../core/access/source.ts";
 import { WEIGHT_MAX } from "../core/admission/candidate.ts";
 import { overflowOf } from "../core/admission/overflow.ts";
 import { kindOf } from "../core/endpoint.ts";
-import type { Concurrency, Limits, ListenPlan, RateLimit, StrategyName } from "../core/plan.ts";
+import { mergeWays } from "./byte-limits.ts";
+import type { Concurrency, Limits, ListenPlan, StrategyName } from "../core/plan.ts";
 import { isInherited } from "./inherited.ts";
 import { type Path, show } from "../values/problem.ts";
 import type { CheckedDefaults, CheckedService } from "./schema.ts";
@@ -21,6 +22,7 @@ export const LIMITS: Limits = {
   lifetime: Infinity,
   handler: Infinity,
   handshake: 10_000,
+  refuseRecords: { count: 1, per: 1000, burst: 200 },
   hold: 30_000,
   writeBuffer: 16 * 1024 * 1024,
   waiting: { sessions: Infinity, bytes: WEIGHT_MAX },
@@ -56,25 +58,12 @@ export function hasWorkers(strategy: StrategyName): boolean {
   return PLACES[strategy] !== "here";
 }
 
-/** What is said for each way, of which one may be said alone. */
-const EACH_WAY = ["bytesPerSecond", "bytes"] as const;
-type Ways = Readonly<Partial<Record<"in" | "out", number | RateLimit | undefined>>>;
-
-/** Those that limit anything; undefined where none does. */
-function limitedWays(ways: Ways = {}): Ways | undefined {
-  const limited = Object.entries(ways).filter(([, limit]) => {
-    return limit !== undefined && (typeof limit === "number" ? limit : limit.count) !== Infinity;
-  });
-  return limited.length === 0 ? undefined : Object.fromEntries(limited);
-}
-
 type Blocks<Key extends keyof CheckedDefaults> = readonly (CheckedDefaults[Key] | undefined)[];
 
 /** Merges blocks of limits; what stands later wins. */
 export function mergeLimits(blocks: Blocks<"limits">, strategy: StrategyName): Limits {
   const limits: Record<string, unknown> = { ...LIMITS };
   let { source, waiting, overflow } = LIMITS;
-  const ways: Partial<Record<typeof EACH_WAY[number], Ways>> = {};
   if (hasProcesses(strategy)) limits["stall"] = STALL;
   for (const block of blocks) {
     for (const [key, value] of Object.entries(block ?? {})) {
@@ -84,9 +73,6 @@ export function mergeLimits(blocks: Blocks<"limits">, strategy: StrategyName): L
     // One of its parts may be said alone.
     const { ipv4 = source.ipv4, ipv6 = source.ipv6 } = block?.source ?? {};
     source = { ipv4, ipv6 };
-    for (const key of EACH_WAY) {
-      if (block?.[key] !== undefined) ways[key] = { ...ways[key], ...block[key] };
-    }
     waiting = waitingOf(waiting, block?.waiting);
     overflow = typeof block?.overflow === "string"
       ? overflowOf(block.overflow)
@@ -95,11 +81,8 @@ export function mergeLimits(blocks: Blocks<"limits">, strategy: StrategyName): L
     if (block?.rest === Infinity) limits["rest"] = 0;
   }
   Object.assign(limits, { source, waiting, overflow });
-  for (const key of EACH_WAY) {
-    delete limits[key];
-    const limited = limitedWays(ways[key]);
-    if (limited !== undefined) limits[key] = limited;
-  }
+  mergeWays(limits, blocks);
+  if (limits["amplification"] === Infinity) delete limits["amplification"];
   // A stall of "defaults" is for those services that somebody watches.
   if (!hasWorkers(strategy)) limits["stall"] = Infinity;
   return limits as unknown as Limits;
@@ -168,26 +151,6 @@ export function checkHttpLimits(
       { part: "key" },
     );
   }
-}
-
-/** A limit of streams that means nothing to datagrams, where a service has no other sessions. */
-export function checkDatagramLimits(
-  problems: Problems,
-  service: Partial<CheckedService>,
-  listen: readonly ListenPlan[],
-  path: Path,
-): void {
-  const { bytesPerSecond } = service.limits ?? {};
-  const others = listen.some(({ endpoint }) =>
-    isInherited(endpoint) || kindOf(endpoint.transport) !== "datagram"
-  );
-  if (others || listen.length === 0 || bytesPerSecond === undefined) return;
-  problems.add(
-    [...path, "limits", "bytesPerSecond"],
-    '"bytesPerSecond" where only datagrams are listened for',
-    "ratePerSource, which counts datagrams: one that has come cannot be slowed down",
-    { part: "key" },
-  );
 }
 
 /** Merges blocks of the same strategy; another strategy begins anew, since their settings differ. */

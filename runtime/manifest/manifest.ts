@@ -180,8 +180,6 @@ export type ManifestProgress = string | { bytes: ManifestSize; per: Duration };
 /** `64KiB`, `10MB`, or bytes. */
 export type ManifestSize = number | string;
 
-/** `1MiB` or `1MiB burst 4MiB`, or bytes; `none` for no limit. */
-export type ManifestByteRate = number | string;
 /** One for both ways of a session, or for what its peer sends and what it is sent. */
 export type ManifestEachWay<Value> = Value | { in?: Value | undefined; out?: Value | undefined };
 
@@ -208,8 +206,12 @@ export interface ManifestLimits {
   ratePerSource?: ManifestRate | undefined;
   /** Of datagrams over UDP, in the place of `ratePerSource`; the plugin's own when neither is said. */
   datagramRate?: ManifestRate | undefined;
-  /** Bytes a second of one session; not of datagrams. */
-  bytesPerSecond?: ManifestEachWay<ManifestByteRate> | undefined;
+  /** `refuse` records of one source and cause that are written one by one; what is beyond is summed up. */
+  refuseRecords?: ManifestRate | undefined;
+  /** Bytes a second of one session, as `1MiB burst 4MiB`; not of datagrams. */
+  bytesPerSecond?: ManifestEachWay<ManifestSize> | undefined;
+  /** Of UDP: how many times the bytes of a datagram may be sent in answer, while nobody knows that its sender is there. */
+  amplification?: number | string | undefined;
   /** Bytes of one session, request or datagram. */
   bytes?: ManifestEachWay<ManifestSize> | undefined;
   /** Of TLS, from the open to its end. */

@@ -4,11 +4,9 @@
  */
 import * as v from "valibot";
 import {
-  byteRate,
   choice,
   count,
   duration,
-  eachWay,
   entry,
   flag,
   integer,
@@ -21,6 +19,7 @@ import {
 import { banner, load, overflow, waiting } from "./overflow-schema.ts";
 import { ban, bans } from "./bans.ts";
 import { concurrency } from "./concurrency.ts";
+import { BYTE_ENTRIES } from "./byte-limits.ts";
 import { POLICIES } from "./policies.ts";
 import { IDENTITY_ENTRIES, PROCESS_ENTRIES } from "./process.ts";
 import { access, ownAccess, subjects } from "./access-schema.ts";
@@ -81,8 +80,6 @@ const log = choice(`${SINK}; or a list of these`, {
   array: v.array(choice(SINK, { string: sinkName, object: sink })),
 });
 
-const BYTES_PER_SECOND = 'bytes a second: "1MiB", "64KiB burst 1MiB", or { "in": …, "out": … }';
-const BYTES = 'a size, or { "in": "1MiB", "out": "10MiB" }; "none" for no limit';
 const limits = strict('an object of limits, as { "sessions": 1000, "idle": "60s" }', {
   sessions: entry("sessions at once, held ones too", count),
   perSource: entry("sessions at once from one source", count),
@@ -100,13 +97,10 @@ const limits = strict('an object of limits, as { "sessions": 1000, "idle": "60s"
     "of datagrams over UDP, in the place of ratePerSource; the plugin's own when silent, as 1000/s of echo",
     rate,
   ),
-  bytesPerSecond: entry(
-    "bytes a second of one session, each way: reading rests, and what is written waits; not of datagrams",
-    () => eachWay(BYTES_PER_SECOND, byteRate),
-  ),
-  bytes: entry(
-    "bytes of one session, each way: beyond it a session ends, a request or a datagram is refused",
-    () => eachWay(BYTES, () => size(true)),
+  ...BYTE_ENTRIES,
+  refuseRecords: entry(
+    "refuse records of one source and cause that are written one by one, what is beyond is counted in one every 10s; 1/s burst 200 when silent",
+    rate,
   ),
   handshake: entry("of TLS, from the open to its end; 10s when silent", () => duration(true, true)),
   firstByte: entry(

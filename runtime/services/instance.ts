@@ -6,6 +6,7 @@ import type { SessionAdapter } from "../core/descriptors.ts";
 import type { Admission } from "../core/admission/admission.ts";
 import type { Offended } from "../core/admission/gate.ts";
 import { LAST_WORDS } from "../core/calls.ts";
+import type { Guard } from "../core/datagram/guard.ts";
 import type { DatagramPipeline } from "../core/datagram/pipeline.ts";
 import type { HandoffPipeline } from "../core/handoff/pipeline.ts";
 import { hookError, makeLogger, startPlugin } from "../core/hooks.ts";
@@ -46,6 +47,8 @@ export interface InstanceInput {
   readonly counted?: () => void;
   /** See {@link ServiceInput.offended}. */
   readonly offended?: Offended | undefined;
+  /** Is told of the session of each that has shown that it is there, where the sockets are not here. */
+  readonly confirmed?: (id: number) => void;
 }
 
 /** Functions that nobody calls, with names that promise it. */
@@ -64,13 +67,13 @@ interface OtherWays {
 /** @param lean loads only what the service cannot do without. */
 async function otherWays(
   service: Service,
-  { ready, host, admission }: InstanceInput,
+  { ready, host, admission, confirmed }: InstanceInput,
   lean: boolean,
 ): Promise<OtherWays> {
   const ways: { -readonly [Name in keyof OtherWays]: OtherWays[Name] } = {};
   if (!lean || ready.plan.listen.some(mayBeDatagrams)) {
     const { DatagramPipeline } = await import("../core/datagram/pipeline.ts");
-    ways.datagrams = new DatagramPipeline(service, admission);
+    ways.datagrams = new DatagramPipeline(service, admission, await guardOf(service, confirmed));
   }
   if (service.hooks.take !== undefined) {
     checkTaken(ready.plan);
@@ -78,6 +81,14 @@ async function otherWays(
     ways.handoffs = new HandoffPipeline(service, await host.adapter.descriptors(), admission);
   }
   return ways;
+}
+
+/** What limits answers to datagrams, where a service has that. */
+async function guardOf(service: Service, told?: (id: number) => void): Promise<Guard | undefined> {
+  const { amplification, bytes } = service.plan.limits;
+  if (amplification === undefined && bytes?.out === undefined) return undefined;
+  const { Guard } = await import("../core/datagram/guard.ts");
+  return new Guard(service, told);
 }
 
 /** @throws PorticoError NOT_SUPPORTED: nobody sees what goes through a socket that a plugin takes. */

@@ -1,9 +1,11 @@
 /** What a service that runs begins with, and what is told of it. */
 import { Admission } from "../core/admission/admission.ts";
+import type { Clock } from "../core/clock.ts";
 import type { Address } from "../core/endpoint.ts";
 import type { ServicePlan } from "../core/plan.ts";
+import { RefusalSums } from "../core/refusal-sums.ts";
 import type { Totals } from "../core/totals.ts";
-import type { Host } from "./contract.ts";
+import type { Host, ReadyService } from "./contract.ts";
 import type { ServiceStatus } from "./status.ts";
 
 /** @param before of the service that this one replaces. */
@@ -35,4 +37,11 @@ export function describeService(
     ...totals.counters,
     tally: totals.statistics,
   };
+}
+
+/** What sums up the refusals of one source in a service's log; undefined where the manifest wants each. */
+export function sumsOf({ plan, log }: ReadyService, clock: Clock): RefusalSums | undefined {
+  const { refuseRecords, source } = plan.limits;
+  if (refuseRecords === undefined || refuseRecords.count === Infinity) return undefined;
+  return new RefusalSums(refuseRecords, source, clock, (record) => log.pass(record));
 }

@@ -18,6 +18,7 @@ import { type Clock, SYSTEM_CLOCK } from "../core/clock.ts";
 import type { Inherited } from "../core/descriptors.ts";
 import type { Address } from "../core/endpoint.ts";
 import { PorticoError } from "../core/errors.ts";
+import type { ServicePlan } from "../core/plan.ts";
 import { Totals } from "../core/totals.ts";
 import type {
   Executor,
@@ -30,7 +31,7 @@ import type {
 import { followRules } from "./rules.ts";
 import { watchLoad } from "./load.ts";
 import { Rest } from "./rest.ts";
-import { admissionOf, describeService } from "./parts.ts";
+import { admissionOf, describeService, sumsOf } from "./parts.ts";
 import { LAST_REQUESTS, Sockets } from "./sockets.ts";
 import type { ServiceStatus } from "./status.ts";
 
@@ -65,6 +66,7 @@ export class RunningService {
     this.totals = totals;
     this.#ready = ready;
     this.#clock = host.clock ?? SYSTEM_CLOCK;
+    log.sums ??= sumsOf(ready, this.#clock);
     this.#executor = executor;
     this.#sockets = new Sockets(host, executor, totals, (address) => {
       log.emit("info", "listening", { service: plan.name, endpoint: String(address) });
@@ -115,8 +117,8 @@ export class RunningService {
     return service;
   }
 
-  get name(): string {
-    return this.#ready.plan.name;
+  get plan(): ServicePlan {
+    return this.#ready.plan;
   }
 
   /** Calls `visit` for each session that waits or is served, with its bytes so far, as far as they are known. */
@@ -251,9 +253,8 @@ export class RunningService {
     const { plan, log } = this.#ready;
     this.#become("failed");
     log.emit("error", "suspend", { service: plan.name, reason });
-    return this.#inTurn(() => this.#sockets.suspend()).catch(() => {
-      // It stops.
-    });
+    // It stops, or has.
+    return this.#inTurn(() => this.#sockets.suspend()).catch(() => {});
   }
 
   /**
@@ -290,6 +291,7 @@ export class RunningService {
     await this.#executor.cut();
     await this.#sockets.close(keep);
     await this.#executor.end();
+    this.#ready.log.sums?.flush();
     this.admission.forget();
     this.#state = "stopped";
   }

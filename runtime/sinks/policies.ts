@@ -7,8 +7,17 @@ import { FIELD_WORDS } from "../values/field-words.ts";
 
 /** The records that say who came and went. The others are whole, whatever `fields` says. */
 const SELECTED: readonly EventName[] = ["open", "close", "refuse", "request", "datagram"];
-/** What a record is nothing without; of a `refuse` that is why. */
-const ALWAYS: readonly string[] = ["time", "level", "event", "service", "session", "rule", "limit"];
+/** What a record is nothing without; of a `refuse` that is why, and how often. */
+const ALWAYS: readonly string[] = [
+  "time",
+  "level",
+  "event",
+  "service",
+  "session",
+  "rule",
+  "limit",
+  "count",
+];
 
 /** Leaves in these records only fields of these names or words. */
 export function selectFields(sink: Sink, names: readonly string[]): Sink {

@@ -88,7 +88,11 @@ function traffic(record: LogRecord, field: (name: string) => string): string {
 
 function refused(record: LogRecord, field: (name: string) => string): string {
   const why = record["rule"] === undefined ? `limit ${field("limit")}` : `rule ${field("rule")}`;
-  return `refused ${field("remote")} at ${field("local")}: ${why}`;
+  if (record["count"] === undefined) {
+    return `refused ${field("remote")} at ${field("local")}: ${why}`;
+  }
+  const whom = record["remote"] === undefined ? "others" : `the source of ${field("remote")}`;
+  return `refused ${whom} ${field("count")} times more at ${field("local")}: ${why}`;
 }
 
 /** Whose fault, and where. */

@@ -1,5 +1,4 @@
-import { startPool } from "../workers/executor.ts";
-import { launchProcess } from "../workers/launch.ts";
+import { inWorkers } from "./in-workers.ts";
 import { canHaveWorkers, type Strategy } from "./strategy.ts";
 
 /** In one of several long-lived processes of this runtime: pre-fork. */
@@ -7,5 +6,5 @@ export const processes: Strategy = {
   name: "processes",
   check: canHaveWorkers,
   worker: "processes",
-  executor: startPool({ launch: launchProcess, once: false }),
+  executor: inWorkers("launchProcess", false),
 };

@@ -1,5 +1,4 @@
-import { startPool } from "../workers/executor.ts";
-import { launchProcess } from "../workers/launch.ts";
+import { inWorkers } from "./in-workers.ts";
 import { canHaveWorkers, type Strategy } from "./strategy.ts";
 
 /** In a process of its own, which ends with it: `ForkingMixIn`, inetd's `nowait`. */
@@ -7,5 +6,5 @@ export const spawn: Strategy = {
   name: "spawn",
   check: canHaveWorkers,
   worker: "processes",
-  executor: startPool({ launch: launchProcess, once: true }),
+  executor: inWorkers("launchProcess", true),
 };

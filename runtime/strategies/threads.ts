@@ -1,5 +1,4 @@
-import { startPool } from "../workers/executor.ts";
-import { launchThread } from "../workers/launch.ts";
+import { inWorkers } from "./in-workers.ts";
 import { canHaveWorkers, type Strategy } from "./strategy.ts";
 
 /** In one of several threads, each with its own event loop and its own copy of the plugin: `ThreadingMixIn`. */
@@ -7,5 +6,5 @@ export const threads: Strategy = {
   name: "threads",
   check: canHaveWorkers,
   worker: "threads",
-  executor: startPool({ launch: launchThread, once: false }),
+  executor: inWorkers("launchThread", false),
 };

@@ -249,3 +249,16 @@ export function progress() {
     }),
   });
 }
+
+/** How many times as much, 1 at least. It may be text, which is what an environment variable gives. */
+export function factor() {
+  const expected = 'a number from 1 on; "none" for no limit';
+  return choice(expected, {
+    string: v.pipe(
+      v.string(),
+      v.regex(/^(?:[1-9]\d*(?:\.\d+)?|none)$/, expected),
+      v.transform((text) => text === "none" ? Infinity : Number(text)),
+    ),
+    number: v.pipe(v.number(expected), v.minValue(1, expected)),
+  });
+}

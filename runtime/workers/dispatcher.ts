@@ -9,6 +9,7 @@ import type { Refusal } from "../core/admission/candidate.ts";
 import type { DatagramSocket, DatagramTable } from "../core/contract.ts";
 import type { AdmitTable, Descriptors, Origin } from "../core/descriptors.ts";
 import { recordClose, recordRefusal } from "../core/records.ts";
+import { Confirmed } from "../core/datagram/confirmed.ts";
 import type { Service } from "../core/service.ts";
 import { PendingSession } from "./pending.ts";
 
@@ -19,6 +20,8 @@ export class Dispatcher {
   readonly service: Service;
   readonly streams: AdmitTable;
   readonly datagrams: DatagramTable;
+  /** Who has shown that it is there, where `limits.amplification` asks for it. */
+  readonly confirmed: Confirmed | undefined;
   readonly #admission: Admission;
   readonly #descriptors: Pick<Descriptors, "adopt" | "close" | "reset" | "watchReset">;
   readonly #send: SendToWorker;
@@ -30,6 +33,8 @@ export class Dispatcher {
     send: SendToWorker,
   ) {
     this.service = service;
+    const { clock, plan: { limits } } = service;
+    this.confirmed = limits.amplification === undefined ? undefined : new Confirmed(clock);
     this.#admission = admission;
     this.#descriptors = descriptors;
     this.#send = send;

@@ -158,8 +158,13 @@ export class WorkerHandle {
     const { id, remote, local, fd, bytes, socket, ruleOptions } = session;
     if (bytes !== undefined) {
       const message = { id, socket, from: partsOf(remote), to: local.host, size: bytes.length };
+      const more = session.known || ruleOptions !== undefined;
       this.#datagrams.push(
-        ruleOptions === undefined ? message : { ...message, options: ruleOptions },
+        !more ? message : {
+          ...message,
+          ...(session.known && { known: true }),
+          ...(ruleOptions !== undefined && { options: ruleOptions }),
+        },
       );
       this.#bytes.push(bytes);
       if (this.#datagrams.length === 1) queueMicrotask(() => this.#sendDatagrams());
@@ -255,6 +260,8 @@ export class WorkerHandle {
         return;
       case "join":
         return this.#join(report);
+      case "confirmed":
+        return this.live.get(report.id)?.confirm();
       case "offence":
         return this.live.get(report.id)?.offended(report.what);
       case "idle":

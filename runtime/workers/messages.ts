@@ -30,6 +30,8 @@ export interface DatagramMessage {
   readonly from: AddressParts;
   /** The host of ours that it was sent to. */
   readonly to: string;
+  /** Its sender has shown that it is there. */
+  readonly known?: true;
   /** How many of the bytes that travel with it are its own, behind those of the ones before it. */
   readonly size: number;
   readonly options?: RuleOptions;
@@ -185,6 +187,8 @@ export type WorkerEvent =
     readonly local: AddressParts;
   }
   /** The peer of a session has done something that may lead to a ban. */
+  /** The sender of a datagram has shown that it is there. */
+  | { readonly type: "confirmed"; readonly id: number }
   | { readonly type: "offence"; readonly id: number; readonly what: Offence }
   | { readonly type: "idle"; readonly sessions: readonly Idle[] }
   | { readonly type: "traffic"; readonly sessions: readonly SessionTraffic[] }

@@ -64,6 +64,16 @@ export class PendingSession implements Candidate {
     return WEIGHT[this.kind] + (this.bytes?.length ?? 0);
   }
 
+  /** Whether its sender has shown that it is there. */
+  get known(): boolean {
+    return this.dispatcher.confirmed?.has(this.remote) ?? false;
+  }
+
+  /** It does so now. */
+  confirm(): void {
+    this.dispatcher.confirmed?.add(this.remote);
+  }
+
   /** What ends it in the worker that has it. */
   set cuts(cuts: Cuts) {
     this.#cuts = cuts;

@@ -172,6 +172,7 @@ export class ServiceWorker {
         worker: number,
         join: this.#joining.join,
         counted: () => reporter.soon(),
+        confirmed: (id) => this.#channel.sendNow({ type: "confirmed", id }),
         offended: ({ id }, what) => this.#channel.sendNow({ type: "offence", id, what }),
       });
       const { streams } = this.#instance;
@@ -241,14 +242,14 @@ export class ServiceWorker {
 
   #deliver({ datagrams, bytes }: Extract<WorkerCommand, { type: "datagrams" }>): void {
     let at = 0;
-    for (const { id, socket: index, from, to, size, options } of datagrams) {
+    for (const { id, socket: index, from, to, size, options, known = false } of datagrams) {
       // Each has memory of its own: a plugin may transfer what it was given.
       const own = bytes.slice(at, at += size);
       const { socket, locals } = this.#senders[index]!;
       const permit = this.#permit(id);
       const remote = toAddress(from);
       const local = locals.find(to);
-      const accepted = { id, permit, remote, local, ruleOptions: options };
+      const accepted = { id, permit, remote, local, known, ruleOptions: options };
       this.#instance!.datagrams!.accept(socket, own, accepted);
     }
   }

@@ -46,6 +46,10 @@ class Desk implements HttpTable {
     });
   }
 
+  isAwaited(): boolean {
+    return true;
+  }
+
   close(exchange: Exchange, gone: boolean): void {
     this.closed.push({ path: new URL(exchange.request.url).pathname, gone });
   }

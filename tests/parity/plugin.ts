@@ -53,6 +53,8 @@ export default definePlugin({
       switch (command) {
         case "echo":
           return word;
+        case "times":
+          return "x".repeat(Number(word));
         case "bye":
           return "bye";
         case "deadline":

@@ -18,6 +18,8 @@ import type { Scope } from "../support/scope.ts";
 import { pluginPath } from "../support/server-process.ts";
 import { lackingStrategy, STRATEGIES, type StrategyName } from "../support/strategies.ts";
 import { within } from "../support/until.ts";
+import { lackingPrograms } from "../support/packages.ts";
+import { porticoOnTerminal, screen } from "../support/terminal.ts";
 import { gone } from "../support/proc.ts";
 
 const LOG = { type: "json", level: "debug" };
@@ -345,6 +347,7 @@ describe("bans", { skip: manyAddresses }, () => {
     const wrong = await ctl("ban", "localhost");
     assert.equal(wrong.code, 1);
     assert.match(wrong.err, /"localhost" is no source: ADDRESS, ADDRESS\/PREFIX or uid:N/);
+    assert.match((await ctl("ban", "uid:7")).err, /no service asks who comes .* "bans": \{\}/);
     assert.match((await ctl("ban", "127.0.0.9", "--for", "soon")).err, /--for "soon"/);
     assert.match((await ctl("unban", "127.0.0.2")).err, /not banned, but 127\.0\.0\.0\/30 is/);
     assert.match((await ctl("unban")).err, /neither SOURCE nor --all/);
@@ -399,6 +402,27 @@ describe("bans", { skip: manyAddresses }, () => {
     assert.equal((await ctl("unban", "--all")).out, "unban: 127.0.0.0/30\n");
     assert.equal((await ctl("unban", "--all")).out, "unban: nobody was banned\n");
     assert.equal(await isServed(t, "127.0.0.2", plain), true);
+  });
+
+  test("top shows them on a terminal, one table over the other, until Ctrl-C", {
+    skip: lackingPrograms("script"),
+  }, async (t) => {
+    const managed = await ManagedServer.start(t, { plain: { plugin: "echo", listen: TCP } });
+    const plain = await managed.endpoint("plain", "tcp");
+    const words = ["ctl", "top", "--socket", managed.control];
+    const terminal = porticoOnTerminal(t, managed.home, ...words);
+    await terminal.says("arrivals");
+    const peer = comeFrom(t, "127.0.0.6", plain);
+    await peer.echo("hello");
+    const row = /127\.0\.0\.6 +1 +5 B +5 B +1 +0/;
+    await terminal.when("its row", () => row.test(screen(terminal)));
+    peer.leave();
+    await terminal.when(
+      "the end of its session",
+      () => /127\.0\.0\.6 +0 +0 +0 +1 +0/.test(screen(terminal)),
+    );
+    terminal.send("\x03");
+    await terminal.ended();
   });
 
   for (const strategy of ["threads", "processes", "spawn"] as const) {

@@ -31,6 +31,15 @@ const CASES: Readonly<Record<string, readonly [object, string, string]>> = {
     "read env net write",
     "net write",
   ],
+  "a file of bans": [
+    {
+      control: false,
+      bans: { file: "./b.json" },
+      services: { a: { plugin: "echo", listen: TCP } },
+    },
+    "read env net write",
+    "net",
+  ],
   threads: [{ control: false, services: { a: oneWorker("threads") } }, "read env net ffi", "ffi"],
   processes: [
     { control: false, services: { a: oneWorker("processes") } },

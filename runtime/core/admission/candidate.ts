@@ -30,7 +30,9 @@ export type LimitName =
   /** The balancer that it comes from has not said whom it is for, or not in order. */
   | "proxyProtocol"
   /** No worker can be had. */
-  | "workers";
+  | "workers"
+  /** Of answers to a datagram: more than may be sent to somebody who has not shown that it is there. */
+  | "amplification";
 
 /**
  * Memory of one that waits, in bytes, by its kind: with its connection, its objects and what the runtime

@@ -2,22 +2,35 @@
 import { sourceOf } from "../access/source.ts";
 import type { Address } from "../endpoint.ts";
 import type { RateLimit } from "../plan.ts";
-import type { Places } from "./places.ts";
+import type { Admission } from "./admission.ts";
 
 /** One limit that is set, as it is now for one source. */
 export interface Fullness {
-  readonly name: "sessions" | "perSource" | "rate" | "ratePerSource" | "datagramRate" | "max";
+  readonly name:
+    | "load"
+    | "datagramRate"
+    | "ratePerSource"
+    | "sessions"
+    | "perSource"
+    | "rate"
+    | "max"
+    | "waiting";
   readonly most: number | RateLimit;
   /** How many there are; of a rate how many more there may be, in shares of one. */
   readonly now?: number;
   readonly tokens?: number;
+  /** How long the service still rests because of it, in ms. */
+  readonly rests?: number;
 }
 
 /** The limits in the order in which they are asked. Datagrams have a rate of their own where there is one. */
-export function fullnessOf(places: Places, remote: Address): Fullness[] {
-  const { policy: { limits, concurrency }, placed, turns, rate, rates, time } = places.state;
+export function fullnessOf({ places, load }: Admission, remote: Address): Fullness[] {
+  const { policy: { limits, concurrency }, placed, turns, rate, rates, time, ...state } =
+    places.state;
   const source = sourceOf(remote, limits.source);
   const found: Fullness[] = [];
+  // It is too high, or it is not.
+  if (load !== undefined) found.push({ name: "load", most: 1, now: load.high ? 1 : 0 });
   for (const name of ["datagramRate", "ratePerSource"] as const) {
     const most = limits[name];
     if (most === undefined || most.count === Infinity || source === "") continue;
@@ -29,8 +42,12 @@ export function fullnessOf(places: Places, remote: Address): Fullness[] {
     found.push({ name: "perSource", most: perSource, now: placed.from(source) });
   }
   if (limits.rate.count !== Infinity) {
-    found.push({ name: "rate", most: limits.rate, tokens: rate.left(limits.rate, time) });
+    const { rests } = state;
+    const tokens = rests > 0 ? 0 : rate.left(limits.rate, time);
+    found.push({ name: "rate", most: limits.rate, tokens, ...(rests > 0 && { rests }) });
   }
   if (concurrency.max !== Infinity) found.push({ name: "max", most: concurrency.max, now: turns });
+  const { sessions: most } = limits.waiting;
+  if (most !== Infinity) found.push({ name: "waiting", most, now: state.waiting });
   return found;
 }

@@ -26,7 +26,9 @@ export interface PlacesState {
   readonly turns: number;
   readonly rate: Pick<Rate, "left">;
   readonly rates: Pick<SourceRates, "left">;
-  /** The clock's. */
+  /** How many wait; how long the service still rests, in ms; and the clock's time. */
+  readonly waiting: number;
+  readonly rests: number;
   readonly time: number;
 }
 
@@ -60,14 +62,24 @@ export class Places {
 
   /** What is taken now: for `fullness.ts`, which tells of it. */
   get state(): PlacesState {
+    const { placeless, turnless } = this.#waiting;
+    const time = this.#clock.now();
     return {
       policy: this.#policy,
       placed: this.#placed,
       turns: this.#turns,
       rate: this.#rate,
       rates: this.#rates,
-      time: this.#clock.now(),
+      waiting: placeless.length + turnless.length,
+      rests: Math.max(0, this.#restsUntil - time),
+      time,
     };
+  }
+
+  /** Whether somebody may have a turn as soon as another one ends. */
+  get anybodyWaits(): boolean {
+    const { placeless, turnless } = this.#waiting;
+    return placeless.first !== undefined || turnless.first !== undefined;
   }
 
   /** Calls `visit` for each that has a place, or waits for one. */

@@ -18,6 +18,7 @@ import { Calls } from "../pending.ts";
 import { recordArrival, recordClose, recordDatagram, recordRefusal } from "../records.ts";
 import type { Service } from "../service.ts";
 import { Timers } from "../timers/timers.ts";
+import type { Guard } from "./guard.ts";
 import { DatagramSession } from "./session.ts";
 import { Work, WorkRules } from "./work.ts";
 
@@ -29,6 +30,8 @@ export interface AcceptedDatagram {
   readonly ruleOptions?: RuleOptions | undefined;
   readonly remote: Address;
   readonly local: Address;
+  /** It has shown that it is there: {@link Session.confirm}. */
+  readonly known?: boolean;
 }
 
 /** The datagram sessions of one service. */
@@ -43,9 +46,15 @@ export class DatagramPipeline {
   readonly #calls: Calls<Work>;
   readonly #caller: Caller<DatagramSession>;
 
-  /** @param admission undefined where datagrams come by {@link accept} alone. */
-  constructor(service: Service, admission?: Admission) {
+  readonly #guard: Guard | undefined;
+
+  /**
+   * @param admission undefined where datagrams come by {@link accept} alone.
+   * @param guard where answers are limited.
+   */
+  constructor(service: Service, admission?: Admission, guard?: Guard) {
     this.service = service;
+    this.#guard = guard;
     this.#admission = admission;
     this.#live = new Count(service.clock);
     const { limits } = service.plan;
@@ -84,7 +93,8 @@ export class DatagramPipeline {
     counters.bytesIn += bytes.length;
     counters.datagramsIn++;
     const id = this.service.nextId();
-    const session = new DatagramSession(this, socket, from, to, bytes.length, id);
+    const session = this.#guard?.session(this, [socket, from, to, bytes.length, id], false) ??
+      new DatagramSession(this, socket, from, to, bytes.length, id);
     gather.enter();
     const answer = this.#admission!.admit(session);
     if (!("stage" in answer)) this.refuse(session, answer);
@@ -105,10 +115,11 @@ export class DatagramPipeline {
   accept(
     socket: DatagramSocket,
     bytes: Uint8Array,
-    { remote, local, id, permit, ruleOptions }: AcceptedDatagram,
+    { remote, local, id, permit, ruleOptions, known = false }: AcceptedDatagram,
   ): void {
     const { gather } = this.service;
-    const session = new DatagramSession(this, socket, remote, local, bytes.length, id);
+    const session = this.#guard?.session(this, [socket, remote, local, bytes.length, id], known) ??
+      new DatagramSession(this, socket, remote, local, bytes.length, id);
     session.permit = permit;
     if (ruleOptions !== undefined) session.ruleOptions = ruleOptions;
     this.#live.up();

@@ -12,9 +12,10 @@ import { recordRequest, recordResponse, wantsRequests } from "../records.ts";
 import type { HttpMeter } from "../metering/http.ts";
 import type { Service } from "../service.ts";
 import { countBytes } from "../totals.ts";
-import { checkResponse, nobody, STATUS } from "./answer.ts";
+import { checkResponse, nobody, STATUS, takeProceed } from "./answer.ts";
 import { isEvents, watched } from "./body.ts";
 import { cutConnection, HttpDeadlines } from "./deadlines.ts";
+import { refusalOf } from "./refusal.ts";
 import { HttpSession } from "./session.ts";
 
 type Answer = Response | Promise<Response>;
@@ -46,6 +47,8 @@ export class HttpPipeline {
     this.table = {
       open: (side, request, own) => new HttpSession(this, side, request, own),
       answer: (session) => this.#open(session as HttpSession),
+      isAwaited: (session) =>
+        (session as HttpSession).more !== undefined || admission.places.anybodyWaits,
       close: (session, gone, failed) => this.#close(session as HttpSession, gone, failed),
       failure: (error) => service.report(error),
     };
@@ -64,14 +67,12 @@ export class HttpPipeline {
 
   /** The turn of one that waited has come. */
   admitted(session: HttpSession): void {
-    const proceed = takeProceed(session);
-    proceed(this.#verify(session));
+    session.takeProceed()(this.#verify(session));
   }
 
   /** It has waited in vain. */
   refused(session: HttpSession, why: Refusal): void {
-    const proceed = takeProceed(session);
-    proceed(this.#refuse(session, why));
+    session.takeProceed()(this.#refuse(session, why));
   }
 
   #refuse(session: HttpSession, why: Refusal): Response {
@@ -80,12 +81,7 @@ export class HttpPipeline {
     recordRequest(this.service, session, why);
     session.reason ??= "refused";
     session.status = status;
-    const last = this.service.banners?.text(session, why);
-    const headers = {
-      ...(status !== 403 && { "retry-after": "1" }),
-      ...(last !== undefined && { "content-type": "text/plain; charset=utf-8" }),
-    };
-    return new Response(last ?? null, { status, headers });
+    return refusalOf(status, this.service.banners?.text(session, why));
   }
 
   /** Whether somebody may want a record of a request that is answered. */
@@ -301,10 +297,4 @@ export class HttpPipeline {
     await this.deadlines.empty(LAST_WORDS);
     this.deadlines.stop();
   }
-}
-
-function takeProceed({ extra }: HttpSession): (answer: Answer) => void {
-  const { proceed } = extra;
-  extra.proceed = undefined;
-  return proceed!;
 }

@@ -117,6 +117,13 @@ export class HttpSession extends Exchange implements RequestSession, Candidate {
     return extra.controller.signal;
   }
 
+  /** It waits no longer. @returns what its answer is given to. */
+  takeProceed(): NonNullable<Extra["proceed"]> {
+    const { proceed } = this.extra;
+    this.extra.proceed = undefined;
+    return proceed!;
+  }
+
   signalEnd(reason: string): void {
     this.#extra?.controller?.abort(new DOMException(reason, "AbortError"));
   }

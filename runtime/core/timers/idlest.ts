@@ -12,6 +12,8 @@ const RESOLUTION = 100;
 /** One look at all of them serves for so many answers at least; a sixteenth of them where that is more. */
 const BATCH = 64;
 
+const BINS = 256;
+
 /**
  * Finds who has been idle longest, for whoever has to make room. Nothing is kept in order for it: what is
  * active becomes only later, so the oldest of one look at all are the oldest of all as long as they have
@@ -42,12 +44,26 @@ export class Idlest<Item extends Active<Item>> {
     return undefined;
   }
 
+  /** The oldest of all, sorted: those of the first of {@link BINS} that hold enough of them. */
   #look(): { readonly item: Item; readonly active: number }[] {
-    const found: { readonly item: Item; readonly active: number }[] = [];
+    const all: Item[] = [];
+    let least = Infinity;
+    let most = -Infinity;
     this.#timers.each((item) => {
-      if (this.#counts(item)) found.push({ item, active: item.active });
+      if (!this.#counts(item)) return;
+      all.push(item);
+      least = Math.min(least, item.active);
+      most = Math.max(most, item.active);
     });
-    found.sort((a, b) => b.active - a.active || b.item.id - a.item.id);
-    return found.slice(-Math.max(BATCH, found.length >> 4));
+    const width = (most - least) / BINS || 1;
+    const binOf = ({ active }: Item): number => Math.floor((active - least) / width);
+    const bins = new Uint32Array(BINS + 1);
+    for (const item of all) bins[binOf(item)]!++;
+    const wanted = Math.max(BATCH, all.length >> 4);
+    let bin = 0;
+    for (let sum = 0; sum < wanted && bin <= BINS; bin++) sum += bins[bin]!;
+    const found = all.filter((item) => binOf(item) < bin)
+      .map((item) => ({ item, active: item.active }));
+    return found.sort((a, b) => b.active - a.active || b.item.id - a.item.id);
   }
 }

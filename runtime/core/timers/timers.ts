@@ -92,7 +92,8 @@ export class Timers<Item extends Timed<Item>> extends Count {
   }
 
   stop(): void {
-    this.#clock.clear(this.#timer);
+    // Where requests come one by one, each is the last one.
+    if (this.#timer !== undefined) this.#clock.clear(this.#timer);
     this.#timer = undefined;
     this.#armed = Infinity;
   }

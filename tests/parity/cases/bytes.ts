@@ -3,6 +3,14 @@ import assert from "node:assert/strict";
 import { type Case, DATAGRAMS, STREAMS } from "../case.ts";
 import type { Stage } from "../stage.ts";
 
+/** Waits for the one answer that was too large, and for none to have come. */
+async function unanswered(stage: Stage, limit: string): Promise<void> {
+  const call = await stage.call("times 100");
+  await stage.records("refuse", 1, { limit, level: "warn" });
+  await stage.idle({ served: 2, refused: 1, errors: 0, tallied: { [limit]: 1 } });
+  assert.ok(!call.answered);
+}
+
 export const BYTES: readonly Case[] = [
   {
     name: "limits.bytes: a stream ends when more has come, and the plugin has had what may come",
@@ -27,6 +35,25 @@ export const BYTES: readonly Case[] = [
       await stage.call("echo b", { padding: 100 });
       await stage.records("refuse", 1, { limit: "bytes" });
       await stage.idle({ served: 1, refused: 1, tallied: { bytes: 1 } });
+    },
+  },
+  {
+    name: "limits.bytes: a larger answer to a datagram is not sent",
+    transports: DATAGRAMS,
+    limits: { bytes: { out: 16 } },
+    async run(stage: Stage) {
+      assert.equal(await stage.ask("times 15"), "x".repeat(15));
+      await unanswered(stage, "bytes");
+    },
+  },
+  {
+    name: "limits.amplification: no more is sent than so many times what has come",
+    transports: ["udp"],
+    limits: { amplification: 1.5 },
+    async run(stage: Stage) {
+      // 9 bytes with its end, and 13 are up to that.
+      assert.equal(await stage.ask("times 12"), "x".repeat(12));
+      await unanswered(stage, "amplification");
     },
   },
   {

@@ -1,0 +1,188 @@
+/**
+ * What thousands of slow clients do to one that is quick, and how long they stay:
+ *
+ *     node bench/slow-clients.ts [--runtime node|node24|deno|bun]... [--clients 2000]
+ *
+ * Three kinds: one byte a second of a line that never ends; one that never reads what it asked for; one
+ * that says nothing. The deadlines are those that are on by default, shorter by the same share: the
+ * shapes are the same, and a run takes a minute. The quick one sends a line each 5 ms, and waits for it.
+ */
+import { readFileSync, writeFileSync } from "node:fs";
+import { connect, type Socket } from "node:net";
+import { join } from "node:path";
+import process from "node:process";
+import { createInterface } from "node:readline";
+import { parseArgs } from "node:util";
+import { Worker } from "node:worker_threads";
+import type { RuntimeName } from "./case.ts";
+import { clean, folder, start, stop } from "./processes.ts";
+import { find, ROOT, type Runtime } from "./runtimes.ts";
+
+/** In the place of 5m, 1h, 256B/2m. */
+const LIMITS = { firstByte: "5s", idle: "60s", progress: "256B/4s" };
+/** How long each measurement of the quick one takes, in ms. */
+const LAP = 3000;
+/** Within that, in ms, all of one kind have to be gone. */
+const PATIENCE = 25_000;
+
+const PLUGIN = `
+import { definePlugin } from ${JSON.stringify(join(ROOT, "runtime/mod.ts"))};
+export default definePlugin({
+  name: "talk",
+  transports: ["stream"],
+  start: () => ({
+    async handle(session) {
+      for await (const line of session.lines()) {
+        if (line === "pour") for (;;) await session.send("x".repeat(65536));
+        await session.send(line + "\\n");
+      }
+    },
+  }),
+});
+`;
+
+const KINDS = {
+  "one byte a second": (socket: Socket) => {
+    const timer = setInterval(() => socket.write("x"), 1000);
+    socket.on("close", () => clearInterval(timer));
+  },
+  "never reading": (socket: Socket) => {
+    socket.write("pour\n");
+    socket.pause();
+  },
+  "silent": () => {},
+} as const;
+
+async function serve(runtime: Runtime) {
+  const home = folder();
+  writeFileSync(join(home, "talk.ts"), PLUGIN);
+  const talk = {
+    plugin: "./talk.ts",
+    listen: { endpoint: "tcp://127.0.0.1:0", sendBuffer: "64KiB" },
+    limits: LIMITS,
+    log: { type: "json", level: "info", events: ["listening", "ready", "close"] },
+  };
+  writeFileSync(
+    join(home, "portico.json"),
+    JSON.stringify({ control: false, services: { talk } }),
+  );
+  const words = [join(ROOT, "runtime/main.ts"), "run", home];
+  const child = start("server", [runtime.program, ...runtime.flags, ...words]);
+  child.stderr!.pipe(process.stderr);
+  const { promise, resolve } = Promise.withResolvers<number>();
+  let port = 0;
+  const reasons = new Map<string, number>();
+  createInterface({ input: child.stdout! }).on("line", (line) => {
+    const { event, endpoint, reason } = JSON.parse(line);
+    if (event === "listening") port = Number(/\d+$/.exec(endpoint)![0]);
+    if (event === "ready") resolve(port);
+    if (event === "close") reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
+  });
+  return { port: await promise, pid: child.pid!, reasons, end: () => stop(child) };
+}
+
+/** Resident memory, in MiB. */
+function memoryOf(pid: number): number {
+  const status = readFileSync(`/proc/${pid}/status`, "latin1");
+  return Number(/^VmRSS:\s+(\d+)/m.exec(status)![1]) / 1024;
+}
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** In a thread of its own: what the crowd has to do here is none of its business. */
+const QUICK = `
+const { connect } = require("node:net");
+const { parentPort, workerData: { port, lap } } = require("node:worker_threads");
+const socket = connect(port, "127.0.0.1").setNoDelay(true);
+const waits = [];
+const end = performance.now() + lap;
+let began = 0;
+const ask = () => {
+  began = performance.now();
+  socket.write("hello\\n");
+};
+socket.once("connect", ask);
+socket.on("data", () => {
+  waits.push(performance.now() - began);
+  if (performance.now() < end) return setTimeout(ask, 5);
+  socket.destroy();
+  waits.sort((a, b) => a - b);
+  parentPort.postMessage(waits[Math.floor(waits.length * 0.99)]);
+});
+`;
+
+/** The 99th percentile of what a quick client waits for its line, in ms. */
+function quick(port: number): Promise<number> {
+  const worker = new Worker(QUICK, { eval: true, workerData: { port, lap: LAP } });
+  return new Promise((resolve, reject) => worker.once("message", resolve).once("error", reject));
+}
+
+/** So many of one kind, when all are connected; how many are left. */
+async function crowd(port: number, count: number, kind: (socket: Socket) => void) {
+  const sockets: Socket[] = [];
+  let left = count;
+  for (let i = 0; i < count; i++) {
+    const socket = connect(port, "127.0.0.1");
+    socket.on("error", () => {});
+    socket.on("close", () => left--);
+    // Whoever does not read does not hear that it is over.
+    sockets.push(socket);
+    await new Promise((resolve) => {
+      socket.once("connect", resolve);
+      socket.once("error", resolve);
+    });
+    kind(socket);
+    if (i % 100 === 99) await pause(5);
+  }
+  return { sockets, left: () => left };
+}
+
+const { values } = parseArgs({
+  options: {
+    runtime: { type: "string", multiple: true, default: ["node", "deno", "bun"] },
+    clients: { type: "string", default: "2000" },
+  },
+});
+const count = Number(values.clients);
+console.log(
+  "| runtime | kind | ended by | the last after | p99 alone | beside them | memory before | with them | after |",
+);
+console.log("| --- | --- | --- | --: | --: | --: | --: | --: | --: |");
+for (const name of values.runtime) {
+  const runtime = find(name as RuntimeName);
+  const { port, pid, reasons, end } = await serve(runtime);
+  await quick(port);
+  // The first of it is the runtime's: code, and memory that it keeps at hand.
+  const { sockets: first } = await crowd(port, count, KINDS["never reading"]);
+  await pause(PATIENCE / 2);
+  for (const socket of first) socket.destroy();
+  for (const [kind, act] of Object.entries(KINDS)) {
+    const alone = await quick(port);
+    const before = memoryOf(pid);
+    reasons.clear();
+    const { sockets } = await crowd(port, count, act);
+    const began = performance.now();
+    const beside = await quick(port);
+    const during = memoryOf(pid);
+    const ended = (): number => [...reasons.values()].reduce((sum, each) => sum + each, 0) - 1;
+    while (ended() < count && performance.now() - began < PATIENCE) await pause(50);
+    const last = (performance.now() - began) / 1000;
+    for (const socket of sockets) socket.destroy();
+    // What is dropped is collected while something goes on.
+    await quick(port);
+    const cells = [
+      `${runtime.name} ${runtime.version}`,
+      kind,
+      [...reasons].filter(([reason]) => reason !== "peer").map(([reason, n]) => `${reason} ${n}`)
+        .join(", "),
+      `${last.toFixed(1)} s`,
+      `${alone.toFixed(2)} ms`,
+      `${beside.toFixed(2)} ms`,
+      ...[before, during, memoryOf(pid)].map((mib) => `${mib.toFixed(0)} MiB`),
+    ];
+    console.log(`| ${cells.join(" | ")} |`);
+  }
+  await end();
+}
+clean();
+process.exit(0);
