@@ -1,5 +1,4 @@
 import { given } from "../arguments.ts";
-import type { HttpSession } from "./session.ts";
 
 /** The status that a limit is answered with; 503 where it is not here. */
 export const STATUS: Readonly<Record<string, number>> = {
@@ -25,13 +24,4 @@ export function checkResponse(response: unknown): void {
 /** An answer that nobody is there to read, or that comes in the place of a plugin's. */
 export function nobody(): Response {
   return new Response(null, { status: 503 });
-}
-
-/** How one that has waited goes on, once. */
-export function takeProceed(
-  { extra }: HttpSession,
-): (answer: Response | Promise<Response>) => void {
-  const { proceed } = extra;
-  extra.proceed = undefined;
-  return proceed!;
 }

@@ -12,7 +12,7 @@ import { recordRequest, recordResponse, wantsRequests } from "../records.ts";
 import type { HttpMeter } from "../metering/http.ts";
 import type { Service } from "../service.ts";
 import { countBytes } from "../totals.ts";
-import { checkResponse, nobody, STATUS, takeProceed } from "./answer.ts";
+import { checkResponse, nobody, STATUS } from "./answer.ts";
 import { isEvents, watched } from "./body.ts";
 import { cutConnection, HttpDeadlines } from "./deadlines.ts";
 import { refusalOf } from "./refusal.ts";
