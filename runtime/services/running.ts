@@ -310,8 +310,7 @@ export class RunningService {
   /** One change at a time. @throws PorticoError NOT_SUPPORTED when it stops, or has. */
   #inTurn<Result>(change: () => Promise<Result>): Promise<Result> {
     if (this.#stopped !== undefined) {
-      const { name } = this.#ready.plan;
-      const text = `the service ${JSON.stringify(name)} is stopping`;
+      const text = `the service ${JSON.stringify(this.#ready.plan.name)} is stopping`;
       return Promise.reject(new PorticoError("NOT_SUPPORTED", text));
     }
     const result = this.#last.then(change);

@@ -108,8 +108,7 @@ export class WorkerHandle {
     try {
       const [bytes, ids] = [encodePlan(plan), ownIds()];
       const module = realUrl(plan.plugin.url);
-      const { number } = this;
-      this.#channel.send({ type: "job", bytes, module, ids, number, ...state() });
+      this.#channel.send({ type: "job", bytes, module, ids, number: this.number, ...state() });
     } catch (cause) {
       const text = "the options hold something that cannot be sent to a worker, as a function";
       throw new PorticoError("START_FAILED", text, { cause });
@@ -118,10 +117,8 @@ export class WorkerHandle {
 
   /** Lets it try to come on for so many ms. */
   #expect(limit: number): void {
-    this.#late(limit, () => {
-      const text = "the worker was not ready in time: its event loop is blocked";
-      this.fail(new PorticoError("START_TIMEOUT", text));
-    });
+    const text = "the worker was not ready in time: its event loop is blocked";
+    this.#late(limit, () => this.fail(new PorticoError("START_TIMEOUT", text)));
   }
 
   /** The sockets that datagrams come to. */

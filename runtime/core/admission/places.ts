@@ -6,6 +6,7 @@ import type { Admission } from "./admission.ts";
 import type { Candidate, Refusal } from "./candidate.ts";
 import type { Clock } from "../clock.ts";
 import { Placed } from "./placed.ts";
+import type { PlacesState } from "./places-state.ts";
 import { type Policy, REFUSALS } from "./policy.ts";
 import { sourceOf } from "../access/source.ts";
 import type { Waiter } from "./queue.ts";
@@ -18,19 +19,6 @@ const BATCH = 64;
 
 /** What keeps somebody from a place. */
 type Obstacle = "sessions" | "perSource" | "rate";
-
-/** What {@link Places} has in use; not to be changed. */
-export interface PlacesState {
-  readonly policy: Policy;
-  readonly placed: Pick<Placed, "count" | "from">;
-  readonly turns: number;
-  readonly rate: Pick<Rate, "left">;
-  readonly rates: Pick<SourceRates, "left">;
-  /** How many wait; how long the service still rests, in ms; and the clock's time. */
-  readonly waiting: number;
-  readonly rests: number;
-  readonly time: number;
-}
 
 export class Places {
   #policy: Policy;
