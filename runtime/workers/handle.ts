@@ -15,7 +15,7 @@ import type { HandleEvents } from "./handle-events.ts";
 import { Cuts } from "./cuts.ts";
 import { IdleAsker } from "./shedding.ts";
 import { Heartbeat } from "./heartbeat.ts";
-import type { Launched } from "./launch.ts";
+import { endedTooSoon, type Launched } from "./launch.ts";
 import {
   type Counted,
   type DatagramMessage,
@@ -108,7 +108,8 @@ export class WorkerHandle {
     try {
       const [bytes, ids] = [encodePlan(plan), ownIds()];
       const module = realUrl(plan.plugin.url);
-      this.#channel.send({ type: "job", bytes, module, ids, number: this.number, ...state() });
+      const { number } = this;
+      this.#channel.send({ type: "job", bytes, module, ids, number, ...state() });
     } catch (cause) {
       const text = "the options hold something that cannot be sent to a worker, as a function";
       throw new PorticoError("START_FAILED", text, { cause });
@@ -117,8 +118,10 @@ export class WorkerHandle {
 
   /** Lets it try to come on for so many ms. */
   #expect(limit: number): void {
-    const text = "the worker was not ready in time: its event loop is blocked";
-    this.#late(limit, () => this.fail(new PorticoError("START_TIMEOUT", text)));
+    this.#late(limit, () => {
+      const text = "the worker was not ready in time: its event loop is blocked";
+      this.fail(new PorticoError("START_TIMEOUT", text));
+    });
   }
 
   /** The sockets that datagrams come to. */
@@ -310,10 +313,7 @@ export class WorkerHandle {
     await this.#deaf.promise;
     clearTimeout(this.#timer);
     this.#descriptors.close(this.#launched.descriptorChannel);
-    const how = exit.message ??
-      (exit.signal === undefined ? `code ${exit.code}` : `signal ${exit.signal}`);
-    const text = `the worker ended before it was ready: ${how}`;
-    this.#readiness.reject(new PorticoError("START_FAILED", text));
+    this.#readiness.reject(endedTooSoon(exit));
     this.#events.ended(this, exit);
     this.#over.resolve();
   }

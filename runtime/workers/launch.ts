@@ -6,7 +6,7 @@ import process from "node:process";
 import { URL } from "node:url";
 import { Worker } from "node:worker_threads";
 import type { Descriptors } from "../core/descriptors.ts";
-import { isShortage, messageOf } from "../core/errors.ts";
+import { isShortage, messageOf, PorticoError } from "../core/errors.ts";
 import type { ServicePlan } from "../core/plan.ts";
 import type { Fields } from "../core/record.ts";
 import { closeEnds, openEnds } from "./channel-ends.ts";
@@ -23,6 +23,12 @@ export interface Exit {
   readonly shortage?: boolean;
   /** Nobody knows whether it has really ended: its ends stay open. */
   readonly lingers?: boolean;
+}
+
+/** What whoever waits for it to be ready is told. */
+export function endedTooSoon({ message, signal, code }: Exit): PorticoError {
+  const how = message ?? (signal === undefined ? `code ${code}` : `signal ${signal}`);
+  return new PorticoError("START_FAILED", `the worker ended before it was ready: ${how}`);
 }
 
 /** What a record says of it. */

@@ -2,7 +2,7 @@ import type { Placed } from "./placed.ts";
 import type { Policy } from "./policy.ts";
 import type { Rate, SourceRates } from "./rate.ts";
 
-/** What a `Places` has in use; not to be changed. */
+/** What a service's `Places` has in use; not to be changed. */
 export interface PlacesState {
   readonly policy: Policy;
   readonly placed: Pick<Placed, "count" | "from">;
