@@ -5,22 +5,26 @@ import type { WorkerCommand } from "./messages.ts";
 
 type CutCommand = Extract<WorkerCommand, { type: "cut" }>;
 
-/** In the supervisor: tells one worker of all of one turn at once. */
+/** In the supervisor: tells one worker of all of one turn that end for one reason. */
 export class Cuts {
   readonly #tell: (command: CutCommand) => void;
-  #ids: number[] = [];
+  readonly #ids: Map<CutReason, number[]> = new Map();
 
   constructor(tell: (command: CutCommand) => void) {
     this.#tell = tell;
   }
 
   add(id: number, reason: CutReason): void {
-    if (this.#ids.push(id) > 1) return;
-    queueMicrotask(() => {
-      const ids = this.#ids;
-      this.#ids = [];
-      this.#tell({ type: "cut", ids, reason });
-    });
+    const ids = this.#ids.get(reason);
+    if (ids !== undefined) return void ids.push(id);
+    this.#ids.set(reason, [id]);
+    if (this.#ids.size === 1) queueMicrotask(() => this.#send());
+  }
+
+  #send(): void {
+    const all = [...this.#ids];
+    this.#ids.clear();
+    for (const [reason, ids] of all) this.#tell({ type: "cut", ids, reason });
   }
 }
 
