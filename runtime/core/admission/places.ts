@@ -5,6 +5,7 @@
 import type { Admission } from "./admission.ts";
 import type { Candidate, Refusal } from "./candidate.ts";
 import type { Clock } from "../clock.ts";
+import type { PlacesState } from "./fullness.ts";
 import { Placed } from "./placed.ts";
 import { type Policy, REFUSALS } from "./policy.ts";
 import { sourceOf } from "../access/source.ts";
