@@ -7,7 +7,7 @@ import { folder } from "./support/folder.ts";
 import { excessIn, LIST } from "./support/given.ts";
 import { startManifest } from "./support/in-process.ts";
 import { dial, openUdp } from "./support/peers.ts";
-import { runs } from "./support/proc.ts";
+import { runs, sendSignal } from "./support/proc.ts";
 import { lackingPrograms } from "./support/packages.ts";
 import { lackingStrategy } from "./support/strategies.ts";
 import { until } from "./support/until.ts";
@@ -361,7 +361,7 @@ for (const strategy of ["async", "threads", "processes", "spawn"] as const) {
         with: { plugin: "exec", listen, options: { command: job("2>&-") }, concurrency },
       });
       const pids: number[] = [];
-      t.after(() => pids.filter(runs).forEach((pid) => process.kill(pid)));
+      t.after(() => pids.filter(runs).forEach((pid) => sendSignal(pid)));
       const served = async (service: string): Promise<Awaited<ReturnType<typeof dial>>> => {
         const peer = await dial(t, server.endpoint(service));
         await peer.when("the pid", () => peer.text.endsWith("\n"));
@@ -374,7 +374,7 @@ for (const strategy of ["async", "threads", "processes", "spawn"] as const) {
       assert.ok(runs(pids[0]!));
       const second = await served("with");
       assert.ok(!second.ended);
-      process.kill(pids[1]!);
+      sendSignal(pids[1]!);
       await second.when("the end", () => second.ended);
     },
   );

@@ -21,7 +21,7 @@ import { sinkTypes } from "../../runtime/sinks/mod.ts";
 import { type CommandResult, portico, RUNTIMES, runToEnd } from "../support/command.ts";
 import { folder } from "../support/folder.ts";
 import { MODULES } from "../support/package.ts";
-import { gone } from "../support/proc.ts";
+import { gone, sendSignal } from "../support/proc.ts";
 import { askOnce, dial, openUdp, openUnix } from "../support/peers.ts";
 import { send } from "../support/requests.ts";
 import { ServerProcess } from "../support/server-process.ts";
@@ -254,7 +254,7 @@ describe("an executable", () => {
 
 function end(pid: number): void {
   try {
-    process.kill(pid, "SIGKILL");
+    sendSignal(pid, "SIGKILL");
   } catch {
     // It has ended.
   }

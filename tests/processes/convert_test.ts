@@ -14,6 +14,7 @@ import { freePort } from "../support/ports.ts";
 import { Program } from "../support/program.ts";
 import { startServer } from "../support/server-process.ts";
 import { until } from "../support/until.ts";
+import { sendSignal } from "../support/proc.ts";
 
 const skip = lackingPrograms("xinetd") || lackingFeature("descriptors");
 
@@ -75,7 +76,7 @@ test("xinetd's services, imported, answer as they did", { skip }, async (t) => {
   );
   const before = await asked();
   assert.deepEqual(before.map((one) => one.trim()), ["one\ntwo", "12", "through", ""]);
-  process.kill(Number(readFileSync(join(home, "pid"), "utf8")), "SIGTERM");
+  sendSignal(Number(readFileSync(join(home, "pid"), "utf8")), "SIGTERM");
   await xinetd.ended();
 
   const made = await portico("import", join(home, "xinetd.conf"));

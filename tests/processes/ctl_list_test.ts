@@ -2,13 +2,12 @@
 import assert from "node:assert/strict";
 import { existsSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import process from "node:process";
 import { test } from "node:test";
 import { announcedPaths } from "../../runtime/control/path.ts";
 import { portico } from "../support/command.ts";
 import { folder } from "../support/folder.ts";
 import { ManagedServer, TCP, versioned } from "../support/managed-server.ts";
-import { gone } from "../support/proc.ts";
+import { gone, sendSignal } from "../support/proc.ts";
 import { type ServerProcess, startServer } from "../support/server-process.ts";
 import { lackingWorkers } from "../support/strategies.ts";
 
@@ -135,7 +134,7 @@ test("a control socket of its own is found, too; of two servers of one manifest 
   assert.match(err, /2 servers of .*portico\.json\n.*--socket .*one\.ctl, or --socket .*two\.ctl/);
   await one.stop();
   await finds(two, home);
-  process.kill(two.pid, "SIGTERM");
+  sendSignal(two.pid, "SIGTERM");
   await two.ended();
   assert.match((await portico("ctl", "status", "--manifest", home)).err, /PORTICO_TEST_NAME/);
 });

@@ -2,7 +2,6 @@
 import assert from "node:assert/strict";
 import { existsSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import process from "node:process";
 import { test, type TestContext } from "node:test";
 import { command, MAIN, portico } from "../support/command.ts";
 import { ManagedServer, TCP, UDP, versioned } from "../support/managed-server.ts";
@@ -10,6 +9,7 @@ import { dial } from "../support/peers.ts";
 import { probe } from "../support/probe.ts";
 import { Program } from "../support/program.ts";
 import { lackingStrategy, lackingWorkers, STRATEGIES } from "../support/strategies.ts";
+import { sendSignal } from "../support/proc.ts";
 
 /** `portico ctl logs`, until it is over. */
 function logs(t: TestContext, managed: ManagedServer, ...words: readonly string[]): Program {
@@ -154,7 +154,7 @@ test("restart of one that has failed starts it again; one that cannot be started
   assert.equal((await managed.service("bad")).state, "running", "the old one goes on");
   const error = await managed.process.record({ event: "error", during: "restart" });
   assert.equal(error.service, "bad");
-  for (const { pid } of (await managed.service("bad")).workers) process.kill(pid, "SIGKILL");
+  for (const { pid } of (await managed.service("bad")).workers) sendSignal(pid, "SIGKILL");
   await managed.process.record({ event: "suspend", service: "bad" });
   const { code, out } = await managed.ctl("health");
   assert.deepEqual([code, out], [1, "bad  failed\n"]);

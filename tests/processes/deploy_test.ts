@@ -22,7 +22,7 @@ import { folder } from "../support/folder.ts";
 import { install, MODULES, pack, sourceTree } from "../support/package.ts";
 import { lackingPrograms, pathOf } from "../support/packages.ts";
 import { dial } from "../support/peers.ts";
-import { children, runs } from "../support/proc.ts";
+import { children, runs, sendSignal } from "../support/proc.ts";
 import { ServerProcess } from "../support/server-process.ts";
 import { until } from "../support/until.ts";
 
@@ -191,7 +191,7 @@ describe("what a container runs, as process 1 of a namespace", {
       let init = 0;
       t.after(async () => {
         // Whoever becomes another user does not end with its parent.
-        if (init !== 0 && runs(init)) process.kill(init, "SIGKILL");
+        if (init !== 0 && runs(init)) sendSignal(init, "SIGKILL");
         await server.kill();
       });
       await server.record({ event: "ready" });
@@ -227,7 +227,7 @@ describe("what a container runs, as process 1 of a namespace", {
       assert.equal(entered(resumed).status, 0);
       const peer = await dial(t, server.endpoint("echo", "tcp"));
       await peer.echo("hello");
-      process.kill(init, "SIGTERM");
+      sendSignal(init, "SIGTERM");
       await server.record({ event: "drain" });
       await peer.echo("still there");
       peer.end();

@@ -2,14 +2,13 @@
 import assert from "node:assert/strict";
 import { mkdirSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import process from "node:process";
 import { test } from "node:test";
 import { lackingFeature } from "../support/adapter.ts";
 import { folder } from "../support/folder.ts";
 import { ManagedServer, TCP, versioned } from "../support/managed-server.ts";
 import { askOnce, dial } from "../support/peers.ts";
 import { ask } from "../support/probe.ts";
-import { gone } from "../support/proc.ts";
+import { gone, sendSignal } from "../support/proc.ts";
 import { pluginPath } from "../support/server-process.ts";
 import { lackingStrategy } from "../support/strategies.ts";
 
@@ -49,7 +48,7 @@ for (const strategy of ["async", "threads", "processes", "spawn"] as const) {
       }
       if (strategy === "processes" || strategy === "spawn") {
         const peer = await dial(t, await managed.endpoint("dies", "tcp"));
-        process.kill(Number((await ask(peer, "who")).split(".")[0]), "SIGKILL");
+        sendSignal(Number((await ask(peer, "who")).split(".")[0]), "SIGKILL");
         await peer.over();
         const next = await dial(t, await managed.endpoint("dies", "tcp"));
         assert.equal(await ask(next, "echo again"), "again");
@@ -68,7 +67,7 @@ for (const strategy of ["async", "threads", "processes", "spawn"] as const) {
       const successor = await managed.upgrade();
       assert.equal(await managed.process.exited(), 0);
       assert.equal(await managed.version(await managed.endpoint("one", "tcp")), "3");
-      process.kill(successor, "SIGTERM");
+      sendSignal(successor, "SIGTERM");
       await gone([successor]);
     });
   }

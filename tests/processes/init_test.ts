@@ -2,11 +2,10 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
-import process from "node:process";
 import { test } from "node:test";
 import { folder } from "../support/folder.ts";
 import { dial } from "../support/peers.ts";
-import { children } from "../support/proc.ts";
+import { children, sendSignal } from "../support/proc.ts";
 import { manifest, startServer } from "../support/server-process.ts";
 import { lackingStrategy } from "../support/strategies.ts";
 import { until } from "../support/until.ts";
@@ -65,7 +64,7 @@ for (const strategy of ["async", "threads", "processes"] as const) {
     });
     await until(() => `no zombie, but ${zombies(first!)}`, () => zombies(first!).length === 0);
     assert.deepEqual(server.all({ level: "error" }), []);
-    process.kill(first!, "SIGTERM");
+    sendSignal(first!, "SIGTERM");
     assert.equal(await server.ended(), 0);
   });
 }

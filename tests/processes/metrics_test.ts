@@ -3,10 +3,10 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import process from "node:process";
 import { test, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 import { ManagedServer, TCP, UDP } from "../support/managed-server.ts";
+import { sendSignal } from "../support/proc.ts";
 import { lackingPrograms } from "../support/packages.ts";
 import { dial, openUdp, type StreamClient } from "../support/peers.ts";
 import { ask, who } from "../support/probe.ts";
@@ -22,6 +22,7 @@ const RUNTIME = fileURLToPath(new URL("../../runtime/mod.ts", import.meta.url).h
 /** A sink that gives up whatever it is given. */
 const LEAKY = `
 import { defineSink } from ${JSON.stringify(RUNTIME)};
+import { sendSignal } from "../support/proc.ts";
 const options = { "~standard": { version: 1, vendor: "test", validate: (value) => ({ value }) } };
 export default defineSink({
   name: "leaky",
@@ -164,7 +165,7 @@ for (const strategy of WORKERS) {
     await book.until(`${bytes}"in"}`, 4 * 4 + 9);
     await book.until(`${bytes}"out"}`, said.reduce((sum, length) => sum + length) + burnt);
     if (strategy === "threads") four[0]!.send("exit 7\n");
-    else process.kill(places[0]!.pid, "SIGKILL");
+    else sendSignal(places[0]!.pid, "SIGKILL");
     await four[0]!.over();
     await Promise.all(four.slice(1).map(leave));
     await book.until(ends, 4);

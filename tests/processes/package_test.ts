@@ -19,6 +19,7 @@ import {
   ROOT,
   sourceTree,
 } from "../support/package.ts";
+import { sendSignal } from "../support/proc.ts";
 import { askOnce, dial, openUdp } from "../support/peers.ts";
 import { ServerProcess } from "../support/server-process.ts";
 
@@ -345,6 +346,7 @@ await server.stop();
 /** A test of that plugin, for no runner. */
 const TEST_OF_SHOUT = `import { everyWay, open } from "portico/testing";
 import shout from "portico-plugin-shout";
+import { sendSignal } from "../support/proc.ts";
 await everyWay(shout, [{ send: "hello\\n", expect: "HELLO!\\n" }], { options: { mark: "!" } });
 const service = await open(shout, { options: { mark: "?" }, limits: { idle: "1m" } });
 const peer = service.connect();
@@ -473,7 +475,7 @@ function templates(): string[] {
 /** A successor is nobody's child. */
 function end(pid: number): void {
   try {
-    process.kill(pid, "SIGKILL");
+    sendSignal(pid, "SIGKILL");
   } catch {
     // It has ended in order.
   }

@@ -1,11 +1,11 @@
 /** Reloads and dying workers under load: no connection, no byte and no datagram is lost. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import process from "node:process";
 import { test } from "node:test";
 import { Generator } from "../../bench/churn/client.ts";
 import { askRepeatedly, ManagedServer, TCP, UDP, versioned } from "../support/managed-server.ts";
 import { openDatagrams, openUdp } from "../support/peers.ts";
+import { sendSignal } from "../support/proc.ts";
 
 const LONG = { connections: 2, everyMs: 20 };
 const SHORT = { concurrency: 4, rate: 150, bytes: 512 };
@@ -97,7 +97,7 @@ test("kill -9 of workers costs the sessions inside them, and no other", async (t
     await load.reached((await load.report()).completed + 30);
     const { workers } = await managed.service("echo");
     const { pid } = workers.find(({ state }) => state === "ready")!;
-    process.kill(pid, "SIGKILL");
+    sendSignal(pid, "SIGKILL");
     await managed.process.record({ event: "worker", action: "exited", pid });
   }
   await load.reached((await load.report()).completed + 30);

@@ -32,6 +32,7 @@ import {
 } from "../support/server-process.ts";
 import { lackingWorkers } from "../support/strategies.ts";
 import { until } from "../support/until.ts";
+import { sendSignal } from "../support/proc.ts";
 
 const TCP = "tcp://127.0.0.1:0";
 const LOG = { type: "file", path: "a.log" };
@@ -295,7 +296,7 @@ describe("standard output", () => {
     const endpoint = await endpointIn(join(home, "a.log"));
     for (let n = 0; n < 20; n++) await askOnce(t, endpoint, "log 100");
     const pid = Number(records(join(home, "a.log"))[0]!["pid"]);
-    process.kill(pid, "SIGTERM");
+    sendSignal(pid, "SIGTERM");
     await program.when("the end", () => program.code !== undefined);
     assert.equal(records(join(home, "a.log")).at(-1)!.event, "stop");
     assert.equal(program.text.trim().split("\n").length, 2);
@@ -312,7 +313,7 @@ describe("standard output", () => {
       const endpoint = await endpointIn(join(home, "a.log"));
       for (let n = 0; n < 5; n++) await askOnce(t, endpoint, "log 100");
       const pid = Number(records(join(home, "a.log"))[0]!["pid"]);
-      process.kill(pid, "SIGTERM");
+      sendSignal(pid, "SIGTERM");
       await program.when("the end", () => program.code !== undefined);
       assert.equal(program.code, 0, program.errors);
       assert.equal(records(join(home, "a.log")).at(-1)!.event, "stop");
@@ -391,7 +392,7 @@ test("a warning is out when a server has stopped, however late its reader is", a
   while (!full());
   const program = shell(t, home, `exec portico 2>${path}`);
   await endpointIn(join(home, "a.log"));
-  process.kill(Number(records(join(home, "a.log"))[0]!["pid"]), "SIGTERM");
+  sendSignal(Number(records(join(home, "a.log"))[0]!["pid"]), "SIGTERM");
   await until("the last record", () => records(join(home, "a.log")).at(-1)?.event === "stop");
   // Nobody has read until now.
   let text = "";

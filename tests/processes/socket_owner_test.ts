@@ -2,13 +2,12 @@
 import assert from "node:assert/strict";
 import { existsSync, lstatSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import process from "node:process";
 import { test } from "node:test";
 import { text } from "../conformance/harness.ts";
 import { lackingFeature } from "../support/adapter.ts";
 import { ManagedServer, TCP, versioned } from "../support/managed-server.ts";
 import { dial, openDatagrams } from "../support/peers.ts";
-import { children, gone } from "../support/proc.ts";
+import { children, gone, sendSignal } from "../support/proc.ts";
 import { until } from "../support/until.ts";
 
 const skip = lackingFeature("descriptors");
@@ -66,7 +65,7 @@ test("kill -9 in the middle of an upgrade leaves the successor its files", { ski
   managed.write({ one, slow });
   await managed.start();
   const before = inodes(managed.home);
-  const started = () => readFileSync(pids, "utf8").trim().split("\n").map(Number);
+  const started = () => readFileSync(pids, "utf8").split("\n").slice(0, -1).map(Number);
   managed.upgrade().catch(() => {});
   await until("the successor", () => started().length === 2);
   const successor = started()[1]!;
@@ -78,7 +77,7 @@ test("kill -9 in the middle of an upgrade leaves the successor its files", { ski
   writeFileSync(join(managed.home, "go"), "");
   await answers(managed, t);
   assert.deepEqual(inodes(managed.home), before);
-  process.kill(successor, "SIGTERM");
+  sendSignal(successor, "SIGTERM");
   await gone([successor]);
   assert.deepEqual(NAMES.filter((name) => existsSync(join(managed.home, name))), []);
 });
@@ -95,12 +94,12 @@ test(
     managed.write({ one, slow });
     await managed.start();
     const before = inodes(managed.home);
-    const started = () => readFileSync(pids, "utf8").trim().split("\n").map(Number);
+    const started = () => readFileSync(pids, "utf8").split("\n").slice(0, -1).map(Number);
     const failed = assert.rejects(managed.upgrade(), /did not start/);
     await until("the successor", () => started().length === 2);
     const successor = started()[1]!;
     const workers = children(successor);
-    process.kill(successor, "SIGKILL");
+    sendSignal(successor, "SIGKILL");
     await failed;
     await gone(workers);
     assert.deepEqual(inodes(managed.home), before);

@@ -2,7 +2,6 @@
 import assert from "node:assert/strict";
 import { existsSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import process from "node:process";
 import { test, type TestContext } from "node:test";
 import { text } from "../conformance/harness.ts";
 import { adapter, lackingTransport } from "../support/adapter.ts";
@@ -10,7 +9,7 @@ import { portico } from "../support/command.ts";
 import { folder } from "../support/folder.ts";
 import { dial, knock, openDatagrams, type StreamClient } from "../support/peers.ts";
 import { ask, controlled, probe, stopWithWorkers, twoWorkers, who } from "../support/probe.ts";
-import { children, gone, runs } from "../support/proc.ts";
+import { children, gone, runs, sendSignal } from "../support/proc.ts";
 import {
   failToStart,
   manifest,
@@ -213,7 +212,7 @@ for (const strategy of PROCESSES) {
       folder(t, controlled({ one: probe(twoWorkers(strategy)) })),
     );
     const { bad, good, badId, badPid } = await pair(t, server);
-    process.kill(badPid, "SIGKILL");
+    sendSignal(badPid, "SIGKILL");
     await bad.over();
     assert.equal((await server.record({ event: "close", session: badId }))["reason"], "worker");
     const exited = await server.record({ event: "worker", action: "exited" });
@@ -306,7 +305,7 @@ test("processes: 10 deaths in a row suspend one service, until it is resumed", s
   const started = server.all({ event: "worker", action: "started", service: "bad" });
   assert.equal(started.length, 5);
   writeFileSync(broken, "");
-  for (const record of started) process.kill(record["pid"] as number, "SIGKILL");
+  for (const record of started) sendSignal(record["pid"] as number, "SIGKILL");
   const suspend = await server.record({ event: "suspend", service: "bad" });
   assert.equal(suspend.level, "error");
   assert.match(String(suspend["reason"]), /10 workers in a row/);

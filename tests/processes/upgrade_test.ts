@@ -10,7 +10,7 @@ import { Supervisor } from "../../runtime/daemon/supervisor.ts";
 import { MAIN, portico } from "../support/command.ts";
 import { askRepeatedly, ManagedServer, TCP, UDP, versioned } from "../support/managed-server.ts";
 import { askOnce, dial, openDatagrams, openUdp } from "../support/peers.ts";
-import { gone, runs } from "../support/proc.ts";
+import { gone, runs, sendSignal } from "../support/proc.ts";
 import { until } from "../support/until.ts";
 
 const PROGRAM = fileURLToPath(new URL("../../adapters/program.ts", import.meta.url).href);
@@ -119,7 +119,7 @@ test("upgrade by command: the same runtime, another manifest; what it has no mor
   peer.end();
   assert.equal(await managed.process.exited(), 0);
   await managed.version(`unix:${join(managed.home, "a")}`);
-  process.kill(pid, "SIGTERM");
+  sendSignal(pid, "SIGTERM");
   await managed.process.ended();
   assert.deepEqual(["a", "b", "n", "d"].filter((name) => existsSync(join(managed.home, name))), []);
 });
@@ -172,7 +172,7 @@ test("an upgrade that fails says why, and the server goes on", async (t) => {
   for (let times = 0; times < 10; times++) assert.equal(await managed.version(a), "2");
   peer.end();
   assert.equal(await managed.process.exited(), 0);
-  process.kill(pid, "SIGTERM");
+  sendSignal(pid, "SIGTERM");
   await managed.process.ended();
   assert.equal(existsSync(join(managed.home, "a")), false);
 });
@@ -199,13 +199,15 @@ test("a successor that is killed before it is ready, or is not wanted any more, 
   await managed.start();
   const pids = (): number[] => {
     const path = join(managed.home, "pids");
-    return existsSync(path) ? readFileSync(path, "utf8").trim().split("\n").map(Number) : [];
+    // A line that is whole: the file is there before its first byte.
+    const lines = existsSync(path) ? readFileSync(path, "utf8").split("\n").slice(0, -1) : [];
+    return lines.map(Number);
   };
   const a = `unix:${join(managed.home, "a")}`;
   const killed = managed.upgrade();
   killed.catch(() => {});
   await until("a successor", () => pids().length === 1);
-  process.kill(pids()[0]!, "SIGKILL");
+  sendSignal(pids()[0]!, "SIGKILL");
   await assert.rejects(killed, /did not start: it ended before it was ready/);
   assert.equal(await askOnce(t, a, "hello"), "hello");
   // SIGTERM while it waits for another one: nobody goes on.

@@ -11,14 +11,13 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import process from "node:process";
 import { describe, test } from "node:test";
 import { assertEchoes, echoManifest } from "../support/echo.ts";
 import { folder } from "../support/folder.ts";
 import { dial } from "../support/peers.ts";
 import { lackingOtherUsers } from "../support/permissions.ts";
 import { ask, controlled, probe, stopWithWorkers, twoWorkers, who } from "../support/probe.ts";
-import { niceOf, statusOf } from "../support/proc.ts";
+import { niceOf, sendSignal, statusOf } from "../support/proc.ts";
 import { startServer } from "../support/server-process.ts";
 import { lackingWorkers, PROCESSES } from "../support/strategies.ts";
 import { until } from "../support/until.ts";
@@ -46,7 +45,7 @@ describe("user", () => {
       assert.match(status, /^Groups: 4002 ?$/m);
       assert.match(status, /^Umask: 0027$/m);
       await assertEchoes(t, server, "tcp");
-      process.kill(server.pid, "SIGTERM");
+      sendSignal(server.pid, "SIGTERM");
       assert.equal(await server.ended(), 0);
     },
   );

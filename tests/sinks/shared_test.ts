@@ -13,7 +13,6 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import process from "node:process";
 import { describe, test, type TestContext } from "node:test";
 import { gunzipSync } from "node:zlib";
 import type { Sink } from "../../runtime/core/record.ts";
@@ -21,6 +20,7 @@ import { type FileOptions, openFile } from "../../runtime/sinks/file/sink.ts";
 import { checkSink, probeSink } from "../../runtime/sinks/mod.ts";
 import { command, runToEnd } from "../support/command.ts";
 import { folder } from "../support/folder.ts";
+import { sendSignal } from "../support/proc.ts";
 import { lackingPrograms } from "../support/packages.ts";
 import { until, within } from "../support/until.ts";
 import { record } from "./record.ts";
@@ -45,8 +45,8 @@ const upTo = (count: number): number[] => Array.from({ length: count }, (_, n) =
 
 /** Writes records without a pause to speak of, then ends. */
 const WRITER = `
-import process from "node:process";
 import { openFile } from "${new URL("../../runtime/sinks/file/sink.ts", import.meta.url).href}";
+import { sendSignal } from "../support/proc.ts";
 const [path, who, count, gzip] = process.argv.slice(2);
 const rotate = { size: 20_000, keep: 1e6, gzip: gzip === "true" };
 const sink = openFile({ path, format: "json", rotate }, (message) => console.error(message));
@@ -108,7 +108,7 @@ describe("a named pipe as log file", { skip: lackingPrograms("mkfifo", "cat") },
     return {
       text: () => text,
       leave() {
-        process.kill(cat.pid!, "SIGKILL");
+        sendSignal(cat.pid!, "SIGKILL");
         return gone;
       },
     };

@@ -2,7 +2,6 @@
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import process from "node:process";
 import { ask, type AskOptions } from "../../runtime/control/client.ts";
 import type { Reloaded } from "../../runtime/control/control.ts";
 import type { ServerStatus, ServiceStatus } from "../../runtime/services/status.ts";
@@ -14,6 +13,7 @@ import { within } from "./until.ts";
 import { askOnce } from "./peers.ts";
 import type { Scope } from "./scope.ts";
 import { pluginPath, ServerProcess, type StartOptions } from "./server-process.ts";
+import { sendSignal } from "./proc.ts";
 
 type Services = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 
@@ -162,7 +162,7 @@ export class ManagedServer {
   async #end(): Promise<void> {
     for (const pid of this.#pids) {
       try {
-        process.kill(pid, "SIGKILL");
+        sendSignal(pid, "SIGKILL");
       } catch {
         // It has ended in order.
       }

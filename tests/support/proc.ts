@@ -1,5 +1,7 @@
 /** What /proc says of processes. */
+import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
+import process from "node:process";
 import { until } from "./until.ts";
 
 /** The fields of proc_pid_stat(5) after the name: state, parent, group, session … */
@@ -22,6 +24,15 @@ export function children(parent: number): number[] {
   return readdirSync("/proc").map(Number).filter((pid) =>
     pid > 0 && Number(stat(pid)[1]) === parent && runs(pid)
   );
+}
+
+/**
+ * Sends a signal to one process. 0, which an empty file comes to as a number, would be all that have been started
+ * together with this one, and -1 all that there are.
+ */
+export function sendSignal(pid: number, name: NodeJS.Signals = "SIGTERM"): void {
+  assert.ok(Number.isSafeInteger(pid) && pid > 1, `${pid} is no process of ours`);
+  process.kill(pid, name);
 }
 
 /** Its priority, as setpriority(2) has it. */

@@ -1,9 +1,8 @@
 /** Peers that are programs of their own: nc, socat and whatever a shell can join. */
 import { type ChildProcess, spawn } from "node:child_process";
-import process from "node:process";
 import type { Scope } from "./scope.ts";
 import { Observable } from "./observable.ts";
-import { children } from "./proc.ts";
+import { children, sendSignal } from "./proc.ts";
 
 /** A program that talks over its standard streams. */
 export class Program extends Observable {
@@ -67,7 +66,7 @@ export class Program extends Observable {
   async #kill(): Promise<void> {
     if (this.code !== undefined || this.#child.pid === undefined) return;
     // A terminal that goes away sends SIGHUP alone, at which a server reloads.
-    for (const pid of [...children(this.#child.pid), this.#child.pid]) process.kill(pid, "SIGKILL");
+    for (const pid of [...children(this.#child.pid), this.#child.pid]) sendSignal(pid, "SIGKILL");
     await this.ended();
   }
 }

@@ -11,13 +11,13 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import process from "node:process";
 import { certify } from "./certificates.ts";
 import { folder } from "./folder.ts";
 import { lackingPrograms, pathOf } from "./packages.ts";
 import { freePort, freeUdpPort } from "./ports.ts";
 import { until, within } from "./until.ts";
 import type { Scope } from "./scope.ts";
+import { sendSignal } from "./proc.ts";
 
 /** What it has understood of one message. */
 export interface Stored {
@@ -126,7 +126,7 @@ action(type="omfile" file="${this.#out}" template="fields" asyncWriting="off")
     const child = this.#child;
     if (child?.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
     const gone = once(child, "exit");
-    process.kill(child.pid, signal);
+    sendSignal(child.pid, signal);
     await within("the end of rsyslogd", gone);
     this.#child = undefined;
   }

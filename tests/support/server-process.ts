@@ -8,6 +8,7 @@ import { command, commandOn, MAIN, type Runtime } from "./command.ts";
 import { Program } from "./program.ts";
 import { Records } from "./records.ts";
 import type { Scope } from "./scope.ts";
+import { sendSignal } from "./proc.ts";
 
 /** One line of the json sink. */
 export interface JsonRecord {
@@ -112,7 +113,7 @@ export class ServerProcess extends Records<JsonRecord> {
 
   /** Sends a signal. Deno's child.kill() sends one only, and reports it as the end of the process. */
   signal(name: NodeJS.Signals): void {
-    process.kill(this.pid, name);
+    sendSignal(this.pid, name);
   }
 
   /** What a service really listens on. */

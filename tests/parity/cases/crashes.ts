@@ -1,8 +1,8 @@
 /** A worker that dies takes with it whom it served, and nobody else; every place is given back. */
 import assert from "node:assert/strict";
-import process from "node:process";
 import { type Case, SESSIONS } from "../case.ts";
 import type { Stage } from "../stage.ts";
+import { sendSignal } from "../../support/proc.ts";
 
 /** One is served and one waits when `kill` brings the worker down. */
 async function survives(stage: Stage, line: string, kill: () => Promise<void>): Promise<void> {
@@ -30,7 +30,7 @@ export const CRASHES: readonly Case[] = [
     async run(stage: Stage) {
       await survives(stage, "hold a", async () => {
         const { workers } = await stage.status();
-        process.kill(workers.find(({ live }) => live > 0)!.pid, "SIGKILL");
+        sendSignal(workers.find(({ live }) => live > 0)!.pid, "SIGKILL");
       });
     },
   },
