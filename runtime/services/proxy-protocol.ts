@@ -92,6 +92,8 @@ export class ProxyProtocol {
   /** Refuses who waits; to be called when the service lets nobody in any more. */
   close(): void {
     for (const one of this.#waiting) this.#refuse(one, { limit: "drain" });
+    this.#clock.clear(this.#timer);
+    this.#timer = undefined;
   }
 
   #arrive(fd: number, origin: Origin, table: AdmitTable): void {
@@ -187,9 +189,17 @@ export class ProxyProtocol {
     for (const one of this.#waiting) {
       if (one.since + this.#plan.wait > now) return;
       // Where the server speaks first, a peer that needs no header says nothing.
-      if (this.#plan.mode === "accept" && this.#descriptors.peek(one.fd, head) <= 0) {
-        this.#without(one);
-      } else this.#wrong(one, `no PROXY header within ${this.#plan.wait} ms`);
+      if (this.#plan.mode === "accept" && this.#silent(one)) this.#without(one);
+      else this.#wrong(one, `no PROXY header within ${this.#plan.wait} ms`);
+    }
+  }
+
+  /** Whether it has said nothing. One that has been reset meanwhile has not. */
+  #silent({ fd }: Waiting): boolean {
+    try {
+      return this.#descriptors.peek(fd, head) <= 0;
+    } catch {
+      return false;
     }
   }
 }
