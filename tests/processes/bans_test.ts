@@ -370,8 +370,8 @@ describe("bans", { skip: manyAddresses }, () => {
     const { answer, limits } = await explain("127.0.0.8");
     assert.equal(answer, "served");
     assert.deepEqual([limits.sessions, limits.perSource], [
-      { most: 9, now: 2 },
-      { most: 3, now: 2 },
+      { most: 9, now: 2, overflow: "refuse" },
+      { most: 3, now: 2, overflow: "refuse" },
     ]);
     assert.equal(Math.floor(limits.ratePerSource.tokens), 3);
     const both = await explain("127.0.0.8", "--count", "2");

@@ -22,7 +22,6 @@ const RUNTIME = fileURLToPath(new URL("../../runtime/mod.ts", import.meta.url).h
 /** A sink that gives up whatever it is given. */
 const LEAKY = `
 import { defineSink } from ${JSON.stringify(RUNTIME)};
-import { sendSignal } from "../support/proc.ts";
 const options = { "~standard": { version: 1, vendor: "test", validate: (value) => ({ value }) } };
 export default defineSink({
   name: "leaky",

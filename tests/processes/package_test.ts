@@ -346,7 +346,6 @@ await server.stop();
 /** A test of that plugin, for no runner. */
 const TEST_OF_SHOUT = `import { everyWay, open } from "portico/testing";
 import shout from "portico-plugin-shout";
-import { sendSignal } from "../support/proc.ts";
 await everyWay(shout, [{ send: "hello\\n", expect: "HELLO!\\n" }], { options: { mark: "!" } });
 const service = await open(shout, { options: { mark: "?" }, limits: { idle: "1m" } });
 const peer = service.connect();

@@ -46,7 +46,6 @@ const upTo = (count: number): number[] => Array.from({ length: count }, (_, n) =
 /** Writes records without a pause to speak of, then ends. */
 const WRITER = `
 import { openFile } from "${new URL("../../runtime/sinks/file/sink.ts", import.meta.url).href}";
-import { sendSignal } from "../support/proc.ts";
 const [path, who, count, gzip] = process.argv.slice(2);
 const rotate = { size: 20_000, keep: 1e6, gzip: gzip === "true" };
 const sink = openFile({ path, format: "json", rotate }, (message) => console.error(message));
