@@ -380,7 +380,7 @@ describe("bans", { skip: manyAddresses }, () => {
     assert.deepEqual([other.answer, other.rule, other.ban.cause], ["refused", "ban", "as a test"]);
     const { out } = await portico("explain", managed.home, "plain", "--from", "127.0.0.2");
     assert.match(out, /refused {2}ban until 20\d\d-.*Z {2}as a test/);
-    assert.match(out, /sessions +9 +2 now\n/);
+    assert.match(out, /sessions +9 +2 now +then refuse\n/);
     const chances = await managed.ask("explain", {
       service: "plain",
       from: "127.0.0.2",
