@@ -1,4 +1,3 @@
-import { Buffer } from "node:buffer";
 import { isAbsolute, relative, resolve } from "node:path";
 import process from "node:process";
 import type { SocketOptions } from "../core/contract.ts";
@@ -107,7 +106,7 @@ export class Endpoints {
     const bound = abstract
       ? endpoint.path
       : shorten(endpoint.path, folderAt(this.#problems.source, path));
-    const length = Buffer.byteLength(bound);
+    const length = new TextEncoder().encode(bound).length;
     if (length > UNIX_PATH_MAX) {
       const what = abstract ? "the name" : `the path ${bound}`;
       this.#problems.add(

@@ -20,6 +20,8 @@ export class Rest {
   readonly #sockets: Pick<Sockets, "suspend" | "resume">;
   readonly #resting: Resting;
   #timer: Timer | undefined = undefined;
+  /** Of the rest that has begun last, or the end of it. */
+  #number = 0;
 
   constructor(
     clock: Clock,
@@ -36,12 +38,17 @@ export class Rest {
   }
 
   begin(ms: number): void {
-    const service = this.#service;
     this.#resting.become("resting");
-    this.#log.emit("warn", "suspend", { service, reason: "rate", forMs: ms });
-    this.#timer = this.#clock.setTimeout(() => this.#over(), ms);
-    this.#resting.inTurn(() => this.#sockets.suspend()).catch(() => {
-      // Without descriptors newcomers are refused one by one.
+    const own = ++this.#number;
+    this.#resting.inTurn(async () => {
+      await this.#sockets.suspend().catch(() => {
+        // Without descriptors newcomers are refused one by one.
+      });
+      if (own !== this.#number) return;
+      this.#log.emit("warn", "suspend", { service: this.#service, reason: "rate", forMs: ms });
+      this.#timer = this.#clock.setTimeout(() => this.#over(), ms);
+    }).catch(() => {
+      // The service is stopping.
     });
   }
 
@@ -56,6 +63,7 @@ export class Rest {
 
   /** It is something else by now. */
   end(): void {
+    this.#number++;
     this.#clock.clear(this.#timer);
   }
 }
