@@ -36,6 +36,10 @@ const CHUNKS: readonly (readonly [name: string, roots: readonly string[]])[] = [
       ...["serve", "channel-ends", "cpu-limit"].map((name) => `runtime/workers/${name}.js`),
       ...["mod", "worker-adapter"].map((name) => `runtime/${name}.js`),
       ...["session-adapter", "posix/passing", "posix/libc"].map((name) => `adapters/${name}.js`),
+      // What the adapters have in common would lie with Node's, which the others would load for it.
+      ...["datagram", "features", "runtime-adapter", "read-buffer"].map((name) =>
+        `adapters/${name}.js`
+      ),
     ],
   ],
   [
@@ -47,6 +51,7 @@ const CHUNKS: readonly (readonly [name: string, roots: readonly string[]])[] = [
       ...["mod", "listener", "posix/socket-file"].map((name) => `adapters/${name}.js`),
     ],
   ],
+  ["chunk", ["adapters/chunk.js"]],
   ["workers", ["executor", "launch"].map((name) => `runtime/workers/${name}.js`)],
   ...["node", "bun", "deno"].map((name) =>
     [
