@@ -97,14 +97,17 @@ const RUNNERS: Readonly<Record<string, Runner>> = {
  */
 const LONG = [
   "backlog",
+  "bans",
   "counts",
   "drain",
+  "names",
   "policy",
   "reload",
   "reload_failures",
   "reload_load",
   "rsyslog",
   "shortage",
+  "slow_clients",
   "soak",
   "socket_race",
   "spawn",
