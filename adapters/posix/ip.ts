@@ -1,6 +1,6 @@
 /** IPv6 addresses as text and as bytes, and the zones of link-local ones; inet_pton(3), RFC 5952. */
 import { networkInterfaces } from "node:os";
-import { readIpv6 } from "../../runtime/core/ip.ts";
+import { formatIp, readIpv6 } from "../../runtime/core/ip.ts";
 
 const words = new Uint32Array(4);
 
@@ -11,23 +11,13 @@ export function writeIPv6(text: string, bytes: Uint8Array, offset: number): bool
   return true;
 }
 
-/** The canonical text of the 16 bytes at `offset`: the longest run of zeros becomes `::`. */
+/** The canonical text of the 16 bytes at `offset`. */
 export function readIPv6(bytes: Uint8Array, offset: number): string {
-  const groups: string[] = [];
-  let runAt = -1;
-  let runLength = 1;
-  for (let i = 0, start = 0; i <= 8; i++) {
-    const group = i < 8 ? bytes[offset + 2 * i]! << 8 | bytes[offset + 2 * i + 1]! : -1;
-    if (i < 8) groups.push(group.toString(16));
-    if (group === 0) continue;
-    if (i - start > runLength) {
-      runAt = start;
-      runLength = i - start;
-    }
-    start = i + 1;
+  for (let word = 0; word < 4; word++) {
+    const at = offset + 4 * word;
+    words[word] = bytes[at]! << 24 | bytes[at + 1]! << 16 | bytes[at + 2]! << 8 | bytes[at + 3]!;
   }
-  if (runAt < 0) return groups.join(":");
-  return `${groups.slice(0, runAt).join(":")}::${groups.slice(runAt + runLength).join(":")}`;
+  return formatIp(words, 6);
 }
 
 /** The name of the network interface with this index, or the index as text. */

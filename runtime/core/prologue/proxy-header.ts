@@ -4,8 +4,7 @@
  */
 import { Address, type Transport } from "../endpoint.ts";
 import { PorticoError } from "../errors.ts";
-import { readIp } from "../ip.ts";
-import { formatIp } from "../access/ip-text.ts";
+import { formatIp, readIp } from "../ip.ts";
 import { crc32c } from "./crc32c.ts";
 
 /** Bytes of the longest header of version 1, with its end of line. */

@@ -1,7 +1,6 @@
 /** What we say of a peer to a server behind us: the PROXY protocol, versions 1 and 2. See `proxy-header.ts`. */
 import type { Address } from "../endpoint.ts";
-import { readIp } from "../ip.ts";
-import { formatIp } from "../access/ip-text.ts";
+import { formatIp, readIp } from "../ip.ts";
 import { crc32c } from "./crc32c.ts";
 import { type ProxyTls, type ProxyValues, TLV } from "./proxy-header.ts";
 
