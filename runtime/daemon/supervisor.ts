@@ -161,7 +161,7 @@ export class Supervisor implements Control {
       } finally {
         // Sessions of before go on with the log, and the certificates, of before.
         void server.settled().then(() => journal.prune());
-        const forget = async () => this.#input.certificates.keep(this.#manifest.plan);
+        const forget = () => Promise.resolve(this.#input.certificates.keep(this.#manifest.plan));
         void server.settled().then(() => this.#inTurn(forget)).catch(() => {});
         await notifier.ready();
       }
