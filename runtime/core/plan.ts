@@ -326,6 +326,11 @@ export function aboutAccounts({ rules }: Pick<Access, "rules">): boolean {
   return rules.some(({ subject }) => subject.startsWith("uid:") || subject.startsWith("gid:"));
 }
 
+/** Whether any rule is about certificates, which nobody knows before TLS has begun. */
+export function aboutCertificates({ rules }: Pick<Access, "rules">): boolean {
+  return rules.some(({ subject }) => subject.startsWith("cert:"));
+}
+
 /** What a rule says for the plugin, by name: text, as variables of an environment are. */
 export type RuleOptions = Readonly<Record<string, string>>;
 

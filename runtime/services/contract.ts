@@ -107,7 +107,7 @@ export interface Opener {
   bind(endpoint: BindableEndpoint, listen: ListenPlan): Promise<DatagramSocket>;
   serve(endpoint: BindableEndpoint, listen: ListenPlan): Promise<HttpListener>;
   /** A connection that was there before us: inetd's `nowait`. */
-  adopt(fd: number, origin: Origin): Promise<void>;
+  adopt(fd: number, origin: Origin, listen: ListenPlan): Promise<void>;
 }
 
 /**
