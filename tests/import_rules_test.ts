@@ -59,6 +59,7 @@ function check(
 const COMMON: ReadonlySet<string> = new Set([
   "buffer",
   "child_process",
+  "crypto",
   "events",
   "fs",
   "fs/promises",

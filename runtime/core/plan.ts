@@ -138,8 +138,14 @@ export interface ProxyProtocolPlan {
  * of what is in them nothing is in a plan.
  */
 export interface TlsPlan {
-  /** The first is the one for whoever names no server that is here; `self-signed` is made at the start, for development. */
+  /** `self-signed` is made at the start, for development. */
   readonly certificates: readonly TlsFiles[] | "self-signed";
+  /** Absolute; more of them, one for each name. See `services/tls/folder.ts`. */
+  readonly folder?: string;
+  /** In lower case: whose certificate is for whoever names no server that is here; that of the first one when silent. */
+  readonly default?: string;
+  /** Whom a `self-signed` one is for, beside this machine: the hosts of the endpoints. */
+  readonly hosts?: readonly string[];
   readonly alpn: readonly string[];
   readonly client: "none" | "request" | "require";
   /** Files of PEM, absolute. */

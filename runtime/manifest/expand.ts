@@ -26,6 +26,7 @@ import {
 import { resolverOf } from "./resolver.ts";
 import { SinkPlans } from "./sinks.ts";
 import { folderAt, folderOf, Problems, type Source } from "./source.ts";
+import { TlsPlans } from "./tls.ts";
 import { checkTyped } from "./typed.ts";
 
 /**
@@ -113,6 +114,7 @@ class Expander {
   readonly #shared = new Map<Placed<LogItem>, SinkPlan>();
   readonly #access: AccessPlans;
   readonly #banners: BannerTexts;
+  readonly #tls: TlsPlans;
 
   constructor(
     manifest: AcceptedParts,
@@ -126,6 +128,7 @@ class Expander {
     this.#refused = refused;
     this.#endpoints = new Endpoints(problems);
     this.#banners = new BannerTexts(problems);
+    this.#tls = new TlsPlans(problems);
     const stdio = manifest.services.some(([, { listen, disable }]) =>
       disable !== true && namesStdio(listen)
     );
@@ -189,7 +192,11 @@ class Expander {
     const admin = isAdmin(plugin);
     // What does not run may have the address of another one, whose place it takes some day.
     const endpoints = service.disable === true ? new Endpoints(this.#problems) : this.#endpoints;
-    const listen = this.#listen(service.listen, admin, endpoints, path);
+    const { listen, tls } = this.#tls.read(
+      { defaults: defaults.tls, service: service.tls },
+      this.#listen(service.listen, admin, endpoints, path),
+      path,
+    );
     checkLimitNames(this.#problems, service.limits, path);
     checkHttpLimits(this.#problems, service, listen, path);
     checkDatagramLimits(this.#problems, service, listen, path);
@@ -235,6 +242,7 @@ class Expander {
       ...(ban !== undefined && { ban }),
       ...(sensor && { sensor }),
       ...(proxyProtocol !== undefined && { proxyProtocol }),
+      ...(tls !== undefined && { tls }),
       processes: processOf(service, identityOf(this.#manifest.top), strategy),
       folder: folderAt(this.#problems.source, path),
     };

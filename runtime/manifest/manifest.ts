@@ -9,6 +9,7 @@ import type { Plugin, StandardSchema } from "../core/plugin.ts";
 import type { EventName, Level, Sink } from "../core/record.ts";
 import type { Duration } from "../core/units.ts";
 import type { ManifestAccess, ManifestServiceAccess } from "./access-types.ts";
+import type { ManifestTls, ManifestTlsWord } from "./tls-types.ts";
 
 /** What `portico.ts` exports, and what a JSON manifest says. */
 export interface Manifest extends Identity {
@@ -101,6 +102,8 @@ export interface ManifestDefaults {
   } | undefined;
   /** When a source is shut out of all services of the manifest. */
   ban?: ManifestBan | undefined;
+  /** Its certificates, and how TLS is spoken with them. */
+  tls?: ManifestTlsWord | ManifestTls | undefined;
 }
 
 /** The PROXY protocol, versions 1 and 2, over streams. */
@@ -216,6 +219,8 @@ export interface ManifestLimits {
   bytes?: ManifestEachWay<ManifestSize> | undefined;
   /** Of TLS, from the open to its end. */
   handshake?: Duration | undefined;
+  /** Handshakes of TLS that are under way at once. */
+  handshakes?: ManifestCount | undefined;
   /** From the open to the first byte of the peer; when silent, while nothing has gone either way; not of HTTP. */
   firstByte?: Duration | undefined;
   /** How long a session may stay without a byte in either direction; not of HTTP. */
@@ -269,17 +274,24 @@ export interface ManifestSink {
 }
 
 /** An endpoint with options of its socket. */
-export type ManifestListener = { endpoint: string } & Written<Omit<SocketOptions, SocketUnits>> & {
-  keepAlive?: Duration | undefined;
-  deferAccept?: Duration | undefined;
-  userTimeout?: Duration | undefined;
-  receiveBuffer?: ManifestSize | undefined;
-  sendBuffer?: ManifestSize | undefined;
-  /** Permissions of the socket file, in octal: `"0660"`. */
-  mode?: string | undefined;
-  /** Groups to join, each GROUP or GROUP%INTERFACE-ADDRESS. */
-  multicast?: string[] | undefined;
-};
+export type ManifestListener =
+  & {
+    endpoint: string;
+    /** TLS from the first byte on: as the service has it, or what differs here. */
+    tls?: true | ManifestTlsWord | ManifestTls | undefined;
+  }
+  & Written<Omit<SocketOptions, SocketUnits>>
+  & {
+    keepAlive?: Duration | undefined;
+    deferAccept?: Duration | undefined;
+    userTimeout?: Duration | undefined;
+    receiveBuffer?: ManifestSize | undefined;
+    sendBuffer?: ManifestSize | undefined;
+    /** Permissions of the socket file, in octal: `"0660"`. */
+    mode?: string | undefined;
+    /** Groups to join, each GROUP or GROUP%INTERFACE-ADDRESS. */
+    multicast?: string[] | undefined;
+  };
 
 /** Socket options that a manifest writes otherwise than the core has them. */
 type SocketUnits =

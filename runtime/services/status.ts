@@ -55,6 +55,20 @@ export interface ServerStatus {
   readonly sinks: readonly SinkStatus[];
   /** How many bans are in force. */
   readonly bans: number;
+  /** In use; absent where no service has any. */
+  readonly certificates?: readonly CertificateStatus[];
+}
+
+/** A certificate of TLS: nothing of its key. */
+export interface CertificateStatus {
+  /** Absent of one that was made for development. */
+  readonly file?: string;
+  readonly names: readonly string[];
+  /** RFC 3339. */
+  readonly validFrom: string;
+  readonly validTo: string;
+  /** SHA-256: 64 digits in lower case, without colons. */
+  readonly fingerprint: string;
 }
 
 /** One sink that is open. */
