@@ -34,6 +34,7 @@ export const UNLIMITED: Limits = {
   lifetime: Infinity,
   handler: Infinity,
   handshake: Infinity,
+  handshakes: Infinity,
   hold: Infinity,
   writeBuffer: 1024 * 1024,
   waiting: { sessions: Infinity, bytes: WEIGHT_MAX },
