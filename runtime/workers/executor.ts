@@ -1,7 +1,12 @@
 /** `threads`, `processes`, `spawn`: the sockets of a service are here, its sessions are served by workers. */
 import { lstatSync } from "node:fs";
 import { resolve } from "node:path";
-import type { BindableEndpoint, DatagramSocket, Listener } from "../core/contract.ts";
+import type {
+  BindableEndpoint,
+  DatagramSocket,
+  DatagramTable,
+  Listener,
+} from "../core/contract.ts";
 import type { AdmitTable, Descriptors, Origin, SocketFileId } from "../core/descriptors.ts";
 import type { Address } from "../core/endpoint.ts";
 import { sheds } from "../core/admission/overflow.ts";
@@ -108,13 +113,22 @@ class PoolExecutor implements Executor {
   async bind(endpoint: BindableEndpoint, { options, text }: ListenPlan): Promise<DatagramSocket> {
     const { ready, host } = this.#input;
     checkKind(ready.plugin, "datagram", text);
-    const socket = await host.adapter.bind(endpoint, this.#dispatcher.datagrams, options);
+    const socket = await host.adapter.bind(endpoint, await this.#senders(), options);
     const { address } = socket;
     // One that is opened again, after a suspension, is the same for the workers.
     const index = this.#datagrams.findIndex((known) => String(known.address) === String(address));
     socket.data = index >= 0 ? index : this.#datagrams.length;
     if (index < 0) this.#datagrams.push({ fd: await socket.duplicate(), address });
     return socket;
+  }
+
+  /** Where datagrams arrive; workers answer the way that they came: `worker.ts`. */
+  async #senders(): Promise<DatagramTable> {
+    const { datagrams, service } = this.#dispatcher;
+    const { proxyProtocol } = this.#input.ready.plan;
+    if (proxyProtocol === undefined) return datagrams;
+    const { ProxyDatagrams } = await import("../services/proxy-datagrams.ts");
+    return new ProxyDatagrams(proxyProtocol, service, datagrams);
   }
 
   /** Strategies with workers have refused it before: {@link Strategy.check}. */
