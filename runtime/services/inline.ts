@@ -93,7 +93,7 @@ class InlineExecutor implements Executor {
   }
 
   /** What is told of streams that come to an endpoint. */
-  #streams(listen: ListenPlan): StreamTable {
+  #streams(listen: Pick<ListenPlan, "tls">): StreamTable {
     return this.#instance.streamTable(undefined, this.#tls?.of(listen));
   }
 
@@ -129,7 +129,7 @@ class InlineExecutor implements Executor {
     return await host.adapter.serve(endpoint, this.#requests.table, options);
   }
 
-  async adopt(fd: number, origin: Origin, listen: ListenPlan): Promise<void> {
+  async adopt(fd: number, origin: Origin, listen: Pick<ListenPlan, "tls">): Promise<void> {
     const { ready, host } = this.#input;
     checkKind(ready.plugin, "stream", String(origin.local));
     const { handoffs } = this.#instance;

@@ -1,7 +1,7 @@
 /** What can be told of a service that runs. */
 import type { StrategyName } from "../core/plan.ts";
 import type { Statistics } from "../core/statistics.ts";
-import type { Counters } from "../core/totals.ts";
+import type { Counters, RouteCount } from "../core/totals.ts";
 
 /** One worker of a service. */
 export interface WorkerStatus {
@@ -37,6 +37,8 @@ export interface ServiceStatus extends Readonly<Counters> {
   readonly restarts: number;
   /** Why sessions were refused and have ended, which errors there were, how long sessions took. */
   readonly tally: Statistics;
+  /** Whom it has handed its peers to; only of one that does so. */
+  readonly routes?: readonly Readonly<RouteCount>[];
 }
 
 /** The whole server. */

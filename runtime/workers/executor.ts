@@ -136,13 +136,13 @@ class PoolExecutor implements Executor {
     return Promise.reject(new PorticoError("NOT_SUPPORTED", text));
   }
 
-  adopt(fd: number, origin: Origin, listen: ListenPlan): Promise<void> {
+  adopt(fd: number, origin: Origin, listen: Pick<ListenPlan, "tls">): Promise<void> {
     this.#arrivals(origin.local.transport, listen).arrive(fd, origin);
     return Promise.resolve();
   }
 
   /** Where streams arrive; who they are is asked here for a rule, and by their worker for a sink. */
-  #arrivals(transport: string, { tls }: ListenPlan): AdmitTable {
+  #arrivals(transport: string, { tls }: Pick<ListenPlan, "tls">): AdmitTable {
     const { plan } = this.#input.ready;
     const streams = this.#dispatcher.streams(tls === undefined ? -1 : placeOf(tls, tlsPlans(plan)));
     const told = this.#proxyProtocol?.reading(streams) ?? streams;
