@@ -101,6 +101,7 @@ const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   scaffold: ["core", "values", "modules"],
   probe: ["core"],
   services: ["core"],
+  cgroup: ["core", "services"],
   metrics: ["core", "services"],
   activation: ["core", "services"],
   "adapter.ts": [],
@@ -121,6 +122,7 @@ const FOLDERS: Readonly<Record<string, readonly string[]>> = {
       "identity",
       "probe",
       "services",
+      "cgroup",
       "metrics",
       "activation",
       "resolver",
@@ -132,6 +134,7 @@ const FOLDERS: Readonly<Record<string, readonly string[]>> = {
     "resolver",
     ...[
       "services",
+      "cgroup",
       "control",
       "terminal",
       "strategies",

@@ -139,7 +139,7 @@ export class RunningService {
   status(): ServiceStatus {
     this.#executor.settle();
     this.#sockets.countLosses();
-    return describeService(this.#ready.plan, this.#shownState(), this, this.#executor.workers);
+    return describeService(this.#ready.plan, this.#shownState(), this, this.#executor);
   }
 
   #shownState(): ServiceStatus["state"] {

@@ -13,6 +13,7 @@ import { askingCredentials, decidesByUser } from "../services/credentials.ts";
 import { giveBanners } from "../services/extras.ts";
 import { checkKind } from "../services/kind.ts";
 import { deferring, ProxyProtocol } from "../services/proxy-protocol.ts";
+import type { GroupUsage } from "../services/groups.ts";
 import type { WorkerStatus } from "../services/status.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import type { WorkerUse } from "./launch.ts";
@@ -80,6 +81,10 @@ class PoolExecutor implements Executor {
 
   get workers(): readonly WorkerStatus[] {
     return this.#pool.status();
+  }
+
+  get group(): GroupUsage | undefined {
+    return this.#pool.group?.usage;
   }
 
   listen(endpoint: BindableEndpoint, { options, text }: ListenPlan): Promise<Listener> {
