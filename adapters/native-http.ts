@@ -20,7 +20,8 @@ export abstract class NativeHttp extends RuntimeListener implements HttpListener
   protected readonly exchanges: Exchanges;
   /** The descriptor of the listener, where it is known. */
   #fd = -1;
-  #epoll: RuntimeEpoll | undefined = undefined;
+  /** Undefined where there is none. */
+  protected epoll: RuntimeEpoll | undefined = undefined;
   #registration: Registration | undefined = undefined;
 
   constructor(target: ListenTarget, exchanges: Exchanges) {
@@ -40,17 +41,35 @@ export abstract class NativeHttp extends RuntimeListener implements HttpListener
     return this.exchanges.over;
   }
 
+  /**
+   * Loads what accepting is paused with. Before it listens: a crowd that waits for that may take the last
+   * descriptor in the first turn in which the runtime accepts.
+   */
+  async prepare(): Promise<this> {
+    this.epoll = await this.openEpoll().catch(() => undefined);
+    return this;
+  }
+
   async start(options: SocketOptions): Promise<void> {
     const bound = this.listen(options);
     this.exchanges.local = this.address;
     const { inherited } = this.target;
-    if (inherited !== undefined) await this.swapSocket(bound, inherited.fd);
+    if (inherited !== undefined) {
+      this.swapSocket(this.epoll ?? await this.openEpoll(), bound, inherited.fd);
+    }
     descriptorLimit.add(this);
   }
 
+  /** The runtime has closed its socket, and listens on another one. */
+  protected forgetSocket(): void {
+    this.#registration = undefined;
+    this.#fd = -1;
+  }
+
   /** Has what the runtime has bound to `bound` listen on the socket `fd` instead, and closes `fd`. */
-  protected async swapSocket(bound: Address, fd: number): Promise<void> {
-    this.#fd = await (await this.openEpoll()).swapListener(bound, fd);
+  protected swapSocket(epoll: RuntimeEpoll, bound: Address, fd: number): void {
+    this.#registration = epoll.swapListener(bound, fd);
+    this.#fd = this.#registration.fd;
   }
 
   override get descriptor(): number {
@@ -84,22 +103,19 @@ export abstract class NativeHttp extends RuntimeListener implements HttpListener
     }
   }
 
-  async prepareToPause(): Promise<void> {
-    this.#epoll = await this.openEpoll();
-    this.#registration = this.#fd >= 0
-      ? await this.#epoll.find(this.#fd)
-      : await this.#epoll.findListener(this.target.bound(this.address.port));
+  prepareToPause(): void {
+    this.#registration ??= this.epoll?.findListener(this.target.bound(this.address.port));
     this.#fd = this.#registration?.fd ?? this.#fd;
   }
 
   pauseAccepting(): void {
-    if (this.#registration !== undefined) this.#epoll!.remove(this.#registration);
+    if (this.#registration !== undefined) this.epoll!.remove(this.#registration);
   }
 
   resumeAccepting(): void {
     if (this.#registration === undefined) return;
     try {
-      this.#epoll!.add(this.#registration);
+      this.epoll!.add(this.#registration);
     } catch (error) {
       this.failure(acceptFailure(error));
     }

@@ -24,7 +24,7 @@ export function serve(
   table: HttpTable,
   options: SocketOptions,
 ): Promise<HttpListener> {
-  return openListener(endpoint, options, (target) => new BunHttp(target, table));
+  return openListener(endpoint, options, (target) => new BunHttp(target, table).prepare());
 }
 
 class BunHttp extends NativeHttp {

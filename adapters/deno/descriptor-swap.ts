@@ -75,8 +75,8 @@ export class DescriptorSwap {
     return placeholder.conn;
   }
 
-  /** As {@link connection}, for a listening socket. */
-  async listener({ fd, transport }: Inherited): Promise<SwappedListener> {
+  /** As {@link connection}, for a listening socket; undefined when that cannot be done at present. */
+  listener({ fd, transport }: Inherited): SwappedListener | undefined {
     const path = `portico-${crypto.randomUUID()}`;
     const unix = transport === "unix";
     const listener = unix
@@ -86,16 +86,16 @@ export class DescriptorSwap {
       const address = unix
         ? new Address("unix", "", 0, `@${path}`)
         : new Address("tcp", "127.0.0.1", (listener.addr as Deno.NetAddr).port, "");
-      return { listener, fd: await this.epoll.swapListener(address, fd) };
-    } catch (error) {
+      return { listener, fd: this.epoll.swapListener(address, fd).fd };
+    } catch {
       listener.close();
-      throw error;
+      return undefined;
     }
   }
 
   /** The descriptor of a listener of this thread, by the kernel's name for it; -1 when there is none. */
-  async find(address: Address): Promise<number> {
-    return (await this.epoll.findListener(address))?.fd ?? -1;
+  find(address: Address): number {
+    return this.epoll.findListener(address)?.fd ?? -1;
   }
 }
 

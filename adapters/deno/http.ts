@@ -14,7 +14,8 @@ import type { ListenTarget } from "../listen-target.ts";
 import { openListener } from "../listener.ts";
 import { NativeHttp } from "../native-http.ts";
 import { descriptorLimit } from "../posix/descriptor-limit.ts";
-import { duplicateOf, release } from "../posix/inherited.ts";
+import { release } from "../posix/inherited.ts";
+import { duplicate } from "../posix/passing.ts";
 import type { RuntimeEpoll } from "../posix/runtime-epoll.ts";
 import { STREAM } from "./options.ts";
 
@@ -27,7 +28,7 @@ export function serve(
   table: HttpTable,
   options: SocketOptions,
 ): Promise<HttpListener> {
-  return openListener(endpoint, options, (target) => new DenoHttp(target, table));
+  return openListener(endpoint, options, (target) => new DenoHttp(target, table).prepare());
 }
 
 /** Milliseconds between two trials to go on. */
@@ -127,12 +128,11 @@ class DenoHttp extends NativeHttp {
     throw new PorticoError("NOT_SUPPORTED", "Deno.serve takes no socket that is open already");
   }
 
-  override async prepareToPause(): Promise<void> {
-    await super.prepareToPause();
-    if (this.closed || this.#spare >= 0) return;
-    const spare = await duplicateOf(await this.find());
-    if (this.closed) await release(spare);
-    else this.#spare = spare;
+  override prepareToPause(): void {
+    super.prepareToPause();
+    if (this.#spare < 0 && this.epoll !== undefined && this.descriptor >= 0) {
+      this.#spare = duplicate(this.epoll.libc, this.descriptor);
+    }
   }
 
   override pauseAccepting(): void {
@@ -147,8 +147,10 @@ class DenoHttp extends NativeHttp {
   async #serveAgain(): Promise<void> {
     const count = this.#servers.length;
     try {
-      if (this.#spare >= 0) await this.swapSocket(this.#servePlaceholder(), this.#spare);
-      else if (!this.target.unix) {
+      if (this.#spare >= 0) {
+        this.swapSocket(await this.openEpoll(), this.#servePlaceholder(), this.#spare);
+      } else if (!this.target.unix) {
+        this.forgetSocket();
         this.#serve({ hostname: this.target.host, port: this.address.port });
       } else throw new PorticoError("NOT_SUPPORTED", "Deno.serve has given up the socket");
       this.#spare = -1;
@@ -160,7 +162,7 @@ class DenoHttp extends NativeHttp {
       return;
     }
     if (this.closed) return void this.stop();
-    await this.prepareToPause().catch(() => {});
+    this.prepareToPause();
   }
 
   /** Of those that have failed, too. */

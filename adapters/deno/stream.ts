@@ -45,8 +45,7 @@ async function swappedListener(
 ): Promise<SwappedListener | undefined> {
   if (inherited === undefined) return undefined;
   const { openDescriptorSwap } = await import("./descriptor-swap.ts");
-  const swap = await openDescriptorSwap();
-  return await swap?.listener(inherited).catch(() => undefined);
+  return (await openDescriptorSwap())?.listener(inherited);
 }
 
 class DenoListener extends RuntimeListener {

@@ -32,10 +32,10 @@ export interface PausableListener {
   pauseAccepting(kept: number): void;
   resumeAccepting(): void;
   /**
-   * Loads what the others need. Only where the runtime shows no connection: those listeners never call
+   * Finds what the others need; again, where it was not found. Only where the runtime shows no connection: those listeners never call
    * {@link DescriptorLimit.accepted}.
    */
-  prepareToPause?(): Promise<void>;
+  prepareToPause?(): void;
   failure(error: PorticoError): void;
 }
 
@@ -53,8 +53,8 @@ export class DescriptorLimit {
   add(listener: PausableListener): void {
     this.#listeners.add(listener);
     if (listener.prepareToPause === undefined) return;
-    // At once: without descriptors nothing can be loaded any more.
-    listener.prepareToPause().catch(() => {});
+    // At once: without descriptors nothing can be looked for any more.
+    this.#prepareToPause(listener);
     if (this.#libc === undefined) void this.#prepare();
     this.#watch ??= setInterval(() => this.accepted(lowestFree()), PERIOD).unref();
   }
@@ -84,6 +84,14 @@ export class DescriptorLimit {
     if (fd >= this.#limit - RESERVE) this.#pause();
   }
 
+  #prepareToPause(listener: PausableListener): void {
+    try {
+      listener.prepareToPause?.();
+    } catch {
+      // It is tried again when it has to pause.
+    }
+  }
+
   async #prepare(): Promise<void> {
     if (ffiSupport() !== true) {
       this.#limit = Infinity;
@@ -111,6 +119,7 @@ export class DescriptorLimit {
       }
       const kept = listener.closesToPause ? this.#keep(listener.descriptor) : -1;
       if (kept < 0 && listener.closesToPause) continue;
+      this.#prepareToPause(listener);
       listener.pauseAccepting(kept);
       this.#paused.add(listener);
       if (reports) listener.failure(error);

@@ -21,14 +21,14 @@ export interface Registration {
 const name = new Uint8Array(new ArrayBuffer(NAME_BYTES));
 
 export class RuntimeEpoll {
-  readonly #libc: Libc;
+  readonly libc: Libc;
   readonly #bytes = new Uint8Array(new ArrayBuffer(16));
   readonly #event = new DataView(this.#bytes.buffer);
   #fd = -1;
 
   /** @param libc of Bun or Deno, which have {@link Libc.epollCtl}. */
   constructor(libc: Libc) {
-    this.#libc = libc;
+    this.libc = libc;
   }
 
   /**
@@ -36,9 +36,14 @@ export class RuntimeEpoll {
    * time: that is how this thread's epoll is told from those of others.
    */
   async list(wanted: (fd: number) => boolean): Promise<Registration[]> {
+    if (this.#fd < 0) return this.#listNow(wanted);
+    // It may take the kernel some milliseconds to list thousands.
+    return registrations(await readFile(`/proc/self/fdinfo/${this.#fd}`, "utf8"), wanted);
+  }
+
+  #listNow(wanted: (fd: number) => boolean): Registration[] {
     if (this.#fd >= 0) {
-      // It may take the kernel some milliseconds to list thousands.
-      return registrations(await readFile(`/proc/self/fdinfo/${this.#fd}`, "utf8"), wanted);
+      return registrations(readFileSync(`/proc/self/fdinfo/${this.#fd}`, "utf8"), wanted);
     }
     for (const fd of readdirSync("/proc/self/fd")) {
       if (!isEpoll(fd)) continue;
@@ -50,50 +55,51 @@ export class RuntimeEpoll {
     return [];
   }
 
-  /** The listener of this thread that is bound to an address, by the kernel's name for it. */
-  async findListener(address: Address): Promise<Registration | undefined> {
-    const [found] = await this.list((fd) => {
-      const size = this.#libc.getsockname(fd, name);
+  /**
+   * The listener of this thread that is bound to an address, by the kernel's name for it. It is found at
+   * once: nothing has been accepted meanwhile by one that was bound in this turn.
+   */
+  findListener(address: Address): Registration | undefined {
+    return this.#listNow((fd) => {
+      const size = this.libc.getsockname(fd, name);
       if (size <= 2) return false;
       const { host, path, port } = readStreamName(name, size);
       return host === address.host && port === address.port && path === address.path &&
-        this.#libc.getpeername(fd, name) < 0;
-    });
-    return found;
+        this.libc.getpeername(fd, name) < 0;
+    })[0];
   }
 
   /**
    * Has a listener that this thread has just bound to `address` listen on the socket `fd` instead.
    *
-   * @returns its descriptor.
+   * @returns how that is registered.
    * @throws Error when that cannot be done. `fd` is the caller's still.
    */
-  async swapListener(address: Address, fd: number): Promise<number> {
-    const registration = await this.findListener(address);
+  swapListener(address: Address, fd: number): Registration {
+    const registration = this.findListener(address);
     if (registration === undefined) throw new Error("the listener cannot be found");
     this.swap(registration.fd, fd);
     this.add(registration);
-    this.#libc.close(fd);
-    return registration.fd;
+    this.libc.close(fd);
+    return registration;
   }
 
   /** How this thread waits for a descriptor; undefined when it does not. */
-  async find(fd: number): Promise<Registration | undefined> {
-    const [found] = await this.list((each) => each === fd);
-    return found;
+  find(fd: number): Registration | undefined {
+    return this.#listNow((each) => each === fd)[0];
   }
 
   /** This thread waits for a descriptor no more. False when it never has. */
-  async unregister(fd: number): Promise<boolean> {
-    const found = await this.find(fd);
+  unregister(fd: number): boolean {
+    const found = this.find(fd);
     if (found !== undefined) this.remove(found);
     return found !== undefined;
   }
 
   /** Puts another socket under a descriptor that is registered. @throws Error. */
   swap(target: number, fd: number): void {
-    makeNonBlocking(this.#libc, fd);
-    const code = this.#libc.dup3(fd, target, SOCK_CLOEXEC);
+    makeNonBlocking(this.libc, fd);
+    const code = this.libc.dup3(fd, target, SOCK_CLOEXEC);
     if (code < 0) throw new Error(`descriptor ${fd} cannot be duplicated`);
   }
 
@@ -101,13 +107,13 @@ export class RuntimeEpoll {
   add({ fd, events, data }: Registration): void {
     this.#event.setUint32(0, events, true);
     this.#event.setBigUint64(4 * EPOLL_EVENT_DATA, data, true);
-    if (this.#libc.epollCtl!(this.#fd, EPOLL_CTL_ADD, fd, this.#bytes) < 0) {
+    if (this.libc.epollCtl!(this.#fd, EPOLL_CTL_ADD, fd, this.#bytes) < 0) {
       throw new Error(`descriptor ${fd} cannot be registered`);
     }
   }
 
   remove({ fd }: Pick<Registration, "fd">): void {
-    this.#libc.epollCtl!(this.#fd, EPOLL_CTL_DEL, fd, this.#bytes);
+    this.libc.epollCtl!(this.#fd, EPOLL_CTL_DEL, fd, this.#bytes);
   }
 }
 

@@ -48,6 +48,7 @@ export const CODES = {
   ENOENT: ["config", "no such file or directory"],
   ENOTFOUND: ["config", "the host name is not known"],
   ENAMETOOLONG: ["config", "the path of a Unix socket is too long"],
+  TLS_INVALID: ["config", "the certificate or the key is wrong"],
   NOT_SUPPORTED: ["config", "this runtime on this machine cannot do it"],
   MANIFEST_NOT_FOUND: ["config", "there is no manifest"],
   MANIFEST_SYNTAX: ["config", "the manifest cannot be read"],

@@ -7,6 +7,7 @@ import type { Overflow } from "./admission/overflow.ts";
 import type { SocketOptions } from "./contract.ts";
 import type { SourcePrefixes } from "./access/source.ts";
 import type { Endpoint } from "./endpoint.ts";
+import type { TlsVersion } from "./tls.ts";
 import type { EventName, Level } from "./record.ts";
 import type { Resources } from "./resources.ts";
 
@@ -100,6 +101,8 @@ export interface ServicePlan {
   /** When it shuts a source out of all services. */
   readonly ban?: BanPlan;
   readonly proxyProtocol?: ProxyProtocolPlan;
+  /** Of {@link Session.startTls}, and of endpoints that have none of their own. */
+  readonly tls?: TlsPlan;
   /** Nobody has any business with it: whoever comes is refused, and banned. */
   readonly sensor?: true;
   /** Bans may be about users of this machine: peers of Unix sockets are asked who they are. */
@@ -119,12 +122,40 @@ export interface ProxyProtocolPlan {
   readonly wait: number;
 }
 
+/**
+ * How TLS is spoken. Files are read where the sockets are (`services/tls/`), at the start and whenever they change:
+ * of what is in them nothing is in a plan.
+ */
+export interface TlsPlan {
+  /** The first is the one for whoever names no server that is here; `self-signed` is made at the start, for development. */
+  readonly certificates: readonly TlsFiles[] | "self-signed";
+  readonly alpn: readonly string[];
+  readonly client: "none" | "request" | "require";
+  /** Files of PEM, absolute. */
+  readonly ca: readonly string[];
+  readonly minVersion: TlsVersion;
+  readonly ciphers?: string;
+  /** How long a session may be resumed, in ms; 0: never. */
+  readonly tickets: number;
+}
+
+/** Where a certificate is. All paths are absolute. */
+export interface TlsFiles {
+  /** PEM; the chain behind the certificate. */
+  readonly cert: string;
+  readonly key: string;
+  /** DER. */
+  readonly ocsp?: string;
+}
+
 /** One endpoint with its socket options. Paths are absolute. */
 export interface ListenPlan {
   /** As the manifest says it, for messages. */
   readonly text: string;
   readonly endpoint: Endpoint;
   readonly options: SocketOptions;
+  /** TLS from the first byte on; absent: in clear. Always there of `tls` and `https`. */
+  readonly tls?: TlsPlan;
 }
 
 /** The strategies that a manifest can name. */
@@ -245,8 +276,10 @@ export interface Limits {
   readonly lifetime: number;
   /** Of a promise that a hook has returned, until it is settled. */
   readonly handler: number;
-  /** Of TLS. */
+  /** Of TLS, from its beginning to its end. */
   readonly handshake: number;
+  /** Handshakes of TLS that are under way at once; who comes beyond waits unread. */
+  readonly handshakes: number;
   /** How long a session may be held before its turn; then it is refused. */
   readonly hold: number;
   /** Bytes written and not yet sent, above which the session ends. */

@@ -10,9 +10,10 @@ import type { Address } from "../core/endpoint.ts";
 import { PorticoError } from "../core/errors.ts";
 import type { HttpListener } from "../core/exchange.ts";
 import type { Log } from "../core/log.ts";
-import type { ListenPlan, ServicePlan } from "../core/plan.ts";
+import type { ListenPlan, ServicePlan, TlsPlan } from "../core/plan.ts";
 import type { Plugin } from "../core/plugin.ts";
 import type { Gather } from "../core/stream/gather.ts";
+import type { TlsServerOptions } from "../core/tls.ts";
 import type { Totals } from "../core/totals.ts";
 import type { Groups, GroupUsage } from "./groups.ts";
 import type { LoadMeter } from "./load.ts";
@@ -56,8 +57,22 @@ export interface Host {
   readonly operator?: unknown;
   /** What knows names, for rules about them; without it those are about nobody. */
   readonly names?: () => Promise<Names>;
+  /**
+   * The certificates of a plan, the same object for equal plans. Absent where no service has any.
+   *
+   * @throws PorticoError TLS_INVALID, with the file and what would be right.
+   */
+  readonly certificates?: (plan: TlsPlan) => Promise<Certificates>;
   /** The sockets of an endpoint that somebody else has opened: `fd:`, `systemd:`, `stdio:`. */
   readonly inherit: (listen: ListenPlan) => Promise<readonly FoundSocket[]>;
+}
+
+/** What is in the files of a {@link TlsPlan}, read anew when they change or the server is told to. */
+export interface Certificates {
+  /** As it is now. */
+  readonly options: TlsServerOptions;
+  /** Calls back whenever it has become another. @returns ends that. */
+  onChange(callback: (options: TlsServerOptions) => void): () => void;
 }
 
 /** What could not be listened on, and why. */

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { describe, test, type TestContext } from "node:test";
 import { loadAdapter } from "../../adapters/mod.ts";
 import { makeAdapter } from "../../adapters/node/mod.ts";
+import type { PausableListener } from "../../adapters/posix/descriptor-limit.ts";
 import type { Adapter, BindableEndpoint, SocketOptions } from "../../runtime/core/contract.ts";
 import type { Inherited } from "../../runtime/core/descriptors.ts";
 import type { Address } from "../../runtime/core/endpoint.ts";
@@ -271,6 +272,25 @@ for (const [name, adapter] of all) {
         assert.equal(third.closed.length, 1);
         await third.listener.close();
         if (address.path !== "") assert.equal(existsSync(address.path), false);
+      });
+
+      test("accepting can pause from the first turn on, where no connection is shown", async (t) => {
+        const desk = await open(t, adapter, place(t));
+        const pausable = desk.listener as unknown as PausableListener;
+        // Others pause by the numbers of what they accept.
+        if (pausable.prepareToPause === undefined || duplicates !== true) return;
+        pausable.pauseAccepting(-1);
+        const early = await dial(t, desk.listener.address);
+        early.ask("/early");
+        const other = await dial(t, (await open(t, adapter, place(t))).listener.address);
+        for (const path of ["/one", "/two", "/three"]) {
+          other.ask(path);
+          await other.hears(`you asked for ${path}`);
+        }
+        assert.equal(early.text, "");
+        pausable.resumeAccepting();
+        await early.hears("you asked for /early");
+        assert.deepEqual(desk.failures, []);
       });
 
       if (transport === "http+unix") {

@@ -35,6 +35,7 @@ export const UNLIMITED: Limits = {
   lifetime: Infinity,
   handler: Infinity,
   handshake: Infinity,
+  handshakes: Infinity,
   hold: Infinity,
   writeBuffer: 1024 * 1024,
   waiting: { sessions: Infinity, bytes: WEIGHT_MAX },

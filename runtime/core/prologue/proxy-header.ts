@@ -52,15 +52,15 @@ export interface ProxyTls {
 
 /** What version 2 may say beside addresses. */
 export interface ProxyValues {
-  readonly alpn?: string;
+  readonly alpn?: string | undefined;
   /** The name that the peer has asked for. */
-  readonly authority?: string;
+  readonly authority?: string | undefined;
   /** Up to 128 bytes, in hexadecimal. */
-  readonly uniqueId?: string;
-  readonly netns?: string;
-  readonly tls?: ProxyTls;
+  readonly uniqueId?: string | undefined;
+  readonly netns?: string | undefined;
+  readonly tls?: ProxyTls | undefined;
   /** Values of other types, by their type: bytes in hexadecimal. */
-  readonly others?: Readonly<Record<number, string>>;
+  readonly others?: Readonly<Record<number, string>> | undefined;
 }
 
 /** One header. */
