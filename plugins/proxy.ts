@@ -1,4 +1,4 @@
-import { definePlugin, pipe, type Plugin } from "../runtime/mod.ts";
+import { definePlugin, pipe, type Plugin, writeProxyHeader } from "../runtime/mod.ts";
 import { Associations } from "./proxy/datagrams.ts";
 import { options, type ProxyInput, type ProxyOptions } from "./proxy/options.ts";
 import { Targets } from "./proxy/targets.ts";
@@ -15,18 +15,24 @@ export type { ProxyInput, ProxyOptions };
  * own towards its target, until neither has sent anything for `idle`; as long it holds one of the
  * service's `limits.sessions` and of `concurrency.max`, which therefore has to be larger than 1.
  *
+ * With `proxyProtocol` the first bytes that a target is sent, of a stream or of each datagram, say who the
+ * client is: the PROXY protocol. Of a client that a balancer has told us of, it is that one, and what was
+ * told of it beside its addresses is passed on.
+ *
  * Try: `{ "plugin": "proxy", "listen": "tcp://127.0.0.1:7080", "options": { "to": "tcp://127.0.0.1:80" } }`
  */
 const proxy: Plugin<ProxyOptions, unknown, ProxyInput> = definePlugin({
   name: "proxy",
   transports: ["stream", "datagram"],
   options,
-  start: ({ options: { to, connectTimeout, health, idle, maxPeers }, connect, log }) => {
+  start: ({ options, connect, log }) => {
+    const { to, connectTimeout, health, idle, maxPeers, proxyProtocol } = options;
     const policy = { fails: health.fails, retry: health.retry, log };
     const servers = new Targets(to, "stream", policy);
     const associations = new Associations(new Targets(to, "datagram", policy), connect, {
       idle,
       maxPeers,
+      proxyProtocol,
     });
     return {
       async handle(client) {
@@ -34,6 +40,7 @@ const proxy: Plugin<ProxyOptions, unknown, ProxyInput> = definePlugin({
           client,
           (endpoint) => connect(endpoint, undefined, { timeout: connectTimeout }),
         );
+        if (proxyProtocol !== undefined) upstream.write(writeProxyHeader(client, proxyProtocol));
         await pipe(client, upstream);
       },
       datagram: (session, bytes) => associations.forward(session, bytes),

@@ -4,6 +4,8 @@ export type { Codec, Found, Frame, Parsed, TwoWayCodec } from "./core/stream/cod
 export { Framer } from "./core/stream/framer.ts";
 export { pipe } from "./core/stream/pipe.ts";
 export type { PipeOptions } from "./core/stream/pipe.ts";
+export { writeProxyHeader } from "./core/prologue/write-proxy-header.ts";
+export type { ProxiedClient, ProxyHeaderOptions } from "./core/prologue/write-proxy-header.ts";
 export { Address, kindOf, parseEndpoint } from "./core/endpoint.ts";
 export type { Endpoint, Transport } from "./core/endpoint.ts";
 export { CODES, PorticoError } from "./core/errors.ts";
@@ -26,6 +28,7 @@ export type {
   StartContext,
 } from "./core/plugin.ts";
 export type { Child, Program, Spawn } from "./core/process.ts";
+export type { Matcher } from "./core/prologue/match.ts";
 export type { EventName, Fields, Level, LogRecord, Sink } from "./core/record.ts";
 export { clearMemory, memoryRecords } from "./sinks/memory.ts";
 export { describeRecord } from "./sinks/words.ts";

@@ -236,6 +236,9 @@ test("proxy: options that are wrong are errors of the manifest", async (t) => {
       [{ to: TCP.replace(":0", ":80"), balance: "random" }, /round-robin/],
       [{ to: TCP.replace(":0", ":80"), health: { fails: 0 } }, /whole number above 0/],
       [{ to: TCP.replace(":0", ":80"), idle: "none" }, /a duration above 0/],
+      [{ to: TCP.replace(":0", ":80"), proxyProtocol: 3 }, /1, 2, or an object/],
+      [{ to: TCP.replace(":0", ":80"), proxyProtocol: { version: 3 } }, /1, 2, or an object/],
+      [{ to: ["udp://127.0.0.1:9"], proxyProtocol: 1 }, /2 where a target is udp:/],
     ] as const
   ) {
     await assert.rejects(

@@ -1,5 +1,6 @@
 /** Datagrams that are passed on: each sender has a socket of its own towards its target. */
-import type { Hooks, Session, StartContext } from "../../runtime/mod.ts";
+import type { Hooks, ProxyHeaderOptions, Session, StartContext } from "../../runtime/mod.ts";
+import { writeProxyHeader } from "../../runtime/mod.ts";
 import type { Targets } from "./targets.ts";
 
 /** Datagrams that wait for the socket of a new sender; more are lost, as they may be. */
@@ -15,6 +16,8 @@ interface Association {
   readonly client: Session<unknown>;
   readonly done: (error?: unknown) => void;
   readonly table: Associations;
+  /** What each datagram to the target begins with. */
+  readonly header: Uint8Array | undefined;
   upstream: Session<Association> | undefined;
   waiting: Uint8Array[];
   /** When one of both was heard last, on the clock of the table. */
@@ -29,6 +32,29 @@ const UPSTREAM: Hooks<Association> = {
   finish: ({ state }) => state.table.forget(state),
 };
 
+/** Who a sender is. One that two balancers tell of is answered through the one that it has come by. */
+function keyOf({ remote, local, via }: Session<unknown>): string {
+  const key = `${remote} ${local.host}`;
+  return via === undefined ? key : `${key} ${via.remote}`;
+}
+
+function send(upstream: Session<Association>, bytes: Uint8Array): void {
+  const { header } = upstream.state;
+  if (header === undefined) return void upstream.write(bytes);
+  const whole = new Uint8Array(header.length + bytes.length);
+  whole.set(header);
+  whole.set(bytes, header.length);
+  upstream.write(whole);
+}
+
+/** How senders are remembered, and told of. */
+interface AssociationOptions {
+  /** Milliseconds. */
+  readonly idle: number;
+  readonly maxPeers: number;
+  readonly proxyProtocol: ProxyHeaderOptions | undefined;
+}
+
 /** The associations of one service, the one that was silent for longest first. */
 export class Associations {
   /** Milliseconds, as of the last look. */
@@ -37,18 +63,20 @@ export class Associations {
   readonly #connect: StartContext<unknown>["connect"];
   readonly #idle: number;
   readonly #max: number;
+  readonly #proxyProtocol: ProxyHeaderOptions | undefined;
   readonly #associations: Map<string, Association> = new Map();
   #timer: ReturnType<typeof setInterval> | undefined = undefined;
 
   constructor(
     targets: Targets,
     connect: StartContext<unknown>["connect"],
-    { idle, maxPeers }: { readonly idle: number; readonly maxPeers: number },
+    { idle, maxPeers, proxyProtocol }: AssociationOptions,
   ) {
     this.#targets = targets;
     this.#connect = connect;
     this.#idle = idle;
     this.#max = maxPeers;
+    this.#proxyProtocol = proxyProtocol;
   }
 
   /**
@@ -56,13 +84,13 @@ export class Associations {
    * as long it may be answered.
    */
   forward(client: Session<unknown>, bytes: Uint8Array): void | Promise<void> {
-    const key = `${client.remote} ${client.local.host}`;
+    const key = keyOf(client);
     const association = this.#associations.get(key);
     if (association === undefined) return this.#add(client, key, bytes);
     association.seen = this.now;
     this.#associations.delete(key);
     this.#associations.set(key, association);
-    if (association.upstream !== undefined) association.upstream.write(bytes);
+    if (association.upstream !== undefined) send(association.upstream, bytes);
     else if (association.waiting.length < WAITING_MAX) {
       association.waiting.push(new Uint8Array(bytes));
     }
@@ -82,6 +110,7 @@ export class Associations {
       client,
       done: (error) => error === undefined ? resolve() : reject(error),
       table: this,
+      header: this.#proxyProtocol && writeProxyHeader(client, this.#proxyProtocol),
       upstream: undefined,
       waiting: [new Uint8Array(bytes)],
       seen: this.now,
@@ -104,7 +133,7 @@ export class Associations {
     }
     // It may have been forgotten meanwhile.
     if (this.#associations.get(association.key) !== association) return association.upstream.end();
-    for (const bytes of association.waiting) association.upstream.write(bytes);
+    for (const bytes of association.waiting) send(association.upstream, bytes);
     association.waiting = [];
   }
 

@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import { parseEndpoint } from "../../runtime/mod.ts";
+import { kindOf, parseEndpoint, type ProxyHeaderOptions } from "../../runtime/mod.ts";
 import { count, described, duration } from "../units.ts";
 
 const TO = "tcp://HOST:PORT, unix:PATH, udp://HOST:PORT or unixgram:PATH, or a list of them";
@@ -41,6 +41,8 @@ export interface ProxyOptions {
   readonly health: { readonly fails: number; readonly retry: number };
   readonly idle: number;
   readonly maxPeers: number;
+  /** The header that targets are sent; none when undefined. */
+  readonly proxyProtocol?: ProxyHeaderOptions | undefined;
 }
 
 /** What a manifest may say of them: durations as `"5s"` or ms. */
@@ -54,10 +56,15 @@ export interface ProxyInput {
   } | undefined;
   readonly idle?: string | number | undefined;
   readonly maxPeers?: number | undefined;
+  readonly proxyProtocol?: 1 | 2 | ProxyHeaderOptions | undefined;
 }
 
-/** The schema of `proxy`'s options. */
-export const options: v.GenericSchema<ProxyInput, ProxyOptions> = v.strictObject({
+const VERSION = "1 or 2, the version of the header";
+const HEADER = '1, 2, or an object as { "version": 2, "crc32c": true }';
+
+const version: v.GenericSchema<1 | 2> = v.picklist([1, 2], VERSION);
+
+const fields: v.GenericSchema<ProxyInput, ProxyOptions> = v.strictObject({
   to: described(
     v.union([
       v.pipe(target, v.transform((one): string[] => [one])),
@@ -91,4 +98,37 @@ export const options: v.GenericSchema<ProxyInput, ProxyOptions> = v.strictObject
     ),
     1024,
   ),
+  proxyProtocol: v.optional(described(
+    v.union([
+      v.pipe(version, v.transform((version): ProxyHeaderOptions => ({ version }))),
+      v.strictObject({ version, crc32c: v.optional(v.boolean("true or false")) }),
+    ], HEADER),
+    "tells targets who the client is: the version of the PROXY header that they are sent",
+  )),
 });
+
+/** The schema of `proxy`'s options. Datagrams have no version 1: it is for the beginning of a stream. */
+export const options: v.GenericSchema<ProxyInput, ProxyOptions> = v.pipe(
+  fields,
+  v.rawCheck(({ dataset, addIssue }) => {
+    if (!dataset.typed) return;
+    const { value } = dataset;
+    const { to, proxyProtocol } = value;
+    if (proxyProtocol?.version !== 1 || !to.some(isDatagram)) return;
+    addIssue({
+      message: "2 where a target is udp: or unixgram:, since version 1 is for streams",
+      input: proxyProtocol,
+      path: [{
+        type: "object",
+        origin: "value",
+        input: { ...value },
+        key: "proxyProtocol",
+        value: proxyProtocol,
+      }],
+    });
+  }),
+);
+
+function isDatagram(target: string): boolean {
+  return kindOf(parseEndpoint(target).transport) === "datagram";
+}

@@ -174,6 +174,7 @@ const PLAN: ServicePlan = {
     lifetime: Infinity,
     handler: Infinity,
     handshake: Infinity,
+    handshakes: Infinity,
     hold: Infinity,
     writeBuffer: 16 * 1024 * 1024,
     waiting: { sessions: Infinity, bytes: WEIGHT_MAX },

@@ -23,6 +23,7 @@ import type { PorticoError } from "./errors.ts";
 import type { HttpListener, HttpTable } from "./exchange.ts";
 import type { OptionName, SocketOptions } from "./options.ts";
 import type { ProcessCalls, ThreadStart } from "./process.ts";
+import type { TlsContext, TlsEngine, TlsInfo } from "./tls.ts";
 
 export type { OptionName, SocketOptions } from "./options.ts";
 
@@ -59,6 +60,18 @@ export interface Connection {
    * {@link Features.resets} says so, an end when `quiet` (unless it had sent what nobody read).
    */
   abort(quiet?: boolean): void;
+  /**
+   * Begins TLS. What was written before goes out in clear first; the caller sees to it that nothing of the other
+   * direction was read that belongs to the handshake. This one is dead from now on, without a `close`; the one that
+   * is returned has its place: its `data`, its addresses, the same table. {@link StreamTable.secured} is told when the
+   * handshake is done, and `close` with an error (TLS_FAILED, or what has become of the socket) when it fails; until
+   * then only `abort` may be called of it. It has no half-close where the peer's TLS has none.
+   *
+   * @throws PorticoError NOT_SUPPORTED.
+   */
+  secure?(context: TlsContext): Connection;
+  /** Of a connection whose handshake is done. Made when first asked for, which has to be before the close. */
+  readonly tls?: TlsInfo | undefined;
 }
 
 /** The core's callbacks for the connections of one listener. */
@@ -73,6 +86,8 @@ export interface StreamTable {
   end(connection: Connection): void;
   /** Nothing is left of the connection. `error` when it did not end in order; its side is `peer` or `host`. */
   close(connection: Connection, error: PorticoError | undefined): void;
+  /** The handshake is done that {@link Connection.secure} has begun. `pause` may be called here, as in `open`. */
+  secured?(connection: Connection): void;
   /** Accepting had to pause (EMFILE and its like). The adapter goes on by itself, with back-off. */
   failure(error: PorticoError): void;
 }
@@ -229,6 +244,7 @@ export interface Adapter {
     endpoint: BindableEndpoint,
     table: HttpTable,
     options: SocketOptions,
+    tls?: TlsContext,
   ): Promise<HttpListener>;
   /**
    * Connects a stream. `open` is called before it resolves, with `data` in {@link Connection.data}.
@@ -251,6 +267,8 @@ export interface Adapter {
    * @throws PorticoError ENOENT, ENOTFOUND …
    */
   dial(endpoint: NamedEndpoint, table: DatagramTable): Promise<DialedSocket>;
+  /** What makes contexts for {@link Connection.secure}. @throws PorticoError NOT_SUPPORTED. */
+  tls?(): Promise<TlsEngine>;
   /** @throws PorticoError NOT_SUPPORTED where {@link Features.descriptors} says why. */
   descriptors(): Promise<Descriptors>;
   /** A part of {@link descriptors} that is there sooner. @throws likewise. */

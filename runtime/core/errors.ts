@@ -25,6 +25,7 @@ export const CODES = {
   PEER_UNNAMED: ["peer", "the sender has no address to answer to"],
   PEER_BUSY: ["peer", "the peer's queue is full"],
   TLS_FAILED: ["peer", "the TLS handshake failed"],
+  TLS_INJECTION: ["peer", "the peer sent more in clear when TLS was to begin"],
   // The plugin.
   HOOK_FAILED: ["plugin", "a hook of the plugin failed"],
   EMSGSIZE: ["plugin", "a datagram is larger than the transport carries"],
@@ -48,6 +49,7 @@ export const CODES = {
   ENOENT: ["config", "no such file or directory"],
   ENOTFOUND: ["config", "the host name is not known"],
   ENAMETOOLONG: ["config", "the path of a Unix socket is too long"],
+  TLS_INVALID: ["config", "the certificate or the key is wrong"],
   NOT_SUPPORTED: ["config", "this runtime on this machine cannot do it"],
   MANIFEST_NOT_FOUND: ["config", "there is no manifest"],
   MANIFEST_SYNTAX: ["config", "the manifest cannot be read"],

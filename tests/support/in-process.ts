@@ -13,6 +13,8 @@ import type { Concurrency, Limits } from "../../runtime/core/plan.ts";
 import type { Hooks, Plugin } from "../../runtime/core/plugin.ts";
 import type { Level, LogRecord } from "../../runtime/core/record.ts";
 import { type ReadyService, Server } from "../../runtime/daemon/server.ts";
+import { CertificateStore } from "../../runtime/services/tls/store.ts";
+import type { Host } from "../../runtime/services/contract.ts";
 import type { ServiceStatus } from "../../runtime/services/status.ts";
 import { adapter } from "./adapter.ts";
 import { folder } from "./folder.ts";
@@ -34,6 +36,7 @@ export const UNLIMITED: Limits = {
   lifetime: Infinity,
   handler: Infinity,
   handshake: Infinity,
+  handshakes: Infinity,
   hold: Infinity,
   writeBuffer: 1024 * 1024,
   waiting: { sessions: Infinity, bytes: WEIGHT_MAX },
@@ -107,12 +110,19 @@ export function readyService(
   };
 }
 
-/** Starts services on an adapter. @throws PorticoError that names the service. */
+/**
+ * Starts services on an adapter.
+ *
+ * @param certificates of those who speak TLS.
+ * @throws PorticoError that names the service.
+ */
 export async function startReady(
   services: readonly ReadyService[],
   adapter: Adapter,
+  host: Partial<Host> = {},
 ): Promise<Server> {
   const server = new Server({
+    ...host,
     adapter,
     worker: fileURLToPath(new URL("../../runtime/worker.ts", import.meta.url).href),
     inherit: async ({ endpoint }) => await inheritedFor(endpoint, await adapter.descriptors()),
@@ -137,8 +147,15 @@ export class InProcessServer<Used extends Adapter = Adapter> extends Records<Log
   }
 
   /** Starts it; it is killed when `scope` is over. */
-  async start(scope: Scope, services: readonly ReadyService[]): Promise<this> {
-    this.running = await startReady(services, this.adapter);
+  async start(
+    scope: Scope,
+    services: readonly ReadyService[],
+    host?: Partial<Host>,
+  ): Promise<this> {
+    // Files are read once: what becomes of them has tests of its own.
+    const store = new CertificateStore({ watch: () => () => {}, tell() {} });
+    scope.after(() => store.close());
+    this.running = await startReady(services, this.adapter, { certificates: store.get, ...host });
     scope.after(() => within("the end of the server", this.running.kill()));
     return this;
   }
@@ -168,13 +185,14 @@ export async function startManifest(
   scope: Scope,
   services: Readonly<Record<string, object>>,
   files: Readonly<Record<string, string>> = {},
+  host?: Partial<Host>,
 ): Promise<InProcessServer> {
   const file = join(folder(scope, files), "portico.json");
   const source = { file, value: { services }, locate: () => undefined };
   const server = new InProcessServer(adapter);
   const log = server.log();
   const prepared = await prepare(expand(source), source);
-  return await server.start(scope, prepared.map((each) => ({ ...each, log })));
+  return await server.start(scope, prepared.map((each) => ({ ...each, log })), host);
 }
 
 /** Starts one service of a plugin, or of these hooks. @param service what a manifest says of it, beside the plugin. */

@@ -52,15 +52,15 @@ export interface ProxyTls {
 
 /** What version 2 may say beside addresses. */
 export interface ProxyValues {
-  readonly alpn?: string;
+  readonly alpn?: string | undefined;
   /** The name that the peer has asked for. */
-  readonly authority?: string;
+  readonly authority?: string | undefined;
   /** Up to 128 bytes, in hexadecimal. */
-  readonly uniqueId?: string;
-  readonly netns?: string;
-  readonly tls?: ProxyTls;
+  readonly uniqueId?: string | undefined;
+  readonly netns?: string | undefined;
+  readonly tls?: ProxyTls | undefined;
   /** Values of other types, by their type: bytes in hexadecimal. */
-  readonly others?: Readonly<Record<number, string>>;
+  readonly others?: Readonly<Record<number, string>> | undefined;
 }
 
 /** One header. */
@@ -96,6 +96,16 @@ export function readProxyHeader(
     return "more";
   }
   return readVersion2(bytes, most);
+}
+
+/** Whether there is a header of version 2, or the beginning of one; of what comes whole, as datagrams do. */
+export function beginsVersion2(bytes: Uint8Array): boolean {
+  return bytes.length >= SIGNATURE.length && begins(bytes, SIGNATURE);
+}
+
+/** As {@link beginsVersion2}, of version 1. */
+export function beginsVersion1(bytes: Uint8Array): boolean {
+  return bytes.length >= WORD.length && begins(bytes, WORD);
 }
 
 /** Whether `bytes` begin as `what` does, as far as there are any. */

@@ -3,6 +3,42 @@ import type { Address } from "../endpoint.ts";
 import { formatIp, readIp } from "../ip.ts";
 import { crc32c } from "./crc32c.ts";
 import { type ProxyTls, type ProxyValues, TLV } from "./proxy-header.ts";
+import type { Via } from "./via.ts";
+
+/** Of whom a header tells; a session fits. */
+export interface ProxiedClient {
+  readonly remote: Address;
+  /** The address that the client came to. */
+  readonly local: Address;
+  /** The way that it came: of version 2 its values are passed on. */
+  readonly via?: Via | undefined;
+}
+
+/** How a header is written. */
+export interface ProxyHeaderOptions {
+  readonly version: 1 | 2;
+  /** Adds a checksum of the header; of version 2. False when silent. */
+  readonly crc32c?: boolean | undefined;
+}
+
+/**
+ * What to send to a server that is to know who a client is: the first bytes of a stream, or of each datagram
+ * (of version 2). Whoever is no peer of IP is UNKNOWN in version 1.
+ */
+export function writeProxyHeader(
+  { remote, local, via }: ProxiedClient,
+  { version, crc32c = false }: ProxyHeaderOptions,
+): Uint8Array {
+  if (version === 1) return writeProxyVersion1(remote, local);
+  return writeProxyVersion2(remote, local, passedOn(via), crc32c);
+}
+
+/** What is told of a client beside its addresses: what was told of it here. */
+function passedOn(via: Via | undefined): ProxyValues {
+  if (via === undefined) return {};
+  const { alpn, authority, uniqueId, tls, others } = via;
+  return { alpn, authority, uniqueId, tls, others };
+}
 
 const encoder = new TextEncoder();
 const SIGNATURE = encoder.encode("\r\n\r\n\0\r\nQUIT\n");
