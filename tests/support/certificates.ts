@@ -122,7 +122,7 @@ function make(): Certificates {
   authority.signed(
     "odd",
     `subjectAltName=DNS:odd.example,IP:192.0.2.1,IP:2001:db8::1,email:o@odd.example,URI:spiffe://odd/x\n${CLIENT}`,
-    { subject: "/C=CH/O=Example, Inc.+OU=\"Söhne\"/CN=#odd" },
+    { subject: '/C=CH/O=Example, Inc.+OU="Söhne"/CN=#odd' },
   );
   const read = (file: string): string => readFileSync(join(folder, file), "utf8");
   const cert = (name: CertificateName): string => read(`${name}.pem`);
