@@ -27,7 +27,7 @@ const LINUX: Support = process.platform === "linux"
   ? true
   : { reason: "the abstract namespace is Linux's alone", remedy: "use a path" };
 
-const TRANSPORTS = ["tcp", "udp", "unix", "unixgram", "http", "http+unix"] as const;
+const TRANSPORTS = ["tcp", "udp", "unix", "unixgram", "http", "https", "http+unix"] as const;
 
 /** Puts the table together. Nothing is opened for it. */
 export function makeFeatures(own: RuntimeFeatures): Features {
@@ -42,7 +42,7 @@ export function makeFeatures(own: RuntimeFeatures): Features {
       unixgram: ffi,
       tls: LATER,
       http: true,
-      https: LATER,
+      https: true,
       "http+unix": true,
     },
     abstract: LINUX,
