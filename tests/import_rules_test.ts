@@ -59,6 +59,7 @@ function check(
 const COMMON: ReadonlySet<string> = new Set([
   "buffer",
   "child_process",
+  "crypto",
   "events",
   "fs",
   "fs/promises",
@@ -108,7 +109,8 @@ const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   control: ["core", "values", "services", "adapter.ts"],
   terminal: ["core", "values", "modules", "services", "control"],
   workers: ["core", "modules", "identity", "services", "metrics", "worker-adapter.ts"],
-  strategies: ["core", "services", "workers"],
+  matching: ["core", "services", "workers"],
+  strategies: ["core", "services", "workers", "matching"],
   convert: ["core"],
   compile: ["core", "modules", "manifest", "adapter.ts"],
   daemon: [

@@ -140,6 +140,18 @@ export function families(own: Readonly<Delays>): Family[] {
       samples: by("cause", ({ tally }) => tally.refused),
     },
     {
+      name: "portico_sessions_matched_total",
+      help: "Connections that a service has told apart and handed on: when, and to which.",
+      type: "counter",
+      samples: ({ services }) =>
+        services.flatMap(({ service, routes = [] }) =>
+          routes.map(({ when, service: to, count }) => ({
+            value: count,
+            labels: { service, when, to },
+          }))
+        ),
+    },
+    {
       name: "portico_bans",
       help: "Sources that are shut out of all services.",
       type: "gauge",

@@ -13,6 +13,7 @@ import type { Concurrency, Limits } from "../../runtime/core/plan.ts";
 import type { Hooks, Plugin } from "../../runtime/core/plugin.ts";
 import type { Level, LogRecord } from "../../runtime/core/record.ts";
 import { type ReadyService, Server } from "../../runtime/daemon/server.ts";
+import { CertificateStore } from "../../runtime/services/tls/store.ts";
 import type { ServiceStatus } from "../../runtime/services/status.ts";
 import { adapter } from "./adapter.ts";
 import { folder } from "./folder.ts";
@@ -108,13 +109,20 @@ export function readyService(
   };
 }
 
-/** Starts services on an adapter. @throws PorticoError that names the service. */
+/**
+ * Starts services on an adapter.
+ *
+ * @param certificates of those who speak TLS.
+ * @throws PorticoError that names the service.
+ */
 export async function startReady(
   services: readonly ReadyService[],
   adapter: Adapter,
+  certificates?: CertificateStore,
 ): Promise<Server> {
   const server = new Server({
     adapter,
+    ...(certificates !== undefined && { certificates: certificates.get }),
     worker: fileURLToPath(new URL("../../runtime/worker.ts", import.meta.url).href),
     inherit: async ({ endpoint }) => await inheritedFor(endpoint, await adapter.descriptors()),
   });
@@ -139,7 +147,10 @@ export class InProcessServer<Used extends Adapter = Adapter> extends Records<Log
 
   /** Starts it; it is killed when `scope` is over. */
   async start(scope: Scope, services: readonly ReadyService[]): Promise<this> {
-    this.running = await startReady(services, this.adapter);
+    // Files are read once: what becomes of them has tests of its own.
+    const certificates = new CertificateStore({ watch: () => () => {}, tell() {} });
+    scope.after(() => certificates.close());
+    this.running = await startReady(services, this.adapter, certificates);
     scope.after(() => within("the end of the server", this.running.kill()));
     return this;
   }
