@@ -3,7 +3,7 @@
  * worker that serves one session needs little of it.
  */
 import process from "node:process";
-import type { Adapter, Features } from "../runtime/core/contract.ts";
+import type { Adapter, BindableEndpoint, Features } from "../runtime/core/contract.ts";
 import type { SessionAdapter } from "../runtime/core/descriptors.ts";
 import type { InternetEndpoint } from "../runtime/core/endpoint.ts";
 import type { Spawn } from "../runtime/core/process.ts";
@@ -39,7 +39,7 @@ export function sessionAdapter(runtime: Runtime): SessionAdapter {
   return {
     name,
     features,
-    listen: async (...words) => await (await runtime.stream()).listen(...words),
+    listen: async (...words) => await (await streamFor(runtime, words[0])).listen(...words),
     bind: async (...words) => await (await runtime.datagram()).bind(...words),
     serve: async (...words) => await (await runtime.http()).serve(...words),
     requests: async (local, table, tls) => {
@@ -80,6 +80,14 @@ export function sessionAdapter(runtime: Runtime): SessionAdapter {
       return onUncaught(report);
     },
   };
+}
+
+/** What is to speak TLS at once is a socket of `node:net`, which `node:tls` goes over at no cost. */
+function streamFor(
+  runtime: Runtime,
+  { transport }: BindableEndpoint,
+): ReturnType<Runtime["stream"]> {
+  return transport === "tls" ? import("./node/stream.ts") : runtime.stream();
 }
 
 async function spawnByNode(): Promise<Spawn> {

@@ -3,6 +3,7 @@ import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import type { PorticoError } from "../../runtime/core/errors.ts";
 import type { TlsContext, TlsInfo } from "../../runtime/core/tls.ts";
+import { doubtOf } from "../tls/connection.ts";
 import type { SocketContext } from "../tls/context.ts";
 import { handshakeFailure } from "../tls/failure.ts";
 import { infoOf } from "../tls/info.ts";
@@ -19,37 +20,31 @@ export function secure(
   done: (socket: TLSSocket, info: () => TlsInfo | undefined) => void,
   failed: (error: PorticoError) => void,
 ): void {
-  const { wrap, done: event, other, strict } = context as SocketContext;
+  const { done: event, other, strict, side } = context as SocketContext;
+  const fail = (error: unknown): void => failed(handshakeFailure(error, other));
   let socket: TLSSocket;
   try {
-    socket = wrap.call(context, raw);
+    socket = (context as SocketContext).wrap(raw);
   } catch (error) {
-    return failed(handshakeFailure(error, other));
+    return fail(error);
   }
-  const fail = (error: unknown): void => failed(handshakeFailure(error, other));
   const closed = (): void => fail(undefined);
-  socket.once("error", fail);
+  // What it says while it dies has been said.
+  socket.on("error", () => {});
+  socket.once("_tlsError", fail);
+  socket.once("end", closed);
   socket.once("close", closed);
   socket.once(event, () => {
-    const wrong = unauthorized(socket);
-    if (strict && wrong !== undefined) {
-      fail(wrong);
+    const doubt = doubtOf(socket, side);
+    if (strict && doubt !== undefined) {
+      fail(doubt);
       return void socket.destroy();
     }
-    socket.off("error", fail);
-    socket.off("close", closed);
+    socket.off("_tlsError", fail).off("end", closed).off("close", closed);
     let info: TlsInfo | undefined;
     done(socket, () => {
-      if (info === undefined && !socket.destroyed) info = infoOf(socket, wrong === undefined);
+      if (info === undefined && !socket.destroyed) info = infoOf(socket, doubt === undefined);
       return info;
     });
   });
-  // What it says while it dies has been said.
-  socket.on("error", () => {});
-}
-
-/** What is wrong with the certificate of the other side; undefined for nothing. */
-function unauthorized(socket: TLSSocket): unknown {
-  const { _handle } = socket as unknown as { _handle?: { verifyError?(): unknown } | null };
-  return _handle?.verifyError?.() ?? undefined;
 }
