@@ -116,7 +116,7 @@ interface Handle {
 }
 
 /** Why the other side is not to be trusted; undefined when it is, or when nobody has asked. */
-function doubtOf(socket: TLSSocket, side: "server" | "client"): unknown {
+export function doubtOf(socket: TLSSocket, side: "server" | "client"): unknown {
   const { authorized, authorizationError } = socket;
   if (authorized) return undefined;
   const { _handle: handle } = socket as unknown as { _handle?: Handle | null };
