@@ -9,10 +9,11 @@ import { inheritedFor } from "../../runtime/activation/inherited.ts";
 import type { Adapter } from "../../runtime/core/contract.ts";
 import { parseEndpoint } from "../../runtime/core/endpoint.ts";
 import { Log } from "../../runtime/core/log.ts";
-import type { Concurrency, Limits } from "../../runtime/core/plan.ts";
+import type { Access, Concurrency, Limits, TlsPlan } from "../../runtime/core/plan.ts";
 import type { Hooks, Plugin } from "../../runtime/core/plugin.ts";
 import type { Level, LogRecord } from "../../runtime/core/record.ts";
 import { type ReadyService, Server } from "../../runtime/daemon/server.ts";
+import type { Host } from "../../runtime/services/contract.ts";
 import type { ServiceStatus } from "../../runtime/services/status.ts";
 import { adapter } from "./adapter.ts";
 import { folder } from "./folder.ts";
@@ -56,6 +57,9 @@ export interface Settings {
   readonly concurrency?: Partial<Concurrency>;
   readonly level?: Level;
   readonly options?: unknown;
+  /** Of the service, and of its endpoints `tls:`. */
+  readonly tls?: TlsPlan;
+  readonly rules?: Access;
 }
 
 /** A plugin of these hooks, for streams and datagrams; or for requests. */
@@ -93,12 +97,14 @@ export function readyService(
         text,
         endpoint: parseEndpoint(text),
         options: socketOptions,
+        ...(text.startsWith("tls:") && { tls: settings.tls! }),
       })),
+      ...(settings.tls !== undefined && { tls: settings.tls }),
       concurrency: { strategy: "async", max: Infinity, workers: 1, ...settings.concurrency },
       log: [],
       options,
       limits: { ...UNLIMITED, ...settings.limits },
-      access: accessOf(settings.access),
+      access: settings.rules ?? accessOf(settings.access),
       processes: { env: {} },
       folder: ".",
     },
@@ -112,8 +118,10 @@ export function readyService(
 export async function startReady(
   services: readonly ReadyService[],
   adapter: Adapter,
+  more: Pick<Host, "certificates" | "clock"> = {},
 ): Promise<Server> {
   const server = new Server({
+    ...more,
     adapter,
     worker: fileURLToPath(new URL("../../runtime/worker.ts", import.meta.url).href),
     inherit: async ({ endpoint }) => await inheritedFor(endpoint, await adapter.descriptors()),
@@ -126,6 +134,8 @@ export async function startReady(
 export class InProcessServer<Used extends Adapter = Adapter> extends Records<LogRecord> {
   readonly adapter: Used;
   running!: Server;
+  /** What its services have beside the adapter. */
+  more: Pick<Host, "certificates" | "clock"> = {};
 
   constructor(adapter: Used) {
     super();
@@ -139,7 +149,7 @@ export class InProcessServer<Used extends Adapter = Adapter> extends Records<Log
 
   /** Starts it; it is killed when `scope` is over. */
   async start(scope: Scope, services: readonly ReadyService[]): Promise<this> {
-    this.running = await startReady(services, this.adapter);
+    this.running = await startReady(services, this.adapter, this.more);
     scope.after(() => within("the end of the server", this.running.kill()));
     return this;
   }
