@@ -95,7 +95,7 @@ describe("an endpoint with TLS", () => {
     assert.equal(second.asked, undefined);
     first.end();
     await rest();
-    assert.equal(second.asked?.side, "server");
+    assert.equal((second.asked as { side?: string } | undefined)?.side, "server");
     second.secure();
     second.write("b");
     await rest();
