@@ -10,6 +10,7 @@ import { messageOf, PorticoError } from "../core/errors.ts";
 import { hookError } from "../core/hooks.ts";
 import { errorFields } from "../core/log.ts";
 import type { ServicePlan } from "../core/plan.ts";
+import { matcherUrls } from "../core/prologue/match-plan.ts";
 import { keepWorkingDirectory } from "../identity/folder.ts";
 import { embeddedFile } from "../modules/embedded.ts";
 import type { VersionOf } from "../modules/import.ts";
@@ -59,6 +60,11 @@ export interface SupervisorInput {
   readonly end: (reason: string) => void;
 }
 
+/** Of the code that a service is made of. */
+function stampOfService(plan: ServicePlan): string {
+  return [plan.plugin.url, ...matcherUrls(plan)].map((url) => stampOf(url).stamp).join(" ");
+}
+
 export class Supervisor implements Control {
   readonly #input: SupervisorInput;
   readonly #versions: ModuleVersions = new ModuleVersions();
@@ -87,7 +93,7 @@ export class Supervisor implements Control {
       return {
         ...service,
         log: logs.get(service.plan.name)!,
-        stamp: () => stamp ??= stampOf(service.plan.plugin.url).stamp,
+        stamp: () => stamp ??= stampOfService(service.plan),
       };
     });
   }

@@ -10,6 +10,7 @@ import type { EventName, Level, Sink } from "../core/record.ts";
 import type { Duration } from "../core/units.ts";
 import type { ManifestAccess, ManifestServiceAccess } from "./access-types.ts";
 import type { ManifestTls, ManifestTlsWord } from "./tls-types.ts";
+import type { ManifestMatch } from "./match-types.ts";
 
 /** What `portico.ts` exports, and what a JSON manifest says. */
 export interface Manifest extends Identity {
@@ -59,12 +60,18 @@ export type SinkObject =
 export interface ManifestService extends ManifestDefaults, Identity {
   /**
    * A built-in plugin, a short name, `./path` or an npm package; in a program or a `portico.ts` also the
-   * plugin itself, which then stays in this thread: not with `threads`, `processes` and `spawn`.
+   * plugin itself, which then stays in this thread: not with `threads`, `processes` and `spawn`. Only where there
+   * is `match` it is absent.
    */
-  plugin: string | PluginObject;
+  plugin?: string | PluginObject | undefined;
+  /** In the place of a plugin: which service a peer is for, by the first that it says. */
+  match?: ManifestMatch | undefined;
   /** It is checked, and does not run. */
   disable?: boolean | undefined;
-  /** Where it listens; of the admin plugin `http+unix:./admin.sock`, for its own user, when silent. */
+  /**
+   * Where it listens; of the admin plugin `http+unix:./admin.sock`, for its own user, when silent. Whom `match` of
+   * others leads to need not listen.
+   */
   listen?: string | ManifestListener | (string | ManifestListener)[] | undefined;
   /** Beside what `log` of `defaults` has; without these of it. */
   "log+="?: ManifestDefaults["log"];
@@ -157,6 +164,15 @@ export interface ManifestResources {
   processes?: number | undefined;
   /** Size of a core dump; 0 for none. */
   core?: ManifestSize | undefined;
+  /** What all its processes together may use: control groups, cgroups(7). */
+  total?: {
+    /** Memory; above it one of them is killed, and replaced. */
+    memory?: ManifestSize | undefined;
+    /** CPU time, as `"50%"` of one CPU or `"150%"`; they are held up above it. */
+    cpu?: string | undefined;
+    /** Processes and threads; no more can be started. */
+    processes?: number | undefined;
+  } | undefined;
 }
 
 /** A strategy, with how many sessions it serves at once, and in how many workers: `auto` is one for each core. */

@@ -20,6 +20,7 @@ import { banner, load, overflow, waiting } from "./overflow-schema.ts";
 import { ban, bans } from "./bans.ts";
 import { BYTE_ENTRIES } from "./byte-limits.ts";
 import { concurrency } from "./concurrency.ts";
+import { match } from "./match-schema.ts";
 import { POLICIES } from "./policies.ts";
 import { IDENTITY_ENTRIES, PROCESS_ENTRIES } from "./process.ts";
 import { access, ownAccess, subjects } from "./access-schema.ts";
@@ -177,7 +178,7 @@ const shared = {
   tls: entry("its certificates, and how TLS is spoken with them", () => tls),
 };
 
-const PLUGIN = "a built-in plugin, a short name, ./path or an npm package";
+export const PLUGIN = "a built-in plugin, a short name, ./path or an npm package";
 const specifier = v.pipe(v.string(PLUGIN), v.regex(/^[^\0]+$/, PLUGIN));
 
 const MODE = '"require" or "accept"';
@@ -193,9 +194,16 @@ const proxyProtocol = strict('an object, as { "from": ["10.0.0.0/8"], "mode": "r
   wait: entry("how long it may take to come; 3s when silent", () => duration(true, false)),
 });
 
-/** One service. Only the admin may be silent about where it listens: `expand.ts` sees to that. */
+/**
+ * One service. Only the admin, and whom others hand connections, may be silent about where it listens; only one with
+ * `match` has no plugin: `expand.ts` sees to that.
+ */
 export const service = strict('a service: { "plugin": …, "listen": … }', {
-  plugin: v.pipe(specifier, v.description(PLUGIN)),
+  plugin: entry(PLUGIN, () => specifier),
+  match: entry(
+    "in the place of a plugin: which service a peer is for, by the first that it says",
+    () => match,
+  ),
   disable: entry("it is checked, and does not run", () => flag()),
   listen: entry(
     "where it listens; of the admin plugin http+unix:./admin.sock, for its own user, when silent",
