@@ -40,6 +40,8 @@ export interface SocketContext extends TlsContext {
 
 /** SSL_OP_NO_RENEGOTIATION of OpenSSL; the other libraries know no renegotiation by the client. */
 const NO_RENEGOTIATION = 1 << 30;
+/** SSL_OP_NO_TICKET, and its like in BoringSSL. Deno knows neither this nor a time: its tickets are good for 12 h. */
+const NO_TICKET = 1 << 14;
 
 /** See {@link TlsEngine.server}. */
 export class ServerContext implements TlsServerContext, SocketContext, Layer {
@@ -101,7 +103,7 @@ function settingsOf(options: TlsServerOptions, ticketKeys: Uint8Array): TLSSocke
 /** @throws PorticoError TLS_INVALID that names the identity, and nothing of what is in it. */
 function contextOf(
   { cert, key, names }: TlsIdentity,
-  { ca, minVersion, ciphers, client }: TlsServerOptions,
+  { ca, minVersion, ciphers, client, sessionTimeout }: TlsServerOptions,
   ticketKeys: Uint8Array,
 ): SecureContext {
   const whose = names.length === 0 ? "the server" : names.join(", ");
@@ -115,7 +117,8 @@ function contextOf(
       minVersion,
       ...(ciphers !== undefined && { ciphers }),
       honorCipherOrder: true,
-      secureOptions: NO_RENEGOTIATION,
+      secureOptions: sessionTimeout === 0 ? NO_RENEGOTIATION | NO_TICKET : NO_RENEGOTIATION,
+      ...(sessionTimeout !== undefined && sessionTimeout > 0 && { sessionTimeout }),
       ticketKeys: ticketKeys as Buffer,
       // Who has shown a certificate to one of our servers has not to another that trusts others.
       sessionIdContext: createHash("sha256").update(JSON.stringify([client, ca])).digest("hex")
