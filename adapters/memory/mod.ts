@@ -13,10 +13,11 @@ import type {
   StreamTable,
   Support,
 } from "../../runtime/core/contract.ts";
-import type { Transport } from "../../runtime/core/endpoint.ts";
+import type { TlsClient, Transport } from "../../runtime/core/endpoint.ts";
 import type { HttpTable } from "../../runtime/core/exchange.ts";
 import { Address, formatEndpoint } from "../../runtime/core/endpoint.ts";
 import { PorticoError } from "../../runtime/core/errors.ts";
+import type { TlsEngine } from "../../runtime/core/tls.ts";
 import { type Binding, MemoryDatagrams } from "./datagram.ts";
 import { MemoryHttpListener } from "./http.ts";
 import { later, MemoryListener, MemoryPeer } from "./stream.ts";
@@ -39,7 +40,7 @@ export class MemoryAdapter implements Adapter {
       udp: true,
       unix: true,
       unixgram: true,
-      tls: LATER,
+      tls: true,
       http: true,
       https: LATER,
       "http+unix": LATER,
@@ -76,7 +77,13 @@ export class MemoryAdapter implements Adapter {
     );
   }
 
-  connect(endpoint: NamedEndpoint, table: StreamTable, data: unknown): Promise<void> {
+  connect(
+    endpoint: NamedEndpoint,
+    table: StreamTable,
+    data: unknown,
+    timeout?: number,
+    tls?: TlsClient,
+  ): Promise<void> {
     const listener = this.#bound.get(formatEndpoint(endpoint));
     if (!(listener instanceof MemoryListener)) {
       const text = `cannot connect to ${
@@ -84,7 +91,11 @@ export class MemoryAdapter implements Adapter {
       }: connection refused (ECONNREFUSED)`;
       return Promise.reject(new PorticoError("ECONNREFUSED", text));
     }
-    listener.connect(this.#addressOf(endpoint), table, data);
+    const address = this.#addressOf(endpoint);
+    if (endpoint.transport === "tls") {
+      return connectTls(listener, address, table, data, timeout, tls);
+    }
+    listener.connect(address, table, data);
     return Promise.resolve();
   }
 
@@ -95,6 +106,10 @@ export class MemoryAdapter implements Adapter {
       address,
       (address, closed) => new MemoryDatagrams(this.#bindingOf(address, closed), table, target),
     );
+  }
+
+  async tls(): Promise<TlsEngine> {
+    return (await import("../tls/engine.ts")).engine;
   }
 
   descriptors(): Promise<never> {
@@ -211,4 +226,28 @@ function addressOf(endpoint: NamedEndpoint, port: number): Address {
   return "path" in endpoint
     ? new Address(endpoint.transport, "", 0, endpoint.path)
     : new Address(endpoint.transport, endpoint.host, endpoint.port || port, "");
+}
+
+/** See {@link Adapter.connect}: the handshake is a real one. */
+async function connectTls(
+  listener: MemoryListener,
+  local: Address,
+  table: StreamTable,
+  data: unknown,
+  timeout: number | undefined,
+  options: TlsClient = {},
+): Promise<void> {
+  const [{ handshake }, { ClientContext }] = await Promise.all([
+    import("../tls/connect.ts"),
+    import("../tls/context.ts"),
+  ]);
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const context = new ClientContext(options, listener.address.host);
+  listener.connect(local, handshake(table, resolve, reject, context), data);
+  const timer = setTimeout(reject, timeout ?? 60_000, new PorticoError("ETIMEDOUT"));
+  try {
+    await promise;
+  } finally {
+    clearTimeout(timer);
+  }
 }

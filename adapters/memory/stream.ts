@@ -2,6 +2,8 @@
 import type { Connection, Listener, StreamTable } from "../../runtime/core/contract.ts";
 import type { Address } from "../../runtime/core/endpoint.ts";
 import { PorticoError } from "../../runtime/core/errors.ts";
+import type { TlsContext } from "../../runtime/core/tls.ts";
+import type { Layer } from "../layer.ts";
 
 /** A write above this many unread bytes returns false. */
 const HIGH_WATER = 64 * 1024;
@@ -19,7 +21,7 @@ class MemoryConnection implements Connection {
   data: unknown;
   readonly remote: Address;
   readonly local: Address;
-  readonly table: StreamTable;
+  table: StreamTable;
   readonly peer: MemoryPeer;
   /** What the peer has sent and the core has not seen. */
   readonly incoming: Uint8Array[] = [];
@@ -72,6 +74,10 @@ class MemoryConnection implements Connection {
   end(): void {
     this.writeEnded = true;
     this.schedule();
+  }
+
+  secure(context: TlsContext): Connection {
+    return (context as Layer).over(this, this.table, (table) => this.table = table);
   }
 
   abort(quiet = false): void {
