@@ -1,5 +1,5 @@
 /** `serial` and `async`: the sessions of a service are served in this thread, where its sockets are. */
-import type { BindableEndpoint, DatagramSocket, Listener } from "../core/contract.ts";
+import type { BindableEndpoint, DatagramSocket, Listener, StreamTable } from "../core/contract.ts";
 import type { Descriptors, Origin } from "../core/descriptors.ts";
 import type { HttpListener } from "../core/exchange.ts";
 import { HttpPipeline } from "../core/http/pipeline.ts";
@@ -35,6 +35,8 @@ class InlineExecutor implements Executor {
   readonly #instance: ServiceInstance;
   readonly #requests: HttpPipeline;
   #proxyProtocol: ProxyProtocol | undefined = undefined;
+  /** Those of its listeners. */
+  readonly #proxied: { close(): void }[] = [];
 
   constructor(input: ExecutorInput, instance: ServiceInstance) {
     this.#input = input;
@@ -46,7 +48,10 @@ class InlineExecutor implements Executor {
     );
   }
 
-  async listen(endpoint: BindableEndpoint, { options, text }: ListenPlan): Promise<Listener> {
+  async listen(
+    endpoint: BindableEndpoint,
+    { options, text, tls }: ListenPlan,
+  ): Promise<Listener> {
     const { ready, host } = this.#input;
     checkKind(ready.plugin, "stream", text);
     checkForm(ready.plugin.name, this.#instance.service.hooks, "stream", text);
@@ -57,8 +62,13 @@ class InlineExecutor implements Executor {
     checkCredentials(endpoint.transport, ready.plan, can);
     const asks = can && asksCredentials(endpoint.transport, ready);
     const { proxyProtocol } = ready.plan;
-    if (handoffs === undefined && !asks && proxyProtocol === undefined) {
-      return await adapter.listen(endpoint, streams, options);
+    if (handoffs === undefined && !asks) {
+      if (proxyProtocol === undefined) return await adapter.listen(endpoint, streams, options);
+      // What follows the header may be a handshake, which has to be left unread.
+      if (tls === undefined) {
+        const told = await this.#headers(streams);
+        return await adapter.listen(endpoint, told, options);
+      }
     }
     const descriptors = await adapter.descriptors();
     const table = handoffs?.table ?? connecting(descriptors, streams);
@@ -68,6 +78,15 @@ class InlineExecutor implements Executor {
       asks ? askingCredentials(descriptors, told) : told,
       deferring(proxyProtocol, endpoint, options),
     );
+  }
+
+  /** Reads the headers of what the runtime accepts. */
+  async #headers(streams: StreamTable): Promise<StreamTable> {
+    const { ProxyStreams } = await import("./proxy-streams.ts");
+    const { plan: { proxyProtocol } } = this.#input.ready;
+    const headers = new ProxyStreams(proxyProtocol!, this.#instance.service, streams);
+    this.#proxied.push(headers);
+    return headers.table;
   }
 
   /** Undefined where no balancer tells of anybody. */
@@ -146,8 +165,14 @@ class InlineExecutor implements Executor {
   }
 
   async cut(): Promise<void> {
-    this.#proxyProtocol?.close();
+    this.#refuseUntold();
     await Promise.all([this.#instance.cut(), this.#requests.cut("drain")]);
+  }
+
+  /** Of whom nobody has said yet whom they come for. */
+  #refuseUntold(): void {
+    this.#proxyProtocol?.close();
+    for (const each of this.#proxied.splice(0)) each.close();
   }
 
   /** It does not fail: what a plugin throws ends its session only. */
@@ -158,7 +183,7 @@ class InlineExecutor implements Executor {
   }
 
   end(): Promise<void> {
-    this.#proxyProtocol?.close();
+    this.#refuseUntold();
     return this.#instance.end();
   }
 }
