@@ -102,6 +102,7 @@ const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   scaffold: ["core", "values", "modules"],
   probe: ["core"],
   services: ["core"],
+  cgroup: ["core", "services"],
   metrics: ["core", "services"],
   activation: ["core", "services"],
   "adapter.ts": [],
@@ -123,6 +124,7 @@ const FOLDERS: Readonly<Record<string, readonly string[]>> = {
       "identity",
       "probe",
       "services",
+      "cgroup",
       "metrics",
       "activation",
       "resolver",
@@ -134,6 +136,7 @@ const FOLDERS: Readonly<Record<string, readonly string[]>> = {
     "resolver",
     ...[
       "services",
+      "cgroup",
       "control",
       "terminal",
       "strategies",

@@ -17,6 +17,7 @@ import type { Transport } from "../../runtime/core/endpoint.ts";
 import type { HttpTable } from "../../runtime/core/exchange.ts";
 import { Address, formatEndpoint } from "../../runtime/core/endpoint.ts";
 import { PorticoError } from "../../runtime/core/errors.ts";
+import type { TlsEngine } from "../../runtime/core/tls.ts";
 import { type Binding, MemoryDatagrams } from "./datagram.ts";
 import { MemoryHttpListener } from "./http.ts";
 import { later, MemoryListener, MemoryPeer } from "./stream.ts";
@@ -39,7 +40,7 @@ export class MemoryAdapter implements Adapter {
       udp: true,
       unix: true,
       unixgram: true,
-      tls: LATER,
+      tls: true,
       http: true,
       https: LATER,
       "http+unix": LATER,
@@ -95,6 +96,20 @@ export class MemoryAdapter implements Adapter {
       address,
       (address, closed) => new MemoryDatagrams(this.#bindingOf(address, closed), table, target),
     );
+  }
+
+  /** Handshakes without bytes: see {@link MemoryPeer.secure}. A context is its options, and its side. */
+  tls(): Promise<TlsEngine> {
+    return Promise.resolve({
+      server: (options) => ({
+        ...options,
+        side: "server" as const,
+        update(changed) {
+          Object.assign(this, changed);
+        },
+      }),
+      client: (options, name) => ({ serverName: name, ...options, side: "client" as const }),
+    });
   }
 
   descriptors(): Promise<never> {

@@ -10,6 +10,9 @@ import type { Endpoint } from "./endpoint.ts";
 import type { MatchPlan } from "./prologue/match-plan.ts";
 import type { TlsVersion } from "./tls.ts";
 import type { EventName, Level } from "./record.ts";
+import type { Resources } from "./resources.ts";
+
+export type { Resources } from "./resources.ts";
 
 /** A whole manifest. */
 export interface Plan {
@@ -75,20 +78,6 @@ export interface ProcessPlan extends Identity {
   readonly resources?: Resources;
   /** Added to the environment that is inherited; null takes a variable out of it. */
   readonly env: Readonly<Record<string, string | null>>;
-}
-
-/** What each process of a service may use; what is absent it has from the server. */
-export interface Resources {
-  /** Bytes of memory that is resident. */
-  readonly memory?: number | undefined;
-  /** Milliseconds of CPU time, from its start. */
-  readonly cpu?: number | undefined;
-  /** Descriptors that it has open at once. */
-  readonly files?: number | undefined;
-  /** Processes and threads of its user. */
-  readonly processes?: number | undefined;
-  /** Bytes of a core dump. */
-  readonly core?: number | undefined;
 }
 
 /** One service. */

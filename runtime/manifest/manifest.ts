@@ -164,6 +164,15 @@ export interface ManifestResources {
   processes?: number | undefined;
   /** Size of a core dump; 0 for none. */
   core?: ManifestSize | undefined;
+  /** What all its processes together may use: control groups, cgroups(7). */
+  total?: {
+    /** Memory; above it one of them is killed, and replaced. */
+    memory?: ManifestSize | undefined;
+    /** CPU time, as `"50%"` of one CPU or `"150%"`; they are held up above it. */
+    cpu?: string | undefined;
+    /** Processes and threads; no more can be started. */
+    processes?: number | undefined;
+  } | undefined;
 }
 
 /** A strategy, with how many sessions it serves at once, and in how many workers: `auto` is one for each core. */

@@ -4,6 +4,7 @@
  */
 import { Registry } from "prom-client";
 import type { ServerStatus, ServiceStatus, SinkStatus } from "../services/status.ts";
+import { GROUP_FAMILIES } from "./groups.ts";
 import { BUCKETS, DELAY_BUCKETS, type Delays } from "../core/statistics.ts";
 
 /** One sample, as prom-client takes it. */
@@ -209,6 +210,7 @@ export function families(own: Readonly<Delays>): Family[] {
       type: "counter",
       samples: each(({ restarts }) => restarts),
     },
+    ...GROUP_FAMILIES,
     {
       name: "portico_records_dropped_total",
       help: "Records that a sink has had to give up.",

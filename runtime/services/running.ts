@@ -142,7 +142,7 @@ export class RunningService {
   status(): ServiceStatus {
     this.#executor.settle();
     this.#sockets.countLosses();
-    return describeService(this.#ready.plan, this.#state, this, this.#executor.workers);
+    return describeService(this.#ready.plan, this.#state, this, this.#executor);
   }
 
   /** See {@link Executor.measure}. */

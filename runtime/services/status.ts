@@ -2,6 +2,7 @@
 import type { StrategyName } from "../core/plan.ts";
 import type { Statistics } from "../core/statistics.ts";
 import type { Counters, RouteCount } from "../core/totals.ts";
+import type { GroupUsage } from "./groups.ts";
 
 /** One worker of a service. */
 export interface WorkerStatus {
@@ -35,6 +36,8 @@ export interface ServiceStatus extends Readonly<Counters> {
   readonly held: number;
   /** Workers that died and were replaced. */
   readonly restarts: number;
+  /** Of its processes together, where the kernel limits them. */
+  readonly group?: GroupUsage;
   /** Why sessions were refused and have ended, which errors there were, how long sessions took. */
   readonly tally: Statistics;
   /** Whom it has handed its peers to; only of one that does so. */

@@ -18,6 +18,7 @@ import { askingCredentials, decidesByUser } from "../services/credentials.ts";
 import { giveBanners } from "../services/extras.ts";
 import { checkKind } from "../services/kind.ts";
 import { deferring, ProxyProtocol } from "../services/proxy-protocol.ts";
+import type { GroupUsage } from "../services/groups.ts";
 import type { WorkerStatus } from "../services/status.ts";
 import { placeOf, ServiceCertificates, tlsPlans } from "../services/tls-contexts.ts";
 import { Dispatcher } from "./dispatcher.ts";
@@ -97,6 +98,10 @@ class PoolExecutor implements Executor {
 
   get workers(): readonly WorkerStatus[] {
     return this.#pool.status();
+  }
+
+  get group(): GroupUsage | undefined {
+    return this.#pool.group?.usage;
   }
 
   listen(endpoint: BindableEndpoint, listen: ListenPlan): Promise<Listener> {
