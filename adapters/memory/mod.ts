@@ -57,6 +57,8 @@ export class MemoryAdapter implements Adapter {
     }) as Record<OptionName, Record<Transport, Support>>,
   };
   readonly #bound: Map<string, Bound> = new Map();
+  /** Speaks TLS over its streams, as runtimes do over theirs. */
+  speaksTls = false;
   #port = 49152;
 
   listen(endpoint: BindableEndpoint, table: StreamTable): Promise<MemoryListener> {
@@ -108,8 +110,22 @@ export class MemoryAdapter implements Adapter {
     );
   }
 
+  /**
+   * Handshakes without bytes, which a test's peer answers: {@link MemoryPeer.secure}; a context is its options, and
+   * its side. With {@link speaksTls} what all runtimes have.
+   */
   async tls(): Promise<TlsEngine> {
-    return (await import("../tls/engine.ts")).engine;
+    if (this.speaksTls) return (await import("../tls/engine.ts")).engine;
+    return {
+      server: (options) => ({
+        ...options,
+        side: "server" as const,
+        update(changed) {
+          Object.assign(this, changed);
+        },
+      }),
+      client: (options, name) => ({ serverName: name, ...options, side: "client" as const }),
+    };
   }
 
   descriptors(): Promise<never> {

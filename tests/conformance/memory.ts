@@ -33,6 +33,11 @@ const layers: Support = "Bun" in globalThis
 
 export class MemoryHarness implements Harness {
   readonly adapter: Adapter = new Adapter();
+
+  constructor() {
+    this.adapter.speaksTls = true;
+  }
+
   readonly kernel = { reason: "the memory adapter has no kernel below it" };
   readonly halfClose = true;
   readonly tlsLayers = layers;
