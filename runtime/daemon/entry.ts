@@ -67,6 +67,12 @@ export function compare(
   };
 }
 
+/** Services in the order of their start: those that hand connections to others when all of these are there. */
+export function sendersLast(services: readonly ReadyService[]): readonly ReadyService[] {
+  if (services.every(({ plan }) => plan.match === undefined)) return services;
+  return services.toSorted((a, b) => Number(!!a.plan.match) - Number(!!b.plan.match));
+}
+
 /** Says in which service something has failed, and where in its plugin. */
 export function inService({ name, plugin }: ServicePlan, thrown: unknown): unknown {
   if (!(thrown instanceof PorticoError)) return thrown;

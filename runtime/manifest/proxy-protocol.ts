@@ -9,12 +9,9 @@ import type { Problems } from "./source.ts";
 /** How long a header may take to come where nobody says it, in ms. */
 const WAIT = 3000;
 
-/** What other endpoints have in its place. */
-const OTHER_WAYS = {
-  http:
-    "no http endpoint: behind a balancer of HTTP the header Forwarded or X-Forwarded-For says it",
-  datagram: "streams only: tcp, tls, unix",
-} as const;
+/** What HTTP has in its place. */
+const OTHER_WAY =
+  "no http endpoint: behind a balancer of HTTP the header Forwarded or X-Forwarded-For says it";
 
 /** Makes a plan of it, and tells of what cannot have one. */
 export function readProxyProtocol(
@@ -28,8 +25,8 @@ export function readProxyProtocol(
   const place = [...path, "proxyProtocol"];
   for (const { endpoint, text } of listen) {
     const kind = isInherited(endpoint) ? "stream" : kindOf(endpoint.transport);
-    if (kind === "stream") continue;
-    problems.add(place, `"proxyProtocol", and ${show(text)}`, OTHER_WAYS[kind], { part: "key" });
+    if (kind !== "http") continue;
+    problems.add(place, `"proxyProtocol", and ${show(text)}`, OTHER_WAY, { part: "key" });
   }
   const { from, mode = "require", wait = WAIT } = proxyProtocol;
   return { from: rulesOf(from, [...place, "from"]), mode, wait };

@@ -15,6 +15,7 @@ import {
 } from "./credentials.ts";
 import { ServiceInstance } from "./instance.ts";
 import { checkForm, checkKind } from "./kind.ts";
+import { answering } from "./answering-socket.ts";
 import { deferring, ProxyProtocol } from "./proxy-protocol.ts";
 import { ServiceCertificates, TlsContexts } from "./tls-contexts.ts";
 
@@ -92,7 +93,7 @@ class InlineExecutor implements Executor {
   }
 
   /** What is told of streams that come to an endpoint. */
-  #streams(listen: ListenPlan): StreamTable {
+  #streams(listen: Pick<ListenPlan, "tls">): StreamTable {
     return this.#instance.streamTable(undefined, this.#tls?.of(listen));
   }
 
@@ -113,7 +114,12 @@ class InlineExecutor implements Executor {
     const { ready, host } = this.#input;
     checkKind(ready.plugin, "datagram", text);
     checkForm(ready.plugin.name, this.#instance.service.hooks, "datagram", text);
-    return await host.adapter.bind(endpoint, this.#instance.datagrams!.table, options);
+    const { table } = this.#instance.datagrams!;
+    const { plan: { proxyProtocol } } = ready;
+    if (proxyProtocol === undefined) return await host.adapter.bind(endpoint, table, options);
+    const { ProxyDatagrams } = await import("./proxy-datagrams.ts");
+    const told = new ProxyDatagrams(proxyProtocol, this.#instance.service, answering(table));
+    return await host.adapter.bind(endpoint, told, options);
   }
 
   async serve(endpoint: BindableEndpoint, { options, text }: ListenPlan): Promise<HttpListener> {
@@ -123,7 +129,7 @@ class InlineExecutor implements Executor {
     return await host.adapter.serve(endpoint, this.#requests.table, options);
   }
 
-  async adopt(fd: number, origin: Origin, listen: ListenPlan): Promise<void> {
+  async adopt(fd: number, origin: Origin, listen: Pick<ListenPlan, "tls">): Promise<void> {
     const { ready, host } = this.#input;
     checkKind(ready.plugin, "stream", String(origin.local));
     const { handoffs } = this.#instance;

@@ -199,7 +199,7 @@ export class ServiceInstance {
         plan.limits.start,
         clock,
       );
-      checkForms(plugin.name, hooks, plan.listen);
+      checkForms(plugin, hooks, plan);
       // Once, however many of them there are.
       if (scope !== "session" && (input.worker ?? 1) === 1) warnOf(hooks, context.log);
     } catch (error) {

@@ -14,18 +14,14 @@ import type { ProxyProtocolPlan } from "../core/plan.ts";
 import { readProxyHeader } from "../core/prologue/proxy-header.ts";
 import { told } from "../core/prologue/via.ts";
 import type { Fields } from "../core/record.ts";
-import { recordRefusal } from "../core/records.ts";
 import type { Service } from "../core/service.ts";
+import { BROKEN, LIAR, refuseArrival } from "./proxy-refusal.ts";
 
 /** Bytes of a header at most: what balancers send, with certificates' names and values of one's own, is below 1 KiB. */
 const MOST_HEADER = 4096;
 /** Connections whose header is waited for, of one service. Whoever comes beyond is refused. */
 const MOST_WAITING = 4096;
 
-/** From whoever may not send a header: what it says of itself is not believed. */
-const LIAR: Refusal = { rule: "proxyProtocol" };
-/** From whoever may, and has not, or not a right one. */
-const BROKEN: Refusal = { limit: "proxyProtocol" };
 const FULL: Refusal = { limit: "hold" };
 
 /**
@@ -159,11 +155,7 @@ export class ProxyProtocol {
 
   #refuse(one: Waiting, why: Refusal, more?: Fields): void {
     this.#leave(one);
-    const { origin: { remote, local } } = one;
-    const session = { id: this.#service.nextId(), kind: "stream", remote, local } as const;
-    this.#service.countRefusal(why, session);
-    const gone = { ...session, bytesIn: 0, bytesOut: 0, reason: undefined };
-    recordRefusal(this.#service, this.#service.level, gone, why, more);
+    refuseArrival(this.#service, "stream", one.origin, why, more);
     this.#descriptors.close(one.fd);
   }
 

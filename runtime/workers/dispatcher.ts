@@ -9,6 +9,7 @@ import type { Refusal } from "../core/admission/candidate.ts";
 import type { DatagramSocket, DatagramTable } from "../core/contract.ts";
 import type { AdmitTable, Descriptors, Origin } from "../core/descriptors.ts";
 import { isTcp } from "../core/endpoint.ts";
+import type { Fields } from "../core/record.ts";
 import { recordClose, recordRefusal } from "../core/records.ts";
 import { Confirmed } from "../core/datagram/confirmed.ts";
 import type { Service } from "../core/service.ts";
@@ -77,10 +78,10 @@ export class Dispatcher {
     return session;
   }
 
-  refuse(session: PendingSession, why: Refusal): void {
+  refuse(session: PendingSession, why: Refusal, more?: Fields): void {
     this.service.countRefusal(why, session);
     const level = session.kind === "stream" ? "info" : "debug";
-    recordRefusal(this.service, level, session, why);
+    recordRefusal(this.service, level, session, why, more);
     if (session.fd >= 0) this.#turnAway(session, why);
     this.over(session);
   }

@@ -1,7 +1,12 @@
 /** `threads`, `processes`, `spawn`: the sockets of a service are here, its sessions are served by workers. */
 import { lstatSync } from "node:fs";
 import { resolve } from "node:path";
-import type { BindableEndpoint, DatagramSocket, Listener } from "../core/contract.ts";
+import type {
+  BindableEndpoint,
+  DatagramSocket,
+  DatagramTable,
+  Listener,
+} from "../core/contract.ts";
 import type { AdmitTable, Descriptors, Origin, SocketFileId } from "../core/descriptors.ts";
 import type { Address } from "../core/endpoint.ts";
 import { sheds } from "../core/admission/overflow.ts";
@@ -13,6 +18,7 @@ import { askingCredentials, decidesByUser } from "../services/credentials.ts";
 import { giveBanners } from "../services/extras.ts";
 import { checkKind } from "../services/kind.ts";
 import { deferring, ProxyProtocol } from "../services/proxy-protocol.ts";
+import type { GroupUsage } from "../services/groups.ts";
 import type { WorkerStatus } from "../services/status.ts";
 import { placeOf, ServiceCertificates, tlsPlans } from "../services/tls-contexts.ts";
 import { Dispatcher } from "./dispatcher.ts";
@@ -94,6 +100,10 @@ class PoolExecutor implements Executor {
     return this.#pool.status();
   }
 
+  get group(): GroupUsage | undefined {
+    return this.#pool.group?.usage;
+  }
+
   listen(endpoint: BindableEndpoint, listen: ListenPlan): Promise<Listener> {
     const { options, text } = listen;
     checkKind(this.#input.ready.plugin, "stream", text);
@@ -108,7 +118,7 @@ class PoolExecutor implements Executor {
   async bind(endpoint: BindableEndpoint, { options, text }: ListenPlan): Promise<DatagramSocket> {
     const { ready, host } = this.#input;
     checkKind(ready.plugin, "datagram", text);
-    const socket = await host.adapter.bind(endpoint, this.#dispatcher.datagrams, options);
+    const socket = await host.adapter.bind(endpoint, await this.#senders(), options);
     const { address } = socket;
     // One that is opened again, after a suspension, is the same for the workers.
     const index = this.#datagrams.findIndex((known) => String(known.address) === String(address));
@@ -117,18 +127,27 @@ class PoolExecutor implements Executor {
     return socket;
   }
 
+  /** Where datagrams arrive; workers answer the way that they came: `worker.ts`. */
+  async #senders(): Promise<DatagramTable> {
+    const { datagrams, service } = this.#dispatcher;
+    const { proxyProtocol } = this.#input.ready.plan;
+    if (proxyProtocol === undefined) return datagrams;
+    const { ProxyDatagrams } = await import("../services/proxy-datagrams.ts");
+    return new ProxyDatagrams(proxyProtocol, service, datagrams);
+  }
+
   /** Strategies with workers have refused it before: {@link Strategy.check}. */
   serve(_endpoint: BindableEndpoint, { text }: ListenPlan): Promise<never> {
     return Promise.reject(new PorticoError("NOT_SUPPORTED", text));
   }
 
-  adopt(fd: number, origin: Origin, listen: ListenPlan): Promise<void> {
+  adopt(fd: number, origin: Origin, listen: Pick<ListenPlan, "tls">): Promise<void> {
     this.#arrivals(origin.local.transport, listen).arrive(fd, origin);
     return Promise.resolve();
   }
 
   /** Where streams arrive; who they are is asked here for a rule, and by their worker for a sink. */
-  #arrivals(transport: string, { tls }: ListenPlan): AdmitTable {
+  #arrivals(transport: string, { tls }: Pick<ListenPlan, "tls">): AdmitTable {
     const { plan } = this.#input.ready;
     const streams = this.#dispatcher.streams(tls === undefined ? -1 : placeOf(tls, tlsPlans(plan)));
     const told = this.#proxyProtocol?.reading(streams) ?? streams;

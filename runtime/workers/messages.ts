@@ -15,7 +15,9 @@ import type { Statistics } from "../core/statistics.ts";
 import type { TlsServerOptions } from "../core/tls.ts";
 
 /** An address in parts: transport, host, port, path, and the way of a peer that a balancer has told of. */
-export type AddressParts = readonly [Transport, string, number, string, ViaParts?];
+export type AddressParts =
+  | readonly [Transport, string, number, string]
+  | readonly [Transport, string, number, string, ViaParts];
 
 /** A {@link Via} as it travels. */
 interface ViaParts extends Omit<Via, "remote" | "local"> {
@@ -29,8 +31,8 @@ export interface DatagramMessage {
   /** Which of the service's datagram sockets it came to, and is answered from. */
   readonly socket: number;
   readonly from: AddressParts;
-  /** The host of ours that it was sent to. */
-  readonly to: string;
+  /** The host of ours that it was sent to; the whole address where a balancer has told it. */
+  readonly to: string | AddressParts;
   /** Its sender has shown that it is there. */
   readonly known?: true;
   /** How many of the bytes that travel with it are its own, behind those of the ones before it. */

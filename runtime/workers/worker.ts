@@ -13,6 +13,7 @@ import { Totals } from "../core/totals.ts";
 import { checkOptions } from "../modules/plugin-options.ts";
 import { importSound } from "../modules/sound.ts";
 import { asksCredentials, withCredentials } from "../services/credentials.ts";
+import { AnsweringSocket } from "../services/answering-socket.ts";
 import { ServiceInstance } from "../services/instance.ts";
 import { Lag } from "../metrics/lag.ts";
 import { CountReporter } from "./count-reporter.ts";
@@ -213,7 +214,9 @@ export class ServiceWorker {
       const fd = passing.take(descriptorChannel, true);
       const { table } = this.#instance!.datagrams!;
       const address = toAddress(parts);
-      const socket = this.#descriptors!.sender(fd, address, table);
+      const plain = this.#descriptors!.sender(fd, address, table);
+      const { plan } = this.#instance!.service;
+      const socket = plan.proxyProtocol === undefined ? plain : new AnsweringSocket(plain);
       this.#senders.push({ socket, locals: new Locals(address) });
     }
   }
@@ -253,7 +256,7 @@ export class ServiceWorker {
       const { socket, locals } = this.#senders[index]!;
       const permit = this.#permit(id);
       const remote = toAddress(from);
-      const local = locals.find(to);
+      const local = typeof to === "string" ? locals.find(to) : toAddress(to);
       const accepted = { id, permit, remote, local, ruleOptions: options, known };
       this.#instance!.datagrams!.accept(socket, own, accepted);
     }

@@ -13,6 +13,7 @@ import type { Access, Concurrency, Limits, TlsPlan } from "../../runtime/core/pl
 import type { Hooks, Plugin } from "../../runtime/core/plugin.ts";
 import type { Level, LogRecord } from "../../runtime/core/record.ts";
 import { type ReadyService, Server } from "../../runtime/daemon/server.ts";
+import { CertificateStore } from "../../runtime/services/tls/store.ts";
 import type { Host } from "../../runtime/services/contract.ts";
 import type { ServiceStatus } from "../../runtime/services/status.ts";
 import { adapter } from "./adapter.ts";
@@ -114,14 +115,19 @@ export function readyService(
   };
 }
 
-/** Starts services on an adapter. @throws PorticoError that names the service. */
+/**
+ * Starts services on an adapter.
+ *
+ * @param certificates of those who speak TLS.
+ * @throws PorticoError that names the service.
+ */
 export async function startReady(
   services: readonly ReadyService[],
   adapter: Adapter,
-  more: Pick<Host, "certificates" | "clock"> = {},
+  host: Partial<Host> = {},
 ): Promise<Server> {
   const server = new Server({
-    ...more,
+    ...host,
     adapter,
     worker: fileURLToPath(new URL("../../runtime/worker.ts", import.meta.url).href),
     inherit: async ({ endpoint }) => await inheritedFor(endpoint, await adapter.descriptors()),
@@ -134,8 +140,6 @@ export async function startReady(
 export class InProcessServer<Used extends Adapter = Adapter> extends Records<LogRecord> {
   readonly adapter: Used;
   running!: Server;
-  /** What its services have beside the adapter. */
-  more: Pick<Host, "certificates" | "clock"> = {};
 
   constructor(adapter: Used) {
     super();
@@ -148,8 +152,15 @@ export class InProcessServer<Used extends Adapter = Adapter> extends Records<Log
   }
 
   /** Starts it; it is killed when `scope` is over. */
-  async start(scope: Scope, services: readonly ReadyService[]): Promise<this> {
-    this.running = await startReady(services, this.adapter, this.more);
+  async start(
+    scope: Scope,
+    services: readonly ReadyService[],
+    host?: Partial<Host>,
+  ): Promise<this> {
+    // Files are read once: what becomes of them has tests of its own.
+    const store = new CertificateStore({ watch: () => () => {}, tell() {} });
+    scope.after(() => store.close());
+    this.running = await startReady(services, this.adapter, { certificates: store.get, ...host });
     scope.after(() => within("the end of the server", this.running.kill()));
     return this;
   }
@@ -179,13 +190,14 @@ export async function startManifest(
   scope: Scope,
   services: Readonly<Record<string, object>>,
   files: Readonly<Record<string, string>> = {},
+  host?: Partial<Host>,
 ): Promise<InProcessServer> {
   const file = join(folder(scope, files), "portico.json");
   const source = { file, value: { services }, locate: () => undefined };
   const server = new InProcessServer(adapter);
   const log = server.log();
   const prepared = await prepare(expand(source), source);
-  return await server.start(scope, prepared.map((each) => ({ ...each, log })));
+  return await server.start(scope, prepared.map((each) => ({ ...each, log })), host);
 }
 
 /** Starts one service of a plugin, or of these hooks. @param service what a manifest says of it, beside the plugin. */

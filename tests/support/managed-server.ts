@@ -15,7 +15,7 @@ import type { Scope } from "./scope.ts";
 import { pluginPath, ServerProcess, type StartOptions } from "./server-process.ts";
 import { sendSignal } from "./proc.ts";
 
-type Services = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+export type Services = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 
 export const TCP = "tcp://127.0.0.1:0";
 export const UDP = "udp://127.0.0.1:0";
