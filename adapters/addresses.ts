@@ -4,8 +4,17 @@ import { Address, normalizeHost } from "../runtime/core/endpoint.ts";
 /** A Unix stream socket without a name of its own, as those are that connect. */
 export const UNNAMED_UNIX: Address = new Address("unix", "", 0, "");
 
+/** Of one side of a stream, as a runtime tells it. */
+export function ipAddress(
+  transport: Address["transport"],
+  host: string | undefined,
+  port: number | undefined,
+): Address {
+  return new Address(transport, normalizeHost(host ?? ""), port ?? 0, "");
+}
+
 export function tcpAddress(host: string | undefined, port: number | undefined): Address {
-  return new Address("tcp", normalizeHost(host ?? ""), port ?? 0, "");
+  return ipAddress("tcp", host, port);
 }
 
 export function udpAddress(host: string, port: number): Address {

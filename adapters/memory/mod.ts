@@ -116,6 +116,10 @@ export class MemoryAdapter implements Adapter {
     return Promise.reject(new PorticoError("NOT_SUPPORTED", NO_DESCRIPTOR.reason));
   }
 
+  requests(): Promise<never> {
+    return this.descriptors();
+  }
+
   passing(): Promise<never> {
     return this.descriptors();
   }

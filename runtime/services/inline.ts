@@ -122,11 +122,31 @@ class InlineExecutor implements Executor {
     return await host.adapter.bind(endpoint, told, options);
   }
 
-  async serve(endpoint: BindableEndpoint, { options, text }: ListenPlan): Promise<HttpListener> {
-    const { ready, host } = this.#input;
+  async serve(endpoint: BindableEndpoint, listen: ListenPlan): Promise<HttpListener> {
+    const { ready, host: { adapter } } = this.#input;
+    const { options, text } = listen;
+    const { service } = this.#instance;
     checkKind(ready.plugin, "http", text);
-    checkForm(ready.plugin.name, this.#instance.service.hooks, "http", text);
-    return await host.adapter.serve(endpoint, this.#requests.table, options);
+    checkForm(ready.plugin.name, service.hooks, "http", text);
+    const tls = this.#tls?.of(listen);
+    const { proxyProtocol } = ready.plan;
+    if (tls === undefined && proxyProtocol === undefined) {
+      return await adapter.serve(endpoint, this.#requests.table, options);
+    }
+    const { admitRequests, withHandshakes } = await import("./requests.ts");
+    const table = tls === undefined
+      ? this.#requests.table
+      : await withHandshakes(this.#requests.table, service);
+    if (proxyProtocol === undefined) return await adapter.serve(endpoint, table, options, tls);
+    const descriptors = await adapter.descriptors();
+    return await admitRequests(
+      descriptors,
+      endpoint,
+      deferring(proxyProtocol, endpoint, options),
+      table,
+      (local) => adapter.requests(local, table, tls),
+      (table) => this.#balanced(descriptors)!.reading(table),
+    );
   }
 
   async adopt(fd: number, origin: Origin, listen: Pick<ListenPlan, "tls">): Promise<void> {
