@@ -13,6 +13,11 @@ export function ipAddress(
   return new Address(transport, normalizeHost(host ?? ""), port ?? 0, "");
 }
 
+/** What the kernel knows as TCP, told as what it is spoken by: TLS. */
+export function spokenBy(transport: Address["transport"], address: Address): Address {
+  return transport === "tls" ? new Address(transport, address.host, address.port, "") : address;
+}
+
 export function tcpAddress(host: string | undefined, port: number | undefined): Address {
   return ipAddress("tcp", host, port);
 }

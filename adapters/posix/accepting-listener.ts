@@ -7,7 +7,7 @@ import type { BindableEndpoint, Listener, SocketOptions } from "../../runtime/co
 import type { AdmitTable, Origin } from "../../runtime/core/descriptors.ts";
 import type { Address } from "../../runtime/core/endpoint.ts";
 import { PorticoError } from "../../runtime/core/errors.ts";
-import { isWildcard } from "../addresses.ts";
+import { isWildcard, spokenBy } from "../addresses.ts";
 import { acceptFailure, bindFailure, concernsOnePeer } from "../errno.ts";
 import { BackOff } from "./back-off.ts";
 import type { Libc, ReadWatch } from "./libc.ts";
@@ -109,10 +109,11 @@ class AcceptingListener implements Listener, PausableListener {
 
   #originOf(fd: number): Origin {
     // The name is read before the next call writes over it.
-    const remote = readStreamName(name, size[0]!);
+    const { transport } = this.address;
+    const remote = spokenBy(transport, readStreamName(name, size[0]!));
     if (!this.#wildcard) return { remote, local: this.address };
     try {
-      return { remote, local: boundName(this.#libc, fd, "stream") };
+      return { remote, local: spokenBy(transport, boundName(this.#libc, fd, "stream")) };
     } catch {
       // The peer has reset it; whoever reads will hear that.
       return { remote, local: this.address };

@@ -21,11 +21,7 @@ export function isInherited(endpoint: BindableEndpoint): endpoint is Inherited {
  */
 export async function checkListener(endpoint: Inherited): Promise<SocketFile> {
   const { fd, transport } = endpoint;
-  const below = transport === "http+unix"
-    ? "unix"
-    : transport.startsWith("http")
-    ? "tcp"
-    : transport;
+  const below = transport.endsWith("unix") ? "unix" : "tcp";
   const libc = await openLibc();
   const found = inspect(libc, fd);
   if (found.kind !== "listener" || found.socket.transport !== below) {

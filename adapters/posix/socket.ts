@@ -5,6 +5,7 @@ import { Address, type InternetEndpoint, isWildcard } from "../../runtime/core/e
 import { PorticoError } from "../../runtime/core/errors.ts";
 import { bindFailure, callFailure } from "../errno.ts";
 import { inspect } from "./inspect.ts";
+import { spokenBy } from "../addresses.ts";
 import type { Libc } from "./libc.ts";
 import {
   AF_INET,
@@ -105,7 +106,7 @@ export async function bindInternet(
       if (kind === "datagram" && isWildcard(host)) askPacketInfo(libc, fd, domain);
       bindTo(libc, fd, endpoint, encode(new Address("udp", host, endpoint.port, ""), domain)!);
       applyOptions(libc, fd, domain, transport, options, false);
-      return { fd, address: boundName(libc, fd, kind) };
+      return { fd, address: spokenBy(endpoint.transport, boundName(libc, fd, kind)) };
     } catch (error) {
       if (fd >= 0) libc.close(fd);
       throw bindFailure(endpoint, error);
@@ -149,7 +150,8 @@ export async function takeOver(
   }
   const own = libc.tieToThread(fd);
   try {
-    if (found.kind === "connection" || found.socket.transport !== transport) {
+    const below = transport === "tls" ? "tcp" : transport;
+    if (found.kind === "connection" || found.socket.transport !== below) {
       const is = found.kind === "connection" ? "a connection" : `one of ${found.socket.transport}`;
       throw new PorticoError(
         "NOT_SUPPORTED",
