@@ -87,7 +87,18 @@ for (const name of STRATEGIES) {
         await ask(client, "hello"),
         '["TLSv1.3","logs.example","y","CN=client",true,"tls","tls"] hello',
       );
-      const { remote, local } = await recordOf(server, "open");
+      const { remote, local, ...fields } = await recordOf(server, "open");
+      assert.deepEqual(
+        [
+          fields["tlsVersion"],
+          fields["tlsServerName"],
+          fields["tlsAlpn"],
+          fields["tlsPeer"],
+          fields["tlsResumed"],
+        ],
+        ["TLSv1.3", "logs.example", "y", "CN=client", false],
+      );
+      assert.match(String(fields["tlsCipher"]), /^TLS_AES_/);
       assert.match(`${remote} ${local}`, /^tls:\/\/127\.0\.0\.1:\d+ tls:\/\/127\.0\.0\.1:\d+$/);
       client.end();
       assert.equal((await recordOf(server, "close"))["reason"], "peer");

@@ -79,7 +79,10 @@ export function logTo(
     throw error;
   },
 ): Log {
-  return new Log([{ name: "list", sink: { write }, level }], (_, error) => failed(error));
+  return new Log(
+    [{ name: "list", sink: { write }, level, tls: true }],
+    (_, error) => failed(error),
+  );
 }
 
 /** A service of a plugin or hooks, ready to be started, as a manifest would make it. */
