@@ -1,15 +1,11 @@
 /** Making a bound socket of our own, with every option set; one of a stream listens. */
 import type { BindableEndpoint, SocketOptions } from "../../runtime/core/contract.ts";
-import {
-  Address,
-  type InternetEndpoint,
-  isTcp,
-  type UnixEndpoint,
-} from "../../runtime/core/endpoint.ts";
+import { Address, type InternetEndpoint, type UnixEndpoint } from "../../runtime/core/endpoint.ts";
 import { bindFailure } from "../errno.ts";
 import { protection } from "../keep-alive.ts";
 import type { Libc } from "./libc.ts";
 import { AF_UNIX } from "./linux.ts";
+import { concerns } from "./options.ts";
 import { encode } from "./sockaddr.ts";
 import { claimPath, inheritedFile, type SocketFile, withFileMode } from "./socket-file.ts";
 import {
@@ -39,7 +35,7 @@ export async function openSocket(
   kind: SocketKind,
 ): Promise<BoundSocket> {
   // What a listener is set to, its connections inherit.
-  const all = isTcp(endpoint.transport)
+  const all = concerns("noDelay", endpoint.transport)
     ? { ...protection(options), ...options, noDelay: options.noDelay ?? true }
     : options;
   if ("fd" in endpoint) {

@@ -4,8 +4,8 @@ import type { Inherited } from "../../runtime/core/descriptors.ts";
 import { Address, type InternetEndpoint, isWildcard } from "../../runtime/core/endpoint.ts";
 import { PorticoError } from "../../runtime/core/errors.ts";
 import { bindFailure, callFailure } from "../errno.ts";
+import { socketTransport } from "../addresses.ts";
 import { inspect } from "./inspect.ts";
-import { spokenBy } from "../addresses.ts";
 import type { Libc } from "./libc.ts";
 import {
   AF_INET,
@@ -106,7 +106,7 @@ export async function bindInternet(
       if (kind === "datagram" && isWildcard(host)) askPacketInfo(libc, fd, domain);
       bindTo(libc, fd, endpoint, encode(new Address("udp", host, endpoint.port, ""), domain)!);
       applyOptions(libc, fd, domain, transport, options, false);
-      return { fd, address: spokenBy(endpoint.transport, boundName(libc, fd, kind)) };
+      return { fd, address: boundName(libc, fd, kind) };
     } catch (error) {
       if (fd >= 0) libc.close(fd);
       throw bindFailure(endpoint, error);
@@ -150,8 +150,7 @@ export async function takeOver(
   }
   const own = libc.tieToThread(fd);
   try {
-    const below = transport === "tls" ? "tcp" : transport;
-    if (found.kind === "connection" || found.socket.transport !== below) {
+    if (found.kind === "connection" || found.socket.transport !== socketTransport(transport)) {
       const is = found.kind === "connection" ? "a connection" : `one of ${found.socket.transport}`;
       throw new PorticoError(
         "NOT_SUPPORTED",
