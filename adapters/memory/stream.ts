@@ -3,6 +3,7 @@ import type { Connection, Listener, StreamTable } from "../../runtime/core/contr
 import type { Address } from "../../runtime/core/endpoint.ts";
 import { PorticoError } from "../../runtime/core/errors.ts";
 import type { TlsContext, TlsInfo } from "../../runtime/core/tls.ts";
+import type { Layer } from "../layer.ts";
 
 /** A write above this many unread bytes returns false. */
 const HIGH_WATER = 64 * 1024;
@@ -20,7 +21,7 @@ class MemoryConnection implements Connection {
   data: unknown;
   readonly remote: Address;
   readonly local: Address;
-  readonly table: StreamTable;
+  table: StreamTable;
   readonly peer: MemoryPeer;
   /** What the peer has sent and the core has not seen. */
   readonly incoming: Uint8Array[] = [];
@@ -80,6 +81,9 @@ class MemoryConnection implements Connection {
 
   /** The peer says what it comes to: {@link MemoryPeer.secure}. It has the place of itself. */
   secure(context: TlsContext): Connection {
+    if ("over" in context) {
+      return (context as Layer).over(this, this.table, (table) => this.table = table);
+    }
     this.securing = context;
     this.paused = false;
     this.peer.changed();

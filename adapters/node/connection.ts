@@ -13,6 +13,7 @@ import type { PorticoError } from "../../runtime/core/errors.ts";
 import { toPorticoError } from "../../runtime/core/errors.ts";
 import { ipAddress, isWildcard, UNNAMED_UNIX } from "../addresses.ts";
 import { chunkOf } from "../chunk.ts";
+import type { Layer } from "../layer.ts";
 import { LARGE, ReadBuffer, SMALL } from "../read-buffer.ts";
 import { queuedOf } from "./handle.ts";
 import { canReadInto, pool, readInto, readNextInto } from "./own-reads.ts";
@@ -194,20 +195,6 @@ export class NodeConnection implements Connection {
     if (quiet || shutting || this.#bound.transport === "unix") socket.destroy();
     else socket.resetAndDestroy();
   }
-}
-
-/**
- * A layer of TLS over a connection, which has the place of it from now on: see {@link Connection.secure}. Loaded with
- * what makes contexts, and with nothing else.
- */
-export interface Layer extends TlsContext {
-  begin(
-    stream: Duplex,
-    table: StreamTable,
-    bound: Address,
-    remote: Address,
-    data: unknown,
-  ): Connection;
 }
 
 function onData(this: Socket, chunk: Uint8Array): void {

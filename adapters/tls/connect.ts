@@ -43,7 +43,7 @@ export async function connectTls(
       remote,
       data,
     );
-    attempt.giveUp = () => connection.abort();
+    attempt.giveUp = () => connection.abort(true);
     await promise;
   } catch (error) {
     if (!(error instanceof PorticoError)) throw connectFailure(endpoint, error);
@@ -55,14 +55,18 @@ export async function connectTls(
   }
 }
 
-/** Until the handshake is done nobody else is told; then it is as if the connection had been made there. */
-function handshake(
+/**
+ * The table of a connection that is to be secured as soon as it is there. Until the handshake is done nobody else is
+ * told; then it is as if the connection had been made there.
+ */
+export function handshake(
   table: StreamTable,
   done: () => void,
   failed: (error: unknown) => void,
+  context?: ClientContext,
 ): StreamTable {
   return {
-    open() {},
+    open: (connection) => void (context !== undefined && connection.secure!(context)),
     data() {},
     drain() {},
     end() {},

@@ -8,13 +8,15 @@
  */
 import type { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
-import type { StreamTable } from "../../runtime/core/contract.ts";
+import type { Connection, StreamTable } from "../../runtime/core/contract.ts";
 import type { Address } from "../../runtime/core/endpoint.ts";
+import type { PorticoError } from "../../runtime/core/errors.ts";
 import type { TlsInfo } from "../../runtime/core/tls.ts";
 import { listen, NodeConnection, read } from "../node/connection.ts";
 import type { SocketContext } from "./context.ts";
 import { handshakeFailure, recordFailure } from "./failure.ts";
 import { infoOf } from "./info.ts";
+import { Wire } from "./wire.ts";
 
 /** What is nobody's affair: the layer above tells of it. */
 function ignore(): void {}
@@ -24,25 +26,44 @@ export function begin(
   context: SocketContext,
   stream: Duplex,
   table: StreamTable,
-  bound: Address,
+  local: Address,
   remote: Address,
   data: unknown,
+  wire?: Wire,
 ): TlsConnection {
   stream.on("error", ignore);
   const socket = context.wrap(stream);
-  const connection = new TlsConnection(socket, table, bound, remote, data, context);
+  const connection = new TlsConnection(socket, table, local, remote, data, context, wire);
   listen(connection);
   socket.on("_tlsError", (error: Error) => connection.failed(error));
   socket.once(context.done, () => connection.handshakeDone());
   return connection;
 }
 
+/** See {@link Layer.over}. */
+export function over(
+  context: SocketContext,
+  connection: Connection,
+  table: StreamTable,
+  redirect: (table: StreamTable) => void,
+): TlsConnection {
+  const { local, remote, data } = connection;
+  const wire = new Wire(connection);
+  redirect(wire);
+  const made = begin(context, wire.stream, table, local, remote, data, wire);
+  wire.lost = (error) => made.lost(error);
+  return made;
+}
+
 export class TlsConnection extends NodeConnection {
   declare readonly socket: TLSSocket;
   readonly #context: SocketContext;
+  readonly #wire: Wire | undefined;
   #secured = false;
   #aborted = false;
   #authorized = false;
+  /** Above; what is below may take longer. */
+  #closed = false;
   #info: TlsInfo | undefined = undefined;
 
   constructor(
@@ -52,9 +73,11 @@ export class TlsConnection extends NodeConnection {
     remote: Address,
     data: unknown,
     context: SocketContext,
+    wire: Wire | undefined,
   ) {
     super(socket, table, bound, remote, data);
     this.#context = context;
+    this.#wire = wire;
   }
 
   get tls(): TlsInfo | undefined {
@@ -68,9 +91,10 @@ export class TlsConnection extends NodeConnection {
   }
 
   /** A reset of the socket below is not to be had: Node would go on with what it has freed. */
-  override abort(): void {
+  override abort(quiet = false): void {
     if (this.#aborted) return;
     this.#aborted = true;
+    this.#wire?.abort(quiet);
     super.abort(true);
   }
 
@@ -101,11 +125,22 @@ export class TlsConnection extends NodeConnection {
     else if (!this.#aborted) this.failed(undefined);
   }
 
+  /** From the wire: nothing is left below. */
+  lost(error: PorticoError | undefined): void {
+    if (this.#closed) return super.closed();
+    if (error === undefined) return;
+    this.error ??= error;
+    this.socket.destroy();
+  }
+
   override closed(): void {
     if (!this.#secured && !this.#aborted) {
       this.error ??= handshakeFailure(undefined, this.#context.other);
     }
-    super.closed();
+    this.#closed = true;
+    const wire = this.#wire;
+    if (wire === undefined || wire.gone) super.closed();
+    else wire.stream.destroy();
   }
 }
 

@@ -15,18 +15,13 @@ import {
 import type { Connection } from "../../runtime/core/contract.ts";
 import type { TlsClient } from "../../runtime/core/endpoint.ts";
 import { messageOf, PorticoError } from "../../runtime/core/errors.ts";
-import type {
-  TlsContext,
-  TlsIdentity,
-  TlsServerContext,
-  TlsServerOptions,
-} from "../../runtime/core/tls.ts";
-import type { Layer } from "../node/connection.ts";
-import { begin } from "./connection.ts";
+import type { TlsIdentity, TlsServerContext, TlsServerOptions } from "../../runtime/core/tls.ts";
+import type { Layer } from "../layer.ts";
+import { begin, over } from "./connection.ts";
 import { Names } from "./names.ts";
 
 /** A context as the connections of all runtimes see it. */
-export interface SocketContext extends TlsContext {
+export interface SocketContext extends Layer {
   /** What the handshake is done with that begins here: it is over with the event {@link done}. */
   wrap(stream: Duplex): TLSSocket;
   readonly done: "secure" | "secureConnect";
@@ -42,7 +37,7 @@ export interface SocketContext extends TlsContext {
 const NO_RENEGOTIATION = 1 << 30;
 
 /** See {@link TlsEngine.server}. */
-export class ServerContext implements TlsServerContext, SocketContext, Layer {
+export class ServerContext implements TlsServerContext, SocketContext {
   readonly side = "server";
   readonly done = "secure";
   readonly other = "the client";
@@ -68,6 +63,10 @@ export class ServerContext implements TlsServerContext, SocketContext, Layer {
 
   begin(...words: Parameters<Layer["begin"]>): Connection {
     return begin(this, ...words);
+  }
+
+  over(...words: Parameters<Layer["over"]>): Connection {
+    return over(this, ...words);
   }
 }
 
@@ -172,7 +171,7 @@ function stapler(identities: readonly TlsIdentity[]): Server | undefined {
 }
 
 /** See {@link TlsEngine.client}. */
-export class ClientContext implements SocketContext, Layer {
+export class ClientContext implements SocketContext {
   readonly side = "client";
   readonly done = "secureConnect";
   readonly other = "the server";
@@ -182,7 +181,7 @@ export class ClientContext implements SocketContext, Layer {
 
   /** @throws PorticoError TLS_INVALID. */
   constructor(options: TlsClient, name: string) {
-    const { ca, cert, key, serverName = name, rejectUnauthorized = true } = options;
+    const { ca, cert, key, serverName = name, alpn = [], rejectUnauthorized = true } = options;
     if (cert !== undefined && key !== undefined) checkPair(cert, key, "this client");
     this.strict = rejectUnauthorized;
     this.serverName = serverName;
@@ -196,6 +195,7 @@ export class ClientContext implements SocketContext, Layer {
         secureContext,
         host: serverName,
         rejectUnauthorized,
+        ...(alpn.length > 0 && { ALPNProtocols: [...alpn] }),
         // RFC 6066 knows no addresses as names of servers.
         ...(isIP(serverName) === 0 && { servername: serverName }),
       };
@@ -210,6 +210,10 @@ export class ClientContext implements SocketContext, Layer {
 
   begin(...words: Parameters<Layer["begin"]>): Connection {
     return begin(this, ...words);
+  }
+
+  over(...words: Parameters<Layer["over"]>): Connection {
+    return over(this, ...words);
   }
 }
 
