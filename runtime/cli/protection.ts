@@ -109,7 +109,7 @@ function isUnguarded(listen: ListenPlan): boolean {
 }
 
 /** Reached from elsewhere, as far as its address says; of an inherited socket nobody knows. */
-function isPublic(endpoint: Endpoint): boolean {
+export function isPublic(endpoint: Endpoint): boolean {
   if (!("host" in endpoint)) return false;
   return !/^(?:127\.|::1$|(?:::ffff:)127\.|localhost$)/i.test(endpoint.host);
 }

@@ -174,6 +174,10 @@ export interface RequestSession extends Peer {
   readonly kind: "http";
   /** Ask for it before the request is answered: who asks first later than that may find its host empty. */
   readonly remote: Address;
+  /** As {@link Session.via}. */
+  readonly via: Via | undefined;
+  /** As {@link Session.tls}; who asks first when the request was answered may find nothing. */
+  readonly tls: TlsInfo | undefined;
   /**
    * Aborts when the peer has gone, or the server stops and its time is over (reason `drain`). Deno
    * says on stderr, the first time, that its flag `--unstable-no-legacy-abort` belongs to it.

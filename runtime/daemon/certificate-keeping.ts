@@ -9,10 +9,12 @@ export class CertificateKeeping {
   readonly #journal: Pick<Journal, "server">;
   /** Nothing of it is loaded where no service has any. */
   #store: CertificateStore | undefined = undefined;
-  #predecessor: StoredKeys = {};
+  readonly #predecessor: StoredKeys;
 
-  constructor(journal: Pick<Journal, "server">) {
+  /** @param predecessor the keys of tickets of the server before this one. */
+  constructor(journal: Pick<Journal, "server">, predecessor: StoredKeys = {}) {
     this.#journal = journal;
+    this.#predecessor = predecessor;
   }
 
   /** See {@link Host.certificates}. */
@@ -52,11 +54,6 @@ export class CertificateKeeping {
   /** For a successor. */
   ticketKeys(): StoredKeys {
     return this.#store?.ticketKeys() ?? {};
-  }
-
-  /** What a predecessor has said; before anything is asked for. */
-  succeed(keys: StoredKeys): void {
-    this.#predecessor = keys;
   }
 
   close(): void {

@@ -126,7 +126,7 @@ export class Daemon implements AsyncDisposable {
     const home = folderOf(manifest.source);
     const names = new ServerNames(adapter, manifest.plan.resolver, SYSTEM_CLOCK);
     this.#toClose.defer(() => names.close());
-    const certificates = new CertificateKeeping(journal);
+    const certificates = new CertificateKeeping(journal, predecessor?.ticketKeys);
     this.#toClose.defer(() => certificates.close());
     this.#server = new Server({
       adapter,

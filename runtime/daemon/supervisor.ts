@@ -15,7 +15,6 @@ import { keepWorkingDirectory } from "../identity/folder.ts";
 import { embeddedFile } from "../modules/embedded.ts";
 import type { VersionOf } from "../modules/import.ts";
 import { stampOf } from "../modules/stamp.ts";
-import { problemFields } from "../values/problem.ts";
 import type { ReadyService, Server } from "./server.ts";
 import { commandOn } from "../adapter.ts";
 import type { BanKeeping } from "./ban-keeping.ts";
@@ -29,6 +28,7 @@ import { requireDescriptors } from "../strategies/descriptors.ts";
 import type { ServerNames } from "../resolver/mod.ts";
 import { disabledStatus } from "./entry.ts";
 import { checkFixed } from "./fixed.ts";
+import { recordRefusal } from "./reload-refusal.ts";
 import { startSuccessor } from "./upgrade.ts";
 import { runtime, version } from "./version.ts";
 
@@ -156,18 +156,12 @@ export class Supervisor implements Control {
         journal.server.emit(kept ? "warn" : "info", "reload", { ...result, ...kept });
         return result;
       } catch (error) {
-        // What is wrong concerns whoever has asked for it; the services go on as they are.
-        const found = hookError(error);
-        for (const fields of problemFields(found)) {
-          const { code, message, ...more } = fields;
-          const about = { side: "config", during: "reload", ...more };
-          journal.server.emit("error", "error", { code, message, ...about });
-        }
+        recordRefusal(journal.server, error);
         throw error;
       } finally {
         // Sessions of before go on with the log, and the certificates, of before.
         void server.settled().then(() => journal.prune());
-        const forget = async () => this.#input.certificates.keep(this.#manifest.plan);
+        const forget = () => Promise.resolve(this.#input.certificates.keep(this.#manifest.plan));
         void server.settled().then(() => this.#inTurn(forget)).catch(() => {});
         await notifier.ready();
       }
@@ -260,6 +254,7 @@ export class Supervisor implements Control {
         const pid = await startSuccessor(
           { handover, control: await this.#controlDuplicate() },
           server.bans,
+          this.#input.certificates.ticketKeys(),
           command,
           notifier.variables,
           descriptors,

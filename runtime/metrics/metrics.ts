@@ -159,6 +159,16 @@ export function families(own: Readonly<Delays>): Family[] {
       samples: ({ bans }) => [{ value: bans, labels: {} }],
     },
     {
+      name: "portico_tls_certificate_expiry_timestamp_seconds",
+      help: "When a certificate ends, in seconds since 1970: minus time() is what is left.",
+      type: "gauge",
+      samples: ({ certificates = [] }) =>
+        certificates.map(({ file = "", names: [name = ""], validTo }) => ({
+          value: Date.parse(validTo) / 1000,
+          labels: { file, name },
+        })),
+    },
+    {
       name: "portico_sessions_ended_total",
       help: "Streams and requests that have ended, by reason.",
       type: "counter",

@@ -93,8 +93,8 @@ export interface Certificates {
 export class ListenError extends PorticoError {
   readonly listen: ListenPlan;
 
-  constructor(listen: ListenPlan, { code, message, cause, side }: PorticoError) {
-    super(code, message, { cause, side });
+  constructor(listen: ListenPlan, { code, message, cause, side, hint }: PorticoError) {
+    super(code, message, { cause, side, hint });
     this.listen = listen;
   }
 }

@@ -9,7 +9,7 @@ import { inheritedFor } from "../../runtime/activation/inherited.ts";
 import type { Adapter } from "../../runtime/core/contract.ts";
 import { parseEndpoint } from "../../runtime/core/endpoint.ts";
 import { Log } from "../../runtime/core/log.ts";
-import type { Concurrency, Limits } from "../../runtime/core/plan.ts";
+import type { Access, Concurrency, Limits, TlsPlan } from "../../runtime/core/plan.ts";
 import type { Hooks, Plugin } from "../../runtime/core/plugin.ts";
 import type { Level, LogRecord } from "../../runtime/core/record.ts";
 import { type ReadyService, Server } from "../../runtime/daemon/server.ts";
@@ -58,6 +58,9 @@ export interface Settings {
   readonly concurrency?: Partial<Concurrency>;
   readonly level?: Level;
   readonly options?: unknown;
+  /** Of the service, and of its endpoints `tls:`. */
+  readonly tls?: TlsPlan;
+  readonly rules?: Access;
 }
 
 /** A plugin of these hooks, for streams and datagrams; or for requests. */
@@ -95,12 +98,14 @@ export function readyService(
         text,
         endpoint: parseEndpoint(text),
         options: socketOptions,
+        ...(text.startsWith("tls:") && { tls: settings.tls! }),
       })),
+      ...(settings.tls !== undefined && { tls: settings.tls }),
       concurrency: { strategy: "async", max: Infinity, workers: 1, ...settings.concurrency },
       log: [],
       options,
       limits: { ...UNLIMITED, ...settings.limits },
-      access: accessOf(settings.access),
+      access: settings.rules ?? accessOf(settings.access),
       processes: { env: {} },
       folder: ".",
     },
@@ -135,6 +140,8 @@ export async function startReady(
 export class InProcessServer<Used extends Adapter = Adapter> extends Records<LogRecord> {
   readonly adapter: Used;
   running!: Server;
+  /** What its services have beside the adapter. */
+  more: Pick<Host, "certificates" | "clock"> = {};
 
   constructor(adapter: Used) {
     super();
@@ -155,7 +162,11 @@ export class InProcessServer<Used extends Adapter = Adapter> extends Records<Log
     // Files are read once: what becomes of them has tests of its own.
     const store = new CertificateStore({ watch: () => () => {}, tell() {} });
     scope.after(() => store.close());
-    this.running = await startReady(services, this.adapter, { certificates: store.get, ...host });
+    this.running = await startReady(services, this.adapter, {
+      certificates: store.get,
+      ...this.more,
+      ...host,
+    });
     scope.after(() => within("the end of the server", this.running.kill()));
     return this;
   }

@@ -12,15 +12,15 @@ import { hookError } from "../hooks.ts";
 import { recordRefusal } from "../records.ts";
 import type { StreamSession } from "../stream/session.ts";
 import type { TlsContext, TlsInfo } from "../tls.ts";
-import type { Handshakes } from "./handshakes.ts";
+import type { Awaited, Handshakes } from "./handshakes.ts";
 
 /** Above so many bytes that are kept `write` says false, as an adapter's does. */
 const HIGH_WATER = 64 * 1024;
 
 /** Of whoever has tried, and failed. */
-const FAILED = { rule: "tls" } as const;
+export const FAILED = { rule: "tls" } as const;
 
-export class Handshake implements Connection {
+export class Handshake implements Connection, Awaited {
   data: unknown = undefined;
   /** When it was begun, in ms of the clock. */
   begun = 0;

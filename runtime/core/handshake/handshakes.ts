@@ -13,6 +13,18 @@ import type { TlsContext, TlsServerContext } from "../tls.ts";
 import { Handshake } from "./handshake.ts";
 import type { StartTls } from "./start.ts";
 
+/** One of them, whatever is served after it. */
+export interface Awaited {
+  /** When it was begun, in ms of the clock. */
+  readonly begun: number;
+  /** It has its place. */
+  begin(now: number): void;
+  /** It waits, unread. */
+  pause(): void;
+  /** It has taken too long for others to wait for. */
+  giveWay(): void;
+}
+
 /** So many times what handshakes take here; but no less and no more than so many ms. */
 const PATIENCE = { times: 4, least: 500, most: 2000 } as const;
 /** What the last handshake counts for in what they take. */
@@ -24,8 +36,8 @@ export class Handshakes {
   readonly #most: number;
   readonly #clock: Clock;
   /** In the order in which they have begun; in that in which they came. */
-  readonly #underWay: Set<Handshake> = new Set();
-  readonly #waiting: Set<Handshake> = new Set();
+  readonly #underWay: Set<Awaited> = new Set();
+  readonly #waiting: Set<Awaited> = new Set();
   /** How long one takes, smoothed, in ms. */
   #usual = 0;
   #timer: Timer | undefined = undefined;
@@ -54,7 +66,7 @@ export class Handshakes {
 
   // For handshakes alone.
 
-  enter(handshake: Handshake): void {
+  enter(handshake: Awaited): void {
     if (this.#underWay.size < this.#most && this.#waiting.size === 0) {
       return this.#begin(handshake);
     }
@@ -64,13 +76,13 @@ export class Handshakes {
   }
 
   /** @param done it has come to its end. What others have taken says nothing. */
-  leave(handshake: Handshake, done = false): void {
+  leave(handshake: Awaited, done = false): void {
     if (this.#waiting.delete(handshake) || !this.#underWay.delete(handshake)) return;
     if (done) this.#usual += (this.#clock.now() - handshake.begun - this.#usual) * WEIGHT;
     if (this.#waiting.size > 0) this.#look();
   }
 
-  #begin(handshake: Handshake): void {
+  #begin(handshake: Awaited): void {
     this.#underWay.add(handshake);
     handshake.begin(this.#clock.now());
   }

@@ -9,14 +9,23 @@ const DAY = 86_400_000;
 /** Days before the end, the nearest first. */
 const STEPS = [0, 1, 7, 30] as const;
 
+/** From when to when a certificate is valid, in ms since 1970. */
+type Validity = Pick<Pair, "validFrom" | "validTo">;
+
+/** Those that are in the last third of its time: one of a few days is renewed later than one of a year. */
+function stepsOf({ validFrom, validTo }: Validity): number[] {
+  return STEPS.filter((days) => days * DAY <= (validTo - validFrom) / 3);
+}
+
 /** The step that has been reached, undefined before the first one. */
-export function stepOf(validTo: number, now: number): typeof STEPS[number] | undefined {
-  return STEPS.find((days) => now >= validTo - days * DAY);
+function stepOf(validity: Validity, now: number): number | undefined {
+  return stepsOf(validity).find((days) => now >= validity.validTo - days * DAY);
 }
 
 /** `ends in 6 days, at 2026-12-04T12:00:00Z`; undefined while there is time. */
-export function endsSoon(validTo: number, now: number): string | undefined {
-  const step = stepOf(validTo, now);
+export function endsSoon(validity: Validity, now: number): string | undefined {
+  const step = stepOf(validity, now);
+  const { validTo } = validity;
   if (step === undefined) return undefined;
   const at = timeOf(validTo);
   if (step === 0) return `has ended at ${at}`;
@@ -44,17 +53,18 @@ export class ExpiryWatch {
     const now = this.#clock.wall();
     const told = new Map<string, number>();
     let next = DURATION_MAX;
-    for (const { fingerprint, validTo, identity, files } of this.#pairs()) {
-      const step = stepOf(validTo, now);
+    for (const pair of this.#pairs()) {
+      const { fingerprint, validTo, identity, files } = pair;
+      const step = stepOf(pair, now);
       const before = this.#told.get(fingerprint);
       if (step !== undefined) told.set(fingerprint, step);
       if (step !== undefined && step !== before && files.cert !== "") {
         const about = `the certificate of ${identity.names.join(", ") || "no name"}`;
-        const message = `${files.cert}: ${about} ${endsSoon(validTo, now)!}`;
+        const message = `${files.cert}: ${about} ${endsSoon(pair, now)!}`;
         const level = step <= 1 ? "error" : "warn";
         this.#tell(level, "error", { code: "TLS_INVALID", message, side: "config" });
       }
-      for (const days of STEPS) {
+      for (const days of stepsOf(pair)) {
         const left = validTo - days * DAY - now;
         if (left > 0) next = Math.min(next, left);
       }

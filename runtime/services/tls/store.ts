@@ -53,7 +53,7 @@ export class CertificateStore {
   async #open(plan: TlsPlan, key: string): Promise<HeldCertificates> {
     const { tell } = this.#input;
     const made = plan.certificates === "self-signed"
-      ? await (await import("./self-signed.ts")).selfSigned(plan, this.#clock, tell)
+      ? (await import("./self-signed.ts")).selfSigned(plan, this.#clock, tell)
       : undefined;
     const ticketKey = this.#predecessor[key];
     const [clock, reader] = [this.#clock, this.#reader];
