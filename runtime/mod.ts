@@ -28,6 +28,7 @@ export type {
   StartContext,
 } from "./core/plugin.ts";
 export type { Child, Program, Spawn } from "./core/process.ts";
+export type { Matcher } from "./core/prologue/match.ts";
 export type { EventName, Fields, Level, LogRecord, Sink } from "./core/record.ts";
 export { clearMemory, memoryRecords } from "./sinks/memory.ts";
 export { describeRecord } from "./sinks/words.ts";

@@ -59,6 +59,7 @@ function check(
 const COMMON: ReadonlySet<string> = new Set([
   "buffer",
   "child_process",
+  "crypto",
   "events",
   "fs",
   "fs/promises",
@@ -101,6 +102,7 @@ const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   scaffold: ["core", "values", "modules"],
   probe: ["core"],
   services: ["core"],
+  cgroup: ["core", "services"],
   metrics: ["core", "services"],
   activation: ["core", "services"],
   "adapter.ts": [],
@@ -108,7 +110,8 @@ const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   control: ["core", "values", "services", "adapter.ts"],
   terminal: ["core", "values", "modules", "services", "control"],
   workers: ["core", "modules", "identity", "services", "metrics", "worker-adapter.ts"],
-  strategies: ["core", "services", "workers"],
+  matching: ["core", "services", "workers"],
+  strategies: ["core", "services", "workers", "matching"],
   convert: ["core"],
   compile: ["core", "modules", "manifest", "adapter.ts"],
   daemon: [
@@ -121,6 +124,7 @@ const FOLDERS: Readonly<Record<string, readonly string[]>> = {
       "identity",
       "probe",
       "services",
+      "cgroup",
       "metrics",
       "activation",
       "resolver",
@@ -132,6 +136,7 @@ const FOLDERS: Readonly<Record<string, readonly string[]>> = {
     "resolver",
     ...[
       "services",
+      "cgroup",
       "control",
       "terminal",
       "strategies",
@@ -248,6 +253,7 @@ describe("import rules", () => {
       isInside(specifier, "runtime") || isCommon(specifier) ||
       specifier === "valibot" || specifier === "jsonc-parser" ||
       (specifier === "validate-npm-package-name" && file === "runtime/scaffold/name.ts") ||
+      (specifier === "asn1js" && file === "runtime/services/tls/self-signed.ts") ||
       // An optional peer dependency, loaded where a manifest asks for it.
       (specifier === "@logtape/logtape" && file === "runtime/sinks/logtape/open.ts") ||
       (specifier === "prom-client" && isInside(file, "runtime/metrics")) ||

@@ -2,6 +2,7 @@
 import type { BindableEndpoint, DatagramSocket, Listener, StreamTable } from "../core/contract.ts";
 import type { Descriptors, Origin } from "../core/descriptors.ts";
 import type { HttpListener } from "../core/exchange.ts";
+import { hookError } from "../core/hooks.ts";
 import { HttpPipeline } from "../core/http/pipeline.ts";
 import type { ListenPlan } from "../core/plan.ts";
 import type { Executor, ExecutorInput } from "./contract.ts";
@@ -16,17 +17,28 @@ import { ServiceInstance } from "./instance.ts";
 import { checkForm, checkKind } from "./kind.ts";
 import { answering } from "./answering-socket.ts";
 import { deferring, ProxyProtocol } from "./proxy-protocol.ts";
+import { ServiceCertificates, TlsContexts } from "./tls-contexts.ts";
 
 /** Starts the plugin here. @throws PorticoError, with nothing left behind. */
 export async function startInline(input: ExecutorInput): Promise<Executor> {
   const { ready, host, admission } = input;
+  const files = await ServiceCertificates.read(ready.plan, host);
+  const tls = files && await TlsContexts.make(ready.plan, host.adapter, files.options);
   const instance = await ServiceInstance.start({
     ...input,
     join: (session) => admission.join(session),
     offended: host.bans?.offendedBy(ready.plan),
+    tls,
+  });
+  files?.onChange(() => {
+    try {
+      tls!.update(files.options);
+    } catch (error) {
+      instance.service.report(hookError(error));
+    }
   });
   admission.shedder = instance.shedder;
-  return new InlineExecutor(input, instance);
+  return new InlineExecutor(input, instance, tls, files);
 }
 
 class InlineExecutor implements Executor {
@@ -34,13 +46,22 @@ class InlineExecutor implements Executor {
   readonly #input: ExecutorInput;
   readonly #instance: ServiceInstance;
   readonly #requests: HttpPipeline;
+  readonly #tls: TlsContexts | undefined;
+  readonly #files: ServiceCertificates | undefined;
   #proxyProtocol: ProxyProtocol | undefined = undefined;
   /** Those of its listeners. */
   readonly #proxied: { close(): void }[] = [];
 
-  constructor(input: ExecutorInput, instance: ServiceInstance) {
+  constructor(
+    input: ExecutorInput,
+    instance: ServiceInstance,
+    tls: TlsContexts | undefined,
+    files: ServiceCertificates | undefined,
+  ) {
     this.#input = input;
     this.#instance = instance;
+    this.#tls = tls;
+    this.#files = files;
     this.#requests = new HttpPipeline(
       instance.service,
       input.admission,
@@ -48,16 +69,14 @@ class InlineExecutor implements Executor {
     );
   }
 
-  async listen(
-    endpoint: BindableEndpoint,
-    { options, text, tls }: ListenPlan,
-  ): Promise<Listener> {
+  async listen(endpoint: BindableEndpoint, listen: ListenPlan): Promise<Listener> {
     const { ready, host } = this.#input;
+    const { options, text, tls } = listen;
     checkKind(ready.plugin, "stream", text);
     checkForm(ready.plugin.name, this.#instance.service.hooks, "stream", text);
     const { handoffs } = this.#instance;
     const { adapter } = host;
-    const streams = this.#instance.streamTable();
+    const streams = this.#streams(listen);
     const can = adapter.features.descriptors === true;
     checkCredentials(endpoint.transport, ready.plan, can);
     const asks = can && asksCredentials(endpoint.transport, ready);
@@ -78,6 +97,11 @@ class InlineExecutor implements Executor {
       asks ? askingCredentials(descriptors, told) : told,
       deferring(proxyProtocol, endpoint, options),
     );
+  }
+
+  /** What is told of streams that come to an endpoint. */
+  #streams(listen: Pick<ListenPlan, "tls">): StreamTable {
+    return this.#instance.streamTable(undefined, this.#tls?.of(listen));
   }
 
   /** Reads the headers of what the runtime accepts. */
@@ -114,14 +138,34 @@ class InlineExecutor implements Executor {
     return await host.adapter.bind(endpoint, told, options);
   }
 
-  async serve(endpoint: BindableEndpoint, { options, text }: ListenPlan): Promise<HttpListener> {
-    const { ready, host } = this.#input;
+  async serve(endpoint: BindableEndpoint, listen: ListenPlan): Promise<HttpListener> {
+    const { ready, host: { adapter } } = this.#input;
+    const { options, text } = listen;
+    const { service } = this.#instance;
     checkKind(ready.plugin, "http", text);
-    checkForm(ready.plugin.name, this.#instance.service.hooks, "http", text);
-    return await host.adapter.serve(endpoint, this.#requests.table, options);
+    checkForm(ready.plugin.name, service.hooks, "http", text);
+    const tls = this.#tls?.of(listen);
+    const { proxyProtocol } = ready.plan;
+    if (tls === undefined && proxyProtocol === undefined) {
+      return await adapter.serve(endpoint, this.#requests.table, options);
+    }
+    const { admitRequests, withHandshakes } = await import("./requests.ts");
+    const table = tls === undefined
+      ? this.#requests.table
+      : await withHandshakes(this.#requests.table, service);
+    if (proxyProtocol === undefined) return await adapter.serve(endpoint, table, options, tls);
+    const descriptors = await adapter.descriptors();
+    return await admitRequests(
+      descriptors,
+      endpoint,
+      deferring(proxyProtocol, endpoint, options),
+      table,
+      (local) => adapter.requests(local, table, tls),
+      (table) => this.#balanced(descriptors)!.reading(table),
+    );
   }
 
-  async adopt(fd: number, origin: Origin): Promise<void> {
+  async adopt(fd: number, origin: Origin, listen: Pick<ListenPlan, "tls">): Promise<void> {
     const { ready, host } = this.#input;
     checkKind(ready.plugin, "stream", String(origin.local));
     const { handoffs } = this.#instance;
@@ -129,7 +173,7 @@ class InlineExecutor implements Executor {
     const known = asksCredentials(origin.local.transport, ready)
       ? withCredentials(descriptors, fd, origin)
       : origin;
-    const streams = this.#instance.streamTable();
+    const streams = this.#streams(listen);
     const balanced = this.#balanced(descriptors);
     if (handoffs === undefined && balanced === undefined) {
       return await descriptors.adopt(fd, known, streams, undefined);
@@ -183,6 +227,7 @@ class InlineExecutor implements Executor {
   }
 
   end(): Promise<void> {
+    this.#files?.close();
     this.#refuseUntold();
     return this.#instance.end();
   }

@@ -5,7 +5,7 @@ import type { Address } from "../core/endpoint.ts";
 import type { ServicePlan } from "../core/plan.ts";
 import { RefusalSums } from "../core/refusal-sums.ts";
 import type { Totals } from "../core/totals.ts";
-import type { Host, ReadyService } from "./contract.ts";
+import type { Executor, Host, ReadyService } from "./contract.ts";
 import type { ServiceStatus } from "./status.ts";
 
 /** @param before of the service that this one replaces. */
@@ -17,17 +17,17 @@ export function admissionOf(plan: ServicePlan, host: Host, before?: Admission): 
 /** Its status, as of now. */
 export function describeService(
   { name, concurrency }: ServicePlan,
-  state: ServiceStatus["state"],
+  state: ServiceStatus["state"] | "starting" | "stopping",
   { admission, totals, addresses }: {
     readonly admission: Admission;
     readonly totals: Totals;
     readonly addresses: readonly Address[];
   },
-  workers: ServiceStatus["workers"],
+  { workers, group }: Pick<Executor, "workers" | "group">,
 ): ServiceStatus {
   return {
     service: name,
-    state,
+    state: state === "starting" ? "running" : state === "stopping" ? "draining" : state,
     strategy: concurrency.strategy,
     endpoints: addresses.map(String),
     workers,
@@ -35,7 +35,9 @@ export function describeService(
     held: admission.waiting,
     restarts: totals.restarts,
     ...totals.counters,
+    ...(group !== undefined && { group }),
     tally: totals.statistics,
+    ...(totals.routes !== undefined && { routes: [...totals.routes.values()] }),
   };
 }
 

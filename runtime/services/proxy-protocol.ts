@@ -27,7 +27,7 @@ export function deferring(
   endpoint: BindableEndpoint,
   options: SocketOptions,
 ): SocketOptions {
-  const defers = plan?.mode === "require" && endpoint.transport === "tcp" && !("fd" in endpoint);
+  const defers = plan?.mode === "require" && endpoint.transport !== "unix" && !("fd" in endpoint);
   return defers ? { deferAccept: plan.wait, ...options } : options;
 }
 

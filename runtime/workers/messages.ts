@@ -12,6 +12,7 @@ import { ProxiedPeer, type Via, viaOf } from "../core/prologue/via.ts";
 import type { LogRecord } from "../core/record.ts";
 import type { Counters } from "../core/totals.ts";
 import type { Statistics } from "../core/statistics.ts";
+import type { TlsServerOptions } from "../core/tls.ts";
 
 /** An address in parts: transport, host, port, path, and the way of a peer that a balancer has told of. */
 export type AddressParts =
@@ -75,6 +76,15 @@ export function decodePlan(bytes: Uint8Array): ServicePlan {
   return deserialize(bytes);
 }
 
+export function certificatesCommand(options: readonly TlsServerOptions[]): CertificatesCommand {
+  return { type: "certificates", bytes: serialize(options) };
+}
+
+/** @param bytes as of {@link decodePlan}. */
+export function decodeCertificates(bytes: Uint8Array): TlsServerOptions[] {
+  return deserialize(bytes);
+}
+
 export function toAddress([transport, host, port, path, via]: AddressParts): Address {
   const address = new Address(transport, host, port, path);
   if (via === undefined) return address;
@@ -122,6 +132,11 @@ export type WorkerCommand =
     /** See {@link StartContext.worker}. */
     readonly number: number;
   }
+  /**
+   * What its TLS is made of, in the order of `tlsPlans`: before the job, and whenever it has changed. `bytes` are
+   * {@link TlsServerOptions}, which hold keys: nobody prints them.
+   */
+  | { readonly type: "certificates"; readonly bytes: Uint8Array }
   /** The service's sockets, when they are open; with one descriptor for each of `datagrams`. */
   | { readonly type: "sockets"; readonly datagrams: readonly AddressParts[] }
   /** What is to be removed when the supervisor is killed; it replaces what was said before. */
@@ -134,6 +149,8 @@ export type WorkerCommand =
     readonly local: AddressParts;
     /** Of the rule that has let it in. */
     readonly options?: RuleOptions;
+    /** The place of its endpoint's TLS. */
+    readonly tls?: number;
   }
   | {
     readonly type: "datagrams";
@@ -162,6 +179,8 @@ export type WorkerCommand =
   | { readonly type: "idle"; readonly count: number; readonly among: readonly number[] }
   /** Somebody wants to know what has gone through its sessions. */
   | { readonly type: "traffic" };
+
+export type CertificatesCommand = Extract<WorkerCommand, { type: "certificates" }>;
 
 /** Worker to supervisor. */
 export type WorkerEvent =
