@@ -2,6 +2,7 @@
 import process from "node:process";
 import type { Features, Lack, OptionName, Support } from "../runtime/core/contract.ts";
 import type { DescriptorCost } from "../runtime/core/descriptors.ts";
+import { kindOf } from "../runtime/core/endpoint.ts";
 import { ffiSupport } from "./posix/libc.ts";
 import { descriptorSupport, optionTable } from "./posix/options.ts";
 
@@ -22,12 +23,13 @@ export interface RuntimeFeatures {
   readonly datagram: readonly OptionName[];
 }
 
-const LATER: Lack = { reason: "it arrives in a later version", remedy: "use tcp or unix for now" };
 const LINUX: Support = process.platform === "linux"
   ? true
   : { reason: "the abstract namespace is Linux's alone", remedy: "use a path" };
 
-const TRANSPORTS = ["tcp", "udp", "unix", "unixgram", "http", "http+unix"] as const;
+const TRANSPORTS = [
+  ...["tcp", "tls", "udp", "unix", "unixgram", "http", "https", "http+unix"] as const,
+];
 
 /** Puts the table together. Nothing is opened for it. */
 export function makeFeatures(own: RuntimeFeatures): Features {
@@ -40,9 +42,9 @@ export function makeFeatures(own: RuntimeFeatures): Features {
       udp: true,
       unix: true,
       unixgram: ffi,
-      tls: LATER,
+      tls: true,
       http: true,
-      https: LATER,
+      https: true,
       "http+unix": true,
     },
     abstract: LINUX,
@@ -55,7 +57,7 @@ export function makeFeatures(own: RuntimeFeatures): Features {
     descriptorCost: own.descriptorCost,
     options: optionTable(TRANSPORTS, (option, transport) => {
       if (transport.startsWith("http")) return own.http?.[option] ?? stream(option);
-      if (transport === "tcp" || transport === "unix") return stream(option);
+      if (kindOf(transport) === "stream") return stream(option);
       return (transport === "udp" && own.datagram.includes(option)) || ffi;
     }),
   };

@@ -59,6 +59,7 @@ function check(
 const COMMON: ReadonlySet<string> = new Set([
   "buffer",
   "child_process",
+  "crypto",
   "events",
   "fs",
   "fs/promises",
@@ -101,6 +102,7 @@ const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   scaffold: ["core", "values", "modules"],
   probe: ["core"],
   services: ["core"],
+  cgroup: ["core", "services"],
   metrics: ["core", "services"],
   activation: ["core", "services"],
   "adapter.ts": [],
@@ -122,6 +124,7 @@ const FOLDERS: Readonly<Record<string, readonly string[]>> = {
       "identity",
       "probe",
       "services",
+      "cgroup",
       "metrics",
       "activation",
       "resolver",
@@ -133,6 +136,7 @@ const FOLDERS: Readonly<Record<string, readonly string[]>> = {
     "resolver",
     ...[
       "services",
+      "cgroup",
       "control",
       "terminal",
       "strategies",
@@ -249,6 +253,7 @@ describe("import rules", () => {
       isInside(specifier, "runtime") || isCommon(specifier) ||
       specifier === "valibot" || specifier === "jsonc-parser" ||
       (specifier === "validate-npm-package-name" && file === "runtime/scaffold/name.ts") ||
+      (specifier === "asn1js" && file === "runtime/services/tls/self-signed.ts") ||
       // An optional peer dependency, loaded where a manifest asks for it.
       (specifier === "@logtape/logtape" && file === "runtime/sinks/logtape/open.ts") ||
       (specifier === "prom-client" && isInside(file, "runtime/metrics")) ||

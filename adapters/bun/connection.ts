@@ -14,8 +14,10 @@ import type { Connection, StreamTable } from "../../runtime/core/contract.ts";
 import type { Address } from "../../runtime/core/endpoint.ts";
 import type { PorticoError } from "../../runtime/core/errors.ts";
 import { toPorticoError } from "../../runtime/core/errors.ts";
+import type { TlsContext } from "../../runtime/core/tls.ts";
 import { isWildcard, tcpAddress, UNNAMED_UNIX } from "../addresses.ts";
 import { chunkOf } from "../chunk.ts";
+import type { Layer } from "../layer.ts";
 
 /** A write that leaves more than this unsent returns false. */
 const HIGH_WATER = 64 * 1024;
@@ -63,7 +65,7 @@ const BUSY = 128;
 export class BunConnection implements Connection {
   data: unknown;
   readonly socket: Bun.Socket<BunConnection>;
-  readonly context: Context;
+  context: Context;
   pending = 0;
   /** What the kernel did not take, and what came while it was paused. */
   #rest: Uint8Array[] | undefined = undefined;
@@ -147,6 +149,15 @@ export class BunConnection implements Connection {
     if (quiet) this.socket.close();
     else this.socket.terminate();
     this.#state &= ~BUSY;
+  }
+
+  secure(context: TlsContext): Connection {
+    const { table } = this.context;
+    return (context as Layer).over(
+      this,
+      table,
+      (table) => this.context = { ...this.context, table },
+    );
   }
 
   /** From the runtime: there is room again. It also comes unasked. */

@@ -94,8 +94,10 @@ export const EVENT_DOCS: Readonly<Record<EventName, EventDoc>> = {
   },
   worker: {
     level: "debug; warn or error where one died",
-    when: "A worker was started, has ended or was replaced.",
-    fields: "`action`, `worker`: its number, `pid`, and how it ended",
+    when:
+      "A worker was started, has ended or was replaced; `limited`: processes of the service could not be started.",
+    fields:
+      "`action`, `worker`: its number, `pid`, how it ended and the `reason`; `count` of what was `limited`",
   },
   drain: {
     level: "info",

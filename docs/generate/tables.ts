@@ -72,6 +72,7 @@ const SAMPLE = {
     service: "echo",
     state: "running",
     workers: [{ state: "ready" }],
+    group: { cpu: 1, throttled: 0, memory: 1, processes: 1, killed: 0, denied: 0 },
     tally: {
       refused: { idle: 1 },
       ended: { done: 1 },

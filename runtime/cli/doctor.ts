@@ -7,6 +7,7 @@ import { expand } from "../manifest/expand.ts";
 import { sinkCatalog } from "../sinks/mod.ts";
 import { STRATEGIES } from "../strategies/mod.ts";
 import { loadAdapter } from "../adapter.ts";
+import { lackingGroup } from "../cgroup/probe.ts";
 import { columns, print, printJson } from "../terminal/output.ts";
 import { protections } from "./protection.ts";
 import { runtime, version } from "../daemon/version.ts";
@@ -51,6 +52,11 @@ export async function doctor(json: boolean): Promise<number> {
       "nice, ioprio": processCalls,
       "cpu, files, processes, core": processCalls,
       memory: processCalls,
+    }),
+    "kept by the kernel (cgroup v2)": availabilities({
+      "memory, total.memory": lackingGroup("memory") ?? true,
+      "total.cpu": lackingGroup("cpu") ?? true,
+      "processes, total.processes": lackingGroup("pids") ?? true,
     }),
     deadlines: protections(),
     options: await options(adapter),

@@ -8,6 +8,7 @@ import { messageOf, PorticoError } from "../core/errors.ts";
 import type { Identity, ListenPlan, ProcessPlan, ServicePlan, SinkPlan } from "../core/plan.ts";
 import { describeScope } from "../core/scope.ts";
 import { API } from "../core/plugin.ts";
+import { describeKeeping, lackingGroup } from "../cgroup/probe.ts";
 import { packageOf } from "../modules/package.ts";
 import { resolveIdentity } from "../identity/mod.ts";
 import { listenPath } from "../manifest/listen.ts";
@@ -21,6 +22,7 @@ import { banFindings } from "./ban-findings.ts";
 import { STRATEGIES } from "../strategies/mod.ts";
 import type { Path } from "../values/problem.ts";
 import { protectionFindings } from "./protection.ts";
+import { tlsFindings } from "./tls-findings.ts";
 
 /** One thing that is needed, and what stands in its way; nothing when it can be had. */
 export interface Finding {
@@ -55,7 +57,7 @@ export function findingsOf(
     ...packageFindings(plan.plugin.url, [...base, "plugin"]),
     ...probePlugin(() => plugin.probe?.(options as never, { folder: plan.folder }), base),
     ...identityFindings(plan.processes, base),
-    ...resourceFindings(plan.processes, base),
+    ...resourceFindings(plan.processes, base, running),
     ...plan.log.flatMap((sink) => [
       ...packageFindings(sink.module?.url, pathOf(sink)),
       sinkFinding(sink),
@@ -63,6 +65,7 @@ export function findingsOf(
     ...accessFindings(plan, base),
     ...banFindings(plan, base),
     ...protectionFindings(plan),
+    ...tlsFindings(plan, base),
     ...plan.listen.map((listen) => listenFinding(listen, plan, adapter, running)),
   ];
 }
@@ -111,14 +114,20 @@ export function identityFindings({ user, group }: Identity, base: Path): Finding
 }
 
 /** What its processes may use. */
-function resourceFindings(plan: ProcessPlan, base: Path): Finding[] {
+function resourceFindings(
+  plan: ProcessPlan,
+  base: Path,
+  running: Running | undefined,
+): Finding[] {
   const { resources } = plan;
   if (resources === undefined) return [];
   const path = [...base, "resources"];
-  const note = idleResources(plan);
-  const finding = { what: "resources", path, ...(note !== undefined && { note }) };
+  const { lacks, notes } = describeKeeping(resources, running?.pid);
+  const idle = lackingGroup("pids", running?.pid) === undefined ? undefined : idleResources(plan);
+  const all = idle === undefined ? notes : [idle, ...notes];
+  const finding = { what: "resources", path, ...(all.length > 0 && { note: all.join("; ") }) };
   try {
-    return [{ ...finding, lacks: lackingResources(resources) }];
+    return [{ ...finding, lacks: [...lackingResources(resources), ...lacks] }];
   } catch (error) {
     return [{ ...finding, lacks: [], note: notAsked(error) }];
   }

@@ -20,7 +20,7 @@ import type {
 } from "./endpoint.ts";
 import type { DescriptorCost, Descriptors, Inherited, Passing } from "./descriptors.ts";
 import type { PorticoError } from "./errors.ts";
-import type { HttpListener, HttpTable } from "./exchange.ts";
+import type { HttpConnections, HttpListener, HttpTable } from "./exchange.ts";
 import type { OptionName, SocketOptions } from "./options.ts";
 import type { ProcessCalls, ThreadStart } from "./process.ts";
 import type { TlsContext, TlsEngine, TlsInfo } from "./tls.ts";
@@ -236,7 +236,8 @@ export interface Adapter {
     options: SocketOptions,
   ): Promise<DatagramSocket>;
   /**
-   * Opens a listener for `http` and `http+unix`. Its socket is a stream listener's in every other way.
+   * Opens a listener for `http` and `http+unix`, and with `tls` for `https`. Its socket is a stream
+   * listener's in every other way.
    *
    * @throws PorticoError of side `config` when it cannot.
    */
@@ -246,6 +247,12 @@ export interface Adapter {
     options: SocketOptions,
     tls?: TlsContext,
   ): Promise<HttpListener>;
+  /**
+   * HTTP of connections that come by descriptor, from a listener at `local`.
+   *
+   * @throws PorticoError NOT_SUPPORTED where {@link Features.descriptors} says why.
+   */
+  requests(local: Address, table: HttpTable, tls?: TlsContext): Promise<HttpConnections>;
   /**
    * Connects a stream. `open` is called before it resolves, with `data` in {@link Connection.data}.
    * To a `tls` endpoint it is a connection whose handshake is done, and which has no half-close.

@@ -10,6 +10,9 @@ import type { Endpoint } from "./endpoint.ts";
 import type { MatchPlan } from "./prologue/match-plan.ts";
 import type { TlsVersion } from "./tls.ts";
 import type { EventName, Level } from "./record.ts";
+import type { Resources } from "./resources.ts";
+
+export type { Resources } from "./resources.ts";
 
 /** A whole manifest. */
 export interface Plan {
@@ -77,20 +80,6 @@ export interface ProcessPlan extends Identity {
   readonly env: Readonly<Record<string, string | null>>;
 }
 
-/** What each process of a service may use; what is absent it has from the server. */
-export interface Resources {
-  /** Bytes of memory that is resident. */
-  readonly memory?: number | undefined;
-  /** Milliseconds of CPU time, from its start. */
-  readonly cpu?: number | undefined;
-  /** Descriptors that it has open at once. */
-  readonly files?: number | undefined;
-  /** Processes and threads of its user. */
-  readonly processes?: number | undefined;
-  /** Bytes of a core dump. */
-  readonly core?: number | undefined;
-}
-
 /** One service. */
 export interface ServicePlan {
   readonly name: string;
@@ -143,8 +132,14 @@ export interface ProxyProtocolPlan {
  * of what is in them nothing is in a plan.
  */
 export interface TlsPlan {
-  /** The first is the one for whoever names no server that is here; `self-signed` is made at the start, for development. */
+  /** `self-signed` is made at the start, for development. */
   readonly certificates: readonly TlsFiles[] | "self-signed";
+  /** Absolute; more of them, one for each name. See `services/tls/folder.ts`. */
+  readonly folder?: string;
+  /** In lower case: whose certificate is for whoever names no server that is here; that of the first one when silent. */
+  readonly default?: string;
+  /** Whom a `self-signed` one is for, beside this machine: the hosts of the endpoints. */
+  readonly hosts?: readonly string[];
   readonly alpn: readonly string[];
   readonly client: "none" | "request" | "require";
   /** Files of PEM, absolute. */
@@ -329,6 +324,11 @@ export const EVERYBODY: Access = { rules: [], others: true };
 /** Whether any rule is about users or groups of this machine. */
 export function aboutAccounts({ rules }: Pick<Access, "rules">): boolean {
   return rules.some(({ subject }) => subject.startsWith("uid:") || subject.startsWith("gid:"));
+}
+
+/** Whether any rule is about certificates, which nobody knows before TLS has begun. */
+export function aboutCertificates({ rules }: Pick<Access, "rules">): boolean {
+  return rules.some(({ subject }) => subject.startsWith("cert:"));
 }
 
 /** What a rule says for the plugin, by name: text, as variables of an environment are. */

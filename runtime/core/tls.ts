@@ -32,6 +32,8 @@ export interface TlsServerOptions {
   readonly minVersion: TlsVersion;
   /** As openssl-ciphers(1) has it; the runtime's own when silent. */
   readonly ciphers?: string | undefined;
+  /** Seconds for which a session may be resumed; 0: never; the context's own when silent. */
+  readonly sessionTimeout?: number | undefined;
   /** 48 bytes, the same for all workers and servers that resume each other's sessions; the context's own when silent. */
   readonly ticketKeys?: Uint8Array | undefined;
 }

@@ -17,6 +17,7 @@ import type { Log } from "../core/log.ts";
 import { folderOf } from "../manifest/source.ts";
 import { embeddedFile } from "../modules/embedded.ts";
 import { BanKeeping } from "./ban-keeping.ts";
+import { CertificateKeeping } from "./certificate-keeping.ts";
 import { openControlSocket } from "./control-socket.ts";
 import { Journal } from "./journal.ts";
 import { type LoadedManifest, loadManifest, type ReadSource } from "./loaded-manifest.ts";
@@ -24,6 +25,7 @@ import { inManifest } from "./listen-failure.ts";
 import { reapOrphans } from "./reaper.ts";
 import { ServerOperator } from "./server-operator.ts";
 import { Server } from "./server.ts";
+import { ServerGroups } from "./server-groups.ts";
 import { onSignals, type SignalHandlers } from "./signals.ts";
 import { type LoadManifest, Supervisor } from "./supervisor.ts";
 import { recordExit, recordUncaught } from "./uncaught.ts";
@@ -72,6 +74,7 @@ export class Daemon implements AsyncDisposable {
   readonly #server: Server;
   readonly #supervisor: Supervisor;
   readonly #bans: BanKeeping;
+  readonly #groups: ServerGroups = new ServerGroups();
   readonly #ended = Promise.withResolvers<DaemonEnd>();
   /** All that has to be closed in the end, the last first. */
   readonly #toClose = new AsyncDisposableStack();
@@ -114,6 +117,7 @@ export class Daemon implements AsyncDisposable {
     this.#toClose.defer(onSignals(this.#signalHandlers()));
     this.#toClose.defer(() => operator.close());
     this.#toClose.defer(keepAlive());
+    this.#toClose.defer(() => this.#groups.close());
     this.#toClose.defer(() => this.#closeSockets());
     this.#toClose.use(this.#watchers);
     this.#notifier = makeNotifier(adapter, process.env, (reason) => {
@@ -122,12 +126,16 @@ export class Daemon implements AsyncDisposable {
     const home = folderOf(manifest.source);
     const names = new ServerNames(adapter, manifest.plan.resolver, SYSTEM_CLOCK);
     this.#toClose.defer(() => names.close());
+    const certificates = new CertificateKeeping(journal, predecessor?.ticketKeys);
+    this.#toClose.defer(() => certificates.close());
     this.#server = new Server({
       adapter,
       operator,
+      certificates: certificates.get,
       worker: embeddedFile() ?? fileURLToPath(new URL("../worker.ts", import.meta.url).href),
       home,
       names: names.get,
+      groups: this.#groups.get,
       inherit: async ({ endpoint }) => inheritedFor(endpoint, await adapter.descriptors()),
     });
     this.#bans = new BanKeeping(this.#server.bans, journal);
@@ -154,6 +162,7 @@ export class Daemon implements AsyncDisposable {
         bans: this.#bans,
         notifier,
         names,
+        certificates,
         handed,
         end,
       },
@@ -186,7 +195,7 @@ export class Daemon implements AsyncDisposable {
       throw inManifest(error, manifest.source);
     });
     this.#started = true;
-    await becomeUser(plan.identity, adapter);
+    await becomeUser(plan.identity, adapter, (identity) => this.#groups.give(identity));
     // Whoever waits for "ready" may change a file at once.
     if (options.watch) await this.#watchFiles();
     journal.server.emit("info", "ready", {});

@@ -80,7 +80,7 @@ export function inService({ name, plugin }: ServicePlan, thrown: unknown): unkno
   const { code, message, cause = error, side, hint, at } = error;
   const text = `service ${JSON.stringify(name)}: ${message}`;
   if (thrown instanceof ListenError) {
-    return new ListenError(thrown.listen, new PorticoError(code, text, { cause, side }));
+    return new ListenError(thrown.listen, new PorticoError(code, text, { cause, side, hint }));
   }
   return new PorticoError(code, text, { cause, side, hint, at });
 }

@@ -28,6 +28,7 @@ import {
 import { resolverOf } from "./resolver.ts";
 import { SinkPlans } from "./sinks.ts";
 import { folderAt, folderOf, Problems, type Source } from "./source.ts";
+import { TlsPlans } from "./tls.ts";
 import { checkTyped } from "./typed.ts";
 
 /**
@@ -115,6 +116,7 @@ class Expander {
   readonly #shared = new Map<Placed<LogItem>, SinkPlan>();
   readonly #access: AccessPlans;
   readonly #banners: BannerTexts;
+  readonly #tls: TlsPlans;
   /** Who need not listen: others hand them connections. */
   readonly #targets: ReadonlySet<string>;
 
@@ -130,6 +132,7 @@ class Expander {
     this.#refused = refused;
     this.#endpoints = new Endpoints(problems);
     this.#banners = new BannerTexts(problems);
+    this.#tls = new TlsPlans(problems);
     const stdio = manifest.services.some(([, { listen, disable }]) =>
       disable !== true && namesStdio(listen)
     );
@@ -202,7 +205,11 @@ class Expander {
     // What does not run may have the address of another one, whose place it takes some day.
     const endpoints = service.disable === true ? new Endpoints(this.#problems) : this.#endpoints;
     const silent = admin ? ADMIN_LISTEN : this.#targets.has(name) ? [] : undefined;
-    const listen = this.#listen(service.listen, silent, endpoints, path);
+    const { listen, tls } = this.#tls.read(
+      { defaults: defaults.tls, service: service.tls },
+      this.#listen(service.listen, silent, endpoints, path),
+      path,
+    );
     checkLimitNames(this.#problems, service.limits, path);
     checkHttpLimits(this.#problems, service, listen, path);
     checkDatagramLimits(this.#problems, service, listen, path);
@@ -225,9 +232,7 @@ class Expander {
     ]);
     checkAccounts(this.#problems, access, listen, path);
     const proxyProtocol = readProxyProtocol(
-      this.#problems,
       service,
-      listen,
       path,
       (texts, place) => this.#access.about(texts, place),
     );
@@ -248,6 +253,7 @@ class Expander {
       ...(ban !== undefined && { ban }),
       ...(sensor && { sensor }),
       ...(proxyProtocol !== undefined && { proxyProtocol }),
+      ...(tls !== undefined && { tls }),
       processes: processOf(service, identityOf(this.#manifest.top), strategy),
       folder: folderAt(this.#problems.source, path),
     };

@@ -9,6 +9,7 @@ import type { Plugin, StandardSchema } from "../core/plugin.ts";
 import type { EventName, Level, Sink } from "../core/record.ts";
 import type { Duration } from "../core/units.ts";
 import type { ManifestAccess, ManifestServiceAccess } from "./access-types.ts";
+import type { ManifestTls, ManifestTlsWord } from "./tls-types.ts";
 import type { ManifestMatch } from "./match-types.ts";
 
 /** What `portico.ts` exports, and what a JSON manifest says. */
@@ -108,6 +109,8 @@ export interface ManifestDefaults {
   } | undefined;
   /** When a source is shut out of all services of the manifest. */
   ban?: ManifestBan | undefined;
+  /** Its certificates, and how TLS is spoken with them. */
+  tls?: ManifestTlsWord | ManifestTls | undefined;
 }
 
 /** The PROXY protocol, versions 1 and 2, over streams. */
@@ -161,6 +164,15 @@ export interface ManifestResources {
   processes?: number | undefined;
   /** Size of a core dump; 0 for none. */
   core?: ManifestSize | undefined;
+  /** What all its processes together may use: control groups, cgroups(7). */
+  total?: {
+    /** Memory; above it one of them is killed, and replaced. */
+    memory?: ManifestSize | undefined;
+    /** CPU time, as `"50%"` of one CPU or `"150%"`; they are held up above it. */
+    cpu?: string | undefined;
+    /** Processes and threads; no more can be started. */
+    processes?: number | undefined;
+  } | undefined;
 }
 
 /** A strategy, with how many sessions it serves at once, and in how many workers: `auto` is one for each core. */
@@ -223,6 +235,8 @@ export interface ManifestLimits {
   bytes?: ManifestEachWay<ManifestSize> | undefined;
   /** Of TLS, from the open to its end. */
   handshake?: Duration | undefined;
+  /** Handshakes of TLS that are under way at once. */
+  handshakes?: ManifestCount | undefined;
   /** From the open to the first byte of the peer; when silent, while nothing has gone either way; not of HTTP. */
   firstByte?: Duration | undefined;
   /** How long a session may stay without a byte in either direction; not of HTTP. */
@@ -276,17 +290,24 @@ export interface ManifestSink {
 }
 
 /** An endpoint with options of its socket. */
-export type ManifestListener = { endpoint: string } & Written<Omit<SocketOptions, SocketUnits>> & {
-  keepAlive?: Duration | undefined;
-  deferAccept?: Duration | undefined;
-  userTimeout?: Duration | undefined;
-  receiveBuffer?: ManifestSize | undefined;
-  sendBuffer?: ManifestSize | undefined;
-  /** Permissions of the socket file, in octal: `"0660"`. */
-  mode?: string | undefined;
-  /** Groups to join, each GROUP or GROUP%INTERFACE-ADDRESS. */
-  multicast?: string[] | undefined;
-};
+export type ManifestListener =
+  & {
+    endpoint: string;
+    /** TLS from the first byte on: as the service has it, or what differs here. */
+    tls?: true | ManifestTlsWord | ManifestTls | undefined;
+  }
+  & Written<Omit<SocketOptions, SocketUnits>>
+  & {
+    keepAlive?: Duration | undefined;
+    deferAccept?: Duration | undefined;
+    userTimeout?: Duration | undefined;
+    receiveBuffer?: ManifestSize | undefined;
+    sendBuffer?: ManifestSize | undefined;
+    /** Permissions of the socket file, in octal: `"0660"`. */
+    mode?: string | undefined;
+    /** Groups to join, each GROUP or GROUP%INTERFACE-ADDRESS. */
+    multicast?: string[] | undefined;
+  };
 
 /** Socket options that a manifest writes otherwise than the core has them. */
 type SocketUnits =

@@ -26,6 +26,25 @@ export function isRealtime(priority: number): boolean {
   return priority >> 13 === CLASSES.indexOf("realtime");
 }
 
+const TOTAL = 'an object of limits, as { "memory": "1GiB", "cpu": "150%", "processes": 200 }';
+const QUOTA = 'a share of one CPU, as "50%", or of several, as "150%"';
+
+const TOTAL_ENTRIES = {
+  memory: entry("memory; above it one of them is killed, and replaced", () => size(false)),
+  cpu: v.optional(
+    v.pipe(
+      v.string(QUOTA),
+      v.regex(/^[1-9]\d{0,5}%$/, QUOTA),
+      v.description('CPU time, as "50%" of one CPU or "150%"; they are held up above it'),
+      v.transform((text) => parseInt(text, 10) / 100),
+    ),
+  ),
+  processes: entry(
+    "processes and threads; no more can be started",
+    () => integer(1, MOST, "a whole number above 0"),
+  ),
+} as const;
+
 /** Of processes alone: workers that are some, and what they start. */
 export const RESOURCE_ENTRIES = {
   ioprio: v.optional(
@@ -54,5 +73,9 @@ export const RESOURCE_ENTRIES = {
         () => integer(1, MOST, "a whole number above 0"),
       ),
       core: entry("size of a core dump; 0 for none", () => size(false, 0)),
+      total: entry(
+        "what all its processes together may use: control groups, cgroups(7)",
+        () => strict(TOTAL, TOTAL_ENTRIES),
+      ),
     })),
 } as const;

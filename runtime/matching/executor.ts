@@ -97,7 +97,7 @@ class MatchExecutor implements Executor {
   }
 
   #arrivals(transport: string): AdmitTable {
-    const { streams } = this.#dispatcher;
+    const streams = this.#dispatcher.streams(-1);
     const told = this.#proxyProtocol?.reading(streams) ?? streams;
     const asks = transport === "unix" && decidesByUser(this.#input.ready.plan);
     return asks ? askingCredentials(this.#descriptors, told) : told;

@@ -4,6 +4,7 @@
  */
 import { Registry } from "prom-client";
 import type { ServerStatus, ServiceStatus, SinkStatus } from "../services/status.ts";
+import { GROUP_FAMILIES } from "./groups.ts";
 import { BUCKETS, DELAY_BUCKETS, type Delays } from "../core/statistics.ts";
 
 /** One sample, as prom-client takes it. */
@@ -158,6 +159,16 @@ export function families(own: Readonly<Delays>): Family[] {
       samples: ({ bans }) => [{ value: bans, labels: {} }],
     },
     {
+      name: "portico_tls_certificate_expiry_timestamp_seconds",
+      help: "When a certificate ends, in seconds since 1970: minus time() is what is left.",
+      type: "gauge",
+      samples: ({ certificates = [] }) =>
+        certificates.map(({ file = "", names: [name = ""], validTo }) => ({
+          value: Date.parse(validTo) / 1000,
+          labels: { file, name },
+        })),
+    },
+    {
       name: "portico_sessions_ended_total",
       help: "Streams and requests that have ended, by reason.",
       type: "counter",
@@ -209,6 +220,7 @@ export function families(own: Readonly<Delays>): Family[] {
       type: "counter",
       samples: each(({ restarts }) => restarts),
     },
+    ...GROUP_FAMILIES,
     {
       name: "portico_records_dropped_total",
       help: "Records that a sink has had to give up.",

@@ -19,7 +19,9 @@ export function lackingResources(resources: Resources): Lack[] {
     const wanted = resources[name as keyof typeof ROWS];
     return wanted === undefined ? [] : aboveOwn(name, name === "cpu" ? wanted / 1000 : wanted, row);
   });
-  if (resources.memory === undefined) return lacks;
+  const { memory = Infinity, total } = resources;
+  const least = Math.min(memory, total?.memory ?? Infinity);
+  if (least === Infinity) return lacks;
   try {
     readFileSync("/proc/self/status");
   } catch (error) {
@@ -29,7 +31,7 @@ export function lackingResources(resources: Resources): Lack[] {
     });
   }
   const own = process.memoryUsage.rss();
-  if (resources.memory < own) {
+  if (least < own) {
     lacks.push({
       reason: `memory: a process takes ${Math.ceil(own / 1e6)}MB before it has served anybody`,
       remedy: "give it more",
@@ -50,7 +52,7 @@ function aboveOwn(name: string, wanted: number, row: string): Lack[] {
   }];
 }
 
-/** What `resources` does not come to, for whoever is to be told; undefined when it is all. */
+/** What `resources` does not come to where no group keeps it, for whoever is to be told; undefined when it is all. */
 export function idleResources({ user, resources }: ProcessPlan): string | undefined {
   const root = user === undefined ? process.geteuid?.() === 0 : user === "root" || user === 0;
   if (resources?.processes === undefined || !root) return undefined;

@@ -16,6 +16,7 @@ import type { Matcher } from "../core/prologue/match.ts";
 import type { Gather } from "../core/stream/gather.ts";
 import type { TlsServerOptions } from "../core/tls.ts";
 import type { Totals } from "../core/totals.ts";
+import type { Groups, GroupUsage } from "./groups.ts";
 import type { LoadMeter } from "./load.ts";
 import type { Bans } from "./bans/bans.ts";
 import type { WorkerStatus } from "./status.ts";
@@ -49,6 +50,8 @@ export interface Host {
   readonly load: LoadMeter;
   /** Who is shut out of all services; nobody ever when silent. */
   readonly bans?: Bans;
+  /** What has the kernel limit the processes of services; it does not when silent. */
+  readonly groups?: () => Promise<Groups>;
   /** The module that a worker runs, absolute. */
   readonly worker: string;
   /** The folder to be in when the working directory is no more; when silent it is let be. */
@@ -90,8 +93,8 @@ export interface Certificates {
 export class ListenError extends PorticoError {
   readonly listen: ListenPlan;
 
-  constructor(listen: ListenPlan, { code, message, cause, side }: PorticoError) {
-    super(code, message, { cause, side });
+  constructor(listen: ListenPlan, { code, message, cause, side, hint }: PorticoError) {
+    super(code, message, { cause, side, hint });
     this.listen = listen;
   }
 }
@@ -121,7 +124,7 @@ export interface Opener {
   bind(endpoint: BindableEndpoint, listen: ListenPlan): Promise<DatagramSocket>;
   serve(endpoint: BindableEndpoint, listen: ListenPlan): Promise<HttpListener>;
   /** A connection that was there before us: inetd's `nowait`. */
-  adopt(fd: number, origin: Origin): Promise<void>;
+  adopt(fd: number, origin: Origin, listen: Pick<ListenPlan, "tls">): Promise<void>;
 }
 
 /**
@@ -135,6 +138,8 @@ export interface Executor extends Opener {
   own(addresses: readonly Address[]): void;
   /** Of the workers, if there are any. */
   readonly workers: readonly WorkerStatus[];
+  /** What the kernel tells of them together, where it limits them. */
+  readonly group?: GroupUsage | undefined;
   /** How late the event loop is of the worker that is least so, in ms; 0 where there is none. It asks them anew. */
   delay(): number;
   /** Brings the totals up to date. */

@@ -5,7 +5,7 @@ import type { Address } from "../core/endpoint.ts";
 import type { ServicePlan } from "../core/plan.ts";
 import { RefusalSums } from "../core/refusal-sums.ts";
 import type { Totals } from "../core/totals.ts";
-import type { Host, ReadyService } from "./contract.ts";
+import type { Executor, Host, ReadyService } from "./contract.ts";
 import type { ServiceStatus } from "./status.ts";
 
 /** @param before of the service that this one replaces. */
@@ -23,7 +23,7 @@ export function describeService(
     readonly totals: Totals;
     readonly addresses: readonly Address[];
   },
-  workers: ServiceStatus["workers"],
+  { workers, group }: Pick<Executor, "workers" | "group">,
 ): ServiceStatus {
   return {
     service: name,
@@ -35,6 +35,7 @@ export function describeService(
     held: admission.waiting,
     restarts: totals.restarts,
     ...totals.counters,
+    ...(group !== undefined && { group }),
     tally: totals.statistics,
     ...(totals.routes !== undefined && { routes: [...totals.routes.values()] }),
   };

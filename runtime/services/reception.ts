@@ -1,10 +1,13 @@
 /** Connections that other services hand to one: while that one accepts nobody, they wait here, unread. */
 import type { Admission } from "../core/admission/admission.ts";
 import type { Origin } from "../core/descriptors.ts";
+import type { ServicePlan } from "../core/plan.ts";
 import type { Executor, Host, Receiver } from "./contract.ts";
 
 /** How many may wait: as many as in the queue of a socket that nobody accepts from. */
 const MOST = 511;
+
+const IN_CLEAR = {};
 
 interface Held {
   readonly fd: number;
@@ -13,21 +16,21 @@ interface Held {
 }
 
 export class Reception implements Receiver {
-  readonly #service: string;
+  readonly #plan: Pick<ServicePlan, "name" | "tls">;
   readonly #executor: Pick<Executor, "adopt">;
   readonly #host: Pick<Host, "receiver">;
   readonly #admission: Pick<Admission, "close">;
   #state: "shut" | "open" | "closed" = "shut";
   #held: Held[] = [];
 
-  /** @param admission of the service of this name. */
+  /** @param admission of the service with this plan. */
   constructor(
-    service: string,
+    plan: Pick<ServicePlan, "name" | "tls">,
     executor: Pick<Executor, "adopt">,
     host: Pick<Host, "receiver">,
     admission: Pick<Admission, "close">,
   ) {
-    this.#service = service;
+    this.#plan = plan;
     this.#executor = executor;
     this.#host = host;
     this.#admission = admission;
@@ -35,7 +38,7 @@ export class Reception implements Receiver {
 
   receive(fd: number, origin: Origin, tls: boolean): boolean {
     if (this.#state === "open") {
-      this.#executor.adopt(fd, origin).catch(() => {
+      this.#executor.adopt(fd, origin, tls ? this.#plan : IN_CLEAR).catch(() => {
         // It has gone before it was served; nobody has seen it.
       });
       return true;
@@ -60,7 +63,7 @@ export class Reception implements Receiver {
    */
   async end(keep: boolean, senders: Promise<unknown> | undefined): Promise<void> {
     await senders;
-    const successor = this.#host.receiver?.(this.#service);
+    const successor = this.#host.receiver?.(this.#plan.name);
     if (keep && successor !== undefined && successor !== this) return this.#pass(successor);
     if (!keep) this.#admission.close();
     this.#open();

@@ -69,7 +69,7 @@ export class RunningService {
     this.#clock = host.clock ?? SYSTEM_CLOCK;
     log.sums ??= sumsOf(ready, this.#clock);
     this.#executor = executor;
-    this.reception = plan.reached && new Reception(plan.name, executor, host, admission);
+    this.reception = plan.reached && new Reception(plan, executor, host, admission);
     this.#sockets = new Sockets(host, executor, totals, (address) => {
       log.emit("info", "listening", { service: plan.name, endpoint: String(address) });
     });
@@ -142,7 +142,7 @@ export class RunningService {
   status(): ServiceStatus {
     this.#executor.settle();
     this.#sockets.countLosses();
-    return describeService(this.#ready.plan, this.#state, this, this.#executor.workers);
+    return describeService(this.#ready.plan, this.#state, this, this.#executor);
   }
 
   /** See {@link Executor.measure}. */

@@ -2,6 +2,7 @@
 import type { StrategyName } from "../core/plan.ts";
 import type { Statistics } from "../core/statistics.ts";
 import type { Counters, RouteCount } from "../core/totals.ts";
+import type { GroupUsage } from "./groups.ts";
 
 /** One worker of a service. */
 export interface WorkerStatus {
@@ -35,6 +36,8 @@ export interface ServiceStatus extends Readonly<Counters> {
   readonly held: number;
   /** Workers that died and were replaced. */
   readonly restarts: number;
+  /** Of its processes together, where the kernel limits them. */
+  readonly group?: GroupUsage;
   /** Why sessions were refused and have ended, which errors there were, how long sessions took. */
   readonly tally: Statistics;
   /** Whom it has handed its peers to; only of one that does so. */
@@ -57,6 +60,20 @@ export interface ServerStatus {
   readonly sinks: readonly SinkStatus[];
   /** How many bans are in force. */
   readonly bans: number;
+  /** In use; absent where no service has any. */
+  readonly certificates?: readonly CertificateStatus[];
+}
+
+/** A certificate of TLS: nothing of its key. */
+export interface CertificateStatus {
+  /** Absent of one that was made for development. */
+  readonly file?: string;
+  readonly names: readonly string[];
+  /** RFC 3339. */
+  readonly validFrom: string;
+  readonly validTo: string;
+  /** SHA-256: 64 digits in lower case, without colons. */
+  readonly fingerprint: string;
 }
 
 /** One sink that is open. */

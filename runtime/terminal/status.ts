@@ -26,12 +26,20 @@ export function renderStatus(status: ServerStatus): string {
   if (workers.length > 0) {
     text += `\n${columns([["worker", "pid", "state", "live", "served", "up"], ...workers])}`;
   }
+  const grouped = services.flatMap(groupRows);
+  if (grouped.length > 0) text += `\n${columns([GROUP_HEAD, ...grouped])}`;
   const late = services.filter(({ datagramsLost }) => datagramsLost > 0)
     .map(({ service, datagramsLost }) => [service, String(datagramsLost)]);
   if (late.length > 0) text += `\n${columns([["service", "datagrams lost"], ...late])}`;
   const lossy = status.sinks.filter(({ dropped }) => dropped > 0)
     .map(({ name, type, dropped }) => [name, type, String(dropped)]);
   if (lossy.length > 0) text += `\n${columns([["sink", "type", "dropped"], ...lossy])}`;
+  const certificates = (status.certificates ?? []).map((
+    { names, validTo, file = "self-signed" },
+  ) => [names.join(", "), validTo, file]);
+  if (certificates.length > 0) {
+    text += `\n${columns([["certificate of", "valid until", "file"], ...certificates])}`;
+  }
   return text;
 }
 
@@ -55,6 +63,31 @@ function workerRows({ service, workers }: ServiceStatus): string[][] {
     String(served),
     span(uptime),
   ]);
+}
+
+const GROUP_HEAD = [
+  "service",
+  "kept by the kernel",
+  "memory",
+  "processes",
+  "cpu",
+  "held up",
+  "limited",
+];
+
+/** Of services whose resources the kernel keeps. */
+function groupRows({ service, group }: ServiceStatus): string[][] {
+  if (group === undefined) return [];
+  const { controllers, memory, processes, cpu, throttled, killed, denied } = group;
+  return [[
+    service,
+    controllers.map((name) => name === "pids" ? "processes" : name).join(" "),
+    memory === undefined ? "-" : bytes(memory),
+    String(processes ?? "-"),
+    `${cpu.toFixed(1)}s`,
+    `${throttled.toFixed(1)}s`,
+    String(killed + denied),
+  ]];
 }
 
 const UNITS = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];

@@ -17,30 +17,48 @@ export interface Measured {
 }
 
 /**
- * Looks at workers that are processes again and again; one of more than `limit` bytes is killed.
+ * Looks at workers that are processes again and again; one of more than `each` bytes is killed, and the
+ * largest when all of them have more than `total`.
  *
  * @returns a function that ends it.
  * @throws PorticoError NOT_SUPPORTED where nobody may look: a limit that is not kept is none.
  */
-export function watchMemory(workers: ReadonlySet<Measured>, limit: number): () => void {
+export function watchMemory(
+  workers: ReadonlySet<Measured>,
+  each: number = Infinity,
+  total: number = Infinity,
+): () => void {
   try {
     residentBytes(process.pid);
   } catch (error) {
     const text = `resources.memory: /proc cannot be read: ${messageOf(error)}`;
     throw new PorticoError("NOT_SUPPORTED", text, { cause: error });
   }
-  const timer = setInterval(() => {
-    for (const worker of workers) if (grown(worker, limit)) worker.kill("memory");
-  }, PERIOD);
+  const timer = setInterval(() => look(workers, each, total), PERIOD);
   return () => clearInterval(timer);
 }
 
-function grown({ pid }: Measured, limit: number): boolean {
+function look(workers: ReadonlySet<Measured>, each: number, total: number): void {
+  let sum = 0;
+  let most = 0;
+  let largest: Measured | undefined;
+  for (const worker of workers) {
+    const bytes = sizeOf(worker);
+    if (bytes > each) worker.kill("memory");
+    else sum += bytes;
+    if (bytes <= most || bytes > each) continue;
+    most = bytes;
+    largest = worker;
+  }
+  if (sum > total) largest?.kill("memory");
+}
+
+function sizeOf({ pid }: Measured): number {
   try {
-    return residentBytes(pid) > limit;
+    return residentBytes(pid);
   } catch {
     // It has ended.
-    return false;
+    return 0;
   }
 }
 

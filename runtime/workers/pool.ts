@@ -1,37 +1,30 @@
 /** The workers of one service: started, given sessions, watched, replaced. */
 import type { WorkerStatus } from "../services/status.ts";
-import type { Descriptors, SocketFileId } from "../core/descriptors.ts";
+import type { SocketFileId } from "../core/descriptors.ts";
 import { messageOf, PorticoError } from "../core/errors.ts";
 import { hookError } from "../core/hooks.ts";
 import { addCounters } from "../core/totals.ts";
 import { addGrowth } from "../core/statistics.ts";
-import type { Executor, Host, ReadyService } from "../services/contract.ts";
+import type { Executor } from "../services/contract.ts";
 import type { PendingSession } from "./pending.ts";
 import { freeNumber } from "./free-number.ts";
 import { leastBusy } from "./least-busy.ts";
 import { DispatchQueue } from "./dispatch-queue.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import { keepWorkingDirectory } from "../identity/folder.ts";
-import { type Exit, exitFields, type WorkerUse } from "./launch.ts";
+import { type Exit, exitFields } from "./launch.ts";
 import { WorkerHandle } from "./handle.ts";
 import type { HandleEvents } from "./handle-events.ts";
 import type { SharedSockets, WorkerState } from "./messages.ts";
+import type { PoolInput } from "./pool-input.ts";
+import { PoolGroup } from "./pool-group.ts";
 import { watchWorkers } from "./watch.ts";
 import { Replenishment } from "./replenish.ts";
 import { RestartPolicy } from "./restart-policy.ts";
 import { Timers } from "./timers.ts";
+import { WorkerRecords } from "./worker-records.ts";
 import { wantedOnce } from "./wanted.ts";
 import { stopAll } from "./stop-all.ts";
-
-/** What a pool is made of. */
-export interface PoolInput {
-  readonly ready: ReadyService;
-  readonly host: Host;
-  readonly descriptors: Descriptors;
-  readonly use: WorkerUse;
-  /** Too many deaths in a row, by the reason: there will be no more workers until {@link WorkerPool.revive}. */
-  readonly failed: (reason: string) => void;
-}
 
 /** Milliseconds that killed workers may take to be gone. */
 const GONE = 5000;
@@ -45,6 +38,7 @@ export class WorkerPool {
   readonly #handles: Set<WorkerHandle> = new Set();
   readonly #queue: DispatchQueue = new DispatchQueue();
   readonly #restarts: RestartPolicy;
+  readonly #records: WorkerRecords;
   readonly #events: HandleEvents;
   #dispatcher: Dispatcher | undefined = undefined;
   #shared: SharedSockets | undefined = undefined;
@@ -59,11 +53,14 @@ export class WorkerPool {
   /** It will be tried again. */
   #retrial = false;
   #unwatch: () => void = () => {};
+  /** Where the kernel limits its workers. */
+  group: PoolGroup | undefined = undefined;
   readonly #timers: Timers = new Timers();
   readonly #replenishment: Replenishment = new Replenishment(() => this.#fill());
 
   constructor(input: PoolInput) {
     this.#input = input;
+    this.#records = new WorkerRecords(input.ready);
     this.#restarts = new RestartPolicy(input.ready.plan.concurrency.workers);
     const { log, plan } = input.ready;
     this.#events = {
@@ -94,9 +91,11 @@ export class WorkerPool {
   /** Starts the workers. @throws PorticoError that says what the first one of them failed of; none is left. */
   async start(dispatcher: Dispatcher): Promise<void> {
     this.#dispatcher = dispatcher;
+    const { ready: { plan }, host } = this.#input;
     try {
+      this.group = await PoolGroup.open(host, plan);
       await Promise.all(Array.from({ length: this.#wanted() }, () => this.#launch().ready));
-      this.#unwatch = watchWorkers(this.#handles, this.#input.ready.plan);
+      this.#unwatch = watchWorkers(this.#handles, plan, this.group, this.#records.denied);
     } catch (error) {
       await this.stop();
       throw error;
@@ -206,19 +205,20 @@ export class WorkerPool {
       this.#pump();
     }, (error) => {
       if (this.#stopping || handle.absent) return;
-      this.#say("error", "failed", handle, { message: messageOf(error) });
+      this.#records.say("error", "failed", handle, { message: messageOf(error) });
     });
   }
 
   #launch(): WorkerHandle {
-    const { use, host, descriptors, ready } = this.#input;
+    const { use, host, descriptors, ready, certificates } = this.#input;
     if (host.home !== undefined) keepWorkingDirectory(host.home);
     const launched = use.launch(host, descriptors, ready.plan);
     const handle = new WorkerHandle(freeNumber(this.#handles), launched, descriptors, this.#events);
     this.#handles.add(handle);
-    if (launched.pid > 0) this.#say("debug", "started", handle);
+    this.group?.enter(handle);
+    if (launched.pid > 0) this.#records.say("debug", "started", handle);
     const state = (): WorkerState => ({ wanted: ready.log.wanted, ...this.#told });
-    handle.begin(ready.plan, state).catch((error) => handle.fail(error));
+    handle.begin(ready.plan, state, certificates?.()).catch((error) => handle.fail(error));
     return handle;
   }
 
@@ -246,6 +246,7 @@ export class WorkerPool {
 
   #ended(handle: WorkerHandle, exit: Exit): void {
     this.#handles.delete(handle);
+    const killed = this.group?.left(handle);
     const expected = handle.state === "draining" && handle.killReason === undefined;
     const lost = [...handle.live.values()];
     handle.live.clear();
@@ -259,9 +260,9 @@ export class WorkerPool {
     if (expected) return this.#fill();
     // That is told once for all of them.
     if (handle.absent && !this.#failed) return this.#waitForMore(new PorticoError("EMFILE"));
-    const reason = handle.killReason ?? exit.message;
+    const reason = handle.killReason ?? killed ?? exit.message;
     const lastly = { ...exitFields(exit, reason), ...(lost.length > 0 && { lost: lost.length }) };
-    this.#say("warn", "exited", handle, lastly);
+    this.#records.say("warn", "exited", handle, lastly);
     if (exit.shortage === true && !this.#failed) {
       return this.#waitForMore(new PorticoError("EMFILE"));
     }
@@ -285,16 +286,6 @@ export class WorkerPool {
     this.#input.failed(this.#restarts.reason);
   }
 
-  #say(
-    level: "debug" | "warn" | "error",
-    action: string,
-    { number, pid }: WorkerHandle,
-    fields?: object,
-  ): void {
-    const { log, plan } = this.#input.ready;
-    log.emit(level, "worker", { service: plan.name, action, worker: number, pid, ...fields });
-  }
-
   /** Ends every session by ending the workers that have any; others take their place. */
   async cut(): Promise<void> {
     const busy = [...this.#handles].filter((handle) => handle.live.size > 0);
@@ -315,5 +306,6 @@ export class WorkerPool {
     this.#replenishment.stop();
     this.#giveUp();
     await stopAll(this.#handles, GONE);
+    this.group?.close();
   }
 }

@@ -29,6 +29,11 @@ class Adapter extends MemoryAdapter {
 
 export class MemoryHarness implements Harness {
   readonly adapter: Adapter = new Adapter();
+
+  constructor() {
+    this.adapter.speaksTls = true;
+  }
+
   readonly kernel = { reason: "the memory adapter has no kernel below it" };
   readonly halfClose = true;
   readonly tlsResets = true;

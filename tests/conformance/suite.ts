@@ -26,6 +26,7 @@ import {
 } from "./options.ts";
 import { inspections } from "./inspections.ts";
 import { passing } from "./passing.ts";
+import { secured } from "./secured.ts";
 import { spawning } from "./programs.ts";
 import type { Case } from "./stage.ts";
 import { play } from "./stage.ts";
@@ -47,6 +48,7 @@ const FOR_STREAMS: readonly Case[] = [
   ...connectionLeaks,
   ...connecting,
   ...tlsClients,
+  ...secured,
   ...adoption,
   ...admissions,
   ...passing,

@@ -14,14 +14,21 @@ test("resources and ioprio come to numbers", async (t) => {
   const home = folder(
     t,
     written(
-      `"ioprio": "best-effort:6", "resources": { "memory": "256MiB", "cpu": "90s", "files": 128, "core": 0 }`,
+      `"ioprio": "best-effort:6", "resources": { "memory": "256MiB", "cpu": "90s", "files": 128, "core": 0,
+        "total": { "memory": "1GiB", "cpu": "150%", "processes": 200 } }`,
     ),
   );
   const { processes } = expand(await load(home)).services[0]!;
   assert.deepEqual(processes, {
     env: {},
     ioprio: 2 << 13 | 6,
-    resources: { memory: 256 * 1024 ** 2, cpu: 90_000, files: 128, core: 0 },
+    resources: {
+      memory: 256 * 1024 ** 2,
+      cpu: 90_000,
+      files: 128,
+      core: 0,
+      total: { memory: 1024 ** 3, cpu: 1.5, processes: 200 },
+    },
   });
   for (
     const [text, number] of [["idle", 3 << 13], ["realtime:0", 1 << 13], [
@@ -44,6 +51,10 @@ const WRONG: readonly (readonly [entries: string, block: RegExp])[] = [
     `"resources": { "file": 99 }`,
     /unknown key "file"[^]*memory, cpu, files, processes, core[^]*"files"/,
   ],
+  [`"resources": { "total": { "cpu": 1.5 } }`, /resources\.total\.cpu\n.*\n.*"50%", or of several/],
+  [`"resources": { "total": { "cpu": "0%" } }`, /resources\.total\.cpu\n.*\n.*a share of one CPU/],
+  [`"resources": { "total": { "files": 9 } }`, /unknown key "files"[^]*memory, cpu, processes/],
+  [`"resources": { "total": 5 }`, /resources\.total\n.*\n.*an object of limits/],
   [`"resources": "512MB"`, /echo\.resources\n.*\n +expected +an object of limits/],
   [`"ioprio": "best-effort:8"`, /echo\.ioprio\n.*\n.*"best-effort:7", which is the least/],
   [`"ioprio": 7`, /echo\.ioprio\n.*\n.*"idle"/],

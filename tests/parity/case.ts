@@ -40,6 +40,7 @@ export interface Case {
   readonly limits?: Readonly<Record<string, unknown>>;
   readonly access?: Readonly<Record<string, unknown>>;
   readonly banner?: unknown;
+  readonly proxyProtocol?: Readonly<Record<string, unknown>>;
   /** It ends the server: it has one of its own, with one service for each transport. */
   readonly alone?: boolean;
   readonly needs?: keyof typeof NEEDS;

@@ -47,8 +47,10 @@ export async function startInMemory(
   scope: Scope,
   plugin: Hooks<never> | Plugin<never, never>,
   settings: Settings = {},
+  more: InMemoryServer["more"] = {},
 ): Promise<InMemoryServer> {
   const server = new InMemoryServer(new MemoryAdapter());
+  server.more = more;
   const listen = settings.listen ?? ["tcp://127.0.0.1:7", "udp://127.0.0.1:7"];
   const log = server.log(settings.level, () => {});
   return await server.start(scope, [readyService(plugin, log, { ...settings, listen })]);

@@ -9,10 +9,12 @@ import { inheritedFor } from "../../runtime/activation/inherited.ts";
 import type { Adapter } from "../../runtime/core/contract.ts";
 import { parseEndpoint } from "../../runtime/core/endpoint.ts";
 import { Log } from "../../runtime/core/log.ts";
-import type { Concurrency, Limits } from "../../runtime/core/plan.ts";
+import type { Access, Concurrency, Limits, TlsPlan } from "../../runtime/core/plan.ts";
 import type { Hooks, Plugin } from "../../runtime/core/plugin.ts";
 import type { Level, LogRecord } from "../../runtime/core/record.ts";
 import { type ReadyService, Server } from "../../runtime/daemon/server.ts";
+import { CertificateStore } from "../../runtime/services/tls/store.ts";
+import type { Host } from "../../runtime/services/contract.ts";
 import type { ServiceStatus } from "../../runtime/services/status.ts";
 import { adapter } from "./adapter.ts";
 import { folder } from "./folder.ts";
@@ -56,6 +58,9 @@ export interface Settings {
   readonly concurrency?: Partial<Concurrency>;
   readonly level?: Level;
   readonly options?: unknown;
+  /** Of the service, and of its endpoints `tls:`. */
+  readonly tls?: TlsPlan;
+  readonly rules?: Access;
 }
 
 /** A plugin of these hooks, for streams and datagrams; or for requests. */
@@ -93,12 +98,14 @@ export function readyService(
         text,
         endpoint: parseEndpoint(text),
         options: socketOptions,
+        ...(text.startsWith("tls:") && { tls: settings.tls! }),
       })),
+      ...(settings.tls !== undefined && { tls: settings.tls }),
       concurrency: { strategy: "async", max: Infinity, workers: 1, ...settings.concurrency },
       log: [],
       options,
       limits: { ...UNLIMITED, ...settings.limits },
-      access: accessOf(settings.access),
+      access: settings.rules ?? accessOf(settings.access),
       processes: { env: {} },
       folder: ".",
     },
@@ -108,12 +115,19 @@ export function readyService(
   };
 }
 
-/** Starts services on an adapter. @throws PorticoError that names the service. */
+/**
+ * Starts services on an adapter.
+ *
+ * @param certificates of those who speak TLS.
+ * @throws PorticoError that names the service.
+ */
 export async function startReady(
   services: readonly ReadyService[],
   adapter: Adapter,
+  host: Partial<Host> = {},
 ): Promise<Server> {
   const server = new Server({
+    ...host,
     adapter,
     worker: fileURLToPath(new URL("../../runtime/worker.ts", import.meta.url).href),
     inherit: async ({ endpoint }) => await inheritedFor(endpoint, await adapter.descriptors()),
@@ -126,6 +140,8 @@ export async function startReady(
 export class InProcessServer<Used extends Adapter = Adapter> extends Records<LogRecord> {
   readonly adapter: Used;
   running!: Server;
+  /** What its services have beside the adapter. */
+  more: Pick<Host, "certificates" | "clock"> = {};
 
   constructor(adapter: Used) {
     super();
@@ -138,8 +154,19 @@ export class InProcessServer<Used extends Adapter = Adapter> extends Records<Log
   }
 
   /** Starts it; it is killed when `scope` is over. */
-  async start(scope: Scope, services: readonly ReadyService[]): Promise<this> {
-    this.running = await startReady(services, this.adapter);
+  async start(
+    scope: Scope,
+    services: readonly ReadyService[],
+    host?: Partial<Host>,
+  ): Promise<this> {
+    // Files are read once: what becomes of them has tests of its own.
+    const store = new CertificateStore({ watch: () => () => {}, tell() {} });
+    scope.after(() => store.close());
+    this.running = await startReady(services, this.adapter, {
+      certificates: store.get,
+      ...this.more,
+      ...host,
+    });
     scope.after(() => within("the end of the server", this.running.kill()));
     return this;
   }
@@ -169,13 +196,14 @@ export async function startManifest(
   scope: Scope,
   services: Readonly<Record<string, object>>,
   files: Readonly<Record<string, string>> = {},
+  host?: Partial<Host>,
 ): Promise<InProcessServer> {
   const file = join(folder(scope, files), "portico.json");
   const source = { file, value: { services }, locate: () => undefined };
   const server = new InProcessServer(adapter);
   const log = server.log();
   const prepared = await prepare(expand(source), source);
-  return await server.start(scope, prepared.map((each) => ({ ...each, log })));
+  return await server.start(scope, prepared.map((each) => ({ ...each, log })), host);
 }
 
 /** Starts one service of a plugin, or of these hooks. @param service what a manifest says of it, beside the plugin. */

@@ -15,7 +15,7 @@ import type { Scope } from "./scope.ts";
 import { pluginPath, ServerProcess, type StartOptions } from "./server-process.ts";
 import { sendSignal } from "./proc.ts";
 
-type Services = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+export type Services = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 
 export const TCP = "tcp://127.0.0.1:0";
 export const UDP = "udp://127.0.0.1:0";
@@ -121,7 +121,7 @@ export class ManagedServer {
 
   /** Waits until the status of a service is as it should be. */
   async until(name: string, holds: (status: ServiceStatus) => boolean): Promise<void> {
-    const end = performance.now() + 10_000;
+    const end = performance.now() + 30_000;
     for (;;) {
       const status = await this.service(name);
       if (holds(status)) return;

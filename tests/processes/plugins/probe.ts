@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { closeSync, existsSync, openSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
@@ -78,6 +79,8 @@ const COMMANDS: Readonly<Record<string, (session: Session, word: string) => stri
     writeFileSync(path, "made by a worker");
     return "written";
   },
+  program: (_session, name) =>
+    (spawnSync(name).error as { code?: string } | undefined)?.code ?? "ran",
   env: (_session, name) => process.env[name] ?? "none",
   echo: (_session, word) => word,
 };
