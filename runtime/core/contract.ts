@@ -23,7 +23,7 @@ import type { PorticoError } from "./errors.ts";
 import type { HttpConnections, HttpListener, HttpTable } from "./exchange.ts";
 import type { OptionName, SocketOptions } from "./options.ts";
 import type { ProcessCalls, ThreadStart } from "./process.ts";
-import type { TlsContext, TlsEngine, TlsInfo } from "./tls.ts";
+import type { TlsContext, TlsEngine, TlsFeatures, TlsInfo } from "./tls.ts";
 
 export type { OptionName, SocketOptions } from "./options.ts";
 
@@ -222,19 +222,6 @@ export interface Features {
   readonly options: Readonly<
     Record<OptionName, Readonly<Partial<Record<Transport, Support>>>>
   >;
-}
-
-/** Of {@link TlsServerOptions}, what not every runtime can do. */
-export interface TlsFeatures {
-  /**
-   * Sessions are resumed across contexts that have the same `ticketKeys`: by other workers, and after an update.
-   * Where it is not so, they are by the context that has made them, as long as its certificate is the same.
-   */
-  readonly sharedTickets: Support;
-  /** `ocsp` is stapled. */
-  readonly stapling: Support;
-  /** `ciphers` is kept to. */
-  readonly ciphers: Support;
 }
 
 /** What gives the core its sockets on one runtime. */
