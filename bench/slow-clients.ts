@@ -1,11 +1,14 @@
 /**
  * What thousands of slow clients do to one that is quick, and how long they stay:
  *
- *     node bench/slow-clients.ts [--runtime node|node24|deno|bun]... [--clients 2000]
+ *     node bench/slow-clients.ts [--runtime node|node24|deno|bun]... [--clients 2000] [--bare]
  *
  * Three kinds: one byte a second of a line that never ends; one that never reads what it asked for; one
  * that says nothing. The deadlines are those that are on by default, shorter by the same share: the
- * shapes are the same, and a run takes a minute. The quick one sends a line each 5 ms, and waits for it.
+ * shapes are the same, and a run takes a minute. The quick one sends a line each 5 ms, and waits for it:
+ * alone, while they come (who never reads has megabytes of kernel's buffers filled first), and beside them,
+ * when the server has done for them what there was to do. `--bare` adds a row of the runtime by itself, for
+ * those who never read: nothing ends them there, and their buffers are as large as the kernel likes.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
@@ -19,9 +22,11 @@ import { clean, folder, start, stop } from "./processes.ts";
 import { find, ROOT, type Runtime } from "./runtimes.ts";
 
 /** In the place of 5m, 1h, 256B/2m. */
-const LIMITS = { firstByte: "5s", idle: "60s", progress: "256B/4s" };
-/** How long each measurement of the quick one takes, in ms. */
-const LAP = 3000;
+const LIMITS = { firstByte: "8s", idle: "60s", progress: "256B/8s" };
+/** How long each measurement of the quick one takes, in ms: with {@link QUIET} less than {@link LIMITS} leave. */
+const LAP = 1200;
+/** How long it may take until they are served, in ms. */
+const QUIET = 3000;
 /** Within that, in ms, all of one kind have to be gone. */
 const PATIENCE = 25_000;
 
@@ -53,7 +58,7 @@ const KINDS = {
   "silent": () => {},
 } as const;
 
-async function serve(runtime: Runtime) {
+async function serve(runtime: Runtime, bare = false) {
   const home = folder();
   writeFileSync(join(home, "talk.ts"), PLUGIN);
   const talk = {
@@ -66,7 +71,9 @@ async function serve(runtime: Runtime) {
     join(home, "portico.json"),
     JSON.stringify({ control: false, services: { talk } }),
   );
-  const words = [join(ROOT, "runtime/main.ts"), "run", home];
+  const words = bare
+    ? [join(ROOT, "bench/bare/pour.ts")]
+    : [join(ROOT, "runtime/main.ts"), "run", home];
   const child = start("server", [runtime.program, ...runtime.flags, ...words]);
   child.stderr!.pipe(process.stderr);
   const { promise, resolve } = Promise.withResolvers<number>();
@@ -75,7 +82,7 @@ async function serve(runtime: Runtime) {
   createInterface({ input: child.stdout! }).on("line", (line) => {
     const { event, endpoint, reason } = JSON.parse(line);
     if (event === "listening") port = Number(/\d+$/.exec(endpoint)![0]);
-    if (event === "ready") resolve(port);
+    if (event === (bare ? "listening" : "ready")) resolve(port);
     if (event === "close") reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
   });
   return { port: await promise, pid: child.pid!, reasons, end: () => stop(child) };
@@ -85,6 +92,21 @@ async function serve(runtime: Runtime) {
 function memoryOf(pid: number): number {
   const status = readFileSync(`/proc/${pid}/status`, "latin1");
   return Number(/^VmRSS:\s+(\d+)/m.exec(status)![1]) / 1024;
+}
+
+/** CPU time that it has used, in ms. */
+function cpuOf(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, "latin1").replace(/^.*\) /s, "").split(" ");
+  return (Number(fields[11]) + Number(fields[12])) * 10;
+}
+
+/** Resolves when it has nothing to do for half a second, at the latest when the first of them are to end. */
+async function quiet(pid: number): Promise<void> {
+  for (const end = performance.now() + QUIET; performance.now() < end;) {
+    const before = cpuOf(pid);
+    await pause(500);
+    if (cpuOf(pid) - before <= 30) return;
+  }
 }
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
@@ -141,48 +163,98 @@ const { values } = parseArgs({
   options: {
     runtime: { type: "string", multiple: true, default: ["node", "deno", "bun"] },
     clients: { type: "string", default: "2000" },
+    bare: { type: "boolean", default: false },
   },
 });
 const count = Number(values.clients);
-console.log(
-  "| runtime | kind | ended by | the last after | p99 alone | beside them | memory before | with them | after |",
-);
-console.log("| --- | --- | --- | --: | --: | --: | --: | --: | --: |");
-for (const name of values.runtime) {
-  const runtime = find(name as RuntimeName);
-  const { port, pid, reasons, end } = await serve(runtime);
+
+interface Row {
+  readonly name: string;
+  readonly kind: string;
+  readonly ended: string;
+  readonly last: string;
+  readonly laps: readonly (readonly [p99: number, cpu: number])[];
+  readonly memory: readonly number[];
+}
+
+function print({ name, kind, ended, last, laps, memory }: Row): void {
+  const cells = [
+    name,
+    kind,
+    ended,
+    last,
+    ...laps.map(([p99]) => `${p99.toFixed(2)} ms`),
+    ...laps.filter((_, lap) => lap !== 1).map(([, cpu]) => `${cpu.toFixed(0)} ms`),
+    ...memory.map((mib) => `${mib.toFixed(0)} MiB`),
+  ];
+  console.log(`| ${cells.join(" | ")} |`);
+}
+
+/** The quick one, and what CPU time the server takes in a second meanwhile. */
+async function lap({ port, pid }: { readonly port: number; readonly pid: number }) {
+  const before = cpuOf(pid);
+  const p99 = await quick(port);
+  return [p99, (cpuOf(pid) - before) / LAP * 1000] as const;
+}
+
+async function bareRow(runtime: Runtime): Promise<void> {
+  const server = await serve(runtime, true);
+  await quick(server.port);
+  const alone = await lap(server);
+  const before = memoryOf(server.pid);
+  const { sockets } = await crowd(server.port, count, KINDS["never reading"]);
+  const coming = await lap(server);
+  await quiet(server.pid);
+  const laps = [alone, coming, await lap(server)];
+  const memory = [before, memoryOf(server.pid)];
+  for (const socket of sockets) socket.destroy();
+  const name = `${runtime.name} ${runtime.version}, bare`;
+  print({ name, kind: "never reading", ended: "-", last: "-", laps, memory });
+  await server.end();
+}
+
+async function rows(runtime: Runtime): Promise<void> {
+  const server = await serve(runtime);
+  const { port, pid, reasons } = server;
   await quick(port);
   // The first of it is the runtime's: code, and memory that it keeps at hand.
   const { sockets: first } = await crowd(port, count, KINDS["never reading"]);
-  await pause(PATIENCE / 2);
+  await quiet(pid);
   for (const socket of first) socket.destroy();
+  await quiet(pid);
   for (const [kind, act] of Object.entries(KINDS)) {
-    const alone = await quick(port);
+    const alone = await lap(server);
     const before = memoryOf(pid);
     reasons.clear();
     const { sockets } = await crowd(port, count, act);
     const began = performance.now();
-    const beside = await quick(port);
+    const coming = await lap(server);
+    await quiet(pid);
+    const laps = [alone, coming, await lap(server)];
     const during = memoryOf(pid);
-    const ended = (): number => [...reasons.values()].reduce((sum, each) => sum + each, 0) - 1;
-    while (ended() < count && performance.now() - began < PATIENCE) await pause(50);
-    const last = (performance.now() - began) / 1000;
+    const left = (): number =>
+      count - [...reasons].reduce((sum, [why, n]) => why === "peer" ? sum : sum + n, 0);
+    while (left() > 0 && performance.now() - began < PATIENCE) await pause(50);
+    const last = `${((performance.now() - began) / 1000).toFixed(1)} s`;
     for (const socket of sockets) socket.destroy();
     // What is dropped is collected while something goes on.
     await quick(port);
-    const cells = [
-      `${runtime.name} ${runtime.version}`,
-      kind,
-      [...reasons].filter(([reason]) => reason !== "peer").map(([reason, n]) => `${reason} ${n}`)
-        .join(", "),
-      `${last.toFixed(1)} s`,
-      `${alone.toFixed(2)} ms`,
-      `${beside.toFixed(2)} ms`,
-      ...[before, during, memoryOf(pid)].map((mib) => `${mib.toFixed(0)} MiB`),
-    ];
-    console.log(`| ${cells.join(" | ")} |`);
+    const ended = [...reasons].filter(([reason]) => reason !== "peer")
+      .map(([reason, n]) => `${reason} ${n}`).join(", ");
+    const name = `${runtime.name} ${runtime.version}`;
+    print({ name, kind, ended, last, laps, memory: [before, during, memoryOf(pid)] });
   }
-  await end();
+  await server.end();
+}
+
+console.log(
+  "| runtime | kind | ended by | the last after | p99 alone | as they come | beside them | CPU a second alone | beside them | memory before | with them | after |",
+);
+console.log(`| --- | --- | --- |${" --: |".repeat(9)}`);
+for (const name of values.runtime) {
+  const runtime = find(name as RuntimeName);
+  if (values.bare) await bareRow(runtime);
+  await rows(runtime);
 }
 clean();
 process.exit(0);

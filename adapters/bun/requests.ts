@@ -11,5 +11,7 @@ export const socketOf: Adopted = (fd, ready) => {
   const options = { fd, allowHalfOpen: true, noDelay: true } as unknown as NetConnectOpts;
   const socket = connect(options);
   socket.on("error", () => {});
+  // It is open already.
+  if (!socket.connecting) return ready(socket);
   socket.once("connect", () => ready(socket));
 };

@@ -232,9 +232,7 @@ class Expander {
     ]);
     checkAccounts(this.#problems, access, listen, path);
     const proxyProtocol = readProxyProtocol(
-      this.#problems,
       service,
-      listen,
       path,
       (texts, place) => this.#access.about(texts, place),
     );

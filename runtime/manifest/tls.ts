@@ -83,7 +83,9 @@ export class TlsPlans {
     }
     const differs = typeof beside === "object" || beside === "self-signed";
     const plan = differs ? this.#plan([...shared, ...said(beside, at)], hosts) : own;
-    if (plan !== undefined) return withTls(listen, plan);
+    if (plan !== undefined) {
+      return withTls(listen, endpoint.transport === "https" ? ofHttp(plan) : plan);
+    }
     this.#tell(place, `${show(text)}, without a certificate`, REMEDY);
     return listen;
   }
@@ -179,6 +181,11 @@ const FILES = {
 /** Whether an endpoint cannot be without it. */
 function isAlways({ transport }: Endpoint): boolean {
   return transport === "tls" || transport === "https";
+}
+
+/** Whoever offers other protocols than HTTP is told, and not left to find out. */
+function ofHttp(plan: TlsPlan): TlsPlan {
+  return plan.alpn.length === 0 ? { ...plan, alpn: ["http/1.1"] } : plan;
 }
 
 function said(block: CheckedEndpointTls | undefined, path: Path): Said[] {

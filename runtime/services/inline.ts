@@ -49,6 +49,8 @@ class InlineExecutor implements Executor {
   readonly #tls: TlsContexts | undefined;
   readonly #files: ServiceCertificates | undefined;
   #proxyProtocol: ProxyProtocol | undefined = undefined;
+  /** Those of its listeners. */
+  readonly #proxied: { close(): void }[] = [];
 
   constructor(
     input: ExecutorInput,
@@ -69,7 +71,7 @@ class InlineExecutor implements Executor {
 
   async listen(endpoint: BindableEndpoint, listen: ListenPlan): Promise<Listener> {
     const { ready, host } = this.#input;
-    const { options, text } = listen;
+    const { options, text, tls } = listen;
     checkKind(ready.plugin, "stream", text);
     checkForm(ready.plugin.name, this.#instance.service.hooks, "stream", text);
     const { handoffs } = this.#instance;
@@ -79,8 +81,13 @@ class InlineExecutor implements Executor {
     checkCredentials(endpoint.transport, ready.plan, can);
     const asks = can && asksCredentials(endpoint.transport, ready);
     const { proxyProtocol } = ready.plan;
-    if (handoffs === undefined && !asks && proxyProtocol === undefined) {
-      return await adapter.listen(endpoint, streams, options);
+    if (handoffs === undefined && !asks) {
+      if (proxyProtocol === undefined) return await adapter.listen(endpoint, streams, options);
+      // What follows the header may be a handshake, which has to be left unread.
+      if (tls === undefined) {
+        const told = await this.#headers(streams);
+        return await adapter.listen(endpoint, told, options);
+      }
     }
     const descriptors = await adapter.descriptors();
     const table = handoffs?.table ?? connecting(descriptors, streams);
@@ -95,6 +102,15 @@ class InlineExecutor implements Executor {
   /** What is told of streams that come to an endpoint. */
   #streams(listen: Pick<ListenPlan, "tls">): StreamTable {
     return this.#instance.streamTable(undefined, this.#tls?.of(listen));
+  }
+
+  /** Reads the headers of what the runtime accepts. */
+  async #headers(streams: StreamTable): Promise<StreamTable> {
+    const { ProxyStreams } = await import("./proxy-streams.ts");
+    const { plan: { proxyProtocol } } = this.#input.ready;
+    const headers = new ProxyStreams(proxyProtocol!, this.#instance.service, streams);
+    this.#proxied.push(headers);
+    return headers.table;
   }
 
   /** Undefined where no balancer tells of anybody. */
@@ -193,8 +209,14 @@ class InlineExecutor implements Executor {
   }
 
   async cut(): Promise<void> {
-    this.#proxyProtocol?.close();
+    this.#refuseUntold();
     await Promise.all([this.#instance.cut(), this.#requests.cut("drain")]);
+  }
+
+  /** Of whom nobody has said yet whom they come for. */
+  #refuseUntold(): void {
+    this.#proxyProtocol?.close();
+    for (const each of this.#proxied.splice(0)) each.close();
   }
 
   /** It does not fail: what a plugin throws ends its session only. */
@@ -206,7 +228,7 @@ class InlineExecutor implements Executor {
 
   end(): Promise<void> {
     this.#files?.close();
-    this.#proxyProtocol?.close();
+    this.#refuseUntold();
     return this.#instance.end();
   }
 }

@@ -6,7 +6,7 @@
  */
 import { AccessRules } from "../core/access/rules.ts";
 import type { Refusal } from "../core/admission/candidate.ts";
-import { type Clock, SYSTEM_CLOCK, type Timer } from "../core/clock.ts";
+import { type Clock, SYSTEM_CLOCK } from "../core/clock.ts";
 import type { BindableEndpoint, SocketOptions } from "../core/contract.ts";
 import type { AdmitTable, Descriptors, Origin } from "../core/descriptors.ts";
 import { messageOf } from "../core/errors.ts";
@@ -15,14 +15,8 @@ import { readProxyHeader } from "../core/prologue/proxy-header.ts";
 import { told } from "../core/prologue/via.ts";
 import type { Fields } from "../core/record.ts";
 import type { Service } from "../core/service.ts";
-import { BROKEN, LIAR, refuseArrival } from "./proxy-refusal.ts";
-
-/** Bytes of a header at most: what balancers send, with certificates' names and values of one's own, is below 1 KiB. */
-const MOST_HEADER = 4096;
-/** Connections whose header is waited for, of one service. Whoever comes beyond is refused. */
-const MOST_WAITING = 4096;
-
-const FULL: Refusal = { limit: "hold" };
+import { HeaderWait } from "./header-wait.ts";
+import { BROKEN, FULL, LIAR, MOST_HEADER, refuseArrival } from "./proxy-refusal.ts";
 
 /**
  * The options of a socket whose peers have to send a header first: the kernel accepts a connection when something has
@@ -60,9 +54,7 @@ export class ProxyProtocol {
   readonly #descriptors: Calls;
   readonly #clock: Clock;
   readonly #from: AccessRules;
-  /** In the order of arrival, so that the first is due first. */
-  readonly #waiting: Set<Waiting> = new Set();
-  #timer: Timer | undefined = undefined;
+  readonly #waiting: HeaderWait<Waiting>;
 
   constructor(
     plan: ProxyProtocolPlan,
@@ -75,6 +67,7 @@ export class ProxyProtocol {
     this.#descriptors = descriptors;
     this.#clock = clock;
     this.#from = new AccessRules({ rules: plan.from, others: false });
+    this.#waiting = new HeaderWait(clock, plan.wait, (one) => this.#late(one));
   }
 
   /** What a listener tells of arrivals, so that `table` is told who they are. */
@@ -87,9 +80,7 @@ export class ProxyProtocol {
 
   /** Refuses who waits; to be called when the service lets nobody in any more. */
   close(): void {
-    for (const one of this.#waiting) this.#refuse(one, { limit: "drain" });
-    this.#clock.clear(this.#timer);
-    this.#timer = undefined;
+    this.#waiting.close((one) => this.#refuse(one, { limit: "drain" }));
   }
 
   #arrive(fd: number, origin: Origin, table: AdmitTable): void {
@@ -100,11 +91,10 @@ export class ProxyProtocol {
       return this.#refuse(one, LIAR);
     }
     if (this.#look(one, false)) return;
-    if (this.#waiting.size >= MOST_WAITING) return this.#refuse(one, FULL);
+    if (this.#waiting.full) return this.#refuse(one, FULL);
     one.unwatch = this.#descriptors.watchArrivals(fd, (ended) => void this.#look(one, ended));
     if (one.unwatch === undefined) return this.#refuse(one, FULL);
     this.#waiting.add(one);
-    this.#arm();
   }
 
   /** Whether it is decided. */
@@ -165,25 +155,10 @@ export class ProxyProtocol {
     this.#waiting.delete(one);
   }
 
-  #arm(): void {
-    const [first] = this.#waiting;
-    if (this.#timer !== undefined || first === undefined) return;
-    const due = first.since + this.#plan.wait - this.#clock.now();
-    this.#timer = this.#clock.setTimeout(() => {
-      this.#timer = undefined;
-      this.#strike();
-      this.#arm();
-    }, Math.max(1, due));
-  }
-
-  #strike(): void {
-    const now = this.#clock.now();
-    for (const one of this.#waiting) {
-      if (one.since + this.#plan.wait > now) return;
-      // Where the server speaks first, a peer that needs no header says nothing.
-      if (this.#plan.mode === "accept" && this.#silent(one)) this.#without(one);
-      else this.#wrong(one, `no PROXY header within ${this.#plan.wait} ms`);
-    }
+  #late(one: Waiting): void {
+    // Where the server speaks first, a peer that needs no header says nothing.
+    if (this.#plan.mode === "accept" && this.#silent(one)) this.#without(one);
+    else this.#wrong(one, `no PROXY header within ${this.#plan.wait} ms`);
   }
 
   /** Whether it has said nothing. One that has been reset meanwhile has not. */

@@ -5,6 +5,11 @@ import { recordRefusal } from "../core/records.ts";
 import type { Told } from "../core/prologue/via.ts";
 import type { Service } from "../core/service.ts";
 
+/** Bytes of a header at most: what balancers send, with certificates' names and values of one's own, is below 1 KiB. */
+export const MOST_HEADER = 4096;
+
+/** Too many are waited for. */
+export const FULL: Refusal = { limit: "hold" };
 /** From whoever may not send a header: what it says of itself is not believed. */
 export const LIAR: Refusal = { rule: "proxyProtocol" };
 /** From whoever may, and has not, or not a right one. */

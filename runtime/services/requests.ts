@@ -1,7 +1,7 @@
 /** How the requests of a service come: to a listener of HTTP, or by descriptor where somebody looks at each connection first. */
 import type { BindableEndpoint, Listener, SocketOptions } from "../core/contract.ts";
 import type { AdmitTable, Descriptors } from "../core/descriptors.ts";
-import type { Address } from "../core/endpoint.ts";
+import { Address } from "../core/endpoint.ts";
 import type { HttpConnections, HttpListener, HttpTable } from "../core/exchange.ts";
 import type { Service } from "../core/service.ts";
 
@@ -25,37 +25,42 @@ export async function admitRequests(
   connect: (local: Address) => Promise<HttpConnections>,
   looking: (table: AdmitTable) => AdmitTable,
 ): Promise<HttpListener> {
+  let address: Address | undefined;
   let connections: HttpConnections | undefined;
   const early: Parameters<AdmitTable["arrive"]>[] = [];
-  const told = looking({
-    arrive(fd, origin) {
-      if (connections === undefined) early.push([fd, origin]);
-      else connections.adopt(fd, origin);
-    },
-    failure: (error) => table.failure(error),
-  });
-  const listener = await descriptors.admit(endpoint, told, options);
+  const listener = await descriptors.admit(
+    endpoint,
+    looking({
+      arrive(fd, { remote, local }) {
+        const origin = { remote, local: local === listener.address ? address! : local };
+        if (connections === undefined) early.push([fd, origin]);
+        else connections.adopt(fd, origin);
+      },
+      failure: (error) => table.failure(error),
+    }),
+    options,
+  );
+  const { host, port, path } = listener.address;
+  address = new Address(endpoint.transport, host, port, path);
   try {
-    connections = await connect(listener.address);
+    connections = await connect(address);
   } catch (error) {
     await listener.close("fd" in endpoint);
     throw error;
   }
   for (const [fd, origin] of early) connections.adopt(fd, origin);
-  return new AdmittedRequests(listener, connections);
+  return new AdmittedRequests(listener, address, connections);
 }
 
 class AdmittedRequests implements HttpListener {
+  readonly address: Address;
   readonly #listener: Listener;
   readonly #connections: HttpConnections;
 
-  constructor(listener: Listener, connections: HttpConnections) {
+  constructor(listener: Listener, address: Address, connections: HttpConnections) {
     this.#listener = listener;
+    this.address = address;
     this.#connections = connections;
-  }
-
-  get address(): Address {
-    return this.#listener.address;
   }
 
   duplicate(): Promise<number> {
