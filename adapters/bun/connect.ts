@@ -5,7 +5,7 @@ import { tcpAddress, toKernelPath, UNNAMED_UNIX } from "../addresses.ts";
 import type { Connect } from "../connect.ts";
 import type { Adopt } from "../posix/passing.ts";
 import { SOL_TCP, TCP_NODELAY } from "../posix/linux.ts";
-import { BunConnection, EVENTS } from "./connection.ts";
+import { BunConnection, EVENTS, NOBODY } from "./connection.ts";
 
 /** What a socket has in `data` until it is open. */
 interface Expected {
@@ -34,15 +34,6 @@ const HANDLERS: Bun.SocketHandler<BunConnection> = {
     if (late) connection.abort();
     else table.open(connection);
   },
-};
-
-const NOBODY: StreamTable = {
-  open() {},
-  data() {},
-  drain() {},
-  end() {},
-  close() {},
-  failure() {},
 };
 
 const IN_TIME = { late: false };
