@@ -214,12 +214,27 @@ export interface Features {
   readonly resets: Support;
   /** A chunk that is kept costs the adapter a large buffer: what is to stay is better copied. */
   readonly lends: boolean;
+  /** What can be had of TLS beside the rest of it; all of it when absent. */
+  readonly tls?: TlsFeatures;
   /** Absent where descriptors are not what it is made of. */
   readonly descriptorCost?: DescriptorCost;
   /** By option, then by the transports it exists for. An absent transport: the option has no meaning there. */
   readonly options: Readonly<
     Record<OptionName, Readonly<Partial<Record<Transport, Support>>>>
   >;
+}
+
+/** Of {@link TlsServerOptions}, what not every runtime can do. */
+export interface TlsFeatures {
+  /**
+   * Sessions are resumed across contexts that have the same `ticketKeys`: by other workers, and after an update.
+   * Where it is not so, they are by the context that has made them, as long as its certificate is the same.
+   */
+  readonly sharedTickets: Support;
+  /** `ocsp` is stapled. */
+  readonly stapling: Support;
+  /** `ciphers` is kept to. */
+  readonly ciphers: Support;
 }
 
 /** What gives the core its sockets on one runtime. */
