@@ -1,5 +1,6 @@
 /** What of TLS a runtime's `node:tls` lacks, by itself; measured, and held by the tests. */
-import type { Lack, TlsFeatures } from "../../runtime/core/contract.ts";
+import type { Lack } from "../../runtime/core/contract.ts";
+import type { TlsFeatures } from "../../runtime/core/tls.ts";
 
 const [name, library] = "Bun" in globalThis
   ? ["Bun", "BoringSSL"]
