@@ -210,6 +210,10 @@ describe("the certificates of a server", () => {
       message: /certs: no certificate for "no.example"/,
       hint: /one of a.example, \*.w.example/,
     });
+    // Once for each plan.
+    told();
+    changed();
+    assert.deepEqual(told(), []);
     // A name more, and a name less.
     put("b", "certs/b");
     rmSync(join(at, "w.pem"));
