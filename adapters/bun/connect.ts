@@ -1,6 +1,6 @@
 /** Connections that no listener of ours has accepted, on `Bun.connect`: made by us, or taken by descriptor. */
 import type { StreamTable } from "../../runtime/core/contract.ts";
-import { Address } from "../../runtime/core/endpoint.ts";
+import { Address, isTcp } from "../../runtime/core/endpoint.ts";
 import { tcpAddress, toKernelPath, UNNAMED_UNIX } from "../addresses.ts";
 import type { Connect } from "../connect.ts";
 import type { Adopt } from "../posix/passing.ts";
@@ -71,7 +71,7 @@ const wordBytes = new Uint8Array(word.buffer);
 
 /** See {@link Adopt}. */
 export const adopt: Adopt = async (libc, fd, { local, remote }, table, data) => {
-  const noDelay = local.host === "" ||
+  const noDelay = !isTcp(local.transport) ||
     libc.getsockopt(fd, SOL_TCP, TCP_NODELAY, wordBytes) < 0 || word[0] !== 0;
   await open({ fd }, { table, data, noDelay, local, remote, attempt: IN_TIME });
 };

@@ -36,6 +36,8 @@ export interface SocketContext extends Layer {
 
 /** SSL_OP_NO_RENEGOTIATION of OpenSSL; the other libraries know no renegotiation by the client. */
 const NO_RENEGOTIATION = 1 << 30;
+/** SSL_OP_NO_TICKET, and its like in BoringSSL. Deno knows neither this nor a time: its tickets are good for 12 h. */
+const NO_TICKET = 1 << 14;
 
 /** See {@link TlsEngine.server}. */
 export class ServerContext implements TlsServerContext, SocketContext {
@@ -114,7 +116,7 @@ function settingsOf(
 /** What a context is made of. */
 function contextOptions(
   { cert, key }: TlsIdentity,
-  { ca, minVersion, ciphers, client }: TlsServerOptions,
+  { ca, minVersion, ciphers, client, sessionTimeout }: TlsServerOptions,
   ticketKeys: Uint8Array,
 ): SecureContextOptions {
   return {
@@ -125,7 +127,8 @@ function contextOptions(
     minVersion,
     ...(ciphers !== undefined && { ciphers }),
     honorCipherOrder: true,
-    secureOptions: NO_RENEGOTIATION,
+    secureOptions: sessionTimeout === 0 ? NO_RENEGOTIATION | NO_TICKET : NO_RENEGOTIATION,
+    ...(sessionTimeout !== undefined && sessionTimeout > 0 && { sessionTimeout }),
     ticketKeys: ticketKeys as Buffer,
     // Who has shown a certificate to one of our servers has not to another that trusts others.
     sessionIdContext: createHash("sha256").update(JSON.stringify([client, ca])).digest("hex")

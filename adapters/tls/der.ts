@@ -96,13 +96,10 @@ function stringOf({ tag, bytes }: Element): string {
 
 /** RFC 4514, 2.4; control characters as pairs of digits, so that a name stays on its line. */
 function escaped(text: string): string {
-  let all = "";
-  for (const sign of text.replace(/[\\,+"<>;]|^[ #]|[ ]$/g, "\\$&")) {
-    const code = sign.charCodeAt(0);
-    const control = code < 0x20 || code === 0x7f;
-    all += control ? `\\${code.toString(16).padStart(2, "0").toUpperCase()}` : sign;
-  }
-  return all;
+  return text.replace(/[\\,+"<>;]|^[ #]|[ ]$/g, "\\$&").replace(
+    /\p{Cc}/gu,
+    (sign) => `\\${sign.charCodeAt(0).toString(16).padStart(2, "0").toUpperCase()}`,
+  );
 }
 
 /** A distinguished name as RFC 4514 writes it: the most specific part first. */

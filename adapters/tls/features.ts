@@ -24,9 +24,15 @@ const OWN_CIPHERS: Lack = {
   remedy: "leave ciphers out",
 };
 
+const OWN_TIME: Lack = {
+  reason: `${name}'s node:tls lets sessions be resumed for 12 hours, whatever it is told`,
+  remedy: "leave sessionTickets out, or run it on Node or Bun",
+};
+
 /** Nothing is loaded for it. */
 export const TLS_FEATURES: TlsFeatures = {
   sharedTickets: name === "Node" ? true : OWN_TICKETS,
+  sessionTimeout: name === "Deno" ? OWN_TIME : true,
   stapling: name === "Node" ? true : UNSTAPLED,
   ciphers: name === "Deno" ? OWN_CIPHERS : true,
 };

@@ -46,6 +46,8 @@ export interface TlsFeatures {
    * Where it is not so, they are by the context that has made them, as long as its certificate is the same.
    */
   readonly sharedTickets: Support;
+  /** `sessionTimeout` is kept to. */
+  readonly sessionTimeout: Support;
   /** `ocsp` is stapled. */
   readonly stapling: Support;
   /** `ciphers` is kept to. */
