@@ -1,5 +1,6 @@
 /** Each example, started from its own manifest, and talked to as its head says. */
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import {
   existsSync,
   mkdirSync,
@@ -9,11 +10,14 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
+import { createServer } from "node:net";
 import { join } from "node:path";
 import { describe, test, type TestContext } from "node:test";
+import { createServer as createTls } from "node:tls";
 import { fileURLToPath } from "node:url";
 import { parseEndpoint } from "../../runtime/core/endpoint.ts";
 import { lackingFeature, lackingTransport } from "../support/adapter.ts";
+import { certificates } from "../support/certificates.ts";
 import { folder } from "../support/folder.ts";
 import { knock } from "../support/peers.ts";
 import { freePort } from "../support/ports.ts";
@@ -373,6 +377,92 @@ describe("examples/policy", () => {
       await say("report", "127.0.0.1", "true"),
       "5 s of CPU, 32 files, nice 10\n",
     );
+    await server.stop();
+  });
+});
+
+describe("examples/tls", () => {
+  test("examples/tls: its certificates are made, and openssl is served as its head says", {
+    skip: lackingPrograms("openssl", "sleep"),
+  }, async (t) => {
+    const root = folder(t, {});
+    const home = join(root, "examples", "tls");
+    mkdirSync(home, { recursive: true });
+    for (const file of ["certificates.sh", "portico.json"]) {
+      const text = readFileSync(join(EXAMPLES, "tls", file), "utf8");
+      const free = text.replace(/("tls:\/\/127\.0\.0\.1):\d+"/g, '$1:0"');
+      writeFileSync(join(home, file), free);
+    }
+    await shell(t, home, "sh certificates.sh 2>/dev/null");
+    const server = await startServer(t, "examples/tls", { cwd: root });
+    const client = (service: string, words: string): Promise<string> => {
+      const at = server.endpoint(service, "tls").replace(/^tls:\/\/127\.0\.0\.1/, "localhost");
+      const openssl = `openssl s_client -quiet -no_ign_eof -CAfile ca.crt -connect ${at} ${words}`;
+      return shell(t, home, `(echo hello; sleep 1) | ${openssl} 2>/dev/null`);
+    };
+    const verified = "-verify_return_error";
+    const certified = `${verified} -cert client.crt -key client.key`;
+    assert.deepEqual(
+      await Promise.all([
+        client("echo", verified),
+        client("mutual", certified),
+        client("development", ""),
+      ]),
+      ["hello\n", "hello\n", "hello\n"],
+    );
+    assert.equal(await client("mutual", `${verified} || true`), "");
+    assert.equal(server.all({ event: "open", service: "mutual" }).length, 1);
+    const { message } = await server.record({ event: "log", fingerprint: /^[0-9a-f]{64}$/ });
+    assert.match(String(message), /self-signed certificate, for development/);
+    await server.stop();
+  });
+});
+
+describe("examples/match", () => {
+  test("SSH, HTTPS and more on one port, as its head says", {
+    skip: lackingFeature("descriptors") || lackingPrograms("nc", "sh", "curl", "openssl"),
+  }, async (t) => {
+    const sshd = createServer((socket) => void socket.end("SSH-2.0-fake\r\n")).listen(
+      0,
+      "127.0.0.1",
+    );
+    await once(sshd, "listening");
+    t.after(() => void sshd.close());
+    const own = { cert: certificates().cert("b"), key: certificates().key("b") };
+    const other = createTls(own, (socket) => void socket.on("error", () => {})).listen(
+      0,
+      "127.0.0.1",
+    );
+    await once(other, "listening");
+    t.after(() => void other.close());
+    const place = (server: { address(): unknown }): string =>
+      `127.0.0.1:${(server.address() as { port: number }).port}"`;
+    const { root, server } = await example(
+      t,
+      "match",
+      (head) =>
+        head.replace('127.0.0.1:7160"', '127.0.0.1:0"').replace('127.0.0.1:22"', place(sshd))
+          .replace('127.0.0.1:7161"', place(other)),
+    );
+    const at = `127.0.0.1:${port(server, "front", "tcp")}`;
+    const says = (line: string): Promise<string> => shell(t, root, line);
+    assert.equal(await says(`curl -sk https://${at}`), "hello over https\n");
+    assert.equal(await says(`curl -s http://${at}`), "hello over http\n");
+    assert.equal(
+      await says(
+        `(printf hello; sleep 1) | openssl s_client -quiet -no_ign_eof -alpn echo -connect ${at} 2>&1 | grep -c hello`,
+      ),
+      "1\n",
+    );
+    const shown = `echo | openssl s_client -servername other.example -connect ${at} 2>&1`;
+    assert.match(
+      await says(`${shown} | openssl x509 -noout -ext subjectAltName`),
+      /DNS:b\.example/,
+    );
+    const [host, tcp] = at.split(":");
+    const ssh = `printf 'SSH-2.0-x\\r\\n' | nc ${host} ${tcp}`;
+    assert.equal(await says(ssh), "SSH-2.0-fake\r\n");
+    assert.match(await says(`nc -d ${host} ${tcp}`), /^\d+ [A-Z]+ \d+/);
     await server.stop();
   });
 });
