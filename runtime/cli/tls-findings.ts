@@ -24,7 +24,8 @@ export function tlsFindings(plan: ServicePlan, base: Path, clock: Clock = SYSTEM
     ...tls.certificates === "self-signed" ? selfSigned(plan, tls) : read(tls, clock),
     ...idle(plan, tls),
   ]);
-  if (plan.tls !== undefined && plan.listen.every(({ tls }) => tls === undefined)) {
+  const begins = plan.reached || plan.listen.some(({ tls }) => tls !== undefined);
+  if (plan.tls !== undefined && !begins) {
     const note =
       'no endpoint begins with it: only startTls() of the plugin does; tls://, or "tls": true beside an endpoint, begins at once';
     findings.push({ what: "tls", lacks: [], note });

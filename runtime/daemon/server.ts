@@ -118,7 +118,7 @@ export class Server {
   }
 
   #replace(difference: Omit<Difference, "result">): Promise<void> {
-    const replaced = this.#exchange(difference);
+    const replaced = this.#exchange(difference).finally(() => this.#fresh = new Map());
     this.#change = replaced.catch(() => {});
     return replaced;
   }

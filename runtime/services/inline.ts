@@ -14,6 +14,7 @@ import {
   withCredentials,
 } from "./credentials.ts";
 import { ServiceInstance } from "./instance.ts";
+import type { HandedRequests } from "./handed-requests.ts";
 import { checkForm, checkKind } from "./kind.ts";
 import { answering } from "./answering-socket.ts";
 import { deferring, ProxyProtocol } from "./proxy-protocol.ts";
@@ -49,6 +50,7 @@ class InlineExecutor implements Executor {
   readonly #tls: TlsContexts | undefined;
   readonly #files: ServiceCertificates | undefined;
   #proxyProtocol: ProxyProtocol | undefined = undefined;
+  #handed: HandedRequests | undefined = undefined;
   /** Those of its listeners. */
   readonly #proxied: { close(): void }[] = [];
 
@@ -167,6 +169,9 @@ class InlineExecutor implements Executor {
 
   async adopt(fd: number, origin: Origin, listen: Pick<ListenPlan, "tls">): Promise<void> {
     const { ready, host } = this.#input;
+    if (ready.plan.reached && !ready.plugin.transports.includes("stream")) {
+      return await (await this.#requestsHanded()).adopt(fd, origin, this.#tls?.of(listen));
+    }
     checkKind(ready.plugin, "stream", String(origin.local));
     const { handoffs } = this.#instance;
     const descriptors = await host.adapter.descriptors();
@@ -180,6 +185,16 @@ class InlineExecutor implements Executor {
     }
     const table = handoffs?.table ?? connecting(descriptors, streams);
     (balanced?.reading(table) ?? table).arrive(fd, known);
+  }
+
+  async #requestsHanded(): Promise<HandedRequests> {
+    const { HandedRequests } = await import("./handed-requests.ts");
+    const { adapter } = this.#input.host;
+    return this.#handed ??= new HandedRequests(
+      adapter,
+      this.#requests.table,
+      this.#instance.service,
+    );
   }
 
   opened(): void {}
@@ -204,13 +219,17 @@ class InlineExecutor implements Executor {
   }
 
   drains(on: boolean): void {
-    if (on) this.#requests.endEvents();
+    if (on) {
+      this.#requests.endEvents();
+      void this.#handed?.close(true);
+    }
     this.#instance.drains(on);
   }
 
   async cut(): Promise<void> {
     this.#refuseUntold();
     await Promise.all([this.#instance.cut(), this.#requests.cut("drain")]);
+    await this.#handed?.close(false);
   }
 
   /** Of whom nobody has said yet whom they come for. */
@@ -226,9 +245,10 @@ class InlineExecutor implements Executor {
     this.#instance.hurry();
   }
 
-  end(): Promise<void> {
+  async end(): Promise<void> {
     this.#files?.close();
     this.#refuseUntold();
-    return this.#instance.end();
+    await this.#handed?.abort();
+    await this.#instance.end();
   }
 }

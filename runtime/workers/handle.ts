@@ -32,9 +32,8 @@ import {
 const GONE = 5000;
 /** Milliseconds that a worker may take to load its plugin, on a busy machine. */
 const LOADING = 30_000;
-/** Milliseconds after the time of a plugin's start, in which a worker that can says itself that it is over. */
+/** Milliseconds after that of a plugin's start, in which a worker that can says itself that it is over. */
 const GRACE = 1000;
-/** The longest delay of a timer. */
 const TIMER_MAX = 2 ** 31 - 1;
 
 export class WorkerHandle {
