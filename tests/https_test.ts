@@ -1,87 +1,16 @@
-/** HTTP over TLS: what a handler, a peer and the records see; with curl(1) and openssl(1) as peers. */
+/** HTTP over TLS: what a handler, a peer and the records see; with curl(1) as a peer. */
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
 import { once } from "node:events";
 import { readdirSync, writeFileSync } from "node:fs";
 import { Agent, request } from "node:https";
-import { connect, type Socket } from "node:net";
+import { connect } from "node:net";
 import { join } from "node:path";
-import { describe, test, type TestContext } from "node:test";
+import { describe, test } from "node:test";
 import { connect as connectTls } from "node:tls";
-import { promisify } from "node:util";
 import { adapter } from "./support/adapter.ts";
-import { certificates } from "./support/certificates.ts";
-import { type InProcessServer, startHooks } from "./support/in-process.ts";
+import { ask, closed, curl, made, pair, portOf, serve, TLS, tls } from "./support/https.ts";
 import { lackingPrograms } from "./support/packages.ts";
 import { until, within } from "./support/until.ts";
-
-const made = certificates();
-const pair = (name: "server" | "a" | "b" | "wildcard") => ({
-  cert: made.file(name),
-  key: made.file(name, "key"),
-});
-const TLS = pair("server");
-
-type Fetch = (
-  request: Request,
-  info: { session: import("../runtime/mod.ts").RequestSession },
-) => Response | Promise<Response>;
-
-async function serve(
-  t: TestContext,
-  fetch: Fetch,
-  service: Readonly<Record<string, unknown>> = {},
-): Promise<InProcessServer> {
-  return await startHooks(t, { fetch }, {
-    listen: "https://127.0.0.1:0",
-    tls: TLS,
-    ...service,
-  });
-}
-
-const portOf = (server: InProcessServer): number => Number(new URL(server.endpoint()).port);
-
-/** What curl(1) prints. It trusts our authority, and takes any name for 127.0.0.1. */
-async function curl(server: InProcessServer, ...words: readonly string[]): Promise<string> {
-  const port = portOf(server);
-  const all = words.map((word) => word.replace(/^https:\/\/([\w.]+)(?=\/)/, `https://$1:${port}`));
-  const resolve = ["a.example", "b.example", "x.w.example", "logs.example"].flatMap((name) => [
-    "--resolve",
-    `${name}:${port}:127.0.0.1`,
-  ]);
-  const { stdout } = await promisify(execFile)(
-    "curl",
-    ["-sS", "--max-time", "20", "--cacert", made.file("ca"), ...resolve, ...all],
-    { maxBuffer: 200 * 1024 * 1024 },
-  );
-  return stdout;
-}
-
-/** One whole answer. */
-async function ask(
-  server: InProcessServer,
-  path: string,
-  options: object = {},
-): Promise<{ readonly status: number; readonly text: string }> {
-  const sent = request({
-    host: "127.0.0.1",
-    port: portOf(server),
-    path,
-    ca: made.cert("ca"),
-    agent: false,
-    ...options,
-  }).end();
-  const [answer] = await within("an answer", once(sent, "response"));
-  let text = "";
-  for await (const chunk of answer.setEncoding("utf8")) text += chunk;
-  return { status: answer.statusCode, text };
-}
-
-/** Whether by an end or by a reset. */
-const closed = (socket: Socket): Promise<unknown> =>
-  new Promise((resolve) => socket.once("close", resolve));
-
-const tls: Fetch = ({ url }, { session }) => Response.json({ url, ...session.tls });
 
 test("a request is one of https, and knows its handshake", async (t) => {
   const server = await serve(t, tls);
@@ -181,106 +110,14 @@ describe("curl", { skip: lackingPrograms("curl") }, () => {
   });
 });
 
-describe("HTTP/2, where it is offered", { skip: lackingPrograms("curl") }, () => {
-  const second = { tls: { ...TLS, alpn: ["h2", "http/1.1"] } };
-  const version = ["-w", " %{http_version}"];
-
-  test("a request is as any other", async (t) => {
-    const server = await serve(t, async (request, { session }) => {
-      const body = await request.text();
-      const { url, method, headers } = request;
-      const said = {
-        url,
-        method,
-        body,
-        host: headers.get("host"),
-        names: [...headers.keys()].filter((name) => name.startsWith(":")),
-        alpn: session.tls?.alpn,
-      };
-      return Response.json(said, {
-        status: 201,
-        headers: [["set-cookie", "a=1"], ["set-cookie", "b=2"], ["connection", "close"]],
-      });
-    }, second);
-    const url = "https://logs.example/x?y=z";
-    const text = await curl(server, "--http2", "-D", "-", "-d", "hello", url);
-    assert.match(text, /^HTTP\/2 201/);
-    assert.match(text, /set-cookie: a=1\r\nset-cookie: b=2\r\n/);
-    assert.doesNotMatch(text, /connection:/);
-    const host = `logs.example:${portOf(server)}`;
-    assert.deepEqual(JSON.parse(text.slice(text.indexOf("{"))), {
-      url: `https://${host}/x?y=z`,
-      method: "POST",
-      body: "hello",
-      host,
-      names: [],
-      alpn: "h2",
-    });
-    const old = await curl(server, "--http1.1", ...version, url);
-    assert.match(old, /"alpn":"http\/1\.1"\} 1\.1$/);
-    const close = await server.record("close");
-    assert.deepEqual([close.status, close.reason], [201, "done"]);
+test("a rule about certificates is one for requests, too", async (t) => {
+  const server = await serve(t, tls, {
+    tls: { ...TLS, clientCertificate: "request", ca: made.file("ca") },
+    access: { allow: ["cert:subject=CN=client"] },
   });
-
-  test("several requests share a connection, and big bodies come whole", async (t) => {
-    const size = 8 * 1024 * 1024;
-    const remotes = new Set<string>();
-    const server = await serve(t, async (request, { session }) => {
-      remotes.add(String(session.remote));
-      if (request.method === "POST") {
-        let bytes = 0;
-        for await (const chunk of request.body!) bytes += chunk.length;
-        return new Response(String(bytes));
-      }
-      let left = size;
-      return new Response(
-        new ReadableStream({
-          async pull(controller) {
-            await new Promise((resolve) => setTimeout(resolve));
-            if (left === 0) return controller.close();
-            const chunk = new Uint8Array(Math.min(65536, left)).fill(65);
-            left -= chunk.length;
-            controller.enqueue(chunk);
-          },
-        }),
-      );
-    }, second);
-    const urls = ["a", "b", "c"].map((path) => `https://logs.example/${path}`);
-    const all = await curl(server, "--http2", "--parallel", ...version, ...urls);
-    assert.equal(all.length, 3 * (size + 2));
-    assert.equal(remotes.size, 1);
-    const file = join(made.folder, "big2");
-    writeFileSync(file, new Uint8Array(size));
-    const words = ["--http2", "--data-binary", `@${file}`, ...version];
-    assert.equal(await curl(server, ...words, "https://logs.example/"), `${size} 2`);
-    assert.match(await curl(server, "--http2", "-I", "https://logs.example/"), /^HTTP\/2 200/);
-  });
-
-  test("a peer that leaves is told of, a body that throws is an error, and what is under way is answered", async (t) => {
-    const waiting: (() => void)[] = [];
-    const server = await serve(t, ({ url }) => {
-      if (url.endsWith("/throws")) {
-        return new Response(
-          new ReadableStream({
-            start: (controller) => controller.enqueue(new Uint8Array(3)),
-            pull: () => Promise.reject(new Error("it broke")),
-          }),
-        );
-      }
-      return new Promise((resolve) => waiting.push(() => resolve(new Response("let go"))));
-    }, second);
-    await assert.rejects(curl(server, "--http2", "--max-time", "0.5", "https://logs.example/1"));
-    await until("the end", () => server.live() === 0);
-    assert.equal((await server.record("close")).reason, "peer");
-    await assert.rejects(curl(server, "--http2", "https://logs.example/throws"));
-    await server.when("the error", () => server.all("error").length === 1);
-    const last = curl(server, "--http2", "https://logs.example/3");
-    await until("the request", () => server.live() === 1);
-    const stopping = server.running.stop();
-    waiting.at(-1)!();
-    assert.equal(await last, "let go");
-    await within("the stop", stopping);
-  });
+  const own = { cert: made.cert("client"), key: made.key("client") };
+  assert.equal((await ask(server, "/", own)).status, 200);
+  assert.equal((await ask(server, "/")).status, 403);
 });
 
 test("who speaks plain HTTP is closed, and there is a record that says so", async (t) => {
