@@ -1,5 +1,6 @@
 /** What of TLS a runtime's `node:tls` lacks, by itself; measured, and held by the tests. */
-import type { Lack, TlsFeatures } from "../../runtime/core/contract.ts";
+import type { Lack } from "../../runtime/core/contract.ts";
+import type { TlsFeatures } from "../../runtime/core/tls.ts";
 
 const [name, library] = "Bun" in globalThis
   ? ["Bun", "BoringSSL"]
@@ -23,9 +24,15 @@ const OWN_CIPHERS: Lack = {
   remedy: "leave ciphers out",
 };
 
+const OWN_TIME: Lack = {
+  reason: `${name}'s node:tls lets sessions be resumed for 12 hours, whatever it is told`,
+  remedy: "leave sessionTickets out, or run it on Node or Bun",
+};
+
 /** Nothing is loaded for it. */
 export const TLS_FEATURES: TlsFeatures = {
   sharedTickets: name === "Node" ? true : OWN_TICKETS,
+  sessionTimeout: name === "Deno" ? OWN_TIME : true,
   stapling: name === "Node" ? true : UNSTAPLED,
   ciphers: name === "Deno" ? OWN_CIPHERS : true,
 };

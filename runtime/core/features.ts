@@ -2,6 +2,7 @@
 import type { DescriptorCost } from "./descriptors.ts";
 import type { Endpoint, Transport } from "./endpoint.ts";
 import type { OptionName, SocketOptions } from "./options.ts";
+import type { TlsFeatures } from "./tls.ts";
 
 /** Why something cannot be done here, and what would help. */
 export interface Lack {
@@ -39,19 +40,6 @@ export interface Features {
   readonly options: Readonly<
     Record<OptionName, Readonly<Partial<Record<Transport, Support>>>>
   >;
-}
-
-/** Of {@link TlsServerOptions}, what not every runtime can do. */
-export interface TlsFeatures {
-  /**
-   * Sessions are resumed across contexts that have the same `ticketKeys`: by other workers, and after an update.
-   * Where it is not so, they are by the context that has made them, as long as its certificate is the same.
-   */
-  readonly sharedTickets: Support;
-  /** `ocsp` is stapled. */
-  readonly stapling: Support;
-  /** `ciphers` is kept to. */
-  readonly ciphers: Support;
 }
 
 /** What an endpoint asks that an adapter lacks: an option, or the transport itself. */

@@ -21,6 +21,7 @@ import {
   type Counted,
   type DatagramMessage,
   encodePlan,
+  type NewsCommand,
   partsOf,
   toAddress,
   type WorkerCommand,
@@ -193,12 +194,7 @@ export class WorkerHandle {
   }
 
   /** What it has to know from now on; one that was not told its job yet, learns it with that. */
-  tell(
-    command: Extract<
-      WorkerCommand,
-      { type: "measure" | "wanted" | "drains" | "traffic" | "cut" | "certificates" }
-    >,
-  ): void {
+  tell(command: NewsCommand): void {
     this.#channel.send(command);
   }
 

@@ -6,6 +6,10 @@ import { join } from "node:path";
 import { describe, test } from "node:test";
 import { connect, type TLSSocket } from "node:tls";
 import { type CertificateName, certificates } from "../support/certificates.ts";
+import type { Support } from "../../runtime/core/contract.ts";
+import { adapter } from "../support/adapter.ts";
+import { lackingPrograms } from "../support/packages.ts";
+import { shell } from "../support/program.ts";
 import { portico } from "../support/command.ts";
 import { folder } from "../support/folder.ts";
 import { ManagedServer } from "../support/managed-server.ts";
@@ -88,6 +92,19 @@ async function shown(port: number, servername?: string): Promise<string> {
 async function inUse(server: ManagedServer, name: CertificateName, times = 1): Promise<void> {
   await server.process.record({ event: "log", fingerprint: fingerprintOf(name) }, times);
 }
+
+/** Whether openssl, in a session of its own or one that it has from before, was known again. */
+async function session(t: Scope, home: string, port: number, words: string): Promise<string> {
+  const client = `openssl s_client -connect 127.0.0.1:${port} ${words}`;
+  // Some servers send tickets with the first bytes.
+  const out = await shell(t, home, `(echo hello; sleep 0.3) | ${client} 2>&1 || true`);
+  return /^(New|Reused), /m.exec(out)?.[1] ?? out;
+}
+
+const lackOf = (support: Support | undefined): string | false =>
+  support !== undefined && support !== true && support.reason;
+const lackingTickets = lackOf(adapter.features.tls?.sharedTickets);
+const lackingTime = lackOf(adapter.features.tls?.sessionTimeout);
 
 describe("certificates of a running server", () => {
   for (const strategy of ["async", "processes"] as const) {
@@ -275,6 +292,40 @@ describe("certificates of a running server", () => {
       /s\.key: no permission to read it any more; what was read before/,
     );
     assert.equal(await shown(port), "a");
+    await server.process.stop();
+  });
+
+  test("a session is resumed after a new certificate, by each worker, and by a successor", {
+    skip: lackingPrograms("openssl") || lackingStrategy("processes") || lackingTickets,
+  }, async (t) => {
+    const concurrency = { strategy: "processes", workers: 2 };
+    const { server, home, port } = await start(t, "a", { concurrency });
+    assert.equal(await session(t, home, port, "-sess_out session"), "New");
+    const again = async (what: string): Promise<void> => {
+      for (let i = 0; i < 4; i++) {
+        assert.equal(await session(t, home, port, "-sess_in session"), "Reused", what);
+      }
+    };
+    await again("at once");
+    put(home, "b");
+    await server.reload();
+    await again("after a new certificate");
+    await server.upgrade();
+    await again("by a successor");
+    await server.ask("stop");
+  });
+
+  test("sessions that are not to be resumed are not", {
+    skip: lackingPrograms("openssl") || lackingTime,
+  }, async (t) => {
+    const server = ManagedServer.prepare(t, { s: echo({ ...PAIR, sessionTickets: false }) });
+    put(server.home, "a");
+    await server.start();
+    const port = await portOf(server, "s");
+    for (const version of ["-tls1_2", "-tls1_3"]) {
+      await session(t, server.home, port, `${version} -sess_out session`);
+      assert.notEqual(await session(t, server.home, port, `${version} -sess_in session`), "Reused");
+    }
     await server.process.stop();
   });
 });
