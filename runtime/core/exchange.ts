@@ -30,7 +30,7 @@ export interface HttpSide {
    */
   streams(exchange: Exchange, response: Response): boolean;
   /** What has gone through its connection by now; absent where the runtime does not tell. */
-  traffic?(exchange: Exchange): HttpTraffic;
+  traffic?(exchange: Exchange): HttpTraffic | undefined;
   /** Ends its connection, behind the answer where none is on its way yet. Absent where nobody can. */
   cut?(exchange: Exchange): void;
 }
