@@ -27,6 +27,7 @@ const groups = [
     ...guide(
       "limits",
       "balancers",
+      "match",
       "bans",
       "resources",
       "many-services",
