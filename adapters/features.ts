@@ -4,6 +4,7 @@ import type { Features, Lack, OptionName, Support } from "../runtime/core/contra
 import type { DescriptorCost } from "../runtime/core/descriptors.ts";
 import { kindOf } from "../runtime/core/endpoint.ts";
 import { ffiSupport } from "./posix/libc.ts";
+import { TLS_FEATURES } from "./tls/features.ts";
 import { descriptorSupport, optionTable } from "./posix/options.ts";
 
 /** What differs from runtime to runtime. */
@@ -51,6 +52,7 @@ export function makeFeatures(own: RuntimeFeatures): Features {
     descriptors: own.descriptors ?? ffi,
     processCalls: ffi,
     packetInfo: ffi,
+    tls: TLS_FEATURES,
     endsThreads: own.endsThreads,
     resets: own.resets,
     lends: own.lends,

@@ -24,6 +24,8 @@ export interface Runtime {
   /** HTTP of connections that no listener of its own for HTTP has accepted. */
   requests(): Promise<{ readonly socketOf: Adopted; readonly bridge: Bridge }>;
   connect(): Promise<{ readonly connect: Connect; readonly adopt: Adopt }>;
+  /** What its connections need to be secured. */
+  prepareTls?(): Promise<void>;
   /** Its own way to start programs, where that of `node:child_process` lets them inherit more than they may. */
   spawn?(libc: Libc): Promise<Spawn>;
   /** The backlog of a listener when nobody sets one. */
@@ -51,7 +53,10 @@ export function sessionAdapter(runtime: Runtime): SessionAdapter {
     },
     connect: connectWith(runtime),
     dial,
-    tls: once(async () => (await import("./tls/engine.ts")).engine),
+    tls: once(async () => {
+      const [{ engine }] = await Promise.all([import("./tls/engine.ts"), runtime.prepareTls?.()]);
+      return engine;
+    }),
     passing: once(async () => {
       const [libc, { makePassing }, { adopt }] = await Promise.all([
         openLibc(),

@@ -1,13 +1,11 @@
 /** Connections that no listener of ours has accepted, on `Bun.connect`: made by us, or taken by descriptor. */
-import type { NetConnectOpts } from "node:net";
 import type { StreamTable } from "../../runtime/core/contract.ts";
-import type { Origin } from "../../runtime/core/descriptors.ts";
-import { Address } from "../../runtime/core/endpoint.ts";
+import { Address, isTcp } from "../../runtime/core/endpoint.ts";
 import { tcpAddress, toKernelPath, UNNAMED_UNIX } from "../addresses.ts";
 import type { Connect } from "../connect.ts";
 import type { Adopt } from "../posix/passing.ts";
 import { SOL_TCP, TCP_NODELAY } from "../posix/linux.ts";
-import { BunConnection, EVENTS } from "./connection.ts";
+import { BunConnection, EVENTS, NOBODY } from "./connection.ts";
 
 /** What a socket has in `data` until it is open. */
 interface Expected {
@@ -36,15 +34,6 @@ const HANDLERS: Bun.SocketHandler<BunConnection> = {
     if (late) connection.abort();
     else table.open(connection);
   },
-};
-
-const NOBODY: StreamTable = {
-  open() {},
-  data() {},
-  drain() {},
-  end() {},
-  close() {},
-  failure() {},
 };
 
 const IN_TIME = { late: false };
@@ -82,31 +71,7 @@ const wordBytes = new Uint8Array(word.buffer);
 
 /** See {@link Adopt}. */
 export const adopt: Adopt = async (libc, fd, { local, remote }, table, data) => {
-  if (local.transport === "tls") return await adoptSocket(fd, { local, remote }, table, data);
-  const noDelay = local.transport !== "tcp" ||
+  const noDelay = !isTcp(local.transport) ||
     libc.getsockopt(fd, SOL_TCP, TCP_NODELAY, wordBytes) < 0 || word[0] !== 0;
   await open({ fd }, { table, data, noDelay, local, remote, attempt: IN_TIME });
 };
-
-/** On `node:net`, for what is to speak TLS: see `streamFor`. A `Socket` that is made of a descriptor is closed to Bun. */
-async function adoptSocket(
-  fd: number,
-  { local, remote }: Origin,
-  table: StreamTable,
-  data: unknown,
-): Promise<void> {
-  const [net, { attach }] = await Promise.all([
-    import("node:net"),
-    import("../node/connection.ts"),
-  ]);
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const options = { fd, allowHalfOpen: true, noDelay: true };
-  const socket = net.connect(options as unknown as NetConnectOpts);
-  socket.once("error", reject);
-  socket.once("connect", () => {
-    socket.off("error", reject);
-    attach(socket, table, local, remote, data);
-    resolve();
-  });
-  await promise;
-}

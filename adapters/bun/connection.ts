@@ -18,6 +18,7 @@ import type { TlsContext } from "../../runtime/core/tls.ts";
 import { isWildcard, tcpAddress, UNNAMED_UNIX } from "../addresses.ts";
 import { chunkOf } from "../chunk.ts";
 import type { Layer } from "../layer.ts";
+import { reopen } from "./reopen.ts";
 
 /** A write that leaves more than this unsent returns false. */
 const HIGH_WATER = 64 * 1024;
@@ -61,6 +62,16 @@ const ABORTED = 32;
 const CLOSED = 64;
 /** Inside a verb: callbacks have to wait. */
 const BUSY = 128;
+
+/** Hears of a connection that is one no more. */
+export const NOBODY: StreamTable = {
+  open() {},
+  data() {},
+  drain() {},
+  end() {},
+  close() {},
+  failure() {},
+};
 
 export class BunConnection implements Connection {
   data: unknown;
@@ -153,11 +164,16 @@ export class BunConnection implements Connection {
 
   secure(context: TlsContext): Connection {
     const { table } = this.context;
-    return (context as Layer).over(
-      this,
-      table,
-      (table) => this.context = { ...this.context, table },
-    );
+    const { local, remote, data } = this;
+    const redirect = (table: StreamTable): void => void (this.context = { ...this.context, table });
+    const idle = this.#rest === undefined && this.#stash === undefined;
+    const socket = idle
+      ? reopen((this.socket as unknown as { readonly fd: number }).fd)
+      : undefined;
+    if (socket === undefined) return (context as Layer).over(this, table, redirect);
+    redirect(NOBODY);
+    this.abort(true);
+    return (context as Layer).begin(socket, table, local, remote, data);
   }
 
   /** From the runtime: there is room again. It also comes unasked. */

@@ -158,14 +158,18 @@ const BARE = estimateShallowMemoryUsageOf(new Response(null));
  * returned passes through untouched.
  */
 export function streams(response: Response): boolean {
-  const { status, statusText } = response;
-  const body = estimateShallowMemoryUsageOf(response) - BARE - statusText.length;
-  if (body > 0 || status === 204 || status === 304 || response.bodyUsed) return false;
+  const { status } = response;
+  if (isInMemory(response) || status === 204 || status === 304 || response.bodyUsed) return false;
   const copy = response.clone();
   if (!Bun.inspect(copy, { depth: 0 }).includes("\n  ReadableStream {")) return false;
   // The other one has all that comes.
   void copy.body!.cancel().catch(() => {});
   return true;
+}
+
+/** Whether its body is a string or bytes. */
+export function isInMemory(response: Response): boolean {
+  return estimateShallowMemoryUsageOf(response) - BARE - response.statusText.length > 0;
 }
 
 /** The same, as the last of its connection. What the core has not made may be sent elsewhere, too. */

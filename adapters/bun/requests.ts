@@ -2,9 +2,12 @@
 import { connect, type NetConnectOpts } from "node:net";
 import { bridgeOf } from "../http/bridge.ts";
 import type { Adopted } from "../http/connections.ts";
-import { streams } from "./http.ts";
+import { isInMemory, streams } from "./http.ts";
 
-export const bridge = bridgeOf(streams);
+export const bridge = bridgeOf({
+  streams,
+  whole: (response) => isInMemory(response) ? response.bytes() : undefined,
+});
 
 /** See {@link Adopted}. A `Socket` that is made of a descriptor is closed to Bun. */
 export const socketOf: Adopted = (fd, ready) => {

@@ -21,6 +21,7 @@ export const RUNTIME: Runtime = {
   http: () => import("./http.ts"),
   requests: () => import("./requests.ts"),
   connect: () => import("./connect.ts"),
+  prepareTls: async () => await (await import("./reopen.ts")).prepareReopening(),
   backlog: 512,
   turns: "round",
 };

@@ -259,6 +259,14 @@ function isUntouched(response: unknown): boolean {
   return typeof made[UNTOUCHED] === "string" && (made[WHOLE] as number) > 0 && made[SENT] === false;
 }
 
+/** The text of such a response, which is sent by that. */
+export function takeText(response: Response): string | undefined {
+  if (!isUntouched(response)) return undefined;
+  const made = response as unknown as Record<symbol, unknown>;
+  made[SENT!] = true;
+  return made[UNTOUCHED!] as string;
+}
+
 interface MadeOf {
   /** `source` is what a body was made of that is whole: a blob, a form. */
   readonly body: { readonly streamOrStatic: unknown; readonly source: unknown } | null;

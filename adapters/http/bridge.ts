@@ -10,8 +10,16 @@ import { requestOf } from "./request.ts";
 import { respond } from "./respond.ts";
 import type { Ask, Bridge } from "./server.ts";
 
-/** @param bodyStreams whether a response has a body that streams. */
-export function bridgeOf(bodyStreams: (response: Response) => boolean): Bridge {
+/** What a runtime tells of a response without a price. */
+export interface Bodies {
+  /** Whether it has a body that streams. */
+  readonly streams: (response: Response) => boolean;
+  /** All of its body, where that is in memory: it is sent then; undefined says nothing. */
+  readonly whole: (response: Response) => string | Promise<Uint8Array> | undefined;
+}
+
+/** Of a runtime whose responses are its own. */
+export function bridgeOf(bodies: Bodies): Bridge {
   return {
     listener: (ask: Ask) => (incoming, outgoing) => {
       const request = requestOf(incoming, outgoing);
@@ -22,10 +30,10 @@ export function bridgeOf(bodyStreams: (response: Response) => boolean): Bridge {
         return void outgoing.end();
       }
       const response = ask(request, outgoing);
-      if (response instanceof Response) void respond(response, outgoing);
-      else void response.then((response) => respond(response, outgoing));
+      if (response instanceof Response) void respond(response, outgoing, bodies);
+      else void response.then((response) => respond(response, outgoing, bodies));
     },
-    exchanges: (table, local) => new PlainExchanges(table, local, bodyStreams),
+    exchanges: (table, local) => new PlainExchanges(table, local, bodies.streams),
     begin: () => () => {},
   };
 }

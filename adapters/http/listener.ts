@@ -61,6 +61,8 @@ class TlsListener extends ReopenedListener implements HttpListener {
       this.address = this.target.address((this.#server.address() as AddressInfo).port);
     }
     this.#http.exchanges.local = this.address;
+    // It keeps its number; and whoever had it before may have another one for the same socket still.
+    this.#fd = this.target.inherited?.fd ?? -1;
     if (descriptorOf(this.#server) < 0) this.prepareToPause = () => void this.#findOwn();
     descriptorLimit.add(this);
   }

@@ -1,13 +1,22 @@
 /** Sends a response of the runtime's own over `node:http`. */
+import { Buffer } from "node:buffer";
 import { once } from "node:events";
 import { bytesOf } from "../../runtime/core/exchange.ts";
 import type { Answering } from "./answering.ts";
+import type { Bodies } from "./bridge.ts";
 
 /** Never rejects: of what fails on the way the exchange is told. */
-export async function respond(response: Response, outgoing: Answering): Promise<void> {
+export async function respond(
+  response: Response,
+  outgoing: Answering,
+  { whole }: Bodies,
+): Promise<void> {
   try {
     // Of a response whose body was asked for first, some runtimes have lost the type.
     setHead(response, outgoing);
+    const all = outgoing.exchange?.streaming === true ? undefined : whole(response);
+    if (typeof all === "string") return endWith(all, outgoing);
+    if (all !== undefined) return endWith(await all, outgoing);
     const { body } = response;
     if (body === null) return void outgoing.end();
     await send(body.getReader(), outgoing);
@@ -19,9 +28,12 @@ export async function respond(response: Response, outgoing: Answering): Promise<
 
 function setHead({ status, headers }: Response, outgoing: Answering): void {
   outgoing.statusCode = status;
-  for (const [name, value] of headers) if (name !== "set-cookie") outgoing.setHeader(name, value);
-  const cookies = headers.getSetCookie();
-  if (cookies.length > 0) outgoing.setHeader("set-cookie", cookies);
+  let cookies = false;
+  for (const [name, value] of headers) {
+    if (name === "set-cookie") cookies = true;
+    else outgoing.setHeader(name, value);
+  }
+  if (cookies) outgoing.setHeader("set-cookie", headers.getSetCookie());
 }
 
 async function send(
@@ -55,9 +67,11 @@ async function send(
   }
 }
 
-function endWith(bytes: Uint8Array, outgoing: Answering): void {
-  if (outgoing.req.method !== "HEAD") return void outgoing.end(bytes);
-  if (!outgoing.hasHeader("content-length")) outgoing.setHeader("content-length", bytes.length);
+function endWith(all: Uint8Array | string, outgoing: Answering): void {
+  if (outgoing.req.method !== "HEAD") return void outgoing.end(all);
+  if (!outgoing.hasHeader("content-length")) {
+    outgoing.setHeader("content-length", Buffer.byteLength(all));
+  }
   outgoing.end();
 }
 

@@ -18,6 +18,7 @@ import type { HttpTable } from "../../runtime/core/exchange.ts";
 import { Address, formatEndpoint } from "../../runtime/core/endpoint.ts";
 import { PorticoError } from "../../runtime/core/errors.ts";
 import type { TlsEngine } from "../../runtime/core/tls.ts";
+import { TLS_FEATURES } from "../tls/features.ts";
 import { type Binding, MemoryDatagrams } from "./datagram.ts";
 import { MemoryHttpListener } from "./http.ts";
 import { later, MemoryListener, MemoryPeer } from "./stream.ts";
@@ -49,6 +50,7 @@ export class MemoryAdapter implements Adapter {
     descriptors: NO_DESCRIPTOR,
     processCalls: NO_PROCESS,
     packetInfo: true,
+    tls: TLS_FEATURES,
     endsThreads: true,
     resets: true,
     lends: false,

@@ -81,7 +81,7 @@ export class TlsConnection extends NodeConnection {
   }
 
   get tls(): TlsInfo | undefined {
-    if (!this.#secured) return undefined;
+    if (!this.#secured || this.#info === undefined && this.socket.destroyed) return this.#info;
     return this.#info ??= infoOf(this.socket, this.#authorized, this.#context.serverName);
   }
 

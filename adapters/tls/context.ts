@@ -8,6 +8,7 @@ import {
   connect,
   createSecureContext,
   type SecureContext,
+  type SecureContextOptions,
   type Server,
   TLSSocket,
   type TLSSocketOptions,
@@ -35,6 +36,8 @@ export interface SocketContext extends Layer {
 
 /** SSL_OP_NO_RENEGOTIATION of OpenSSL; the other libraries know no renegotiation by the client. */
 const NO_RENEGOTIATION = 1 << 30;
+/** SSL_OP_NO_TICKET, and its like in BoringSSL. Deno knows neither this nor a time: its tickets are good for 12 h. */
+const NO_TICKET = 1 << 14;
 
 /** See {@link TlsEngine.server}. */
 export class ServerContext implements TlsServerContext, SocketContext {
@@ -44,6 +47,8 @@ export class ServerContext implements TlsServerContext, SocketContext {
   strict = false;
   #settings: TLSSocketOptions = {};
   #ticketKeys: Uint8Array | undefined;
+  /** Those in use, by what they are made of: what has not changed goes on, with the tickets it has given out. */
+  #contexts: ReadonlyMap<string, SecureContext> = new Map();
 
   constructor(options: TlsServerOptions) {
     this.update(options);
@@ -51,7 +56,15 @@ export class ServerContext implements TlsServerContext, SocketContext {
 
   update(options: TlsServerOptions): void {
     const keys = options.ticketKeys ?? this.#ticketKeys ?? randomBytes(48);
-    const settings = settingsOf(options, keys);
+    const contexts = new Map<string, SecureContext>();
+    const settings = settingsOf(options, (identity) => {
+      const words = contextOptions(identity, options, keys);
+      const made = createHash("sha256").update(JSON.stringify(words)).digest("base64");
+      const context = this.#contexts.get(made) ?? makeContext(identity, words);
+      contexts.set(made, context);
+      return context;
+    });
+    this.#contexts = contexts;
     this.#ticketKeys = keys;
     this.#settings = settings;
     this.strict = options.client === "require";
@@ -70,12 +83,15 @@ export class ServerContext implements TlsServerContext, SocketContext {
   }
 }
 
-function settingsOf(options: TlsServerOptions, ticketKeys: Uint8Array): TLSSocketOptions {
+function settingsOf(
+  options: TlsServerOptions,
+  contextOf: (identity: TlsIdentity) => SecureContext,
+): TLSSocketOptions {
   const { identities, alpn, client } = options;
   const names = new Names<SecureContext>();
   let first: SecureContext | undefined;
   for (const identity of identities) {
-    const made = contextOf(identity, options, ticketKeys);
+    const made = contextOf(identity);
     first ??= made;
     for (const name of identity.names) names.add(name, made);
   }
@@ -97,31 +113,56 @@ function settingsOf(options: TlsServerOptions, ticketKeys: Uint8Array): TLSSocke
   };
 }
 
-/** @throws PorticoError TLS_INVALID that names the identity, and nothing of what is in it. */
-function contextOf(
-  { cert, key, names }: TlsIdentity,
-  { ca, minVersion, ciphers, client }: TlsServerOptions,
+/** What a context is made of. */
+function contextOptions(
+  { cert, key }: TlsIdentity,
+  { ca, minVersion, ciphers, client, sessionTimeout }: TlsServerOptions,
   ticketKeys: Uint8Array,
+): SecureContextOptions {
+  return {
+    cert,
+    key,
+    // Without any, those of the runtime would be loaded.
+    ca: [...ca],
+    minVersion,
+    ...(ciphers !== undefined && { ciphers }),
+    honorCipherOrder: true,
+    secureOptions: sessionTimeout === 0 ? NO_RENEGOTIATION | NO_TICKET : NO_RENEGOTIATION,
+    ...(sessionTimeout !== undefined && sessionTimeout > 0 && { sessionTimeout }),
+    ticketKeys: ticketKeys as Buffer,
+    // Who has shown a certificate to one of our servers has not to another that trusts others.
+    sessionIdContext: createHash("sha256").update(JSON.stringify([client, ca])).digest("hex")
+      .slice(0, 32),
+  };
+}
+
+/** @throws PorticoError TLS_INVALID that names the identity, and nothing of what is in it. */
+function makeContext(
+  { cert, key, names }: TlsIdentity,
+  options: SecureContextOptions,
 ): SecureContext {
   const whose = names.length === 0 ? "the server" : names.join(", ");
   checkPair(cert, key, whose);
+  for (const authority of options.ca as readonly string[]) checkAuthority(authority);
   try {
-    return createSecureContext({
-      cert,
-      key,
-      // Without any, those of the runtime would be loaded.
-      ca: [...ca],
-      minVersion,
-      ...(ciphers !== undefined && { ciphers }),
-      honorCipherOrder: true,
-      secureOptions: NO_RENEGOTIATION,
-      ticketKeys: ticketKeys as Buffer,
-      // Who has shown a certificate to one of our servers has not to another that trusts others.
-      sessionIdContext: createHash("sha256").update(JSON.stringify([client, ca])).digest("hex")
-        .slice(0, 32),
-    });
+    return createSecureContext(options);
   } catch (error) {
     throw invalid(`the certificate of ${whose} cannot be used: ${plainly(error)}`, error);
+  }
+}
+
+/** @throws PorticoError TLS_INVALID. Some runtimes take anything for authorities, and trust nobody then. */
+function checkAuthority(pem: string): void {
+  const certificates = pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g);
+  if (certificates === null) {
+    throw invalid("there is no certificate in PEM among those of authorities");
+  }
+  for (const certificate of certificates) {
+    try {
+      new X509Certificate(certificate);
+    } catch (error) {
+      throw invalid("the certificate of an authority is none", error);
+    }
   }
 }
 
@@ -183,6 +224,7 @@ export class ClientContext implements SocketContext {
   constructor(options: TlsClient, name: string) {
     const { ca, cert, key, serverName = name, alpn = [], rejectUnauthorized = true } = options;
     if (cert !== undefined && key !== undefined) checkPair(cert, key, "this client");
+    if (ca !== undefined) checkAuthority(ca);
     this.strict = rejectUnauthorized;
     this.serverName = serverName;
     try {

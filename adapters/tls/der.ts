@@ -97,7 +97,7 @@ function stringOf({ tag, bytes }: Element): string {
 /** RFC 4514, 2.4; control characters as pairs of digits, so that a name stays on its line. */
 function escaped(text: string): string {
   return text.replace(/[\\,+"<>;]|^[ #]|[ ]$/g, "\\$&").replace(
-    /[\0-\x1f\x7f]/g,
+    /\p{Cc}/gu,
     (sign) => `\\${sign.charCodeAt(0).toString(16).padStart(2, "0").toUpperCase()}`,
   );
 }

@@ -65,7 +65,7 @@ export function findingsOf(
     ...accessFindings(plan, base),
     ...banFindings(plan, base),
     ...protectionFindings(plan),
-    ...tlsFindings(plan, base),
+    ...tlsFindings(plan, base, adapter),
     ...plan.listen.map((listen) => listenFinding(listen, plan, adapter, running)),
   ];
 }

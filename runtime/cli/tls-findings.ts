@@ -1,10 +1,13 @@
 /** Certificates of a service, read as its start would: what is wrong with them, and which end soon. */
 import { statSync } from "node:fs";
 import { type Clock, SYSTEM_CLOCK } from "../core/clock.ts";
+import type { Adapter, Support } from "../core/contract.ts";
 import { kindOf } from "../core/endpoint.ts";
 import { PorticoError } from "../core/errors.ts";
 import type { ServicePlan, TlsPlan } from "../core/plan.ts";
+import type { TlsFeatures } from "../core/tls.ts";
 import { isInherited } from "../manifest/inherited.ts";
+import { TICKETS } from "../manifest/tls.ts";
 import { endsSoon } from "../services/tls/expiry.ts";
 import { TlsFileReader } from "../services/tls/files.ts";
 import { HeldCertificates } from "../services/tls/held.ts";
@@ -14,7 +17,12 @@ import type { Finding } from "./findings.ts";
 import { isPublic } from "./protection.ts";
 
 /** @param clock whose time of day certificates are held against. */
-export function tlsFindings(plan: ServicePlan, base: Path, clock: Clock = SYSTEM_CLOCK): Finding[] {
+export function tlsFindings(
+  plan: ServicePlan,
+  base: Path,
+  { features }: Pick<Adapter, "features">,
+  clock: Clock = SYSTEM_CLOCK,
+): Finding[] {
   const plans = new Map(
     [plan.tls, ...plan.listen.map(({ tls }) => tls)].filter((tls) => tls !== undefined)
       .map((tls) => [JSON.stringify(tls), tls]),
@@ -23,6 +31,7 @@ export function tlsFindings(plan: ServicePlan, base: Path, clock: Clock = SYSTEM
   const findings = [...plans.values()].flatMap((tls) => [
     ...tls.certificates === "self-signed" ? selfSigned(plan, tls) : read(tls, clock),
     ...idle(plan, tls),
+    ...unsupported(tls, features.tls),
   ]);
   const begins = plan.reached || plan.listen.some(({ tls }) => tls !== undefined);
   if (plan.tls !== undefined && !begins) {
@@ -102,4 +111,22 @@ function readable(pairs: readonly Pair[]): Finding[] {
     lacks: [],
     note: `${files.key}: everybody on this machine can read this key; chmod 0600`,
   }));
+}
+
+/** What a manifest asks for, and this runtime does otherwise: sessions are as safe without it. */
+function unsupported(plan: TlsPlan, features: TlsFeatures | undefined): Finding[] {
+  if (features === undefined) return [];
+  const { certificates } = plan;
+  const staples = certificates !== "self-signed" &&
+    certificates.some(({ ocsp }) => ocsp !== undefined);
+  const asked: readonly (readonly [string, boolean, Support])[] = [
+    ["tls.ciphers", plan.ciphers !== undefined, features.ciphers],
+    ["tls.ocsp", staples, features.stapling],
+    ["tls.sessionTickets", plan.tickets !== TICKETS, features.sessionTimeout],
+  ];
+  return asked.flatMap(([what, wanted, support]) =>
+    wanted && support !== true
+      ? [{ what, lacks: [], note: `${support.reason}; ${support.remedy ?? ""}` }]
+      : []
+  );
 }

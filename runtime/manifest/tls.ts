@@ -8,7 +8,7 @@ import { folderAt, type Problems } from "./source.ts";
 import type { CheckedEndpointTls, CheckedTls } from "./tls-schema.ts";
 
 /** How long a session may be resumed where nobody says it, in ms. */
-const TICKETS = 7_200_000;
+export const TICKETS = 7_200_000;
 
 const REMEDY =
   '"tls": { "cert": "./server.crt", "key": "./server.key" } in the service, or "tls": "self-signed" for development';

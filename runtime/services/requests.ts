@@ -25,23 +25,25 @@ export async function admitRequests(
   connect: (local: Address) => Promise<HttpConnections>,
   looking: (table: AdmitTable) => AdmitTable,
 ): Promise<HttpListener> {
-  let address: Address | undefined;
   let connections: HttpConnections | undefined;
   const early: Parameters<AdmitTable["arrive"]>[] = [];
   const listener = await descriptors.admit(
     endpoint,
     looking({
       arrive(fd, { remote, local }) {
-        const origin = { remote, local: local === listener.address ? address! : local };
-        if (connections === undefined) early.push([fd, origin]);
-        else connections.adopt(fd, origin);
+        if (connections === undefined) early.push([fd, { remote, local }]);
+        // Where it was accepted it is that of the listener, unless a balancer has told of another one.
+        else {connections.adopt(
+            fd,
+            local === listener.address ? { remote, local: address } : { remote, local },
+          );}
       },
       failure: (error) => table.failure(error),
     }),
     options,
   );
   const { host, port, path } = listener.address;
-  address = new Address(endpoint.transport, host, port, path);
+  const address = new Address(endpoint.transport, host, port, path);
   try {
     connections = await connect(address);
   } catch (error) {

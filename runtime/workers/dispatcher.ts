@@ -94,7 +94,9 @@ export class Dispatcher {
     session.unwatch?.();
     if (abrupt) this.#descriptors.reset(session.fd);
     // Nobody who is to hear TLS is spoken to in clear.
-    else if (session.tls >= 0 || !banners!.dismissSocket(this.#descriptors, session, why)) return;
+    else if (session.tlsPlace >= 0 || !banners!.dismissSocket(this.#descriptors, session, why)) {
+      return;
+    }
     session.fd = -1;
   }
 

@@ -21,6 +21,7 @@ import {
   type Counted,
   type DatagramMessage,
   encodePlan,
+  type NewsCommand,
   partsOf,
   toAddress,
   type WorkerCommand,
@@ -32,9 +33,8 @@ import {
 const GONE = 5000;
 /** Milliseconds that a worker may take to load its plugin, on a busy machine. */
 const LOADING = 30_000;
-/** Milliseconds after the time of a plugin's start, in which a worker that can says itself that it is over. */
+/** Milliseconds after that of a plugin's start, in which a worker that can says itself that it is over. */
 const GRACE = 1000;
-/** The longest delay of a timer. */
 const TIMER_MAX = 2 ** 31 - 1;
 
 export class WorkerHandle {
@@ -194,12 +194,7 @@ export class WorkerHandle {
   }
 
   /** What it has to know from now on; one that was not told its job yet, learns it with that. */
-  tell(
-    command: Extract<
-      WorkerCommand,
-      { type: "measure" | "wanted" | "drains" | "traffic" | "cut" | "certificates" }
-    >,
-  ): void {
+  tell(command: NewsCommand): void {
     this.#channel.send(command);
   }
 

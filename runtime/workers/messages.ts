@@ -180,6 +180,11 @@ export type WorkerCommand =
   /** Somebody wants to know what has gone through its sessions. */
   | { readonly type: "traffic" };
 
+/** What workers that are there are told of the service. */
+export type NewsCommand = Extract<
+  WorkerCommand,
+  { type: "measure" | "wanted" | "drains" | "traffic" | "cut" | "certificates" }
+>;
 export type CertificatesCommand = Extract<WorkerCommand, { type: "certificates" }>;
 
 /** Worker to supervisor. */

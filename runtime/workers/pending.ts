@@ -40,7 +40,7 @@ export class PendingSession implements Candidate {
   readonly bytes: Uint8Array | undefined;
   readonly socket: number;
   /** The place of its endpoint's TLS; -1 where that speaks in clear. */
-  readonly tls: number;
+  readonly tlsPlace: number;
   #cuts: Cuts | undefined = undefined;
   #ends: CutReason | undefined = undefined;
   /** How many workers it was given to. */
@@ -61,7 +61,7 @@ export class PendingSession implements Candidate {
     this.fd = stream ? cargo.fd : -1;
     this.bytes = stream ? undefined : cargo.bytes;
     this.socket = stream ? -1 : cargo.socket;
-    this.tls = stream ? cargo.tls ?? -1 : -1;
+    this.tlsPlace = stream ? cargo.tls ?? -1 : -1;
   }
 
   get weight(): number {
@@ -75,12 +75,12 @@ export class PendingSession implements Candidate {
 
   /** Whether a stream has nothing of {@link more}. */
   get plain(): boolean {
-    return this.tls < 0 && this.ruleOptions === undefined;
+    return this.tlsPlace < 0 && this.ruleOptions === undefined;
   }
 
   /** What few have with them. */
   get more(): Pick<DatagramMessage, "known" | "options"> & { readonly tls?: number } {
-    const { known, ruleOptions: options, tls } = this;
+    const { known, ruleOptions: options, tlsPlace: tls } = this;
     return {
       ...(known && { known }),
       ...(options !== undefined && { options }),

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import type { Connection, Listener, StreamTable } from "../../runtime/core/contract.ts";
 import type { PorticoError } from "../../runtime/core/errors.ts";
-import type { TlsContext } from "../../runtime/core/tls.ts";
+import type { TlsContext, TlsInfo } from "../../runtime/core/tls.ts";
 import { until } from "../support/until.ts";
 import { concat } from "./harness.ts";
 
@@ -27,6 +27,8 @@ export class Tapped {
   received = 0;
   drains = 0;
   opening = true;
+  /** What the handshake has come to, asked in time. */
+  tls: TlsInfo | undefined = undefined;
   /** In a handshake. */
   securing = false;
   paused = false;
@@ -134,6 +136,8 @@ export class Recorder implements StreamTable {
     if (!tapped.securing) this.complain("secured without a handshake");
     tapped.securing = false;
     tapped.events.push("secured");
+    tapped.tls = connection.tls;
+    if (tapped.tls === undefined) this.complain("secured, and nothing is known of it");
     this.#call("secured", () => this.#behaviour.secured?.(tapped));
   }
 

@@ -8,7 +8,7 @@ import { until, within } from "../support/until.ts";
 import { Client, named } from "./client.ts";
 import { assertBytes, encode, pattern, text } from "./harness.ts";
 import type { Behaviour, Recorder, Tapped } from "./recorder.ts";
-import { type Case, programsAnywhere, type Stage } from "./stage.ts";
+import { both, type Case, programsAnywhere, type Stage } from "./stage.ts";
 
 const MEGABYTE = 1024 * 1024;
 
@@ -70,8 +70,10 @@ export async function withServer(
         connection.secure(context);
       },
     };
-  const transport = manner === "tls" ? "tls" : "tcp";
-  const server = await stage.listen(serving, {}, { transport, host: "127.0.0.1", port: 0 });
+  const place: NamedEndpoint = manner === "tls"
+    ? { transport: "tls", host: "127.0.0.1", port: 0 }
+    : stage.harness.place(stage.transport);
+  const server = await stage.listen(serving, {}, place);
   const to = named(server.listener.address);
   const clients: Client[] = [];
   const client = async (options = trusting(), told: Behaviour = {}): Promise<Tapped> => {
@@ -108,11 +110,12 @@ function tls(
   run: (scene: Scene, manner: Manner) => Promise<void>,
   options: () => Partial<TlsServerOptions> = () => ({}),
   behaviour: Behaviour = ECHO,
+  whole = false,
 ): Case[] {
   return (["tls", "starttls"] as const).map((manner) => ({
     name: `TLS, ${manner === "tls" ? "at once" : "in the middle"}: ${name}`,
-    only: "tcp",
-    needs: programsAnywhere("openssl"),
+    ...(manner === "tls" && { only: "tcp" as const }),
+    needs: (harness) => both(programsAnywhere("openssl")(), whole ? harness.tlsLayers : true),
     run: (stage) => withServer(stage, manner, options(), behaviour, (scene) => run(scene, manner)),
   }));
 }
@@ -127,7 +130,7 @@ const words: readonly Case[] = [
     await until("the echo", () => mine.received === 5);
     assert.equal(text(mine.bytes()), "hello");
     const theirs = await server.connection(0);
-    assert.match(String(theirs.connection.remote), manner === "tls" ? /^tls:/ : /^tcp:/);
+    assert.match(String(theirs.connection.remote), manner === "tls" ? /^tls:/ : /^(tcp|unix):/);
     const info = theirs.connection.tls!;
     assert.deepEqual({ ...info }, {
       version: "TLSv1.3",
@@ -150,16 +153,22 @@ const words: readonly Case[] = [
     assert.deepEqual(theirs.events.slice(-4), ["secured", "data", "end", "close"]);
     assert.equal(theirs.connection.tls, info);
   }),
-  ...tls("8 MB go there and back whole", async ({ client, server }) => {
-    const mine = await client();
-    const sent = pattern(8 * MEGABYTE);
-    mine.write(sent);
-    mine.end();
-    await until("the close", () => mine.closed, 20_000);
-    assertBytes(mine.bytes(), sent, "the echo");
-    assert.equal(mine.error, undefined);
-    assert.equal((await server.connection(0)).error, undefined);
-  }),
+  ...tls(
+    "8 MB go there and back whole",
+    async ({ client, server }) => {
+      const mine = await client();
+      const sent = pattern(8 * MEGABYTE);
+      mine.write(sent);
+      mine.end();
+      await until("the close", () => mine.closed, 20_000);
+      assertBytes(mine.bytes(), sent, "the echo");
+      assert.equal(mine.error, undefined);
+      assert.equal((await server.connection(0)).error, undefined);
+    },
+    undefined,
+    ECHO,
+    true,
+  ),
   ...tls(
     "who has said all it has to say still hears the answer",
     async ({ client }) => {
@@ -178,6 +187,7 @@ const words: readonly Case[] = [
         connection.end();
       },
     },
+    true,
   ),
   ...tls(
     "who pauses when the handshake is done hears nothing until it goes on, and loses nothing",
@@ -220,22 +230,28 @@ const identities = (): Partial<TlsServerOptions> => {
 };
 
 const names: readonly Case[] = [
-  ...tls("the certificate is that of the name that is asked for", async ({ client, server }) => {
-    const expected = [
-      ["a.example", "CN=a"],
-      ["x.w.example", "CN=wildcard"],
-      ["nobody.example", "CN=server"],
-      ["w.example", "CN=server"],
-      ["x.y.w.example", "CN=server"],
-    ] as const;
-    for (const [index, [serverName, subject]] of expected.entries()) {
-      const mine = await client(trusting({ serverName, rejectUnauthorized: false }));
-      assert.equal(mine.connection.tls!.peer!.subject, subject, serverName);
-      const theirs = await server.connection(index);
-      await until("the handshake", () => theirs.events.includes("secured"));
-      assert.equal(theirs.connection.tls!.serverName, serverName);
-    }
-  }, identities),
+  ...tls(
+    "the certificate is that of the name that is asked for",
+    async ({ client, server }) => {
+      const expected = [
+        ["a.example", "CN=a"],
+        ["x.w.example", "CN=wildcard"],
+        ["nobody.example", "CN=server"],
+        ["w.example", "CN=server"],
+        ["x.y.w.example", "CN=server"],
+      ] as const;
+      for (const [index, [serverName, subject]] of expected.entries()) {
+        const mine = await client(trusting({ serverName, rejectUnauthorized: false }));
+        assert.equal(mine.connection.tls!.peer!.subject, subject, serverName);
+        const theirs = await server.connection(index);
+        await until("the handshake", () => theirs.events.includes("secured"));
+        assert.equal(theirs.connection.tls!.serverName, serverName);
+      }
+    },
+    identities,
+    ECHO,
+    true,
+  ),
   ...tls("the first of our protocols that the client offers is spoken", async (
     { client, server },
   ) => {

@@ -27,6 +27,7 @@ import {
 import { inspections } from "./inspections.ts";
 import { passing } from "./passing.ts";
 import { secured } from "./secured.ts";
+import { securedOthers } from "./secured-openssl.ts";
 import { spawning } from "./programs.ts";
 import type { Case } from "./stage.ts";
 import { play } from "./stage.ts";
@@ -49,6 +50,7 @@ const FOR_STREAMS: readonly Case[] = [
   ...connecting,
   ...tlsClients,
   ...secured,
+  ...securedOthers,
   ...adoption,
   ...admissions,
   ...passing,

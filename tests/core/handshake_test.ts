@@ -160,6 +160,57 @@ describe("an endpoint with TLS", () => {
   });
 });
 
+describe("TLS where nobody speaks it", () => {
+  const HELLO = new Uint8Array([0x16, 3, 1, 0, 5, 1, 0, 0, 1, 0]);
+
+  for (
+    const [form, hooks] of [["push", ECHO], ["pull", {
+      handle: (s: Session) => s.readExactly(1) as never,
+    }]] as const
+  ) {
+    test(`${form}: a record says so, once for a session and at most once a second`, async (t) => {
+      const { server, clock, rest } = await start(t, hooks as Hooks, {
+        listen: ["tcp://127.0.0.1:7"],
+      });
+      const errors = () =>
+        server.records.filter(({ event }) => event === "error").map((
+          record,
+        ) => [record.level, record["message"], record["suppressed"]]);
+      const say = async (): Promise<void> => {
+        const peer = server.connect();
+        peer.write(HELLO);
+        peer.write(HELLO);
+        await rest();
+      };
+      await say();
+      const message = "the client begins TLS, and tcp://127.0.0.1:7 speaks in clear";
+      assert.deepEqual(errors(), [["warn", message, undefined]]);
+      await say();
+      await say();
+      clock.move(2000);
+      await say();
+      assert.deepEqual(errors().slice(1), [["debug", message, undefined], [
+        "debug",
+        message,
+        undefined,
+      ], ["warn", message, 2]]);
+      const other = server.connect();
+      other.write("\x16");
+      await rest();
+      assert.equal(errors().length, 4);
+    });
+  }
+
+  test("TLS in TLS is somebody's own affair", async (t) => {
+    const { server, rest } = await start(t, ECHO);
+    const peer = server.connect();
+    peer.secure();
+    peer.write(HELLO);
+    await rest();
+    assert.deepEqual(told(server), ["open"]);
+  });
+});
+
 describe("limits.handshakes", () => {
   test("so many are under way, the others wait unread, in their order", async (t) => {
     const { server, rest } = await start(t, ECHO, { limits: { handshakes: 2 } });

@@ -22,7 +22,7 @@ export const SESSIONS: readonly Transport[] = [...STREAMS, ...DATAGRAMS];
 export const ADDRESSED: readonly Transport[] = ["tcp", "udp", "http"];
 
 /** How long anything may take that a case waits for, in ms: less makes a run quick in which much fails. */
-export const PATIENCE: number = Number(process.env["PARITY_PATIENCE"] ?? 6000);
+export const PATIENCE: number = Number(process.env["PARITY_PATIENCE"] ?? 20_000);
 
 const asked = process.env["PARITY_STRATEGY"]?.split(",");
 

@@ -79,7 +79,10 @@ export function logTo(
     throw error;
   },
 ): Log {
-  return new Log([{ name: "list", sink: { write }, level }], (_, error) => failed(error));
+  return new Log(
+    [{ name: "list", sink: { write }, level, tls: true }],
+    (_, error) => failed(error),
+  );
 }
 
 /** A service of a plugin or hooks, ready to be started, as a manifest would make it. */
@@ -140,8 +143,6 @@ export async function startReady(
 export class InProcessServer<Used extends Adapter = Adapter> extends Records<LogRecord> {
   readonly adapter: Used;
   running!: Server;
-  /** What its services have beside the adapter. */
-  more: Pick<Host, "certificates" | "clock"> = {};
 
   constructor(adapter: Used) {
     super();
@@ -162,11 +163,7 @@ export class InProcessServer<Used extends Adapter = Adapter> extends Records<Log
     // Files are read once: what becomes of them has tests of its own.
     const store = new CertificateStore({ watch: () => () => {}, tell() {} });
     scope.after(() => store.close());
-    this.running = await startReady(services, this.adapter, {
-      certificates: store.get,
-      ...this.more,
-      ...host,
-    });
+    this.running = await startReady(services, this.adapter, { certificates: store.get, ...host });
     scope.after(() => within("the end of the server", this.running.kill()));
     return this;
   }

@@ -97,7 +97,8 @@ export class Handshake implements Connection, Awaited {
     const session = this.#session;
     session.cause ??= error;
     session.pipeline.service.report(error, session.id);
-    session.kill("error");
+    // What was written before still goes out.
+    session.kill("error", true);
   }
 
   /** The adapter tells that it is done. */
