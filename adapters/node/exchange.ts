@@ -71,7 +71,9 @@ export class NodeExchanges extends Exchanges {
     const bytesOut = asker.bytesWritten;
     return {
       bytesIn: asker.bytesRead,
-      receives: !req.complete && isRead(asker),
+      // What nobody reads, or has read so far, is not the peer's fault.
+      receives: !req.complete && isRead(asker) && req.readableFlowing !== null &&
+        req.readableLength === 0,
       bytesOut,
       unsent: bytesOut - dispatched + size,
     };
