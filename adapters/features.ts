@@ -2,7 +2,9 @@
 import process from "node:process";
 import type { Features, Lack, OptionName, Support } from "../runtime/core/contract.ts";
 import type { DescriptorCost } from "../runtime/core/descriptors.ts";
+import { kindOf } from "../runtime/core/endpoint.ts";
 import { ffiSupport } from "./posix/libc.ts";
+import { TLS_FEATURES } from "./tls/features.ts";
 import { descriptorSupport, optionTable } from "./posix/options.ts";
 
 /** What differs from runtime to runtime. */
@@ -22,12 +24,13 @@ export interface RuntimeFeatures {
   readonly datagram: readonly OptionName[];
 }
 
-const LATER: Lack = { reason: "it arrives in a later version", remedy: "use tcp or unix for now" };
 const LINUX: Support = process.platform === "linux"
   ? true
   : { reason: "the abstract namespace is Linux's alone", remedy: "use a path" };
 
-const TRANSPORTS = ["tcp", "udp", "unix", "unixgram", "http", "http+unix"] as const;
+const TRANSPORTS = [
+  ...["tcp", "tls", "udp", "unix", "unixgram", "http", "https", "http+unix"] as const,
+];
 
 /** Puts the table together. Nothing is opened for it. */
 export function makeFeatures(own: RuntimeFeatures): Features {
@@ -40,22 +43,23 @@ export function makeFeatures(own: RuntimeFeatures): Features {
       udp: true,
       unix: true,
       unixgram: ffi,
-      tls: LATER,
+      tls: true,
       http: true,
-      https: LATER,
+      https: true,
       "http+unix": true,
     },
     abstract: LINUX,
     descriptors: own.descriptors ?? ffi,
     processCalls: ffi,
     packetInfo: ffi,
+    tls: TLS_FEATURES,
     endsThreads: own.endsThreads,
     resets: own.resets,
     lends: own.lends,
     descriptorCost: own.descriptorCost,
     options: optionTable(TRANSPORTS, (option, transport) => {
       if (transport.startsWith("http")) return own.http?.[option] ?? stream(option);
-      if (transport === "tcp" || transport === "unix") return stream(option);
+      if (kindOf(transport) === "stream") return stream(option);
       return (transport === "udp" && own.datagram.includes(option)) || ffi;
     }),
   };

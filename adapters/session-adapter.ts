@@ -3,13 +3,15 @@
  * worker that serves one session needs little of it.
  */
 import process from "node:process";
-import type { Adapter, Features } from "../runtime/core/contract.ts";
+import type { Adapter, BindableEndpoint, Features } from "../runtime/core/contract.ts";
 import type { SessionAdapter } from "../runtime/core/descriptors.ts";
 import type { InternetEndpoint } from "../runtime/core/endpoint.ts";
 import type { Spawn } from "../runtime/core/process.ts";
 import { type Connect, giveUp } from "./connect.ts";
 import { connectFailure } from "./errno.ts";
 import { ffiSupport, type Libc, openLibc } from "./posix/libc.ts";
+import type { Adopted } from "./http/connections.ts";
+import type { Bridge } from "./http/server.ts";
 import type { Adopt } from "./posix/passing.ts";
 
 /** What is a runtime's own. */
@@ -19,7 +21,11 @@ export interface Runtime {
   stream(): Promise<{ readonly listen: Adapter["listen"] }>;
   datagram(): Promise<{ readonly bind: Adapter["bind"] }>;
   http(): Promise<{ readonly serve: Adapter["serve"] }>;
+  /** HTTP of connections that no listener of its own for HTTP has accepted. */
+  requests(): Promise<{ readonly socketOf: Adopted; readonly bridge: Bridge }>;
   connect(): Promise<{ readonly connect: Connect; readonly adopt: Adopt }>;
+  /** What its connections need to be secured. */
+  prepareTls?(): Promise<void>;
   /** Its own way to start programs, where that of `node:child_process` lets them inherit more than they may. */
   spawn?(libc: Libc): Promise<Spawn>;
   /** The backlog of a listener when nobody sets one. */
@@ -35,11 +41,22 @@ export function sessionAdapter(runtime: Runtime): SessionAdapter {
   return {
     name,
     features,
-    listen: async (...words) => await (await runtime.stream()).listen(...words),
+    listen: async (...words) => await (await streamFor(runtime, words[0])).listen(...words),
     bind: async (...words) => await (await runtime.datagram()).bind(...words),
     serve: async (...words) => await (await runtime.http()).serve(...words),
+    requests: async (local, table, tls) => {
+      const [{ AdoptedConnections }, { socketOf, bridge }] = await Promise.all([
+        import("./http/connections.ts"),
+        runtime.requests(),
+      ]);
+      return new AdoptedConnections(socketOf, bridge, local, table, tls);
+    },
     connect: connectWith(runtime),
     dial,
+    tls: once(async () => {
+      const [{ engine }] = await Promise.all([import("./tls/engine.ts"), runtime.prepareTls?.()]);
+      return engine;
+    }),
     passing: once(async () => {
       const [libc, { makePassing }, { adopt }] = await Promise.all([
         openLibc(),
@@ -68,6 +85,14 @@ export function sessionAdapter(runtime: Runtime): SessionAdapter {
       return onUncaught(report);
     },
   };
+}
+
+/** What is to speak TLS at once is a socket of `node:net`, which `node:tls` goes over at no cost. */
+function streamFor(
+  runtime: Runtime,
+  { transport }: BindableEndpoint,
+): ReturnType<Runtime["stream"]> {
+  return transport === "tls" ? import("./node/stream.ts") : runtime.stream();
 }
 
 async function spawnByNode(): Promise<Spawn> {

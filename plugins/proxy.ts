@@ -2,12 +2,13 @@ import { definePlugin, pipe, type Plugin, writeProxyHeader } from "../runtime/mo
 import { Associations } from "./proxy/datagrams.ts";
 import { options, type ProxyInput, type ProxyOptions } from "./proxy/options.ts";
 import { Targets } from "./proxy/targets.ts";
+import { clientOf, type ProxyTls } from "./proxy/tls.ts";
 
-export type { ProxyInput, ProxyOptions };
+export type { ProxyInput, ProxyOptions, ProxyTls };
 
 /**
  * Passes streams and datagrams on to other servers: xinetd's `redirect`, and more. A stream goes to a
- * target of `tcp:` or `unix:`, a datagram to one of `udp:` or `unixgram:`; `to` may name several of
+ * target of `tcp:`, `unix:` or, over TLS, `tls:`, a datagram to one of `udp:` or `unixgram:`; `to` may name several of
  * both, which take turns.
  *
  * Each side's end is the other side's, each way for itself (half-close), and so are a reset and the
@@ -25,8 +26,9 @@ const proxy: Plugin<ProxyOptions, unknown, ProxyInput> = definePlugin({
   name: "proxy",
   transports: ["stream", "datagram"],
   options,
-  start: ({ options, connect, log }) => {
-    const { to, connectTimeout, health, idle, maxPeers, proxyProtocol } = options;
+  start: ({ options, connect, log, folder }) => {
+    const { to, connectTimeout: timeout, health, idle, maxPeers, proxyProtocol } = options;
+    const tls = clientOf(options.tls, folder);
     const policy = { fails: health.fails, retry: health.retry, log };
     const servers = new Targets(to, "stream", policy);
     const associations = new Associations(new Targets(to, "datagram", policy), connect, {
@@ -36,11 +38,15 @@ const proxy: Plugin<ProxyOptions, unknown, ProxyInput> = definePlugin({
     });
     return {
       async handle(client) {
-        const upstream = await servers.reach(
-          client,
-          (endpoint) => connect(endpoint, undefined, { timeout: connectTimeout }),
-        );
-        if (proxyProtocol !== undefined) upstream.write(writeProxyHeader(client, proxyProtocol));
+        const upstream = await servers.reach(client, async (endpoint) => {
+          if (proxyProtocol === undefined) return connect(endpoint, undefined, { timeout, tls });
+          // The header is said in clear, as balancers do.
+          const clear = endpoint.replace(/^tls:/, "tcp:");
+          const upstream = await connect(clear, undefined, { timeout });
+          upstream.write(writeProxyHeader(client, proxyProtocol));
+          if (clear !== endpoint) await upstream.startTls(tls);
+          return upstream;
+        });
         await pipe(client, upstream);
       },
       datagram: (session, bytes) => associations.forward(session, bytes),

@@ -7,7 +7,7 @@ export type { PipeOptions } from "./core/stream/pipe.ts";
 export { writeProxyHeader } from "./core/prologue/write-proxy-header.ts";
 export type { ProxiedClient, ProxyHeaderOptions } from "./core/prologue/write-proxy-header.ts";
 export { Address, kindOf, parseEndpoint } from "./core/endpoint.ts";
-export type { Endpoint, Transport } from "./core/endpoint.ts";
+export type { Endpoint, TlsClient, Transport } from "./core/endpoint.ts";
 export { CODES, PorticoError } from "./core/errors.ts";
 export type { Code, Side } from "./core/errors.ts";
 export { API, defineHooks, definePlugin } from "./core/plugin.ts";
@@ -28,6 +28,7 @@ export type {
   StartContext,
 } from "./core/plugin.ts";
 export type { Child, Program, Spawn } from "./core/process.ts";
+export type { Matcher } from "./core/prologue/match.ts";
 export type { EventName, Fields, Level, LogRecord, Sink } from "./core/record.ts";
 export { clearMemory, memoryRecords } from "./sinks/memory.ts";
 export { describeRecord } from "./sinks/words.ts";

@@ -181,7 +181,7 @@ class MemoryWorkers implements Executor {
     const unserved: Unserved = { fd, connection, reset: undefined, closed: undefined };
     connection.data = unserved;
     this.#unserved.set(fd, unserved);
-    this.#dispatcher.streams.arrive(fd, connection);
+    this.#dispatcher.streams(-1).arrive(fd, connection);
   }
 
   #closed(connection: Connection, error: PorticoError | undefined): void {

@@ -59,6 +59,7 @@ function check(
 const COMMON: ReadonlySet<string> = new Set([
   "buffer",
   "child_process",
+  "crypto",
   "events",
   "fs",
   "fs/promises",
@@ -109,7 +110,8 @@ const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   control: ["core", "values", "services", "adapter.ts"],
   terminal: ["core", "values", "modules", "services", "control"],
   workers: ["core", "modules", "identity", "services", "metrics", "worker-adapter.ts"],
-  strategies: ["core", "services", "workers"],
+  matching: ["core", "services", "workers"],
+  strategies: ["core", "services", "workers", "matching"],
   convert: ["core"],
   compile: ["core", "modules", "manifest", "adapter.ts"],
   daemon: [
@@ -184,7 +186,11 @@ const KNOWN_TO_ADAPTERS: ReadonlySet<string> = new Set([
   "runtime/core/exchange.ts",
   "runtime/core/ip.ts",
   "runtime/core/process.ts",
+  "runtime/core/tls.ts",
 ]);
+
+/** Folders of adapters that are no runtime's: what any may use. */
+const SHARED_BY_ADAPTERS = ["adapters/posix", "adapters/tls", "adapters/http"];
 
 describe("import rules", () => {
   test("the reader of imports finds those of this test", () => {
@@ -251,6 +257,7 @@ describe("import rules", () => {
       isInside(specifier, "runtime") || isCommon(specifier) ||
       specifier === "valibot" || specifier === "jsonc-parser" ||
       (specifier === "validate-npm-package-name" && file === "runtime/scaffold/name.ts") ||
+      (specifier === "asn1js" && file === "runtime/services/tls/self-signed.ts") ||
       // An optional peer dependency, loaded where a manifest asks for it.
       (specifier === "@logtape/logtape" && file === "runtime/sinks/logtape/open.ts") ||
       (specifier === "prom-client" && isInside(file, "runtime/metrics")) ||
@@ -262,7 +269,7 @@ describe("import rules", () => {
     assert.ok(importsOf(JOINT).includes("adapters/mod.ts"), "the joint is where it was");
   });
 
-  test("adapters import adapters, seven files of the core, and node: modules", () => {
+  test("adapters import adapters, eight files of the core, and node: modules", () => {
     check(
       below("adapters"),
       (specifier) =>
@@ -279,7 +286,7 @@ describe("import rules", () => {
       (specifier, file) => {
         const own = file.split("/").slice(0, 2).join("/");
         return !isInside(specifier, "adapters") || isInside(specifier, own) ||
-          isInside(specifier, "adapters/posix") ||
+          SHARED_BY_ADAPTERS.some((folder) => isInside(specifier, folder)) ||
           // What all runtimes share lies beside their folders, but for the choice between these.
           (dirname(specifier) === "adapters" && specifier !== "adapters/mod.ts" &&
             specifier !== "adapters/chosen.ts") ||
@@ -288,10 +295,13 @@ describe("import rules", () => {
     );
   });
 
-  test("the memory adapter imports nothing but itself and the core's seven files", () => {
+  test("the memory adapter imports nothing but itself, TLS and the core's eight files", () => {
     check(
       below("adapters/memory"),
-      (specifier) => isInside(specifier, "adapters/memory") || KNOWN_TO_ADAPTERS.has(specifier),
+      (specifier) =>
+        isInside(specifier, "adapters/memory") || KNOWN_TO_ADAPTERS.has(specifier) ||
+        // It is spoken over streams of bytes, wherever they come from.
+        isInside(specifier, "adapters/tls") || specifier === "adapters/layer.ts",
     );
   });
 

@@ -1,6 +1,6 @@
 /**
  * Runs the suite under each runtime, two side by side, and adds up: the last line is
- * `N passed, N failed, N skipped` over all of them.
+ * `N passed, N failed, N skipped` over all of them. Before it stands which tests have failed, and why.
  *
  *     node tests/run.ts [--quick] [--jobs N] [--runtime node|node24|bun|deno]... [FILE...]
  *
@@ -12,6 +12,14 @@ import { globSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { parseArgs, stripVTControlCharacters } from "node:util";
+import {
+  bounded,
+  bunFailures,
+  denoFailures,
+  type Failure,
+  type FailureReader,
+  tapFailures,
+} from "./support/failures.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url).href);
 const modules = `${root}node_modules/`;
@@ -19,6 +27,8 @@ const modules = `${root}node_modules/`;
 /** A runner that takes longer, in ms, or prints more, in characters, is stopped: something hangs. */
 const LIMIT = 1_800_000;
 const OUTPUT_MAX = 64 * 1024 * 1024;
+/** Of so many tests that have failed the errors are told at the end. */
+const TOLD = 10;
 
 interface Runner {
   readonly command: string;
@@ -27,9 +37,8 @@ interface Runner {
   readonly parallel?: (files: number) => readonly string[];
   /** Finds the counts in what it printed. */
   readonly count: (output: string) => Counts;
-  /** A line that names a failed test, and where its reason stands: in the lines around it. */
-  readonly failure: RegExp;
-  readonly around: { readonly before: number; readonly after: number };
+  /** Finds the tests that have failed. */
+  readonly failures: FailureReader;
 }
 
 interface Counts {
@@ -67,8 +76,7 @@ const node = (command: string): Runner => ({
   args: ["--test", "--test-reporter=tap"],
   parallel: (files) => [`--test-concurrency=${files}`],
   count: countNode,
-  failure: /^\s*not ok (?!.*# SKIP)/,
-  around: { before: 0, after: 40 },
+  failures: tapFailures,
 });
 
 /** In the order in which they are started: who takes longest comes first. */
@@ -77,16 +85,14 @@ const RUNNERS: Readonly<Record<string, Runner>> = {
     command: `${modules}.bin/deno`,
     args: ["test", "-A", "--no-check", "--unstable-net"],
     count: countDeno,
-    failure: /^error: /,
-    around: { before: 2, after: 30 },
+    failures: denoFailures,
   },
   node: node(`${modules}node/bin/node`),
   bun: {
     command: `${modules}.bin/bun`,
     args: ["test", "--timeout", "60000"],
     count: countBun,
-    failure: /^\(fail\) /,
-    around: { before: 60, after: 0 },
+    failures: bunFailures,
   },
   node24: node(`${modules}node24/bin/node`),
 };
@@ -127,19 +133,31 @@ const ONCE = [
     "dashboard_hard",
     "deploy",
     "docs",
+    "failures",
     "package",
     "permissions",
   ],
   ...["site", "story"],
 ].map((name) => `tests/processes/${name}_test.ts`);
 
-/** Where the output of a runner tells of failures; at most a few of them, for whoever reads the end alone. */
-function failures(output: string, { failure, around }: Runner): string {
-  const lines = stripVTControlCharacters(output).split("\n");
-  const found = lines.flatMap((line, at) => failure.test(line) ? [at] : []).slice(0, 5);
-  return found
-    .map((at) => lines.slice(Math.max(0, at - around.before), at + around.after + 1).join("\n"))
-    .join("\n--\n");
+/** What the output of a runner that has failed tells of that; its end, where it names no test. */
+function failuresOf(name: string, output: string, { failures }: Runner): Failure[] {
+  const lines = stripVTControlCharacters(output).trimEnd().split("\n");
+  const found = failures(lines);
+  if (found.length === 0) found.push({ name: "its end", lines: bounded(lines, 0) });
+  return found.map((failure) => ({ ...failure, name: `${name}: ${failure.name}` }));
+}
+
+/** Which tests have failed, and the errors of some, for whoever reads the end alone. */
+function tell(failed: readonly Failure[]): void {
+  if (failed.length === 0) return;
+  console.log("\nFailed:");
+  for (const { name } of failed) console.log(`  ${name}`);
+  for (const { name, lines } of failed.slice(0, TOLD)) {
+    console.log(`\n--- ${name}\n${lines.join("\n")}`);
+  }
+  if (failed.length > TOLD) console.log(`\n… and ${failed.length - TOLD} more`);
+  console.log();
 }
 
 /** Prints a runner's output as it comes: all of it when it fails, else what it closes with. */
@@ -152,7 +170,8 @@ async function run(name: string, files: readonly string[]): Promise<Counts> {
   const child = spawn(command, [...args, ...together, ...files], {
     cwd: root,
     stdio: ["ignore", "pipe", "pipe"],
-    env: { ...process.env, NO_COLOR: "1", FORCE_COLOR: "0" },
+    // A test of this script is no reason for Node's runner to run nothing.
+    env: { ...process.env, NO_COLOR: "1", FORCE_COLOR: "0", NODE_TEST_CONTEXT: undefined },
   });
   let output = "";
   const take = (text: string): void => {
@@ -174,7 +193,7 @@ async function run(name: string, files: readonly string[]): Promise<Counts> {
   const failed = bad || counted.passed === 0 ? Math.max(1, counted.failed) : 0;
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
   const { passed, skipped } = counted;
-  if (bad) told.push(`${name} failed:\n${failures(output, runner)}`);
+  if (bad) told.push(...failuresOf(name, output, runner));
   console.log(`${name}: ${passed} passed, ${failed} failed, ${skipped} skipped, ${seconds} s`);
   return { ...counted, failed };
 }
@@ -198,8 +217,8 @@ if (unknown !== undefined) {
 }
 const files = positionals.length > 0 ? positionals : globSync("tests/**/*_test.ts", { cwd: root })
   .filter((file) => !quick || !/\/(?:processes|parity|protocols)\//.test(file)).sort();
-/** What the failures say, once more at the end: the whole output of a runner is long. */
-const told: string[] = [];
+/** What is told once more at the end: the whole output of a runner is long. */
+const told: Failure[] = [];
 const sum = { passed: 0, failed: 0, skipped: 0 };
 const waiting = [...names];
 async function job(): Promise<void> {
@@ -216,6 +235,6 @@ async function job(): Promise<void> {
   }
 }
 await Promise.all(Array.from({ length: Math.max(1, Number(values.jobs)) }, job));
-for (const text of told) console.log(text);
+tell(told);
 console.log(`${sum.passed} passed, ${sum.failed} failed, ${sum.skipped} skipped`);
 process.exitCode = sum.failed > 0 ? 1 : 0;

@@ -57,7 +57,7 @@ describe("jsonSchema", () => {
     assert.deepEqual(Object.keys(limits.properties!).sort(), names.sort());
     assert.deepEqual(
       Object.keys(listener.properties!).sort(),
-      ["endpoint", ...Object.keys(SOCKET_ENTRIES)].sort(),
+      ["endpoint", "tls", ...Object.keys(SOCKET_ENTRIES)].sort(),
     );
     for (const [name, entry] of Object.entries({ ...limits.properties, ...listener.properties })) {
       assert.ok(entry.description, name);

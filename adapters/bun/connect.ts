@@ -1,11 +1,11 @@
 /** Connections that no listener of ours has accepted, on `Bun.connect`: made by us, or taken by descriptor. */
 import type { StreamTable } from "../../runtime/core/contract.ts";
-import { Address } from "../../runtime/core/endpoint.ts";
+import { Address, isTcp } from "../../runtime/core/endpoint.ts";
 import { tcpAddress, toKernelPath, UNNAMED_UNIX } from "../addresses.ts";
 import type { Connect } from "../connect.ts";
 import type { Adopt } from "../posix/passing.ts";
 import { SOL_TCP, TCP_NODELAY } from "../posix/linux.ts";
-import { BunConnection, EVENTS } from "./connection.ts";
+import { BunConnection, EVENTS, NOBODY } from "./connection.ts";
 
 /** What a socket has in `data` until it is open. */
 interface Expected {
@@ -34,15 +34,6 @@ const HANDLERS: Bun.SocketHandler<BunConnection> = {
     if (late) connection.abort();
     else table.open(connection);
   },
-};
-
-const NOBODY: StreamTable = {
-  open() {},
-  data() {},
-  drain() {},
-  end() {},
-  close() {},
-  failure() {},
 };
 
 const IN_TIME = { late: false };
@@ -80,7 +71,7 @@ const wordBytes = new Uint8Array(word.buffer);
 
 /** See {@link Adopt}. */
 export const adopt: Adopt = async (libc, fd, { local, remote }, table, data) => {
-  const noDelay = local.transport !== "tcp" ||
+  const noDelay = !isTcp(local.transport) ||
     libc.getsockopt(fd, SOL_TCP, TCP_NODELAY, wordBytes) < 0 || word[0] !== 0;
   await open({ fd }, { table, data, noDelay, local, remote, attempt: IN_TIME });
 };

@@ -14,8 +14,11 @@ import type { Connection, StreamTable } from "../../runtime/core/contract.ts";
 import type { Address } from "../../runtime/core/endpoint.ts";
 import type { PorticoError } from "../../runtime/core/errors.ts";
 import { toPorticoError } from "../../runtime/core/errors.ts";
+import type { TlsContext } from "../../runtime/core/tls.ts";
 import { isWildcard, tcpAddress, UNNAMED_UNIX } from "../addresses.ts";
 import { chunkOf } from "../chunk.ts";
+import type { Layer } from "../layer.ts";
+import { reopen } from "./reopen.ts";
 
 /** A write that leaves more than this unsent returns false. */
 const HIGH_WATER = 64 * 1024;
@@ -60,10 +63,20 @@ const CLOSED = 64;
 /** Inside a verb: callbacks have to wait. */
 const BUSY = 128;
 
+/** Hears of a connection that is one no more. */
+export const NOBODY: StreamTable = {
+  open() {},
+  data() {},
+  drain() {},
+  end() {},
+  close() {},
+  failure() {},
+};
+
 export class BunConnection implements Connection {
   data: unknown;
   readonly socket: Bun.Socket<BunConnection>;
-  readonly context: Context;
+  context: Context;
   pending = 0;
   /** What the kernel did not take, and what came while it was paused. */
   #rest: Uint8Array[] | undefined = undefined;
@@ -147,6 +160,20 @@ export class BunConnection implements Connection {
     if (quiet) this.socket.close();
     else this.socket.terminate();
     this.#state &= ~BUSY;
+  }
+
+  secure(context: TlsContext): Connection {
+    const { table } = this.context;
+    const { local, remote, data } = this;
+    const redirect = (table: StreamTable): void => void (this.context = { ...this.context, table });
+    const idle = this.#rest === undefined && this.#stash === undefined;
+    const socket = idle
+      ? reopen((this.socket as unknown as { readonly fd: number }).fd)
+      : undefined;
+    if (socket === undefined) return (context as Layer).over(this, table, redirect);
+    redirect(NOBODY);
+    this.abort(true);
+    return (context as Layer).begin(socket, table, local, remote, data);
   }
 
   /** From the runtime: there is room again. It also comes unasked. */

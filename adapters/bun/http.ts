@@ -3,6 +3,7 @@ import { estimateShallowMemoryUsageOf } from "bun:jsc";
 import type { BindableEndpoint, SocketOptions } from "../../runtime/core/contract.ts";
 import { Address } from "../../runtime/core/endpoint.ts";
 import type { Exchange, HttpListener, HttpTable } from "../../runtime/core/exchange.ts";
+import type { TlsContext } from "../../runtime/core/tls.ts";
 import { tcpAddress } from "../addresses.ts";
 import { DEFAULT_HOST, isReadable, SignalledExchanges } from "../exchanges.ts";
 import type { ListenTarget } from "../listen-target.ts";
@@ -19,12 +20,20 @@ const IDLE = 60;
 const OWN = STREAM.filter((name) => name !== "noDelay");
 
 /** As {@link Adapter.serve}. */
-export function serve(
+export async function serve(
   endpoint: BindableEndpoint,
   table: HttpTable,
   options: SocketOptions,
+  tls?: TlsContext,
 ): Promise<HttpListener> {
-  return openListener(endpoint, options, (target) => new BunHttp(target, table).prepare());
+  if (tls === undefined) {
+    return await openListener(endpoint, options, (target) => new BunHttp(target, table).prepare());
+  }
+  const [{ serveTls }, { bridge }] = await Promise.all([
+    import("../http/listener.ts"),
+    import("./requests.ts"),
+  ]);
+  return await serveTls(endpoint, table, options, tls, bridge);
 }
 
 class BunHttp extends NativeHttp {
@@ -148,15 +157,19 @@ const BARE = estimateShallowMemoryUsageOf(new Response(null));
  * a stream, also one of a file), Bun's own description of a copy says what it is. What `fetch` has
  * returned passes through untouched.
  */
-function streams(response: Response): boolean {
-  const { status, statusText } = response;
-  const body = estimateShallowMemoryUsageOf(response) - BARE - statusText.length;
-  if (body > 0 || status === 204 || status === 304 || response.bodyUsed) return false;
+export function streams(response: Response): boolean {
+  const { status } = response;
+  if (isInMemory(response) || status === 204 || status === 304 || response.bodyUsed) return false;
   const copy = response.clone();
   if (!Bun.inspect(copy, { depth: 0 }).includes("\n  ReadableStream {")) return false;
   // The other one has all that comes.
   void copy.body!.cancel().catch(() => {});
   return true;
+}
+
+/** Whether its body is a string or bytes. */
+export function isInMemory(response: Response): boolean {
+  return estimateShallowMemoryUsageOf(response) - BARE - response.statusText.length > 0;
 }
 
 /** The same, as the last of its connection. What the core has not made may be sent elsewhere, too. */

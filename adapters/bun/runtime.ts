@@ -19,7 +19,9 @@ export const RUNTIME: Runtime = {
   stream: () => import("./stream.ts"),
   datagram: () => import("./datagram.ts"),
   http: () => import("./http.ts"),
+  requests: () => import("./requests.ts"),
   connect: () => import("./connect.ts"),
+  prepareTls: async () => await (await import("./reopen.ts")).prepareReopening(),
   backlog: 512,
   turns: "round",
 };

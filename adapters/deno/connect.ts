@@ -27,7 +27,8 @@ export const adopt: Adopt = async (libc, fd, origin, table, data) => {
   const { openDescriptorSwap } = await import("./descriptor-swap.ts");
   let conn: Deno.UnixConn;
   try {
-    const swap = await openDescriptorSwap();
+    // What is to speak TLS is better off with a socket of node:net: see `streamFor`.
+    const swap = origin.local.transport === "tls" ? undefined : await openDescriptorSwap();
     if (swap === undefined) throw new Error("descriptors cannot be swapped here");
     conn = await swap.connection(fd);
   } catch {

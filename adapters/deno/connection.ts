@@ -11,7 +11,9 @@ import type { Connection, StreamTable } from "../../runtime/core/contract.ts";
 import type { Address } from "../../runtime/core/endpoint.ts";
 import type { PorticoError } from "../../runtime/core/errors.ts";
 import { toPorticoError } from "../../runtime/core/errors.ts";
+import type { TlsContext } from "../../runtime/core/tls.ts";
 import { isWildcard, tcpAddress, UNNAMED_UNIX } from "../addresses.ts";
+import type { Layer } from "../layer.ts";
 import { BufferPool, ReadBuffer, SMALL } from "../read-buffer.ts";
 
 /** A write that leaves more than this unsent returns false. */
@@ -32,7 +34,7 @@ export class DenoConnection implements Connection {
   data: unknown;
   pending = 0;
   readonly #conn: Conn;
-  readonly #table: StreamTable;
+  #table: StreamTable;
   readonly #bound: Address;
   #remote: Address | undefined;
   readonly #buffer: ReadBuffer<Uint8Array<ArrayBuffer>> = new ReadBuffer(pool, SMALL);
@@ -101,6 +103,10 @@ export class DenoConnection implements Connection {
     if (this.#ending || this.#dead) return;
     this.#ending = true;
     if (this.#writing === undefined) void this.#shutdown();
+  }
+
+  secure(context: TlsContext): Connection {
+    return (context as Layer).over(this, this.#table, (table) => this.#table = table);
   }
 
   abort(): void {

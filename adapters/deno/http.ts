@@ -7,6 +7,7 @@ import type { BindableEndpoint, SocketOptions } from "../../runtime/core/contrac
 import { Address } from "../../runtime/core/endpoint.ts";
 import { PorticoError } from "../../runtime/core/errors.ts";
 import type { Exchange, HttpListener, HttpTable } from "../../runtime/core/exchange.ts";
+import type { TlsContext } from "../../runtime/core/tls.ts";
 import { fromKernelPath, tcpAddress } from "../addresses.ts";
 import { acceptFailure, isExhausted } from "../errno.ts";
 import { isHost, isReadable, saysThatItStreams, SignalledExchanges } from "../exchanges.ts";
@@ -23,12 +24,20 @@ import { STREAM } from "./options.ts";
 const OWN = STREAM.filter((name) => name !== "noDelay");
 
 /** As {@link Adapter.serve}. */
-export function serve(
+export async function serve(
   endpoint: BindableEndpoint,
   table: HttpTable,
   options: SocketOptions,
+  tls?: TlsContext,
 ): Promise<HttpListener> {
-  return openListener(endpoint, options, (target) => new DenoHttp(target, table).prepare());
+  if (tls === undefined) {
+    return await openListener(endpoint, options, (target) => new DenoHttp(target, table).prepare());
+  }
+  const [{ serveTls }, { bridge }] = await Promise.all([
+    import("../http/listener.ts"),
+    import("./requests.ts"),
+  ]);
+  return await serveTls(endpoint, table, options, tls, bridge);
 }
 
 /** Milliseconds between two trials to go on. */
@@ -250,6 +259,14 @@ function isUntouched(response: unknown): boolean {
   return typeof made[UNTOUCHED] === "string" && (made[WHOLE] as number) > 0 && made[SENT] === false;
 }
 
+/** The text of such a response, which is sent by that. */
+export function takeText(response: Response): string | undefined {
+  if (!isUntouched(response)) return undefined;
+  const made = response as unknown as Record<symbol, unknown>;
+  made[SENT!] = true;
+  return made[UNTOUCHED!] as string;
+}
+
 interface MadeOf {
   /** `source` is what a body was made of that is whole: a blob, a form. */
   readonly body: { readonly streamOrStatic: unknown; readonly source: unknown } | null;
@@ -268,7 +285,7 @@ function isWhole(response: Response): boolean {
   return body !== undefined && !(body?.streamOrStatic instanceof ReadableStream);
 }
 
-function streams(response: Response): boolean {
+export function streams(response: Response): boolean {
   const status = WHOLE && (response as unknown as Record<symbol, unknown>)[WHOLE];
   if (typeof status === "number" && status > 0) return false;
   const made = madeOf(response);

@@ -34,6 +34,7 @@ export const RUNTIME: Runtime = {
   stream: () => import("./stream.ts"),
   datagram: () => import("./datagram.ts"),
   http: () => import("./http.ts"),
+  requests: () => import("./requests.ts"),
   connect: () => import("./connect.ts"),
   spawn: async (libc) => (await import("./spawn.ts")).spawnWith(libc),
   backlog: 511,

@@ -17,6 +17,7 @@ import type { ListenTarget } from "../listen-target.ts";
 import { openListener, RuntimeListener } from "../listener.ts";
 import { BackOff } from "../posix/back-off.ts";
 import { findDescriptor } from "../posix/find-descriptor.ts";
+import { ffiSupport, openLibc } from "../posix/libc.ts";
 import { DenoConnection, setNoDelay } from "./connection.ts";
 import type { SwappedListener } from "./descriptor-swap.ts";
 import { STREAM } from "./options.ts";
@@ -90,8 +91,14 @@ class DenoListener extends RuntimeListener {
     }
   }
 
+  /**
+   * Accepts when libc is there, which the protection of connections needs: a crowd may take the last
+   * descriptor at once, and a module that is imported then ends Deno.
+   */
   override begin(): void {
-    this.#accepting = this.#accept(this.#listener!);
+    const protects = !this.target.unix && ffiSupport() === true;
+    const ready = protects ? openLibc().catch(() => {}) : Promise.resolve();
+    this.#accepting = ready.then(() => this.#accept(this.#listener!));
   }
 
   override find(): Promise<number> {
@@ -110,7 +117,9 @@ class DenoListener extends RuntimeListener {
       } catch (thrown) {
         if (this.closed) return;
         if (concernsOnePeer(thrown)) continue;
-        this.#table.failure(acceptFailure(thrown, `: accepting on ${this.address} pauses`));
+        if (backOff.reports()) {
+          this.#table.failure(acceptFailure(thrown, `: accepting on ${this.address} pauses`));
+        }
         await new Promise<void>((resolve) => {
           this.#wake = resolve;
           this.#timer = setTimeout(resolve, backOff.next());

@@ -13,10 +13,12 @@ import type {
   StreamTable,
   Support,
 } from "../../runtime/core/contract.ts";
-import type { Transport } from "../../runtime/core/endpoint.ts";
+import type { TlsClient, Transport } from "../../runtime/core/endpoint.ts";
 import type { HttpTable } from "../../runtime/core/exchange.ts";
 import { Address, formatEndpoint } from "../../runtime/core/endpoint.ts";
 import { PorticoError } from "../../runtime/core/errors.ts";
+import type { TlsEngine } from "../../runtime/core/tls.ts";
+import { TLS_FEATURES } from "../tls/features.ts";
 import { type Binding, MemoryDatagrams } from "./datagram.ts";
 import { MemoryHttpListener } from "./http.ts";
 import { later, MemoryListener, MemoryPeer } from "./stream.ts";
@@ -39,7 +41,7 @@ export class MemoryAdapter implements Adapter {
       udp: true,
       unix: true,
       unixgram: true,
-      tls: LATER,
+      tls: true,
       http: true,
       https: LATER,
       "http+unix": LATER,
@@ -48,6 +50,7 @@ export class MemoryAdapter implements Adapter {
     descriptors: NO_DESCRIPTOR,
     processCalls: NO_PROCESS,
     packetInfo: true,
+    tls: TLS_FEATURES,
     endsThreads: true,
     resets: true,
     lends: false,
@@ -56,6 +59,8 @@ export class MemoryAdapter implements Adapter {
     }) as Record<OptionName, Record<Transport, Support>>,
   };
   readonly #bound: Map<string, Bound> = new Map();
+  /** Speaks TLS over its streams, as runtimes do over theirs. */
+  speaksTls = false;
   #port = 49152;
 
   listen(endpoint: BindableEndpoint, table: StreamTable): Promise<MemoryListener> {
@@ -76,7 +81,13 @@ export class MemoryAdapter implements Adapter {
     );
   }
 
-  connect(endpoint: NamedEndpoint, table: StreamTable, data: unknown): Promise<void> {
+  connect(
+    endpoint: NamedEndpoint,
+    table: StreamTable,
+    data: unknown,
+    timeout?: number,
+    tls?: TlsClient,
+  ): Promise<void> {
     const listener = this.#bound.get(formatEndpoint(endpoint));
     if (!(listener instanceof MemoryListener)) {
       const text = `cannot connect to ${
@@ -84,7 +95,11 @@ export class MemoryAdapter implements Adapter {
       }: connection refused (ECONNREFUSED)`;
       return Promise.reject(new PorticoError("ECONNREFUSED", text));
     }
-    listener.connect(this.#addressOf(endpoint), table, data);
+    const address = this.#addressOf(endpoint);
+    if (endpoint.transport === "tls") {
+      return connectTls(listener, address, table, data, timeout, tls);
+    }
+    listener.connect(address, table, data);
     return Promise.resolve();
   }
 
@@ -97,8 +112,30 @@ export class MemoryAdapter implements Adapter {
     );
   }
 
+  /**
+   * Handshakes without bytes, which a test's peer answers: {@link MemoryPeer.secure}; a context is its options, and
+   * its side. With {@link speaksTls} what all runtimes have.
+   */
+  async tls(): Promise<TlsEngine> {
+    if (this.speaksTls) return (await import("../tls/engine.ts")).engine;
+    return {
+      server: (options) => ({
+        ...options,
+        side: "server" as const,
+        update(changed) {
+          Object.assign(this, changed);
+        },
+      }),
+      client: (options, name) => ({ serverName: name, ...options, side: "client" as const }),
+    };
+  }
+
   descriptors(): Promise<never> {
     return Promise.reject(new PorticoError("NOT_SUPPORTED", NO_DESCRIPTOR.reason));
+  }
+
+  requests(): Promise<never> {
+    return this.descriptors();
   }
 
   passing(): Promise<never> {
@@ -207,4 +244,28 @@ function addressOf(endpoint: NamedEndpoint, port: number): Address {
   return "path" in endpoint
     ? new Address(endpoint.transport, "", 0, endpoint.path)
     : new Address(endpoint.transport, endpoint.host, endpoint.port || port, "");
+}
+
+/** See {@link Adapter.connect}: the handshake is a real one. */
+async function connectTls(
+  listener: MemoryListener,
+  local: Address,
+  table: StreamTable,
+  data: unknown,
+  timeout: number | undefined,
+  options: TlsClient = {},
+): Promise<void> {
+  const [{ handshake }, { ClientContext }] = await Promise.all([
+    import("../tls/connect.ts"),
+    import("../tls/context.ts"),
+  ]);
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const context = new ClientContext(options, listener.address.host);
+  listener.connect(local, handshake(table, resolve, reject, context), data);
+  const timer = setTimeout(reject, timeout ?? 60_000, new PorticoError("ETIMEDOUT"));
+  try {
+    await promise;
+  } finally {
+    clearTimeout(timer);
+  }
 }

@@ -2,6 +2,8 @@
 import type { Connection, Listener, StreamTable } from "../../runtime/core/contract.ts";
 import type { Address } from "../../runtime/core/endpoint.ts";
 import { PorticoError } from "../../runtime/core/errors.ts";
+import type { TlsContext, TlsInfo } from "../../runtime/core/tls.ts";
+import type { Layer } from "../layer.ts";
 
 /** A write above this many unread bytes returns false. */
 const HIGH_WATER = 64 * 1024;
@@ -19,7 +21,7 @@ class MemoryConnection implements Connection {
   data: unknown;
   readonly remote: Address;
   readonly local: Address;
-  readonly table: StreamTable;
+  table: StreamTable;
   readonly peer: MemoryPeer;
   /** What the peer has sent and the core has not seen. */
   readonly incoming: Uint8Array[] = [];
@@ -31,6 +33,9 @@ class MemoryConnection implements Connection {
   blocked = false;
   closed = false;
   failure: PorticoError | undefined = undefined;
+  /** While a handshake is under way; what it has come to. */
+  securing: TlsContext | undefined = undefined;
+  tls: TlsInfo | undefined = undefined;
   #scheduled = false;
   #draining = false;
 
@@ -74,6 +79,26 @@ class MemoryConnection implements Connection {
     this.schedule();
   }
 
+  /** The peer says what it comes to: {@link MemoryPeer.secure}. It has the place of itself. */
+  secure(context: TlsContext): Connection {
+    if ("over" in context) {
+      return (context as Layer).over(this, this.table, (table) => this.table = table);
+    }
+    this.securing = context;
+    this.paused = false;
+    this.peer.changed();
+    return this;
+  }
+
+  /** The handshake is done. */
+  secured(info: TlsInfo): void {
+    if (this.closed || this.securing === undefined) return;
+    this.securing = undefined;
+    this.tls = info;
+    this.table.secured?.(this);
+    this.schedule();
+  }
+
   abort(quiet = false): void {
     if (this.writeEnded && this.closed) return;
     this.peer.unread.length = 0;
@@ -101,6 +126,7 @@ class MemoryConnection implements Connection {
   #turn(): void {
     if (this.closed) return;
     this.#deliver();
+    if (this.securing !== undefined && this.failure === undefined && !this.writeEnded) return;
     while (!this.paused && this.incoming.length > 0 && !this.closed) {
       this.table.data(this, this.incoming.shift()!);
     }
@@ -182,6 +208,29 @@ export class MemoryPeer {
       ? new TextEncoder().encode(bytes)
       : new Uint8Array(bytes);
     this.#connection.incoming.push(chunk);
+    this.#connection.schedule();
+  }
+
+  /** With what it is asked to begin TLS; undefined while it is not. */
+  get asked(): TlsContext | undefined {
+    return this.#connection.securing;
+  }
+
+  /** Does its part of the handshake; there is none where nobody has begun it. */
+  secure(info: Partial<TlsInfo> = {}): void {
+    const whole = {
+      version: "TLSv1.3",
+      cipher: "TLS_AES_128_GCM_SHA256",
+      resumed: false,
+      authorized: false,
+      ...info,
+    };
+    queueMicrotask(() => this.#connection.secured(whole));
+  }
+
+  /** Does it wrong. */
+  failHandshake(why: string): void {
+    this.#connection.failure ??= new PorticoError("TLS_FAILED", `the TLS handshake failed: ${why}`);
     this.#connection.schedule();
   }
 

@@ -8,10 +8,12 @@ import type { Socket } from "node:net";
 import { Duplex } from "node:stream";
 import type { Connection, StreamTable } from "../../runtime/core/contract.ts";
 import type { Address } from "../../runtime/core/endpoint.ts";
+import type { TlsContext } from "../../runtime/core/tls.ts";
 import type { PorticoError } from "../../runtime/core/errors.ts";
 import { toPorticoError } from "../../runtime/core/errors.ts";
-import { isWildcard, tcpAddress, UNNAMED_UNIX } from "../addresses.ts";
+import { ipAddress, isWildcard, UNNAMED_UNIX } from "../addresses.ts";
 import { chunkOf } from "../chunk.ts";
+import type { Layer } from "../layer.ts";
 import { LARGE, ReadBuffer, SMALL } from "../read-buffer.ts";
 import { queuedOf } from "./handle.ts";
 import { canReadInto, pool, readInto, readNextInto } from "./own-reads.ts";
@@ -27,10 +29,10 @@ const CONNECTION: unique symbol = Symbol("connection");
 
 type OwnedSocket = Socket & { [CONNECTION]: NodeConnection };
 
-class NodeConnection implements Connection {
+export class NodeConnection implements Connection {
   data: unknown;
   readonly socket: Socket;
-  readonly table: StreamTable;
+  table: StreamTable;
   error: PorticoError | undefined = undefined;
   readonly #bound: Address;
   #remote: Address | undefined;
@@ -61,14 +63,16 @@ class NodeConnection implements Connection {
   }
 
   get remote(): Address {
-    return this.#remote ??= this.#bound.transport === "unix"
+    const bound = this.#bound;
+    return this.#remote ??= bound.transport === "unix"
       ? UNNAMED_UNIX
-      : tcpAddress(this.socket.remoteAddress, this.socket.remotePort);
+      : ipAddress(bound.transport, this.socket.remoteAddress, this.socket.remotePort);
   }
 
   get local(): Address {
     const bound = this.#bound;
-    return isWildcard(bound) ? tcpAddress(this.socket.localAddress, bound.port) : bound;
+    if (!isWildcard(bound)) return bound;
+    return ipAddress(bound.transport, this.socket.localAddress, bound.port);
   }
 
   /** When a write has failed Node counts all as written: until the close it is what was known before. */
@@ -164,9 +168,22 @@ class NodeConnection implements Connection {
     else this.table.end(this);
   }
 
+  /** From the runtime, which closes then. */
+  failed(error: unknown): void {
+    this.error = toPorticoError(error, "ECONNRESET", "peer");
+  }
+
   end(): void {
     this.#writeEnded = true;
     this.socket.end();
+  }
+
+  secure(context: TlsContext): Connection {
+    const { socket, local, remote } = this;
+    for (const [event, listener] of EVENTS) socket.off(event, listener);
+    this.#buffer?.release();
+    this.#buffer = undefined;
+    return (context as Layer).begin(socket, this.table, local, remote, this.data);
   }
 
   abort(quiet = false): void {
@@ -175,7 +192,7 @@ class NodeConnection implements Connection {
     const { socket } = this;
     // Node never closes what is reset while its shutdown(2) is under way; then all has gone out anyway.
     const shutting = socket.writableEnded && socket.writableLength === 0;
-    if (quiet || shutting || this.#bound.transport !== "tcp") socket.destroy();
+    if (quiet || shutting || this.#bound.transport === "unix") socket.destroy();
     else socket.resetAndDestroy();
   }
 }
@@ -198,11 +215,34 @@ function onDrain(this: Socket): void {
 }
 
 function onError(this: Socket, error: Error): void {
-  (this as OwnedSocket)[CONNECTION].error = toPorticoError(error, "ECONNRESET", "peer");
+  (this as OwnedSocket)[CONNECTION].failed(error);
 }
 
 function onClose(this: Socket): void {
   (this as OwnedSocket)[CONNECTION].closed();
+}
+
+const EVENTS = [
+  ["error", onError],
+  ["close", onClose],
+  ["end", onEnd],
+  ["drain", onDrain],
+  ["data", onData],
+] as const;
+
+/** The socket's events find the connection from now on; reading begins with {@link read}. */
+export function listen(connection: NodeConnection): void {
+  const { socket } = connection;
+  (socket as OwnedSocket)[CONNECTION] = connection;
+  socket.on("error", onError);
+  socket.on("close", onClose);
+  socket.on("end", onEnd);
+  socket.on("drain", onDrain);
+}
+
+/** Reading begins with the first listener, unless the socket has been paused. */
+export function read({ socket }: NodeConnection): void {
+  socket.on("data", onData);
 }
 
 /**
@@ -220,12 +260,7 @@ export function attach(
   data?: unknown,
 ): void {
   const connection = new NodeConnection(socket, table, bound, remote, data);
-  (socket as OwnedSocket)[CONNECTION] = connection;
-  socket.on("error", onError);
-  socket.on("close", onClose);
-  socket.on("end", onEnd);
-  socket.on("drain", onDrain);
+  listen(connection);
   table.open(connection);
-  // Reading begins with the first listener, unless `open` has paused the socket.
-  socket.on("data", onData);
+  read(connection);
 }

@@ -1,53 +1,44 @@
 /** The requests of one listener on Node, and how a response is given to `@hono/node-server`. */
 import { getRequestListener } from "@hono/node-server";
-import { type IncomingMessage, ServerResponse } from "node:http";
-import type { Socket } from "node:net";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Address } from "../../runtime/core/endpoint.ts";
 import {
-  type BodyFailure,
   bytesOf,
   type Exchange,
+  type HttpTable,
   type HttpTraffic,
 } from "../../runtime/core/exchange.ts";
-import { Exchanges, saysThatItStreams } from "../exchanges.ts";
+import { DEFAULT_HOST, isHost, saysThatItStreams } from "../exchanges.ts";
+import { type Answering, type Connection, SocketExchanges } from "../http/answering.ts";
+import type { Ask, Bridge } from "../http/server.ts";
 import { isRead, queuedOf } from "./handle.ts";
-import { isWhole, takeWhole, type Whole } from "./whole-response.ts";
+import { learn, takeLightRequests } from "./light-request.ts";
+import { isWhole, takeWhole, useWholeResponses, type Whole } from "./whole-response.ts";
 
-/** A connection. */
-export type Connection = Socket & {
-  /** How many of its requests are under way. */
-  asking?: number;
-  /** The last one of these. */
-  last?: Answering | undefined;
-  /** Known once it has asked. */
-  peer?: Address;
+/** On `@hono/node-server`, with what Node alone has. */
+export const NODE_BRIDGE: Bridge = {
+  listener(ask: Ask) {
+    const answer = getRequestListener((request, { incoming, outgoing }) => {
+      if (!isHost(incoming.headers.host)) return new Response(null, { status: 400 });
+      const answering = outgoing as Answering;
+      learn(request);
+      const response = ask(request, answering);
+      return response instanceof Response
+        ? respond(response, answering)
+        : response.then((response) => respond(response, answering));
+    }, { overrideGlobalObjects: false, hostname: DEFAULT_HOST });
+    return (incoming, outgoing) => void answer(incoming, outgoing as ServerResponse);
+  },
+  exchanges(table: HttpTable, local: Address) {
+    return new NodeExchanges(table, local);
+  },
+  begin() {
+    const restore = [useWholeResponses(), takeLightRequests()];
+    return () => restore.forEach((each) => each());
+  },
 };
 
-/** A response on its way, with what it answers. It tells of its end by {@link over}: a listener costs more. */
-export class Answering extends ServerResponse {
-  exchange: Exchange | undefined = undefined;
-  failed: BodyFailure | undefined = undefined;
-  /** Its own socket it gives back before it closes. */
-  readonly asker: Connection;
-  over: ((answering: Answering) => void) | undefined = undefined;
-
-  constructor(incoming: IncomingMessage) {
-    super(incoming);
-    this.asker = incoming.socket;
-  }
-
-  override emit(event: string | symbol, ...words: unknown[]): boolean {
-    if (event === "close") this.over?.(this);
-    return words.length === 0 ? super.emit(event) : super.emit(event, ...words);
-  }
-}
-
-/** The own of an exchange is the {@link Answering}. */
-export class NodeExchanges extends Exchanges {
-  protected findPeer({ own }: Exchange): Address {
-    return (own as Answering).asker.peer!;
-  }
-
+class NodeExchanges extends SocketExchanges {
   isGone({ left }: Exchange): boolean {
     return left;
   }
@@ -62,27 +53,17 @@ export class NodeExchanges extends Exchanges {
       response.body !== null;
   }
 
-  /** It is told of at once as it is. */
-  watch(): void {}
-
-  traffic({ own }: Exchange): HttpTraffic {
-    const { asker, req } = own as Answering;
+  protected trafficOf(asker: Connection, incoming: IncomingMessage): HttpTraffic {
     const { dispatched, size } = queuedOf(asker) ?? { dispatched: asker.bytesWritten, size: 0 };
     const bytesOut = asker.bytesWritten;
     return {
       bytesIn: asker.bytesRead,
       // What nobody reads, or has read so far, is not the peer's fault.
-      receives: !req.complete && isRead(asker) && req.readableFlowing !== null &&
-        req.readableLength === 0,
+      receives: !incoming.complete && isRead(asker) && incoming.readableFlowing !== null &&
+        incoming.readableLength === 0,
       bytesOut,
       unsent: bytesOut - dispatched + size,
     };
-  }
-
-  cut({ own }: Exchange): void {
-    const answering = own as Answering;
-    if (answering.headersSent) answering.destroy();
-    else if (!answering.req.complete) answering.shouldKeepAlive = false;
   }
 }
 
@@ -110,7 +91,7 @@ class Sent {
 }
 
 /** A response as the bridge sends it best. */
-export function respond(response: Response, outgoing: Answering): Response {
+function respond(response: Response, outgoing: Answering): Response {
   if (MADE_OF === undefined || !isWhole(response)) return observed(response, outgoing);
   const sent = new Sent();
   sent[MADE_OF] = takeWhole(response);

@@ -40,6 +40,7 @@ export const RUNTIME: Runtime = {
   stream: () => import("./stream.ts"),
   datagram: () => import("./datagram.ts"),
   http: () => import("./http.ts"),
+  requests: () => import("./requests.ts"),
   connect: () => import("./connect.ts"),
   backlog: 511,
   turns: "round",

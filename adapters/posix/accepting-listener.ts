@@ -5,7 +5,7 @@
  */
 import type { BindableEndpoint, Listener, SocketOptions } from "../../runtime/core/contract.ts";
 import type { AdmitTable, Origin } from "../../runtime/core/descriptors.ts";
-import type { Address } from "../../runtime/core/endpoint.ts";
+import { Address, type Transport } from "../../runtime/core/endpoint.ts";
 import { PorticoError } from "../../runtime/core/errors.ts";
 import { isWildcard } from "../addresses.ts";
 import { acceptFailure, bindFailure, concernsOnePeer } from "../errno.ts";
@@ -32,7 +32,7 @@ export async function admit(
   options: SocketOptions,
 ): Promise<Listener> {
   const bound = await openSocket(libc, endpoint, options, "stream");
-  const listener = new AcceptingListener(libc, bound, table);
+  const listener = new AcceptingListener(libc, bound, table, endpoint.transport);
   try {
     listener.start();
   } catch (error) {
@@ -40,6 +40,12 @@ export async function admit(
     throw bindFailure(endpoint, error);
   }
   return listener;
+}
+
+/** What speaks TLS says so, though it is TCP to the kernel. */
+function told(address: Address, transport: Transport): Address {
+  if (transport !== "tls" || address.transport === "tls") return address;
+  return new Address(transport, address.host, address.port, address.path);
 }
 
 class AcceptingListener implements Listener, PausableListener {
@@ -58,11 +64,11 @@ class AcceptingListener implements Listener, PausableListener {
   #paused = false;
   #closed: Promise<void> | undefined = undefined;
 
-  constructor(libc: Libc, bound: BoundSocket, table: AdmitTable) {
+  constructor(libc: Libc, bound: BoundSocket, table: AdmitTable, transport: Transport) {
     this.#libc = libc;
     this.#table = table;
     this.#bound = bound;
-    this.address = bound.address;
+    this.address = told(bound.address, transport);
     this.#wildcard = isWildcard(this.address);
   }
 
@@ -108,11 +114,12 @@ class AcceptingListener implements Listener, PausableListener {
   };
 
   #originOf(fd: number): Origin {
+    const { transport } = this.address;
     // The name is read before the next call writes over it.
-    const remote = readStreamName(name, size[0]!);
+    const remote = told(readStreamName(name, size[0]!), transport);
     if (!this.#wildcard) return { remote, local: this.address };
     try {
-      return { remote, local: boundName(this.#libc, fd, "stream") };
+      return { remote, local: told(boundName(this.#libc, fd, "stream"), transport) };
     } catch {
       // The peer has reset it; whoever reads will hear that.
       return { remote, local: this.address };

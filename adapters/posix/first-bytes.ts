@@ -9,16 +9,15 @@ export function peek(libc: Libc, fd: number, bytes: Uint8Array): number {
 }
 
 const dropped = new Uint8Array(new ArrayBuffer(4096));
+/** The part of it that was used last: the headers of one balancer have one length. */
+let part = dropped;
 
 /** See {@link Descriptors.skip}. */
 export function skip(libc: Libc, fd: number, length: number): void {
   for (let left = length; left > 0;) {
-    const taken = receive(
-      libc,
-      fd,
-      dropped.subarray(0, Math.min(left, dropped.length)),
-      MSG_DONTWAIT,
-    );
+    const most = Math.min(left, dropped.length);
+    if (part.length !== most) part = dropped.subarray(0, most);
+    const taken = receive(libc, fd, part, MSG_DONTWAIT);
     if (taken <= 0) {
       throw callFailure(`descriptor ${fd} has ${left} bytes less than were seen`, EAGAIN);
     }

@@ -2,6 +2,7 @@
 import type { BindableEndpoint } from "../../runtime/core/contract.ts";
 import type { Inherited } from "../../runtime/core/descriptors.ts";
 import { PorticoError } from "../../runtime/core/errors.ts";
+import { socketTransport } from "../addresses.ts";
 import { inspect } from "./inspect.ts";
 import { openLibc } from "./libc.ts";
 import { inheritedFile, type SocketFile } from "./socket-file.ts";
@@ -21,10 +22,9 @@ export function isInherited(endpoint: BindableEndpoint): endpoint is Inherited {
  */
 export async function checkListener(endpoint: Inherited): Promise<SocketFile> {
   const { fd, transport } = endpoint;
-  const below = transport === "http" ? "tcp" : transport === "http+unix" ? "unix" : transport;
   const libc = await openLibc();
   const found = inspect(libc, fd);
-  if (found.kind !== "listener" || found.socket.transport !== below) {
+  if (found.kind !== "listener" || found.socket.transport !== socketTransport(transport)) {
     libc.close(fd);
     const text = `descriptor ${fd} is no listening ${transport} socket`;
     throw new PorticoError("NOT_SUPPORTED", text);

@@ -5,6 +5,7 @@ import { bindFailure } from "../errno.ts";
 import { protection } from "../keep-alive.ts";
 import type { Libc } from "./libc.ts";
 import { AF_UNIX } from "./linux.ts";
+import { concerns } from "./options.ts";
 import { encode } from "./sockaddr.ts";
 import { claimPath, inheritedFile, type SocketFile, withFileMode } from "./socket-file.ts";
 import {
@@ -34,7 +35,7 @@ export async function openSocket(
   kind: SocketKind,
 ): Promise<BoundSocket> {
   // What a listener is set to, its connections inherit.
-  const all = endpoint.transport === "tcp"
+  const all = concerns("noDelay", endpoint.transport)
     ? { ...protection(options), ...options, noDelay: options.noDelay ?? true }
     : options;
   if ("fd" in endpoint) {

@@ -4,6 +4,7 @@ import type { Inherited } from "../../runtime/core/descriptors.ts";
 import { Address, type InternetEndpoint, isWildcard } from "../../runtime/core/endpoint.ts";
 import { PorticoError } from "../../runtime/core/errors.ts";
 import { bindFailure, callFailure } from "../errno.ts";
+import { socketTransport } from "../addresses.ts";
 import { inspect } from "./inspect.ts";
 import type { Libc } from "./libc.ts";
 import {
@@ -149,7 +150,7 @@ export async function takeOver(
   }
   const own = libc.tieToThread(fd);
   try {
-    if (found.kind === "connection" || found.socket.transport !== transport) {
+    if (found.kind === "connection" || found.socket.transport !== socketTransport(transport)) {
       const is = found.kind === "connection" ? "a connection" : `one of ${found.socket.transport}`;
       throw new PorticoError(
         "NOT_SUPPORTED",

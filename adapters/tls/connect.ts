@@ -1,89 +1,91 @@
-/**
- * Connections of our own making over TLS, on `node:tls`, which all three runtimes have: what is native
- * on Deno cannot be told whom to trust by name, and Bun's loses what is written before the handshake.
- */
-import { createPrivateKey, X509Certificate } from "node:crypto";
-import { isIP } from "node:net";
-import { connect, type TLSSocket } from "node:tls";
+/** Connections of our own making over TLS: see {@link Adapter.connect}. */
+import { connect } from "node:net";
 import type { StreamTable } from "../../runtime/core/contract.ts";
 import {
-  Address,
   formatEndpoint,
   type InternetEndpoint,
-  normalizeHost,
   type TlsClient,
 } from "../../runtime/core/endpoint.ts";
-import { codeOf, messageOf, PorticoError } from "../../runtime/core/errors.ts";
+import { messageOf, PorticoError } from "../../runtime/core/errors.ts";
+import { ipAddress } from "../addresses.ts";
 import type { Attempt } from "../connect.ts";
 import { connectFailure } from "../errno.ts";
-import { attach } from "../node/connection.ts";
+import { begin, type TlsConnection } from "./connection.ts";
+import { ClientContext } from "./context.ts";
 
-/** As {@link Adapter.connect}, to a `tls` endpoint. Resolves when the handshake is done and the server is who it has to be. */
+/** To a `tls` endpoint. Resolves when the handshake is done and the server is who it has to be. */
 export async function connectTls(
   endpoint: InternetEndpoint,
   table: StreamTable,
   data: unknown,
   attempt: Attempt,
-  { ca, cert, key, serverName, rejectUnauthorized = true }: TlsClient = {},
+  options: TlsClient = {},
 ): Promise<void> {
   const { host, port } = endpoint;
-  const name = serverName ?? host;
-  let socket: TLSSocket;
-  try {
-    if (cert !== undefined && key !== undefined) checkKey(cert, key);
-    socket = connect({
-      host,
-      port,
-      rejectUnauthorized,
-      // RFC 6066 knows no addresses as names of servers.
-      ...(isIP(name) === 0 && { servername: name }),
-      ...(ca !== undefined && { ca }),
-      ...(cert !== undefined && { cert }),
-      ...(key !== undefined && { key }),
-    });
-  } catch (error) {
-    throw handshakeFailure(endpoint, error);
-  }
+  const context = inContext(endpoint, () => new ClientContext(options, host));
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  attempt.giveUp = () => reject(new Error("timeout"));
-  const gone = (): void => reject(Object.assign(new Error("closed"), { code: "ECONNRESET" }));
+  const socket = connect({ host, port, allowHalfOpen: true, noDelay: true });
+  attempt.giveUp = () => {
+    socket.destroy();
+    reject("ETIMEDOUT");
+  };
   socket.once("error", reject);
-  socket.once("close", gone);
-  socket.once("secureConnect", resolve);
   try {
+    await Promise.race([promise, new Promise((connected) => socket.once("connect", connected))]);
+    const { localAddress, localPort, remoteAddress, remotePort } = socket;
+    const local = ipAddress("tls", localAddress, localPort);
+    const remote = ipAddress("tls", remoteAddress ?? host, remotePort ?? port);
+    const connection = begin(
+      context,
+      socket,
+      handshake(table, resolve, reject),
+      local,
+      remote,
+      data,
+    );
+    attempt.giveUp = () => connection.abort(true);
     await promise;
   } catch (error) {
-    // What it says while it dies has been said.
-    socket.on("error", () => {});
-    socket.destroy();
-    throw handshakeFailure(endpoint, error);
+    if (!(error instanceof PorticoError)) throw connectFailure(endpoint, error);
+    const { code, message, cause, side } = error;
+    const text = `cannot connect to ${formatEndpoint(endpoint)}: ${message}`;
+    throw new PorticoError(code, text, { cause, side });
   } finally {
     socket.off("error", reject);
-    socket.off("close", gone);
   }
-  socket.setNoDelay(true);
-  const { localAddress, localPort, remoteAddress, remotePort } = socket;
-  const address = (at: string | undefined, on: number | undefined): Address =>
-    new Address("tls", normalizeHost(at ?? ""), on ?? 0, "");
-  attach(
-    socket,
-    table,
-    address(localAddress, localPort),
-    address(remoteAddress ?? host, remotePort ?? port),
-    data,
-  );
 }
 
-/** Deno says nothing of a key that does not belong to its certificate, and goes on without either. */
-function checkKey(cert: string, key: string): void {
-  if (new X509Certificate(cert).checkPrivateKey(createPrivateKey(key))) return;
-  throw new Error("the key is not that of the certificate");
+/**
+ * The table of a connection that is to be secured as soon as it is there. Until the handshake is done nobody else is
+ * told; then it is as if the connection had been made there.
+ */
+export function handshake(
+  table: StreamTable,
+  done: () => void,
+  failed: (error: unknown) => void,
+  context?: ClientContext,
+): StreamTable {
+  return {
+    open: (connection) => void (context !== undefined && connection.secure!(context)),
+    data() {},
+    drain() {},
+    end() {},
+    failure() {},
+    secured(connection) {
+      (connection as TlsConnection).table = table;
+      table.open(connection);
+      done();
+    },
+    close: (_connection, error) => failed(error ?? "ETIMEDOUT"),
+  };
 }
 
-/** What is no matter of the way there is one of the handshake. */
-function handshakeFailure(endpoint: InternetEndpoint, error: unknown): PorticoError {
-  const failure = connectFailure(endpoint, error);
-  if (codeOf(failure) !== "NOT_SUPPORTED") return failure;
-  const text = `cannot connect to ${formatEndpoint(endpoint)}: ${messageOf(error)}`;
-  return new PorticoError("TLS_FAILED", text, { cause: error });
+/** What is wrong with certificates of ours has never been seen by the server, and is a failed handshake all the same. */
+function inContext<Made>(endpoint: InternetEndpoint, make: () => Made): Made {
+  try {
+    return make();
+  } catch (error) {
+    const text = `cannot connect to ${formatEndpoint(endpoint)}: ${messageOf(error)}`;
+    throw new PorticoError("TLS_FAILED", text, { cause: error });
+  }
 }

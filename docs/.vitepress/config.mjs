@@ -26,6 +26,7 @@ const groups = [
     "Run",
     ...guide(
       "limits",
+      "tls",
       "balancers",
       "bans",
       "resources",

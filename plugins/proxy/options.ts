@@ -1,11 +1,13 @@
 import * as v from "valibot";
 import { kindOf, parseEndpoint, type ProxyHeaderOptions } from "../../runtime/mod.ts";
 import { count, described, duration } from "../units.ts";
+import { type ProxyTls, tls } from "./tls.ts";
 
-const TO = "tcp://HOST:PORT, unix:PATH, udp://HOST:PORT or unixgram:PATH, or a list of them";
+const TO =
+  "tcp://HOST:PORT, tls://HOST:PORT, unix:PATH, udp://HOST:PORT or unixgram:PATH, or a list of them";
 /** What sun_path of unix(7) holds, in bytes, with its closing NUL. */
 const PATH_MAX = 107;
-const TRANSPORTS: readonly string[] = ["tcp", "unix", "udp", "unixgram"];
+const TRANSPORTS: readonly string[] = ["tcp", "tls", "unix", "udp", "unixgram"];
 
 /** An endpoint that can be connected to. */
 const target: v.GenericSchema<string> = v.pipe(
@@ -43,6 +45,8 @@ export interface ProxyOptions {
   readonly maxPeers: number;
   /** The header that targets are sent; none when undefined. */
   readonly proxyProtocol?: ProxyHeaderOptions | undefined;
+  /** Of targets of `tls:`. */
+  readonly tls: ProxyTls;
 }
 
 /** What a manifest may say of them: durations as `"5s"` or ms. */
@@ -57,6 +61,7 @@ export interface ProxyInput {
   readonly idle?: string | number | undefined;
   readonly maxPeers?: number | undefined;
   readonly proxyProtocol?: 1 | 2 | ProxyHeaderOptions | undefined;
+  readonly tls?: ProxyTls | undefined;
 }
 
 const VERSION = "1 or 2, the version of the header";
@@ -105,6 +110,7 @@ const fields: v.GenericSchema<ProxyInput, ProxyOptions> = v.strictObject({
     ], HEADER),
     "tells targets who the client is: the version of the PROXY header that they are sent",
   )),
+  tls: v.optional(described(tls, "what targets of tls: are told, and have to show"), {}),
 });
 
 /** The schema of `proxy`'s options. Datagrams have no version 1: it is for the beginning of a stream. */

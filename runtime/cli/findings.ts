@@ -22,6 +22,7 @@ import { banFindings } from "./ban-findings.ts";
 import { STRATEGIES } from "../strategies/mod.ts";
 import type { Path } from "../values/problem.ts";
 import { protectionFindings } from "./protection.ts";
+import { tlsFindings } from "./tls-findings.ts";
 
 /** One thing that is needed, and what stands in its way; nothing when it can be had. */
 export interface Finding {
@@ -64,6 +65,7 @@ export function findingsOf(
     ...accessFindings(plan, base),
     ...banFindings(plan, base),
     ...protectionFindings(plan),
+    ...tlsFindings(plan, base, adapter),
     ...plan.listen.map((listen) => listenFinding(listen, plan, adapter, running)),
   ];
 }

@@ -1,4 +1,4 @@
-/** The deadlines that protect a service where its manifest says nothing, and those that it has switched off. */
+/** The deadlines and bounds that protect a service where its manifest says nothing, and those that it has switched off. */
 import type { Endpoint } from "../core/endpoint.ts";
 import { kindOf } from "../core/endpoint.ts";
 import type { Limits, ListenPlan, ServicePlan } from "../core/plan.ts";
@@ -8,7 +8,7 @@ import type { Finding } from "./findings.ts";
 
 /** One of them. */
 interface Protection {
-  readonly name: "handshake" | "firstByte" | "idle" | "progress" | "wait";
+  readonly name: "handshake" | "handshakes" | "firstByte" | "idle" | "progress" | "wait";
   /** What it is against. */
   readonly against: string;
   /** Streams, requests, or what has TLS. */
@@ -25,6 +25,13 @@ const PROTECTIONS: readonly Protection[] = [
     of: ["tls"],
     value: ({ handshake }) => handshake,
     text: ({ handshake }) => inWords(handshake),
+  },
+  {
+    name: "handshakes",
+    against: "a flood of handshakes, whose cost is the server's",
+    of: ["tls"],
+    value: ({ handshakes }) => handshakes,
+    text: ({ handshakes }) => String(handshakes),
   },
   {
     name: "firstByte",
@@ -78,7 +85,7 @@ export function protections(): Record<
 export function protectionFindings(plan: ServicePlan): Finding[] {
   const strangers = plan.listen.filter(({ endpoint }) => isPublic(endpoint));
   return PROTECTIONS.flatMap(({ name, against, of, value }): Finding[] => {
-    const place = strangers.find(({ endpoint }) => of.some((kind) => isOf(endpoint, kind)));
+    const place = strangers.find((listen) => of.some((kind) => isOf(listen, kind)));
     if (place === undefined || value(plan.limits) !== Infinity) return [];
     const note = `off, on the public address ${place.text}: nothing protects it against ${against}`;
     return [{ what: `limits.${name}`, lacks: [], note, path: ["services", plan.name, "limits"] }];
@@ -92,18 +99,17 @@ export function protectionFindings(plan: ServicePlan): Finding[] {
   );
 }
 
-function isOf(endpoint: Endpoint, kind: "stream" | "http" | "tls"): boolean {
-  if (isInherited(endpoint)) return false;
-  const { transport } = endpoint;
-  return kind === "tls" ? transport === "tls" || transport === "https" : kindOf(transport) === kind;
+function isOf({ endpoint, tls }: ListenPlan, kind: "stream" | "http" | "tls"): boolean {
+  if (kind === "tls") return tls !== undefined;
+  return !isInherited(endpoint) && kindOf(endpoint.transport) === kind;
 }
 
-function isUnguarded({ endpoint, options }: ListenPlan): boolean {
-  return options.keepAlive === 0 && (isOf(endpoint, "stream") || isOf(endpoint, "http"));
+function isUnguarded(listen: ListenPlan): boolean {
+  return listen.options.keepAlive === 0 && (isOf(listen, "stream") || isOf(listen, "http"));
 }
 
 /** Reached from elsewhere, as far as its address says; of an inherited socket nobody knows. */
-function isPublic(endpoint: Endpoint): boolean {
+export function isPublic(endpoint: Endpoint): boolean {
   if (!("host" in endpoint)) return false;
   return !/^(?:127\.|::1$|(?:::ffff:)127\.|localhost$)/i.test(endpoint.host);
 }

@@ -10,21 +10,17 @@
  * - a chunk is lent until `data` returns; if that answers true, it is given away;
  * - a callback never throws: the core catches what plugins throw.
  */
-import type {
-  Address,
-  Endpoint,
-  InternetEndpoint,
-  TlsClient,
-  Transport,
-  UnixEndpoint,
-} from "./endpoint.ts";
-import type { DescriptorCost, Descriptors, Inherited, Passing } from "./descriptors.ts";
+import type { Address, InternetEndpoint, TlsClient, Transport, UnixEndpoint } from "./endpoint.ts";
+import type { Descriptors, Inherited, Passing } from "./descriptors.ts";
 import type { PorticoError } from "./errors.ts";
-import type { HttpListener, HttpTable } from "./exchange.ts";
+import type { Features } from "./features.ts";
+import type { HttpConnections, HttpListener, HttpTable } from "./exchange.ts";
 import type { OptionName, SocketOptions } from "./options.ts";
 import type { ProcessCalls, ThreadStart } from "./process.ts";
 import type { TlsContext, TlsEngine, TlsInfo } from "./tls.ts";
 
+export { missing } from "./features.ts";
+export type { Features, Lack, Missing, Support } from "./features.ts";
 export type { OptionName, SocketOptions } from "./options.ts";
 
 /** What can be listened on or connected to by name. */
@@ -186,42 +182,6 @@ export interface DialedSocket extends DatagramSocket {
   offerSealed?(bytes: Uint8Array): boolean;
 }
 
-/** Why something cannot be done here, and what would help. */
-export interface Lack {
-  /** A clause: "node:ffi is switched off". */
-  readonly reason: string;
-  /** An imperative: "start node without --no-experimental-ffi". */
-  readonly remedy?: string;
-}
-
-/** True, or why not. */
-export type Support = true | Lack;
-
-/** What an adapter can do here and now: on this platform, with these flags and permissions. */
-export interface Features {
-  readonly transports: Readonly<Record<Transport, Support>>;
-  /** The abstract namespace of Linux, for `unix` and `unixgram`. */
-  readonly abstract: Support;
-  /** {@link Adapter.descriptors}: passing sockets to workers and successors, inherited sockets. */
-  readonly descriptors: Support;
-  /** {@link Adapter.processCalls}: groups of this process, and a limit of its CPU time. */
-  readonly processCalls: Support;
-  /** A thread whose event loop does not turn can be ended, with all that it has open. */
-  readonly endsThreads: Support;
-  /** A UDP socket on every address of the machine tells which one was asked, and answers from it. */
-  readonly packetInfo: Support;
-  /** {@link Connection.abort} makes the peer see a reset. */
-  readonly resets: Support;
-  /** A chunk that is kept costs the adapter a large buffer: what is to stay is better copied. */
-  readonly lends: boolean;
-  /** Absent where descriptors are not what it is made of. */
-  readonly descriptorCost?: DescriptorCost;
-  /** By option, then by the transports it exists for. An absent transport: the option has no meaning there. */
-  readonly options: Readonly<
-    Record<OptionName, Readonly<Partial<Record<Transport, Support>>>>
-  >;
-}
-
 /** What gives the core its sockets on one runtime. */
 export interface Adapter {
   /** `node`, `deno`, `bun` or `memory`: for people. Nothing may be decided by it. */
@@ -236,7 +196,8 @@ export interface Adapter {
     options: SocketOptions,
   ): Promise<DatagramSocket>;
   /**
-   * Opens a listener for `http` and `http+unix`. Its socket is a stream listener's in every other way.
+   * Opens a listener for `http` and `http+unix`, and with `tls` for `https`. Its socket is a stream
+   * listener's in every other way.
    *
    * @throws PorticoError of side `config` when it cannot.
    */
@@ -246,6 +207,12 @@ export interface Adapter {
     options: SocketOptions,
     tls?: TlsContext,
   ): Promise<HttpListener>;
+  /**
+   * HTTP of connections that come by descriptor, from a listener at `local`.
+   *
+   * @throws PorticoError NOT_SUPPORTED where {@link Features.descriptors} says why.
+   */
+  requests(local: Address, table: HttpTable, tls?: TlsContext): Promise<HttpConnections>;
   /**
    * Connects a stream. `open` is called before it resolves, with `data` in {@link Connection.data}.
    * To a `tls` endpoint it is a connection whose handshake is done, and which has no half-close.
@@ -303,33 +270,4 @@ export interface Adapter {
    * @returns ends that.
    */
   onUncaught(report: (thrown: unknown) => void): () => void;
-}
-
-/** What an endpoint asks that an adapter lacks: an option, or the transport itself. */
-export interface Missing extends Lack {
-  readonly what: string;
-}
-
-/** Compares an endpoint and its options with the features; empty when all is there. */
-export function missing(
-  features: Features,
-  endpoint: Endpoint,
-  options: SocketOptions,
-): Missing[] {
-  const transport = endpoint.transport;
-  if (transport === "fd" || transport === "systemd" || transport === "stdio") {
-    const lack = features.descriptors;
-    return lack === true ? [] : [{ what: `${transport}:`, ...lack }];
-  }
-  const found: Missing[] = [];
-  const add = (what: string, support: Support): unknown =>
-    support !== true && found.push({ what, ...support });
-  add(transport, features.transports[transport]);
-  if ("path" in endpoint && endpoint.path.startsWith("@")) add("abstract", features.abstract);
-  for (const name of Object.keys(options) as OptionName[]) {
-    if (options[name] === undefined) continue;
-    const support = features.options[name]?.[transport];
-    add(name, support ?? { reason: `it has no meaning for ${transport}` });
-  }
-  return found;
 }

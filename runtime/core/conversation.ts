@@ -4,6 +4,8 @@ import type { RuleOptions } from "./plan.ts";
 import type { Via } from "./prologue/via.ts";
 import type { Fields } from "./record.ts";
 import type { Codec } from "./stream/codec.ts";
+import type { TlsInfo } from "./tls.ts";
+import type { TlsClient } from "./endpoint.ts";
 import type { Duration } from "./units.ts";
 
 /**
@@ -40,6 +42,11 @@ export interface Session<State = unknown> extends AsyncIterable<Uint8Array> {
   readonly ruleOptions?: RuleOptions | undefined;
   /** The way that the peer came, where a balancer has told of it by a PROXY header; see `proxyProtocol`. */
   readonly via: Via | undefined;
+  /**
+   * What its handshake has come to: version, cipher, names, the peer's certificate. Undefined where it speaks in clear.
+   * Ask for it before the session has closed.
+   */
+  readonly tls: TlsInfo | undefined;
   /** What `setup` returned. Assignable. */
   state: State;
   /**
@@ -90,6 +97,22 @@ export interface Session<State = unknown> extends AsyncIterable<Uint8Array> {
    * knows who the peer is.
    */
   confirm(): void;
+  /**
+   * Begins TLS in the middle of a session, as STARTTLS does: with the service's `tls` where the peer has come to us,
+   * as its client where {@link StartContext.connect} has opened it. What was written before goes out in clear first;
+   * nothing is read in clear from the call on, and what is written meanwhile waits, and is sent by TLS. Forget what the
+   * peer has said so far: anybody may have said it.
+   *
+   * What has come by then and nobody has read was sent by somebody in between: the session ends, with TLS_INJECTION.
+   * So it does where a {@link Framer} in its state holds bytes, or a reader. In push form without a framer you have
+   * them yourself: say so by `rest`. Await it: in push form `data` is not called before.
+   *
+   * It has `limits.handshake`; whatever it fails of, the session is over then.
+   *
+   * @throws PorticoError TLS_FAILED, TLS_INJECTION; TLS_INVALID for a client's options; USAGE where the manifest has no
+   * `tls` for it; NOT_SUPPORTED of datagrams. Error when the session speaks TLS already, is piped, or a read waits.
+   */
+  startTls(options?: StartTlsOptions): Promise<TlsInfo>;
   /** Ends the session at once, both ways; what was not sent is lost. */
   abort(): void;
   /**
@@ -132,6 +155,12 @@ export interface Closed {
   readonly reason: string;
 }
 
+/** Options of {@link Session.startTls}. Those of a client are nothing to a server. */
+export interface StartTlsOptions extends TlsClient {
+  /** What is left of the chunk behind the request for TLS: there should be nothing. */
+  readonly rest?: Uint8Array | undefined;
+}
+
 /** When a {@link Session.read} is given up. */
 export interface ReadOptions {
   readonly signal?: AbortSignal;
@@ -145,6 +174,10 @@ export interface RequestSession extends Peer {
   readonly kind: "http";
   /** Ask for it before the request is answered: who asks first later than that may find its host empty. */
   readonly remote: Address;
+  /** As {@link Session.via}. */
+  readonly via: Via | undefined;
+  /** As {@link Session.tls}; who asks first when the request was answered may find nothing. */
+  readonly tls: TlsInfo | undefined;
   /**
    * Aborts when the peer has gone, or the server stops and its time is over (reason `drain`). Deno
    * says on stderr, the first time, that its flag `--unstable-no-legacy-abort` belongs to it.

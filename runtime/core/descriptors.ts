@@ -11,7 +11,7 @@ import type { Spawn } from "./process.ts";
 
 /** A socket that is there already: inherited, handed over, or a duplicate of one of ours. */
 export interface Inherited {
-  readonly transport: "tcp" | "unix" | "udp" | "unixgram" | "http" | "http+unix";
+  readonly transport: "tcp" | "tls" | "unix" | "udp" | "unixgram" | "http" | "https" | "http+unix";
   /** Whoever is given it owns it, and closes it. */
   readonly fd: number;
   /** What it is bound to. */

@@ -39,6 +39,8 @@ export interface TlsClient {
   readonly key?: string;
   /** The name that the server's certificate has to have, and that it is told (SNI); the endpoint's host when silent. */
   readonly serverName?: string;
+  /** Application protocols in the order of our liking, RFC 7301; {@link TlsInfo.alpn} says which it is. */
+  readonly alpn?: readonly string[];
   /** False takes any certificate: whoever is in between can read along. */
   readonly rejectUnauthorized?: boolean;
 }
@@ -204,6 +206,11 @@ export function formatEndpoint(endpoint: Endpoint): string {
 export function kindOf(transport: Endpoint["transport"]): "stream" | "datagram" | "http" {
   if (transport === "udp" || transport === "unixgram") return "datagram";
   return transport.startsWith("http") ? "http" : "stream";
+}
+
+/** Whether it is TCP that bytes travel by, with or without TLS. */
+export function isTcp(transport: Endpoint["transport"]): boolean {
+  return transport === "tcp" || transport === "tls";
 }
 
 /**

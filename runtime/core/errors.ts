@@ -25,6 +25,7 @@ export const CODES = {
   PEER_UNNAMED: ["peer", "the sender has no address to answer to"],
   PEER_BUSY: ["peer", "the peer's queue is full"],
   TLS_FAILED: ["peer", "the TLS handshake failed"],
+  TLS_INJECTION: ["peer", "the peer sent more in clear when TLS was to begin"],
   // The plugin.
   HOOK_FAILED: ["plugin", "a hook of the plugin failed"],
   EMSGSIZE: ["plugin", "a datagram is larger than the transport carries"],

@@ -1,12 +1,18 @@
 /** The part of `contract.ts` for HTTP: its rules hold here too. */
 import type { Listener } from "./contract.ts";
+import type { Origin } from "./descriptors.ts";
 import type { Address } from "./endpoint.ts";
 import type { PorticoError } from "./errors.ts";
+import type { TlsInfo } from "./tls.ts";
 
 /** What an adapter knows of the requests of one listener, and is asked for no sooner than somebody wants it. */
 export interface HttpSide {
-  /** Of the listener: `http` or `http+unix`. */
+  /** Of the listener: `http`, `https` or `http+unix`. */
   readonly local: Address;
+  /** That of an exchange, where each connection has its own. */
+  localOf?(exchange: Exchange): Address;
+  /** What its connection's handshake has come to; absent where there is none. */
+  tlsOf?(exchange: Exchange): TlsInfo | undefined;
   /** See {@link Exchange.remote}. */
   remoteOf(exchange: Exchange): Address;
   /** Has {@link HttpTable.close} tell at once of a peer that leaves before the answer; else that may wait for it. */
@@ -78,7 +84,12 @@ export class Exchange {
   }
 
   get local(): Address {
-    return this.side.local;
+    return this.side.localOf?.(this) ?? this.side.local;
+  }
+
+  /** Of its connection; undefined in clear. */
+  get tls(): TlsInfo | undefined {
+    return this.side.tlsOf?.(this);
   }
 }
 
@@ -102,6 +113,49 @@ export interface HttpTable {
   close(exchange: Exchange, gone: boolean, failed?: BodyFailure): void;
   /** As that of a stream listener. */
   failure(error: PorticoError): void;
+  /** Whom handshakes are told to; they begin by themselves where it is absent. */
+  readonly handshakes?: HandshakeTable | undefined;
+}
+
+/** A connection that begins with TLS, before there is a request. The adapter's. */
+export interface Handshake {
+  /** The core's own slot. */
+  data: unknown;
+  readonly remote: Address;
+  readonly local: Address;
+  /** Reads, and answers. Nothing is read before. */
+  begin(): void;
+  /** Closes the connection, whatever is under way, and tells nobody. May be called twice. */
+  abort(): void;
+}
+
+/** The core's callbacks for the handshakes of one listener. No request comes before {@link done}. */
+export interface HandshakeTable {
+  /** A peer has connected. {@link Handshake.begin} and {@link Handshake.abort} may be called here. */
+  arrive(handshake: Handshake): void;
+  done(handshake: Handshake): void;
+  /**
+   * It has come to nothing, and its connection is closed: TLS_FAILED, or what has become of the socket; undefined
+   * when its listener was closed.
+   */
+  failed(handshake: Handshake, error: PorticoError | undefined): void;
+}
+
+/** Connections of HTTP that somebody else has accepted. */
+export interface HttpConnections {
+  /**
+   * Serves one, unread, with a handshake before it where there is a context. The descriptor is the adapter's from
+   * the call on; `remote` and `local` of its requests are those of `origin`.
+   *
+   * @throws PorticoError when the socket is none, or gone; the descriptor is closed then.
+   */
+  adopt(fd: number, origin: Origin): void;
+  /** As {@link HttpListener.close}, of connections. */
+  close(keep?: boolean): void;
+  /** See {@link HttpListener.over}. */
+  readonly over: Promise<void>;
+  /** See {@link HttpListener.abort}. */
+  abort(): void;
 }
 
 /** A socket that takes HTTP requests. */

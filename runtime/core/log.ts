@@ -31,6 +31,8 @@ export interface Wanted {
   readonly sample?: number | undefined;
   /** Also who the peers of Unix streams are, which has to be asked for when they connect. */
   readonly user?: boolean | undefined;
+  /** Also what TLS has come to, in the `open` of a session that speaks it. */
+  readonly tls?: boolean | undefined;
 }
 
 /** A sink with what it wants. */
@@ -77,6 +79,7 @@ export class Log {
   #sample: number = 0;
   readonly #tap: Tap | undefined;
   #asksUser = false;
+  #asksTls = false;
   /** Sums up what one source is refused too often. */
   sums: RefusalSums | undefined = undefined;
   #changes = 0;
@@ -102,12 +105,18 @@ export class Log {
       broken: false,
     }));
     this.#asksUser = outlets.some(({ user }) => user === true);
+    this.#asksTls = outlets.some(({ tls }) => tls === true);
     this.#look();
   }
 
   /** Whether any sink wants to know who the peers of Unix streams are. */
   get asksUser(): boolean {
     return this.#asksUser;
+  }
+
+  /** Whether any sink wants to know what TLS has come to. */
+  get asksTls(): boolean {
+    return this.#asksTls;
   }
 
   /** Whether anybody takes this event of this level, and of this session. */
@@ -133,6 +142,7 @@ export class Log {
       level: Object.fromEntries(levels),
       sample: Math.max(this.#sample, this.#tap?.sample ?? 0),
       ...(this.asksUser && { user: true }),
+      ...(this.asksTls && { tls: true }),
     };
   }
 

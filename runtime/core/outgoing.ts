@@ -7,11 +7,13 @@ import { objectWith, wrongType } from "./arguments.ts";
 import type { StreamSession } from "./stream/session.ts";
 import type { Adapter, NamedEndpoint, StreamTable } from "./contract.ts";
 import { Dialed, type DialedSession } from "./datagram/dialed.ts";
-import type { Endpoint } from "./endpoint.ts";
+import type { Endpoint, TlsClient } from "./endpoint.ts";
 import { expandPorts, kindOf, parseEndpoint } from "./endpoint.ts";
 import { messageOf, PorticoError, toPorticoError } from "./errors.ts";
 import { StreamPipeline } from "./stream/pipeline.ts";
 import { UNLIMITED } from "./admission/permit.ts";
+import { Handshakes } from "./handshake/handshakes.ts";
+import { startOpened } from "./handshake/start.ts";
 import type { ServicePlan } from "./plan.ts";
 import type { ConnectOptions, Hooks, Session, StartContext } from "./plugin.ts";
 import type { ServiceInput } from "./service.ts";
@@ -21,7 +23,7 @@ import { milliseconds } from "./units.ts";
 /** How long a connect may take when nobody says so, in ms. */
 const TIMEOUT = 10_000;
 
-const TRANSPORTS: readonly string[] = ["tcp", "unix", "udp", "unixgram"];
+const TRANSPORTS: readonly string[] = ["tcp", "tls", "unix", "udp", "unixgram"];
 
 /** Of a session in pull form, which whoever has connected reads. */
 export const HELD: Hooks<never> = {};
@@ -29,10 +31,10 @@ export const HELD: Hooks<never> = {};
 /** What all outgoing sessions of one service have from it. */
 export type OutgoingInput = Pick<
   ServiceInput,
-  "plan" | "log" | "gather" | "lends" | "nextId" | "keepsDatagrams" | "clock"
+  "plan" | "log" | "gather" | "lends" | "nextId" | "keepsDatagrams" | "clock" | "handshakes"
 >;
 
-type OutgoingAdapter = Pick<Adapter, "connect" | "dial" | "defer">;
+type OutgoingAdapter = Pick<Adapter, "connect" | "dial" | "defer" | "tls">;
 
 /** The sessions that one service has opened. */
 export class Outgoing {
@@ -44,7 +46,9 @@ export class Outgoing {
   #closing = false;
 
   constructor(input: OutgoingInput, adapter: OutgoingAdapter) {
-    this.#input = { ...input, plan: unlimited(input.plan) };
+    // What one begins, it needs.
+    const handshakes = new Handshakes(Infinity, startOpened(adapter), input.clock);
+    this.#input = { ...input, plan: unlimited(input.plan), handshakes };
     this.#adapter = adapter;
   }
 
@@ -63,14 +67,15 @@ export class Outgoing {
   ): Promise<Session<State>> => {
     const endpoint = placed(readEndpoint(text), this.#input.plan);
     objectWith("options of connect", "an object", options);
-    const { state, timeout = TIMEOUT } = options;
+    const { state, timeout = TIMEOUT, tls } = options;
+    if (tls !== undefined) objectWith("tls of connect", "an object", tls);
     const limit = milliseconds(timeout, "timeout of connect");
     const group = this.#groupOf(hooks as Hooks<unknown>);
     this.#refuseWhenClosing(text);
     try {
       const session = kindOf(endpoint.transport) === "datagram"
         ? await this.#dial(group, endpoint, state)
-        : await this.#open(group, endpoint, state, limit);
+        : await this.#open(group, endpoint, state, limit, tls);
       this.#note(group);
       this.#refuseWhenClosing(text);
       return session as unknown as Session<State>;
@@ -84,12 +89,13 @@ export class Outgoing {
     endpoint: NamedEndpoint,
     state: unknown,
     limit: number,
+    tls: TlsClient | undefined,
   ): Promise<StreamSession> {
     const timeout = limit === Infinity ? undefined : limit;
     const { promise: held, resolve: release } = Promise.withResolvers<void>();
     const request: Request = { state, held, session: undefined };
     try {
-      await this.#adapter.connect(endpoint, group.table, request, timeout);
+      await this.#adapter.connect(endpoint, group.table, request, timeout, tls);
     } catch (error) {
       // Its time was up in the moment in which it was open.
       request.session?.abort();
@@ -97,7 +103,9 @@ export class Outgoing {
     } finally {
       this.#adapter.defer(release);
     }
-    return request.session!;
+    const session = request.session!;
+    if ("host" in endpoint) session.serverName = endpoint.host;
+    return session;
   }
 
   async #dial(group: HookGroup, endpoint: NamedEndpoint, state: unknown): Promise<DialedSession> {

@@ -1,4 +1,4 @@
-import type { Address, Endpoint } from "./endpoint.ts";
+import type { Address, Endpoint, TlsClient } from "./endpoint.ts";
 import type { Logger, Peer, RequestInfo, Session } from "./conversation.ts";
 import type { Spawn } from "./process.ts";
 import type { Fields } from "./record.ts";
@@ -12,6 +12,7 @@ export type {
   RequestInfo,
   RequestSession,
   Session,
+  StartTlsOptions,
 } from "./conversation.ts";
 
 /** The version of this interface. A package that holds a plugin says `"portico": { "api": 1 }`. */
@@ -131,7 +132,7 @@ export interface StartContext<Options> {
   /** Which worker this is, from 1 on; whoever replaces one that has died has its number. None under `serial` and `async`. */
   readonly worker: number | undefined;
   /**
-   * Opens a stream (`tcp:`, `unix:`) or a datagram socket with one peer (`udp:`, `unixgram:`), as a
+   * Opens a stream (`tcp:`, `tls:`, `unix:`) or a datagram socket with one peer (`udp:`, `unixgram:`), as a
    * session that these hooks serve: `data`, `end`, `drain` or `handle`; `datagram`, `retire`, `finish`,
    * `error`. Without hooks it is in pull form, and whoever called reads it to its end, or ends it. It
    * ends as any session does; a datagram session with its `end`. It is resolved when the peer has accepted.
@@ -139,7 +140,7 @@ export interface StartContext<Options> {
    * Whoever awaits it goes on first, and then the hooks begin, in a later turn of the event loop: not
    * even a peer that speaks at once, ends at once or resets is heard before.
    *
-   * @throws PorticoError ECONNREFUSED, ENOENT, ETIMEDOUT, ENOTFOUND …
+   * @throws PorticoError ECONNREFUSED, ENOENT, ETIMEDOUT, ENOTFOUND, TLS_FAILED …
    */
   readonly connect: <State = undefined>(
     endpoint: string,
@@ -188,6 +189,8 @@ export interface ConnectOptions<State> {
   readonly state?: State;
   /** 10 s when silent. */
   readonly timeout?: Duration;
+  /** Of a `tls:` endpoint: whom we trust, who we are, which protocols we speak. */
+  readonly tls?: TlsClient;
 }
 
 /**

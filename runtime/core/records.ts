@@ -7,6 +7,7 @@ import { viaOf } from "./prologue/via.ts";
 import type { HttpSession } from "./http/session.ts";
 import type { Log } from "./log.ts";
 import type { Service } from "./service.ts";
+import type { TlsInfo } from "./tls.ts";
 
 /** What the records say of a session. */
 export interface Recorded {
@@ -19,6 +20,7 @@ export interface Recorded {
   readonly reason: string | undefined;
   /** The error that ended it, where one did. */
   readonly cause?: PorticoError | undefined;
+  readonly tls?: TlsInfo | undefined;
 }
 
 /** What a `close` whose reason is `error` says of it. */
@@ -88,8 +90,21 @@ export function recordArrival(
   const via = viaOf(session.remote);
   if (via !== undefined) Object.assign(record, { via: via.remote.toString() });
   if (outgoing) Object.assign(record, { outgoing });
+  if (log.asksTls && session.tls !== undefined) Object.assign(record, fieldsOf(session.tls));
   if (why !== undefined) Object.assign(record, why);
   log.pass(record);
+}
+
+/** What TLS has come to: nothing of it is secret. */
+function fieldsOf({ version, cipher, serverName, alpn, peer, resumed }: TlsInfo): Fields {
+  return {
+    tlsVersion: version,
+    tlsCipher: cipher,
+    ...(serverName !== undefined && { tlsServerName: serverName }),
+    ...(alpn !== undefined && { tlsAlpn: alpn }),
+    ...(peer !== undefined && { tlsPeer: peer.subject, tlsFingerprint: peer.fingerprint }),
+    tlsResumed: resumed,
+  };
 }
 
 /** The end of a stream: counted, and recorded as `close`. */

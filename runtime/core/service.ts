@@ -4,7 +4,9 @@ import { resets } from "./admission/overflow.ts";
 import type { Banners } from "./banners.ts";
 import type { Offence, Offended, Offender } from "./admission/gate.ts";
 import { type Clock, SYSTEM_CLOCK } from "./clock.ts";
+import type { CertificateRules } from "./handshake/certificates.ts";
 import type { PorticoError, Side } from "./errors.ts";
+import type { Handshakes } from "./handshake/handshakes.ts";
 import { checkAnswer, makeLogger, verdict } from "./hooks.ts";
 import { errorFields } from "./log.ts";
 import type { Log } from "./log.ts";
@@ -37,6 +39,7 @@ export interface ServiceInput {
   /** {@link SYSTEM_CLOCK} when silent. */
   readonly clock?: Clock | undefined;
   readonly offended?: Offended | undefined;
+  readonly handshakes?: Handshakes | undefined;
 }
 
 const LEVEL_OF: Readonly<Record<Side, Level>> = {
@@ -66,6 +69,10 @@ export class Service {
   readonly warnings: Warnings;
   /** What is said beside the plugin; whoever has made the service for sessions that come from outside sets it. */
   banners: Banners | undefined = undefined;
+  /** Where TLS may be spoken. */
+  readonly handshakes: Handshakes | undefined;
+  /** Rules about certificates; set by the same. */
+  certificates: CertificateRules | undefined = undefined;
   readonly #counted: (() => void) | undefined;
   readonly #offended: Offended | undefined;
 
@@ -88,6 +95,7 @@ export class Service {
     this.verify = hooks.verify && ((peer) => checkAnswer(hooks.verify!(peer), verdict));
     this.#counted = counted;
     this.#offended = input.offended;
+    this.handshakes = input.handshakes;
   }
 
   /** Of the records of streams that open and close. */

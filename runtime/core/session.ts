@@ -3,13 +3,15 @@ import { given } from "./arguments.ts";
 import type { Clock } from "./clock.ts";
 import type { Codec } from "./stream/codec.ts";
 import type { Address } from "./endpoint.ts";
+import { PorticoError } from "./errors.ts";
 import type { RuleOptions } from "./plan.ts";
-import type { Closed, Logger, ReadOptions, Session } from "./plugin.ts";
+import type { Closed, Logger, ReadOptions, Session, StartTlsOptions } from "./plugin.ts";
 import { type Via, viaOf } from "./prologue/via.ts";
 import type { Service } from "./service.ts";
 import { checkCodec } from "./stream/codec-checks.ts";
 import { keptOf } from "./stream/kept.ts";
 import { Reader, type ReaderSource } from "./stream/reader.ts";
+import type { TlsInfo } from "./tls.ts";
 import type { Duration } from "./units.ts";
 
 /** What few sessions need, made when first asked for: an idle connection stays small. */
@@ -19,6 +21,7 @@ interface Extra {
   reader: Reader | undefined;
   closed: PromiseWithResolvers<Closed> | undefined;
   ruleOptions: RuleOptions | undefined;
+  serverName: string | undefined;
 }
 
 const encoder = new TextEncoder();
@@ -86,12 +89,25 @@ export abstract class BaseSession implements Session<unknown>, ReaderSource {
   abstract deadline(after: Duration): void;
   abstract end(bytes?: Uint8Array | string): void;
   abstract abort(): void;
+
   abstract pause(): void;
   abstract resume(): void;
   abstract throttle(full: boolean): void;
   /** See {@link ReaderSource}. */
   get clock(): Clock {
     return this.service.clock;
+  }
+
+  /** Where there is a connection that we see, it may speak TLS. */
+  get tls(): TlsInfo | undefined {
+    return undefined;
+  }
+
+  startTls(_options?: StartTlsOptions): Promise<TlsInfo> {
+    const text = `cannot start TLS: ${
+      this.kind === "stream" ? "a socket that a plugin takes" : "a datagram"
+    } has none`;
+    return Promise.reject(new PorticoError("NOT_SUPPORTED", text, { side: "plugin" }));
   }
 
   /** What has a connection is there. */
@@ -106,6 +122,15 @@ export abstract class BaseSession implements Session<unknown>, ReaderSource {
 
   set ruleOptions(options: RuleOptions | undefined) {
     this.extra.ruleOptions = options;
+  }
+
+  /** Of one that we have opened: the host that was asked for. */
+  get serverName(): string | undefined {
+    return this.#extra?.serverName;
+  }
+
+  set serverName(name: string | undefined) {
+    this.extra.serverName = name;
   }
 
   get via(): Via | undefined {
@@ -188,6 +213,11 @@ export abstract class BaseSession implements Session<unknown>, ReaderSource {
     return keptOf(this.state);
   }
 
+  /** Bytes that have come and are not read; in push form as {@link incomplete} has it. */
+  get unread(): number {
+    return this.#extra?.reader?.size ?? keptOf(this.state);
+  }
+
   /** What has come and is not read, with the reader left empty. */
   takeUnread(): Uint8Array[] {
     return this.#extra?.reader?.takeAll() ?? [];
@@ -246,6 +276,7 @@ export abstract class BaseSession implements Session<unknown>, ReaderSource {
       reader: undefined,
       closed: undefined,
       ruleOptions: undefined,
+      serverName: undefined,
     };
   }
 }

@@ -3,6 +3,7 @@
  * certificates ({@link TlsEngine}); {@link Connection.secure} begins the handshake with one, and what is there from
  * then on is told as of any other connection.
  */
+import type { Support } from "./contract.ts";
 import type { TlsClient } from "./endpoint.ts";
 
 /** A certificate and whom it is for. Everything is PEM; nothing of it is ever in a record, an error or a status. */
@@ -32,8 +33,25 @@ export interface TlsServerOptions {
   readonly minVersion: TlsVersion;
   /** As openssl-ciphers(1) has it; the runtime's own when silent. */
   readonly ciphers?: string | undefined;
+  /** Seconds for which a session may be resumed; 0: never; the context's own when silent. */
+  readonly sessionTimeout?: number | undefined;
   /** 48 bytes, the same for all workers and servers that resume each other's sessions; the context's own when silent. */
   readonly ticketKeys?: Uint8Array | undefined;
+}
+
+/** Of {@link TlsServerOptions}, what not every runtime can do. */
+export interface TlsFeatures {
+  /**
+   * Sessions are resumed across contexts that have the same `ticketKeys`: by other workers, and after an update.
+   * Where it is not so, they are by the context that has made them, as long as its certificate is the same.
+   */
+  readonly sharedTickets: Support;
+  /** `sessionTimeout` is kept to. */
+  readonly sessionTimeout: Support;
+  /** `ocsp` is stapled. */
+  readonly stapling: Support;
+  /** `ciphers` is kept to. */
+  readonly ciphers: Support;
 }
 
 /** A side of TLS as an adapter has made it. Opaque to the core. */

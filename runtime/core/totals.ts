@@ -63,6 +63,14 @@ export function counted(growth: unknown): number {
   return Number.isSafeInteger(growth) && (growth as number) > 0 ? growth as number : 0;
 }
 
+/** How many have gone one way from a service to another. */
+export interface RouteCount {
+  /** Who goes it: `tls sni=*.example.org`, `otherwise`. */
+  readonly when: string;
+  readonly service: string;
+  count: number;
+}
+
 /** Has live sessions whose bytes are not all in the counters yet. */
 export interface Meter {
   /** Adds them to the counters. */
@@ -77,6 +85,8 @@ export class Totals {
   readonly meters: Set<Meter> = new Set();
   /** Workers that died and were replaced. */
   restarts = 0;
+  /** By their texts; of a service that hands its peers to others. */
+  routes: Map<string, RouteCount> | undefined = undefined;
   /** What is counted of the losses of each socket; whoever goes on with one goes on from there. */
   readonly #lost = new Map<string, number>();
 
@@ -92,6 +102,15 @@ export class Totals {
     const { socket, count } = losses;
     this.counters.datagramsLost += (count - (this.#lost.get(socket) ?? 0)) >>> 0;
     this.#lost.set(socket, count);
+  }
+
+  /** The count of one way, which goes on where there was one before. */
+  route(when: string, service: string): RouteCount {
+    const routes = this.routes ??= new Map();
+    const key = `${when} → ${service}`;
+    let found = routes.get(key);
+    if (found === undefined) routes.set(key, found = { when, service, count: 0 });
+    return found;
   }
 
   /** Brings the counters up to date: with what has gone through the sessions that are open. */

@@ -17,6 +17,7 @@ import type { Log } from "../core/log.ts";
 import { folderOf } from "../manifest/source.ts";
 import { embeddedFile } from "../modules/embedded.ts";
 import { BanKeeping } from "./ban-keeping.ts";
+import { CertificateKeeping } from "./certificate-keeping.ts";
 import { openControlSocket } from "./control-socket.ts";
 import { Journal } from "./journal.ts";
 import { type LoadedManifest, loadManifest, type ReadSource } from "./loaded-manifest.ts";
@@ -125,9 +126,12 @@ export class Daemon implements AsyncDisposable {
     const home = folderOf(manifest.source);
     const names = new ServerNames(adapter, manifest.plan.resolver, SYSTEM_CLOCK);
     this.#toClose.defer(() => names.close());
+    const certificates = new CertificateKeeping(journal, predecessor?.ticketKeys);
+    this.#toClose.defer(() => certificates.close());
     this.#server = new Server({
       adapter,
       operator,
+      certificates: certificates.get,
       worker: embeddedFile() ?? fileURLToPath(new URL("../worker.ts", import.meta.url).href),
       home,
       names: names.get,
@@ -158,6 +162,7 @@ export class Daemon implements AsyncDisposable {
         bans: this.#bans,
         notifier,
         names,
+        certificates,
         handed,
         end,
       },

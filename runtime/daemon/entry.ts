@@ -67,6 +67,12 @@ export function compare(
   };
 }
 
+/** Services in the order of their start: those that hand connections to others when all of these are there. */
+export function sendersLast(services: readonly ReadyService[]): readonly ReadyService[] {
+  if (services.every(({ plan }) => plan.match === undefined)) return services;
+  return services.toSorted((a, b) => Number(!!a.plan.match) - Number(!!b.plan.match));
+}
+
 /** Says in which service something has failed, and where in its plugin. */
 export function inService({ name, plugin }: ServicePlan, thrown: unknown): unknown {
   if (!(thrown instanceof PorticoError)) return thrown;
@@ -74,7 +80,7 @@ export function inService({ name, plugin }: ServicePlan, thrown: unknown): unkno
   const { code, message, cause = error, side, hint, at } = error;
   const text = `service ${JSON.stringify(name)}: ${message}`;
   if (thrown instanceof ListenError) {
-    return new ListenError(thrown.listen, new PorticoError(code, text, { cause, side }));
+    return new ListenError(thrown.listen, new PorticoError(code, text, { cause, side, hint }));
   }
   return new PorticoError(code, text, { cause, side, hint, at });
 }

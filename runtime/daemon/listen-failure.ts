@@ -10,7 +10,7 @@ import { formatPath } from "../values/problem.ts";
 /** The same error with its place in the manifest, and with who has the address. */
 export function inManifest(error: unknown, source: Source): unknown {
   if (!(error instanceof ListenError)) return error;
-  const { code, message, cause, side, listen } = error;
+  const { code, message, cause, side, hint, listen } = error;
   const path = listenPath(listen);
   const holder = code === "EADDRINUSE" ? who(error) : undefined;
   const text = [
@@ -24,7 +24,7 @@ export function inManifest(error: unknown, source: Source): unknown {
     line: String(place.line),
     column: String(place.column),
   });
-  return new PorticoError(code, text, { cause, side, at });
+  return new PorticoError(code, text, { cause, side, hint, at });
 }
 
 /** Where that can be read. */

@@ -1,6 +1,7 @@
 /** A manifest as the server runs it: read, expanded, with its plugins. */
 import { pathToFileURL } from "node:url";
 import type { Plan, ServicePlan } from "../core/plan.ts";
+import { matcherUrls } from "../core/prologue/match-plan.ts";
 import { expand } from "../manifest/expand.ts";
 import { hasWorkers } from "../manifest/limits.ts";
 import { prepare, type PreparedService } from "../manifest/prepare.ts";
@@ -63,5 +64,6 @@ export function residentUrls({ source, services }: LoadedManifest): string[] {
   const plans = services.map(({ plan }) => plan);
   const sinks = plans.flatMap(({ log }) => log).flatMap(({ module }) => module?.url ?? []);
   const inline = plans.filter(({ concurrency }) => !hasWorkers(concurrency.strategy));
-  return [...new Set([...manifest, ...inline.map(({ plugin }) => plugin.url), ...sinks])];
+  const served = inline.flatMap((plan) => [plan.plugin.url, ...matcherUrls(plan)]);
+  return [...new Set([...manifest, ...served, ...sinks])];
 }

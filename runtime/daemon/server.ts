@@ -5,7 +5,7 @@ import type { Address } from "../core/endpoint.ts";
 import { PorticoError } from "../core/errors.ts";
 import type { ServicePlan } from "../core/plan.ts";
 import type { Handover, SocketsByText } from "../services/handover.ts";
-import { STRATEGIES } from "../strategies/mod.ts";
+import { executorOf } from "../strategies/mod.ts";
 import type { Bans } from "../services/bans/bans.ts";
 import type { ReadyService } from "../services/contract.ts";
 import { RunningService } from "../services/running.ts";
@@ -19,6 +19,7 @@ import {
   inService,
   nameOf,
   noService,
+  sendersLast,
   type ServiceEntry,
   statusOf,
   textsOf,
@@ -30,6 +31,8 @@ export type { ReadyService } from "../services/contract.ts";
 export class Server {
   readonly #host: ReturnType<typeof completeHost>;
   readonly #entries: Map<string, ServiceEntry> = new Map();
+  /** Those that a change has started, until it is made. */
+  #fresh: ReadonlyMap<string, ServiceEntry> = new Map();
   /** Services that were replaced or removed, until their sessions have ended. */
   readonly #leaving: Map<ServiceEntry, Promise<void>> = new Map();
   /** Stopped by an operator; the next reload that changes them starts them again. */
@@ -44,7 +47,10 @@ export class Server {
 
   /** @param host what services share; the rest of it is made here. */
   constructor(host: Parameters<typeof completeHost>[0]) {
-    this.#host = completeHost(host);
+    this.#host = {
+      ...completeHost(host),
+      receiver: (name) => (this.#entries.get(name) ?? this.#fresh.get(name))?.running.reception,
+    };
   }
 
   /** Who is shut out of all services. */
@@ -75,7 +81,7 @@ export class Server {
     await handOver(this.#host.adapter, handover ?? new Map(), services, async (distributed) => {
       this.#checkEnd();
       checkNeeds(services, this.#host.adapter);
-      for (const ready of services) {
+      for (const ready of sendersLast(services)) {
         const { name } = ready.plan;
         this.#entries.set(name, await this.#begin(ready, distributed.get(name)!, undefined));
       }
@@ -112,7 +118,7 @@ export class Server {
   }
 
   #replace(difference: Omit<Difference, "result">): Promise<void> {
-    const replaced = this.#exchange(difference);
+    const replaced = this.#exchange(difference).finally(() => this.#fresh = new Map());
     this.#change = replaced.catch(() => {});
     return replaced;
   }
@@ -120,9 +126,10 @@ export class Server {
   async #exchange({ changed, leave, names }: Omit<Difference, "result">): Promise<void> {
     const handover = await duplicatesOf(changed.length > 0 ? leave : []);
     const fresh = new Map<string, ServiceEntry>();
+    this.#fresh = fresh;
     const closing: Promise<void>[] = [];
     await handOver(this.#host.adapter, handover, changed, async (distributed) => {
-      for (const ready of changed) {
+      for (const ready of sendersLast(changed)) {
         const { name } = ready.plan;
         const old = this.#entries.get(name) ?? this.#stopped.get(name);
         fresh.set(name, await this.#begin(ready, distributed.get(name)!, old));
@@ -153,8 +160,8 @@ export class Server {
   ): Promise<ServiceEntry> {
     const inherited = new Set(sockets.keys());
     try {
-      const { executor } = STRATEGIES[ready.plan.concurrency.strategy];
       const takeover = { sockets, admission: old?.running.admission, totals: old?.running.totals };
+      const executor = executorOf(ready.plan);
       const running = await RunningService.start(ready, this.#host, takeover, executor);
       if (this.#measures) running.measure();
       running.ownFiles(this.#owns);
@@ -295,8 +302,15 @@ export class Server {
   async #stopAll(limitOf: (plan: ServicePlan) => number, keep: boolean): Promise<void> {
     this.#ending = true;
     const entries = [...this.#entries.values()].toReversed();
+    const stop = ({ ready, running }: ServiceEntry, senders?: Promise<unknown>): Promise<void> =>
+      running.stop(limitOf(ready.plan), keep, senders);
+    const [senders, others] = [true, false].map((sends) =>
+      entries.filter(({ ready }) => (ready.plan.match !== undefined) === sends)
+    );
+    const sent = Promise.all(senders!.map((entry) => stop(entry)));
     await Promise.all([
-      ...entries.map(({ ready, running }) => running.stop(limitOf(ready.plan), keep)),
+      sent,
+      ...others!.map((entry) => stop(entry, sent)),
       // A reload notices that this is the end; unless a plugin takes its time to start.
       Promise.race([this.#change, this.#hurried.promise]),
       this.settled(),

@@ -10,14 +10,15 @@ import { messageOf, PorticoError } from "../core/errors.ts";
 import { hookError } from "../core/hooks.ts";
 import { errorFields } from "../core/log.ts";
 import type { ServicePlan } from "../core/plan.ts";
+import { matcherUrls } from "../core/prologue/match-plan.ts";
 import { keepWorkingDirectory } from "../identity/folder.ts";
 import { embeddedFile } from "../modules/embedded.ts";
 import type { VersionOf } from "../modules/import.ts";
 import { stampOf } from "../modules/stamp.ts";
-import { problemFields } from "../values/problem.ts";
 import type { ReadyService, Server } from "./server.ts";
 import { commandOn } from "../adapter.ts";
 import type { BanKeeping } from "./ban-keeping.ts";
+import type { CertificateKeeping } from "./certificate-keeping.ts";
 import { Policy } from "./policy.ts";
 import type { Journal } from "./journal.ts";
 import { ModuleVersions } from "./module-versions.ts";
@@ -27,6 +28,7 @@ import { requireDescriptors } from "../strategies/descriptors.ts";
 import type { ServerNames } from "../resolver/mod.ts";
 import { disabledStatus } from "./entry.ts";
 import { checkFixed } from "./fixed.ts";
+import { recordRefusal } from "./reload-refusal.ts";
 import { startSuccessor } from "./upgrade.ts";
 import { runtime, version } from "./version.ts";
 
@@ -51,10 +53,16 @@ export interface SupervisorInput {
   readonly bans: BanKeeping;
   readonly notifier: Notifier;
   readonly names: ServerNames;
+  readonly certificates: CertificateKeeping;
   /** A successor has its sockets from here on, however this server ends. */
   readonly handed: () => void;
   /** Ends the server. */
   readonly end: (reason: string) => void;
+}
+
+/** Of the code that a service is made of. */
+function stampOfService(plan: ServicePlan): string {
+  return [plan.plugin.url, ...matcherUrls(plan)].map((url) => stampOf(url).stamp).join(" ");
 }
 
 export class Supervisor implements Control {
@@ -85,7 +93,7 @@ export class Supervisor implements Control {
       return {
         ...service,
         log: logs.get(service.plan.name)!,
-        stamp: () => stamp ??= stampOf(service.plan.plugin.url).stamp,
+        stamp: () => stamp ??= stampOfService(service.plan),
       };
     });
   }
@@ -132,6 +140,7 @@ export class Supervisor implements Control {
       ),
       sinks: this.#input.journal.status(),
       bans: this.#input.server.bans.size,
+      ...this.#input.certificates.status(),
     };
   }
 
@@ -147,29 +156,26 @@ export class Supervisor implements Control {
         journal.server.emit(kept ? "warn" : "info", "reload", { ...result, ...kept });
         return result;
       } catch (error) {
-        // What is wrong concerns whoever has asked for it; the services go on as they are.
-        const found = hookError(error);
-        for (const fields of problemFields(found)) {
-          const { code, message, ...more } = fields;
-          const about = { side: "config", during: "reload", ...more };
-          journal.server.emit("error", "error", { code, message, ...about });
-        }
+        recordRefusal(journal.server, error);
         throw error;
       } finally {
-        // Sessions of before go on with the log of before.
+        // Sessions of before go on with the log, and the certificates, of before.
         void server.settled().then(() => journal.prune());
+        const forget = () => Promise.resolve(this.#input.certificates.keep(this.#manifest.plan));
+        void server.settled().then(() => this.#inTurn(forget)).catch(() => {});
         await notifier.ready();
       }
     });
   }
 
   async #reload(load: LoadManifest): Promise<Reloaded> {
-    const { journal, server, adapter, names } = this.#input;
+    const { journal, server, adapter, names, certificates } = this.#input;
     const manifest = await load(this.#versions.of);
     requireDescriptors(manifest.plan.services, adapter);
     checkFixed(manifest.plan, this.#manifest.plan);
     await journal.change(manifest.plan.services);
     names.plan = manifest.plan.resolver;
+    certificates.refresh();
     try {
       const result = await server.reload(this.ready(manifest));
       this.#manifest = manifest;
@@ -248,6 +254,7 @@ export class Supervisor implements Control {
         const pid = await startSuccessor(
           { handover, control: await this.#controlDuplicate() },
           server.bans,
+          this.#input.certificates.ticketKeys(),
           command,
           notifier.variables,
           descriptors,

@@ -16,6 +16,7 @@ import { type Handover, removeFiles } from "../services/handover.ts";
 import type { BanChange } from "../services/bans/ban.ts";
 import type { Bans } from "../services/bans/bans.ts";
 import { type StoredBan, storedBan } from "../services/bans/stored.ts";
+import type { StoredKeys } from "../services/tls/store.ts";
 import { Channel } from "../workers/channel.ts";
 import { takeEnds } from "../workers/channel-ends.ts";
 import { type AddressParts, partsOf } from "../workers/messages.ts";
@@ -39,6 +40,8 @@ interface HandoverMessage {
   readonly control: SocketInfo | undefined;
   /** Those in force; changes follow, each in a message of its own. */
   readonly bans: readonly StoredBan[];
+  /** The successor resumes the sessions of TLS that its predecessor has had. */
+  readonly ticketKeys: StoredKeys;
 }
 
 /** What becomes of the bans while a successor starts. */
@@ -57,6 +60,7 @@ export interface ServerHandover {
  * Starts a successor and hands it everything over; resolves with its pid when it serves.
  *
  * @param bans are handed over, with what becomes of them until it is ready.
+ * @param ticketKeys are handed over, by a socket that nobody else has.
  * @param command that starts it.
  * @param environment added to that of this process.
  * @param ending aborts when this server ends before the successor is ready, which is ended then too.
@@ -65,6 +69,7 @@ export interface ServerHandover {
 export async function startSuccessor(
   { handover, control }: ServerHandover,
   bans: Bans,
+  ticketKeys: StoredKeys,
   [program, ...args]: readonly [string, ...string[]],
   environment: Readonly<Record<string, string>>,
   descriptors: Descriptors,
@@ -103,7 +108,8 @@ export async function startSuccessor(
       throw new PorticoError("START_FAILED", `there are too many sockets to hand over at once`);
     }
     await channel.open(descriptors, ours);
-    channel.send({ ...describeSockets(handover, control), bans: bans.list().map(storedBan) });
+    const described = describeSockets(handover, control);
+    channel.send({ ...described, bans: bans.list().map(storedBan), ticketKeys });
     bans.watchers.add(changed);
     const reply = await replied.promise;
     channel.abort();
@@ -121,7 +127,7 @@ export async function startSuccessor(
 function describeSockets(
   handover: Handover,
   control: Inherited | undefined,
-): Omit<HandoverMessage, "bans"> {
+): Pick<HandoverMessage, "services" | "control"> {
   const services = [...handover].map(([name, sockets]) =>
     [name, [...sockets].map(([text, list]) => [text, list.map(infoOf)] as const)] as const
   );
@@ -136,6 +142,7 @@ function infoOf({ transport, address, owned }: Inherited): SocketInfo {
 export interface Predecessor extends ServerHandover {
   /** Has its bans taken, and what becomes of them from here on. */
   takeBans(take: (change: BanMessage) => void): void;
+  readonly ticketKeys: StoredKeys;
   /** Tells it that the successor serves, and that it can end. */
   ready(): void;
   /** Tells it that the successor gives up, and why: it goes on serving. */
@@ -164,7 +171,7 @@ export async function receiveHandover(adapter: Adapter): Promise<Predecessor> {
   });
   received.promise.catch(() => {});
   await channel.open(descriptors, fd);
-  const { services, control, bans = [] } = await received.promise;
+  const { services, control, bans = [], ticketKeys = {} } = await received.promise;
   const receive = ({ transport, address, owned }: SocketInfo): Inherited => {
     const [, host, port, path] = address;
     const at = new Address(transport, host, port, path);
@@ -181,6 +188,7 @@ export async function receiveHandover(adapter: Adapter): Promise<Predecessor> {
   return {
     handover,
     control: controlSocket,
+    ticketKeys,
     takeBans(each) {
       for (const ban of bans) each({ ban });
       for (const change of changes) each(change);

@@ -8,6 +8,7 @@ import type { Adapter } from "../core/contract.ts";
 import type { Address, Transport } from "../core/endpoint.ts";
 import { PorticoError } from "../core/errors.ts";
 import { BanKeeping } from "../daemon/ban-keeping.ts";
+import { CertificateKeeping } from "../daemon/certificate-keeping.ts";
 import { openControlSocket } from "../daemon/control-socket.ts";
 import { Journal } from "../daemon/journal.ts";
 import type { LoadedManifest } from "../daemon/loaded-manifest.ts";
@@ -74,9 +75,11 @@ class ServerInProgram implements EmbeddedServer {
     this.#origin = origin;
     this.#journal = journal;
     const names = new ServerNames(adapter, loaded.plan.resolver, SYSTEM_CLOCK);
+    const certificates = new CertificateKeeping(journal);
     const server = this.#server = new Server({
       adapter,
       operator,
+      certificates: certificates.get,
       names: names.get,
       worker: fileURLToPath(new URL("../worker.ts", import.meta.url).href),
       inherit: async ({ endpoint }) => inheritedFor(endpoint, await adapter.descriptors()),
@@ -90,6 +93,7 @@ class ServerInProgram implements EmbeddedServer {
       server,
       journal,
       names,
+      certificates,
       bans: this.#bans,
       // systemd has started the program, and hears of it from nobody else.
       notifier: makeNotifier(adapter, {}),
@@ -101,6 +105,7 @@ class ServerInProgram implements EmbeddedServer {
     this.#toClose.defer(() => this.#bans.close());
     this.#toClose.defer(() => operator.close());
     this.#toClose.defer(() => names.close());
+    this.#toClose.defer(() => certificates.close());
     this.#toClose.defer(keepAlive());
   }
 

@@ -5,7 +5,7 @@ import { OPTION_NAME } from "./rule-line.ts";
 
 /** Whom a rule can be about, in words. */
 export const SUBJECT =
-  'whom it is about: an address, ADDRESS/PREFIX, ADDRESS-ADDRESS, HOST or .DOMAIN by name, "@GROUP", "file:PATH", "user:NAME", "group:NAME", "uid:N" or "gid:N"';
+  'whom it is about: an address, ADDRESS/PREFIX, ADDRESS-ADDRESS, HOST or .DOMAIN by name, "@GROUP", "file:PATH", "user:NAME", "group:NAME", "uid:N", "gid:N" or "cert:subject=…"';
 const RULE = `${SUBJECT}; or { "from": …, "times": …, "options": …, "end": true }`;
 const subject = v.pipe(v.string(SUBJECT), v.nonEmpty(SUBJECT));
 export const subjects = v.pipe(v.array(subject, SUBJECT), v.minLength(1, SUBJECT));

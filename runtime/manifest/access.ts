@@ -4,6 +4,7 @@ import { resolve } from "node:path";
 import { FORMS } from "../core/access/ip.ts";
 import { parseSubject } from "../core/access/rules.ts";
 import { parseTimes } from "../core/access/times.ts";
+import { parseCertificate } from "../core/handshake/certificates.ts";
 import { messageOf } from "../core/errors.ts";
 import { aboutAccounts, type Access, type AccessRule, type ListenPlan } from "../core/plan.ts";
 import { nearest } from "../values/nearest.ts";
@@ -56,6 +57,7 @@ function due(error: unknown): string {
   return expected === FORMS ? SUBJECT : expected;
 }
 
+const UNCERTIFIED = "an address, a prefix or a range: nobody has shown a certificate yet";
 const UNNAMED = "an address, a prefix or a range: a ban waits for no name";
 const OF_ALLOW = "options with an allow: nobody learns them of whom is denied";
 
@@ -122,7 +124,7 @@ export class AccessPlans {
       (access?.never ?? []).flatMap((text, index) => {
         const place = [...path, "never", index];
         const rules = this.#about(text, { action: "deny" }, place);
-        const name = rules.find(({ subject }) => /^(?:host|domain):/.test(subject));
+        const name = rules.find(({ subject }) => /^(?:host|domain|cert):/.test(subject));
         if (name !== undefined) this.#tell(place, show(name.text), UNNAMED);
         return rules;
       })
@@ -131,7 +133,13 @@ export class AccessPlans {
 
   /** Rules `allow` of a list that stands elsewhere. */
   about(texts: readonly string[], path: Path): readonly AccessRule[] {
-    return texts.flatMap((text, index) => this.#about(text, { action: "allow" }, [...path, index]));
+    return texts.flatMap((text, index) => {
+      const place = [...path, index];
+      const rules = this.#about(text, { action: "allow" }, place);
+      const late = rules.find(({ subject }) => subject.startsWith("cert:"));
+      if (late !== undefined) this.#tell(place, show(late.text), UNCERTIFIED);
+      return rules;
+    });
   }
 
   #rules(item: Item, action: AccessRule["action"], path: Path): AccessRule[] {
@@ -253,6 +261,10 @@ export class AccessPlans {
   #subject(text: string): string {
     const [, kind, name] = /^(user|group):(.*)$/.exec(text) ?? [];
     if (kind === undefined) {
+      if (text.startsWith("cert:")) {
+        parseCertificate(text.slice("cert:".length));
+        return text;
+      }
       const host = readHostName(text);
       if (host !== undefined) return this.#host(text, host);
       // What stands for names inside is no way to write one.

@@ -6,9 +6,9 @@ export type ManifestOf<Plugins> = Omit<Manifest, "services"> & {
   services: { [Name in keyof Plugins]: ServiceOf<Plugins[Name]> };
 };
 
-/** A service with this plugin: its name, of which nothing is known, or the plugin itself. */
+/** A service with this plugin: its name, of which nothing is known, or the plugin itself; or with `match`. */
 export type ServiceOf<Plugin> =
-  & { plugin: Plugin & ManifestService["plugin"] }
+  & { plugin?: (Plugin & ManifestService["plugin"]) | undefined }
   & Omit<ManifestService, "plugin" | "options">
   & OptionsOf<Plugin>;
 

@@ -9,6 +9,7 @@ import { addIssues, placeOf } from "./issues.ts";
 import { readProxyProtocol } from "./proxy-protocol.ts";
 import { checkHttpLimits, checkLimitNames, mergeConcurrency, mergeLimits } from "./limits.ts";
 import { Endpoints } from "./listen.ts";
+import { targetsOf, withMatches } from "./match.ts";
 import { checkOverflow } from "./overflow.ts";
 import { checkStdio, namesStdio } from "./inherited.ts";
 import { mergeList, type Placed, placed } from "./lists.ts";
@@ -16,16 +17,18 @@ import { checkProcess, identityOf, processOf } from "./process.ts";
 import type { Path } from "../values/problem.ts";
 import type { SinkCatalog } from "../values/sink-catalog.ts";
 import { isAdmin, isSensor } from "../modules/resolve.ts";
-import { checkReach, pluginOf } from "./plugin-place.ts";
+import { checkReach, MATCHING, pluginOf } from "./plugin-place.ts";
 import {
   type CheckedDefaults,
   type CheckedManifest,
   type CheckedService,
   manifest,
+  PLUGIN,
 } from "./schema.ts";
 import { resolverOf } from "./resolver.ts";
 import { SinkPlans } from "./sinks.ts";
 import { folderAt, folderOf, Problems, type Source } from "./source.ts";
+import { TlsPlans } from "./tls.ts";
 import { checkTyped } from "./typed.ts";
 
 /**
@@ -113,6 +116,9 @@ class Expander {
   readonly #shared = new Map<Placed<LogItem>, SinkPlan>();
   readonly #access: AccessPlans;
   readonly #banners: BannerTexts;
+  readonly #tls: TlsPlans;
+  /** Who need not listen: others hand them connections. */
+  readonly #targets: ReadonlySet<string>;
 
   constructor(
     manifest: AcceptedParts,
@@ -126,12 +132,14 @@ class Expander {
     this.#refused = refused;
     this.#endpoints = new Endpoints(problems);
     this.#banners = new BannerTexts(problems);
+    this.#tls = new TlsPlans(problems);
     const stdio = manifest.services.some(([, { listen, disable }]) =>
       disable !== true && namesStdio(listen)
     );
     this.#sinks = new SinkPlans(problems, catalog, manifest.sinks, manifest.plugins, stdio);
     this.#defaultLog = placed(manifest.defaults.log ?? log, ["defaults", "log"])!;
     for (const one of this.#defaultLog) this.#shared.set(one, this.#sinks.one(one.item, one.path));
+    this.#targets = targetsOf(manifest.services);
     this.#access = new AccessPlans(problems, manifest.groups, lookupAccount);
     this.#access.read([this.#defaultAccess]);
     checkLimitNames(problems, manifest.defaults.limits, ["defaults"]);
@@ -151,10 +159,17 @@ class Expander {
           .map(([name, service]) => this.#service(name, service)),
         top.bans !== undefined,
       );
+    const enabled = plans(false);
+    const all = withMatches(
+      this.#problems,
+      services,
+      [...enabled, ...plans(true)],
+      this.#manifest.plugins,
+    );
     return {
       file,
-      services: plans(false),
-      disabled: plans(true),
+      services: all.slice(0, enabled.length),
+      disabled: all.slice(enabled.length),
       bans: {
         ...(bans !== undefined && { file: bans }),
         most: top.bans?.most ?? BANS_MAX,
@@ -184,18 +199,23 @@ class Expander {
   #service(name: string, service: Partial<CheckedService>): ServicePlan {
     const { defaults } = this.#manifest;
     const path = ["services", name];
-    const { plugin, options } = pluginOf(service, this.#manifest.plugins, this.#problems, path);
+    const { plugin, options } = this.#plugin(service, path);
     const sensor = isSensor(plugin);
     const admin = isAdmin(plugin);
     // What does not run may have the address of another one, whose place it takes some day.
     const endpoints = service.disable === true ? new Endpoints(this.#problems) : this.#endpoints;
-    const listen = this.#listen(service.listen, admin, endpoints, path);
+    const silent = admin ? ADMIN_LISTEN : this.#targets.has(name) ? [] : undefined;
+    const { listen, tls } = this.#tls.read(
+      { defaults: defaults.tls, service: service.tls },
+      this.#listen(service.listen, silent, endpoints, path),
+      path,
+    );
     checkLimitNames(this.#problems, service.limits, path);
     checkHttpLimits(this.#problems, service, listen, path);
     checkDatagramLimits(this.#problems, service, listen, path);
-    // Nobody is ever served by a sensor: it needs no workers.
+    // Nobody is ever served by a sensor, nor by one that hands its peers on: it needs no workers.
     const concurrency = mergeConcurrency([
-      sensor ? undefined : defaults.concurrency,
+      sensor || service.match !== undefined ? undefined : defaults.concurrency,
       service.concurrency,
     ]);
     const ban = mergeBan(this.#problems, defaults.ban, service.ban, sensor, path);
@@ -212,9 +232,7 @@ class Expander {
     ]);
     checkAccounts(this.#problems, access, listen, path);
     const proxyProtocol = readProxyProtocol(
-      this.#problems,
       service,
-      listen,
       path,
       (texts, place) => this.#access.about(texts, place),
     );
@@ -235,6 +253,7 @@ class Expander {
       ...(ban !== undefined && { ban }),
       ...(sensor && { sensor }),
       ...(proxyProtocol !== undefined && { proxyProtocol }),
+      ...(tls !== undefined && { tls }),
       processes: processOf(service, identityOf(this.#manifest.top), strategy),
       folder: folderAt(this.#problems.source, path),
     };
@@ -248,15 +267,27 @@ class Expander {
     return list.map((one) => this.#shared.get(one) ?? this.#sinks.one(one.item, one.path));
   }
 
+  #plugin(service: Partial<CheckedService>, path: Path): ReturnType<typeof pluginOf> {
+    const { plugin, match } = service;
+    const refused = ["plugin", "match"].some((key) => this.#refused([...path, key]));
+    if (plugin === undefined && match === undefined && !refused) {
+      this.#problems.add(path, 'no "plugin"', `"plugin": ${PLUGIN}`);
+    }
+    return match === undefined
+      ? pluginOf(service, this.#manifest.plugins, this.#problems, path)
+      : MATCHING;
+  }
+
+  /** @param silent where one that says nothing of it listens; undefined where it has to. */
   #listen(
     listen: CheckedService["listen"],
-    admin: boolean,
+    silent: CheckedService["listen"],
     endpoints: Endpoints,
     path: Path,
   ): ListenPlan[] {
     const place = [...path, "listen"];
     if (listen !== undefined) return endpoints.read(listen, place);
-    if (admin) return endpoints.read(ADMIN_LISTEN, place);
+    if (silent !== undefined) return endpoints.read(silent, place);
     if (!this.#refused(place)) {
       this.#problems.add(path, 'no "listen"', '"listen": where it listens');
     }

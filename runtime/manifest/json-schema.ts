@@ -5,11 +5,8 @@ import { CHOICES } from "../values/fields.ts";
 import type { SinkCatalog } from "../values/sink-catalog.ts";
 import { manifest, service, sink } from "./schema.ts";
 
-/** A service has to say where it listens, but for the admin. */
-const LISTENING: JsonSchema[] = [
-  { required: ["listen"] },
-  { properties: { plugin: { const: "admin" } } },
-];
+/** A service has a plugin, or tells its peers apart. Whether it has to listen the whole manifest says. */
+const SERVING: JsonSchema[] = [{ required: ["plugin"] }, { required: ["match", "listen"] }];
 
 /** They may all stand in files of their own. */
 const SERVICES: JsonSchema[] = [{ required: ["services"] }, { required: ["includedir"] }];
@@ -97,7 +94,7 @@ function configOf(schemas: SinkSchemas, described: Described): ConversionConfig 
     ignoreActions: ["check"],
     overrideSchema({ valibotSchema, jsonSchema }) {
       if (valibotSchema === service) {
-        return { ...withPlugins(jsonSchema, described.plugins), anyOf: LISTENING };
+        return { ...withPlugins(jsonSchema, described.plugins), anyOf: SERVING };
       }
       if (valibotSchema === manifest) {
         const { required: _, ...rest } = jsonSchema;

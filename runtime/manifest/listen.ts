@@ -9,11 +9,12 @@ import {
   UNIX_PATH_MAX,
 } from "../core/endpoint.ts";
 import { messageOf } from "../core/errors.ts";
-import type { ListenPlan } from "../core/plan.ts";
+import type { ListenPlan, TlsPlan } from "../core/plan.ts";
 import { checkInherited } from "./inherited.ts";
 import { didYouMean } from "../values/nearest.ts";
 import { formatPath, type Path, show } from "../values/problem.ts";
 import type { CheckedService } from "./schema.ts";
+import type { CheckedEndpointTls } from "./tls-schema.ts";
 import { portOf } from "../values/ports.ts";
 import { folderAt, folderOf, type Problems } from "./source.ts";
 
@@ -39,6 +40,22 @@ export function listenPath(listen: ListenPlan): Path | undefined {
   return PATHS.get(listen);
 }
 
+/** What an endpoint says of TLS beside it. */
+const SAID = new WeakMap<ListenPlan, CheckedEndpointTls>();
+
+/** What an endpoint says of TLS beside it, and nothing where it is silent. */
+export function tlsSaid(listen: ListenPlan): CheckedEndpointTls | undefined {
+  return SAID.get(listen);
+}
+
+/** The same endpoint over TLS. */
+export function withTls(listen: ListenPlan, tls: TlsPlan): ListenPlan {
+  const secured = { ...listen, tls };
+  const path = PATHS.get(listen);
+  if (path !== undefined) PATHS.set(secured, path);
+  return secured;
+}
+
 /** Reads the endpoints of services, and remembers them to find the same one twice. */
 export class Endpoints {
   readonly #problems: Problems;
@@ -54,8 +71,10 @@ export class Endpoints {
     return items.flatMap((item, index) => {
       const place = Array.isArray(listen) ? [...path, index] : path;
       if (typeof item === "string") return this.#one(item, {}, place);
-      const { endpoint, ...options } = item;
-      return this.#one(endpoint, defined(options), [...place, "endpoint"]);
+      const { endpoint, tls, ...options } = item;
+      const read = this.#one(endpoint, defined(options), [...place, "endpoint"]);
+      if (tls !== undefined) { for (const each of read) SAID.set(each, tls); }
+      return read;
     });
   }
 

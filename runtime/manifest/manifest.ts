@@ -2,13 +2,25 @@
  * What a manifest may say, as types: those of `schema.ts`, which checks it and must agree with them.
  * Written out, since what is inferred there is 100 KiB that every author's compiler would have to read.
  */
-import type { OverflowWord } from "../core/admission/overflow.ts";
 import type { SocketOptions } from "../core/contract.ts";
 import type { StrategyName } from "../core/plan.ts";
 import type { Plugin, StandardSchema } from "../core/plugin.ts";
 import type { EventName, Level, Sink } from "../core/record.ts";
 import type { Duration } from "../core/units.ts";
 import type { ManifestAccess, ManifestServiceAccess } from "./access-types.ts";
+import type { ManifestCount, ManifestLimits, ManifestSize } from "./limit-types.ts";
+import type { ManifestTls, ManifestTlsWord } from "./tls-types.ts";
+import type { ManifestMatch } from "./match-types.ts";
+
+export type {
+  ManifestCount,
+  ManifestEachWay,
+  ManifestLimits,
+  ManifestOverflow,
+  ManifestProgress,
+  ManifestRate,
+  ManifestSize,
+} from "./limit-types.ts";
 
 /** What `portico.ts` exports, and what a JSON manifest says. */
 export interface Manifest extends Identity {
@@ -58,12 +70,18 @@ export type SinkObject =
 export interface ManifestService extends ManifestDefaults, Identity {
   /**
    * A built-in plugin, a short name, `./path` or an npm package; in a program or a `portico.ts` also the
-   * plugin itself, which then stays in this thread: not with `threads`, `processes` and `spawn`.
+   * plugin itself, which then stays in this thread: not with `threads`, `processes` and `spawn`. Only where there
+   * is `match` it is absent.
    */
-  plugin: string | PluginObject;
+  plugin?: string | PluginObject | undefined;
+  /** In the place of a plugin: which service a peer is for, by the first that it says. */
+  match?: ManifestMatch | undefined;
   /** It is checked, and does not run. */
   disable?: boolean | undefined;
-  /** Where it listens; of the admin plugin `http+unix:./admin.sock`, for its own user, when silent. */
+  /**
+   * Where it listens; of the admin plugin `http+unix:./admin.sock`, for its own user, when silent. Whom `match` of
+   * others leads to need not listen.
+   */
   listen?: string | ManifestListener | (string | ManifestListener)[] | undefined;
   /** Beside what `log` of `defaults` has; without these of it. */
   "log+="?: ManifestDefaults["log"];
@@ -101,6 +119,8 @@ export interface ManifestDefaults {
   } | undefined;
   /** When a source is shut out of all services of the manifest. */
   ban?: ManifestBan | undefined;
+  /** Its certificates, and how TLS is spoken with them. */
+  tls?: ManifestTlsWord | ManifestTls | undefined;
 }
 
 /** The PROXY protocol, versions 1 and 2, over streams. */
@@ -175,91 +195,6 @@ export type ManifestConcurrency =
     workers?: number | string | undefined;
   };
 
-/** A whole number above 0, also as text; `none` for no limit. */
-export type ManifestCount = number | string;
-/** `50/s`, `600/m`, `1000/h`, or its parts; `none` for no limit. */
-export type ManifestRate = string | {
-  count: number;
-  per: Duration;
-  /** How many at once; as many as `count` when silent. */
-  burst?: number | undefined;
-};
-/** `1KiB/30s`, or its parts: so many bytes at least in so long; `none` for no limit. */
-export type ManifestProgress = string | { bytes: ManifestSize; per: Duration };
-/** `64KiB`, `10MB`, or bytes. */
-export type ManifestSize = number | string;
-
-/** One for both ways of a session, or for what its peer sends and what it is sent. */
-export type ManifestEachWay<Value> = Value | { in?: Value | undefined; out?: Value | undefined };
-
-/** A word for each limit. `hold` is an older name of `wait`. */
-export interface ManifestOverflow {
-  sessions?: OverflowWord | "hold" | undefined;
-  perSource?: OverflowWord | "hold" | undefined;
-  rate?: Exclude<OverflowWord, "shed"> | "hold" | undefined;
-  ratePerSource?: Exclude<OverflowWord, "shed" | "wait"> | undefined;
-  load?: Exclude<OverflowWord, "shed" | "wait"> | undefined;
-}
-
-/** Limits of a service. Durations and sizes take `none`, too. */
-export interface ManifestLimits {
-  /** Sessions at once, held ones too. */
-  sessions?: ManifestCount | undefined;
-  /** Sessions at once from one source. */
-  perSource?: ManifestCount | undefined;
-  /** What counts as one source, by the bits of a prefix; 32 and 64 when silent. */
-  source?: { ipv4?: number | undefined; ipv6?: number | undefined } | undefined;
-  /** New sessions of the whole service. */
-  rate?: ManifestRate | undefined;
-  /** New sessions, requests and datagrams from one source. */
-  ratePerSource?: ManifestRate | undefined;
-  /** Of datagrams over UDP, in the place of `ratePerSource`; the plugin's own when neither is said. */
-  datagramRate?: ManifestRate | undefined;
-  /** `refuse` records of one source and cause that are written one by one; what is beyond is summed up. */
-  refuseRecords?: ManifestRate | undefined;
-  /** Bytes a second of one session, as `1MiB burst 4MiB`; not of datagrams. */
-  bytesPerSecond?: ManifestEachWay<ManifestSize> | undefined;
-  /** Of UDP: how many times the bytes of a datagram may be sent in answer, while nobody knows that its sender is there. */
-  amplification?: number | string | undefined;
-  /** Bytes of one session, request or datagram. */
-  bytes?: ManifestEachWay<ManifestSize> | undefined;
-  /** Of TLS, from the open to its end. */
-  handshake?: Duration | undefined;
-  /** From the open to the first byte of the peer; when silent, while nothing has gone either way; not of HTTP. */
-  firstByte?: Duration | undefined;
-  /** How long a session may stay without a byte in either direction; not of HTTP. */
-  idle?: Duration | undefined;
-  /** What has to move at least while something is under way, in or out. */
-  progress?: ManifestProgress | undefined;
-  /** From the open to the close; of HTTP, from a request to the end of its answer. */
-  lifetime?: Duration | undefined;
-  /** How long a promise of a hook may take. */
-  handler?: Duration | undefined;
-  /** How long a session may wait for its turn. */
-  wait?: Duration | undefined;
-  /** What `wait` was called before. */
-  hold?: Duration | undefined;
-  /** Bytes written and not yet sent, above which a session ends; not of HTTP. */
-  writeBuffer?: ManifestSize | undefined;
-  /** How many may wait, for a place or a turn, and what they may take of memory. */
-  waiting?: number | {
-    sessions?: ManifestCount | undefined;
-    bytes?: ManifestSize | undefined;
-  } | undefined;
-  /** What becomes of newcomers at a limit; `refuse` when silent. */
-  overflow?: OverflowWord | "hold" | ManifestOverflow | undefined;
-  /** How long nobody is accepted once `rate` was exceeded. */
-  rest?: Duration | undefined;
-  /** Above which newcomers are refused: the machine's load average, or how late the event loop is. */
-  load?: number | { average?: number | undefined; delay?: Duration | undefined } | undefined;
-  /** How long a stop waits for sessions to end. */
-  drain?: Duration | undefined;
-  /** How long the plugin's start may take. */
-  start?: Duration | undefined;
-  /** How long a worker's event loop may be blocked before it is replaced. */
-  stall?: Duration | undefined;
-}
-
 /** A sink, or a reference to one. What its type takes stands beside these. */
 export interface ManifestSink {
   /** One that comes along, a name of `sinks`, or a plugin's: a short name of `plugins`, `./path` or a package. */
@@ -278,17 +213,24 @@ export interface ManifestSink {
 }
 
 /** An endpoint with options of its socket. */
-export type ManifestListener = { endpoint: string } & Written<Omit<SocketOptions, SocketUnits>> & {
-  keepAlive?: Duration | undefined;
-  deferAccept?: Duration | undefined;
-  userTimeout?: Duration | undefined;
-  receiveBuffer?: ManifestSize | undefined;
-  sendBuffer?: ManifestSize | undefined;
-  /** Permissions of the socket file, in octal: `"0660"`. */
-  mode?: string | undefined;
-  /** Groups to join, each GROUP or GROUP%INTERFACE-ADDRESS. */
-  multicast?: string[] | undefined;
-};
+export type ManifestListener =
+  & {
+    endpoint: string;
+    /** TLS from the first byte on: as the service has it, or what differs here. */
+    tls?: true | ManifestTlsWord | ManifestTls | undefined;
+  }
+  & Written<Omit<SocketOptions, SocketUnits>>
+  & {
+    keepAlive?: Duration | undefined;
+    deferAccept?: Duration | undefined;
+    userTimeout?: Duration | undefined;
+    receiveBuffer?: ManifestSize | undefined;
+    sendBuffer?: ManifestSize | undefined;
+    /** Permissions of the socket file, in octal: `"0660"`. */
+    mode?: string | undefined;
+    /** Groups to join, each GROUP or GROUP%INTERFACE-ADDRESS. */
+    multicast?: string[] | undefined;
+  };
 
 /** Socket options that a manifest writes otherwise than the core has them. */
 type SocketUnits =

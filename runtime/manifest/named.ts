@@ -65,7 +65,8 @@ export function namedModules(
   const services = entriesOf(manifest.services);
   const plugins = services.flatMap(([name, service]) => {
     const path = ["services", name, "plugin"];
-    return find(known((Object(service) as Loose).plugin, path), path);
+    const { plugin, match } = Object(service) as Loose;
+    return [...find(known(plugin, path), path), ...matchersOf(match, known, find, path)];
   });
   const declared = new Set([...types, ...entriesOf(manifest.sinks).map(([name]) => name)]);
   const sinks = sinksOf(manifest, services).filter((type) => !declared.has(type)).flatMap((type) =>
@@ -91,8 +92,26 @@ interface Loose {
   readonly sinks?: unknown;
   readonly defaults?: unknown;
   readonly plugin?: unknown;
+  readonly match?: unknown;
   readonly log?: unknown;
   readonly "log+="?: unknown;
+}
+
+/** The modules that a service tells its peers apart by. */
+function matchersOf(
+  match: unknown,
+  known: (text: unknown, path: Path) => string,
+  find: (specifier: string, path: Path) => NamedModule[],
+  path: Path,
+): NamedModule[] {
+  const { routes = match } = Object(match) as { readonly routes?: unknown };
+  if (!Array.isArray(routes)) return [];
+  return routes.flatMap((route: unknown) => {
+    const { when } = Object(route) as { readonly when?: unknown };
+    const { plugin } = Object(when) as { readonly plugin?: unknown };
+    const place = [...path.slice(0, -1), "match"];
+    return plugin === undefined ? [] : find(known(plugin, place), place);
+  });
 }
 
 function entriesOf(value: unknown): [string, unknown][] {

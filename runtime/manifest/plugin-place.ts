@@ -12,6 +12,9 @@ type Named = Pick<ServicePlan, "plugin" | "options">;
 /** What a plan says where the manifest is wrong. */
 const NOTHING: Named = { plugin: { specifier: "", url: "" }, options: {} };
 
+/** What stands in the place of a plugin where peers are handed to other services: `match-plugin.ts`. */
+export const MATCHING: Named = { plugin: { specifier: "match", url: "match:" }, options: {} };
+
 /**
  * Finds the plugin of a service. `http` is none itself: it names the module in its option `app`.
  *

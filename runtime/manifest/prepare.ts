@@ -3,7 +3,10 @@ import { codeOf, PorticoError } from "../core/errors.ts";
 import { describeScope, splitsState } from "../core/scope.ts";
 import type { Plan, ServicePlan } from "../core/plan.ts";
 import type { Plugin } from "../core/plugin.ts";
+import type { Matcher } from "../core/prologue/match.ts";
 import { isInherited } from "./inherited.ts";
+import { hasWorkers } from "./limits.ts";
+import { loadMatchers, MATCH_PLUGIN } from "./match-modules.ts";
 import type { VersionOf } from "../modules/import.ts";
 import { loadPlugin, misfit } from "../modules/plugin.ts";
 import { checkOptions, wrongOptions } from "../modules/plugin-options.ts";
@@ -20,6 +23,8 @@ export interface PreparedService {
   readonly plugin: Plugin;
   /** What the plugin's schema made of them. */
   readonly options: unknown;
+  /** By the URL of its module: what tells the peers of a service with `match` apart. */
+  readonly matchers?: ReadonlyMap<string, Matcher>;
 }
 
 /**
@@ -53,6 +58,10 @@ async function one(
   versionOf: VersionOf,
 ): Promise<PreparedService | undefined> {
   const path = ["services", plan.name];
+  if (plan.match !== undefined) {
+    const matchers = await loadMatchers(plan, problems, versionOf);
+    return { plan, plugin: MATCH_PLUGIN, options: {}, matchers };
+  }
   try {
     const plugin = await loadPlugin(plan.plugin, versionOf(plan.plugin.url));
     checkTransports(plugin, plan, [...path, "listen"], problems);
@@ -64,6 +73,7 @@ async function one(
       wrongOptions,
     );
     if ("options" in check) {
+      checkReached(plugin, plan, path, problems);
       checkFit(plugin, plan, check.options, path, problems);
       checkScope(plugin, plan, path, problems);
       checkTaken(plugin, plan, path, problems);
@@ -140,6 +150,29 @@ function checkTaken(
       `${show(key)}, of streams of the plugin ${name}`,
       `"none": the plugin ${name} takes the sockets itself, and nobody sees what goes through them`,
       { part: "key" },
+    );
+  }
+}
+
+/** What is handed to it are streams, which may be those of HTTP. */
+function checkReached(
+  { name, transports }: Plugin,
+  { reached, concurrency: { strategy } }: ServicePlan,
+  path: Path,
+  problems: Problems,
+): void {
+  if (!reached || transports.includes("stream")) return;
+  if (!transports.includes("http")) {
+    problems.add(
+      [...path, "plugin"],
+      `${show(name)}, which "match" of another service leads to`,
+      `a plugin that serves streams or http: this one serves ${transports.join(" and ")}`,
+    );
+  } else if (hasWorkers(strategy)) {
+    problems.add(
+      [...path, "concurrency"],
+      `the strategy ${show(strategy)}, and http`,
+      '"async" or "serial": workers cannot serve HTTP in this version',
     );
   }
 }

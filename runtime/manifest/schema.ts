@@ -20,11 +20,13 @@ import { banner, load, overflow, waiting } from "./overflow-schema.ts";
 import { ban, bans } from "./bans.ts";
 import { BYTE_ENTRIES } from "./byte-limits.ts";
 import { concurrency } from "./concurrency.ts";
+import { match } from "./match-schema.ts";
 import { POLICIES } from "./policies.ts";
 import { IDENTITY_ENTRIES, PROCESS_ENTRIES } from "./process.ts";
 import { access, ownAccess, subjects } from "./access-schema.ts";
 import { resolver } from "./resolver.ts";
 import { SOCKET_ENTRIES } from "./socket.ts";
+import { endpointTls, tls } from "./tls-schema.ts";
 
 const SERVICE_NAME = "a name of letters, digits, - and _, which begins with a letter or digit";
 
@@ -41,6 +43,10 @@ const listener = strict("an endpoint, or an object with the key endpoint", {
     v.string("an endpoint as text"),
     v.nonEmpty("an endpoint as text"),
     v.description("the address, as tcp://127.0.0.1:7007 or unix:./echo.sock"),
+  ),
+  tls: entry(
+    "TLS from the first byte on: true, as the service has it, or what differs here",
+    () => endpointTls,
   ),
   ...SOCKET_ENTRIES,
 });
@@ -103,6 +109,10 @@ const limits = strict('an object of limits, as { "sessions": 1000, "idle": "60s"
     rate,
   ),
   handshake: entry("of TLS, from the open to its end; 10s when silent", () => duration(true, true)),
+  handshakes: entry(
+    "handshakes of TLS that are under way at once, who comes beyond waits unread; 1000 when silent",
+    count,
+  ),
   firstByte: entry(
     "from the open to the first byte of the peer; when silent 5m, while nothing has gone either way; not of HTTP",
     () => duration(true, true),
@@ -165,9 +175,10 @@ const shared = {
   access: entry("who is served", () => access),
   banner: entry("what is said to those who come, before anything else; not to datagrams", banner),
   ban,
+  tls: entry("its certificates, and how TLS is spoken with them", () => tls),
 };
 
-const PLUGIN = "a built-in plugin, a short name, ./path or an npm package";
+export const PLUGIN = "a built-in plugin, a short name, ./path or an npm package";
 const specifier = v.pipe(v.string(PLUGIN), v.regex(/^[^\0]+$/, PLUGIN));
 
 const MODE = '"require" or "accept"';
@@ -183,9 +194,16 @@ const proxyProtocol = strict('an object, as { "from": ["10.0.0.0/8"], "mode": "r
   wait: entry("how long it may take to come; 3s when silent", () => duration(true, false)),
 });
 
-/** One service. Only the admin may be silent about where it listens: `expand.ts` sees to that. */
+/**
+ * One service. Only the admin, and whom others hand connections, may be silent about where it listens; only one with
+ * `match` has no plugin: `expand.ts` sees to that.
+ */
 export const service = strict('a service: { "plugin": …, "listen": … }', {
-  plugin: v.pipe(specifier, v.description(PLUGIN)),
+  plugin: entry(PLUGIN, () => specifier),
+  match: entry(
+    "in the place of a plugin: which service a peer is for, by the first that it says",
+    () => match,
+  ),
   disable: entry("it is checked, and does not run", () => flag()),
   listen: entry(
     "where it listens; of the admin plugin http+unix:./admin.sock, for its own user, when silent",
@@ -230,7 +248,7 @@ export const manifest = strict('a manifest: { "services": { … } }', {
   sinks: entry("sinks by name", () => record(sink, '{ "NAME": { "type": … } }')),
   defaults: entry(
     "merged under every service",
-    () => strict("an object with concurrency, log, limits or access", shared),
+    () => strict("an object with concurrency, log, limits, access or tls", shared),
   ),
   groups,
   resolver: entry("how names of hosts and domains in access are looked up", () => resolver),

@@ -141,10 +141,32 @@ export function families(own: Readonly<Delays>): Family[] {
       samples: by("cause", ({ tally }) => tally.refused),
     },
     {
+      name: "portico_sessions_matched_total",
+      help: "Connections that a service has told apart and handed on: when, and to which.",
+      type: "counter",
+      samples: ({ services }) =>
+        services.flatMap(({ service, routes = [] }) =>
+          routes.map(({ when, service: to, count }) => ({
+            value: count,
+            labels: { service, when, to },
+          }))
+        ),
+    },
+    {
       name: "portico_bans",
       help: "Sources that are shut out of all services.",
       type: "gauge",
       samples: ({ bans }) => [{ value: bans, labels: {} }],
+    },
+    {
+      name: "portico_tls_certificate_expiry_timestamp_seconds",
+      help: "When a certificate ends, in seconds since 1970: minus time() is what is left.",
+      type: "gauge",
+      samples: ({ certificates = [] }) =>
+        certificates.map(({ file = "", names: [name = ""], validTo }) => ({
+          value: Date.parse(validTo) / 1000,
+          labels: { file, name },
+        })),
     },
     {
       name: "portico_sessions_ended_total",

@@ -12,6 +12,7 @@ import type { HttpListener } from "../core/exchange.ts";
 import type { Log } from "../core/log.ts";
 import type { ListenPlan, ServicePlan, TlsPlan } from "../core/plan.ts";
 import type { Plugin } from "../core/plugin.ts";
+import type { Matcher } from "../core/prologue/match.ts";
 import type { Gather } from "../core/stream/gather.ts";
 import type { TlsServerOptions } from "../core/tls.ts";
 import type { Totals } from "../core/totals.ts";
@@ -28,6 +29,8 @@ export interface ReadyService {
   readonly log: Log;
   /** Another one when the plugin's code is. It is asked when somebody wants to compare. */
   readonly stamp?: () => string;
+  /** By the URL of its module; of those that {@link ServicePlan.match} names. */
+  readonly matchers?: ReadonlyMap<string, Matcher>;
 }
 
 /** A socket that somebody else has opened, and its descriptor. */
@@ -55,6 +58,8 @@ export interface Host {
   readonly home?: string;
   /** What the plugin `admin` is given as {@link StartContext.server}. */
   readonly operator?: unknown;
+  /** The running service of a name, as whoever hands it connections sees it; nobody hands any when silent. */
+  readonly receiver?: (service: string) => Receiver | undefined;
   /** What knows names, for rules about them; without it those are about nobody. */
   readonly names?: () => Promise<Names>;
   /**
@@ -65,6 +70,15 @@ export interface Host {
   readonly certificates?: (plan: TlsPlan) => Promise<Certificates>;
   /** The sockets of an endpoint that somebody else has opened: `fd:`, `systemd:`, `stdio:`. */
   readonly inherit: (listen: ListenPlan) => Promise<readonly FoundSocket[]>;
+}
+
+/** Takes connections that another service has accepted, and nobody has read. */
+export interface Receiver {
+  /**
+   * @param tls it speaks TLS from the first byte on.
+   * @returns false when it can take no more; the descriptor is the caller's still.
+   */
+  receive(fd: number, origin: Origin, tls: boolean): boolean;
 }
 
 /** What is in the files of a {@link TlsPlan}, read anew when they change or the server is told to. */
@@ -79,8 +93,8 @@ export interface Certificates {
 export class ListenError extends PorticoError {
   readonly listen: ListenPlan;
 
-  constructor(listen: ListenPlan, { code, message, cause, side }: PorticoError) {
-    super(code, message, { cause, side });
+  constructor(listen: ListenPlan, { code, message, cause, side, hint }: PorticoError) {
+    super(code, message, { cause, side, hint });
     this.listen = listen;
   }
 }
@@ -110,7 +124,7 @@ export interface Opener {
   bind(endpoint: BindableEndpoint, listen: ListenPlan): Promise<DatagramSocket>;
   serve(endpoint: BindableEndpoint, listen: ListenPlan): Promise<HttpListener>;
   /** A connection that was there before us: inetd's `nowait`. */
-  adopt(fd: number, origin: Origin): Promise<void>;
+  adopt(fd: number, origin: Origin, listen: Pick<ListenPlan, "tls">): Promise<void>;
 }
 
 /**

@@ -1,14 +1,45 @@
 /** What few services have, and nobody else loads. */
 import { sheds } from "../core/admission/overflow.ts";
+import type { Clock } from "../core/clock.ts";
+import type { Handshakes } from "../core/handshake/handshakes.ts";
+import { aboutCertificates, type ServicePlan } from "../core/plan.ts";
+import { scopeOf } from "../core/scope.ts";
 import type { Service } from "../core/service.ts";
 import type { StreamShedder } from "../core/stream/shedding.ts";
 import type { ServiceInstance } from "./instance.ts";
+import type { TlsContexts } from "./tls-contexts.ts";
 
 /** Has the service say what its plan says beside the plugin, to those who come from outside. */
 export async function giveBanners(service: Service): Promise<void> {
   if (service.plan.banner === undefined) return;
   const { Banners } = await import("../core/banners.ts");
   service.banners = new Banners(service);
+}
+
+/**
+ * The handshakes of a service that speaks TLS; undefined for the others.
+ *
+ * @param tls its contexts.
+ */
+export async function handshakesOf(
+  { tls, limits, concurrency: { strategy, workers } }: ServicePlan,
+  contexts: TlsContexts | undefined,
+  clock: Clock | undefined,
+): Promise<Handshakes | undefined> {
+  if (contexts === undefined) return undefined;
+  const { Handshakes } = await import("../core/handshake/handshakes.ts");
+  const { startAccepted } = await import("../core/handshake/start.ts");
+  const shares = scopeOf(strategy) === "worker" ? workers : 1;
+  const most = Math.max(1, Math.ceil(limits.handshakes / shares));
+  return new Handshakes(most, startAccepted(contexts.of({ tls })), clock);
+}
+
+/** Has a service ask for the certificates of its peers, where its rules are about them. */
+export async function giveCertificateRules(service: Service): Promise<void> {
+  const { access } = service.plan;
+  if (!aboutCertificates(access)) return;
+  const { CertificateRules } = await import("../core/handshake/certificates.ts");
+  service.certificates = new CertificateRules(access, service.clock);
 }
 
 /** Ends the streams of an instance for newcomers; undefined where its plan has nobody end, or a plugin has the sockets. */

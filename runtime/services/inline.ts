@@ -1,7 +1,8 @@
 /** `serial` and `async`: the sessions of a service are served in this thread, where its sockets are. */
-import type { BindableEndpoint, DatagramSocket, Listener } from "../core/contract.ts";
+import type { BindableEndpoint, DatagramSocket, Listener, StreamTable } from "../core/contract.ts";
 import type { Descriptors, Origin } from "../core/descriptors.ts";
 import type { HttpListener } from "../core/exchange.ts";
+import { hookError } from "../core/hooks.ts";
 import { HttpPipeline } from "../core/http/pipeline.ts";
 import type { ListenPlan } from "../core/plan.ts";
 import type { Executor, ExecutorInput } from "./contract.ts";
@@ -13,19 +14,32 @@ import {
   withCredentials,
 } from "./credentials.ts";
 import { ServiceInstance } from "./instance.ts";
+import type { HandedRequests } from "./handed-requests.ts";
 import { checkForm, checkKind } from "./kind.ts";
+import { answering } from "./answering-socket.ts";
 import { deferring, ProxyProtocol } from "./proxy-protocol.ts";
+import { ServiceCertificates, TlsContexts } from "./tls-contexts.ts";
 
 /** Starts the plugin here. @throws PorticoError, with nothing left behind. */
 export async function startInline(input: ExecutorInput): Promise<Executor> {
   const { ready, host, admission } = input;
+  const files = await ServiceCertificates.read(ready.plan, host);
+  const tls = files && await TlsContexts.make(ready.plan, host.adapter, files.options);
   const instance = await ServiceInstance.start({
     ...input,
     join: (session) => admission.join(session),
     offended: host.bans?.offendedBy(ready.plan),
+    tls,
+  });
+  files?.onChange(() => {
+    try {
+      tls!.update(files.options);
+    } catch (error) {
+      instance.service.report(hookError(error));
+    }
   });
   admission.shedder = instance.shedder;
-  return new InlineExecutor(input, instance);
+  return new InlineExecutor(input, instance, tls, files);
 }
 
 class InlineExecutor implements Executor {
@@ -33,11 +47,23 @@ class InlineExecutor implements Executor {
   readonly #input: ExecutorInput;
   readonly #instance: ServiceInstance;
   readonly #requests: HttpPipeline;
+  readonly #tls: TlsContexts | undefined;
+  readonly #files: ServiceCertificates | undefined;
   #proxyProtocol: ProxyProtocol | undefined = undefined;
+  #handed: HandedRequests | undefined = undefined;
+  /** Those of its listeners. */
+  readonly #proxied: { close(): void }[] = [];
 
-  constructor(input: ExecutorInput, instance: ServiceInstance) {
+  constructor(
+    input: ExecutorInput,
+    instance: ServiceInstance,
+    tls: TlsContexts | undefined,
+    files: ServiceCertificates | undefined,
+  ) {
     this.#input = input;
     this.#instance = instance;
+    this.#tls = tls;
+    this.#files = files;
     this.#requests = new HttpPipeline(
       instance.service,
       input.admission,
@@ -45,19 +71,25 @@ class InlineExecutor implements Executor {
     );
   }
 
-  async listen(endpoint: BindableEndpoint, { options, text }: ListenPlan): Promise<Listener> {
+  async listen(endpoint: BindableEndpoint, listen: ListenPlan): Promise<Listener> {
     const { ready, host } = this.#input;
+    const { options, text, tls } = listen;
     checkKind(ready.plugin, "stream", text);
     checkForm(ready.plugin.name, this.#instance.service.hooks, "stream", text);
     const { handoffs } = this.#instance;
     const { adapter } = host;
-    const streams = this.#instance.streamTable();
+    const streams = this.#streams(listen);
     const can = adapter.features.descriptors === true;
     checkCredentials(endpoint.transport, ready.plan, can);
     const asks = can && asksCredentials(endpoint.transport, ready);
     const { proxyProtocol } = ready.plan;
-    if (handoffs === undefined && !asks && proxyProtocol === undefined) {
-      return await adapter.listen(endpoint, streams, options);
+    if (handoffs === undefined && !asks) {
+      if (proxyProtocol === undefined) return await adapter.listen(endpoint, streams, options);
+      // What follows the header may be a handshake, which has to be left unread.
+      if (tls === undefined) {
+        const told = await this.#headers(streams);
+        return await adapter.listen(endpoint, told, options);
+      }
     }
     const descriptors = await adapter.descriptors();
     const table = handoffs?.table ?? connecting(descriptors, streams);
@@ -67,6 +99,20 @@ class InlineExecutor implements Executor {
       asks ? askingCredentials(descriptors, told) : told,
       deferring(proxyProtocol, endpoint, options),
     );
+  }
+
+  /** What is told of streams that come to an endpoint. */
+  #streams(listen: Pick<ListenPlan, "tls">): StreamTable {
+    return this.#instance.streamTable(undefined, this.#tls?.of(listen));
+  }
+
+  /** Reads the headers of what the runtime accepts. */
+  async #headers(streams: StreamTable): Promise<StreamTable> {
+    const { ProxyStreams } = await import("./proxy-streams.ts");
+    const { plan: { proxyProtocol } } = this.#input.ready;
+    const headers = new ProxyStreams(proxyProtocol!, this.#instance.service, streams);
+    this.#proxied.push(headers);
+    return headers.table;
   }
 
   /** Undefined where no balancer tells of anybody. */
@@ -86,31 +132,69 @@ class InlineExecutor implements Executor {
     const { ready, host } = this.#input;
     checkKind(ready.plugin, "datagram", text);
     checkForm(ready.plugin.name, this.#instance.service.hooks, "datagram", text);
-    return await host.adapter.bind(endpoint, this.#instance.datagrams!.table, options);
+    const { table } = this.#instance.datagrams!;
+    const { plan: { proxyProtocol } } = ready;
+    if (proxyProtocol === undefined) return await host.adapter.bind(endpoint, table, options);
+    const { ProxyDatagrams } = await import("./proxy-datagrams.ts");
+    const told = new ProxyDatagrams(proxyProtocol, this.#instance.service, answering(table));
+    return await host.adapter.bind(endpoint, told, options);
   }
 
-  async serve(endpoint: BindableEndpoint, { options, text }: ListenPlan): Promise<HttpListener> {
-    const { ready, host } = this.#input;
+  async serve(endpoint: BindableEndpoint, listen: ListenPlan): Promise<HttpListener> {
+    const { ready, host: { adapter } } = this.#input;
+    const { options, text } = listen;
+    const { service } = this.#instance;
     checkKind(ready.plugin, "http", text);
-    checkForm(ready.plugin.name, this.#instance.service.hooks, "http", text);
-    return await host.adapter.serve(endpoint, this.#requests.table, options);
+    checkForm(ready.plugin.name, service.hooks, "http", text);
+    const tls = this.#tls?.of(listen);
+    const { proxyProtocol } = ready.plan;
+    if (tls === undefined && proxyProtocol === undefined) {
+      return await adapter.serve(endpoint, this.#requests.table, options);
+    }
+    const { admitRequests, withHandshakes } = await import("./requests.ts");
+    const table = tls === undefined
+      ? this.#requests.table
+      : await withHandshakes(this.#requests.table, service);
+    if (proxyProtocol === undefined) return await adapter.serve(endpoint, table, options, tls);
+    const descriptors = await adapter.descriptors();
+    return await admitRequests(
+      descriptors,
+      endpoint,
+      deferring(proxyProtocol, endpoint, options),
+      table,
+      (local) => adapter.requests(local, table, tls),
+      (table) => this.#balanced(descriptors)!.reading(table),
+    );
   }
 
-  async adopt(fd: number, origin: Origin): Promise<void> {
+  async adopt(fd: number, origin: Origin, listen: Pick<ListenPlan, "tls">): Promise<void> {
     const { ready, host } = this.#input;
+    if (ready.plan.reached && !ready.plugin.transports.includes("stream")) {
+      return await (await this.#requestsHanded()).adopt(fd, origin, this.#tls?.of(listen));
+    }
     checkKind(ready.plugin, "stream", String(origin.local));
     const { handoffs } = this.#instance;
     const descriptors = await host.adapter.descriptors();
     const known = asksCredentials(origin.local.transport, ready)
       ? withCredentials(descriptors, fd, origin)
       : origin;
-    const streams = this.#instance.streamTable();
+    const streams = this.#streams(listen);
     const balanced = this.#balanced(descriptors);
     if (handoffs === undefined && balanced === undefined) {
       return await descriptors.adopt(fd, known, streams, undefined);
     }
     const table = handoffs?.table ?? connecting(descriptors, streams);
     (balanced?.reading(table) ?? table).arrive(fd, known);
+  }
+
+  async #requestsHanded(): Promise<HandedRequests> {
+    const { HandedRequests } = await import("./handed-requests.ts");
+    const { adapter } = this.#input.host;
+    return this.#handed ??= new HandedRequests(
+      adapter,
+      this.#requests.table,
+      this.#instance.service,
+    );
   }
 
   opened(): void {}
@@ -135,13 +219,23 @@ class InlineExecutor implements Executor {
   }
 
   drains(on: boolean): void {
-    if (on) this.#requests.endEvents();
+    if (on) {
+      this.#requests.endEvents();
+      void this.#handed?.close(true);
+    }
     this.#instance.drains(on);
   }
 
   async cut(): Promise<void> {
-    this.#proxyProtocol?.close();
+    this.#refuseUntold();
     await Promise.all([this.#instance.cut(), this.#requests.cut("drain")]);
+    await this.#handed?.close(false);
+  }
+
+  /** Of whom nobody has said yet whom they come for. */
+  #refuseUntold(): void {
+    this.#proxyProtocol?.close();
+    for (const each of this.#proxied.splice(0)) each.close();
   }
 
   /** It does not fail: what a plugin throws ends its session only. */
@@ -151,8 +245,10 @@ class InlineExecutor implements Executor {
     this.#instance.hurry();
   }
 
-  end(): Promise<void> {
-    this.#proxyProtocol?.close();
-    return this.#instance.end();
+  async end(): Promise<void> {
+    this.#files?.close();
+    this.#refuseUntold();
+    await this.#handed?.abort();
+    await this.#instance.end();
   }
 }

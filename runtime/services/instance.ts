@@ -25,9 +25,11 @@ import { PorticoError } from "../core/errors.ts";
 import type { ListenPlan, ServicePlan } from "../core/plan.ts";
 import type { Host, ReadyService } from "./contract.ts";
 import { checkForms } from "./kind.ts";
-import { giveBanners, shedderOf } from "./extras.ts";
+import { giveBanners, giveCertificateRules, handshakesOf, shedderOf } from "./extras.ts";
 import { OwnSessions } from "./own-sessions.ts";
+import type { TlsContexts } from "./tls-contexts.ts";
 import { scopeOf } from "../core/scope.ts";
+import type { TlsServerContext } from "../core/tls.ts";
 
 /** What an instance is made of. */
 export interface InstanceInput {
@@ -47,6 +49,8 @@ export interface InstanceInput {
   readonly counted?: () => void;
   /** See {@link ServiceInput.offended}. */
   readonly offended?: Offended | undefined;
+  /** Of a service that speaks TLS. */
+  readonly tls?: TlsContexts | undefined;
   /** Is told of the session of each that has shown that it is there, where the sockets are not here. */
   readonly confirmed?: (id: number) => void;
 }
@@ -93,6 +97,12 @@ async function guardOf(service: Service, told?: (id: number) => void): Promise<G
 
 /** @throws PorticoError NOT_SUPPORTED: nobody sees what goes through a socket that a plugin takes. */
 function checkTaken({ limits, listen }: ServicePlan): void {
+  const secure = listen.find(({ tls }) => tls !== undefined);
+  if (secure !== undefined) {
+    const text =
+      `${secure.text}: TLS cannot be spoken: the plugin takes the sockets itself (hook take)`;
+    throw new PorticoError("NOT_SUPPORTED", text);
+  }
   if (!listen.some(({ endpoint }) => mayBe(endpoint.transport, "stream"))) return;
   for (const key of ["bytes", "bytesPerSecond"] as const) {
     if (limits[key] === undefined) continue;
@@ -160,10 +170,11 @@ export class ServiceInstance {
     const ending = new AbortController();
     const { lends } = adapter.features;
     const shared = { plan, log, gather, lends, nextId, keepsDatagrams, clock };
-    const { offended } = input;
+    const { offended, tls } = input;
+    const handshakes = await handshakesOf(plan, tls, clock);
     const metering = await meteringOf(plan, clock ?? SYSTEM_CLOCK);
     const own = new OwnSessions(
-      { ...shared, totals, counted, join, offended, metering },
+      { ...shared, totals, counted, join, offended, metering, handshakes },
       adapter,
     );
     const scope = scopeOf(plan.concurrency.strategy);
@@ -188,18 +199,19 @@ export class ServiceInstance {
         plan.limits.start,
         clock,
       );
-      checkForms(plugin.name, hooks, plan.listen);
+      checkForms(plugin, hooks, plan);
       // Once, however many of them there are.
       if (scope !== "session" && (input.worker ?? 1) === 1) warnOf(hooks, context.log);
     } catch (error) {
       await Promise.all([own.drain(0), own.close()]);
       throw error;
     }
-    const service = new Service({ ...shared, hooks, totals, counted, offended });
+    const service = new Service({ ...shared, hooks, totals, counted, offended, handshakes });
     const make = (ways: OtherWays): ServiceInstance =>
       new ServiceInstance(service, own, ending, ways, admission, metering);
     try {
       await giveBanners(service);
+      await giveCertificateRules(service);
       const made = make(await otherWays(service, input, scope === "session"));
       made.shedder = await shedderOf(made);
       return made;
@@ -209,9 +221,13 @@ export class ServiceInstance {
     }
   }
 
-  /** What an adapter calls with the streams of this service; with an `open` of its own where they come admitted. */
-  streamTable(open?: StreamTable["open"]): StreamTable {
-    const { table } = this.streams;
+  /**
+   * What an adapter calls with the streams of this service; with an `open` of its own where they come admitted.
+   *
+   * @param tls that of their endpoint.
+   */
+  streamTable(open?: StreamTable["open"], tls?: TlsServerContext): StreamTable {
+    const table = tls === undefined ? this.streams.table : this.streams.securing(tls);
     const own = open === undefined ? table : { ...table, open };
     return this.metering?.table(own) ?? own;
   }

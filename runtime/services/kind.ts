@@ -1,7 +1,7 @@
 import { kindOf } from "../core/endpoint.ts";
 import { PorticoError } from "../core/errors.ts";
-import type { ListenPlan } from "../core/plan.ts";
-import type { Hooks } from "../core/plugin.ts";
+import type { ServicePlan } from "../core/plan.ts";
+import type { Hooks, Plugin } from "../core/plugin.ts";
 
 /** A plugin serves what comes to a socket, or says so before it is opened. @throws PorticoError NOT_SUPPORTED. */
 export function checkKind(
@@ -28,13 +28,17 @@ const FORMS = {
 
 /** A plugin has returned a hook for all that the service listens on. @throws PorticoError PLUGIN_INVALID. */
 export function checkForms(
-  name: string,
+  { name, transports }: Pick<Plugin, "name" | "transports">,
   hooks: Hooks<unknown>,
-  listen: readonly ListenPlan[],
+  { listen, reached }: Pick<ServicePlan, "listen" | "reached">,
 ): void {
   for (const { endpoint, text } of listen) {
     // What somebody else has opened is looked at later.
     if (!("name" in endpoint)) checkForm(name, hooks, kindOf(endpoint.transport), text);
+  }
+  if (reached) {
+    const kind = transports.includes("stream") ? "stream" : "http";
+    checkForm(name, hooks, kind, "what match leads here");
   }
 }
 

@@ -44,6 +44,7 @@ export class OwnSessions {
         counted: _counted,
         offended: _offended,
         metering: _metering,
+        handshakes: _handshakes,
         ...input
       } = this.#input;
       const made = new Outgoing(input, this.#adapter);

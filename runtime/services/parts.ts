@@ -17,7 +17,7 @@ export function admissionOf(plan: ServicePlan, host: Host, before?: Admission): 
 /** Its status, as of now. */
 export function describeService(
   { name, concurrency }: ServicePlan,
-  state: ServiceStatus["state"],
+  state: ServiceStatus["state"] | "starting" | "stopping",
   { admission, totals, addresses }: {
     readonly admission: Admission;
     readonly totals: Totals;
@@ -27,7 +27,7 @@ export function describeService(
 ): ServiceStatus {
   return {
     service: name,
-    state,
+    state: state === "starting" ? "running" : state === "stopping" ? "draining" : state,
     strategy: concurrency.strategy,
     endpoints: addresses.map(String),
     workers,
@@ -37,6 +37,7 @@ export function describeService(
     ...totals.counters,
     ...(group !== undefined && { group }),
     tally: totals.statistics,
+    ...(totals.routes !== undefined && { routes: [...totals.routes.values()] }),
   };
 }
 

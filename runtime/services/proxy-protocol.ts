@@ -6,7 +6,7 @@
  */
 import { AccessRules } from "../core/access/rules.ts";
 import type { Refusal } from "../core/admission/candidate.ts";
-import { type Clock, SYSTEM_CLOCK, type Timer } from "../core/clock.ts";
+import { type Clock, SYSTEM_CLOCK } from "../core/clock.ts";
 import type { BindableEndpoint, SocketOptions } from "../core/contract.ts";
 import type { AdmitTable, Descriptors, Origin } from "../core/descriptors.ts";
 import { messageOf } from "../core/errors.ts";
@@ -14,19 +14,9 @@ import type { ProxyProtocolPlan } from "../core/plan.ts";
 import { readProxyHeader } from "../core/prologue/proxy-header.ts";
 import { told } from "../core/prologue/via.ts";
 import type { Fields } from "../core/record.ts";
-import { recordRefusal } from "../core/records.ts";
 import type { Service } from "../core/service.ts";
-
-/** Bytes of a header at most: what balancers send, with certificates' names and values of one's own, is below 1 KiB. */
-const MOST_HEADER = 4096;
-/** Connections whose header is waited for, of one service. Whoever comes beyond is refused. */
-const MOST_WAITING = 4096;
-
-/** From whoever may not send a header: what it says of itself is not believed. */
-const LIAR: Refusal = { rule: "proxyProtocol" };
-/** From whoever may, and has not, or not a right one. */
-const BROKEN: Refusal = { limit: "proxyProtocol" };
-const FULL: Refusal = { limit: "hold" };
+import { HeaderWait } from "./header-wait.ts";
+import { BROKEN, FULL, LIAR, MOST_HEADER, refuseArrival } from "./proxy-refusal.ts";
 
 /**
  * The options of a socket whose peers have to send a header first: the kernel accepts a connection when something has
@@ -37,7 +27,7 @@ export function deferring(
   endpoint: BindableEndpoint,
   options: SocketOptions,
 ): SocketOptions {
-  const defers = plan?.mode === "require" && endpoint.transport === "tcp" && !("fd" in endpoint);
+  const defers = plan?.mode === "require" && endpoint.transport !== "unix" && !("fd" in endpoint);
   return defers ? { deferAccept: plan.wait, ...options } : options;
 }
 
@@ -64,9 +54,7 @@ export class ProxyProtocol {
   readonly #descriptors: Calls;
   readonly #clock: Clock;
   readonly #from: AccessRules;
-  /** In the order of arrival, so that the first is due first. */
-  readonly #waiting: Set<Waiting> = new Set();
-  #timer: Timer | undefined = undefined;
+  readonly #waiting: HeaderWait<Waiting>;
 
   constructor(
     plan: ProxyProtocolPlan,
@@ -79,6 +67,7 @@ export class ProxyProtocol {
     this.#descriptors = descriptors;
     this.#clock = clock;
     this.#from = new AccessRules({ rules: plan.from, others: false });
+    this.#waiting = new HeaderWait(clock, plan.wait, (one) => this.#late(one));
   }
 
   /** What a listener tells of arrivals, so that `table` is told who they are. */
@@ -91,9 +80,7 @@ export class ProxyProtocol {
 
   /** Refuses who waits; to be called when the service lets nobody in any more. */
   close(): void {
-    for (const one of this.#waiting) this.#refuse(one, { limit: "drain" });
-    this.#clock.clear(this.#timer);
-    this.#timer = undefined;
+    this.#waiting.close((one) => this.#refuse(one, { limit: "drain" }));
   }
 
   #arrive(fd: number, origin: Origin, table: AdmitTable): void {
@@ -104,11 +91,10 @@ export class ProxyProtocol {
       return this.#refuse(one, LIAR);
     }
     if (this.#look(one, false)) return;
-    if (this.#waiting.size >= MOST_WAITING) return this.#refuse(one, FULL);
+    if (this.#waiting.full) return this.#refuse(one, FULL);
     one.unwatch = this.#descriptors.watchArrivals(fd, (ended) => void this.#look(one, ended));
     if (one.unwatch === undefined) return this.#refuse(one, FULL);
     this.#waiting.add(one);
-    this.#arm();
   }
 
   /** Whether it is decided. */
@@ -159,11 +145,7 @@ export class ProxyProtocol {
 
   #refuse(one: Waiting, why: Refusal, more?: Fields): void {
     this.#leave(one);
-    const { origin: { remote, local } } = one;
-    const session = { id: this.#service.nextId(), kind: "stream", remote, local } as const;
-    this.#service.countRefusal(why, session);
-    const gone = { ...session, bytesIn: 0, bytesOut: 0, reason: undefined };
-    recordRefusal(this.#service, this.#service.level, gone, why, more);
+    refuseArrival(this.#service, "stream", one.origin, why, more);
     this.#descriptors.close(one.fd);
   }
 
@@ -173,25 +155,10 @@ export class ProxyProtocol {
     this.#waiting.delete(one);
   }
 
-  #arm(): void {
-    const [first] = this.#waiting;
-    if (this.#timer !== undefined || first === undefined) return;
-    const due = first.since + this.#plan.wait - this.#clock.now();
-    this.#timer = this.#clock.setTimeout(() => {
-      this.#timer = undefined;
-      this.#strike();
-      this.#arm();
-    }, Math.max(1, due));
-  }
-
-  #strike(): void {
-    const now = this.#clock.now();
-    for (const one of this.#waiting) {
-      if (one.since + this.#plan.wait > now) return;
-      // Where the server speaks first, a peer that needs no header says nothing.
-      if (this.#plan.mode === "accept" && this.#silent(one)) this.#without(one);
-      else this.#wrong(one, `no PROXY header within ${this.#plan.wait} ms`);
-    }
+  #late(one: Waiting): void {
+    // Where the server speaks first, a peer that needs no header says nothing.
+    if (this.#plan.mode === "accept" && this.#silent(one)) this.#without(one);
+    else this.#wrong(one, `no PROXY header within ${this.#plan.wait} ms`);
   }
 
   /** Whether it has said nothing. One that has been reset meanwhile has not. */

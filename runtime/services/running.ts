@@ -29,6 +29,7 @@ import type {
 } from "./contract.ts";
 import { followRules } from "./rules.ts";
 import { watchLoad } from "./load.ts";
+import { Reception } from "./reception.ts";
 import { Rest } from "./rest.ts";
 import { admissionOf, describeService, sumsOf } from "./parts.ts";
 import { LAST_REQUESTS, Sockets } from "./sockets.ts";
@@ -41,6 +42,7 @@ export class RunningService {
   /** What a successor counts on with. */
   readonly admission: Admission;
   readonly totals: Totals;
+  readonly reception: Reception | undefined;
   readonly #ready: ReadyService;
   readonly #clock: Clock;
   readonly #sockets: Sockets;
@@ -67,6 +69,7 @@ export class RunningService {
     this.#clock = host.clock ?? SYSTEM_CLOCK;
     log.sums ??= sumsOf(ready, this.#clock);
     this.#executor = executor;
+    this.reception = plan.reached && new Reception(plan, executor, host, admission);
     this.#sockets = new Sockets(host, executor, totals, (address) => {
       log.emit("info", "listening", { service: plan.name, endpoint: String(address) });
     });
@@ -139,12 +142,7 @@ export class RunningService {
   status(): ServiceStatus {
     this.#executor.settle();
     this.#sockets.countLosses();
-    return describeService(this.#ready.plan, this.#shownState(), this, this.#executor);
-  }
-
-  #shownState(): ServiceStatus["state"] {
-    if (this.#state === "starting") return "running";
-    return this.#state === "stopping" ? "draining" : this.#state;
+    return describeService(this.#ready.plan, this.#state, this, this.#executor);
   }
 
   /** See {@link Executor.measure}. */
@@ -258,9 +256,10 @@ export class RunningService {
    * plugin's `stop`. A second call shortens the wait. Never rejects.
    *
    * @param keep somebody else goes on with the sockets: their files stay.
+   * @param senders resolves when nobody hands it connections any more: {@link reception}.
    */
-  stop(limit: number, keep = false): Promise<void> {
-    if (this.#stopped === undefined) this.#stopped = this.#stop(limit, keep);
+  stop(limit: number, keep = false, senders?: Promise<unknown>): Promise<void> {
+    if (this.#stopped === undefined) this.#stopped = this.#stop(limit, keep, senders);
     else {
       // Whoever waits already is told by the clock of this one; who begins to wait later knows it.
       this.#stopsAt = Math.min(this.#stopsAt, this.#clock.now() + limit);
@@ -270,13 +269,14 @@ export class RunningService {
     return this.#stopped;
   }
 
-  async #stop(limit: number, keep: boolean): Promise<void> {
+  async #stop(limit: number, keep: boolean, senders?: Promise<unknown>): Promise<void> {
     this.#state = "stopping";
     this.#rest.end();
     this.#closeLoad();
     this.#endDrain();
     await this.#last;
     await this.#sockets.shut(keep);
+    if (this.reception !== undefined) await this.reception.end(keep, senders);
     let over = await this.#wait(this.#timeToStop(limit), keep);
     if (keep && limit > 0) {
       // Some have only connected by now.
@@ -286,6 +286,7 @@ export class RunningService {
     if (!over) this.admission.refuseWaiting();
     await this.#executor.cut();
     await this.#sockets.close(keep);
+    this.reception?.close();
     await this.#executor.end();
     this.#ready.log.sums?.flush();
     this.admission.forget();
@@ -300,7 +301,9 @@ export class RunningService {
   /** What it is from here on; a service that stops becomes nothing else. */
   #become(state: ServiceState): void {
     this.#rest.end();
-    if (this.#stopped === undefined) this.#state = state;
+    if (this.#stopped !== undefined) return;
+    this.#state = state;
+    this.reception?.follow(state);
   }
 
   /** One change at a time. @throws PorticoError NOT_SUPPORTED when it stops, or has. */

@@ -105,7 +105,7 @@ export class Sockets {
     if (found.kind !== "connection") {
       return await this.#add(found.socket, listen, { owned: false, handed: true });
     }
-    await this.#opener.adopt(found.fd, found.origin);
+    await this.#opener.adopt(found.fd, found.origin, listen);
   }
 
   async #add(

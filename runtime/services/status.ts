@@ -1,7 +1,7 @@
 /** What can be told of a service that runs. */
 import type { StrategyName } from "../core/plan.ts";
 import type { Statistics } from "../core/statistics.ts";
-import type { Counters } from "../core/totals.ts";
+import type { Counters, RouteCount } from "../core/totals.ts";
 import type { GroupUsage } from "./groups.ts";
 
 /** One worker of a service. */
@@ -40,6 +40,8 @@ export interface ServiceStatus extends Readonly<Counters> {
   readonly group?: GroupUsage;
   /** Why sessions were refused and have ended, which errors there were, how long sessions took. */
   readonly tally: Statistics;
+  /** Whom it has handed its peers to; only of one that does so. */
+  readonly routes?: readonly Readonly<RouteCount>[];
 }
 
 /** The whole server. */
@@ -58,6 +60,20 @@ export interface ServerStatus {
   readonly sinks: readonly SinkStatus[];
   /** How many bans are in force. */
   readonly bans: number;
+  /** In use; absent where no service has any. */
+  readonly certificates?: readonly CertificateStatus[];
+}
+
+/** A certificate of TLS: nothing of its key. */
+export interface CertificateStatus {
+  /** Absent of one that was made for development. */
+  readonly file?: string;
+  readonly names: readonly string[];
+  /** RFC 3339. */
+  readonly validFrom: string;
+  readonly validTo: string;
+  /** SHA-256: 64 digits in lower case, without colons. */
+  readonly fingerprint: string;
 }
 
 /** One sink that is open. */

@@ -1,7 +1,7 @@
 /** The joint between a plan's sinks and the log: opens them, shares them. */
 import type { SinkPlan } from "../core/plan.ts";
 import type { Sink } from "../core/record.ts";
-import { asksUser } from "../values/field-words.ts";
+import { asksTls, asksUser } from "../values/field-words.ts";
 import { failureOf, OptionalSink } from "./optional.ts";
 import { openModule } from "./module.ts";
 import { levelsOf, type OpenOutlet, selectFields } from "./policies.ts";
@@ -43,7 +43,8 @@ export async function openSinks(
     // Another service has it as an optional one; this one cannot do without.
     if (base instanceof OptionalSink && plan.optional !== true) await base.open();
     const sink = fields === undefined ? base : selectFields(base, fields);
-    outlets.push({ name, sink, base, level: levelsOf(plan), sample, user: asksUser(fields) });
+    const asks = { user: asksUser(fields), tls: asksTls(fields) };
+    outlets.push({ name, sink, base, level: levelsOf(plan), sample, ...asks });
   }
   return outlets;
 }

@@ -1,6 +1,6 @@
 import { constants, fstatSync, openSync, readlinkSync } from "node:fs";
 import { isTerminal } from "../values/terminal.ts";
-import { nextPipeWrite } from "./pipe.ts";
+import { nextPipeWrite, nextSocketWrite } from "./pipe.ts";
 import { type Destination, Writer } from "./writer.ts";
 
 /** The standard streams that records can go to. */
@@ -65,7 +65,10 @@ function withoutStatusLine(bytes: Uint8Array): { bytes: Uint8Array; taken: numbe
 function destinationOf(descriptor: 1 | 2): Destination {
   if (isTerminal(descriptor)) return { descriptor, admit: withoutStatusLine };
   try {
-    if (!fstatSync(descriptor).isFIFO()) return { descriptor };
+    const stats = fstatSync(descriptor);
+    // journald gives one, and so do parents on Node and Bun. It cannot be opened once more.
+    if (stats.isSocket()) return { descriptor, admit: nextSocketWrite };
+    if (!stats.isFIFO()) return { descriptor };
     const { O_WRONLY, O_NONBLOCK } = constants;
     const own = openSync(`/proc/self/fd/${descriptor}`, O_WRONLY | O_NONBLOCK);
     return { descriptor: own, admit: nextPipeWrite };

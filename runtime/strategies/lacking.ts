@@ -8,8 +8,12 @@ import { STRATEGIES } from "./mod.ts";
 export function lacking(plan: ServicePlan, adapter: Adapter): Missing[] {
   const { strategy } = plan.concurrency;
   const support = STRATEGIES[strategy].check(plan, adapter);
+  const { descriptors } = adapter.features;
   return [
     ...(support === true ? [] : [{ what: strategy, ...support }]),
+    ...(plan.match === undefined || descriptors === true
+      ? []
+      : [{ what: "match", ...descriptors }]),
     ...plan.listen.flatMap(({ endpoint, options, text }) =>
       missing(adapter.features, endpoint, options).map((lack) => ({
         ...lack,

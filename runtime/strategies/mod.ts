@@ -1,5 +1,6 @@
 /** The strategies, by name. */
-import type { StrategyName } from "../core/plan.ts";
+import type { ServicePlan, StrategyName } from "../core/plan.ts";
+import type { StartExecutor } from "../services/contract.ts";
 import { async } from "./async.ts";
 import { processes } from "./processes.ts";
 import { serial } from "./serial.ts";
@@ -13,4 +14,14 @@ export const STRATEGIES: Readonly<Record<StrategyName, Strategy>> = {
   threads,
   processes,
   spawn,
+};
+
+/** What makes the executor of a service; of one that hands its peers to others, that. */
+export function executorOf({ concurrency, match }: ServicePlan): StartExecutor {
+  return match === undefined ? STRATEGIES[concurrency.strategy].executor : matching;
+}
+
+const matching: StartExecutor = async (input) => {
+  const { startMatching } = await import("../matching/executor.ts");
+  return await startMatching(input);
 };

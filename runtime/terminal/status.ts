@@ -34,6 +34,12 @@ export function renderStatus(status: ServerStatus): string {
   const lossy = status.sinks.filter(({ dropped }) => dropped > 0)
     .map(({ name, type, dropped }) => [name, type, String(dropped)]);
   if (lossy.length > 0) text += `\n${columns([["sink", "type", "dropped"], ...lossy])}`;
+  const certificates = (status.certificates ?? []).map((
+    { names, validTo, file = "self-signed" },
+  ) => [names.join(", "), validTo, file]);
+  if (certificates.length > 0) {
+    text += `\n${columns([["certificate of", "valid until", "file"], ...certificates])}`;
+  }
   return text;
 }
 

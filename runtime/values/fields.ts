@@ -42,7 +42,7 @@ export function choice<const O extends Options>(
     const option = input === null ? undefined : options[kind as Kind];
     return (option ?? otherwise) as OptionOf<O>;
   });
-  CHOICES.set(schema, Object.values(options) as v.GenericSchema[]);
+  CHOICES.set(schema, [...new Set(Object.values(options) as v.GenericSchema[])]);
   return schema;
 }
 

@@ -8,6 +8,8 @@ import type { Admission } from "../core/admission/admission.ts";
 import type { Refusal } from "../core/admission/candidate.ts";
 import type { DatagramSocket, DatagramTable } from "../core/contract.ts";
 import type { AdmitTable, Descriptors, Origin } from "../core/descriptors.ts";
+import { isTcp } from "../core/endpoint.ts";
+import type { Fields } from "../core/record.ts";
 import { recordClose, recordRefusal } from "../core/records.ts";
 import { Confirmed } from "../core/datagram/confirmed.ts";
 import type { Service } from "../core/service.ts";
@@ -18,7 +20,6 @@ export type SendToWorker = (session: PendingSession) => void;
 
 export class Dispatcher {
   readonly service: Service;
-  readonly streams: AdmitTable;
   readonly datagrams: DatagramTable;
   /** Who has shown that it is there, where `limits.amplification` asks for it. */
   readonly confirmed: Confirmed | undefined;
@@ -38,10 +39,6 @@ export class Dispatcher {
     this.#admission = admission;
     this.#descriptors = descriptors;
     this.#send = send;
-    this.streams = {
-      arrive: (fd, origin) => this.#arrive(new PendingSession(this, origin, { fd })),
-      failure: (error) => service.report(error),
-    };
     this.datagrams = {
       datagram: (socket, bytes, from, to) => {
         service.counters.datagramsIn++;
@@ -54,12 +51,20 @@ export class Dispatcher {
     };
   }
 
+  /** Where streams of one endpoint arrive. @param tls the place of its TLS; -1 where it speaks in clear. */
+  streams(tls: number): AdmitTable {
+    return {
+      arrive: (fd, origin) => this.#arrive(new PendingSession(this, origin, { fd, tls })),
+      failure: (error) => this.service.report(error),
+    };
+  }
+
   #arrive(session: PendingSession): void {
     const answer = this.#admission.admit(session);
     if (!("stage" in answer)) return this.refuse(session, answer);
     session.permit = answer;
     if (answer.granted) return this.dispatch(session);
-    if (session.fd < 0 || session.local.transport !== "tcp") return;
+    if (session.fd < 0 || !isTcp(session.local.transport)) return;
     session.unwatch = this.#descriptors.watchReset(session.fd, () => this.over(session));
   }
 
@@ -73,10 +78,10 @@ export class Dispatcher {
     return session;
   }
 
-  refuse(session: PendingSession, why: Refusal): void {
+  refuse(session: PendingSession, why: Refusal, more?: Fields): void {
     this.service.countRefusal(why, session);
     const level = session.kind === "stream" ? "info" : "debug";
-    recordRefusal(this.service, level, session, why);
+    recordRefusal(this.service, level, session, why, more);
     if (session.fd >= 0) this.#turnAway(session, why);
     this.over(session);
   }
@@ -88,7 +93,10 @@ export class Dispatcher {
     if (banners === undefined && !abrupt) return;
     session.unwatch?.();
     if (abrupt) this.#descriptors.reset(session.fd);
-    else if (!banners!.dismissSocket(this.#descriptors, session, why)) return;
+    // Nobody who is to hear TLS is spoken to in clear.
+    else if (session.tlsPlace >= 0 || !banners!.dismissSocket(this.#descriptors, session, why)) {
+      return;
+    }
     session.fd = -1;
   }
 

@@ -1,7 +1,12 @@
 /** `threads`, `processes`, `spawn`: the sockets of a service are here, its sessions are served by workers. */
 import { lstatSync } from "node:fs";
 import { resolve } from "node:path";
-import type { BindableEndpoint, DatagramSocket, Listener } from "../core/contract.ts";
+import type {
+  BindableEndpoint,
+  DatagramSocket,
+  DatagramTable,
+  Listener,
+} from "../core/contract.ts";
 import type { AdmitTable, Descriptors, Origin, SocketFileId } from "../core/descriptors.ts";
 import type { Address } from "../core/endpoint.ts";
 import { sheds } from "../core/admission/overflow.ts";
@@ -15,9 +20,11 @@ import { checkKind } from "../services/kind.ts";
 import { deferring, ProxyProtocol } from "../services/proxy-protocol.ts";
 import type { GroupUsage } from "../services/groups.ts";
 import type { WorkerStatus } from "../services/status.ts";
+import { placeOf, ServiceCertificates, tlsPlans } from "../services/tls-contexts.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import type { WorkerUse } from "./launch.ts";
 import { leastDelay } from "./heartbeat.ts";
+import { type CertificatesCommand, certificatesCommand } from "./messages.ts";
 import { PoolShedder } from "./shedding.ts";
 import { WorkerPool } from "./pool.ts";
 
@@ -32,7 +39,10 @@ export function startPool(use: WorkerUse): StartExecutor {
     const offended = host.bans?.offendedBy(plan);
     const service = new Service({ plan, hooks: {}, log, gather, lends, nextId, totals, offended });
     await giveBanners(service);
-    const pool = new WorkerPool({ ready, host, descriptors, use, failed });
+    const certificates = await ServiceCertificates.read(plan, host);
+    const tell = certificates &&
+      ((): CertificatesCommand => certificatesCommand(certificates.options));
+    const pool = new WorkerPool({ ready, host, descriptors, use, failed, certificates: tell });
     const dispatcher = new Dispatcher(
       service,
       admission,
@@ -46,8 +56,15 @@ export function startPool(use: WorkerUse): StartExecutor {
       unwatch();
       throw error;
     }
+    certificates?.onChange(() => {
+      const command = tell!();
+      for (const handle of pool.handles) handle.tell(command);
+    });
     if (sheds(plan.limits.overflow)) admission.shedder = new PoolShedder(pool.handles);
-    return new PoolExecutor(input, descriptors, pool, dispatcher, unwatch);
+    return new PoolExecutor(input, descriptors, pool, dispatcher, () => {
+      unwatch();
+      certificates?.close();
+    });
   };
 }
 
@@ -87,12 +104,13 @@ class PoolExecutor implements Executor {
     return this.#pool.group?.usage;
   }
 
-  listen(endpoint: BindableEndpoint, { options, text }: ListenPlan): Promise<Listener> {
+  listen(endpoint: BindableEndpoint, listen: ListenPlan): Promise<Listener> {
+    const { options, text } = listen;
     checkKind(this.#input.ready.plugin, "stream", text);
     const { proxyProtocol } = this.#input.ready.plan;
     return this.#descriptors.admit(
       endpoint,
-      this.#arrivals(endpoint.transport),
+      this.#arrivals(endpoint.transport, listen),
       deferring(proxyProtocol, endpoint, options),
     );
   }
@@ -100,7 +118,7 @@ class PoolExecutor implements Executor {
   async bind(endpoint: BindableEndpoint, { options, text }: ListenPlan): Promise<DatagramSocket> {
     const { ready, host } = this.#input;
     checkKind(ready.plugin, "datagram", text);
-    const socket = await host.adapter.bind(endpoint, this.#dispatcher.datagrams, options);
+    const socket = await host.adapter.bind(endpoint, await this.#senders(), options);
     const { address } = socket;
     // One that is opened again, after a suspension, is the same for the workers.
     const index = this.#datagrams.findIndex((known) => String(known.address) === String(address));
@@ -109,21 +127,31 @@ class PoolExecutor implements Executor {
     return socket;
   }
 
+  /** Where datagrams arrive; workers answer the way that they came: `worker.ts`. */
+  async #senders(): Promise<DatagramTable> {
+    const { datagrams, service } = this.#dispatcher;
+    const { proxyProtocol } = this.#input.ready.plan;
+    if (proxyProtocol === undefined) return datagrams;
+    const { ProxyDatagrams } = await import("../services/proxy-datagrams.ts");
+    return new ProxyDatagrams(proxyProtocol, service, datagrams);
+  }
+
   /** Strategies with workers have refused it before: {@link Strategy.check}. */
   serve(_endpoint: BindableEndpoint, { text }: ListenPlan): Promise<never> {
     return Promise.reject(new PorticoError("NOT_SUPPORTED", text));
   }
 
-  adopt(fd: number, origin: Origin): Promise<void> {
-    this.#arrivals(origin.local.transport).arrive(fd, origin);
+  adopt(fd: number, origin: Origin, listen: Pick<ListenPlan, "tls">): Promise<void> {
+    this.#arrivals(origin.local.transport, listen).arrive(fd, origin);
     return Promise.resolve();
   }
 
   /** Where streams arrive; who they are is asked here for a rule, and by their worker for a sink. */
-  #arrivals(transport: string): AdmitTable {
-    const { streams } = this.#dispatcher;
+  #arrivals(transport: string, { tls }: Pick<ListenPlan, "tls">): AdmitTable {
+    const { plan } = this.#input.ready;
+    const streams = this.#dispatcher.streams(tls === undefined ? -1 : placeOf(tls, tlsPlans(plan)));
     const told = this.#proxyProtocol?.reading(streams) ?? streams;
-    const asks = transport === "unix" && decidesByUser(this.#input.ready.plan);
+    const asks = transport === "unix" && decidesByUser(plan);
     return asks ? askingCredentials(this.#descriptors, told) : told;
   }
 

@@ -17,9 +17,11 @@ import { IdleAsker } from "./shedding.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { endedTooSoon, type Launched } from "./launch.ts";
 import {
+  type CertificatesCommand,
   type Counted,
   type DatagramMessage,
   encodePlan,
+  type NewsCommand,
   partsOf,
   toAddress,
   type WorkerCommand,
@@ -31,9 +33,8 @@ import {
 const GONE = 5000;
 /** Milliseconds that a worker may take to load its plugin, on a busy machine. */
 const LOADING = 30_000;
-/** Milliseconds after the time of a plugin's start, in which a worker that can says itself that it is over. */
+/** Milliseconds after that of a plugin's start, in which a worker that can says itself that it is over. */
 const GRACE = 1000;
-/** The longest delay of a timer. */
 const TIMER_MAX = 2 ** 31 - 1;
 
 export class WorkerHandle {
@@ -98,7 +99,11 @@ export class WorkerHandle {
   }
 
   /** Tells it what to run. @throws PorticoError, when the plan holds what no other thread can be given. */
-  async begin(plan: ServicePlan, state: () => WorkerState): Promise<void> {
+  async begin(
+    plan: ServicePlan,
+    state: () => WorkerState,
+    certificates?: CertificatesCommand,
+  ): Promise<void> {
     this.#patience = plan.limits.start + GRACE;
     this.#expect(LOADING);
     await this.#channel.open(this.#descriptors, this.#launched.channel);
@@ -106,6 +111,7 @@ export class WorkerHandle {
       const [bytes, ids] = [encodePlan(plan), ownIds()];
       const module = realUrl(plan.plugin.url);
       const { number } = this;
+      if (certificates !== undefined) this.#channel.send(certificates);
       this.#channel.send({ type: "job", bytes, module, ids, number, ...state() });
     } catch (cause) {
       const text = "the options hold something that cannot be sent to a worker, as a function";
@@ -152,10 +158,13 @@ export class WorkerHandle {
 
   /** Gives it a session; false when that is not possible now. */
   give(session: PendingSession): boolean {
-    const { id, remote, local, fd, bytes, socket, ruleOptions } = session;
+    const { id, remote, local, fd, bytes, socket } = session;
     if (bytes !== undefined) {
-      const message = { id, socket, from: partsOf(remote), to: local.host, size: bytes.length };
-      const plain = ruleOptions === undefined && !session.known;
+      const from = partsOf(remote);
+      // Who was told of has come to any address, others to one of the socket's.
+      const to = from.length === 4 ? local.host : partsOf(local);
+      const message = { id, socket, from, to, size: bytes.length };
+      const plain = session.ruleOptions === undefined && !session.known;
       this.#datagrams.push(plain ? message : { ...message, ...session.more });
       this.#bytes.push(bytes);
       if (this.#datagrams.length === 1) queueMicrotask(() => this.#sendDatagrams());
@@ -167,9 +176,7 @@ export class WorkerHandle {
         return false;
       }
       const command = { type: "take", id, remote: partsOf(remote), local: partsOf(local) } as const;
-      this.#channel.send(
-        ruleOptions === undefined ? command : { ...command, options: ruleOptions },
-      );
+      this.#channel.send(session.plain ? command : { ...command, ...session.more });
       this.#given.push(session);
     }
     this.live.set(id, session);
@@ -187,9 +194,7 @@ export class WorkerHandle {
   }
 
   /** What it has to know from now on; one that was not told its job yet, learns it with that. */
-  tell(
-    command: Extract<WorkerCommand, { type: "measure" | "wanted" | "drains" | "traffic" | "cut" }>,
-  ): void {
+  tell(command: NewsCommand): void {
     this.#channel.send(command);
   }
 

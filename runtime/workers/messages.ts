@@ -12,9 +12,12 @@ import { ProxiedPeer, type Via, viaOf } from "../core/prologue/via.ts";
 import type { LogRecord } from "../core/record.ts";
 import type { Counters } from "../core/totals.ts";
 import type { Statistics } from "../core/statistics.ts";
+import type { TlsServerOptions } from "../core/tls.ts";
 
 /** An address in parts: transport, host, port, path, and the way of a peer that a balancer has told of. */
-export type AddressParts = readonly [Transport, string, number, string, ViaParts?];
+export type AddressParts =
+  | readonly [Transport, string, number, string]
+  | readonly [Transport, string, number, string, ViaParts];
 
 /** A {@link Via} as it travels. */
 interface ViaParts extends Omit<Via, "remote" | "local"> {
@@ -28,8 +31,8 @@ export interface DatagramMessage {
   /** Which of the service's datagram sockets it came to, and is answered from. */
   readonly socket: number;
   readonly from: AddressParts;
-  /** The host of ours that it was sent to. */
-  readonly to: string;
+  /** The host of ours that it was sent to; the whole address where a balancer has told it. */
+  readonly to: string | AddressParts;
   /** Its sender has shown that it is there. */
   readonly known?: true;
   /** How many of the bytes that travel with it are its own, behind those of the ones before it. */
@@ -70,6 +73,15 @@ export function encodePlan(plan: ServicePlan): Uint8Array {
 
 /** @param bytes have to begin with their buffer: Deno would look for views in them at the wrong place. */
 export function decodePlan(bytes: Uint8Array): ServicePlan {
+  return deserialize(bytes);
+}
+
+export function certificatesCommand(options: readonly TlsServerOptions[]): CertificatesCommand {
+  return { type: "certificates", bytes: serialize(options) };
+}
+
+/** @param bytes as of {@link decodePlan}. */
+export function decodeCertificates(bytes: Uint8Array): TlsServerOptions[] {
   return deserialize(bytes);
 }
 
@@ -120,6 +132,11 @@ export type WorkerCommand =
     /** See {@link StartContext.worker}. */
     readonly number: number;
   }
+  /**
+   * What its TLS is made of, in the order of `tlsPlans`: before the job, and whenever it has changed. `bytes` are
+   * {@link TlsServerOptions}, which hold keys: nobody prints them.
+   */
+  | { readonly type: "certificates"; readonly bytes: Uint8Array }
   /** The service's sockets, when they are open; with one descriptor for each of `datagrams`. */
   | { readonly type: "sockets"; readonly datagrams: readonly AddressParts[] }
   /** What is to be removed when the supervisor is killed; it replaces what was said before. */
@@ -132,6 +149,8 @@ export type WorkerCommand =
     readonly local: AddressParts;
     /** Of the rule that has let it in. */
     readonly options?: RuleOptions;
+    /** The place of its endpoint's TLS. */
+    readonly tls?: number;
   }
   | {
     readonly type: "datagrams";
@@ -160,6 +179,13 @@ export type WorkerCommand =
   | { readonly type: "idle"; readonly count: number; readonly among: readonly number[] }
   /** Somebody wants to know what has gone through its sessions. */
   | { readonly type: "traffic" };
+
+/** What workers that are there are told of the service. */
+export type NewsCommand = Extract<
+  WorkerCommand,
+  { type: "measure" | "wanted" | "drains" | "traffic" | "cut" | "certificates" }
+>;
+export type CertificatesCommand = Extract<WorkerCommand, { type: "certificates" }>;
 
 /** Worker to supervisor. */
 export type WorkerEvent =

@@ -17,7 +17,7 @@ import type { Dispatcher } from "./dispatcher.ts";
 export type PendingPhase = "waiting" | "queued" | "given" | "over";
 
 /** A stream's socket, unread; or a datagram, with the index of the socket that it came to. */
-export type Cargo = { readonly fd: number } | {
+export type Cargo = { readonly fd: number; readonly tls?: number } | {
   readonly bytes: Uint8Array;
   readonly socket: number;
 };
@@ -39,6 +39,8 @@ export class PendingSession implements Candidate {
   unwatch: (() => void) | undefined = undefined;
   readonly bytes: Uint8Array | undefined;
   readonly socket: number;
+  /** The place of its endpoint's TLS; -1 where that speaks in clear. */
+  readonly tlsPlace: number;
   #cuts: Cuts | undefined = undefined;
   #ends: CutReason | undefined = undefined;
   /** How many workers it was given to. */
@@ -59,6 +61,7 @@ export class PendingSession implements Candidate {
     this.fd = stream ? cargo.fd : -1;
     this.bytes = stream ? undefined : cargo.bytes;
     this.socket = stream ? -1 : cargo.socket;
+    this.tlsPlace = stream ? cargo.tls ?? -1 : -1;
   }
 
   get weight(): number {
@@ -67,13 +70,22 @@ export class PendingSession implements Candidate {
 
   /** Whether its sender has shown that it is there. */
   get known(): boolean {
-    return this.dispatcher.confirmed?.has(this.remote) ?? false;
+    return this.fd < 0 && (this.dispatcher.confirmed?.has(this.remote) ?? false);
   }
 
-  /** What few datagrams have with them. */
-  get more(): Pick<DatagramMessage, "known" | "options"> {
-    const { known, ruleOptions: options } = this;
-    return { ...(known && { known }), ...(options !== undefined && { options }) };
+  /** Whether a stream has nothing of {@link more}. */
+  get plain(): boolean {
+    return this.tlsPlace < 0 && this.ruleOptions === undefined;
+  }
+
+  /** What few have with them. */
+  get more(): Pick<DatagramMessage, "known" | "options"> & { readonly tls?: number } {
+    const { known, ruleOptions: options, tlsPlace: tls } = this;
+    return {
+      ...(known && { known }),
+      ...(options !== undefined && { options }),
+      ...(tls >= 0 && { tls }),
+    };
   }
 
   /** It does so now. */

@@ -1,21 +1,22 @@
 /** The workers of one service: started, given sessions, watched, replaced. */
 import type { WorkerStatus } from "../services/status.ts";
-import type { Descriptors, SocketFileId } from "../core/descriptors.ts";
+import type { SocketFileId } from "../core/descriptors.ts";
 import { messageOf, PorticoError } from "../core/errors.ts";
 import { hookError } from "../core/hooks.ts";
 import { addCounters } from "../core/totals.ts";
 import { addGrowth } from "../core/statistics.ts";
-import type { Executor, Host, ReadyService } from "../services/contract.ts";
+import type { Executor } from "../services/contract.ts";
 import type { PendingSession } from "./pending.ts";
 import { freeNumber } from "./free-number.ts";
 import { leastBusy } from "./least-busy.ts";
 import { DispatchQueue } from "./dispatch-queue.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import { keepWorkingDirectory } from "../identity/folder.ts";
-import { type Exit, exitFields, type WorkerUse } from "./launch.ts";
+import { type Exit, exitFields } from "./launch.ts";
 import { WorkerHandle } from "./handle.ts";
 import type { HandleEvents } from "./handle-events.ts";
 import type { SharedSockets, WorkerState } from "./messages.ts";
+import type { PoolInput } from "./pool-input.ts";
 import { PoolGroup } from "./pool-group.ts";
 import { watchWorkers } from "./watch.ts";
 import { Replenishment } from "./replenish.ts";
@@ -24,16 +25,6 @@ import { Timers } from "./timers.ts";
 import { WorkerRecords } from "./worker-records.ts";
 import { wantedOnce } from "./wanted.ts";
 import { stopAll } from "./stop-all.ts";
-
-/** What a pool is made of. */
-export interface PoolInput {
-  readonly ready: ReadyService;
-  readonly host: Host;
-  readonly descriptors: Descriptors;
-  readonly use: WorkerUse;
-  /** Too many deaths in a row, by the reason: there will be no more workers until {@link WorkerPool.revive}. */
-  readonly failed: (reason: string) => void;
-}
 
 /** Milliseconds that killed workers may take to be gone. */
 const GONE = 5000;
@@ -219,7 +210,7 @@ export class WorkerPool {
   }
 
   #launch(): WorkerHandle {
-    const { use, host, descriptors, ready } = this.#input;
+    const { use, host, descriptors, ready, certificates } = this.#input;
     if (host.home !== undefined) keepWorkingDirectory(host.home);
     const launched = use.launch(host, descriptors, ready.plan);
     const handle = new WorkerHandle(freeNumber(this.#handles), launched, descriptors, this.#events);
@@ -227,7 +218,7 @@ export class WorkerPool {
     this.group?.enter(handle);
     if (launched.pid > 0) this.#records.say("debug", "started", handle);
     const state = (): WorkerState => ({ wanted: ready.log.wanted, ...this.#told });
-    handle.begin(ready.plan, state).catch((error) => handle.fail(error));
+    handle.begin(ready.plan, state, certificates?.()).catch((error) => handle.fail(error));
     return handle;
   }
 

@@ -2,6 +2,7 @@
 import type { Permit } from "../core/admission/permit.ts";
 import type { DatagramSocket, StreamTable } from "../core/contract.ts";
 import type { Descriptors, SocketFileId } from "../core/descriptors.ts";
+import { isTcp } from "../core/endpoint.ts";
 import { isShortage, PorticoError } from "../core/errors.ts";
 import { Gather } from "../core/stream/gather.ts";
 import { hookError } from "../core/hooks.ts";
@@ -12,6 +13,7 @@ import { Totals } from "../core/totals.ts";
 import { checkOptions } from "../modules/plugin-options.ts";
 import { importSound } from "../modules/sound.ts";
 import { asksCredentials, withCredentials } from "../services/credentials.ts";
+import { AnsweringSocket } from "../services/answering-socket.ts";
 import { ServiceInstance } from "../services/instance.ts";
 import { Lag } from "../metrics/lag.ts";
 import { CountReporter } from "./count-reporter.ts";
@@ -23,6 +25,7 @@ import { Joining } from "./joining.ts";
 import { Locals } from "./locals.ts";
 import { answerOf } from "./traffic.ts";
 import type { WorkerInput } from "./worker-input.ts";
+import { WorkerTls } from "./worker-tls.ts";
 import {
   type AddressParts,
   decodePlan,
@@ -67,6 +70,7 @@ export class ServiceWorker {
   );
   /** Streams that were taken in this turn. */
   #taken = 0;
+  readonly #tls: WorkerTls = new WorkerTls((error) => this.report(error));
 
   constructor(input: WorkerInput) {
     this.#input = input;
@@ -110,6 +114,8 @@ export class ServiceWorker {
     switch (command.type) {
       case "job":
         return void this.#begin(command);
+      case "certificates":
+        return this.#tls.set(command.bytes);
       case "sockets":
         return this.#open(command.datagrams);
       case "files":
@@ -146,7 +152,7 @@ export class ServiceWorker {
       this.#service = plan.name;
       this.#drains = drains;
       const log = this.#log = new Log(this.#outlets(wanted), () => {});
-      if (plan.listen.some(({ endpoint }) => endpoint.transport !== "tcp")) {
+      if (plan.listen.some(({ endpoint }) => !isTcp(endpoint.transport))) {
         this.#descriptors = await adapter.descriptors();
       }
       await become(plan);
@@ -168,6 +174,7 @@ export class ServiceWorker {
         host: { adapter, gather: new Gather(adapter), nextId: () => ++ids },
         totals,
         worker: number,
+        tls: await this.#tls.make(plan, adapter),
         join: this.#joining.join,
         counted: () => reporter.soon(),
         confirmed: (id) => this.#channel.sendNow({ type: "confirmed", id }),
@@ -207,12 +214,14 @@ export class ServiceWorker {
       const fd = passing.take(descriptorChannel, true);
       const { table } = this.#instance!.datagrams!;
       const address = toAddress(parts);
-      const socket = this.#descriptors!.sender(fd, address, table);
+      const plain = this.#descriptors!.sender(fd, address, table);
+      const { plan } = this.#instance!.service;
+      const socket = plan.proxyProtocol === undefined ? plain : new AnsweringSocket(plain);
       this.#senders.push({ socket, locals: new Locals(address) });
     }
   }
 
-  #take({ id, remote, local, options: ruleOptions }: TakeCommand, fd: number): void {
+  #take({ id, remote, local, options: ruleOptions, tls: place }: TakeCommand, fd: number): void {
     const { passing } = this.#input;
     const { handoffs, service } = this.#instance!;
     const permit = this.#permit(id);
@@ -226,7 +235,8 @@ export class ServiceWorker {
       this.#channel.flush();
       return handoffs.accept(fd, origin, { id, permit, ruleOptions });
     }
-    passing.adopt(fd, origin, this.#streams!, { id, permit, ruleOptions }).catch((error) => {
+    const tls = this.#tls.at(place);
+    passing.adopt(fd, origin, this.#streams!, { id, permit, ruleOptions, tls }).catch((error) => {
       // It has gone on the way, and nobody has seen it; or there is no room for it here.
       if (isShortage(error)) service.report(hookError(error), id);
       permit.release();
@@ -246,7 +256,7 @@ export class ServiceWorker {
       const { socket, locals } = this.#senders[index]!;
       const permit = this.#permit(id);
       const remote = toAddress(from);
-      const local = locals.find(to);
+      const local = typeof to === "string" ? locals.find(to) : toAddress(to);
       const accepted = { id, permit, remote, local, ruleOptions: options, known };
       this.#instance!.datagrams!.accept(socket, own, accepted);
     }

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { existsSync, statSync } from "node:fs";
 import { connect, type Socket } from "node:net";
+import { connect as connectTls } from "node:tls";
 import { join } from "node:path";
 import { describe, test, type TestContext } from "node:test";
 import { loadAdapter } from "../../adapters/mod.ts";
@@ -18,6 +19,8 @@ import {
   type HttpSide,
   type HttpTable,
 } from "../../runtime/core/exchange.ts";
+import type { TlsContext } from "../../runtime/core/tls.ts";
+import { certificates } from "../support/certificates.ts";
 import { folder } from "../support/folder.ts";
 import { until, within } from "../support/until.ts";
 
@@ -101,11 +104,30 @@ class Client {
   }
 }
 
-async function dial(t: TestContext, { host, port, path }: Address): Promise<Client> {
+async function dial(t: TestContext, { transport, host, port, path }: Address): Promise<Client> {
+  if (transport === "https") {
+    const socket = connectTls({ host, port, ca: certificates().cert("ca") });
+    t.after(() => void socket.destroy());
+    // Whose turn comes later has no handshake before.
+    await within("a connection", once(socket, "connect"));
+    return new Client(socket);
+  }
   const socket = host === "" ? connect(path.replace(/^@/, "\0")) : connect(port, host);
   t.after(() => void socket.destroy());
   await within("a connection", once(socket, "connect"));
   return new Client(socket);
+}
+
+/** That of a server, for `https`. */
+async function tlsFor(adapter: Adapter, transport: string): Promise<TlsContext | undefined> {
+  if (transport !== "https") return undefined;
+  return (await adapter.tls!()).server({
+    identities: [certificates().identity("server")],
+    alpn: ["http/1.1"],
+    client: "none",
+    ca: [],
+    minVersion: "TLSv1.2",
+  });
 }
 
 async function open(
@@ -115,7 +137,8 @@ async function open(
   options: SocketOptions = {},
 ): Promise<Desk> {
   const desk = new Desk();
-  desk.listener = await within("serve", adapter.serve(endpoint, desk, options));
+  const tls = await tlsFor(adapter, endpoint.transport);
+  desk.listener = await within("serve", adapter.serve(endpoint, desk, options, tls));
   t.after(async () => {
     await desk.listener.close();
     desk.listener.abort();
@@ -127,11 +150,11 @@ const own = await loadAdapter();
 const all = new Map([own, makeAdapter()].map((adapter) => [adapter.name, adapter]));
 
 for (const [name, adapter] of all) {
-  for (const transport of ["http", "http+unix"] as const) {
+  for (const transport of ["http", "https", "http+unix"] as const) {
     const place = (t: TestContext): BindableEndpoint =>
-      transport === "http"
-        ? { transport, host: "127.0.0.1", port: 0 }
-        : { transport, path: join(folder(t, {}), "http.sock") };
+      transport === "http+unix"
+        ? { transport, path: join(folder(t, {}), "http.sock") }
+        : { transport, host: "127.0.0.1", port: 0 };
     const duplicates = adapter.features.descriptors;
 
     describe(`${name} adapter, ${transport}`, () => {
@@ -150,7 +173,10 @@ for (const [name, adapter] of all) {
         assert.deepEqual(desk.closed.map(({ gone }) => gone), [false, false, false]);
         assert.deepEqual(desk.locals, Array(3).fill(String(address)));
         for (const remote of desk.remotes) {
-          assert.match(remote, transport === "http" ? /^tcp:\/\/127\.0\.0\.1:\d+$/ : /^unix:$/);
+          assert.match(
+            remote,
+            transport === "http+unix" ? /^unix:$/ : /^tcp:\/\/127\.0\.0\.1:\d+$/,
+          );
         }
         assert.deepEqual(desk.failures, []);
       });
@@ -231,9 +257,7 @@ for (const [name, adapter] of all) {
       test("an address in use is refused by name", async (t) => {
         const desk = await open(t, adapter, place(t));
         const { host, port, path } = desk.listener.address;
-        const again = transport === "http"
-          ? { transport, host, port }
-          : { transport: "http+unix" as const, path };
+        const again = transport === "http+unix" ? { transport, path } : { transport, host, port };
         await assert.rejects(open(t, adapter, again), (error: PorticoError) => {
           assert.equal(error.code, "EADDRINUSE");
           assert.ok(error.message.includes(transport), error.message);
@@ -277,8 +301,9 @@ for (const [name, adapter] of all) {
       test("accepting can pause from the first turn on, where no connection is shown", async (t) => {
         const desk = await open(t, adapter, place(t));
         const pausable = desk.listener as unknown as PausableListener;
-        // Others pause by the numbers of what they accept.
-        if (pausable.prepareToPause === undefined || duplicates !== true) return;
+        // Others pause by the numbers of what they accept, or need another descriptor for it.
+        const { closesToPause, prepareToPause } = pausable;
+        if (closesToPause || prepareToPause === undefined || duplicates !== true) return;
         pausable.pauseAccepting(-1);
         const early = await dial(t, desk.listener.address);
         early.ask("/early");
@@ -302,12 +327,14 @@ for (const [name, adapter] of all) {
         });
       } else {
         test("several listeners share a port with reusePort", {
-          skip: adapter.features.options.reusePort.http === true ? false : "it is not offered",
+          skip: adapter.features.options.reusePort[transport] === true
+            ? false
+            : "it is not offered",
         }, async (t) => {
           const options = { reusePort: true };
           const first = await open(t, adapter, place(t), options);
           const { host, port } = first.listener.address;
-          await open(t, adapter, { transport: "http", host, port }, options);
+          await open(t, adapter, { transport, host, port }, options);
         });
       }
     });

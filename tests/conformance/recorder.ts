@@ -2,12 +2,14 @@
 import assert from "node:assert/strict";
 import type { Connection, Listener, StreamTable } from "../../runtime/core/contract.ts";
 import type { PorticoError } from "../../runtime/core/errors.ts";
+import type { TlsContext, TlsInfo } from "../../runtime/core/tls.ts";
 import { until } from "../support/until.ts";
 import { concat } from "./harness.ts";
 
 /** What a case does when it is called. */
 export interface Behaviour {
   open?(connection: Tapped): void;
+  secured?(connection: Tapped): void;
   data?(connection: Tapped, chunk: Uint8Array): boolean | void;
   drain?(connection: Tapped): void;
   end?(connection: Tapped): void;
@@ -16,7 +18,8 @@ export interface Behaviour {
 
 /** A connection whose verbs and callbacks are watched. */
 export class Tapped {
-  readonly connection: Connection;
+  /** The one below the last layer of TLS is dead. */
+  connection: Connection;
   readonly #recorder: Recorder;
   /** The callbacks; `data` once for all chunks in a row. */
   readonly events: string[] = [];
@@ -24,6 +27,10 @@ export class Tapped {
   received = 0;
   drains = 0;
   opening = true;
+  /** What the handshake has come to, asked in time. */
+  tls: TlsInfo | undefined = undefined;
+  /** In a handshake. */
+  securing = false;
   paused = false;
   owed = false;
   ended = false;
@@ -51,6 +58,20 @@ export class Tapped {
       if (this.pending === 0) this.#recorder.complain("write is false, and nothing is pending");
     }
     return taken;
+  }
+
+  secure(context: TlsContext): void {
+    const { remote, local } = this.connection;
+    const secured = this.#recorder.within("secure", () => this.connection.secure!(context));
+    this.connection = secured;
+    this.securing = true;
+    // Whoever was paused below begins anew.
+    this.paused = false;
+    const complain = (what: string): void => this.#recorder.complain(`after secure ${what}`);
+    if (secured.data !== this) complain("the data slot is another");
+    if (String(secured.remote) !== String(remote)) complain(`the peer is ${secured.remote}`);
+    if (String(secured.local) !== String(local)) complain(`we are ${secured.local}`);
+    if (secured.tls !== undefined) complain("there is something of a handshake");
   }
 
   pause(): void {
@@ -110,6 +131,16 @@ export class Recorder implements StreamTable {
     tapped.opening = false;
   }
 
+  secured(connection: Connection): void {
+    const tapped = this.#find(connection, "secured");
+    if (!tapped.securing) this.complain("secured without a handshake");
+    tapped.securing = false;
+    tapped.events.push("secured");
+    tapped.tls = connection.tls;
+    if (tapped.tls === undefined) this.complain("secured, and nothing is known of it");
+    this.#call("secured", () => this.#behaviour.secured?.(tapped));
+  }
+
   data(connection: Connection, chunk: Uint8Array): boolean {
     const tapped = this.#find(connection, "data");
     if (tapped.paused) this.complain("data while paused");
@@ -162,6 +193,7 @@ export class Recorder implements StreamTable {
     assert.ok(data instanceof Tapped, `${event}: the data slot is not what open put there`);
     if (data.opening) this.complain(`${event} before open has returned`);
     if (data.closed) this.complain(`${event} after close`);
+    if (data.securing && !/secured|close/.test(event)) this.complain(`${event} in a handshake`);
     return data;
   }
 

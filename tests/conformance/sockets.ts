@@ -53,6 +53,7 @@ sys.stdin.read()
 export class SocketHarness implements Harness {
   readonly adapter: Adapter;
   readonly kernel = true;
+  readonly tlsLayers = true;
   readonly halfClose: Support;
   readonly tlsResets: Support;
   #folder: string | undefined = undefined;

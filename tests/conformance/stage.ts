@@ -41,6 +41,12 @@ export interface Case {
 /** For {@link Case.needs}. */
 export const kernel = ({ kernel }: Harness): Support => kernel;
 
+/** Programs of this machine, to prepare a case by. */
+export const programsAnywhere = (...names: readonly ProgramName[]) => (): Support => {
+  const reason = lackingPrograms(...names);
+  return reason === false ? true : { reason };
+};
+
 /** Sockets, and programs of this machine as peers. */
 export const programs = (...names: readonly ProgramName[]) => ({ kernel }: Harness): Support => {
   const reason = lackingPrograms(...names);

@@ -26,6 +26,8 @@ import {
 } from "./options.ts";
 import { inspections } from "./inspections.ts";
 import { passing } from "./passing.ts";
+import { secured } from "./secured.ts";
+import { securedOthers } from "./secured-openssl.ts";
 import { spawning } from "./programs.ts";
 import type { Case } from "./stage.ts";
 import { play } from "./stage.ts";
@@ -47,6 +49,8 @@ const FOR_STREAMS: readonly Case[] = [
   ...connectionLeaks,
   ...connecting,
   ...tlsClients,
+  ...secured,
+  ...securedOthers,
   ...adoption,
   ...admissions,
   ...passing,

@@ -90,7 +90,7 @@ test("take: held ones wait, unread, and are served in order or refused after hol
   const ends: (() => void)[] = [];
   const { admission, calls, arrive, of } = handoffOf({
     take: () => new Promise<void>((resolve) => void ends.push(resolve)),
-  }, { concurrency: { strategy: "serial" }, limits: { hold: "40ms" } });
+  }, { concurrency: { strategy: "serial" }, limits: { hold: "400ms" } });
   arrive(3);
   arrive(4);
   arrive(5);

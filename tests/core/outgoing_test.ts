@@ -121,7 +121,7 @@ test("connect: who cannot be reached is named, and is not the peer's fault", asy
   }
   for (
     const [text, hooks, pattern] of [
-      ["tls://127.0.0.1:1", { data() {} }, /only to tcp, unix, udp, unixgram/],
+      ["http://127.0.0.1:1", { data() {} }, /only to tcp, tls, unix, udp, unixgram/],
       ["tcp://*:1", { data() {} }, /a host and a port are needed/],
       ["udp://127.0.0.1:0", { data() {} }, /a host and a port are needed/],
       ["nonsense", { data() {} }, /an endpoint is one of/],

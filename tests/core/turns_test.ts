@@ -141,7 +141,7 @@ describe("deadlines", () => {
   });
 
   test("idle closes who falls silent, and not who goes on talking", async (t) => {
-    const server = await startInMemory(t, echo, { limits: { idle: 60 } });
+    const server = await startInMemory(t, echo, { limits: { idle: 500 } });
     const silent = server.connect();
     silent.write("x");
     const talker = server.connect();

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { describe, test, type TestContext } from "node:test";
+import { CERTIFICATE } from "../../runtime/core/handshake/certificates.ts";
 import type { Access } from "../../runtime/core/plan.ts";
 import { load } from "../../runtime/manifest/load.ts";
 import { folder } from "../support/folder.ts";
@@ -9,7 +10,7 @@ import { expand } from "../support/manifest.ts";
 import { blockOf, refuses, service, type WrongManifest } from "./errors.ts";
 
 const SUBJECT =
-  'whom it is about: an address, ADDRESS/PREFIX, ADDRESS-ADDRESS, HOST or .DOMAIN by name, "@GROUP", "file:PATH", "user:NAME", "group:NAME", "uid:N" or "gid:N"';
+  'whom it is about: an address, ADDRESS/PREFIX, ADDRESS-ADDRESS, HOST or .DOMAIN by name, "@GROUP", "file:PATH", "user:NAME", "group:NAME", "uid:N", "gid:N" or "cert:subject=…"';
 
 /** The rules of a service with this `access`. */
 async function accessOf(
@@ -134,6 +135,18 @@ const WRONG: readonly WrongManifest[] = [
       `2:24  services.echo.access.deny[0]\n  received  "${text}"\n  expected  ${SUBJECT}`,
     ],
   ),
+  ...["cert:subject", "cert:subject=", "cert:issuer=CN=a", "cert:fingerprint=12"].map(
+    (text): WrongManifest => [
+      `${text}, which is about no certificate`,
+      service(`"access": { "deny": ["${text}"] }`),
+      `2:24  services.echo.access.deny[0]\n  received  "${text}"\n  expected  a rule about certificates is ${CERTIFICATE}`,
+    ],
+  ),
+  [
+    "a certificate before anybody has shown one",
+    service('"access": { "never": ["cert:subject=CN=a"] }'),
+    '2:25  services.echo.access.never[0]\n  received  "cert:subject=CN=a"\n  expected  an address, a prefix or a range: a ban waits for no name',
+  ],
   [
     "the name of a group without its @",
     `{ "groups": { "office": ["10.0.0.0/8"] },\n${

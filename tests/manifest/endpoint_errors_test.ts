@@ -53,7 +53,7 @@ const WRONG: readonly WrongManifest[] = [
   ],
   [
     "TLS on a port that TCP has",
-    service("", `"listen": ["tcp://*:7", { "endpoint": "tls://*:7" }]`),
+    service("", `"listen": ["tcp://*:7", { "endpoint": "tls://*:7", "tls": "self-signed" }]`),
     `3:41  services.echo.listen[1].endpoint\n  received  "tls://*:7" a second time\n  expected  each endpoint once: services.echo has it already (3:14)`,
   ],
   [

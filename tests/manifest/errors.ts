@@ -44,7 +44,7 @@ export const POLICIES: string = "level, events, fields, sample, optional";
 export const DURATION: string =
   `a duration above 0: "250ms", "30s", "5m", "1h" (at most 596h) or a number of milliseconds; "none" for no limit`;
 export const LIMITS: string =
-  "sessions, perSource, source, rate, ratePerSource, datagramRate, bytesPerSecond, bytes, amplification, refuseRecords, handshake, firstByte, idle, progress, lifetime, handler, wait, hold, writeBuffer, waiting, overflow, rest, load, drain, start, stall";
+  "sessions, perSource, source, rate, ratePerSource, datagramRate, bytesPerSecond, bytes, amplification, refuseRecords, handshake, handshakes, firstByte, idle, progress, lifetime, handler, wait, hold, writeBuffer, waiting, overflow, rest, load, drain, start, stall";
 
 /** What is wrong, the manifest, and the block without its headline. */
 export type WrongManifest = readonly [what: string, text: string, block: string];

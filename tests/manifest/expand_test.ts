@@ -49,6 +49,7 @@ describe("expand", () => {
         lifetime: Infinity,
         handler: Infinity,
         handshake: 10_000,
+        handshakes: 1000,
         refuseRecords: { count: 1, per: 1000, burst: 200 },
         hold: 30_000,
         writeBuffer: 16 * 1024 * 1024,

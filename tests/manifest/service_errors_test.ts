@@ -276,7 +276,7 @@ const WRONG: readonly WrongManifest[] = [
   [
     "a rule that is no address",
     service('"access": { "allow": ["127.0.0.1", "10.0.0.0/33"] }'),
-    `2:38  services.echo.access.allow[1]\n  received  "10.0.0.0/33"\n  expected  whom it is about: an address, ADDRESS/PREFIX, ADDRESS-ADDRESS, HOST or .DOMAIN by name, "@GROUP", "file:PATH", "user:NAME", "group:NAME", "uid:N" or "gid:N"`,
+    `2:38  services.echo.access.allow[1]\n  received  "10.0.0.0/33"\n  expected  whom it is about: an address, ADDRESS/PREFIX, ADDRESS-ADDRESS, HOST or .DOMAIN by name, "@GROUP", "file:PATH", "user:NAME", "group:NAME", "uid:N", "gid:N" or "cert:subject=…"`,
   ],
 ];
 

@@ -49,6 +49,8 @@ export interface Calling {
   readonly half?: boolean;
   /** It does not read what it is answered, of a stream. */
   readonly deaf?: boolean;
+  /** What is said before the line, with which it goes out in one piece; pieces before the last are sent for themselves. */
+  readonly header?: readonly Uint8Array[];
 }
 
 /** Calls; the client is gone when `scope` is over. An empty line is none: nothing is said. */
@@ -78,7 +80,8 @@ class Talker implements Call {
     this.name = name;
   }
 
-  static async call(scope: Scope, endpoint: string, text: string, { from, deaf }: Calling) {
+  static async call(scope: Scope, endpoint: string, text: string, calling: Calling) {
+    const { from, deaf, header = [] } = calling;
     const place = parseEndpoint(endpoint) as { host: string; port: number; path?: string };
     const { host, port, path } = place;
     const local = { ...(from !== undefined && { localAddress: from }) };
@@ -94,7 +97,15 @@ class Talker implements Call {
       if (peer.code !== "ECONNRESET") throw error;
     }
     const { localAddress, localPort } = socket;
-    if (text !== "") peer.send(text);
+    const last = header.at(-1);
+    for (const piece of header.slice(0, -1)) {
+      socket.setNoDelay();
+      await new Promise<void>((sent) => void socket.write(piece, () => sent()));
+      // What has left by itself is heard by itself, most often.
+      await new Promise((soon) => setTimeout(soon, 5));
+    }
+    if (last !== undefined) socket.write(Buffer.concat([last, Buffer.from(text)]));
+    else if (text !== "") peer.send(text);
     return new Talker(peer, path === undefined ? `tcp://${localAddress}:${localPort}` : "unix:");
   }
 
@@ -177,9 +188,10 @@ class Sender implements Call {
     scope: Scope,
     transport: "udp" | "unixgram",
     endpoint: string,
-    text: string,
-    { from = "127.0.0.1" }: Calling,
+    line: string,
+    { from = "127.0.0.1", header = [] }: Calling,
   ) {
+    const text = header.length === 0 ? line : Buffer.concat([...header, Buffer.from(line)]);
     if (transport === "unixgram") {
       const socket = await openDatagrams(scope as TestContext, transport);
       socket.send(text, endpoint);

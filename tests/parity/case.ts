@@ -22,7 +22,7 @@ export const SESSIONS: readonly Transport[] = [...STREAMS, ...DATAGRAMS];
 export const ADDRESSED: readonly Transport[] = ["tcp", "udp", "http"];
 
 /** How long anything may take that a case waits for, in ms: less makes a run quick in which much fails. */
-export const PATIENCE: number = Number(process.env["PARITY_PATIENCE"] ?? 6000);
+export const PATIENCE: number = Number(process.env["PARITY_PATIENCE"] ?? 20_000);
 
 const asked = process.env["PARITY_STRATEGY"]?.split(",");
 
@@ -40,6 +40,7 @@ export interface Case {
   readonly limits?: Readonly<Record<string, unknown>>;
   readonly access?: Readonly<Record<string, unknown>>;
   readonly banner?: unknown;
+  readonly proxyProtocol?: Readonly<Record<string, unknown>>;
   /** It ends the server: it has one of its own, with one service for each transport. */
   readonly alone?: boolean;
   readonly needs?: keyof typeof NEEDS;

@@ -80,6 +80,7 @@ export class House {
       limits: { drain: "20s", hold: "20s", ...kase.limits },
       ...(kase.access !== undefined && { access: kase.access }),
       ...(kase.banner !== undefined && { banner: kase.banner }),
+      ...(kase.proxyProtocol !== undefined && { proxyProtocol: kase.proxyProtocol }),
       options: { folder: this.folder(name), version: 1 },
     };
   }

@@ -13,6 +13,7 @@ interface Talk {
   readonly local: unknown;
   readonly signal: AbortSignal;
   readonly ruleOptions?: unknown;
+  readonly via?: { readonly remote: unknown; readonly version: number } | undefined;
 }
 
 const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 5));
@@ -62,8 +63,9 @@ export default definePlugin({
         case "version":
           return `${version}`;
         case "who": {
-          const { id, kind, remote, local } = talk;
-          return JSON.stringify({ id, kind, remote: String(remote), local: String(local) });
+          const { id, kind, remote, local, via } = talk;
+          const way = via && { remote: String(via.remote), version: via.version };
+          return JSON.stringify({ id, kind, remote: `${remote}`, local: `${local}`, via: way });
         }
         case "options":
           return JSON.stringify(talk.ruleOptions ?? null);

@@ -14,3 +14,8 @@ export { until, within } from "../support/until.ts";
 export { hasProcesses, hasWorkers } from "../../runtime/manifest/limits.ts";
 export type { ServiceStatus } from "../../runtime/services/status.ts";
 export { parseEndpoint } from "../../runtime/core/endpoint.ts";
+export { Address } from "../../runtime/core/endpoint.ts";
+export {
+  writeProxyVersion1,
+  writeProxyVersion2,
+} from "../../runtime/core/prologue/write-proxy-header.ts";

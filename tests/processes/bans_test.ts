@@ -319,7 +319,7 @@ describe("bans", { skip: manyAddresses }, () => {
 
   test("end by themselves, with a record", async (t) => {
     const managed = await ManagedServer.start(t, {
-      trap: { plugin: "sensor", listen: TCP, ban: { for: "400ms" } },
+      trap: { plugin: "sensor", listen: TCP, ban: { for: "2s" } },
       plain: { plugin: "echo", listen: TCP },
     });
     const plain = await managed.endpoint("plain", "tcp");

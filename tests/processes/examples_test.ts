@@ -376,3 +376,40 @@ describe("examples/policy", () => {
     await server.stop();
   });
 });
+
+describe("examples/tls", () => {
+  test("examples/tls: its certificates are made, and openssl is served as its head says", {
+    skip: lackingPrograms("openssl", "sleep"),
+  }, async (t) => {
+    const root = folder(t, {});
+    const home = join(root, "examples", "tls");
+    mkdirSync(home, { recursive: true });
+    for (const file of ["certificates.sh", "portico.json"]) {
+      const text = readFileSync(join(EXAMPLES, "tls", file), "utf8");
+      const free = text.replace(/("tls:\/\/127\.0\.0\.1):\d+"/g, '$1:0"');
+      writeFileSync(join(home, file), free);
+    }
+    await shell(t, home, "sh certificates.sh 2>/dev/null");
+    const server = await startServer(t, "examples/tls", { cwd: root });
+    const client = (service: string, words: string): Promise<string> => {
+      const at = server.endpoint(service, "tls").replace(/^tls:\/\/127\.0\.0\.1/, "localhost");
+      const openssl = `openssl s_client -quiet -no_ign_eof -CAfile ca.crt -connect ${at} ${words}`;
+      return shell(t, home, `(echo hello; sleep 1) | ${openssl} 2>/dev/null`);
+    };
+    const verified = "-verify_return_error";
+    const certified = `${verified} -cert client.crt -key client.key`;
+    assert.deepEqual(
+      await Promise.all([
+        client("echo", verified),
+        client("mutual", certified),
+        client("development", ""),
+      ]),
+      ["hello\n", "hello\n", "hello\n"],
+    );
+    assert.equal(await client("mutual", `${verified} || true`), "");
+    assert.equal(server.all({ event: "open", service: "mutual" }).length, 1);
+    const { message } = await server.record({ event: "log", fingerprint: /^[0-9a-f]{64}$/ });
+    assert.match(String(message), /self-signed certificate, for development/);
+    await server.stop();
+  });
+});

@@ -1,6 +1,6 @@
 /** HTTP endpoints: requests are sessions, with the rules, limits, turns and ends of others. */
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
@@ -67,6 +67,12 @@ test("requests are sessions: numbered, recorded, counted", async (t) => {
   );
 });
 
+/** What a request asks for to be answered when it is let go. */
+function gateOf({ home }: ManagedServer, name: string): readonly [string, () => void] {
+  const file = join(home, `let-go-${name}`);
+  return [`/until-there?file=${encodeURIComponent(file)}`, () => writeFileSync(file, "")];
+}
+
 test("rules and limits answer with a status", async (t) => {
   const managed = await ManagedServer.start(t, {
     denied: web({ access: { deny: ["127.0.0.1"] } }),
@@ -86,10 +92,12 @@ test("rules and limits answer with a status", async (t) => {
   await managed.process.record({ event: "refuse", service: "rated", limit: "rate" });
   for (const [name, status, limit] of [["full", 503, "sessions"], ["single", 429, "perSource"]]) {
     const endpoint = await at(name as string);
-    const first = get(endpoint, "/wait?ms=300");
+    const [path, letGo] = gateOf(managed, name as string);
+    const first = get(endpoint, path);
     await managed.until(name as string, ({ live }) => live === 1);
     assert.equal((await get(endpoint, "/")).status, status);
     await managed.process.record({ event: "refuse", service: name, limit });
+    letGo();
     assert.equal((await first).status, 200);
     await managed.until(name as string, ({ live }) => live === 0);
     assert.equal((await get(endpoint, "/")).status, 200);
@@ -102,19 +110,23 @@ test("serial answers one request after the other, in their order", async (t) => 
     parked: web({ limits: { sessions: 1, overflow: "hold", hold: "100ms" } }),
   });
   const endpoint = await managed.endpoint("web", "http");
-  const first = get(endpoint, "/wait?ms=200");
+  const [path, letGo] = gateOf(managed, "web");
+  const first = get(endpoint, path);
   await managed.until("web", ({ live }) => live === 1);
   const order: number[] = [];
   const second = get(endpoint, "/").then(() => order.push(2));
   await managed.until("web", ({ held }) => held === 1);
+  letGo();
   await first.then(() => order.push(1));
   await second;
   assert.deepEqual(order, [1, 2]);
   const parked = await managed.endpoint("parked", "http");
-  const long = get(parked, "/wait?ms=400");
+  const [parkedPath, letParkedGo] = gateOf(managed, "parked");
+  const long = get(parked, parkedPath);
   await managed.until("parked", ({ live }) => live === 1);
   assert.equal((await get(parked, "/")).status, 503);
   await managed.process.record({ event: "refuse", service: "parked", limit: "hold" });
+  letParkedGo();
   assert.equal((await long).status, 200);
 });
 
@@ -139,7 +151,7 @@ test("a drain waits, then tells, then cuts", async (t) => {
   const ended = new Promise((resolve) => events.once("close", resolve));
   await managed.process.count(2, { event: "log", text: "waits" });
   const quick = get(endpoint, "/wait?ms=100");
-  await managed.until("web", ({ live }) => live === 4);
+  await managed.process.record({ event: "open", path: "/wait" });
   assert.deepEqual(await managed.ask("drain", { service: "web" }), ["web"]);
   assert.equal((await quick).status, 200);
   assert.equal((await told).status, 418);
@@ -246,7 +258,7 @@ test("lifetime ends requests that take too long: told, then answered with 503, o
   // The turn of one that never answers goes to the next.
   const serial = await managed.endpoint("serial", "http");
   const stubborn = get(serial, "/stubborn");
-  await managed.until("serial", ({ live }) => live === 1);
+  await managed.process.record({ event: "open", service: "serial", path: "/stubborn" });
   assert.equal((await get(serial, "/")).status, 200);
   assert.equal((await stubborn).status, 503);
 });

@@ -117,7 +117,7 @@ describe("stdio:", () => {
   test("stdio: is a listening socket of inetd, wait: one process, until nobody comes", {
     skip,
   }, async (t) => {
-    const service = { limits: { idle: "400ms" } };
+    const service = { limits: { idle: "1s" } };
     const xinetd = await Xinetd.start(t, service, [...STREAM, "wait = yes"]);
     const endpoint = `tcp://127.0.0.1:${xinetd.port}`;
     for (const round of [1, 2]) {
@@ -132,7 +132,7 @@ describe("stdio:", () => {
     assert.equal(xinetd.records("open").length, 6);
   });
   test("stdio: is a datagram socket of inetd, wait", { skip }, async (t) => {
-    const service = { limits: { idle: "400ms" } };
+    const service = { limits: { idle: "1s" } };
     const lines = ["socket_type = dgram", "protocol = udp", "wait = yes"];
     const xinetd = await Xinetd.start(t, service, lines);
     const endpoint = `udp://127.0.0.1:${xinetd.port}`;

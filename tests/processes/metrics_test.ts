@@ -64,7 +64,7 @@ class Book {
 
   /** Asks until what it tells is so. */
   async when(what: string, holds: (samples: Samples) => boolean): Promise<Samples> {
-    const end = performance.now() + 10_000;
+    const end = performance.now() + 30_000;
     for (;;) {
       const samples = await this.read();
       if (holds(samples)) return samples;

@@ -50,7 +50,7 @@ async function whole(t: TestContext, server: ServerProcess, strategy: StrategyNa
   const places = new Set<string>();
   const since = performance.now();
   do {
-    assert.ok(performance.now() - since < 10_000, `only ${[...places]} serves`);
+    assert.ok(performance.now() - since < 30_000, `only ${[...places]} serves`);
     places.clear();
     const peers = await Promise.all(
       Array.from({ length: 4 }, () => dial(t, server.endpoint("one", "tcp"))),
@@ -224,7 +224,7 @@ for (const strategy of PROCESSES) {
   });
 
   test(`${strategy}: a supervisor that was stopped for a while kills nobody`, skip, async (t) => {
-    const limits = { stall: "400ms" };
+    const limits = { stall: "1s" };
     const server = await startServer(
       t,
       folder(t, controlled({ one: probe(twoWorkers(strategy), {}, { limits }) })),
@@ -233,7 +233,7 @@ for (const strategy of PROCESSES) {
     await ask(peer, "echo before");
     server.signal("SIGSTOP");
     const since = performance.now();
-    await until("the time of a stall", () => performance.now() - since > 1000);
+    await until("the time of a stall", () => performance.now() - since > 2500);
     server.signal("SIGCONT");
     assert.equal(await ask(peer, "echo after"), "after");
     await server.status("one");

@@ -54,16 +54,16 @@ const CASES: Readonly<Record<string, Case>> = {
     },
   },
   "one that is silent for too long": {
-    service: { limits: { idle: "200ms" } },
+    service: { limits: { idle: "1s" } },
     peers: 1,
     talk: (peer) => peer!.echo("hello"),
-    time: 300,
+    time: 1200,
   },
   "one that stays for too long": {
-    service: { limits: { lifetime: "200ms" } },
+    service: { limits: { lifetime: "1s" } },
     peers: 1,
     talk: (peer) => peer!.echo("hello"),
-    time: 300,
+    time: 1200,
   },
 };
 

@@ -1,11 +1,18 @@
 /** DNS: one plugin, datagrams in their hook and streams in pull form. */
 import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
+import { lackingFeature } from "../support/adapter.ts";
+import { folder } from "../support/folder.ts";
 import { TCP, UDP } from "../support/managed-server.ts";
 import { lackingPrograms } from "../support/packages.ts";
 import { dial } from "../support/peers.ts";
+import { freePort } from "../support/ports.ts";
+import { Program } from "../support/program.ts";
 import { client, portOf, serveProtocol } from "../support/protocols.ts";
 import { lackingStrategy, STRATEGIES } from "../support/strategies.ts";
+import { until } from "../support/until.ts";
 
 const long = "long ".repeat(200).trim();
 const zone = { "a.example": { A: "192.0.2.7", TXT: "short" }, "long.example": { TXT: long } };
@@ -36,6 +43,80 @@ for (const strategy of STRATEGIES) {
     const both = await ask("tcp", "+keepopen", "+short", "a.example", "A", "a.example", "TXT");
     assert.equal(both, '192.0.2.7\n"short"');
     assert.deepEqual(server.process.all({ level: /warn|error/ }), []);
+  });
+}
+
+for (const strategy of STRATEGIES) {
+  test(`dns, ${strategy}: behind dnsdist, which tells who asks by the PROXY protocol`, {
+    skip: lackingPrograms("dig", "dnsdist") || lackingFeature("descriptors") ||
+      lackingStrategy(strategy),
+  }, async (t) => {
+    const server = await serveProtocol(t, "dns", strategy, {
+      listen: [UDP, "tcp://127.0.0.1:0"],
+      options: { zone },
+      proxyProtocol: { from: ["127.0.0.1"] },
+      access: { deny: ["127.0.0.9"] },
+      log: { type: "json", level: "debug" },
+    });
+    const home = folder(t, {});
+    const front = await freePort();
+    const [udp, tcp] = [await portOf(server, "dns", "udp"), await portOf(server, "dns", "tcp")];
+    const target = (pool: string, port: string): string =>
+      `newServer{address="127.0.0.1:${port}", useProxyProtocol=true, pool="${pool}", checkName="a.example.", ` +
+      `mustResolve=true${pool === "tcp" ? ", tcpOnly=true" : ""}}`;
+    writeFileSync(
+      join(home, "dnsdist.conf"),
+      `setLocal("127.0.0.1:${front}")
+setVerboseHealthChecks(true)
+${target("udp", udp)}
+${target("tcp", tcp)}
+addAction(AllRule(), SetProxyProtocolValuesAction({["2"]="a.authority"}))
+addAction(TCPRule(true), PoolAction("tcp"))
+addAction(TCPRule(false), PoolAction("udp"))
+`,
+    );
+    const words = ["-C", "dnsdist.conf", "--supervised", "--disable-syslog"];
+    const dnsdist = new Program(t, home, "dnsdist", ...words);
+    // Its looks whether we are there say LOCAL: they are its own, and served.
+    for (const transport of ["udp", "tcp"]) {
+      const remote = new RegExp(`^${transport}://127\\.0\\.0\\.1:`);
+      const open = await server.process.record({ event: "open", remote });
+      assert.equal(open["via"], undefined, dnsdist.text);
+    }
+    await until(
+      () => `dnsdist to have found both: ${dnsdist.text}${dnsdist.errors}`,
+      () => dnsdist.text.split("as 'up'").length === 3,
+    );
+    const ask = (transport: "tcp" | "udp", from: string, seconds = 8): Promise<string> => {
+      const how = [
+        transport === "tcp" ? "+tcp" : "+notcp",
+        "+noedns",
+        "+tries=1",
+        `+time=${seconds}`,
+      ];
+      return client(
+        "dig",
+        "@127.0.0.1",
+        "-p",
+        `${front}`,
+        "-b",
+        from,
+        ...how,
+        "+short",
+        "a.example",
+        "A",
+      );
+    };
+    for (const transport of ["udp", "tcp"] as const) {
+      assert.equal((await ask(transport, "127.0.0.5")).trim(), "192.0.2.7");
+      const remote = new RegExp(`^${transport}://127\\.0\\.0\\.5:`);
+      const open = await server.process.record({ event: "open", remote });
+      assert.match(String(open["via"]), new RegExp(`^${transport}://127\\.0\\.0\\.1:`));
+      assert.equal(open["local"], `${transport}://127.0.0.1:${front}`);
+    }
+    const refused = ask("udp", "127.0.0.9", 1).catch(() => "");
+    await server.process.record({ event: "refuse", rule: "deny 127.0.0.9", via: /127\.0\.0\.1/ });
+    await refused;
   });
 }
 

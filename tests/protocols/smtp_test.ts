@@ -65,7 +65,7 @@ for (const strategy of STRATEGIES) {
     `smtp, ${strategy}: each line, and the whole, has its time`,
     { skip: lacking },
     async (t) => {
-      const options = { spool: ".", timeout: "300ms", session: "1500ms" };
+      const options = { spool: ".", timeout: "900ms", session: "1500ms" };
       const server = await serveProtocol(t, "smtp", strategy, { options });
       const endpoint = await server.endpoint("smtp", "tcp");
       const silent = await dial(t, endpoint);

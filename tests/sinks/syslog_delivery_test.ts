@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import process from "node:process";
 import { test } from "node:test";
 import { Log } from "../../runtime/core/log.ts";
 import type { Hooks } from "../../runtime/core/plugin.ts";
@@ -192,6 +193,12 @@ function splitOr(bytes: Uint8Array): Uint8Array[] {
   }
 }
 
+/** Milliseconds of CPU that this process has used. */
+function cpu(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+}
+
 test("a server that reads nothing costs bounded memory, no time, and does not hold up the end", async (t) => {
   const server = await new Collector(t, false).listen(anyPort);
   const warnings: string[] = [];
@@ -206,12 +213,12 @@ test("a server that reads nothing costs bounded memory, no time, and does not ho
   for (let n = 0; n < 3000; n++) {
     sink.write(record(n, text));
     if (n % 20 !== 19) continue;
-    const before = performance.now();
+    const before = cpu();
     await new Promise((resolve) => setImmediate(resolve));
-    longest = Math.max(longest, performance.now() - before);
+    longest = Math.max(longest, cpu() - before);
   }
   await until("drops", () => sink.dropped!() > 0);
-  assert.ok(longest < 500, `a turn took ${longest} ms`);
+  assert.ok(longest < 500, `a turn took ${longest} ms of CPU`);
   const dropped = sink.dropped!();
   const began = performance.now();
   await within("the close", sink.close!());

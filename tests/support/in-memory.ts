@@ -2,6 +2,7 @@
 import type { MemoryDatagrams, MemoryPeer } from "../../adapters/memory/mod.ts";
 import { MemoryAdapter } from "../../adapters/memory/mod.ts";
 import { Address } from "../../runtime/core/endpoint.ts";
+import type { Host } from "../../runtime/services/contract.ts";
 import type { Hooks, Plugin } from "../../runtime/core/plugin.ts";
 import { InProcessServer, readyService, type Settings } from "./in-process.ts";
 import type { Scope } from "./scope.ts";
@@ -47,9 +48,11 @@ export async function startInMemory(
   scope: Scope,
   plugin: Hooks<never> | Plugin<never, never>,
   settings: Settings = {},
+  host: Partial<Host> = {},
 ): Promise<InMemoryServer> {
   const server = new InMemoryServer(new MemoryAdapter());
   const listen = settings.listen ?? ["tcp://127.0.0.1:7", "udp://127.0.0.1:7"];
   const log = server.log(settings.level, () => {});
-  return await server.start(scope, [readyService(plugin, log, { ...settings, listen })]);
+  const services = [readyService(plugin, log, { ...settings, listen })];
+  return await server.start(scope, services, host);
 }

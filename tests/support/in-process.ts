@@ -9,10 +9,11 @@ import { inheritedFor } from "../../runtime/activation/inherited.ts";
 import type { Adapter } from "../../runtime/core/contract.ts";
 import { parseEndpoint } from "../../runtime/core/endpoint.ts";
 import { Log } from "../../runtime/core/log.ts";
-import type { Concurrency, Limits } from "../../runtime/core/plan.ts";
+import type { Access, Concurrency, Limits, TlsPlan } from "../../runtime/core/plan.ts";
 import type { Hooks, Plugin } from "../../runtime/core/plugin.ts";
 import type { Level, LogRecord } from "../../runtime/core/record.ts";
 import { type ReadyService, Server } from "../../runtime/daemon/server.ts";
+import { CertificateStore } from "../../runtime/services/tls/store.ts";
 import type { Host } from "../../runtime/services/contract.ts";
 import type { ServiceStatus } from "../../runtime/services/status.ts";
 import { adapter } from "./adapter.ts";
@@ -57,6 +58,9 @@ export interface Settings {
   readonly concurrency?: Partial<Concurrency>;
   readonly level?: Level;
   readonly options?: unknown;
+  /** Of the service, and of its endpoints `tls:`. */
+  readonly tls?: TlsPlan;
+  readonly rules?: Access;
 }
 
 /** A plugin of these hooks, for streams and datagrams; or for requests. */
@@ -75,7 +79,10 @@ export function logTo(
     throw error;
   },
 ): Log {
-  return new Log([{ name: "list", sink: { write }, level }], (_, error) => failed(error));
+  return new Log(
+    [{ name: "list", sink: { write }, level, tls: true }],
+    (_, error) => failed(error),
+  );
 }
 
 /** A service of a plugin or hooks, ready to be started, as a manifest would make it. */
@@ -94,12 +101,14 @@ export function readyService(
         text,
         endpoint: parseEndpoint(text),
         options: socketOptions,
+        ...(text.startsWith("tls:") && { tls: settings.tls! }),
       })),
+      ...(settings.tls !== undefined && { tls: settings.tls }),
       concurrency: { strategy: "async", max: Infinity, workers: 1, ...settings.concurrency },
       log: [],
       options,
       limits: { ...UNLIMITED, ...settings.limits },
-      access: accessOf(settings.access),
+      access: settings.rules ?? accessOf(settings.access),
       processes: { env: {} },
       folder: ".",
     },
@@ -109,7 +118,12 @@ export function readyService(
   };
 }
 
-/** Starts services on an adapter. @throws PorticoError that names the service. */
+/**
+ * Starts services on an adapter.
+ *
+ * @param certificates of those who speak TLS.
+ * @throws PorticoError that names the service.
+ */
 export async function startReady(
   services: readonly ReadyService[],
   adapter: Adapter,
@@ -146,7 +160,10 @@ export class InProcessServer<Used extends Adapter = Adapter> extends Records<Log
     services: readonly ReadyService[],
     host?: Partial<Host>,
   ): Promise<this> {
-    this.running = await startReady(services, this.adapter, host);
+    // Files are read once: what becomes of them has tests of its own.
+    const store = new CertificateStore({ watch: () => () => {}, tell() {} });
+    scope.after(() => store.close());
+    this.running = await startReady(services, this.adapter, { certificates: store.get, ...host });
     scope.after(() => within("the end of the server", this.running.kill()));
     return this;
   }

@@ -121,7 +121,7 @@ export class ManagedServer {
 
   /** Waits until the status of a service is as it should be. */
   async until(name: string, holds: (status: ServiceStatus) => boolean): Promise<void> {
-    const end = performance.now() + 10_000;
+    const end = performance.now() + 30_000;
     for (;;) {
       const status = await this.service(name);
       if (holds(status)) return;

@@ -62,6 +62,7 @@ export const PROGRAMS = {
   swaks: { package: "swaks" },
   openssl: { package: "openssl" },
   haproxy: { package: "haproxy" },
+  dnsdist: { package: "dnsdist" },
   // Its module for streams has to be told by its path.
   nginx: {
     package: "libnginx-mod-stream",

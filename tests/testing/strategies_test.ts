@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { definePlugin } from "portico";
 import { open } from "portico/testing";
+import { within } from "../support/until.ts";
 
 /** Tells who it is: how often it was started, and as which worker. */
 function telling() {
@@ -23,6 +24,31 @@ function telling() {
 }
 
 describe("strategies in memory", () => {
+  for (const strategy of ["serial", "async", "threads", "processes", "spawn"] as const) {
+    for (const form of ["echoes", "never comes back"]) {
+      test(`${strategy}: a stop without time comes back while a peer is there that ${form}`, async () => {
+        const never = new Promise<void>(() => {});
+        const plugin = definePlugin({
+          name: "stopped",
+          transports: ["stream"],
+          start: () => ({
+            data: (session, chunk) => {
+              session.write(chunk);
+              if (form !== "echoes") return never;
+            },
+          }),
+        });
+        await using service = await open(plugin, { strategy });
+        const peer = service.connect();
+        peer.send("x");
+        await peer.expect("x");
+        await within("the stop", service.stop());
+        if (form === "echoes") assert.equal((await peer.closed).reason, "drain");
+        else await assert.rejects(peer.closed, /its hooks have not come back/);
+      });
+    }
+  }
+
   for (const strategy of ["serial", "async"] as const) {
     test(`${strategy}: one instance`, async () => {
       const { plugin, starts, stops } = telling();

@@ -64,7 +64,8 @@ export function parseSubject(text: string): Subject {
 
 /**
  * The rules of one service. The smallest range that is about a peer decides, `deny` where both are as
- * small. Those about names are about nobody here: `names/rules.ts` has them.
+ * small. Those about names are about nobody here: `names/rules.ts` has them, nor are those about
+ * certificates, which `handshake/certificates.ts` has.
  */
 export class AccessRules {
   /** By kind; for those that explain. */
@@ -82,7 +83,9 @@ export class AccessRules {
   readonly timed: boolean;
 
   /** @throws SyntaxError naming the rule that cannot be read. */
-  constructor({ rules, others }: Access) {
+  constructor(access: Access) {
+    const { rules } = access;
+    const others = access.others || onlyCertificates(rules);
     const { ipv4, ipv6, users, groups } = this.compiled = compileAccess(rules);
     this.#ipv4 = ipv4.length === 0 ? undefined : new RangeTable(4, ipv4);
     this.#ipv6 = ipv6.length === 0 ? undefined : new RangeTable(6, ipv6);
@@ -94,7 +97,7 @@ export class AccessRules {
     const allowed = aboutPeers.some(({ rule }) => rule.action === "allow");
     const nobody = !others && !rules.some(({ action }) => action === "allow");
     this.#otherPeers = allowed || nobody ? NOBODY : OTHERS;
-    this.empty = rules.length === 0 && others;
+    this.empty = others && rules.every(isAboutCertificates);
     this.timed = rules.some(({ times }) => times !== undefined);
   }
 
@@ -148,6 +151,17 @@ export class AccessRules {
 
 const NONE: readonly never[] = [];
 
+/** Nobody knows it before TLS has begun. */
+function isAboutCertificates({ subject }: AccessRule): boolean {
+  return subject.startsWith("cert:");
+}
+
+/** Whether all that are let in are told by their certificates: then none is refused for its address alone. */
+function onlyCertificates(rules: readonly AccessRule[]): boolean {
+  const allowed = rules.filter(({ action }) => action === "allow");
+  return allowed.length > 0 && allowed.every(isAboutCertificates);
+}
+
 /** The first that holds now. */
 export function holding<Rule extends Compiled>(
   rules: readonly Rule[],
@@ -185,6 +199,7 @@ function compileAccess(rules: readonly AccessRule[]): CompiledAccess {
     Number(a.action === "allow") - Number(b.action === "allow")
   );
   for (const [index, rule] of order.entries()) {
+    if (isAboutCertificates(rule)) continue;
     const subject = parseSubject(rule.subject);
     const compiled = compile(rule);
     if ("uid" in subject) add(users, subject.uid, compiled);
@@ -199,7 +214,8 @@ function compileAccess(rules: readonly AccessRule[]): CompiledAccess {
   return { ipv4: ranges[4], ipv6: ranges[6], users, groups, hosts, domains };
 }
 
-function compile(rule: AccessRule): Compiled {
+/** Reads the terms of a rule. */
+export function compile(rule: AccessRule): Compiled {
   const { action, text, times } = rule;
   const served = action === "allow";
   const hours = times?.join(", ");

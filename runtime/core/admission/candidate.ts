@@ -29,6 +29,9 @@ export type LimitName =
   | CutReason
   /** The balancer that it comes from has not said whom it is for, or not in order. */
   | "proxyProtocol"
+  /** TLS was not there in time; too many begin it at once, and this one has taken longest. */
+  | "handshake"
+  | "handshakes"
   /** No worker can be had. */
   | "workers"
   /** Of answers to a datagram: more than may be sent to somebody who has not shown that it is there. */

@@ -99,8 +99,10 @@ export class HttpPipeline {
   // VERIFY
 
   #verify(session: HttpSession): Answer {
-    const { verify } = this.service;
+    const { verify, certificates } = this.service;
     this.deadlines.begin(session);
+    const barred = certificates?.refusal(session);
+    if (barred !== undefined) return this.#refuse(session, barred);
     if (this.#meter?.refuses(session.request)) return this.#refuse(session, { limit: "bytes" });
     if (verify === undefined) return this.#fetch(session);
     try {

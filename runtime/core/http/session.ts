@@ -5,6 +5,7 @@ import type { PorticoError } from "../errors.ts";
 import { Exchange, type HttpSide } from "../exchange.ts";
 import type { RuleOptions } from "../plan.ts";
 import type { Logger, RequestSession } from "../plugin.ts";
+import { type Via, viaOf } from "../prologue/via.ts";
 import { offenceOf } from "../session.ts";
 import type { Mark } from "../stream/progress.ts";
 import { NOWHERE } from "../timers/wheel.ts";
@@ -65,6 +66,10 @@ export class HttpSession extends Exchange implements RequestSession, Candidate {
     this.pipeline = pipeline;
     this.id = pipeline.service.nextId();
     this.opened = pipeline.deadlines.readClock();
+  }
+
+  get via(): Via | undefined {
+    return viaOf(this.remote);
   }
 
   get kind(): "http" {

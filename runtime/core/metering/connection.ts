@@ -4,8 +4,9 @@
  */
 import type { Connection, StreamTable } from "../contract.ts";
 import type { Address } from "../endpoint.ts";
-import type { PorticoError } from "../errors.ts";
+import { PorticoError } from "../errors.ts";
 import type { Limits } from "../plan.ts";
+import type { TlsContext, TlsInfo } from "../tls.ts";
 import { ByteBucket } from "./bucket.ts";
 import { join } from "../stream/gather.ts";
 import type { Throttle, Throttled } from "./throttle.ts";
@@ -37,13 +38,14 @@ export function meteredTable(table: StreamTable, meter: Meter): StreamTable {
     drain: (inner) => (inner.data as MeteredConnection).drained(),
     end: (inner) => (inner.data as MeteredConnection).ended(),
     close: (inner, error) => (inner.data as MeteredConnection).closed(error),
+    secured: (inner) => (inner.data as MeteredConnection).secured(),
     failure: (error) => table.failure(error),
   };
 }
 
 class MeteredConnection implements Connection, Throttled {
   data: unknown;
-  readonly #inner: Connection;
+  #inner: Connection;
   readonly #table: StreamTable;
   readonly #meter: Meter;
   // What comes: how quick, how many bytes more; what has come too early; whether the session reads.
@@ -62,6 +64,8 @@ class MeteredConnection implements Connection, Throttled {
   #full = false;
   #busy = false;
   #ending = false;
+  /** TLS begins when what was written before has gone out. */
+  #tls: TlsContext | undefined = undefined;
   // The end.
   #spent = false;
   #over = false;
@@ -204,7 +208,8 @@ class MeteredConnection implements Connection, Throttled {
     if (this.#still !== undefined) this.#still = now;
     this.#meter.moved(this);
     if (this.#heldBytes > 0) return;
-    if (this.#ending) this.#inner.end();
+    if (this.#tls !== undefined) this.#secure();
+    else if (this.#ending) this.#inner.end();
     else this.#goOn();
   }
 
@@ -227,6 +232,29 @@ class MeteredConnection implements Connection, Throttled {
     this.#heldBytes -= count;
     const [first, ...more] = pieces;
     return more.length === 0 ? first! : join(first!, more, count);
+  }
+
+  /** The limits are about what goes through TLS: this one stays, and has another one inside. */
+  secure(context: TlsContext): Connection {
+    if (this.#inner.secure === undefined) throw new PorticoError("NOT_SUPPORTED");
+    if (this.#early !== undefined) throw new PorticoError("TLS_INJECTION");
+    this.#tls = context;
+    if (this.#heldBytes === 0) this.#secure();
+    return this;
+  }
+
+  #secure(): void {
+    this.#inner = this.#inner.secure!(this.#tls!);
+    this.#tls = undefined;
+    this.#paused = this.#busy = this.#full = false;
+  }
+
+  secured(): void {
+    if (!this.#spent) this.#table.secured!(this);
+  }
+
+  get tls(): TlsInfo | undefined {
+    return this.#inner.tls;
   }
 
   end(): void {

@@ -77,12 +77,18 @@ export function matchName(pattern: string): (name: string) => boolean {
 /**
  * Which of several a peer wants, the first that it can be: `undecided` while more has to come, -1 when it is none of
  * them.
+ *
+ * @param all nothing more comes: whatever is open is none.
  */
-export function firstMatch(matchers: readonly Matcher[], bytes: Uint8Array): number | "undecided" {
+export function firstMatch(
+  matchers: readonly Matcher[],
+  bytes: Uint8Array,
+  all: boolean = false,
+): number | "undecided" {
   for (let index = 0; index < matchers.length; index++) {
     const answer = matchers[index]!(bytes);
     if (answer === true) return index;
-    if (answer === undefined) return "undecided";
+    if (answer === undefined && !all) return "undecided";
   }
   return -1;
 }

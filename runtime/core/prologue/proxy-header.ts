@@ -98,6 +98,16 @@ export function readProxyHeader(
   return readVersion2(bytes, most);
 }
 
+/** Whether there is a header of version 2, or the beginning of one; of what comes whole, as datagrams do. */
+export function beginsVersion2(bytes: Uint8Array): boolean {
+  return bytes.length >= SIGNATURE.length && begins(bytes, SIGNATURE);
+}
+
+/** As {@link beginsVersion2}, of version 1. */
+export function beginsVersion1(bytes: Uint8Array): boolean {
+  return bytes.length >= WORD.length && begins(bytes, WORD);
+}
+
 /** Whether `bytes` begin as `what` does, as far as there are any. */
 function begins(bytes: Uint8Array, what: readonly number[]): boolean {
   const length = Math.min(bytes.length, what.length);

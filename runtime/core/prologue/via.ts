@@ -30,7 +30,8 @@ export interface Told {
 /** The peer and its way; the balancer itself, where that says nothing of anybody else. */
 export function told(from: Told, { version, remote, local, values }: ProxyHeader): Told {
   if (remote === undefined || local === undefined) return from;
-  return { remote: new ProxiedPeer(remote, { ...from, version, ...values }), local };
+  const via = { remote: from.remote, local: from.local, version, ...values };
+  return { remote: new ProxiedPeer(remote, via), local };
 }
 
 /** The way of a peer; undefined of one that came by itself. */

@@ -3,6 +3,7 @@ import type { Address } from "../endpoint.ts";
 import { formatIp, readIp } from "../ip.ts";
 import { crc32c } from "./crc32c.ts";
 import { type ProxyTls, type ProxyValues, TLV } from "./proxy-header.ts";
+import type { TlsInfo } from "../tls.ts";
 import type { Via } from "./via.ts";
 
 /** Of whom a header tells; a session fits. */
@@ -12,6 +13,8 @@ export interface ProxiedClient {
   readonly local: Address;
   /** The way that it came: of version 2 its values are passed on. */
   readonly via?: Via | undefined;
+  /** What it has agreed on with us over TLS. */
+  readonly tls?: TlsInfo | undefined;
 }
 
 /** How a header is written. */
@@ -26,19 +29,51 @@ export interface ProxyHeaderOptions {
  * (of version 2). Whoever is no peer of IP is UNKNOWN in version 1.
  */
 export function writeProxyHeader(
-  { remote, local, via }: ProxiedClient,
+  client: ProxiedClient,
   { version, crc32c = false }: ProxyHeaderOptions,
 ): Uint8Array {
+  const { remote, local } = client;
   if (version === 1) return writeProxyVersion1(remote, local);
-  return writeProxyVersion2(remote, local, passedOn(via), crc32c);
+  return writeProxyVersion2(remote, local, valuesOf(client), crc32c);
 }
 
-/** What is told of a client beside its addresses: what was told of it here. */
-function passedOn(via: Via | undefined): ProxyValues {
-  if (via === undefined) return {};
-  const { alpn, authority, uniqueId, tls, others } = via;
-  return { alpn, authority, uniqueId, tls, others };
+/**
+ * What is told of a client beside its addresses: what was told of it here, and what it has agreed on with us. Where
+ * a balancer has ended its TLS, and speaks TLS with us itself, the client's is the balancer's to tell.
+ */
+function valuesOf({ via, tls }: ProxiedClient): ProxyValues {
+  if (via === undefined && tls === undefined) return NO_VALUES;
+  const { uniqueId, others } = via ?? NO_VALUES;
+  return {
+    alpn: via?.alpn ?? tls?.alpn,
+    authority: via?.authority ?? tls?.serverName,
+    uniqueId,
+    tls: via?.tls ?? (tls && proxyTls(tls)),
+    others,
+  };
 }
+
+const NO_VALUES: ProxyValues = {};
+
+function proxyTls({ version, cipher, peer, authorized }: TlsInfo): ProxyTls {
+  const commonName = peer && commonNameOf(peer.subject);
+  const found = { version, cipher, certificate: peer !== undefined, verified: authorized };
+  return commonName === undefined ? found : { ...found, commonName };
+}
+
+/** Of a subject as RFC 4514 writes it, in which what separates is escaped where it does not. */
+function commonNameOf(subject: string): string | undefined {
+  for (const [, type, value] of subject.matchAll(/([^=]+)=((?:\\.|[^,+\\])*)[,+]?/gy)) {
+    if (type !== "CN") continue;
+    // Bytes of UTF-8 that are written by their digits stand in rows.
+    return value!.replace(/(?:\\[0-9A-Fa-f]{2})+|\\(.)/g, (row, one?: string) => {
+      return one ?? decoder.decode(bytesOf(row.replaceAll("\\", "")));
+    });
+  }
+  return undefined;
+}
+
+const decoder = new TextDecoder();
 
 const encoder = new TextEncoder();
 const SIGNATURE = encoder.encode("\r\n\r\n\0\r\nQUIT\n");

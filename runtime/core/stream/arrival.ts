@@ -2,6 +2,7 @@
 import type { Refusal } from "../admission/candidate.ts";
 import type { RuleOptions } from "../plan.ts";
 import type { Permit } from "../admission/permit.ts";
+import type { TlsServerContext } from "../tls.ts";
 import type { StreamSession } from "./session.ts";
 
 /** What a stream brings along that was admitted elsewhere, or that the plugin has opened itself. */
@@ -11,6 +12,8 @@ export interface Accepted {
   readonly permit: Permit;
   /** See {@link Candidate.ruleOptions}. */
   readonly ruleOptions?: RuleOptions | undefined;
+  /** TLS begins first. */
+  readonly tls?: TlsServerContext | undefined;
   /** What {@link StreamSession.state} begins as. */
   readonly state?: unknown;
   /** Nothing is read and no hook is called until it resolves: somebody has to be told first. */

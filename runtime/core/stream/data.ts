@@ -2,6 +2,7 @@
 import type { StreamTable } from "../contract.ts";
 import { isPromise } from "../hooks.ts";
 import { keep } from "../keep.ts";
+import { lookAtFirst } from "./first-chunk.ts";
 import type { StreamPipeline } from "./pipeline.ts";
 import type { StreamSession } from "./session.ts";
 
@@ -11,7 +12,7 @@ export function pushData(pipeline: StreamPipeline): StreamTable["data"] {
   const { gather, hooks } = service;
   return (connection, chunk) => {
     const session = connection.data as StreamSession;
-    session.bytesIn += chunk.length;
+    if ((session.bytesIn += chunk.length) === chunk.length) lookAtFirst(session, chunk);
     if (session.phase !== "served") return false;
     session.active = deadlines.now;
     // A hook that has not come back may still look at it.
@@ -38,7 +39,7 @@ export function pullData(pipeline: StreamPipeline): StreamTable["data"] {
   const { gather, lends } = service;
   return (connection, chunk) => {
     const session = connection.data as StreamSession;
-    session.bytesIn += chunk.length;
+    if ((session.bytesIn += chunk.length) === chunk.length) lookAtFirst(session, chunk);
     if (session.phase !== "served") return false;
     session.active = deadlines.now;
     const { way } = session;

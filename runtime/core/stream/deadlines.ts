@@ -79,13 +79,14 @@ class StreamRules implements Rules<StreamSession> {
       case "verify":
         this.#sooner(session.opened + lifetime, "lifetime");
         break;
+      case "handshake":
       case "setup":
       case "served":
         this.#sooner(session.opened + lifetime, "lifetime");
         for (let end = session.ends; end !== undefined; end = end.next) {
           this.#sooner(end.at, end.reason);
         }
-        this.#dueOfBytes(session, now);
+        if (phase !== "handshake") this.#dueOfBytes(session, now);
         break;
       case "ending":
         this.#dueOfRest(session, now);

@@ -1,7 +1,7 @@
 /**
  * The way of a stream through one service. Read this file first.
  *
- *     ADAPTER → open → RULES → LIMITS → TURN → VERIFY → SETUP → DATA | HANDLE → FINISH → SINK
+ *     ADAPTER → open → RULES → LIMITS → TURN → (TLS) → VERIFY → SETUP → DATA | HANDLE → FINISH → SINK
  *                        │ no     │ full   │ waits, unread     │ throws → ERROR
  *                        └────────┴────────┴── refuse (with the rule's or the limit's name)
  *
@@ -13,16 +13,17 @@ import type { CutReason, Refusal } from "../admission/candidate.ts";
 import type { Caller } from "../calls.ts";
 import { callHook, follow, LAST_WORDS } from "../calls.ts";
 import type { Connection, StreamTable } from "../contract.ts";
-import { closedError, type PorticoError } from "../errors.ts";
 import { hookError, isOver, isSame } from "../hooks.ts";
 import { Calls } from "../pending.ts";
 import type { Accepted, StreamAdmission } from "./arrival.ts";
+import { closed } from "./closed.ts";
 import { pullData, pushData } from "./data.ts";
 import { recordArrival, recordEnd, recordRefusal } from "../records.ts";
 import type { Service } from "../service.ts";
 import { Deadlines } from "./deadlines.ts";
 import { PAUSE } from "./pause.ts";
 import { Retiring } from "./retiring.ts";
+import type { TlsServerContext } from "../tls.ts";
 import { StreamSession } from "./session.ts";
 import { strike } from "./strike.ts";
 
@@ -70,7 +71,8 @@ export class StreamPipeline {
       data: service.pulls ? pullData(this) : pushData(this),
       end: (connection) => this.#ended(connection.data as StreamSession),
       drain: (connection) => (connection.data as StreamSession).drained(),
-      close: (connection, error) => this.#close(connection.data as StreamSession, error),
+      close: (connection, error) => closed(this, connection.data as StreamSession, error),
+      secured: (connection) => (connection.data as StreamSession).handshake?.done(connection),
       failure: (error) => service.report(error),
     };
     service.totals.meters.add(this.deadlines);
@@ -78,25 +80,33 @@ export class StreamPipeline {
 
   // OPEN → RULES, LIMITS, TURN
 
-  #open(connection: Connection): void {
+  /** What an adapter calls with streams that speak TLS; see `handshake/`. */
+  securing(context: TlsServerContext): StreamTable {
+    return { ...this.table, open: (connection) => this.#open(connection, context) };
+  }
+
+  #open(connection: Connection, tls?: TlsServerContext): void {
     const session = this.#begin(connection, this.service.nextId());
+    const handshake = tls && this.service.handshakes!.await(session, tls);
     const answer = this.#admission!.admit(session);
     if (!("granted" in answer)) return this.refuse(session, answer);
     session.permit = answer;
-    if (answer.granted) this.verify(session);
-    else session.pauseFor(PAUSE.phase);
+    if (!answer.granted) session.pauseFor(PAUSE.phase);
+    else if (handshake === undefined) this.verify(session);
+    else handshake.enter();
   }
 
   /** A connection that is served without being asked for here. For the `open` of a table of one's own. */
   accept(
     connection: Connection,
-    { id, permit, state, held, ruleOptions }: Accepted,
+    { id, permit, state, held, ruleOptions, tls }: Accepted,
   ): StreamSession {
     const session = this.#begin(connection, id);
     session.permit = permit;
     if (ruleOptions !== undefined) session.ruleOptions = ruleOptions;
     session.state = state;
-    if (held === undefined) this.verify(session);
+    if (tls !== undefined) this.service.handshakes!.await(session, tls).enter();
+    else if (held === undefined) this.verify(session);
     else this.#setUp(session, held);
     return session;
   }
@@ -111,15 +121,21 @@ export class StreamPipeline {
   refuse(session: StreamSession, why: Refusal): void {
     this.service.countRefusal(why, session);
     recordRefusal(this.service, this.service.level, session, why);
-    if (this.service.banners?.dismiss(session, why, this.deadlines.readClock()) === true) return;
+    const { banners } = this.service;
+    // Nobody who is to hear TLS is spoken to in clear.
+    if (banners !== undefined && session.handshake === undefined) {
+      if (banners.dismiss(session, why, this.deadlines.readClock())) return;
+    }
     session.kill("refused", !this.service.resets(why));
   }
 
   // VERIFY: the plugin's own question. Its turn has come.
 
   verify(session: StreamSession): void {
-    const { verify } = this.service;
+    const { verify, certificates } = this.service;
     session.phase = "verify";
+    const barred = certificates?.refusal(session);
+    if (barred !== undefined) return this.refuse(session, barred);
     if (verify === undefined) return this.#setUp(session);
     this.deadlines.touch(session);
     callHook(this.#caller, session, () => verify(session), (answer) => {
@@ -230,7 +246,9 @@ export class StreamPipeline {
 
   /** What was written is sent. Whoever was not let in yet has no `close` that could say why. */
   cutOne(session: StreamSession, reason: CutReason): void {
-    if (session.phase === "verify") return this.refuse(session, { limit: reason });
+    if (session.phase === "verify" || session.phase === "handshake") {
+      return this.refuse(session, { limit: reason });
+    }
     if (session.phase === "closed") return this.leave(session);
     session.reason ??= reason;
     session.flush();
@@ -238,23 +256,6 @@ export class StreamPipeline {
   }
 
   // FINISH: when the connection has closed, or `handle` has returned. Each step is taken once.
-
-  #close(session: StreamSession, error: PorticoError | undefined): void {
-    const wasCut = error !== undefined || session.over;
-    session.phase = "closed";
-    session.reason ??= error === undefined ? "peer" : "reset";
-    if (error !== undefined && error.side !== "peer") this.service.report(error, session.id);
-    session.stopWriting();
-    this.service.banners?.gone(session.connection);
-    session.closeReader(error === undefined ? closedError : () => error);
-    session.way?.closed();
-    if (session.gone) return;
-    // Somebody may still read what has come; nobody does who was cut.
-    if (wasCut || session.readToEnd) return this.leave(session);
-    session.active = this.deadlines.readClock();
-    this.deadlines.touch(session);
-    this.conclude(session);
-  }
 
   /** All that came has been read. */
   exhausted(session: StreamSession): void {

@@ -1,65 +1,26 @@
 /** The session of one stream connection. What happens to it, and when, is `pipeline.ts`. */
 import { type Candidate, type CutReason, type Refusal, WEIGHT } from "../admission/candidate.ts";
-import { type Permit, UNLIMITED } from "../admission/permit.ts";
 import type { Connection } from "../contract.ts";
-import type { Address } from "../endpoint.ts";
 import { closedError, PorticoError } from "../errors.ts";
-import type { Service } from "../service.ts";
-import { BaseSession, toBytes } from "../session.ts";
+import { noHandshakes } from "../handshake/absent.ts";
+import type { StartTlsOptions } from "../plugin.ts";
+import { toBytes } from "../session.ts";
+import type { TlsInfo } from "../tls.ts";
 import { countBytes, type Counters } from "../totals.ts";
 import { type Flushable, join } from "./gather.ts";
 import { type Duration, milliseconds } from "../units.ts";
-import type { Pending } from "../pending.ts";
-import { NOWHERE } from "../timers/wheel.ts";
-import type { End } from "./deadlines.ts";
 import { ALL, PAUSE } from "./pause.ts";
-import type { Mark } from "./progress.ts";
-import type { Way } from "./pipe.ts";
-import type { StreamPipeline } from "./pipeline.ts";
-
-/** Waiting for its turn, asked about (verify), set up, served, sending what is left, closed. */
-export type Phase = "waiting" | "verify" | "setup" | "served" | "ending" | "closed";
+import { StreamState } from "./state.ts";
 
 /** What is gathered leaves at once when it is so many bytes: memory stays bounded. */
 const BATCH = 64 * 1024;
 /** A session's share of one turn, in bytes; then `write` says false until the turn is over: others come. */
 const SHARE = 4 * BATCH;
 
-export class StreamSession extends BaseSession implements Flushable, Candidate {
-  readonly pipeline: StreamPipeline;
-  readonly connection: Connection;
-  permit: Permit = UNLIMITED;
-  phase: Phase = "waiting";
-  /** Why it ends, once somebody has decided that; the peer when nobody has. The error that ended it. */
-  reason: string | undefined = undefined;
-  cause: PorticoError | undefined = undefined;
-  /** What `firstByte` and `lifetime`, and what `idle` count from: the clock of the deadlines. */
-  opened: number;
-  active: number;
-  /** Ends of its own, and what `progress` has found under way; most have neither. */
-  ends: End | undefined = undefined;
-  mark: Mark | undefined = undefined;
-  /** See {@link PendingHost}. */
-  calls: Pending | undefined = undefined;
-  running = 0;
-  /** Where its bytes are passed on. */
-  way: Way | undefined = undefined;
-  /** The peer will send no more; it is closed, and nothing of what came is left to be read. */
-  peerEnded = false;
-  gone = false;
-  /** See {@link Timed}. */
-  previous: StreamSession | undefined = undefined;
-  next: StreamSession | undefined = undefined;
-  slot: number = NOWHERE;
-  /** `setup` came back, and `finish` has not been called; `open` was recorded: `close` has to follow. */
-  finishDue = false;
-  served = false;
-  /** `error` has been called: a second failure is not its business. */
-  failed = false;
+export class StreamSession extends StreamState implements Flushable, Candidate {
   // What the service's counters have of its bytes.
   #settledIn = 0;
   #settledOut = 0;
-  killed = false;
   #sealed = false;
   // The adapter has a backlog; the share of this turn is used up.
   #busy = false;
@@ -74,17 +35,6 @@ export class StreamSession extends BaseSession implements Flushable, Candidate {
   #spent = 0;
   #waiters: { resolve: () => void; reject: (error: unknown) => void }[] | undefined = undefined;
 
-  constructor(pipeline: StreamPipeline, connection: Connection, id: number, now: number) {
-    super(id);
-    this.pipeline = pipeline;
-    this.connection = connection;
-    this.opened = this.active = now;
-  }
-
-  get service(): Service {
-    return this.pipeline.service;
-  }
-
   /** Counts what has gone through since the last time. */
   settle(counters: Counters): void {
     countBytes(counters, this.bytesIn - this.#settledIn, this.bytesOut - this.#settledOut);
@@ -92,19 +42,8 @@ export class StreamSession extends BaseSession implements Flushable, Candidate {
     this.#settledOut = this.bytesOut;
   }
 
-  get kind(): "stream" {
-    return "stream";
-  }
-  get remote(): Address {
-    return this.connection.remote;
-  }
-
-  get local(): Address {
-    return this.connection.local;
-  }
-
-  get over(): boolean {
-    return this.killed || this.phase === "ending" || this.phase === "closed";
+  override startTls(options: StartTlsOptions = {}): Promise<TlsInfo> {
+    return (this.service.handshakes ?? noHandshakes).start(this, options);
   }
 
   /** Nothing can be written any more. */
@@ -114,6 +53,11 @@ export class StreamSession extends BaseSession implements Flushable, Candidate {
 
   get weight(): number {
     return WEIGHT.stream;
+  }
+
+  /** It waits for its connection to drain. */
+  get backlogged(): boolean {
+    return this.#busy;
   }
 
   /** Bytes that were written, and that the kernel has not taken yet. */
@@ -131,7 +75,8 @@ export class StreamSession extends BaseSession implements Flushable, Candidate {
   }
 
   admitted(): void {
-    this.pipeline.verify(this);
+    if (this.handshake === undefined) this.pipeline.verify(this);
+    else this.handshake.enter();
   }
 
   refused(why: Refusal): void {
@@ -306,6 +251,18 @@ export class StreamSession extends BaseSession implements Flushable, Candidate {
     if (this.#pauses === 0) return;
     this.#pauses &= ~who;
     if (this.#pauses === 0 && this.phase !== "closed") this.connection.resume();
+  }
+
+  /** Nothing is read in clear any more: its {@link handshake} sees to it. */
+  stopReading(): void {
+    this.#pauses |= PAUSE.tls;
+  }
+
+  /** TLS has begun: the session goes on with another connection, as it was. */
+  goOnWith(connection: Connection): void {
+    this.connection = connection;
+    this.#pauses &= ~PAUSE.tls;
+    if (this.#pauses !== 0) connection.pause();
   }
 
   throttle(full: boolean): void {

@@ -12,6 +12,7 @@ export function strike(
   if (reason === "lifetime") return pipeline.cutOne(session, reason);
   if (reason === "handler") return strikeCalls(pipeline, calls, session);
   if (session.phase === "closed") return pipeline.leave(session);
+  if (session.phase === "handshake") return pipeline.refuse(session, { limit: "handshake" });
   session.flush();
   // What a peer does not take is of no use to it: with a reset the kernel keeps nothing of it.
   session.kill(reason, reason !== "progress");

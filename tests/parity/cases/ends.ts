@@ -107,7 +107,7 @@ const ENDS_OF_SESSIONS: readonly End[] = [
   {
     name: "limits.idle strikes",
     transports: STREAMS,
-    limits: { idle: "200ms" },
+    limits: { idle: "600ms" },
     act: async (stage) => {
       const call = await stage.call("echo x");
       await call.answer();
@@ -128,7 +128,7 @@ const ENDS_OF_SESSIONS: readonly End[] = [
   {
     name: "limits.progress strikes who sends half a line",
     transports: STREAMS,
-    limits: { progress: "256B/200ms" },
+    limits: { progress: "256B/600ms" },
     act: async (stage) => {
       await stage.call("half", { half: true });
       await stage.records("close", 1);
@@ -156,7 +156,7 @@ const ENDS_OF_SESSIONS: readonly End[] = [
   },
   {
     name: "limits.lifetime strikes",
-    limits: { lifetime: "400ms" },
+    limits: { lifetime: "1s" },
     act: async (stage) => await (await stage.call("hold never")).refused(503),
     reason: "lifetime",
     bytes: ["hold never\n".length, 0],

@@ -11,7 +11,6 @@ export const HOLDS: readonly Case[] = [
       const first = await stage.occupy("a");
       const began = performance.now();
       const calls = [await stage.call("echo b"), await stage.call("echo c")];
-      await stage.until({ live: 3, held: 2 });
       await stage.records("refuse", 2, { limit: "hold" });
       const waited = performance.now() - began;
       assert.ok(waited > 500 && waited < 4000, `it has waited for ${waited} ms`);

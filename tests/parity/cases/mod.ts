@@ -11,6 +11,7 @@ import { HOLDS } from "./holds.ts";
 import { NAMES } from "./names.ts";
 import { ORDER } from "./order.ts";
 import { OVERFLOWS } from "./overflows.ts";
+import { PROXIED } from "./proxied.ts";
 import { REFUSALS } from "./refusals.ts";
 import { RELOADS } from "./reloads.ts";
 import { RESUMES } from "./resumes.ts";
@@ -24,6 +25,7 @@ export const CASES: readonly Case[] = [
   ...ORDER,
   ...HOLDS,
   ...REFUSALS,
+  ...PROXIED,
   ...NAMES,
   ...OVERFLOWS,
   ...BANNERS,

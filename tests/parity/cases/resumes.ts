@@ -27,7 +27,7 @@ export const RESUMES: readonly Case[] = [
     name: "ctl resume ends a drain: it is answered at once, and newcomers are served",
     async run(stage: Stage) {
       const { calls, drained } = await resumed(stage);
-      await within("the answer to the drain", drained, 2000);
+      await within("the answer to the drain", drained, 8000);
       const newcomer = await stage.call("echo new");
       await stage.until({ state: "running", live: 3, held: 2 });
       stage.mark("a");

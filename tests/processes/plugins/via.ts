@@ -3,7 +3,7 @@ import { definePlugin } from "../../../runtime/mod.ts";
 /** Tells each peer who it is and which way it came, then says back what it says. */
 export default definePlugin({
   name: "via",
-  transports: ["stream"],
+  transports: ["stream", "datagram"],
   start: () => ({
     setup(session) {
       const { remote, local, via } = session;

@@ -1,4 +1,5 @@
 /** Answers HTTP in every way that a test asks for, and says which version of it does. */
+import { existsSync } from "node:fs";
 import * as v from "valibot";
 import { definePlugin } from "../../../runtime/mod.ts";
 
@@ -23,6 +24,9 @@ export default definePlugin({
         switch (pathname) {
           case "/wait":
             await pause(Number(searchParams.get("ms")));
+            break;
+          case "/until-there":
+            while (!existsSync(searchParams.get("file")!)) await pause(5);
             break;
           case "/until-told":
             session.log.info("waits");

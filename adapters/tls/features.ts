@@ -1,0 +1,38 @@
+/** What of TLS a runtime's `node:tls` lacks, by itself; measured, and held by the tests. */
+import type { Lack } from "../../runtime/core/contract.ts";
+import type { TlsFeatures } from "../../runtime/core/tls.ts";
+
+const [name, library] = "Bun" in globalThis
+  ? ["Bun", "BoringSSL"]
+  : "Deno" in globalThis
+  ? ["Deno", "rustls"]
+  : ["Node", "OpenSSL"];
+
+const OWN_TICKETS: Lack = {
+  reason: `${name}'s node:tls makes its own ticket keys, whatever it is given`,
+  remedy: "none is needed: another worker makes a full handshake",
+};
+
+const UNSTAPLED: Lack = {
+  reason: `${name}'s node:tls staples no OCSP response`,
+  remedy: "run it on Node, or leave ocsp out",
+};
+
+const OWN_CIPHERS: Lack = {
+  reason:
+    `${name}'s TLS is that of ${library}, whose ciphers cannot be chosen; there is no weak one`,
+  remedy: "leave ciphers out",
+};
+
+const OWN_TIME: Lack = {
+  reason: `${name}'s node:tls lets sessions be resumed for 12 hours, whatever it is told`,
+  remedy: "leave sessionTickets out, or run it on Node or Bun",
+};
+
+/** Nothing is loaded for it. */
+export const TLS_FEATURES: TlsFeatures = {
+  sharedTickets: name === "Node" ? true : OWN_TICKETS,
+  sessionTimeout: name === "Deno" ? OWN_TIME : true,
+  stapling: name === "Node" ? true : UNSTAPLED,
+  ciphers: name === "Deno" ? OWN_CIPHERS : true,
+};

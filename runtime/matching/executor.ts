@@ -1,0 +1,151 @@
+/** A service that serves nobody itself: what comes to its sockets is told apart, and handed to other services. */
+import type {
+  BindableEndpoint,
+  DatagramSocket,
+  Listener,
+  SocketOptions,
+} from "../core/contract.ts";
+import type { AdmitTable, Descriptors, Origin } from "../core/descriptors.ts";
+import { PorticoError } from "../core/errors.ts";
+import type { ListenPlan } from "../core/plan.ts";
+import type { MatchPlan } from "../core/prologue/match-plan.ts";
+import { Service } from "../core/service.ts";
+import type { Executor, ExecutorInput } from "../services/contract.ts";
+import { askingCredentials, decidesByUser } from "../services/credentials.ts";
+import { giveBanners } from "../services/extras.ts";
+import { checkKind } from "../services/kind.ts";
+import { ProxyProtocol } from "../services/proxy-protocol.ts";
+import { Dispatcher } from "../workers/dispatcher.ts";
+import { Crossroads } from "./crossroads.ts";
+
+/**
+ * How long the kernel may keep a connection to itself that says nothing, in ms: then hardly anybody is waited for
+ * here. It waits in whole seconds, and its next one after the first is the third.
+ */
+const DEFERRED = 1000;
+
+/** @throws PorticoError NOT_SUPPORTED without descriptors. */
+export async function startMatching(input: ExecutorInput): Promise<Executor> {
+  const { ready: { plan, log }, host, totals } = input;
+  const { gather, nextId, adapter, clock } = host;
+  const { lends } = adapter.features;
+  const descriptors = await adapter.descriptors();
+  const offended = host.bans?.offendedBy(plan);
+  const service = new Service({
+    ...{ plan, hooks: {}, log, gather, lends, nextId, totals, offended, clock },
+  });
+  await giveBanners(service);
+  return new MatchExecutor(input, plan.match!, service, descriptors);
+}
+
+class MatchExecutor implements Executor {
+  readonly workers = [];
+  readonly #input: ExecutorInput;
+  readonly #plan: MatchPlan;
+  readonly #descriptors: Descriptors;
+  readonly #dispatcher: Dispatcher;
+  readonly #crossroads: Crossroads;
+  readonly #proxyProtocol: ProxyProtocol | undefined;
+
+  constructor(input: ExecutorInput, plan: MatchPlan, service: Service, descriptors: Descriptors) {
+    const { ready, host, admission } = input;
+    this.#input = input;
+    this.#plan = plan;
+    this.#descriptors = descriptors;
+    this.#dispatcher = new Dispatcher(
+      service,
+      admission,
+      descriptors,
+      (session) => this.#crossroads.take(session),
+    );
+    this.#crossroads = new Crossroads(
+      plan,
+      this.#dispatcher,
+      descriptors,
+      (name) => host.receiver?.(name),
+      ready.matchers,
+    );
+    const { proxyProtocol } = ready.plan;
+    if (proxyProtocol === undefined) return;
+    this.#proxyProtocol = new ProxyProtocol(proxyProtocol, service, descriptors, host.clock);
+  }
+
+  listen(endpoint: BindableEndpoint, { options, text }: ListenPlan): Promise<Listener> {
+    checkKind(this.#input.ready.plugin, "stream", text);
+    const defers = endpoint.transport === "tcp" && !("fd" in endpoint) &&
+      options.deferAccept === undefined && this.#plan.wait >= 2 * DEFERRED;
+    const given: SocketOptions = defers ? { ...options, deferAccept: DEFERRED } : options;
+    const table = this.#arrivals(endpoint.transport);
+    return this.#descriptors.admit(endpoint, defers ? this.#deferred(table) : table, given);
+  }
+
+  /** Who is accepted without a word has been silent for that long. */
+  #deferred(table: AdmitTable): AdmitTable {
+    return {
+      arrive: (fd, origin) => {
+        this.#crossroads.silence = DEFERRED;
+        table.arrive(fd, origin);
+        this.#crossroads.silence = 0;
+      },
+      failure: (error) => table.failure(error),
+    };
+  }
+
+  adopt(fd: number, origin: Origin): Promise<void> {
+    this.#arrivals(origin.local.transport).arrive(fd, origin);
+    return Promise.resolve();
+  }
+
+  #arrivals(transport: string): AdmitTable {
+    const streams = this.#dispatcher.streams(-1);
+    const told = this.#proxyProtocol?.reading(streams) ?? streams;
+    const asks = transport === "unix" && decidesByUser(this.#input.ready.plan);
+    return asks ? askingCredentials(this.#descriptors, told) : told;
+  }
+
+  /** A manifest cannot ask for it. */
+  bind(_endpoint: BindableEndpoint, { text }: ListenPlan): Promise<DatagramSocket> {
+    return Promise.reject(new PorticoError("NOT_SUPPORTED", text));
+  }
+
+  serve(_endpoint: BindableEndpoint, { text }: ListenPlan): Promise<never> {
+    return Promise.reject(new PorticoError("NOT_SUPPORTED", text));
+  }
+
+  opened(): void {}
+
+  own(): void {}
+
+  delay(): number {
+    return 0;
+  }
+
+  settle(): void {}
+
+  measure(): void {}
+
+  traffic(): Promise<[]> {
+    return Promise.resolve([]);
+  }
+
+  drains(): void {}
+
+  cut(): Promise<void> {
+    this.#close();
+    return Promise.resolve();
+  }
+
+  revive(): void {}
+
+  hurry(): void {}
+
+  end(): Promise<void> {
+    this.#close();
+    return Promise.resolve();
+  }
+
+  #close(): void {
+    this.#proxyProtocol?.close();
+    this.#crossroads.close();
+  }
+}

@@ -1,0 +1,88 @@
+/** Connections that other services hand to one: while that one accepts nobody, they wait here, unread. */
+import type { Admission } from "../core/admission/admission.ts";
+import type { Origin } from "../core/descriptors.ts";
+import type { ServicePlan } from "../core/plan.ts";
+import type { Executor, Host, Receiver } from "./contract.ts";
+
+/** How many may wait: as many as in the queue of a socket that nobody accepts from. */
+const MOST = 511;
+
+const IN_CLEAR = {};
+
+interface Held {
+  readonly fd: number;
+  readonly origin: Origin;
+  readonly tls: boolean;
+}
+
+export class Reception implements Receiver {
+  readonly #plan: Pick<ServicePlan, "name" | "tls">;
+  readonly #executor: Pick<Executor, "adopt">;
+  readonly #host: Pick<Host, "receiver">;
+  readonly #admission: Pick<Admission, "close">;
+  #state: "shut" | "open" | "closed" = "shut";
+  #held: Held[] = [];
+
+  /** @param admission of the service with this plan. */
+  constructor(
+    plan: Pick<ServicePlan, "name" | "tls">,
+    executor: Pick<Executor, "adopt">,
+    host: Pick<Host, "receiver">,
+    admission: Pick<Admission, "close">,
+  ) {
+    this.#plan = plan;
+    this.#executor = executor;
+    this.#host = host;
+    this.#admission = admission;
+  }
+
+  receive(fd: number, origin: Origin, tls: boolean): boolean {
+    if (this.#state === "open") {
+      this.#executor.adopt(fd, origin, tls ? this.#plan : IN_CLEAR).catch(() => {
+        // It has gone before it was served; nobody has seen it.
+      });
+      return true;
+    }
+    if (this.#state === "closed" || this.#held.length >= MOST) return false;
+    this.#held.push({ fd, origin, tls });
+    return true;
+  }
+
+  /** The service is something else from here on: only one that runs lets anybody in. */
+  follow(state: string): void {
+    if (state === "running") this.#open();
+    else if (this.#state === "open") this.#state = "shut";
+  }
+
+  /**
+   * The service stops. Who waits goes to the one that takes its place; if that is in another process, it is served
+   * here still; if there is none, it is refused.
+   *
+   * @param keep there is a successor.
+   * @param senders resolves when nobody hands it anything more.
+   */
+  async end(keep: boolean, senders: Promise<unknown> | undefined): Promise<void> {
+    await senders;
+    const successor = this.#host.receiver?.(this.#plan.name);
+    if (keep && successor !== undefined && successor !== this) return this.#pass(successor);
+    if (!keep) this.#admission.close();
+    this.#open();
+  }
+
+  /** Nobody is taken any more. */
+  close(): void {
+    this.#state = "closed";
+  }
+
+  #open(): void {
+    if (this.#state !== "closed") this.#state = "open";
+    this.#pass(this);
+  }
+
+  #pass(to: Receiver): void {
+    const held = this.#held;
+    this.#held = [];
+    // It is open, or has begun just now: there is room.
+    for (const { fd, origin, tls } of held) to.receive(fd, origin, tls);
+  }
+}

@@ -1,0 +1,63 @@
+/** Peers of TLS that are nobody's of ours: `openssl s_client`, and sockets that do it wrong. */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { connect } from "node:net";
+import type { Address } from "../../runtime/core/endpoint.ts";
+import { certificates } from "../support/certificates.ts";
+import { within } from "../support/until.ts";
+
+/**
+ * What `openssl s_client` says, and what it is sent. It stays until `until` stands in that.
+ *
+ * @param input what it sends.
+ * @param then what it sends after that; with it, it stays until the server has closed.
+ */
+export async function openssl(
+  { port }: Address,
+  words: readonly string[],
+  input = "",
+  until?: RegExp,
+  then?: string,
+): Promise<string> {
+  const child = spawn("openssl", [
+    ...["s_client", "-connect", `127.0.0.1:${port}`, "-CAfile", certificates().file("ca")],
+    ...words,
+  ], { stdio: ["pipe", "pipe", "pipe"] });
+  let said = "";
+  let more = then;
+  const hear = (chunk: Uint8Array): void => {
+    said += new TextDecoder("latin1").decode(chunk);
+    if (until?.test(said) !== true) return;
+    if (then === undefined) child.stdin.end();
+    else if (more !== undefined) child.stdin.write(more);
+    more = undefined;
+  };
+  child.stdout.on("data", hear);
+  child.stderr.on("data", hear);
+  child.stdin.on("error", () => {});
+  child.stdin.write(input);
+  if (until === undefined) child.stdin.end();
+  await within(`openssl ${words.join(" ")}`, once(child, "close"));
+  return said;
+}
+
+/** Sends bytes in pieces, one after the other, and gives back what comes until the end. */
+export async function send(
+  { port }: Address,
+  pieces: readonly Uint8Array[],
+  reset = false,
+): Promise<Uint8Array> {
+  const socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true, noDelay: true });
+  const chunks: Uint8Array[] = [];
+  socket.on("data", (chunk: Uint8Array) => chunks.push(chunk));
+  socket.on("error", () => {});
+  await once(socket, "connect");
+  for (const piece of pieces) {
+    await new Promise<void>((written) => socket.write(piece, () => written()));
+  }
+  const closed = new Promise<void>((done) => socket.once("close", done));
+  if (reset) socket.resetAndDestroy();
+  else socket.once("end", () => socket.end());
+  await within("the end of a peer", closed);
+  return Buffer.concat(chunks);
+}
