@@ -1,10 +1,11 @@
 /** Certificates of a service, read as its start would: what is wrong with them, and which end soon. */
 import { statSync } from "node:fs";
 import { type Clock, SYSTEM_CLOCK } from "../core/clock.ts";
-import type { Adapter, Support, TlsFeatures } from "../core/contract.ts";
+import type { Adapter, Support } from "../core/contract.ts";
 import { kindOf } from "../core/endpoint.ts";
 import { PorticoError } from "../core/errors.ts";
 import type { ServicePlan, TlsPlan } from "../core/plan.ts";
+import type { TlsFeatures } from "../core/tls.ts";
 import { isInherited } from "../manifest/inherited.ts";
 import { TICKETS } from "../manifest/tls.ts";
 import { endsSoon } from "../services/tls/expiry.ts";

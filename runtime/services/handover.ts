@@ -1,6 +1,7 @@
 /** Sockets that outlive the service, or the server, that has opened them. */
 import { lstatSync, unlinkSync } from "node:fs";
 import { resolve } from "node:path";
+import type { Features } from "../core/contract.ts";
 import type { Descriptors, Inherited } from "../core/descriptors.ts";
 import type { UnixEndpoint } from "../core/endpoint.ts";
 import type { ListenPlan, ServicePlan } from "../core/plan.ts";
@@ -47,6 +48,20 @@ export function distribute(handover: Handover, plans: readonly ServicePlan[]): H
 function isAt({ transport, address }: Inherited, endpoint: UnixEndpoint): boolean {
   const whole = (path: string): string => path.startsWith("@") ? path : resolve(path);
   return transport === endpoint.transport && whole(address.path) === whole(endpoint.path);
+}
+
+/**
+ * How a socket is taken over: what its former service may have set unasked, as a service behind a balancer does, is
+ * taken back where nobody asks for it. A socket that somebody else has made stays as it is.
+ */
+export function handedOver(
+  listen: ListenPlan,
+  { transport }: Pick<Inherited, "transport">,
+  { options: supported }: Pick<Features, "options">,
+): ListenPlan {
+  const ours = listen.endpoint.transport === "tcp" && transport === "tcp";
+  if (!ours || supported.deferAccept?.tcp !== true) return listen;
+  return { ...listen, options: { deferAccept: 0, ...listen.options } };
 }
 
 /** Closes what nobody has taken. */

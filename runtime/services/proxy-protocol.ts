@@ -20,15 +20,18 @@ import { BROKEN, FULL, LIAR, MOST_HEADER, refuseArrival } from "./proxy-refusal.
 
 /**
  * The options of a socket whose peers have to send a header first: the kernel accepts a connection when something has
- * come, so that hardly anybody is waited for. An inherited socket stays as it is.
+ * come, so that hardly anybody is waited for. A socket that somebody else has made stays as it is; one that was handed
+ * over by a service before says 0 (see `handover.ts`).
  */
 export function deferring(
   plan: ProxyProtocolPlan | undefined,
   endpoint: BindableEndpoint,
   options: SocketOptions,
 ): SocketOptions {
-  const defers = plan?.mode === "require" && endpoint.transport !== "unix" && !("fd" in endpoint);
-  return defers ? { deferAccept: plan.wait, ...options } : options;
+  if (plan?.mode !== "require" || endpoint.transport !== "tcp") return options;
+  const { deferAccept } = options;
+  const ours = "fd" in endpoint ? deferAccept === 0 : deferAccept === undefined;
+  return ours ? { ...options, deferAccept: plan.wait } : options;
 }
 
 /** What it needs of descriptors. */

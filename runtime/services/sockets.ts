@@ -7,6 +7,7 @@ import { type Address, kindOf } from "../core/endpoint.ts";
 import { PorticoError } from "../core/errors.ts";
 import type { ListenPlan } from "../core/plan.ts";
 import type { Totals } from "../core/totals.ts";
+import { handedOver } from "./handover.ts";
 import {
   type FoundSocket,
   type Host,
@@ -114,7 +115,9 @@ export class Sockets {
     whose: Pick<Entry, "owned" | "handed">,
   ): Promise<void> {
     const kind = kindOf(endpoint.transport);
-    const socket = await this.#openSocket(endpoint, listen, kind);
+    const { features } = this.#host.adapter;
+    const how = "fd" in endpoint && whose.handed ? handedOver(listen, endpoint, features) : listen;
+    const socket = await this.#openSocket(endpoint, how, kind);
     const { address } = socket;
     this.#host.ownSockets.add(address);
     if ("send" in socket) this.#totals.meet(socket.losses?.(), whose.handed);

@@ -1,5 +1,6 @@
 /** Each example, started from its own manifest, and talked to as its head says. */
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import {
   existsSync,
   mkdirSync,
@@ -9,11 +10,14 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
+import { createServer } from "node:net";
 import { join } from "node:path";
 import { describe, test, type TestContext } from "node:test";
+import { createServer as createTls } from "node:tls";
 import { fileURLToPath } from "node:url";
 import { parseEndpoint } from "../../runtime/core/endpoint.ts";
 import { lackingFeature, lackingTransport } from "../support/adapter.ts";
+import { certificates } from "../support/certificates.ts";
 import { folder } from "../support/folder.ts";
 import { knock } from "../support/peers.ts";
 import { freePort } from "../support/ports.ts";
@@ -410,6 +414,55 @@ describe("examples/tls", () => {
     assert.equal(server.all({ event: "open", service: "mutual" }).length, 1);
     const { message } = await server.record({ event: "log", fingerprint: /^[0-9a-f]{64}$/ });
     assert.match(String(message), /self-signed certificate, for development/);
+    await server.stop();
+  });
+});
+
+describe("examples/match", () => {
+  test("SSH, HTTPS and more on one port, as its head says", {
+    skip: lackingFeature("descriptors") || lackingPrograms("nc", "sh", "curl", "openssl"),
+  }, async (t) => {
+    const sshd = createServer((socket) => void socket.end("SSH-2.0-fake\r\n")).listen(
+      0,
+      "127.0.0.1",
+    );
+    await once(sshd, "listening");
+    t.after(() => void sshd.close());
+    const own = { cert: certificates().cert("b"), key: certificates().key("b") };
+    const other = createTls(own, (socket) => void socket.on("error", () => {})).listen(
+      0,
+      "127.0.0.1",
+    );
+    await once(other, "listening");
+    t.after(() => void other.close());
+    const place = (server: { address(): unknown }): string =>
+      `127.0.0.1:${(server.address() as { port: number }).port}"`;
+    const { root, server } = await example(
+      t,
+      "match",
+      (head) =>
+        head.replace('127.0.0.1:7160"', '127.0.0.1:0"').replace('127.0.0.1:22"', place(sshd))
+          .replace('127.0.0.1:7161"', place(other)),
+    );
+    const at = `127.0.0.1:${port(server, "front", "tcp")}`;
+    const says = (line: string): Promise<string> => shell(t, root, line);
+    assert.equal(await says(`curl -sk https://${at}`), "hello over https\n");
+    assert.equal(await says(`curl -s http://${at}`), "hello over http\n");
+    assert.equal(
+      await says(
+        `(printf hello; sleep 1) | openssl s_client -quiet -no_ign_eof -alpn echo -connect ${at} 2>&1 | grep -c hello`,
+      ),
+      "1\n",
+    );
+    const shown = `echo | openssl s_client -servername other.example -connect ${at} 2>&1`;
+    assert.match(
+      await says(`${shown} | openssl x509 -noout -ext subjectAltName`),
+      /DNS:b\.example/,
+    );
+    const [host, tcp] = at.split(":");
+    const ssh = `printf 'SSH-2.0-x\\r\\n' | nc ${host} ${tcp}`;
+    assert.equal(await says(ssh), "SSH-2.0-fake\r\n");
+    assert.match(await says(`nc -d ${host} ${tcp}`), /^\d+ [A-Z]+ \d+/);
     await server.stop();
   });
 });

@@ -19,13 +19,18 @@ export function startAccepted(server: TlsServerContext | undefined): StartTls {
 }
 
 /** Of sessions that a plugin has opened: we are the client. */
-export function startOpened(adapter: Pick<Adapter, "tls">): StartTls {
-  return (session, options) =>
-    begin(session, options, async () => {
+export function startOpened(adapter: Pick<Adapter, "tls" | "defer">): StartTls {
+  return async (session, options) => {
+    // Who has connected just now has a session that is served one turn later.
+    for (let turn = 0; turn < 2 && session.phase === "setup"; turn++) {
+      await new Promise<void>((resolve) => adapter.defer(resolve));
+    }
+    return await begin(session, options, async () => {
       if (adapter.tls === undefined) throw new PorticoError("NOT_SUPPORTED");
       const { serverName = session.serverName ?? session.remote.host } = options;
       return (await adapter.tls()).client(options, serverName);
     });
+  };
 }
 
 async function begin(
