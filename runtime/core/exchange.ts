@@ -31,7 +31,6 @@ export interface HttpSide {
   streams(exchange: Exchange, response: Response): boolean;
   /** What has gone through its connection by now; absent where the runtime does not tell. */
   traffic?(exchange: Exchange): HttpTraffic | undefined;
-  traffic?(exchange: Exchange): HttpTraffic;
   /**
    * Has {@link incoming} tell of its body from here on, which nobody has looked at yet. Absent, as that is,
    * where {@link traffic} tells.
