@@ -65,7 +65,9 @@ class NodeExchanges extends SocketExchanges {
     const bytesOut = asker.bytesWritten;
     return {
       bytesIn: asker.bytesRead,
-      receives: !incoming.complete && isRead(asker),
+      // What nobody reads, or has read so far, is not the peer's fault.
+      receives: !incoming.complete && isRead(asker) && incoming.readableFlowing !== null &&
+        incoming.readableLength === 0,
       bytesOut,
       unsent: bytesOut - dispatched + size,
     };
