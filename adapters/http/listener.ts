@@ -9,7 +9,7 @@ import type { ListenTarget } from "../listen-target.ts";
 import { openListener, ReopenedListener } from "../listener.ts";
 import { descriptorOf } from "../node/handle.ts";
 import { listenOn, listenOptions, setKeepAlive, STREAM } from "../node/options.ts";
-import { descriptorLimit } from "../posix/descriptor-limit.ts";
+import { descriptorLimit, lowestFree } from "../posix/descriptor-limit.ts";
 import { Handshakes } from "./handshake.ts";
 import { type Bridge, HttpServer } from "./server.ts";
 
@@ -85,7 +85,9 @@ class TlsListener extends ReopenedListener implements HttpListener {
     return createServer(options, (raw: Socket) => {
       setKeepAlive(raw, this.#options);
       this.#handshakes.arrive(raw);
-      descriptorLimit.accepted(descriptorOf(raw));
+      const fd = descriptorOf(raw);
+      // Deno shows none, and accepts nobody any more once it has run out of them: beside a handshake a look is cheap.
+      descriptorLimit.accepted(fd >= 0 ? fd : lowestFree());
     });
   }
 

@@ -14,7 +14,6 @@ import { PorticoError } from "../../runtime/core/errors.ts";
 import { BackOff } from "./back-off.ts";
 import type { Libc } from "./libc.ts";
 import { ffiSupport, openLibc } from "./libc.ts";
-import { SOCK_CLOEXEC } from "./linux.ts";
 import { openFilesLimit } from "./open-files.ts";
 
 /** Descriptors that are left to everything else: files, timers, the next listener. */
@@ -127,17 +126,13 @@ export class DescriptorLimit {
     this.#wait();
   }
 
-  /** Another descriptor for the same socket: dup3(2) onto one that was free a moment ago; -1 when none is. */
+  /**
+   * Another descriptor for the same socket; -1 when none is free. Not one of a file that the runtime has opened: Deno
+   * would not take that for a listener.
+   */
   #keep(fd: number): number {
     if (fd < 0 || typeof this.#libc !== "object") return -1;
-    try {
-      const free = openSync("/dev/null", "r");
-      const made = this.#libc.dup3(fd, free, SOCK_CLOEXEC);
-      if (made < 0) closeSync(free);
-      return made;
-    } catch {
-      return -1;
-    }
+    return Math.max(-1, this.#libc.dup(fd));
   }
 
   #wait(): void {
@@ -170,7 +165,7 @@ export class DescriptorLimit {
 }
 
 /** The lowest descriptor that is free now; infinite when none is. */
-function lowestFree(): number {
+export function lowestFree(): number {
   try {
     const free = openSync("/dev/null", "r");
     closeSync(free);

@@ -3,11 +3,13 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { copyFileSync, renameSync, writeFileSync } from "node:fs";
 import { Agent, request } from "node:https";
+import { connect } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
 import type { TLSSocket } from "node:tls";
 import { certificates } from "../support/certificates.ts";
 import { ManagedServer } from "../support/managed-server.ts";
+import { limitDescriptors } from "../support/server-process.ts";
 import { until, within } from "../support/until.ts";
 
 const made = certificates();
@@ -136,4 +138,28 @@ test("certificates change, services are reloaded and suspended, servers succeed 
   }
   await load.stop();
   assert.deepEqual(load.failures, []);
+});
+
+test("a crowd that takes all descriptors is waited for, and whoever comes later is served", async (t) => {
+  const managed = ManagedServer.prepare(t, {
+    web: {
+      plugin: "http",
+      listen: "https://127.0.0.1:0",
+      tls: { cert: made.file("server"), key: made.file("server", "key") },
+      options: { app: "./app.mjs" },
+    },
+  });
+  writeFileSync(
+    join(managed.home, "app.mjs"),
+    `export default { fetch: () => new Response("hello") };\n`,
+  );
+  await managed.startAs({ through: limitDescriptors(160) });
+  const port = Number(new URL(await managed.endpoint("web", "https")).port);
+  const crowd = Array.from({ length: 250 }, () => connect(port, "127.0.0.1").on("error", () => {}));
+  await managed.process.record({ event: "error", code: "EMFILE" });
+  for (const each of crowd) each.destroy();
+  const sent = request({ host: "127.0.0.1", port, path: "/", ca, agent: false }).end();
+  const [answer] = await within("an answer", once(sent, "response"), 20_000);
+  assert.equal(answer.statusCode, 200);
+  answer.resume();
 });
