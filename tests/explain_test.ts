@@ -44,6 +44,21 @@ describe("explain", () => {
       rate: { most: { count: 5, per: 1000 }, overflow: "refuse" },
     });
   });
+  test("explain names the rules about certificates, which nobody knows yet", async (t) => {
+    const home = folder(t, {
+      "portico.json":
+        `{ "services": { "echo": { "plugin": "echo", "listen": "tls://127.0.0.1:0", "tls": "self-signed",
+        "access": { "allow": ["cert:subject=CN=alice"], "deny": ["10.0.0.0/8"] } } } }`,
+    });
+    const { out } = await portico("explain", home, "echo", "--from", "127.0.0.1");
+    assert.match(
+      out,
+      /served.*\n(?:.*\n)*when TLS has begun, by its certificate:\n {2}allow cert:subject=CN=alice/,
+    );
+    const denied = await portico("explain", home, "echo", "--from", "10.0.0.1");
+    assert.match(denied.out, /refused/);
+    assert.doesNotMatch(denied.out, /certificate/);
+  });
   test("explain says who is refused, and what else is about it", async (t) => {
     const { answer, rule, rules } = await explain(
       t,

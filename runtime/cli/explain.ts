@@ -84,6 +84,10 @@ async function explainOne(
     : ANSWERS[wordOf(obstacle.name) ?? "drop"];
   const decides = rules.find(({ rule, holds }) => holds && rule === verdict.rule)?.rule;
   const options = verdict.served ? verdict.rule?.options : undefined;
+  // Nobody knows here which certificate it will show.
+  const certified = verdict.served
+    ? service.access.rules.filter(({ subject }) => subject.startsWith("cert:"))
+    : [];
   if (call.json) {
     await printJson({
       service: service.name,
@@ -102,6 +106,7 @@ async function explainOne(
         holds,
         decides: rule === decides,
       })),
+      ...(certified.length > 0 && { certificates: certified.map(ruleJson) }),
       limits: Object.fromEntries(
         limits.map(({ name, full: _, ...rest }) => [
           name,
@@ -124,6 +129,10 @@ async function explainOne(
     ...others.length === 0
       ? []
       : ["also about it:\n", columns(others.map((one) => rowOf(one, decides)), "  ")],
+    ...certified.length === 0 ? [] : [
+      "when TLS has begun, by its certificate:\n",
+      columns(certified.map(({ action, text, place = "" }) => [`${action} ${text}`, place]), "  "),
+    ],
     ...limits.length === 0 ? [] : [
       "limits:\n",
       columns(

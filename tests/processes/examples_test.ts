@@ -58,7 +58,7 @@ async function example(
   return { root, head, server: await startServer(t, `examples/${name}`, { cwd: root }) };
 }
 
-function port(server: ServerProcess, service: string, transport: "tcp" | "udp"): number {
+function port(server: ServerProcess, service: string, transport: "tcp" | "tls" | "udp"): number {
   return (parseEndpoint(server.endpoint(service, transport)) as { port: number }).port;
 }
 
@@ -377,6 +377,26 @@ describe("examples/policy", () => {
       await say("report", "127.0.0.1", "true"),
       "5 s of CPU, 32 files, nice 10\n",
     );
+    await server.stop();
+  });
+});
+
+describe("examples/smtp", () => {
+  test("examples/smtp takes mails by STARTTLS, and by TLS from the first byte on", {
+    skip: lackingPrograms("swaks"),
+  }, async (t) => {
+    const { root, server } = await example(
+      t,
+      "smtp",
+      (head) => head.replace(/("(?:tcp|tls):\/\/127\.0\.0\.1):\d+"/g, '$1:0"'),
+    );
+    const mail = (transport: "tcp" | "tls", how: string): Promise<string> => {
+      const at = `127.0.0.1:${port(server, "smtp", transport)}`;
+      return shell(t, root, `swaks --server ${at} ${how} --to you@example.org`);
+    };
+    assert.match(await mail("tcp", "--tls"), /=== TLS started/);
+    assert.match(await mail("tls", "--tls-on-connect"), /250 Taken/);
+    await server.count(2, { event: "log", text: "a mail", tls: "TLSv1.3" });
     await server.stop();
   });
 });

@@ -2,7 +2,9 @@
 import assert from "node:assert/strict";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { once } from "node:events";
 import process from "node:process";
+import tls from "node:tls";
 import { describe, test, type TestContext } from "node:test";
 import { ACCOUNTS, readUsers } from "../../runtime/identity/accounts.ts";
 import { lackingFeature } from "../support/adapter.ts";
@@ -14,7 +16,7 @@ import { dial, openUdp } from "../support/peers.ts";
 import { freePort } from "../support/ports.ts";
 import { Program } from "../support/program.ts";
 import { failToStart, type JsonRecord } from "../support/server-process.ts";
-import { until } from "../support/until.ts";
+import { until, within } from "../support/until.ts";
 
 /** An xinetd with one service, which starts a server of this manifest; its log and the server's. */
 class Xinetd {
@@ -114,6 +116,24 @@ describe("stdio:", () => {
       assert.equal(xinetd.records("stop").length, 2);
     },
   );
+  for (const wait of ["no", "yes"]) {
+    test(`stdio: speaks TLS, wait = ${wait}`, { skip }, async (t) => {
+      const listen = { endpoint: "stdio:", tls: "self-signed" };
+      const service = { listen, limits: { idle: "1s" } };
+      const xinetd = await Xinetd.start(t, service, [...STREAM, `wait = ${wait}`]);
+      const socket = tls.connect({
+        port: xinetd.port,
+        host: "127.0.0.1",
+        rejectUnauthorized: false,
+      });
+      t.after(() => void socket.destroy());
+      socket.write("hello");
+      assert.equal(String((await within("an answer", once(socket, "data")))[0]), "hello");
+      socket.end();
+      await xinetd.ended(1);
+      assert.deepEqual(xinetd.records("close").map(({ reason }) => reason), ["peer"]);
+    });
+  }
   test("stdio: is a listening socket of inetd, wait: one process, until nobody comes", {
     skip,
   }, async (t) => {
