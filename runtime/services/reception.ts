@@ -22,6 +22,12 @@ export class Reception implements Receiver {
   readonly #admission: Pick<Admission, "close">;
   #state: "shut" | "open" | "closed" = "shut";
   #held: Held[] = [];
+  /** Who is on the way to be a session. */
+  #adopting = 0;
+  #none: () => void = () => {};
+  readonly #adopted = (): void => {
+    if (--this.#adopting === 0) this.#none();
+  };
 
   /** @param admission of the service with this plan. */
   constructor(
@@ -38,9 +44,10 @@ export class Reception implements Receiver {
 
   receive(fd: number, origin: Origin, tls: boolean): boolean {
     if (this.#state === "open") {
-      this.#executor.adopt(fd, origin, tls ? this.#plan : IN_CLEAR).catch(() => {
-        // It has gone before it was served; nobody has seen it.
-      });
+      this.#adopting++;
+      // One that has gone before it was served, nobody has seen.
+      this.#executor.adopt(fd, origin, tls ? this.#plan : IN_CLEAR)
+        .then(this.#adopted, this.#adopted);
       return true;
     }
     if (this.#state === "closed" || this.#held.length >= MOST) return false;
@@ -63,10 +70,17 @@ export class Reception implements Receiver {
    */
   async end(keep: boolean, senders: Promise<unknown> | undefined): Promise<void> {
     await senders;
+    await this.#settled();
     const successor = this.#host.receiver?.(this.#plan.name);
     if (keep && successor !== undefined && successor !== this) return this.#pass(successor);
     if (!keep) this.#admission.close();
     this.#open();
+    await this.#settled();
+  }
+
+  /** Whoever was let in is a session by now, or refused. */
+  async #settled(): Promise<void> {
+    if (this.#adopting > 0) await new Promise<void>((resolve) => this.#none = resolve);
   }
 
   /** Nobody is taken any more. */
