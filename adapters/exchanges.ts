@@ -1,6 +1,8 @@
 /** The requests of one HTTP listener that are under way: what the servers of all runtimes have in common. */
 import { Address } from "../runtime/core/endpoint.ts";
 import type { BodyFailure, Exchange, HttpSide, HttpTable } from "../runtime/core/exchange.ts";
+import { follow, isAwaited } from "./followed-request.ts";
+import type { HiddenConnections } from "./posix/hidden-connections.ts";
 import { UNNAMED_UNIX } from "./addresses.ts";
 
 /**
@@ -90,6 +92,30 @@ export abstract class SignalledExchanges extends Exchanges {
   protected abstract bodyStreams(response: Response): boolean;
   /** Whether a request's body has thrown this because its peer has left. */
   protected abstract lost(thrown: unknown): boolean;
+  /** The kernel's word of connections, where it can be asked. */
+  connections: HiddenConnections | undefined = undefined;
+
+  follow({ request }: Exchange): void {
+    follow(request);
+  }
+
+  incoming({ request, remote }: Exchange): number | undefined {
+    if (!isAwaited(request) || this.unix) return undefined;
+    return this.connections?.received(remote, this.local.port);
+  }
+
+  /**
+   * Of a request that has not come as a whole nothing can follow on its connection. A runtime that waits for
+   * the rest of it after the answer, as Deno, is left to wait for a moment.
+   */
+  cut(exchange: Exchange): void {
+    const { request, remote, last } = exchange;
+    if (last || !isAwaited(request)) return;
+    exchange.last = true;
+    setTimeout(() => {
+      if (isAwaited(request)) this.connections?.end(remote, this.local.port);
+    }, GRACE);
+  }
 
   isGone({ left, request }: Exchange, thrown: unknown): boolean {
     return left || request.signal.aborted || this.lost(thrown);

@@ -4,10 +4,11 @@ import type { Address } from "../runtime/core/endpoint.ts";
 import type { PorticoError } from "../runtime/core/errors.ts";
 import type { HttpListener } from "../runtime/core/exchange.ts";
 import { acceptFailure } from "./errno.ts";
-import { type Exchanges, GRACE } from "./exchanges.ts";
+import { GRACE, type SignalledExchanges } from "./exchanges.ts";
 import type { ListenTarget } from "./listen-target.ts";
 import { RuntimeListener } from "./listener.ts";
 import { descriptorLimit, type PausableListener } from "./posix/descriptor-limit.ts";
+import { HiddenConnections } from "./posix/hidden-connections.ts";
 import type { Registration, RuntimeEpoll } from "./posix/runtime-epoll.ts";
 
 /**
@@ -17,14 +18,14 @@ import type { Registration, RuntimeEpoll } from "./posix/runtime-epoll.ts";
  */
 export abstract class NativeHttp extends RuntimeListener implements HttpListener, PausableListener {
   readonly closesToPause = false;
-  protected readonly exchanges: Exchanges;
+  protected readonly exchanges: SignalledExchanges;
   /** The descriptor of the listener, where it is known. */
   #fd = -1;
   /** Undefined where there is none. */
   protected epoll: RuntimeEpoll | undefined = undefined;
   #registration: Registration | undefined = undefined;
 
-  constructor(target: ListenTarget, exchanges: Exchanges) {
+  constructor(target: ListenTarget, exchanges: SignalledExchanges) {
     super(target);
     this.exchanges = exchanges;
   }
@@ -47,6 +48,8 @@ export abstract class NativeHttp extends RuntimeListener implements HttpListener
    */
   async prepare(): Promise<this> {
     this.epoll = await this.openEpoll().catch(() => undefined);
+    const libc = this.epoll?.libc;
+    if (libc !== undefined) this.exchanges.connections = new HiddenConnections(libc);
     return this;
   }
 

@@ -1,87 +1,16 @@
-/** HTTP over TLS: what a handler, a peer and the records see; with curl(1) and openssl(1) as peers. */
+/** HTTP over TLS: what a handler, a peer and the records see; with curl(1) as a peer. */
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
 import { once } from "node:events";
 import { readdirSync, writeFileSync } from "node:fs";
 import { Agent, request } from "node:https";
-import { connect, type Socket } from "node:net";
+import { connect } from "node:net";
 import { join } from "node:path";
-import { describe, test, type TestContext } from "node:test";
+import { describe, test } from "node:test";
 import { connect as connectTls } from "node:tls";
-import { promisify } from "node:util";
 import { adapter } from "./support/adapter.ts";
-import { certificates } from "./support/certificates.ts";
-import { type InProcessServer, startHooks } from "./support/in-process.ts";
+import { ask, closed, curl, made, pair, portOf, serve, TLS, tls } from "./support/https.ts";
 import { lackingPrograms } from "./support/packages.ts";
 import { until, within } from "./support/until.ts";
-
-const made = certificates();
-const pair = (name: "server" | "a" | "b" | "wildcard") => ({
-  cert: made.file(name),
-  key: made.file(name, "key"),
-});
-const TLS = pair("server");
-
-type Fetch = (
-  request: Request,
-  info: { session: import("../runtime/mod.ts").RequestSession },
-) => Response | Promise<Response>;
-
-async function serve(
-  t: TestContext,
-  fetch: Fetch,
-  service: Readonly<Record<string, unknown>> = {},
-): Promise<InProcessServer> {
-  return await startHooks(t, { fetch }, {
-    listen: "https://127.0.0.1:0",
-    tls: TLS,
-    ...service,
-  });
-}
-
-const portOf = (server: InProcessServer): number => Number(new URL(server.endpoint()).port);
-
-/** What curl(1) prints. It trusts our authority, and takes any name for 127.0.0.1. */
-async function curl(server: InProcessServer, ...words: readonly string[]): Promise<string> {
-  const port = portOf(server);
-  const all = words.map((word) => word.replace(/^https:\/\/([\w.]+)(?=\/)/, `https://$1:${port}`));
-  const resolve = ["a.example", "b.example", "x.w.example", "logs.example"].flatMap((name) => [
-    "--resolve",
-    `${name}:${port}:127.0.0.1`,
-  ]);
-  const { stdout } = await promisify(execFile)(
-    "curl",
-    ["-sS", "--max-time", "20", "--cacert", made.file("ca"), ...resolve, ...all],
-    { maxBuffer: 200 * 1024 * 1024 },
-  );
-  return stdout;
-}
-
-/** One whole answer. */
-async function ask(
-  server: InProcessServer,
-  path: string,
-  options: object = {},
-): Promise<{ readonly status: number; readonly text: string }> {
-  const sent = request({
-    host: "127.0.0.1",
-    port: portOf(server),
-    path,
-    ca: made.cert("ca"),
-    agent: false,
-    ...options,
-  }).end();
-  const [answer] = await within("an answer", once(sent, "response"));
-  let text = "";
-  for await (const chunk of answer.setEncoding("utf8")) text += chunk;
-  return { status: answer.statusCode, text };
-}
-
-/** Whether by an end or by a reset. */
-const closed = (socket: Socket): Promise<unknown> =>
-  new Promise((resolve) => socket.once("close", resolve));
-
-const tls: Fetch = ({ url }, { session }) => Response.json({ url, ...session.tls });
 
 test("a request is one of https, and knows its handshake", async (t) => {
   const server = await serve(t, tls);
@@ -179,6 +108,16 @@ describe("curl", { skip: lackingPrograms("curl") }, () => {
     const words = ["--data-binary", `@${file}`, "-H", "Expect:"];
     assert.equal(await curl(server, ...words, "https://logs.example/"), String(size));
   });
+});
+
+test("a rule about certificates is one for requests, too", async (t) => {
+  const server = await serve(t, tls, {
+    tls: { ...TLS, clientCertificate: "request", ca: made.file("ca") },
+    access: { allow: ["cert:subject=CN=client"] },
+  });
+  const own = { cert: made.cert("client"), key: made.key("client") };
+  assert.equal((await ask(server, "/", own)).status, 200);
+  assert.equal((await ask(server, "/")).status, 403);
 });
 
 test("who speaks plain HTTP is closed, and there is a record that says so", async (t) => {

@@ -74,14 +74,13 @@ describe("jsonSchema", () => {
     assert.match("100", pattern(sessions));
     assert.equal(sessions!.anyOf!.find(({ type }) => type === "integer")!.minimum, 1);
   });
-  test("jsonSchema refuses unknown keys and asks for plugin, and for listen but of the admin", () => {
+  test("jsonSchema refuses unknown keys and asks for plugin, or for match and where that listens", () => {
     assert.equal(schema.additionalProperties, false);
     assert.equal(service.additionalProperties, false);
     assert.equal(limits.additionalProperties, false);
-    assert.deepEqual(service.required, ["plugin"]);
     assert.deepEqual(service.anyOf, [
-      { required: ["listen"] },
-      { properties: { plugin: { const: "admin" } } },
+      { required: ["plugin"] },
+      { required: ["match", "listen"] },
     ]);
     assert.deepEqual(schema.anyOf, [{ required: ["services"] }, { required: ["includedir"] }]);
   });

@@ -101,7 +101,7 @@ class BunHttp extends NativeHttp {
     // What streams may be silent for long.
     if (exchange.streaming) this.#server!.timeout(request, 0);
     this.#exchanges.endSoon(exchange, atOnce);
-    return this.closed ? last(response, exchange.streaming) : response;
+    return this.closed || exchange.last ? last(response, exchange.streaming) : response;
   }
 
   protected stop(): Promise<unknown> {

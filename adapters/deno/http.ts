@@ -78,7 +78,7 @@ class DenoHttp extends NativeHttp {
     info: Deno.ServeHandlerInfo,
     atOnce: boolean,
   ): Response {
-    const answer = this.closed ? last(response) : response;
+    const answer = this.closed || exchange.last ? last(response) : response;
     // Of what is whole Deno says at once that it is completed, whoever may have left.
     if (isWhole(answer)) this.exchanges.endSoon(exchange, atOnce);
     else {

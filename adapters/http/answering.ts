@@ -1,5 +1,6 @@
 /** Connections of `node:http` on any runtime, and the requests of one listener on them. */
 import { type IncomingMessage, ServerResponse } from "node:http";
+import type { ServerHttp2Stream } from "node:http2";
 import type { Socket } from "node:net";
 import type { Address } from "../../runtime/core/endpoint.ts";
 import type { BodyFailure, Exchange, HttpTraffic } from "../../runtime/core/exchange.ts";
@@ -31,6 +32,8 @@ export class Answering extends ServerResponse {
   over: ((answering: Answering) => void) | undefined = undefined;
   /** Aborts the signal of its request, where that is not the bridge's affair. */
   leaving: AbortController | undefined = undefined;
+  /** Of HTTP/2, whose responses are no instances of this, but have the same of it: see `second.ts`. */
+  declare readonly stream: ServerHttp2Stream | undefined;
 
   constructor(incoming: IncomingMessage) {
     super(incoming);
@@ -43,9 +46,21 @@ export class Answering extends ServerResponse {
   }
 }
 
+/** Ends a response so that its peer sees that it is not whole. */
+export function breakOff(outgoing: Answering): void {
+  outgoing.on("error", () => {});
+  if (outgoing.stream === undefined) outgoing.destroy();
+  // Closed by a code, or without an error, a body would look whole on one runtime or the other.
+  else outgoing.stream.destroy(new Error("the response is broken off"));
+}
+
 /** The own of an exchange is the {@link Answering}. */
 export abstract class SocketExchanges extends Exchanges {
-  protected abstract trafficOf(connection: Connection, incoming: IncomingMessage): HttpTraffic;
+  /** Undefined where a connection has several requests at once. */
+  protected abstract trafficOf(
+    connection: Connection,
+    incoming: IncomingMessage,
+  ): HttpTraffic | undefined;
 
   protected findPeer({ own }: Exchange): Address {
     return (own as Answering).asker.peer!;
@@ -67,14 +82,15 @@ export abstract class SocketExchanges extends Exchanges {
   /** It is told of at once as it is. */
   watch(): void {}
 
-  traffic({ own }: Exchange): HttpTraffic {
-    const { asker, req } = own as Answering;
-    return this.trafficOf(asker, req);
+  traffic({ own }: Exchange): HttpTraffic | undefined {
+    const answering = own as Answering;
+    if (answering.stream !== undefined) return undefined;
+    return this.trafficOf(answering.asker, answering.req);
   }
 
   cut({ own }: Exchange): void {
     const answering = own as Answering;
-    if (answering.headersSent) answering.destroy();
+    if (answering.headersSent) breakOff(answering);
     else if (!answering.req.complete) answering.shouldKeepAlive = false;
   }
 }

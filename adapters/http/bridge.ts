@@ -15,7 +15,7 @@ export interface Bodies {
   /** Whether it has a body that streams. */
   readonly streams: (response: Response) => boolean;
   /** All of its body, where that is in memory: it is sent then; undefined says nothing. */
-  readonly whole: (response: Response) => string | Promise<Uint8Array> | undefined;
+  readonly whole: (response: Response) => string | Uint8Array | Promise<Uint8Array> | undefined;
 }
 
 /** Of a runtime whose responses are its own. */
@@ -49,7 +49,7 @@ class PlainExchanges extends SocketExchanges {
   /** Its body may have thrown before anything else was heard. */
   isGone({ left, own }: Exchange): boolean {
     const { req, asker } = own as Answering;
-    return left || asker.destroyed || req.destroyed && !req.complete;
+    return left || asker.destroyed || req.aborted || req.destroyed && !req.complete;
   }
 
   isWhole(): boolean {

@@ -5,19 +5,26 @@ import type { Answering } from "./answering.ts";
 
 /** Undefined for what has to be refused: it has a URL, a method or a header that none may have. */
 export function requestOf(incoming: IncomingMessage, outgoing: Answering): Request | undefined {
-  const { method = "GET", headers: { host } } = incoming;
+  const { method = "GET", headers } = incoming;
+  // HTTP/2 has another name for it.
+  const host = headers.host ?? headers[":authority"] as string | undefined;
   if (!isHost(host)) return undefined;
   const url = urlOf(incoming, outgoing, host || DEFAULT_HOST);
   if (url === undefined) return undefined;
   const leaving = outgoing.leaving = new AbortController();
   const { signal } = leaving;
   // No request of fetch has a body then, whatever has come.
-  const body = method === "GET" || method === "HEAD" || method === "TRACE" || !hasBody(incoming)
-    ? null
-    : bodyOf(incoming, outgoing);
+  const body =
+    method === "GET" || method === "HEAD" || method === "TRACE" || !hasBody(incoming, outgoing)
+      ? null
+      : bodyOf(incoming, outgoing);
   try {
-    const headers = headersOf(incoming);
-    const init = { headers, body, signal, ...(body !== null && { duplex: "half" }) };
+    const init = {
+      headers: headersOf(incoming, host),
+      body,
+      signal,
+      ...(body !== null && { duplex: "half" }),
+    };
     if (method !== "TRACE") return new Request(url, { method, ...init });
     // Fetch forbids it to who asks, not to who is asked.
     return Object.defineProperty(new Request(url, init), "method", { value: method });
@@ -36,27 +43,33 @@ function urlOf({ url = "/" }: IncomingMessage, { asker }: Answering, host: strin
   return whole !== undefined && URL.canParse(whole) ? whole : undefined;
 }
 
-function hasBody({ headers }: IncomingMessage): boolean {
+function hasBody({ headers }: IncomingMessage, { stream }: Answering): boolean {
+  if (stream !== undefined) return !stream.endAfterHeaders;
   const length = headers["content-length"];
   return headers["transfer-encoding"] !== undefined || length !== undefined && length !== "0";
 }
 
 /** What comes once is cheapest as a plain object. */
-function headersOf({ rawHeaders }: IncomingMessage): Record<string, string> | Headers {
+function headersOf(
+  { rawHeaders }: IncomingMessage,
+  host: string | undefined,
+): Record<string, string> | Headers {
   const fields: Record<string, string> = {};
   for (let at = 0; at < rawHeaders.length; at += 2) {
     const name = rawHeaders[at]!.toLowerCase();
-    if (name in fields) return joined(rawHeaders);
-    fields[name] = rawHeaders[at + 1]!;
+    if (name in fields) return joined(rawHeaders, host);
+    if (!name.startsWith(":")) fields[name] = rawHeaders[at + 1]!;
   }
+  if (host !== undefined) fields["host"] ??= host;
   return fields;
 }
 
-function joined(rawHeaders: readonly string[]): Headers {
+function joined(rawHeaders: readonly string[], host: string | undefined): Headers {
   const headers = new Headers();
   for (let at = 0; at < rawHeaders.length; at += 2) {
-    headers.append(rawHeaders[at]!, rawHeaders[at + 1]!);
+    if (!rawHeaders[at]!.startsWith(":")) headers.append(rawHeaders[at]!, rawHeaders[at + 1]!);
   }
+  if (host !== undefined && !headers.has("host")) headers.set("host", host);
   return headers;
 }
 

@@ -2,7 +2,7 @@
 import { Buffer } from "node:buffer";
 import { once } from "node:events";
 import { bytesOf } from "../../runtime/core/exchange.ts";
-import type { Answering } from "./answering.ts";
+import { type Answering, breakOff } from "./answering.ts";
 import type { Bodies } from "./bridge.ts";
 
 /** Never rejects: of what fails on the way the exchange is told. */
@@ -22,8 +22,22 @@ export async function respond(
     await send(body.getReader(), outgoing);
   } catch (thrown) {
     outgoing.failed ??= { thrown };
-    outgoing.once("error", () => {}).destroy();
+    breakOff(outgoing);
   }
+}
+
+/** What HTTP/2 has no such headers for: RFC 9113, 8.2.2. */
+const OF_CONNECTIONS: ReadonlySet<string> = new Set([
+  "connection",
+  "keep-alive",
+  "proxy-connection",
+  "transfer-encoding",
+  "upgrade",
+]);
+
+/** Whether nobody is there any more to send to. */
+function isGone({ destroyed, exchange }: Answering): boolean {
+  return destroyed || exchange?.closed === true;
 }
 
 function setHead({ status, headers }: Response, outgoing: Answering): void {
@@ -31,7 +45,9 @@ function setHead({ status, headers }: Response, outgoing: Answering): void {
   let cookies = false;
   for (const [name, value] of headers) {
     if (name === "set-cookie") cookies = true;
-    else outgoing.setHeader(name, value);
+    else if (outgoing.stream === undefined || !OF_CONNECTIONS.has(name)) {
+      outgoing.setHeader(name, value);
+    }
   }
   if (cookies) outgoing.setHeader("set-cookie", headers.getSetCookie());
 }
@@ -54,11 +70,11 @@ async function send(
       if (next.done) return endWith(first, outgoing);
       await write(first, outgoing);
     }
-    while (!next.done && !outgoing.destroyed) {
+    while (!next.done && !isGone(outgoing)) {
       await write(bytesOf(next.value), outgoing);
       next = await reader.read();
     }
-    if (!outgoing.destroyed) outgoing.end();
+    if (!isGone(outgoing)) outgoing.end();
   } catch (thrown) {
     void reader.cancel(thrown).catch(() => {});
     throw thrown;
@@ -77,7 +93,7 @@ function endWith(all: Uint8Array | string, outgoing: Answering): void {
 
 /** Resolves when there is room for more, or nobody is there any more. */
 async function write(bytes: Uint8Array, outgoing: Answering): Promise<void> {
-  if (outgoing.req.method === "HEAD" || outgoing.destroyed || outgoing.write(bytes)) return;
+  if (outgoing.req.method === "HEAD" || isGone(outgoing) || outgoing.write(bytes)) return;
   const gone = new AbortController();
   const { signal } = gone;
   await Promise.race([once(outgoing, "drain", { signal }), once(outgoing, "close", { signal })]);

@@ -8,6 +8,7 @@ import type { HttpTable } from "../../runtime/core/exchange.ts";
 import { tcpAddress } from "../addresses.ts";
 import { GRACE } from "../exchanges.ts";
 import { Answering, type Connection, type SocketExchanges } from "./answering.ts";
+import type { SecondServer } from "./second.ts";
 
 /** Asks the core. */
 export type Ask = (request: Request, outgoing: Answering) => Response | Promise<Response>;
@@ -17,6 +18,8 @@ export interface Bridge {
   /** What is called with each request. */
   listener(ask: Ask): (incoming: IncomingMessage, outgoing: Answering) => void;
   exchanges(table: HttpTable, local: Address): SocketExchanges;
+  /** That for HTTP/2, where it is another one. */
+  readonly second?: Bridge;
   /** While anybody serves. @returns ends that. */
   begin(): () => void;
 }
@@ -36,22 +39,35 @@ export class HttpServer {
   /** Closed, and who had connected has had its time: nobody is idle any more. */
   #ended = false;
   #looks: NodeJS.Timeout | undefined = undefined;
+  readonly #bridge: Bridge;
+  readonly #finished: (outgoing: Answering) => void;
+  #second: Promise<SecondServer> | undefined = undefined;
 
   constructor(bridge: Bridge, table: HttpTable, local: Address, noDelay: boolean) {
     const exchanges = this.exchanges = bridge.exchanges(table, local);
     this.#end = bridge.begin();
+    this.#bridge = bridge;
+    this.#finished = this.#over.bind(this);
+    const answer = this.#answerer(bridge, exchanges);
+    this.server = createServer({ noDelay, ServerResponse: Answering }, answer);
+    this.server.on("connection", (socket: Connection) => this.#connected(socket));
+    void this.over.then(() => this.#end());
+  }
+
+  #answerer(
+    bridge: Bridge,
+    exchanges: SocketExchanges,
+  ): (incoming: IncomingMessage, outgoing: Answering) => void {
+    const { table } = exchanges;
     const answer = bridge.listener((request, outgoing) => {
       const exchange = outgoing.exchange = table.open(exchanges, request, outgoing);
       return table.answer(exchange);
     });
-    const over = this.#over.bind(this);
-    this.server = createServer({ noDelay, ServerResponse: Answering }, (incoming, outgoing) => {
-      outgoing.over = over;
+    return (incoming, outgoing) => {
+      outgoing.over = this.#finished;
       this.#begin(outgoing.asker, outgoing);
       answer(incoming, outgoing);
-    });
-    this.server.on("connection", (socket: Connection) => this.#connected(socket));
-    void this.over.then(() => this.#end());
+    };
   }
 
   get over(): Promise<void> {
@@ -67,7 +83,21 @@ export class HttpServer {
       // Deno keeps no connection of a server that does not listen.
       Object.defineProperty(this.server, "listening", { value: true });
     }
-    this.server.emit("connection", socket);
+    if ((socket as { alpnProtocol?: unknown }).alpnProtocol === "h2") void this.#takeSecond(socket);
+    else this.server.emit("connection", socket);
+  }
+
+  async #takeSecond(socket: Connection): Promise<void> {
+    this.#connected(socket);
+    this.#second ??= import("./second.ts").then(({ SecondServer }) => {
+      const { second: bridge = this.#bridge } = this.#bridge;
+      const { table, local } = this.exchanges;
+      return new SecondServer(this.#answerer(bridge, bridge.exchanges(table, local)));
+    });
+    const second = await this.#second;
+    if (socket.destroyed) return;
+    second.take(socket);
+    if (this.#closed) second.close();
   }
 
   #connected(socket: Connection): void {
@@ -98,7 +128,10 @@ export class HttpServer {
   #over(outgoing: Answering): void {
     // What is no request is answered, and never begins.
     const { asker, exchange, failed } = outgoing;
-    const gone = !outgoing.writableFinished;
+    const { stream } = outgoing;
+    const gone = stream === undefined
+      ? !outgoing.writableFinished
+      : stream.aborted || !outgoing.writableEnded;
     if (gone) outgoing.leaving?.abort();
     if (exchange !== undefined) this.exchanges.end(exchange, gone, failed);
     if (asker.last === outgoing) asker.last = undefined;
@@ -112,6 +145,7 @@ export class HttpServer {
     this.#closed = true;
     // Of several at once, the last one: those before it are answered on the same connection.
     for (const { last } of this.#connections) if (last !== undefined) last.shouldKeepAlive = false;
+    void this.#second?.then((second) => second.close());
     if (!keep) return this.#endIdle();
     // Who has had no request yet, or none just now, has a moment for it.
     const late = setTimeout(() => this.#endIdle(), GRACE);

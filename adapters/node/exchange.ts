@@ -10,6 +10,7 @@ import {
 } from "../../runtime/core/exchange.ts";
 import { DEFAULT_HOST, isHost, saysThatItStreams } from "../exchanges.ts";
 import { type Answering, type Connection, SocketExchanges } from "../http/answering.ts";
+import { bridgeOf } from "../http/bridge.ts";
 import type { Ask, Bridge } from "../http/server.ts";
 import { isRead, queuedOf } from "./handle.ts";
 import { learn, takeLightRequests } from "./light-request.ts";
@@ -32,6 +33,12 @@ export const NODE_BRIDGE: Bridge = {
   exchanges(table: HttpTable, local: Address) {
     return new NodeExchanges(table, local);
   },
+  // Node alone has its Response; the requests of HTTP/2 are its own.
+  second: bridgeOf({
+    streams: (response) =>
+      !isWhole(response) && saysThatItStreams(response) && response.body !== null,
+    whole: (response) => isWhole(response) ? takeWhole(response)[1] ?? "" : undefined,
+  }),
   begin() {
     const restore = [useWholeResponses(), takeLightRequests()];
     return () => restore.forEach((each) => each());
@@ -58,7 +65,9 @@ class NodeExchanges extends SocketExchanges {
     const bytesOut = asker.bytesWritten;
     return {
       bytesIn: asker.bytesRead,
-      receives: !incoming.complete && isRead(asker),
+      // What nobody reads, or has read so far, is not the peer's fault.
+      receives: !incoming.complete && isRead(asker) && incoming.readableFlowing !== null &&
+        incoming.readableLength === 0,
       bytesOut,
       unsent: bytesOut - dispatched + size,
     };

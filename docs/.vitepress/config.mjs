@@ -28,6 +28,7 @@ const groups = [
       "limits",
       "tls",
       "balancers",
+      "match",
       "bans",
       "resources",
       "many-services",

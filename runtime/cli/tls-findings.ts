@@ -39,7 +39,9 @@ export function tlsFindings(
       'no endpoint begins with it: only startTls() of the plugin does; tls://, or "tls": true beside an endpoint, begins at once';
     findings.push({ what: "tls", lacks: [], note });
   }
-  return findings.map((finding) => ({ ...finding, path }));
+  // Plans that differ in other things may be of the same files.
+  const once = new Map(findings.map((finding) => [JSON.stringify(finding), finding]));
+  return [...once.values()].map((finding) => ({ ...finding, path }));
 }
 
 function read(plan: TlsPlan, clock: Clock): Finding[] {

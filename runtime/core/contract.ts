@@ -215,7 +215,7 @@ export interface Adapter {
   requests(local: Address, table: HttpTable, tls?: TlsContext): Promise<HttpConnections>;
   /**
    * Connects a stream. `open` is called before it resolves, with `data` in {@link Connection.data}.
-   * To a `tls` endpoint it is a connection whose handshake is done, and which has no half-close.
+   * To a `tls` endpoint it is a connection whose handshake is done.
    *
    * @param tls for a `tls` endpoint.
    * @throws PorticoError ECONNREFUSED, ENOENT, ETIMEDOUT (after `timeout` ms), ENOTFOUND, TLS_FAILED …

@@ -30,7 +30,14 @@ export interface HttpSide {
    */
   streams(exchange: Exchange, response: Response): boolean;
   /** What has gone through its connection by now; absent where the runtime does not tell. */
-  traffic?(exchange: Exchange): HttpTraffic;
+  traffic?(exchange: Exchange): HttpTraffic | undefined;
+  /**
+   * Has {@link incoming} tell of its body from here on, which nobody has looked at yet. Absent, as that is,
+   * where {@link traffic} tells.
+   */
+  follow?(exchange: Exchange): void;
+  /** What has come of it by now, where somebody waits for more of its body; undefined where nobody knows. */
+  incoming?(exchange: Exchange): number | undefined;
   /** Ends its connection, behind the answer where none is on its way yet. Absent where nobody can. */
   cut?(exchange: Exchange): void;
 }
@@ -54,6 +61,8 @@ export class Exchange {
   closed = false;
   /** The adapter's: its peer has left before the answer had gone out. */
   left = false;
+  /** The adapter's: its connection ends with the answer. */
+  last = false;
   /** The adapter's: what {@link HttpSide.streams} has answered. */
   streaming = false;
   /** The adapter's: the next one in a list. */

@@ -44,7 +44,7 @@ interface HandoverMessage {
   readonly ticketKeys: StoredKeys;
 }
 
-/** What becomes of the bans while a successor starts. */
+/** What becomes of the bans while a successor starts, and as long as sessions go on beside it. */
 export type BanMessage = { readonly ban: StoredBan } | { readonly unban: string };
 
 /** From the new server to the old one. */
@@ -59,7 +59,7 @@ export interface ServerHandover {
 /**
  * Starts a successor and hands it everything over; resolves with its pid when it serves.
  *
- * @param bans are handed over, with what becomes of them until it is ready.
+ * @param bans are handed over, with what becomes of them until this process ends.
  * @param ticketKeys are handed over, by a socket that nobody else has.
  * @param command that starts it.
  * @param environment added to that of this process.
@@ -83,11 +83,18 @@ export async function startSuccessor(
   const replied = Promise.withResolvers<SuccessorReply>();
   const channel = new Channel<HandoverMessage | BanMessage, SuccessorReply>(
     replied.resolve,
-    () => replied.resolve({ failed: "it ended before it was ready" }),
+    () => {
+      bans.watchers.delete(changed);
+      replied.resolve({ failed: "it ended before it was ready" });
+    },
   );
+  let serves = false;
   let stop: (() => void) | undefined;
-  const changed = (change: BanChange): void =>
+  const changed = (change: BanChange): void => {
     channel.send("ban" in change ? { ban: storedBan(change.ban) } : change);
+    // This process may be about to end.
+    channel.flush();
+  };
   try {
     descriptors.pass(ours, descriptorChannelTheirs);
     const child = spawn(program, args, {
@@ -112,11 +119,13 @@ export async function startSuccessor(
     channel.send({ ...described, bans: bans.list().map(storedBan), ticketKeys });
     bans.watchers.add(changed);
     const reply = await replied.promise;
-    channel.abort();
+    // What its last sessions do here concerns the successor, too, as long as this process is there.
+    serves = "ready" in reply;
     if ("ready" in reply) return reply.ready;
+    channel.abort();
     throw new PorticoError("START_FAILED", `the successor did not start: ${reply.failed}`);
   } finally {
-    bans.watchers.delete(changed);
+    if (!serves) bans.watchers.delete(changed);
     if (stop !== undefined) ending.removeEventListener("abort", stop);
     for (const fd of given) descriptors.close(fd);
     descriptors.close(descriptorChannel);

@@ -84,7 +84,12 @@ export class TlsPlans {
     const differs = typeof beside === "object" || beside === "self-signed";
     const plan = differs ? this.#plan([...shared, ...said(beside, at)], hosts) : own;
     if (plan !== undefined) {
-      return withTls(listen, endpoint.transport === "https" ? ofHttp(plan) : plan);
+      if (endpoint.transport !== "https") return withTls(listen, plan);
+      const other = plan.alpn.find((name) => !HTTP.includes(name));
+      if (other !== undefined) {
+        this.#tell(place, `${show(text)}, with "alpn" ${show(other)}`, '"h2" and "http/1.1"');
+      }
+      return withTls(listen, ofHttp(plan));
     }
     this.#tell(place, `${show(text)}, without a certificate`, REMEDY);
     return listen;
@@ -182,6 +187,9 @@ const FILES = {
 function isAlways({ transport }: Endpoint): boolean {
   return transport === "tls" || transport === "https";
 }
+
+/** What is spoken at `https`. */
+const HTTP: readonly string[] = ["h2", "http/1.1"];
 
 /** Whoever offers other protocols than HTTP is told, and not left to find out. */
 function ofHttp(plan: TlsPlan): TlsPlan {

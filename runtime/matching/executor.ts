@@ -38,6 +38,12 @@ export async function startMatching(input: ExecutorInput): Promise<Executor> {
   return new MatchExecutor(input, plan.match!, service, descriptors);
 }
 
+/** Whether nobody else has said how long the kernel keeps somebody silent: see `deferring` of `services/proxy-protocol.ts`. */
+function mayDefer(endpoint: BindableEndpoint, { deferAccept }: SocketOptions): boolean {
+  if (endpoint.transport !== "tcp") return false;
+  return "fd" in endpoint ? deferAccept === 0 : deferAccept === undefined;
+}
+
 class MatchExecutor implements Executor {
   readonly workers = [];
   readonly #input: ExecutorInput;
@@ -72,8 +78,7 @@ class MatchExecutor implements Executor {
 
   listen(endpoint: BindableEndpoint, { options, text }: ListenPlan): Promise<Listener> {
     checkKind(this.#input.ready.plugin, "stream", text);
-    const defers = endpoint.transport === "tcp" && !("fd" in endpoint) &&
-      options.deferAccept === undefined && this.#plan.wait >= 2 * DEFERRED;
+    const defers = this.#plan.wait >= 2 * DEFERRED && mayDefer(endpoint, options);
     const given: SocketOptions = defers ? { ...options, deferAccept: DEFERRED } : options;
     const table = this.#arrivals(endpoint.transport);
     return this.#descriptors.admit(endpoint, defers ? this.#deferred(table) : table, given);

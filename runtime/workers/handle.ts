@@ -161,7 +161,6 @@ export class WorkerHandle {
     const { id, remote, local, fd, bytes, socket } = session;
     if (bytes !== undefined) {
       const from = partsOf(remote);
-      // Who was told of has come to any address, others to one of the socket's.
       const to = from.length === 4 ? local.host : partsOf(local);
       const message = { id, socket, from, to, size: bytes.length };
       const plain = session.ruleOptions === undefined && !session.known;

@@ -27,6 +27,7 @@ import {
 import { inspections } from "./inspections.ts";
 import { passing } from "./passing.ts";
 import { secured } from "./secured.ts";
+import { securedNames } from "./secured-names.ts";
 import { securedOthers } from "./secured-openssl.ts";
 import { spawning } from "./programs.ts";
 import type { Case } from "./stage.ts";
@@ -50,6 +51,7 @@ const FOR_STREAMS: readonly Case[] = [
   ...connecting,
   ...tlsClients,
   ...secured,
+  ...securedNames,
   ...securedOthers,
   ...adoption,
   ...admissions,

@@ -77,7 +77,7 @@ describe("tls of a manifest", () => {
       { ...tls, alpn: ["x"] },
       { ...tls, certificates: [pair("b")] },
       { ...tls, certificates: [pair("b")] },
-      tls,
+      { ...tls, alpn: ["http/1.1"] },
     ]);
     assert.deepEqual(listen[2]!.options, { mode: 0o660 });
   });

@@ -302,6 +302,27 @@ describe("bans", { skip: manyAddresses }, () => {
     assert.equal(found?.cause, "because");
   });
 
+  test("by what the last sessions of a server do are in force in its successor", {
+    skip: lackingFeature("descriptors"),
+  }, async (t) => {
+    const ban = { after: "1 refusals in 1m", for: "10m" };
+    const managed = await ManagedServer.start(t, {
+      judged: { plugin: OFFENDS, listen: TCP, ban },
+      plain: { plugin: "echo", listen: TCP },
+    }, { defaults: { log: LOG } });
+    const peer = comeFrom(t, "127.0.0.9", await managed.endpoint("judged", "tcp"));
+    peer.send("hello\n");
+    await peer.when("an answer", () => peer.text !== "");
+    const old = managed.process.pid;
+    await managed.upgrade();
+    peer.send("bad\n");
+    const end = performance.now() + 10_000;
+    while (!(await sourcesOf(managed)).includes("127.0.0.9")) assert.ok(performance.now() < end);
+    assert.equal(await isServed(t, "127.0.0.9", await managed.endpoint("plain", "tcp")), false);
+    peer.leave();
+    await gone([old]);
+  });
+
   test("of a file that is damaged are told of, and the server starts", async (t) => {
     const managed = ManagedServer.prepare(
       t,

@@ -5,6 +5,7 @@ import { connect } from "node:net";
 import { join } from "node:path";
 import process from "node:process";
 import { describe, test, type TestContext } from "node:test";
+import type { SourceStatus } from "../../runtime/control/policy.ts";
 import { portico } from "../support/command.ts";
 import { ManagedServer, TCP } from "../support/managed-server.ts";
 import { NameServer, type Zone } from "../support/name-server.ts";
@@ -57,6 +58,21 @@ describe("rules about names", { skip }, () => {
     const changed = async (): Promise<boolean> => await say(t, endpoint, "127.0.0.22") === "";
     for (let tries = 0; !await changed(); tries++) assert.ok(tries < 50);
     assert.equal(await say(t, endpoint, "127.0.0.21"), "hello\n");
+  });
+  test("who waits for a name has come once, for whoever looks on", async (t) => {
+    const { managed } = await serving(t, {
+      access: { allow: [".example.org"] },
+      zones: {
+        "127.0.0.21 PTR": { values: ["a.example.org"] },
+        "a.example.org A": { values: ["127.0.0.21"] },
+      },
+    });
+    await managed.start();
+    const endpoint = await managed.endpoint("s", "tcp");
+    await managed.ask("top");
+    assert.equal(await say(t, endpoint, "127.0.0.21"), "hello\n");
+    const top = await managed.ask("top") as readonly SourceStatus[];
+    assert.deepEqual(top.map(({ source, arrived }) => [source, arrived]), [["127.0.0.21", 1]]);
   });
   test("a server starts without a name server, says so, and knows the host when there is one", async (t) => {
     const { names, managed } = await serving(t, {

@@ -102,7 +102,7 @@ export class ManagedServer {
     asking?: AskOptions,
   ) {
     const answer = ask(adapter, this.control, { command, ...more }, asking);
-    return await within(`an answer to ${command}`, answer, 20_000);
+    return await within(`an answer to ${command}`, answer, 50_000);
   }
 
   async reload(): Promise<Reloaded> {

@@ -8,6 +8,7 @@ import { describe, test } from "node:test";
 import type { TlsPlan } from "../../runtime/core/plan.ts";
 import type { TlsServerOptions } from "../../runtime/core/tls.ts";
 import type { Fields } from "../../runtime/core/record.ts";
+import { families } from "../../runtime/metrics/metrics.ts";
 import { CertificateStore, type StoredKeys } from "../../runtime/services/tls/store.ts";
 import { type CertificateName, certificates } from "../support/certificates.ts";
 import { folder } from "../support/folder.ts";
@@ -209,6 +210,10 @@ describe("the certificates of a server", () => {
       message: /certs: no certificate for "no.example"/,
       hint: /one of a.example, \*.w.example/,
     });
+    // Once for each plan.
+    told();
+    changed();
+    assert.deepEqual(told(), []);
     // A name more, and a name less.
     put("b", "certs/b");
     rmSync(join(at, "w.pem"));
@@ -279,6 +284,23 @@ describe("the certificates of a server", () => {
     assert.equal(after(0.9), "");
     assert.match(after(0.1), /has ended at TIME$/);
     assert.equal(after(30), "");
+  });
+
+  test("metrics say when each ends, by its file and first name", async (t) => {
+    const { store, plan, put, home } = setUp(t);
+    put("a");
+    await store.get(plan());
+    const status = { services: [], sinks: [], certificates: store.status() } as never;
+    const of = (text: unknown) =>
+      families({ buckets: [], seconds: 0 } as never)
+        .find(({ name }) => name === "portico_tls_certificate_expiry_timestamp_seconds")!
+        .samples(text as never);
+    const { validTo } = store.status()[0]!;
+    assert.deepEqual(of(status), [{
+      value: Date.parse(validTo) / 1000,
+      labels: { file: join(home, "s.pem"), name: "a.example" },
+    }]);
+    assert.deepEqual(of({ services: [], sinks: [] }), []);
   });
 
   test("nothing of a key is told", async (t) => {

@@ -116,7 +116,7 @@ export class Admission {
 
   /** One whose name has been asked for is let in, or not. For {@link NameWaits} alone. */
   admitNamed(candidate: Candidate): Ticket | Refusal {
-    return this.#barred(candidate) ??
+    return this.#barred(candidate, true) ??
       this.#obey(this.#named!.decideNow(candidate.remote, this.#wall()), candidate);
   }
 
@@ -168,10 +168,10 @@ export class Admission {
     return this.#rules.timed ? this.#clock.wall() : 0;
   }
 
-  /** By a ban, and of a sensor: before any rule. */
-  #barred(candidate: Candidate): Refusal | undefined {
+  /** By a ban, and of a sensor: before any rule. @param again it was asked about the candidate before. */
+  #barred(candidate: Candidate, again = false): Refusal | undefined {
     if (this.#gate?.asks) {
-      const banned = this.#gate.refuses(candidate, this.#plan.limits.source);
+      const banned = this.#gate.refuses(candidate, this.#plan.limits.source, again);
       if (banned !== undefined) return banned;
     }
     return this.#plan.sensor ? SENSOR : undefined;

@@ -7,8 +7,8 @@ import type { Candidate, Refusal } from "./candidate.ts";
 export interface Gate {
   /** Whether there is anything to ask: mostly nobody is banned, and nobody looks on. */
   readonly asks: boolean;
-  /** Why one may come to no service at all; undefined where it may. */
-  refuses(candidate: Candidate, prefixes: SourcePrefixes): Refusal | undefined;
+  /** Why one may come to no service at all; undefined where it may. @param again it was asked about before. */
+  refuses(candidate: Candidate, prefixes: SourcePrefixes, again?: boolean): Refusal | undefined;
 }
 
 /** Of whoever comes to a service that nobody has any business with. */

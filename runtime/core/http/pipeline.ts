@@ -33,11 +33,13 @@ export class HttpPipeline {
   #records = false;
 
   readonly #meter: HttpMeter | undefined;
+  readonly #follows: boolean;
 
   /** @param meter where bodies are limited. */
   constructor(service: Service, admission: Admission, meter?: HttpMeter) {
     this.service = service;
     this.#meter = meter;
+    this.#follows = service.plan.limits.progress.per !== Infinity;
     this.#admission = admission;
     this.deadlines = new HttpDeadlines(
       service.plan.limits,
@@ -127,6 +129,7 @@ export class HttpPipeline {
       // Some runtimes know it no longer when the request has been answered.
       void session.remote;
     }
+    if (this.#follows) session.follow();
     try {
       const request = this.#meter?.request(session) ?? session.request;
       const answer = this.service.hooks.fetch!(request, { session });

@@ -11,6 +11,9 @@ import type { Mark } from "../stream/progress.ts";
 import { NOWHERE } from "../timers/wheel.ts";
 import type { HttpPipeline } from "./pipeline.ts";
 
+/** Methods of requests without a body. */
+const NO_BODY: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
+
 /** What most requests never need. */
 class Extra {
   /** Its signal has aborted, for a limit or for the end of the service. */
@@ -120,6 +123,13 @@ export class HttpSession extends Exchange implements RequestSession, Candidate {
       else this.side.watch(this);
     }
     return extra.controller.signal;
+  }
+
+  /** Its body is to be looked after while it is read, if it may have one. */
+  follow(): void {
+    const { side, request } = this;
+    if (side.follow === undefined || NO_BODY.has(request.method)) return;
+    side.follow(this);
   }
 
   /** It waits no longer. @returns what its answer is given to. */

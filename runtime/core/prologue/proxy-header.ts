@@ -130,7 +130,7 @@ function readVersion1(bytes: Uint8Array): ProxyHeader | "more" {
     return "more";
   }
   if (bytes[end - 1] !== 13) throw broken("of version 1 does not end with CR LF");
-  const line = String.fromCharCode(...bytes.subarray(0, end - 1));
+  const line = text(bytes.subarray(0, end - 1));
   const length = end + 1;
   if (/^PROXY UNKNOWN(?: |$)/.test(line)) return { version: 1, length, values: NO_VALUES };
   const [, family, source = "", destination = "", from = "", to = ""] = LINE.exec(line) ?? [];

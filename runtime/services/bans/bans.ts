@@ -84,8 +84,8 @@ export class Bans implements Gate {
     return this.#all.has(source);
   }
 
-  refuses({ remote }: Candidate, prefixes: SourcePrefixes): Refusal | undefined {
-    this.#looking?.counts.arrived(nameOf(remote, prefixes));
+  refuses({ remote }: Candidate, prefixes: SourcePrefixes, again = false): Refusal | undefined {
+    if (!again) this.#looking?.counts.arrived(nameOf(remote, prefixes));
     if (this.#all.size === 0) return undefined;
     const found = this.#of(remote);
     if (found === undefined) return undefined;

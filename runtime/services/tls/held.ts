@@ -35,6 +35,8 @@ export class HeldCertificates implements Certificates {
   #pairs: readonly Pair[] = [];
   #ca: readonly string[] = [];
   #options: TlsServerOptions;
+  /** What was told of those that a folder has, and nobody is shown. */
+  readonly #leftOut: Set<string> = new Set();
   /** Why the files that are there are not in use. */
   #refused: string | undefined = undefined;
   #patience: Timer | undefined = undefined;
@@ -157,13 +159,10 @@ export class HeldCertificates implements Certificates {
         return true;
       } catch (error) {
         if (this.#pairs.some(({ fingerprint }) => fingerprint === pair.fingerprint)) return true;
-        const { message } = error as PorticoError;
-        const fields = {
-          code: "TLS_INVALID",
-          message: `${message}; it is left out`,
-          side: "config",
-        };
-        this.#input.tell("warn", "error", fields);
+        const message = `${(error as PorticoError).message}; it is left out`;
+        if (this.#leftOut.has(message)) return false;
+        this.#leftOut.add(message);
+        this.#input.tell("warn", "error", { code: "TLS_INVALID", message, side: "config" });
         return false;
       }
     });
