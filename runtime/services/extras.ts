@@ -4,6 +4,8 @@ import type { Clock } from "../core/clock.ts";
 import type { Handshakes } from "../core/handshake/handshakes.ts";
 import { aboutCertificates, type ServicePlan } from "../core/plan.ts";
 import { scopeOf } from "../core/scope.ts";
+import { kindOf } from "../core/endpoint.ts";
+import { PorticoError } from "../core/errors.ts";
 import type { Service } from "../core/service.ts";
 import type { StreamShedder } from "../core/stream/shedding.ts";
 import type { ServiceInstance } from "./instance.ts";
@@ -36,8 +38,19 @@ export async function handshakesOf(
 
 /** Has a service ask for the certificates of its peers, where its rules are about them. */
 export async function giveCertificateRules(service: Service): Promise<void> {
-  const { access } = service.plan;
+  const { access, listen } = service.plan;
   if (!aboutCertificates(access)) return;
+  const unasked = listen.find(({ endpoint, tls }) =>
+    "name" in endpoint ? tls === undefined : kindOf(endpoint.transport) === "datagram"
+  );
+  // There nobody is asked for one: whoever is to be let in by it alone would be anybody.
+  if (unasked !== undefined || service.hooks.take !== undefined) {
+    const where = unasked?.text ?? "a socket that the plugin takes itself (hook take)";
+    throw new PorticoError(
+      "NOT_SUPPORTED",
+      `access has rules about certificates, and nobody shows one at ${where}`,
+    );
+  }
   const { CertificateRules } = await import("../core/handshake/certificates.ts");
   service.certificates = new CertificateRules(access, service.clock);
 }

@@ -109,4 +109,16 @@ describe("rules about certificates", () => {
     await rest();
     assert.deepEqual(told(server), ["refuse no certificate"]);
   });
+
+  test("where nobody can show one, the service does not start", async () => {
+    const rules = { rules: [rule("allow", "cert:subject=CN=alice")], others: false };
+    const listen = ["tls://127.0.0.1:7", "udp://127.0.0.1:7"];
+    // What was begun for it ends here, not with the test.
+    const ends: (() => unknown)[] = [];
+    const scope = { after: (end: () => unknown) => void ends.push(end) };
+    await assert.rejects(start(scope as never, ECHO, { rules, listen }), {
+      code: "NOT_SUPPORTED",
+      message: /rules about certificates, and nobody shows one at udp:\/\/127\.0\.0\.1:7/,
+    });
+  });
 });

@@ -31,7 +31,14 @@ export interface Told {
 export function told(from: Told, { version, remote, local, values }: ProxyHeader): Told {
   if (remote === undefined || local === undefined) return from;
   const via = { remote: from.remote, local: from.local, version, ...values };
-  return { remote: new ProxiedPeer(remote, via), local };
+  // Headers know TCP alone: what is spoken over it is known here.
+  const { transport } = from.local;
+  if (transport !== "tls") return { remote: new ProxiedPeer(remote, via), local };
+  return { remote: new ProxiedPeer(spoken(remote), via), local: spoken(local) };
+}
+
+function spoken({ transport, host, port, path }: Address): Address {
+  return new Address(transport === "tcp" ? "tls" : transport, host, port, path);
 }
 
 /** The way of a peer; undefined of one that came by itself. */
