@@ -62,7 +62,7 @@ describe("TLS behind the PROXY protocol", { skip: lackingFeature("descriptors") 
       if (late) await new Promise((soon) => setTimeout(soon, 20));
       const tls = await secured(t, socket);
       tls.write("who");
-      assert.equal(await hears(tls, "\n"), "tcp://192.0.2.7:50000 TLSv1.3 2\n");
+      assert.equal(await hears(tls, "\n"), "tls://192.0.2.7:50000 TLSv1.3 2\n");
       tls.destroy();
     }
     await server.count(2, { event: "close" });

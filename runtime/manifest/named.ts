@@ -1,5 +1,5 @@
 /** What a manifest calls its plugins and sinks, before anybody has checked the rest of it. */
-import { BUILT_IN, resolvePlugin } from "../modules/resolve.ts";
+import { BUILT_IN, HTTP, resolvePlugin } from "../modules/resolve.ts";
 import type { Path } from "../values/problem.ts";
 import { substitute } from "./environment.ts";
 import { Problems, type Source } from "./source.ts";
@@ -11,6 +11,8 @@ export interface NamedModule {
   /** What a short name stands for; else the same. */
   readonly target: string;
   readonly url: string;
+  /** It answers requests, and may be no plugin: what `http` is given as its option `app`. */
+  readonly app?: true;
 }
 
 /** All that are named, each once. */
@@ -65,8 +67,16 @@ export function namedModules(
   const services = entriesOf(manifest.services);
   const plugins = services.flatMap(([name, service]) => {
     const path = ["services", name, "plugin"];
-    const { plugin, match } = Object(service) as Loose;
-    return [...find(known(plugin, path), path), ...matchersOf(match, known, find, path)];
+    const { plugin, match, options } = Object(service) as Loose;
+    const specifier = known(plugin, path);
+    const routed = matchersOf(match, known, find, path);
+    if ((Object.hasOwn(shorts, specifier) ? shorts[specifier] : specifier) !== HTTP) {
+      return [...find(specifier, path), ...routed];
+    }
+    const { app } = Object(options) as { readonly app?: unknown };
+    const place = ["services", name, "options", "app"];
+    const apps = find(known(app ?? "", place), place);
+    return [...apps.map((each) => ({ ...each, app: true as const })), ...routed];
   });
   const declared = new Set([...types, ...entriesOf(manifest.sinks).map(([name]) => name)]);
   const sinks = sinksOf(manifest, services).filter((type) => !declared.has(type)).flatMap((type) =>
@@ -93,6 +103,7 @@ interface Loose {
   readonly defaults?: unknown;
   readonly plugin?: unknown;
   readonly match?: unknown;
+  readonly options?: unknown;
   readonly log?: unknown;
   readonly "log+="?: unknown;
 }

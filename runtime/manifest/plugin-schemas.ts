@@ -40,7 +40,9 @@ export async function schemaOf(
   const named = namedModules(source, types, variables);
   const names = new Map([
     ...BUILT_IN.map((name) => [name, builtIn(name)] as const),
-    ...named.plugins.map(({ specifier, url }) => [specifier, url] as const),
+    ...named.plugins.filter(({ app }) => app === undefined).map(({ specifier, url }) =>
+      [specifier, url] as const
+    ),
   ]);
   const plugins = await describe(names, (specifier, url) => loadPlugin({ specifier, url }));
   const sinks = await describe(

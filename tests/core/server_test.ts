@@ -110,9 +110,9 @@ describe("startServer", () => {
   test("lacking names transports, options and strategies, with their reasons", () => {
     const adapter = new MemoryAdapter();
     assert.deepEqual(lacking(ready("s", "tcp://127.0.0.1:1", echo).plan, adapter), []);
-    const { plan } = ready("s", "tls://127.0.0.1:1", echo);
+    const { plan } = ready("s", "https://127.0.0.1:1", echo);
     const [lack] = lacking(plan, adapter);
-    assert.equal(lack!.what, "tls://127.0.0.1:1");
+    assert.equal(lack!.what, "https://127.0.0.1:1");
     assert.ok(lack!.reason.length > 10);
   });
 });
