@@ -38,7 +38,7 @@ export async function startMatching(input: ExecutorInput): Promise<Executor> {
   return new MatchExecutor(input, plan.match!, service, descriptors);
 }
 
-/** Whether nobody else has said how long the kernel keeps somebody silent: see `deferring` of `services/proxy-protocol.ts`. */
+/** Whether nobody else has said how long the kernel keeps somebody silent: see `deferring` of `services/balancers.ts`. */
 function mayDefer(endpoint: BindableEndpoint, { deferAccept }: SocketOptions): boolean {
   if (endpoint.transport !== "tcp") return false;
   return "fd" in endpoint ? deferAccept === 0 : deferAccept === undefined;

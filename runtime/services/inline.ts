@@ -17,7 +17,8 @@ import { ServiceInstance } from "./instance.ts";
 import type { HandedRequests } from "./handed-requests.ts";
 import { checkForm, checkKind } from "./kind.ts";
 import { answering } from "./answering-socket.ts";
-import { deferring, ProxyProtocol } from "./proxy-protocol.ts";
+import { balancersOf, deferring } from "./balancers.ts";
+import type { ProxyProtocol } from "./proxy-protocol.ts";
 import { ServiceCertificates, TlsContexts } from "./tls-contexts.ts";
 
 /** Starts the plugin here. @throws PorticoError, with nothing left behind. */
@@ -50,6 +51,7 @@ class InlineExecutor implements Executor {
   readonly #tls: TlsContexts | undefined;
   readonly #files: ServiceCertificates | undefined;
   #proxyProtocol: ProxyProtocol | undefined = undefined;
+  #balancers: Promise<ProxyProtocol | undefined> | undefined = undefined;
   #handed: HandedRequests | undefined = undefined;
   /** Those of its listeners. */
   readonly #proxied: { close(): void }[] = [];
@@ -93,7 +95,7 @@ class InlineExecutor implements Executor {
     }
     const descriptors = await adapter.descriptors();
     const table = handoffs?.table ?? connecting(descriptors, streams);
-    const told = this.#balanced(descriptors)?.reading(table) ?? table;
+    const told = (await this.#balanced(descriptors))?.reading(table) ?? table;
     return await descriptors.admit(
       endpoint,
       asks ? askingCredentials(descriptors, told) : told,
@@ -116,16 +118,10 @@ class InlineExecutor implements Executor {
   }
 
   /** Undefined where no balancer tells of anybody. */
-  #balanced(descriptors: Descriptors): ProxyProtocol | undefined {
-    const { ready: { plan: { proxyProtocol } }, host } = this.#input;
-    if (proxyProtocol === undefined) return undefined;
+  async #balanced(descriptors: Descriptors): Promise<ProxyProtocol | undefined> {
     const { service } = this.#instance;
-    return this.#proxyProtocol ??= new ProxyProtocol(
-      proxyProtocol,
-      service,
-      descriptors,
-      host.clock,
-    );
+    this.#balancers ??= balancersOf(service, descriptors, this.#input.host.clock);
+    return this.#proxyProtocol = await this.#balancers;
   }
 
   async bind(endpoint: BindableEndpoint, { options, text }: ListenPlan): Promise<DatagramSocket> {
@@ -157,13 +153,14 @@ class InlineExecutor implements Executor {
       : await withHandshakes(this.#requests.table, service);
     if (proxyProtocol === undefined) return await adapter.serve(endpoint, table, options, tls);
     const descriptors = await adapter.descriptors();
+    const balanced = await this.#balanced(descriptors);
     return await admitRequests(
       descriptors,
       endpoint,
       deferring(proxyProtocol, endpoint, options),
       table,
       (local) => adapter.requests(local, table, tls),
-      (table) => this.#balanced(descriptors)!.reading(table),
+      (table) => balanced!.reading(table),
     );
   }
 
@@ -179,7 +176,7 @@ class InlineExecutor implements Executor {
       ? withCredentials(descriptors, fd, origin)
       : origin;
     const streams = this.#streams(listen);
-    const balanced = this.#balanced(descriptors);
+    const balanced = await this.#balanced(descriptors);
     if (handoffs === undefined && balanced === undefined) {
       return await descriptors.adopt(fd, known, streams, undefined);
     }

@@ -7,7 +7,6 @@
 import { AccessRules } from "../core/access/rules.ts";
 import type { Refusal } from "../core/admission/candidate.ts";
 import { type Clock, SYSTEM_CLOCK } from "../core/clock.ts";
-import type { BindableEndpoint, SocketOptions } from "../core/contract.ts";
 import type { AdmitTable, Descriptors, Origin } from "../core/descriptors.ts";
 import { messageOf } from "../core/errors.ts";
 import type { ProxyProtocolPlan } from "../core/plan.ts";
@@ -17,22 +16,6 @@ import type { Fields } from "../core/record.ts";
 import type { Service } from "../core/service.ts";
 import { HeaderWait } from "./header-wait.ts";
 import { BROKEN, FULL, LIAR, MOST_HEADER, refuseArrival } from "./proxy-refusal.ts";
-
-/**
- * The options of a socket whose peers have to send a header first: the kernel accepts a connection when something has
- * come, so that hardly anybody is waited for. A socket that somebody else has made stays as it is; one that was handed
- * over by a service before says 0 (see `handover.ts`).
- */
-export function deferring(
-  plan: ProxyProtocolPlan | undefined,
-  endpoint: BindableEndpoint,
-  options: SocketOptions,
-): SocketOptions {
-  if (plan?.mode !== "require" || endpoint.transport !== "tcp") return options;
-  const { deferAccept } = options;
-  const ours = "fd" in endpoint ? deferAccept === 0 : deferAccept === undefined;
-  return ours ? { ...options, deferAccept: plan.wait } : options;
-}
 
 /** What it needs of descriptors. */
 type Calls = Pick<Descriptors, "close" | "peek" | "skip" | "watchArrivals">;

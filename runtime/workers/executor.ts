@@ -14,10 +14,11 @@ import { PorticoError } from "../core/errors.ts";
 import type { ListenPlan } from "../core/plan.ts";
 import { Service } from "../core/service.ts";
 import type { Executor, ExecutorInput, StartExecutor } from "../services/contract.ts";
+import { balancersOf, deferring } from "../services/balancers.ts";
 import { askingCredentials, decidesByUser } from "../services/credentials.ts";
 import { giveBanners } from "../services/extras.ts";
 import { checkKind } from "../services/kind.ts";
-import { deferring, ProxyProtocol } from "../services/proxy-protocol.ts";
+import type { ProxyProtocol } from "../services/proxy-protocol.ts";
 import type { GroupUsage } from "../services/groups.ts";
 import type { WorkerStatus } from "../services/status.ts";
 import { placeOf, ServiceCertificates, tlsPlans } from "../services/tls-contexts.ts";
@@ -49,6 +50,7 @@ export function startPool(use: WorkerUse): StartExecutor {
       descriptors,
       (session) => pool.dispatch(session),
     );
+    const balancers = await balancersOf(service, descriptors, host.clock);
     const unwatch = log.watch(() => pool.want());
     try {
       await pool.start(dispatcher);
@@ -61,10 +63,11 @@ export function startPool(use: WorkerUse): StartExecutor {
       for (const handle of pool.handles) handle.tell(command);
     });
     if (sheds(plan.limits.overflow)) admission.shedder = new PoolShedder(pool.handles);
-    return new PoolExecutor(input, descriptors, pool, dispatcher, () => {
+    const unwatchAll = (): void => {
       unwatch();
       certificates?.close();
-    });
+    };
+    return new PoolExecutor(input, descriptors, pool, dispatcher, balancers, unwatchAll);
   };
 }
 
@@ -83,6 +86,7 @@ class PoolExecutor implements Executor {
     descriptors: Descriptors,
     pool: WorkerPool,
     dispatcher: Dispatcher,
+    proxyProtocol: ProxyProtocol | undefined,
     unwatch: () => void,
   ) {
     this.#unwatch = unwatch;
@@ -90,10 +94,7 @@ class PoolExecutor implements Executor {
     this.#descriptors = descriptors;
     this.#pool = pool;
     this.#dispatcher = dispatcher;
-    const { ready: { plan: { proxyProtocol } }, host } = input;
-    if (proxyProtocol === undefined) return;
-    const { service } = dispatcher;
-    this.#proxyProtocol = new ProxyProtocol(proxyProtocol, service, descriptors, host.clock);
+    this.#proxyProtocol = proxyProtocol;
   }
 
   get workers(): readonly WorkerStatus[] {

@@ -1,14 +1,7 @@
 /** What deploy/ has: linted, checked by schemas, and its commands run as process 1 of a plain namespace. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import {
-  chmodSync,
-  existsSync,
-  readdirSync,
-  readFileSync,
-  realpathSync,
-  writeFileSync,
-} from "node:fs";
+import { chmodSync, readdirSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { describe, test } from "node:test";
@@ -155,8 +148,14 @@ function lackingNamespace(): string | false {
 /** Children that have ended or run, of which nobody knows any more. */
 function zombies(parent: number): string[] {
   return readdirSync("/proc").filter((name) => {
-    if (!/^\d+$/.test(name) || !existsSync(`/proc/${name}/stat`)) return false;
-    const text = readFileSync(`/proc/${name}/stat`, "latin1");
+    if (!/^\d+$/.test(name)) return false;
+    let text: string;
+    try {
+      text = readFileSync(`/proc/${name}/stat`, "latin1");
+    } catch {
+      // It has gone since it was named.
+      return false;
+    }
     return Number(text.slice(text.lastIndexOf(")") + 2).split(" ")[1]) === parent;
   });
 }
