@@ -116,8 +116,10 @@ const ON_NODE_24 = [
   "upgrade",
 ].map((name) => `tests/processes/${name}_test.ts`);
 
-/** What it leaves out. */
-const LONG = globSync("tests/{processes,parity,protocols}/**/*_test.ts", { cwd: root })
+/** What it leaves out: the others of these, and what knows no runtime. */
+const LONG = globSync("tests/{processes,parity,protocols,core,manifest,control}/**/*_test.ts", {
+  cwd: root,
+})
   .filter((file) => !ON_NODE_24.includes(file));
 
 /** What starts every runtime by itself, or is about no runtime, and so is run by one of them. */
@@ -203,7 +205,10 @@ async function run(name: string, files: readonly string[]): Promise<Counts> {
   return { ...counted, failed };
 }
 
-/** What a runtime runs, in parts that take about as long as each other: neighbours of a folder are alike. */
+/**
+ * What a runtime runs, in parts that take about as long as each other: neighbours of a folder are alike. What starts
+ * every runtime by itself is a part: there are ports of documents in it, which one at a time can have.
+ */
 function partsOf(name: string): string[][] {
   const elsewhere = positionals.length > 0 || name === "node"
     ? []
@@ -211,8 +216,14 @@ function partsOf(name: string): string[][] {
     ? [...LONG, ...ONCE]
     : ONCE;
   const own = files.filter((file) => !elsewhere.includes(file));
-  const count = Math.max(1, Math.round(own.length / PART));
-  return Array.from({ length: count }, (_, part) => own.filter((_, at) => at % count === part));
+  const once = own.filter((file) => ONCE.includes(file));
+  const rest = own.filter((file) => !ONCE.includes(file));
+  const count = Math.max(1, Math.round(rest.length / PART));
+  const parts = Array.from(
+    { length: count },
+    (_, part) => rest.filter((_, at) => at % count === part),
+  );
+  return [once, ...parts].filter(({ length }) => length > 0);
 }
 
 const { values, positionals } = parseArgs({
