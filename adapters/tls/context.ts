@@ -19,6 +19,7 @@ import { messageOf, PorticoError } from "../../runtime/core/errors.ts";
 import type { TlsIdentity, TlsServerContext, TlsServerOptions } from "../../runtime/core/tls.ts";
 import type { Layer } from "../layer.ts";
 import { begin, over } from "./connection.ts";
+import { TLS_FEATURES } from "./features.ts";
 import { Names } from "./names.ts";
 
 /** A context as the connections of all runtimes see it. */
@@ -113,6 +114,23 @@ function settingsOf(
   };
 }
 
+/** What there is of TLS 1.3. */
+const SUITES = ["TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256"];
+/** Of TLS 1.2 those that RFC 9325, 4.2 recommends: with forward secrecy, and what is sent is authenticated (AEAD). */
+const RECOMMENDED = ["AES128-GCM-SHA256", "AES256-GCM-SHA384", "CHACHA20-POLY1305"].flatMap((
+  name,
+) => [
+  `ECDHE-ECDSA-${name}`,
+  `ECDHE-RSA-${name}`,
+]);
+
+/** A list without suites of TLS 1.3 is about TLS 1.2: Node would take it as a word against TLS 1.3. */
+function ciphersOf(said: string | undefined): string {
+  if (said === undefined) return [...SUITES, ...RECOMMENDED].join(":");
+  if (said.includes("TLS_") || TLS_FEATURES.ciphers !== true) return said;
+  return [...SUITES, said].join(":");
+}
+
 /** What a context is made of. */
 function contextOptions(
   { cert, key }: TlsIdentity,
@@ -125,7 +143,7 @@ function contextOptions(
     // Without any, those of the runtime would be loaded.
     ca: [...ca],
     minVersion,
-    ...(ciphers !== undefined && { ciphers }),
+    ciphers: ciphersOf(ciphers),
     honorCipherOrder: true,
     secureOptions: sessionTimeout === 0 ? NO_RENEGOTIATION | NO_TICKET : NO_RENEGOTIATION,
     ...(sessionTimeout !== undefined && sessionTimeout > 0 && { sessionTimeout }),

@@ -31,7 +31,7 @@ export interface TlsServerOptions {
   /** PEM: whom certificates of clients have to be from. */
   readonly ca: readonly string[];
   readonly minVersion: TlsVersion;
-  /** As openssl-ciphers(1) has it; the runtime's own when silent. */
+  /** As openssl-ciphers(1) has it; those of TLS 1.3 and what RFC 9325 recommends of 1.2 when silent. */
   readonly ciphers?: string | undefined;
   /** Seconds for which a session may be resumed; 0: never; the context's own when silent. */
   readonly sessionTimeout?: number | undefined;

@@ -78,7 +78,7 @@ const block = strict(`an object, as ${PAIR}, or ${SELF_SIGNED}`, {
     () => v.picklist(["TLSv1.2", "TLSv1.3"], '"TLSv1.2" or "TLSv1.3"'),
   ),
   ciphers: entry(
-    "as openssl-ciphers(1) has it; the runtime's own when silent",
+    "as openssl-ciphers(1) has it; those of RFC 9325 when silent",
     () => v.pipe(v.string("a list of ciphers"), v.nonEmpty("a list of ciphers")),
   ),
   sessionTickets: entry(

@@ -33,7 +33,7 @@ export interface ManifestTls {
   ca?: string | string[] | undefined;
   /** `TLSv1.2` when silent. */
   minVersion?: TlsVersion | undefined;
-  /** As openssl-ciphers(1) has it; the runtime's own when silent. */
+  /** As openssl-ciphers(1) has it; those of RFC 9325 when silent. */
   ciphers?: string | undefined;
   /** How long a session may be resumed; `2h` when silent, false: never. */
   sessionTickets?: Duration | false | undefined;

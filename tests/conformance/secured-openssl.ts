@@ -192,6 +192,18 @@ const options: readonly Case[] = [
     () => ({ ciphers: "ECDHE-ECDSA-AES128-GCM-SHA256" }),
     feature("ciphers"),
   ),
+  tls(
+    "ciphers of TLS 1.2 that are named leave TLS 1.3 as it is",
+    async ({ server }) => {
+      const said = await openssl(server.listener.address, [], "hello", /hello/);
+      assert.match(said, /^New, TLSv1.3, Cipher is TLS_/m);
+    },
+    () => ({ ciphers: "ECDHE-ECDSA-AES128-GCM-SHA256" }),
+  ),
+  tls("where none is named, those without AEAD are refused", async ({ server }) => {
+    const cipher = ["-tls1_2", "-cipher", "ECDHE-ECDSA-AES128-SHA:ECDHE-ECDSA-AES256-SHA384"];
+    assert.match(await openssl(server.listener.address, cipher), /alert number 40/);
+  }),
   tls("an OCSP response is stapled to its certificate", async ({ server }) => {
     const { address } = server.listener;
     const stapled = await openssl(
