@@ -128,7 +128,7 @@ export class NodeConnection implements Connection {
 
   #readIntoOwn(length: number): void {
     const { socket } = this;
-    if (!canReadInto(socket) || socket.destroyed) return;
+    if (!canReadInto() || socket.destroyed) return;
     if (socket.isPaused() || socket.readableLength > 0) return;
     const buffer = new ReadBuffer(pool, length < SMALL ? SMALL : LARGE);
     if (readInto(socket, buffer.current, onRead)) this.#buffer = buffer;
