@@ -7,6 +7,8 @@ import type { Sockets } from "./sockets.ts";
 /** The service that rests. */
 export interface Resting {
   become(state: "resting" | "running"): void;
+  /** Newcomers are asked as before. */
+  wake(): void;
   /** It cannot go on. */
   fail(reason: string): void;
   /** Makes a change in turn with the others, if it rests then. */
@@ -55,6 +57,8 @@ export class Rest {
   #over(): void {
     const service = this.#service;
     this.#resting.inTurn(async () => {
+      // Timers may be early by a part of a millisecond: who has waited in the queue would be refused.
+      this.#resting.wake();
       await this.#sockets.resume();
       this.#resting.become("running");
       this.#log.emit("warn", "resume", { service, reason: "rate" });

@@ -75,6 +75,7 @@ export class RunningService {
     });
     this.#rest = new Rest(this.#clock, log, plan.name, this.#sockets, {
       become: (state) => this.#become(state),
+      wake: () => admission.places.endRest(),
       fail: (reason) => this.#state === "resting" && void this.#fail(reason),
       inTurn: (act) => this.#inTurn(async () => void (this.#state === "resting" && await act())),
     });
