@@ -19,8 +19,13 @@ function secretsOf(pem: string): string[] {
 
 /** What of a process everybody of its user can see. */
 function seen(pid: number): string {
-  const read = (file: string): string => readFileSync(`/proc/${pid}/${file}`, "latin1");
-  return read("cmdline") + read("environ");
+  try {
+    const read = (file: string): string => readFileSync(`/proc/${pid}/${file}`, "latin1");
+    return read("cmdline") + read("environ");
+  } catch {
+    // It has ended since it was told of, as one of spawn does.
+    return "";
+  }
 }
 
 for (const strategy of ["async", "threads", "processes", "spawn"] as const) {
