@@ -314,13 +314,15 @@ describe("bans", { skip: manyAddresses }, () => {
     peer.send("hello\n");
     await peer.when("an answer", () => peer.text !== "");
     const old = managed.process.pid;
-    await managed.upgrade();
+    const successor = await managed.upgrade();
     peer.send("bad\n");
     const end = performance.now() + 10_000;
     while (!(await sourcesOf(managed)).includes("127.0.0.9")) assert.ok(performance.now() < end);
     assert.equal(await isServed(t, "127.0.0.9", await managed.endpoint("plain", "tcp")), false);
     peer.leave();
     await gone([old]);
+    await managed.ask("stop");
+    await gone([successor]);
   });
 
   test("of a file that is damaged are told of, and the server starts", async (t) => {

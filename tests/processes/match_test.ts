@@ -9,6 +9,7 @@ import { writeProxyVersion2 } from "../../runtime/core/prologue/write-proxy-head
 import { lackingFeature } from "../support/adapter.ts";
 import { ManagedServer } from "../support/managed-server.ts";
 import { Observable } from "../support/observable.ts";
+import { gone } from "../support/proc.ts";
 import type { Scope } from "../support/scope.ts";
 import { pluginPath } from "../support/server-process.ts";
 import { lackingStrategy, STRATEGIES } from "../support/strategies.ts";
@@ -384,9 +385,11 @@ describe("match", { skip }, () => {
     const endpoint = await server.endpoint("front", "tcp");
     const one = new Peer(t, endpoint).say("SS");
     await server.until("front", ({ live }) => live === 1);
-    await server.upgrade();
+    const successor = await server.upgrade();
     await one.say("H-1").served("ssh", "SSH-1");
     await new Peer(t, endpoint).say("SSH-2").served("ssh", "SSH-2");
     await server.process.exited();
+    await server.ask("stop");
+    await gone([successor]);
   });
 });
