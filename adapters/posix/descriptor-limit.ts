@@ -6,7 +6,8 @@
  *
  * A new descriptor is always the lowest free number, so the number of an accepted socket tells how
  * many are in use. The HTTP servers of Bun and Deno do not show their sockets: for them the lowest free
- * number is looked up four times a second.
+ * number is looked up four times a second. What comes in between may take all that there are, so some are
+ * held for everything else, and given up when accepting pauses.
  */
 import { closeSync, openSync } from "node:fs";
 import { clearInterval, clearTimeout, setInterval, setTimeout } from "node:timers";
@@ -18,6 +19,10 @@ import { openFilesLimit } from "./open-files.ts";
 
 /** Descriptors that are left to everything else: files, timers, the next listener. */
 const RESERVE = 16;
+/** Descriptors that it takes to pause the listeners for which the reserve is. */
+const LAST = 2;
+/** How many are held, at most, and of how many one. */
+const HELD = { most: RESERVE, share: 16 } as const;
 /** Milliseconds between two looks, where accepted sockets are not shown. */
 const PERIOD = 250;
 
@@ -25,6 +30,8 @@ const PERIOD = 250;
 export interface PausableListener {
   /** It closes its descriptor to stop accepting, and needs another one to begin again. */
   readonly closesToPause: boolean;
+  /** The reserve is for it, too: it pauses when there is none left but what that takes. */
+  readonly reserved?: boolean;
   /** The descriptor of the listening socket. */
   readonly descriptor: number;
   /** Stops accepting. `kept` is another descriptor for the socket where it {@link closesToPause}, else -1. */
@@ -45,6 +52,8 @@ export class DescriptorLimit {
   #limit: number = openFilesLimit();
   #libc: Libc | "opening" | undefined = undefined;
   #full = false;
+  /** Descriptors of nothing. */
+  readonly #held: number[] = [];
   readonly #backOff = new BackOff();
   #timer: ReturnType<typeof setTimeout> | undefined = undefined;
   #watch: ReturnType<typeof setInterval> | undefined = undefined;
@@ -56,6 +65,7 @@ export class DescriptorLimit {
     this.#prepareToPause(listener);
     if (this.#libc === undefined) void this.#prepare();
     this.#watch ??= setInterval(() => this.accepted(lowestFree()), PERIOD).unref();
+    if (!this.#full) this.#hold();
   }
 
   remove(listener: PausableListener): void {
@@ -65,13 +75,14 @@ export class DescriptorLimit {
     clearTimeout(this.#timer);
     clearInterval(this.#watch);
     this.#watch = undefined;
+    this.#release();
     this.#backOff.reset();
     this.#full = false;
   }
 
   /** Descriptors have run out for a listener, which has stopped by that: it goes on when there is room. */
   exhausted(listener: PausableListener): void {
-    this.#pause();
+    this.#pause(false);
     this.#paused.add(listener);
   }
 
@@ -80,7 +91,8 @@ export class DescriptorLimit {
     if (fd < this.#limit / 2) return;
     // What pausing needs is loaded in good time, while there are descriptors to load it with.
     if (this.#libc === undefined) void this.#prepare();
-    if (fd >= this.#limit - RESERVE) this.#pause();
+    if (fd < this.#limit - RESERVE) return;
+    this.#pause(fd >= this.#limit - LAST && this.#held.length === 0);
   }
 
   #prepareToPause(listener: PausableListener): void {
@@ -100,16 +112,18 @@ export class DescriptorLimit {
     this.#libc = await openLibc().catch(() => undefined);
   }
 
-  #pause(): void {
-    if (this.#full) return;
+  /** @param all also those for which the reserve is. */
+  #pause(all: boolean): void {
+    if (this.#full && !all) return;
     this.#full = true;
+    this.#release();
     const ready = typeof this.#libc === "object";
     const count = this.#limit === Infinity ? "all" : `${this.#limit - RESERVE} of ${this.#limit}`;
     const text = `${count} file descriptors are in use: accepting pauses`;
     const error = new PorticoError("EMFILE", text);
     const reports = this.#backOff.reports();
     for (const listener of this.#listeners) {
-      if (this.#paused.has(listener)) continue;
+      if (this.#paused.has(listener) || (listener.reserved === true && !all)) continue;
       // What it takes to pause it is not loaded yet: it is asked again. The others pause at once, or a
       // rush would take the last descriptor before a worker has one for whom it is given.
       if (listener.closesToPause && !ready) {
@@ -141,6 +155,7 @@ export class DescriptorLimit {
       if (!this.#hasRoom()) return this.#wait();
       this.#backOff.reset();
       this.#full = false;
+      if (this.#watch !== undefined) this.#hold();
       const paused = [...this.#paused];
       this.#paused.clear();
       for (const listener of paused) listener.resumeAccepting();
@@ -153,15 +168,36 @@ export class DescriptorLimit {
    */
   #hasRoom(): boolean {
     const opened: number[] = [];
-    try {
-      while (opened.length < 1.5 * RESERVE) opened.push(openSync("/dev/null", "r"));
-      return true;
-    } catch {
-      return false;
-    } finally {
-      for (const fd of opened) closeSync(fd);
-    }
+    const enough = open(opened, 1.5 * RESERVE + (this.#watch === undefined ? 0 : this.#most()));
+    close(opened);
+    return enough;
   }
+
+  #most(): number {
+    return Math.min(HELD.most, Math.floor(this.#limit / HELD.share));
+  }
+
+  #hold(): void {
+    open(this.#held, this.#most());
+  }
+
+  #release(): void {
+    close(this.#held);
+  }
+}
+
+/** Adds descriptors of nothing until there are `count`. False when they have run out. */
+function open(held: number[], count: number): boolean {
+  try {
+    while (held.length < count) held.push(openSync("/dev/null", "r"));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function close(held: number[]): void {
+  for (const fd of held.splice(0)) closeSync(fd);
 }
 
 /** The lowest descriptor that is free now; infinite when none is. */
