@@ -45,6 +45,8 @@ export class DescriptorLimit {
   #limit: number = openFilesLimit();
   #libc: Libc | "opening" | undefined = undefined;
   #full = false;
+  /** For each listener that is to be duplicated when no descriptor may be left, one that is given up for that. */
+  readonly #spares: number[] = [];
   readonly #backOff = new BackOff();
   #timer: ReturnType<typeof setTimeout> | undefined = undefined;
   #watch: ReturnType<typeof setInterval> | undefined = undefined;
@@ -55,12 +57,14 @@ export class DescriptorLimit {
     // At once: without descriptors nothing can be looked for any more.
     this.#prepareToPause(listener);
     if (this.#libc === undefined) void this.#prepare();
+    this.#spare();
     this.#watch ??= setInterval(() => this.accepted(lowestFree()), PERIOD).unref();
   }
 
   remove(listener: PausableListener): void {
     this.#listeners.delete(listener);
     this.#paused.delete(listener);
+    this.#spare();
     if (this.#listeners.size > 0) return;
     clearTimeout(this.#timer);
     clearInterval(this.#watch);
@@ -103,24 +107,23 @@ export class DescriptorLimit {
   #pause(): void {
     if (this.#full) return;
     this.#full = true;
-    const ready = typeof this.#libc === "object";
     const count = this.#limit === Infinity ? "all" : `${this.#limit - RESERVE} of ${this.#limit}`;
     const text = `${count} file descriptors are in use: accepting pauses`;
     const error = new PorticoError("EMFILE", text);
-    const reports = this.#backOff.reports();
+    let reports: boolean | undefined;
     for (const listener of this.#listeners) {
       if (this.#paused.has(listener)) continue;
-      // What it takes to pause it is not loaded yet: it is asked again. The others pause at once, or a
+      const kept = listener.closesToPause ? this.#keep(listener.descriptor) : -1;
+      // What it takes to pause it is not there yet: it is asked again. The others pause at once, or a
       // rush would take the last descriptor before a worker has one for whom it is given.
-      if (listener.closesToPause && !ready) {
+      if (listener.closesToPause && kept < 0) {
         this.#full = false;
         continue;
       }
-      const kept = listener.closesToPause ? this.#keep(listener.descriptor) : -1;
-      if (kept < 0 && listener.closesToPause) continue;
       this.#prepareToPause(listener);
       listener.pauseAccepting(kept);
       this.#paused.add(listener);
+      reports ??= this.#backOff.reports();
       if (reports) listener.failure(error);
     }
     this.#wait();
@@ -132,7 +135,25 @@ export class DescriptorLimit {
    */
   #keep(fd: number): number {
     if (fd < 0 || typeof this.#libc !== "object") return -1;
+    const kept = this.#libc.dup(fd);
+    const spare = kept < 0 ? this.#spares.pop() : undefined;
+    if (spare === undefined) return Math.max(-1, kept);
+    closeSync(spare);
     return Math.max(-1, this.#libc.dup(fd));
+  }
+
+  /** Has as many spare ones as there are listeners that show no connection, and so may learn too late that it is time. */
+  #spare(): void {
+    let count = 0;
+    for (const { closesToPause, prepareToPause } of this.#listeners) {
+      if (closesToPause && prepareToPause !== undefined) count++;
+    }
+    try {
+      while (this.#spares.length < count) this.#spares.push(openSync("/dev/null", "r"));
+    } catch {
+      // They come when there is room.
+    }
+    while (this.#spares.length > count) closeSync(this.#spares.pop()!);
   }
 
   #wait(): void {
@@ -141,6 +162,7 @@ export class DescriptorLimit {
       if (!this.#hasRoom()) return this.#wait();
       this.#backOff.reset();
       this.#full = false;
+      this.#spare();
       const paused = [...this.#paused];
       this.#paused.clear();
       for (const listener of paused) listener.resumeAccepting();
