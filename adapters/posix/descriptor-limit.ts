@@ -2,16 +2,17 @@
  * Keeps a process from running out of file descriptors. At EMFILE Node (libuv) closes new connections
  * without serving them, Bun spins, and `Deno.serve` stops listening. So accepting pauses a little
  * earlier, on all listeners. They keep their sockets: whoever connects waits in the kernel's queue, and
- * is accepted when there is room again. (`Deno.listen` reports EMFILE: its accept loop pauses by itself.)
+ * is accepted when there is room again.
  *
  * A new descriptor is always the lowest free number, so the number of an accepted socket tells how
- * many are in use. The HTTP servers of Bun and Deno do not show their sockets: for them the lowest free
- * number is looked up four times a second. What comes in between may take all that there are, so some are
- * held for everything else, and given up when accepting pauses.
+ * many are in use. The HTTP servers of Bun and Deno do not show their sockets, nor does `Deno.listen`: for
+ * them the lowest free number is looked up four times a second. What comes in between may take all that there
+ * are, so some are held for everything else, and given up when accepting pauses.
  */
 import { closeSync, openSync } from "node:fs";
 import { clearInterval, clearTimeout, setInterval, setTimeout } from "node:timers";
 import { PorticoError } from "../../runtime/core/errors.ts";
+import { isExhausted } from "../errno.ts";
 import { BackOff } from "./back-off.ts";
 import type { Libc } from "./libc.ts";
 import { ffiSupport, openLibc } from "./libc.ts";
@@ -37,6 +38,8 @@ export interface PausableListener {
   /** Stops accepting. `kept` is another descriptor for the socket where it {@link closesToPause}, else -1. */
   pauseAccepting(kept: number): void;
   resumeAccepting(): void;
+  /** It may take the last descriptor before anybody is told. So may those that show no connection. */
+  readonly unseen?: boolean;
   /**
    * Finds what the others need; again, where it was not found. Only where the runtime shows no connection: those listeners never call
    * {@link DescriptorLimit.accepted}.
@@ -52,6 +55,7 @@ export class DescriptorLimit {
   #limit: number = openFilesLimit();
   #libc: Libc | "opening" | undefined = undefined;
   #full = false;
+  #holds = false;
   /** Descriptors of nothing. */
   readonly #held: number[] = [];
   readonly #backOff = new BackOff();
@@ -60,11 +64,13 @@ export class DescriptorLimit {
 
   add(listener: PausableListener): void {
     this.#listeners.add(listener);
-    if (listener.prepareToPause === undefined) return;
-    // At once: without descriptors nothing can be looked for any more.
-    this.#prepareToPause(listener);
-    if (this.#libc === undefined) void this.#prepare();
-    this.#watch ??= setInterval(() => this.accepted(lowestFree()), PERIOD).unref();
+    if (listener.prepareToPause !== undefined) {
+      // At once: without descriptors nothing can be looked for any more.
+      this.#prepareToPause(listener);
+      if (this.#libc === undefined) void this.#prepare();
+      this.#watch ??= setInterval(() => this.accepted(lowestFree()), PERIOD).unref();
+    } else if (listener.unseen !== true) return;
+    this.#holds = true;
     if (!this.#full) this.#hold();
   }
 
@@ -75,6 +81,7 @@ export class DescriptorLimit {
     clearTimeout(this.#timer);
     clearInterval(this.#watch);
     this.#watch = undefined;
+    this.#holds = false;
     this.#release();
     this.#backOff.reset();
     this.#full = false;
@@ -117,24 +124,23 @@ export class DescriptorLimit {
     if (this.#full && !all) return;
     this.#full = true;
     this.#release();
-    const ready = typeof this.#libc === "object";
     const count = this.#limit === Infinity ? "all" : `${this.#limit - RESERVE} of ${this.#limit}`;
     const text = `${count} file descriptors are in use: accepting pauses`;
     const error = new PorticoError("EMFILE", text);
-    const reports = this.#backOff.reports();
+    let reports: boolean | undefined;
     for (const listener of this.#listeners) {
       if (this.#paused.has(listener) || (listener.reserved === true && !all)) continue;
-      // What it takes to pause it is not loaded yet: it is asked again. The others pause at once, or a
+      const kept = listener.closesToPause ? this.#keep(listener.descriptor) : -1;
+      // What it takes to pause it is not there yet: it is asked again. The others pause at once, or a
       // rush would take the last descriptor before a worker has one for whom it is given.
-      if (listener.closesToPause && !ready) {
+      if (listener.closesToPause && kept < 0) {
         this.#full = false;
         continue;
       }
-      const kept = listener.closesToPause ? this.#keep(listener.descriptor) : -1;
-      if (kept < 0 && listener.closesToPause) continue;
       this.#prepareToPause(listener);
       listener.pauseAccepting(kept);
       this.#paused.add(listener);
+      reports ??= this.#backOff.reports();
       if (reports) listener.failure(error);
     }
     this.#wait();
@@ -155,7 +161,7 @@ export class DescriptorLimit {
       if (!this.#hasRoom()) return this.#wait();
       this.#backOff.reset();
       this.#full = false;
-      if (this.#watch !== undefined) this.#hold();
+      if (this.#holds) this.#hold();
       const paused = [...this.#paused];
       this.#paused.clear();
       for (const listener of paused) listener.resumeAccepting();
@@ -168,7 +174,7 @@ export class DescriptorLimit {
    */
   #hasRoom(): boolean {
     const opened: number[] = [];
-    const enough = open(opened, 1.5 * RESERVE + (this.#watch === undefined ? 0 : this.#most()));
+    const enough = open(opened, 1.5 * RESERVE + (this.#holds ? this.#most() : 0));
     close(opened);
     return enough;
   }
@@ -191,8 +197,8 @@ function open(held: number[], count: number): boolean {
   try {
     while (held.length < count) held.push(openSync("/dev/null", "r"));
     return true;
-  } catch {
-    return false;
+  } catch (error) {
+    return !isExhausted(error as Error);
   }
 }
 
@@ -200,14 +206,14 @@ function close(held: number[]): void {
   for (const fd of held.splice(0)) closeSync(fd);
 }
 
-/** The lowest descriptor that is free now; infinite when none is. */
+/** The lowest descriptor that is free now; infinite when none is, 0 where that may not be known. */
 export function lowestFree(): number {
   try {
     const free = openSync("/dev/null", "r");
     closeSync(free);
     return free;
-  } catch {
-    return Infinity;
+  } catch (error) {
+    return isExhausted(error as Error) ? Infinity : 0;
   }
 }
 
