@@ -1,6 +1,13 @@
 /** Every way in which a session ends: its records, its counts, and that place and turn are given back. */
 import assert from "node:assert/strict";
-import { type Case, DATAGRAMS, SESSIONS, STREAMS, type Transport } from "../case.ts";
+import {
+  type Case,
+  DATAGRAMS,
+  SESSIONS,
+  STREAMS,
+  type Transport,
+  TRANSPORTS,
+} from "../case.ts";
 import type { Stage } from "../stage.ts";
 
 interface End {
@@ -42,19 +49,22 @@ const leaves = (reset: boolean) => async (stage: Stage) => {
   await stage.idle();
 };
 
+/** In clear and by TLS. */
+const TLS_TOO: readonly Transport[] = [...STREAMS, "tls"];
+
 const ECHO = ["echo x\n".length, "x\n".length] as const;
 
 const ENDS_OF_SESSIONS: readonly End[] = [
   {
     name: "its peer has said all, and heard all",
-    transports: STREAMS,
+    transports: TLS_TOO,
     act: (stage) => stage.ask("echo x"),
     reason: "peer",
     bytes: ECHO,
   },
   {
     name: "the handler has done its work",
-    transports: STREAMS,
+    transports: TLS_TOO,
     act: (stage) => stage.ask("bye"),
     reason: "done",
     bytes: [4, 4],
@@ -69,6 +79,7 @@ const ENDS_OF_SESSIONS: readonly End[] = [
   },
   {
     name: "the handler throws",
+    transports: TRANSPORTS,
     act: fails("throw"),
     reason: "error",
     bytes: [6, 0],
@@ -85,7 +96,7 @@ const ENDS_OF_SESSIONS: readonly End[] = [
   },
   {
     name: "the handler aborts it",
-    transports: SESSIONS,
+    transports: [...SESSIONS, "tls"],
     act: fails("abort"),
     reason: "aborted",
     bytes: [6, 0],
@@ -105,8 +116,30 @@ const ENDS_OF_SESSIONS: readonly End[] = [
     status: 0,
   },
   {
+    name: "its peer resets it after an answer",
+    transports: ["tcp", "tls"],
+    act: async (stage) => {
+      const call = await stage.call("echo x");
+      await call.answer();
+      call.leave(true);
+    },
+    reason: "reset",
+    bytes: ECHO,
+  },
+  {
+    name: "its peer is cut off, without a farewell",
+    transports: TLS_TOO,
+    act: async (stage) => {
+      const call = await stage.call("echo x");
+      await call.answer();
+      call.leave();
+    },
+    reason: "peer",
+    bytes: ECHO,
+  },
+  {
     name: "limits.idle strikes",
-    transports: STREAMS,
+    transports: TLS_TOO,
     limits: { idle: "600ms" },
     act: async (stage) => {
       const call = await stage.call("echo x");
@@ -148,6 +181,7 @@ const ENDS_OF_SESSIONS: readonly End[] = [
   },
   {
     name: "limits.handler strikes",
+    transports: TRANSPORTS,
     limits: { handler: "1s" },
     act: async (stage) => await (await stage.call("hold never")).refused(503),
     reason: "handler",
