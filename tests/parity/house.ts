@@ -106,7 +106,8 @@ export class House {
       ...(banner !== undefined && { banner }),
       ...(fields !== undefined && { log: { type: "json", level: "debug", fields } }),
       ...(proxyProtocol !== undefined && { proxyProtocol }),
-      ...(secure && { tls: { cert: `${name}/server.pem`, key: `${name}/server.key`, ...kase.tls } }),
+      ...(secure &&
+        { tls: { cert: `${name}/server.pem`, key: `${name}/server.key`, ...kase.tls } }),
       options: { folder: this.folder(name), version: 1 },
     };
     if (match === undefined) return;

@@ -13,7 +13,7 @@ interface Talk {
   readonly local: unknown;
   readonly signal: AbortSignal;
   readonly ruleOptions?: unknown;
-  readonly via?: { readonly remote: unknown; readonly version: number } | undefined;
+  readonly via?: Session["via"];
   readonly tls?: Session["tls"];
 }
 
@@ -65,7 +65,7 @@ export default definePlugin({
           return `${version}`;
         case "who": {
           const { id, kind, remote, local, via } = talk;
-          const way = via && { remote: String(via.remote), version: via.version };
+          const way = via && { ...via, remote: String(via.remote), local: String(via.local) };
           return JSON.stringify({ id, kind, remote: `${remote}`, local: `${local}`, via: way });
         }
         case "tls":

@@ -1,13 +1,6 @@
 /** Every way in which a session ends: its records, its counts, and that place and turn are given back. */
 import assert from "node:assert/strict";
-import {
-  type Case,
-  DATAGRAMS,
-  SESSIONS,
-  STREAMS,
-  type Transport,
-  TRANSPORTS,
-} from "../case.ts";
+import { type Case, DATAGRAMS, SESSIONS, STREAMS, type Transport, TRANSPORTS } from "../case.ts";
 import type { Stage } from "../stage.ts";
 
 interface End {

@@ -104,7 +104,8 @@ export const SECURED: readonly Case[] = [
     },
   },
   {
-    name: "TLS: a rule about certificates lets in whom it is about, and refuses the others unopened",
+    name:
+      "TLS: a rule about certificates lets in whom it is about, and refuses the others unopened",
     transports: TLS,
     tls: { clientCertificate: "request", ca: "ca.pem" },
     access: { allow: ["cert:subject=CN=client"] },
