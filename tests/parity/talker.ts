@@ -1,40 +1,12 @@
 /** Clients of streams, in clear and by TLS. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { type AddressInfo, connect, createServer, type Socket } from "node:net";
-import { connect as connectTls, type ConnectionOptions, type TLSSocket } from "node:tls";
+import { connect, type Socket } from "node:net";
+import type { TLSSocket } from "node:tls";
 import type { Call, Calling } from "./calls.ts";
 import { PATIENCE } from "./case.ts";
-import { certificates, parseEndpoint, type Scope, StreamClient, within } from "./support.ts";
-
-/** Begins TLS over a connection, as a client that trusts the authority of the tests. */
-function secured(scope: Scope, socket: Socket, options: ConnectionOptions = {}): TLSSocket {
-  const trust = { ca: certificates().cert("ca"), servername: "logs.example" };
-  const client = connectTls({ socket, ...trust, ...options });
-  scope.after(() => void client.destroy());
-  return client;
-}
-
-/**
- * A connection that leads to another one, both of which end as the other one does. What speaks TLS over the first has
- * no say in how the second ends.
- */
-async function lead(scope: Scope, wire: Socket): Promise<Socket> {
-  const server = createServer({ allowHalfOpen: true });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  const mine = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
-  const [inner] = await within("a connection", once(server, "connection")) as [Socket];
-  server.close();
-  for (const [from, to] of [[wire, inner], [inner, wire]] as const) {
-    scope.after(() => void from.destroy());
-    from.on("error", () => {});
-    from.on("close", () => void to.destroySoon());
-    from.pipe(to);
-  }
-  return mine;
-}
+import { parseEndpoint, type Scope, StreamClient, within } from "./support.ts";
+import { lead, secured } from "./tls-client.ts";
 
 export class Talker implements Call {
   readonly name: string;

@@ -8,6 +8,7 @@ import { CRASHES } from "./crashes.ts";
 import { DRAINS } from "./drains.ts";
 import { ENDS } from "./ends.ts";
 import { HOLDS } from "./holds.ts";
+import { LEAVERS } from "./leavers.ts";
 import { MATCHED } from "./matched.ts";
 import { NAMES } from "./names.ts";
 import { ORDER } from "./order.ts";
@@ -36,6 +37,7 @@ export const CASES: readonly Case[] = [
   ...BOUNDS,
   ...BYTES,
   ...ENDS,
+  ...LEAVERS,
   ...COUNTERS,
   ...CRASHES,
   ...DRAINS,
