@@ -431,10 +431,10 @@ describe("examples/tls", () => {
       ["hello\n", "hello\n", "hello\n"],
     );
     assert.equal(await client("mutual", `${verified} || true`), "");
-    assert.equal(server.all({ event: "open", service: "mutual" }).length, 1);
     const { message } = await server.record({ event: "log", fingerprint: /^[0-9a-f]{64}$/ });
     assert.match(String(message), /self-signed certificate, for development/);
     await server.stop();
+    assert.equal(server.all({ event: "open", service: "mutual" }).length, 1);
   });
 });
 

@@ -13,7 +13,7 @@ const one = {
   plugin: pluginPath("remote"),
   listen: "tcp://127.0.0.1:0",
   concurrency: "spawn",
-  limits: { hold: "3s" },
+  limits: { hold: "8s" },
 };
 
 describe("spawn", { skip: lackingStrategy("spawn") || lackingPrograms("sh") }, () => {
