@@ -125,6 +125,7 @@ function unsupported(plan: TlsPlan, features: TlsFeatures | undefined): Finding[
     ["tls.ciphers", plan.ciphers !== undefined, features.ciphers],
     ["tls.ocsp", staples, features.stapling],
     ["tls.sessionTickets", plan.tickets !== TICKETS, features.sessionTimeout],
+    ["tls.sessionTickets", plan.tickets !== TICKETS && plan.tickets > 0, features.formerTickets],
   ];
   return asked.flatMap(([what, wanted, support]) =>
     wanted && support !== true
