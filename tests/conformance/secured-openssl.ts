@@ -110,11 +110,10 @@ const sessionsAgain: readonly Case[] = [
       async (scene) => {
         const { context } = scene;
         const [old, renewed] = [sessionFile(), sessionFile()];
-        const rotate = (now: number, before: number): void =>
-          context.update(serverOptions({
-            ticketKeys: keysOf(now),
-            formerTicketKeys: keysOf(before),
-          }));
+        const rotate = (now: number, before: number): void => {
+          const keys = { ticketKeys: keysOf(now), formerTicketKeys: keysOf(before) };
+          context.update(serverOptions(keys));
+        };
         assert.equal(await visit(scene, version, "-sess_out", old), "New");
         rotate(8, 7);
         for (let i = 0; i < 2; i++) {
@@ -127,7 +126,6 @@ const sessionsAgain: readonly Case[] = [
           assert.equal(await visit(scene, version, "-sess_in", renewed), "Reused");
         }
         assert.equal(await visit(scene, version, "-sess_in", old), "New");
-        // Whoever has no ticket gets one.
         const fresh = sessionFile();
         assert.equal(await visit(scene, version, "-sess_out", fresh), "New");
         assert.equal(await visit(scene, version, "-sess_in", fresh), "Reused");

@@ -26,9 +26,7 @@ export class TicketKeys {
     this.#clock = clock;
     const kept = before !== undefined && before.age < period;
     this.#key = kept ? Uint8Array.from(before.key) : randomBytes(LENGTH);
-    this.#former = kept && before.former !== undefined
-      ? Uint8Array.from(before.former)
-      : undefined;
+    this.#former = kept && before.former !== undefined ? Uint8Array.from(before.former) : undefined;
     this.#since = clock.now() - (kept ? before.age : 0);
     const rotate = (): void => {
       this.#former = this.#key;
