@@ -36,6 +36,13 @@ const OWN_TIME: Lack = {
   remedy: "leave sessionTickets out, or run it on Node or Bun",
 };
 
+const UNANSWERED: Lack = {
+  reason: name === "Bun"
+    ? "below a TLSSocket of Bun's nothing can be written"
+    : "Deno's TLS tells no plain HTTP from other things that are no TLS",
+  remedy: "none is needed: the connection is closed, and a record says why",
+};
+
 /** Nothing is loaded for it. */
 export const TLS_FEATURES: TlsFeatures = {
   sharedTickets: name === "Node" ? true : OWN_TICKETS,
@@ -43,4 +50,5 @@ export const TLS_FEATURES: TlsFeatures = {
   sessionTimeout: name === "Deno" ? OWN_TIME : true,
   stapling: name === "Node" ? true : UNSTAPLED,
   ciphers: name === "Deno" ? OWN_CIPHERS : true,
+  plainHttp: name === "Node" ? true : UNANSWERED,
 };

@@ -56,6 +56,8 @@ export interface TlsFeatures {
   readonly stapling: Support;
   /** `ciphers` is kept to. */
   readonly ciphers: Support;
+  /** Who speaks plain HTTP at `https` reads so, as an answer with status 400. */
+  readonly plainHttp: Support;
 }
 
 /** A side of TLS as an adapter has made it. Opaque to the core. */
