@@ -20,6 +20,7 @@ import type { TlsIdentity, TlsServerContext, TlsServerOptions } from "../../runt
 import type { Layer } from "../layer.ts";
 import { begin, over } from "./connection.ts";
 import { TLS_FEATURES } from "./features.ts";
+import { takeFormer } from "./former-tickets.ts";
 import { Names } from "./names.ts";
 
 /** A context as the connections of all runtimes see it. */
@@ -60,8 +61,10 @@ export class ServerContext implements TlsServerContext, SocketContext {
     const contexts = new Map<string, SecureContext>();
     const settings = settingsOf(options, (identity) => {
       const words = contextOptions(identity, options, keys);
-      const made = createHash("sha256").update(JSON.stringify(words)).digest("base64");
+      const former = options.formerTicketKeys;
+      const made = createHash("sha256").update(JSON.stringify([words, former])).digest("base64");
       const context = this.#contexts.get(made) ?? makeContext(identity, words);
+      if (former !== undefined) takeFormer(context, keys, former);
       contexts.set(made, context);
       return context;
     });

@@ -2,7 +2,7 @@
 import type { X509Certificate } from "node:crypto";
 import type { TLSSocket } from "node:tls";
 import type { PeerCertificate, TlsInfo } from "../../runtime/core/tls.ts";
-import { certificateNames } from "./der.ts";
+import { certificateNames } from "./certificate-names.ts";
 
 /**
  * Of a socket whose handshake is done.

@@ -205,7 +205,7 @@ class Expander {
     // What does not run may have the address of another one, whose place it takes some day.
     const endpoints = service.disable === true ? new Endpoints(this.#problems) : this.#endpoints;
     const silent = admin ? ADMIN_LISTEN : this.#targets.has(name) ? [] : undefined;
-    const { listen, tls } = this.#tls.read(
+    const { listen, ...secured } = this.#tls.read(
       { defaults: defaults.tls, service: service.tls },
       this.#listen(service.listen, silent, endpoints, path),
       path,
@@ -253,7 +253,7 @@ class Expander {
       ...(ban !== undefined && { ban }),
       ...(sensor && { sensor }),
       ...(proxyProtocol !== undefined && { proxyProtocol }),
-      ...(tls !== undefined && { tls }),
+      ...secured,
       processes: processOf(service, identityOf(this.#manifest.top), strategy),
       folder: folderAt(this.#problems.source, path),
     };

@@ -45,6 +45,7 @@ export class OwnSessions {
         offended: _offended,
         metering: _metering,
         handshakes: _handshakes,
+        certificates: _certificates,
         ...input
       } = this.#input;
       const made = new Outgoing(input, this.#adapter);
