@@ -21,6 +21,7 @@ import type { Layer } from "../layer.ts";
 import { begin, over } from "./connection.ts";
 import { TLS_FEATURES } from "./features.ts";
 import { Names } from "./names.ts";
+import { withPause } from "./pausing.ts";
 
 /** A context as the connections of all runtimes see it. */
 export interface SocketContext extends Layer {
@@ -72,7 +73,7 @@ export class ServerContext implements TlsServerContext, SocketContext {
   }
 
   wrap(stream: Duplex): TLSSocket {
-    return new TLSSocket(stream, this.#settings);
+    return withPause(new TLSSocket(stream, this.#settings));
   }
 
   begin(...words: Parameters<Layer["begin"]>): Connection {
@@ -265,7 +266,7 @@ export class ClientContext implements SocketContext {
   }
 
   wrap(stream: Duplex): TLSSocket {
-    return connect({ ...this.#settings, socket: stream });
+    return withPause(connect({ ...this.#settings, socket: stream }));
   }
 
   begin(...words: Parameters<Layer["begin"]>): Connection {
