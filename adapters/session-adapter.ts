@@ -26,6 +26,8 @@ export interface Runtime {
   connect(): Promise<{ readonly connect: Connect; readonly adopt: Adopt }>;
   /** What its connections need to be secured. */
   prepareTls?(): Promise<void>;
+  /** These speak TLS by themselves, with nothing between. */
+  readonly securesOwn?: boolean;
   /** Its own way to start programs, where that of `node:child_process` lets them inherit more than they may. */
   spawn?(libc: Libc): Promise<Spawn>;
   /** The backlog of a listener when nobody sets one. */
@@ -87,12 +89,13 @@ export function sessionAdapter(runtime: Runtime): SessionAdapter {
   };
 }
 
-/** What is to speak TLS at once is a socket of `node:net`, which `node:tls` goes over at no cost. */
+/** What is to speak TLS at once is a socket of `node:net`, which `node:tls` goes over at no cost; or its own. */
 function streamFor(
   runtime: Runtime,
   { transport }: BindableEndpoint,
 ): ReturnType<Runtime["stream"]> {
-  return transport === "tls" ? import("./node/stream.ts") : runtime.stream();
+  const own = transport !== "tls" || runtime.securesOwn === true;
+  return own ? runtime.stream() : import("./node/stream.ts");
 }
 
 async function spawnByNode(): Promise<Spawn> {

@@ -47,7 +47,8 @@ export class ServerContext implements TlsServerContext, SocketContext {
   readonly done = "secure";
   readonly other = "the client";
   strict = false;
-  #settings: TLSSocketOptions = {};
+  /** Another object after an update. */
+  settings: TLSSocketOptions = {};
   #ticketKeys: Uint8Array | undefined;
   /** Those in use, by what they are made of: what has not changed goes on, with the tickets it has given out. */
   #contexts: ReadonlyMap<string, SecureContext> = new Map();
@@ -68,12 +69,12 @@ export class ServerContext implements TlsServerContext, SocketContext {
     });
     this.#contexts = contexts;
     this.#ticketKeys = keys;
-    this.#settings = settings;
+    this.settings = settings;
     this.strict = options.client === "require";
   }
 
   wrap(stream: Duplex): TLSSocket {
-    return withPause(new TLSSocket(stream, this.#settings));
+    return withPause(new TLSSocket(stream, this.settings));
   }
 
   begin(...words: Parameters<Layer["begin"]>): Connection {

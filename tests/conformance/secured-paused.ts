@@ -1,10 +1,11 @@
 /** TLS with somebody who takes nothing for a while: what comes meanwhile is bounded, and the end comes after it. */
 import assert from "node:assert/strict";
 import { until, within } from "../support/until.ts";
+import { Client, named } from "./client.ts";
 import { assertBytes, encode, pattern, text } from "./harness.ts";
 import type { Behaviour, Recorder, Tapped } from "./recorder.ts";
-import { ECHO, type Scene, tls, withServer } from "./secured.ts";
-import { type Case, programs, type Stage } from "./stage.ts";
+import { ECHO, type Scene, serverOptions, tls, trusting, withServer } from "./secured.ts";
+import { type Case, programs, programsAnywhere, type Stage } from "./stage.ts";
 import { type Leave, Leaver } from "./tls-peers.ts";
 
 const MEGABYTE = 1024 * 1024;
@@ -147,6 +148,31 @@ const ends: readonly Case[] = [
   ),
 ];
 
+/** Who was paused in clear is not any more when the handshake begins. */
+const anew: Case = {
+  name: "TLS, at once: who was paused before the handshake reads again with it",
+  only: "tcp",
+  needs: programsAnywhere("openssl"),
+  run: async (stage) => {
+    const context = (await stage.adapter.tls!()).server(serverOptions());
+    const place = { transport: "tls", host: "127.0.0.1", port: 0 } as const;
+    const server = await stage.listen({ ...ECHO, open: (each) => each.pause() }, {}, place);
+    const client = new Client({});
+    const to = named(server.listener.address);
+    const connecting = stage.adapter.connect(to, client, undefined, 20_000, trusting());
+    const theirs = await server.connection(0);
+    await stage.settle();
+    theirs.secure(context);
+    await within("connect", connecting);
+    const mine = client.connections[0]!;
+    const sent = pattern(MEGABYTE);
+    mine.write(sent);
+    await until("the echo", () => mine.received === sent.length);
+    assertBytes(mine.bytes(), sent, "the echo");
+    await client.stop(() => stage.settle());
+  },
+};
+
 /** A peer that leaves while the server takes nothing. */
 function left(how: Leave, check: (theirs: Tapped, said: string) => void): Case {
   return {
@@ -184,4 +210,4 @@ const others: readonly Case[] = [
 ];
 
 /** Of {@link Connection.pause} over TLS. */
-export const securedPaused: readonly Case[] = [...ends, ...others];
+export const securedPaused: readonly Case[] = [...ends, anew, ...others];
