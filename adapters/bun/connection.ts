@@ -210,8 +210,9 @@ export class BunConnection implements Connection {
 
   /** From the runtime: bytes. A reset pushes them out even while it is paused. */
   received(chunk: Uint8Array): void {
-    if ((this.#state & ABORTED) !== 0) return;
-    if ((this.#state & PAUSED) !== 0) (this.#stash ??= []).push(chunk);
+    if ((this.#state & ABORTED) !== 0) {
+      if (chunk.length >= LARGE) free(chunk.buffer as ArrayBuffer);
+    } else if ((this.#state & PAUSED) !== 0) (this.#stash ??= []).push(chunk);
     else if (chunk.length < LARGE) this.context.table.data(this, chunk);
     else this.#lend(chunk);
   }

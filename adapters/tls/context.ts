@@ -32,7 +32,8 @@ export interface SocketContext extends Layer {
   readonly other: string;
   /** Of a client: whom it asks for. */
   readonly serverName?: string | undefined;
-  /** Whether the other side has to show that it is trusted. */
+  /** Whether the other side is asked for a certificate; whether it has to show that it is trusted. */
+  readonly asks: boolean;
   readonly strict: boolean;
 }
 
@@ -46,6 +47,7 @@ export class ServerContext implements TlsServerContext, SocketContext {
   readonly side = "server";
   readonly done = "secure";
   readonly other = "the client";
+  asks = false;
   strict = false;
   /** Another object after an update. */
   settings: TLSSocketOptions = {};
@@ -70,6 +72,7 @@ export class ServerContext implements TlsServerContext, SocketContext {
     this.#contexts = contexts;
     this.#ticketKeys = keys;
     this.settings = settings;
+    this.asks = options.client !== "none";
     this.strict = options.client === "require";
   }
 
@@ -236,6 +239,7 @@ export class ClientContext implements SocketContext {
   readonly side = "client";
   readonly done = "secureConnect";
   readonly other = "the server";
+  readonly asks = true;
   readonly strict: boolean;
   readonly serverName: string;
   readonly #settings: Parameters<typeof connect>[0];
