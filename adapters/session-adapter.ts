@@ -26,8 +26,8 @@ export interface Runtime {
   connect(): Promise<{ readonly connect: Connect; readonly adopt: Adopt }>;
   /** What its connections need to be secured. */
   prepareTls?(): Promise<void>;
-  /** These speak TLS by themselves, with nothing between. */
-  readonly securesOwn?: boolean;
+  /** What listens at `tls` endpoints, where its own connections go over to TLS at no cost. */
+  secureStream?(): ReturnType<Runtime["stream"]>;
   /** Its own way to start programs, where that of `node:child_process` lets them inherit more than they may. */
   spawn?(libc: Libc): Promise<Spawn>;
   /** The backlog of a listener when nobody sets one. */
@@ -94,8 +94,8 @@ function streamFor(
   runtime: Runtime,
   { transport }: BindableEndpoint,
 ): ReturnType<Runtime["stream"]> {
-  const own = transport !== "tls" || runtime.securesOwn === true;
-  return own ? runtime.stream() : import("./node/stream.ts");
+  if (transport !== "tls") return runtime.stream();
+  return runtime.secureStream?.() ?? import("./node/stream.ts");
 }
 
 async function spawnByNode(): Promise<Spawn> {

@@ -22,7 +22,7 @@ export const RUNTIME: Runtime = {
   requests: () => import("./requests.ts"),
   connect: () => import("./connect.ts"),
   prepareTls: async () => await (await import("./secured.ts")).prepareTls(),
-  securesOwn: true,
+  secureStream: async () => (await import("./secured.ts")).stream(),
   backlog: 512,
   turns: "round",
 };

@@ -9,7 +9,7 @@
 import { Buffer } from "node:buffer";
 import { Socket } from "node:net";
 import type { TLSSocketOptions } from "node:tls";
-import type { Connection } from "../../runtime/core/contract.ts";
+import type { Adapter, Connection } from "../../runtime/core/contract.ts";
 import type { PorticoError } from "../../runtime/core/errors.ts";
 import type { TlsContext, TlsInfo } from "../../runtime/core/tls.ts";
 import type { Layer } from "../layer.ts";
@@ -193,6 +193,11 @@ function handshaken(socket: TlsSocket): Parameters<typeof infoOf>[0] {
 
 /** As a server: the sockets of `node:tls` have this way since Bun can. */
 const canUpgrade = Symbol.for("::bunUpgradeServerTLS::") in Socket.prototype;
+
+/** What listens where TLS begins with the connection. */
+export function stream(): Promise<{ readonly listen: Adapter["listen"] }> {
+  return canUpgrade ? import("./stream.ts") : import("../node/stream.ts");
+}
 
 function upgrade(below: BunConnection, context: ServerContext): Connection {
   const socket = below.socket as unknown as Upgradable;
