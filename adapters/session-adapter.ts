@@ -19,7 +19,7 @@ export interface Runtime {
   readonly name: string;
   readonly features: Features;
   stream(): Promise<{ readonly listen: Adapter["listen"] }>;
-  /** For those that speak TLS at once: on `node:net`, which `node:tls` goes over at no cost. */
+  /** What listens at `tls` endpoints: its connections, of `node:net` or its own, go over to TLS at no cost. */
   secureStream(): Promise<{ readonly listen: Adapter["listen"] }>;
   datagram(): Promise<{ readonly bind: Adapter["bind"] }>;
   http(): Promise<{ readonly serve: Adapter["serve"] }>;
