@@ -100,8 +100,9 @@ describe("JSON with comments", () => {
         good++;
         continue;
       }
+      assert.ok(fault !== undefined, text);
       const said = SAID[printParseErrorCode(error.error)]!;
-      assert.ok(fault?.message.startsWith(said), `${JSON.stringify(text)}: ${fault?.message}`);
+      assert.ok(fault.message.startsWith(said), `${JSON.stringify(text)}: ${fault.message}`);
       assert.equal(fault.offset, error.offset, text);
       const end = error.offset + Math.max(error.length, 1);
       assert.equal(
