@@ -31,6 +31,8 @@ export interface Runtime {
   /** The backlog of a listener when nobody sets one. */
   readonly backlog: number;
   readonly turns: Adapter["turns"];
+  /** See {@link Adapter.now}. */
+  readonly now?: () => number;
   /** Has the runtime tell its `process` of every value that nobody caught, where it does not by itself. */
   tellsUncaught?(): void;
 }

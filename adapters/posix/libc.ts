@@ -97,6 +97,10 @@ export interface Libc {
    */
   watch(fd: number, readable: () => void): ReadWatch;
   /**
+   * clock_gettime(2) of CLOCK_MONOTONIC, in ms. Absent where the runtime's `performance.now()` is as quick.
+   */
+  readonly monotonic?: (() => number) | undefined;
+  /**
    * epoll_ctl(2) with a struct epoll_event. Absent on Node, which needs none: it takes sockets by
    * descriptor.
    */
