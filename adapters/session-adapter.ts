@@ -112,9 +112,14 @@ function onUncaught(report: (thrown: unknown) => void): () => void {
   };
 }
 
+/** What has failed is tried again when it is asked for: it may have been for want of descriptors. */
 function once<Made>(make: () => Promise<Made>): () => Promise<Made> {
   let made: Promise<Made> | undefined;
-  return () => made ??= make();
+  return () =>
+    made ??= make().catch((error: unknown) => {
+      made = undefined;
+      throw error;
+    });
 }
 
 /** With TLS beside what the runtime has by itself. */
