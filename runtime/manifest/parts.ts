@@ -48,14 +48,21 @@ export const MATCH: Part<MatchModules> = new Part(async () => {
   return { schema, plans };
 });
 
-/** Loads what a manifest speaks of, right or wrong as it may be. */
+/** Loads what a manifest speaks of. */
 export async function loadParts(manifest: unknown): Promise<void> {
+  await Promise.all(partsOf(manifest).map((part) => part.load()));
+}
+
+/** What a manifest speaks of, right or wrong as it may be. */
+export function partsOf(manifest: unknown): (typeof TLS | typeof MATCH)[] {
   const { defaults, services } = Object(manifest) as Record<string, unknown>;
-  const blocks = [defaults, ...Object.values(Object(services))].map(Object);
-  const loading: Promise<void>[] = [];
-  if (blocks.some(speaksOfTls)) loading.push(TLS.load());
-  if (blocks.some(({ match }) => match !== undefined)) loading.push(MATCH.load());
-  await Promise.all(loading);
+  const blocks = [defaults, ...Object.values(Object(services))].map((each) =>
+    typeof each === "object" ? Object(each) : {}
+  );
+  return [
+    ...(blocks.some(speaksOfTls) ? [TLS] : []),
+    ...(blocks.some(({ match }) => match !== undefined) ? [MATCH] : []),
+  ];
 }
 
 /** For who asks about all that a manifest may say. */
