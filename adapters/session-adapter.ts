@@ -33,6 +33,8 @@ export interface Runtime {
   /** The backlog of a listener when nobody sets one. */
   readonly backlog: number;
   readonly turns: Adapter["turns"];
+  /** See {@link Adapter.now}. */
+  readonly now?: () => number;
   /** Has the runtime tell its `process` of every value that nobody caught, where it does not by itself. */
   tellsUncaught?(): void;
 }
@@ -111,9 +113,14 @@ function onUncaught(report: (thrown: unknown) => void): () => void {
   };
 }
 
+/** What has failed is tried again when it is asked for: it may have been for want of descriptors. */
 function once<Made>(make: () => Promise<Made>): () => Promise<Made> {
   let made: Promise<Made> | undefined;
-  return () => made ??= make();
+  return () =>
+    made ??= make().catch((error: unknown) => {
+      made = undefined;
+      throw error;
+    });
 }
 
 /** With TLS beside what the runtime has by itself. */
