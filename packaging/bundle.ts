@@ -18,8 +18,11 @@ const ENTRIES: readonly string[] = [
   "adapters/posix/{epoll-bun,ffi-bun}.js",
 ];
 
-/** Packages of which the most is never used: what is used goes inside. */
-const INSIDE: ReadonlyMap<string, string> = new Map([["valibot", "valibot/dist/index.mjs"]]);
+/** Packages of which the most is never used, or which come as many files: what is used goes inside. */
+const INSIDE: ReadonlyMap<string, string> = new Map([
+  ["valibot", "valibot/dist/index.mjs"],
+  ["jsonc-parser", "jsonc-parser/lib/esm/main.js"],
+]);
 
 /** What a worker begins with. */
 const WORKER: readonly string[] = ["serve", "channel-ends", "cpu-limit"].map((name) =>

@@ -256,7 +256,7 @@ describe("import rules", () => {
     const outside = below("runtime").filter((file) => !isInside(file, "runtime/core"));
     check(outside, (specifier, file) =>
       isInside(specifier, "runtime") || isCommon(specifier) ||
-      specifier === "valibot" ||
+      specifier === "valibot" || specifier === "jsonc-parser" ||
       (specifier === "validate-npm-package-name" && file === "runtime/scaffold/name.ts") ||
       // An optional peer dependency, loaded where a manifest asks for it.
       (specifier === "@logtape/logtape" && file === "runtime/sinks/logtape/open.ts") ||
