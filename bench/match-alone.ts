@@ -49,7 +49,7 @@ const input = {
     load: new LoadMeter(),
     worker: "",
     inherit: () => Promise.resolve([]),
-    receiver: () => ({ receive: () => (received++, true) }),
+    receiver: () => ({ takesHeld: false, receive: () => (received++, true) }),
   },
   admission: new Admission(plan!, (later) => adapter.defer(later)),
   totals: new Totals(),
