@@ -7,7 +7,7 @@ import { connect as connectTls, type ConnectionOptions } from "node:tls";
 import { Address, parseEndpoint } from "../../runtime/core/endpoint.ts";
 import { writeProxyVersion2 } from "../../runtime/core/prologue/write-proxy-header.ts";
 import { lackingFeature } from "../support/adapter.ts";
-import { ManagedServer } from "../support/managed-server.ts";
+import { ManagedServer, type Services } from "../support/managed-server.ts";
 import { Observable } from "../support/observable.ts";
 import { gone } from "../support/proc.ts";
 import type { Scope } from "../support/scope.ts";
@@ -238,158 +238,179 @@ for (const strategy of STRATEGIES) {
   );
 }
 
-describe("match", { skip }, () => {
-  const front = (routes: readonly object[], more: More = {}, wait = LONG): More => ({
-    listen: TCP,
-    match: { wait, routes },
-    ...more,
-  });
-  const SSH = { when: "ssh", service: "ssh" };
+/** To a plugin that takes sockets itself: then nobody is read before it is told apart. */
+const PROGRAM = { when: { hex: "fe ff" }, service: "program" };
 
-  test("a matcher that fails is a no, and is told of; the bytes that it sees grow", async (t) => {
-    const routes = [{ when: { plugin: pluginPath("hash") }, service: "module" }, {
-      otherwise: "rest",
-    }];
-    const server = await ManagedServer.start(t, {
-      front: front(routes),
-      module: told("module"),
-      rest: told("rest"),
+for (const beside of [false, true]) {
+  const how = beside ? "by descriptor" : "of what the runtime has read";
+  describe(`match, ${how}`, { skip }, () => {
+    const front = (routes: readonly object[], more: More = {}, wait = LONG): More => ({
+      listen: TCP,
+      match: { wait, routes: [...(beside ? [PROGRAM] : []), ...routes] },
+      ...more,
     });
-    const endpoint = await server.endpoint("front", "tcp");
-    await new Peer(t, endpoint).say("!a").served("rest", "!a");
-    await new Peer(t, endpoint).say("?a").served("rest", "?a");
-    const errors = await server.process.count(2, { event: "error", service: "front" });
-    assert.match(String(errors[0]!["message"]), /has thrown: no exclamation marks/);
-    assert.match(String(errors[1]!["message"]), /neither true, false nor undefined/);
-    assert.deepEqual(errors.map(({ code, side }) => [code, side]), [
-      ["HOOK_FAILED", "plugin"],
-      ["HOOK_FAILED", "plugin"],
-    ]);
-    const peer = new Peer(t, endpoint).say("#");
-    await server.until("front", ({ live }) => live === 1);
-    await peer.say("b").served("module", "#b");
-  });
-
-  test("who has gone before it was told apart is refused, and nothing of it stays", async (t) => {
-    const server = await ManagedServer.start(t, { front: front([SSH]), ssh: told("ssh") });
-    const endpoint = await server.endpoint("front", "tcp");
-    const ends = new Peer(t, endpoint).say("SS");
-    ends.socket.end();
-    await ends.refused();
-    await server.process.record({ event: "refuse", rule: "match" });
-    const resets = new Peer(t, endpoint).say("S");
-    await server.until("front", ({ live }) => live === 1);
-    resets.socket.resetAndDestroy();
-    await server.process.count(2, { event: "refuse", rule: "match" });
-    await server.until("front", ({ live }) => live === 0);
-    assert.equal((await server.service("ssh")).served, 0);
-  });
-
-  test("a header of the PROXY protocol comes first: rules of both, and the plugin, see who is told of", async (t) => {
-    const server = await ManagedServer.start(t, {
-      front: front([SSH], {
-        access: { deny: ["203.0.113.9"] },
-        proxyProtocol: { from: ["127.0.0.1"] },
-      }),
-      ssh: told("ssh", { access: { deny: ["203.0.113.8"] } }),
+    const all = (services: Services): Services => ({
+      ...services,
+      ...(beside && { program: { plugin: "exec", options: { command: ["cat"] } } }),
     });
-    const { process } = server;
-    const endpoint = await server.endpoint("front", "tcp");
-    const local = new Address("tcp", "198.51.100.1", 22, "");
-    const header = (host: string) => writeProxyVersion2(new Address("tcp", host, 5, ""), local);
-    const peer = new Peer(t, endpoint).say(header("192.0.2.7")).say("SS");
-    await server.until("front", ({ live }) => live === 1);
-    await peer.say("H-").hears("ssh 192.0.2.7 at 22 via 127.0.0.1\nSSH-");
-    const open = await process.record({ event: "open" });
-    assert.deepEqual([open["service"], open["remote"]], ["ssh", "tcp://192.0.2.7:5"]);
-    await new Peer(t, endpoint).say(header("203.0.113.9")).refused();
-    await process.record({ event: "refuse", service: "front", rule: "deny 203.0.113.9" });
-    await new Peer(t, endpoint).say(Buffer.concat([header("203.0.113.8"), Buffer.from("SSH-")]))
-      .refused();
-    await process.record({ event: "refuse", service: "ssh", rule: "deny 203.0.113.8" });
-  });
+    /** Of the routes that a test has said. */
+    const countsOf = async (server: ManagedServer): Promise<number[]> =>
+      (await server.service("front")).routes!.slice(beside ? 1 : 0).map(({ count }) => count);
+    const SSH = { when: "ssh", service: "ssh" };
 
-  test("who waits at a reload goes on, to the service as it is then; who is led elsewhere, too", async (t) => {
-    const services = (version: string, more: More = {}) => ({
-      front: front([SSH, { otherwise: "rest" }], more),
-      ssh: told("ssh", { options: { name: `ssh-${version}` } }),
-      rest: told("rest"),
+    test("a matcher that fails is a no, and is told of; the bytes that it sees grow", async (t) => {
+      const routes = [{ when: { plugin: pluginPath("hash") }, service: "module" }, {
+        otherwise: "rest",
+      }];
+      const server = await ManagedServer.start(
+        t,
+        all({
+          front: front(routes),
+          module: told("module"),
+          rest: told("rest"),
+        }),
+      );
+      const endpoint = await server.endpoint("front", "tcp");
+      await new Peer(t, endpoint).say("!a").served("rest", "!a");
+      await new Peer(t, endpoint).say("?a").served("rest", "?a");
+      const errors = await server.process.count(2, { event: "error", service: "front" });
+      assert.match(String(errors[0]!["message"]), /has thrown: no exclamation marks/);
+      assert.match(String(errors[1]!["message"]), /neither true, false nor undefined/);
+      assert.deepEqual(errors.map(({ code, side }) => [code, side]), [
+        ["HOOK_FAILED", "plugin"],
+        ["HOOK_FAILED", "plugin"],
+      ]);
+      const peer = new Peer(t, endpoint).say("#");
+      await server.until("front", ({ live }) => live === 1);
+      await peer.say("b").served("module", "#b");
     });
-    const server = await ManagedServer.start(t, services("1"));
-    const endpoint = await server.endpoint("front", "tcp");
-    const one = new Peer(t, endpoint).say("SS");
-    await server.until("front", ({ live }) => live === 1);
-    server.write(services("2"));
-    assert.deepEqual((await server.reload()).changed, ["ssh"]);
-    await one.say("H-1").served("ssh-2", "SSH-1");
-    // The front itself is another one now, whose counts go on.
-    const two = new Peer(t, endpoint).say("SS");
-    await server.until("front", ({ live }) => live === 1);
-    server.write(services("3", { limits: { perSource: 9 } }));
-    assert.deepEqual((await server.reload()).changed, ["front", "ssh"]);
-    await two.say("H-2").served("ssh-3", "SSH-2");
-    await new Peer(t, endpoint).say("x").served("rest", "x");
-    const { routes } = await server.service("front");
-    assert.deepEqual(routes!.map(({ count }) => count), [2, 1]);
-  });
 
-  test("a service that is suspended keeps those who are led to it waiting; one that is stopped has nobody", async (t) => {
-    const server = await ManagedServer.start(t, { front: front([SSH]), ssh: told("ssh") });
-    const endpoint = await server.endpoint("front", "tcp");
-    await server.ask("suspend", { service: "ssh" });
-    const waits = new Peer(t, endpoint).say("SSH-1");
-    await server.until("front", ({ served }) => served === 1);
-    assert.equal((await server.service("ssh")).served, 0);
-    await server.ask("resume", { service: "ssh" });
-    await waits.served("ssh", "SSH-1");
-    await server.ask("drain", { service: "ssh" });
-    await server.until("ssh", ({ state }) => state === "suspended");
-    const again = new Peer(t, endpoint).say("SSH-2");
-    await server.until("front", ({ served }) => served === 2);
-    // At a reload it is one that runs.
-    server.write({ front: front([SSH]), ssh: told("ssh", { options: { name: "new" } }) });
-    await server.reload();
-    await again.served("new", "SSH-2");
-    await server.ask("suspend", { service: "ssh" });
-    const last = new Peer(t, endpoint).say("SSH-3");
-    await server.until("front", ({ served }) => served === 3);
-    await server.ask("stop", { service: "ssh" });
-    await last.refused();
-    await server.process.record({ event: "refuse", service: "ssh", limit: "drain" });
-    await new Peer(t, endpoint).say("SSH-4").refused();
-    const { message } = await server.process.record({ event: "refuse", rule: "match" });
-    assert.equal(message, 'the service "ssh" does not run');
-  });
-
-  test("who waits when the server stops may still say whom it is for, and is served; else it is refused", async (t) => {
-    const server = await ManagedServer.start(t, {
-      front: front([SSH], { limits: { drain: "10s" } }),
-      short: front([SSH], { limits: { drain: "100ms" } }),
-      ssh: told("ssh", { listen: TCP }),
+    test("who has gone before it was told apart is refused, and nothing of it stays", async (t) => {
+      const server = await ManagedServer.start(t, all({ front: front([SSH]), ssh: told("ssh") }));
+      const endpoint = await server.endpoint("front", "tcp");
+      const ends = new Peer(t, endpoint).say("SS");
+      ends.socket.end();
+      await ends.refused();
+      await server.process.record({ event: "refuse", rule: "match" });
+      const resets = new Peer(t, endpoint).say("S");
+      await server.until("front", ({ live }) => live === 1);
+      resets.socket.resetAndDestroy();
+      await server.process.count(2, { event: "refuse", rule: "match" });
+      await server.until("front", ({ live }) => live === 0);
+      assert.equal((await server.service("ssh")).served, 0);
     });
-    const endpoint = await server.endpoint("front", "tcp");
-    const one = new Peer(t, endpoint).say("SS");
-    const two = new Peer(t, await server.endpoint("short", "tcp")).say("SS");
-    await server.until("front", ({ live }) => live === 1);
-    await server.until("short", ({ live }) => live === 1);
-    const stopped = server.process.stop();
-    await two.refused();
-    await server.process.record({ event: "refuse", service: "short", limit: "drain" });
-    await one.say("H-1").hears("ssh 127.0.0.1");
-    one.socket.destroy();
-    await stopped;
-  });
 
-  test("at an upgrade, who waits is served by the server that it has come to", async (t) => {
-    const server = await ManagedServer.start(t, { front: front([SSH]), ssh: told("ssh") });
-    const endpoint = await server.endpoint("front", "tcp");
-    const one = new Peer(t, endpoint).say("SS");
-    await server.until("front", ({ live }) => live === 1);
-    const successor = await server.upgrade();
-    await one.say("H-1").served("ssh", "SSH-1");
-    await new Peer(t, endpoint).say("SSH-2").served("ssh", "SSH-2");
-    await server.process.exited();
-    await server.ask("stop");
-    await gone([successor]);
+    test("a header of the PROXY protocol comes first: rules of both, and the plugin, see who is told of", async (t) => {
+      const server = await ManagedServer.start(
+        t,
+        all({
+          front: front([SSH], {
+            access: { deny: ["203.0.113.9"] },
+            proxyProtocol: { from: ["127.0.0.1"] },
+          }),
+          ssh: told("ssh", { access: { deny: ["203.0.113.8"] } }),
+        }),
+      );
+      const { process } = server;
+      const endpoint = await server.endpoint("front", "tcp");
+      const local = new Address("tcp", "198.51.100.1", 22, "");
+      const header = (host: string) => writeProxyVersion2(new Address("tcp", host, 5, ""), local);
+      const peer = new Peer(t, endpoint).say(header("192.0.2.7")).say("SS");
+      await server.until("front", ({ live }) => live === 1);
+      await peer.say("H-").hears("ssh 192.0.2.7 at 22 via 127.0.0.1\nSSH-");
+      const open = await process.record({ event: "open" });
+      assert.deepEqual([open["service"], open["remote"]], ["ssh", "tcp://192.0.2.7:5"]);
+      await new Peer(t, endpoint).say(header("203.0.113.9")).refused();
+      await process.record({ event: "refuse", service: "front", rule: "deny 203.0.113.9" });
+      await new Peer(t, endpoint).say(Buffer.concat([header("203.0.113.8"), Buffer.from("SSH-")]))
+        .refused();
+      await process.record({ event: "refuse", service: "ssh", rule: "deny 203.0.113.8" });
+    });
+
+    test("who waits at a reload goes on, to the service as it is then; who is led elsewhere, too", async (t) => {
+      const services = (version: string, more: More = {}) => ({
+        front: front([SSH, { otherwise: "rest" }], more),
+        ssh: told("ssh", { options: { name: `ssh-${version}` } }),
+        rest: told("rest"),
+      });
+      const server = await ManagedServer.start(t, all(services("1")));
+      const endpoint = await server.endpoint("front", "tcp");
+      const one = new Peer(t, endpoint).say("SS");
+      await server.until("front", ({ live }) => live === 1);
+      server.write(all(services("2")));
+      assert.deepEqual((await server.reload()).changed, ["ssh"]);
+      await one.say("H-1").served("ssh-2", "SSH-1");
+      // The front itself is another one now, whose counts go on.
+      const two = new Peer(t, endpoint).say("SS");
+      await server.until("front", ({ live }) => live === 1);
+      server.write(all(services("3", { limits: { perSource: 9 } })));
+      assert.deepEqual((await server.reload()).changed, ["front", "ssh"]);
+      await two.say("H-2").served("ssh-3", "SSH-2");
+      await new Peer(t, endpoint).say("x").served("rest", "x");
+      assert.deepEqual(await countsOf(server), [2, 1]);
+    });
+
+    test("a service that is suspended keeps those who are led to it waiting; one that is stopped has nobody", async (t) => {
+      const server = await ManagedServer.start(t, all({ front: front([SSH]), ssh: told("ssh") }));
+      const endpoint = await server.endpoint("front", "tcp");
+      await server.ask("suspend", { service: "ssh" });
+      const waits = new Peer(t, endpoint).say("SSH-1");
+      await server.until("front", ({ served }) => served === 1);
+      assert.equal((await server.service("ssh")).served, 0);
+      await server.ask("resume", { service: "ssh" });
+      await waits.served("ssh", "SSH-1");
+      await server.ask("drain", { service: "ssh" });
+      await server.until("ssh", ({ state }) => state === "suspended");
+      const again = new Peer(t, endpoint).say("SSH-2");
+      await server.until("front", ({ served }) => served === 2);
+      // At a reload it is one that runs.
+      server.write(all({ front: front([SSH]), ssh: told("ssh", { options: { name: "new" } }) }));
+      await server.reload();
+      await again.served("new", "SSH-2");
+      await server.ask("suspend", { service: "ssh" });
+      const last = new Peer(t, endpoint).say("SSH-3");
+      await server.until("front", ({ served }) => served === 3);
+      await server.ask("stop", { service: "ssh" });
+      await last.refused();
+      await server.process.record({ event: "refuse", service: "ssh", limit: "drain" });
+      await new Peer(t, endpoint).say("SSH-4").refused();
+      const { message } = await server.process.record({ event: "refuse", rule: "match" });
+      assert.equal(message, 'the service "ssh" does not run');
+    });
+
+    test("who waits when the server stops may still say whom it is for, and is served; else it is refused", async (t) => {
+      const server = await ManagedServer.start(
+        t,
+        all({
+          front: front([SSH], { limits: { drain: "10s" } }),
+          short: front([SSH], { limits: { drain: "100ms" } }),
+          ssh: told("ssh", { listen: TCP }),
+        }),
+      );
+      const endpoint = await server.endpoint("front", "tcp");
+      const one = new Peer(t, endpoint).say("SS");
+      const two = new Peer(t, await server.endpoint("short", "tcp")).say("SS");
+      await server.until("front", ({ live }) => live === 1);
+      await server.until("short", ({ live }) => live === 1);
+      const stopped = server.process.stop();
+      await two.refused();
+      await server.process.record({ event: "refuse", service: "short", limit: "drain" });
+      await one.say("H-1").hears("ssh 127.0.0.1");
+      one.socket.destroy();
+      await stopped;
+    });
+
+    test("at an upgrade, who waits is served by the server that it has come to", async (t) => {
+      const server = await ManagedServer.start(t, all({ front: front([SSH]), ssh: told("ssh") }));
+      const endpoint = await server.endpoint("front", "tcp");
+      const one = new Peer(t, endpoint).say("SS");
+      await server.until("front", ({ live }) => live === 1);
+      const successor = await server.upgrade();
+      await one.say("H-1").served("ssh", "SSH-1");
+      await new Peer(t, endpoint).say("SSH-2").served("ssh", "SSH-2");
+      await server.process.exited();
+      await server.ask("stop");
+      await gone([successor]);
+    });
   });
-});
+}
