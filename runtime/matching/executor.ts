@@ -104,8 +104,10 @@ class MatchExecutor implements Executor {
   /** Whether nobody whom it leads to needs descriptors: by the plan, and by what plugins turn out to do. */
   #holds(): boolean {
     const { holds, routes } = this.#plan;
-    const { receiver } = this.#input.host;
-    return holds === true &&
+    const { ready, host: { receiver, adapter } } = this.#input;
+    // A descriptor can be reset by everybody.
+    const resets = Object.values(ready.plan.limits.overflow).includes("reset");
+    return holds === true && (!resets || adapter.features.resets === true) &&
       routes.every(({ service }) => receiver?.(service, true)?.takesHeld !== false);
   }
 

@@ -1,16 +1,14 @@
 /** One port for several services: who says what is served by whom, whatever strategy serves it. */
 import assert from "node:assert/strict";
-import { createConnection, type Socket } from "node:net";
 import { describe, test } from "node:test";
 import { Duplex } from "node:stream";
 import { connect as connectTls, type ConnectionOptions } from "node:tls";
-import { Address, parseEndpoint } from "../../runtime/core/endpoint.ts";
+import { Address } from "../../runtime/core/endpoint.ts";
 import { writeProxyVersion2 } from "../../runtime/core/prologue/write-proxy-header.ts";
 import { lackingFeature } from "../support/adapter.ts";
 import { ManagedServer, type Services } from "../support/managed-server.ts";
-import { Observable } from "../support/observable.ts";
+import { MatchPeer as Peer } from "../support/match-peer.ts";
 import { gone } from "../support/proc.ts";
-import type { Scope } from "../support/scope.ts";
 import { pluginPath } from "../support/server-process.ts";
 import { lackingStrategy, STRATEGIES } from "../support/strategies.ts";
 
@@ -28,57 +26,6 @@ const PREFIXES: readonly (readonly [string, string])[] = [
   ["module", "#a"],
   ["rest", "something else"],
 ];
-
-/** Somebody who connects from an address of this machine. */
-class Peer extends Observable {
-  readonly socket: Socket;
-  text = "";
-  gone = false;
-
-  constructor(scope: Scope, endpoint: string, from: string = "127.0.0.1") {
-    super();
-    const to = parseEndpoint(endpoint);
-    this.socket = "port" in to
-      ? createConnection({ host: "127.0.0.1", port: to.port, localAddress: from, noDelay: true })
-      : createConnection({ path: "path" in to ? to.path : "" });
-    this.socket.setEncoding("utf8").on("data", (text: string) => {
-      this.text += text;
-      this.changed();
-    });
-    this.socket.on("error", () => {});
-    this.socket.on("close", () => {
-      this.gone = true;
-      this.changed();
-    });
-    scope.after(() => void this.socket.destroy());
-  }
-
-  protected summary(): string {
-    return `${JSON.stringify(this.text)}${this.gone ? ", gone" : ""}`;
-  }
-
-  say(what: Uint8Array | string): this {
-    this.socket.write(what);
-    return this;
-  }
-
-  async hears(what: string): Promise<void> {
-    await this.when(JSON.stringify(what), () => this.text.includes(what));
-  }
-
-  /** Is served by the service of this name, and what was said is the first that this hears. */
-  async served(name: string, said: string): Promise<void> {
-    await this.hears(`${name} `);
-    await this.hears(`\n${said}`);
-    this.socket.destroy();
-  }
-
-  /** Is turned away without a byte. */
-  async refused(): Promise<void> {
-    await this.when("to be refused", () => this.gone);
-    assert.equal(this.text, "");
-  }
-}
 
 /** What a client of TLS says first. */
 async function helloOf(options: ConnectionOptions): Promise<Uint8Array> {
@@ -240,6 +187,34 @@ for (const strategy of STRATEGIES) {
 
 /** To a plugin that takes sockets itself: then nobody is read before it is told apart. */
 const PROGRAM = { when: { hex: "fe ff" }, service: "program" };
+
+const reloads = lackingStrategy("threads");
+
+test("when a service comes to need descriptors, who was read before is served as it was", {
+  skip: skip || reloads,
+}, async (t) => {
+  const threads = { concurrency: { strategy: "threads", workers: 1 } };
+  const services = (version: string, more: More) => ({
+    front: { listen: TCP, match: { wait: LONG, routes: [{ when: "ssh", service: "ssh" }] } },
+    ssh: told(`ssh-${version}`, more),
+  });
+  const server = await ManagedServer.start(t, services("1", {}));
+  const endpoint = await server.endpoint("front", "tcp");
+  const one = new Peer(t, endpoint).say("SS");
+  await server.until("front", ({ live }) => live === 1);
+  server.write(services("2", threads));
+  // How the front looks at peers is another way now.
+  assert.deepEqual((await server.reload()).changed, ["front", "ssh"]);
+  await new Peer(t, endpoint).say("SSH-2").served("ssh-2", "SSH-2");
+  await one.say("H-1").served("ssh-1", "SSH-1");
+  const two = new Peer(t, endpoint).say("SS");
+  await server.until("front", ({ live }) => live === 1);
+  server.write(services("3", {}));
+  await server.reload();
+  await two.say("H-3").served("ssh-3", "SSH-3");
+  await new Peer(t, endpoint).say("SSH-4").served("ssh-3", "SSH-4");
+  assert.equal((await server.service("front")).refused, 0);
+});
 
 for (const beside of [false, true]) {
   const how = beside ? "by descriptor" : "of what the runtime has read";
