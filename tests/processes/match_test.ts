@@ -125,7 +125,7 @@ for (const strategy of STRATEGIES) {
           front: {
             listen: TCP,
             match: {
-              wait: "300ms",
+              wait: "1500ms",
               routes: [{ when: "ssh", service: "ssh" }, { otherwise: "rest" }],
             },
           },
@@ -149,7 +149,11 @@ for (const strategy of STRATEGIES) {
             listen: TCP,
             access: { deny: ["127.0.0.9"] },
             limits: { perSource: 1 },
-            match: { wait: "1s", routes: [{ when: "ssh", service: "ssh" }] },
+            match: { wait: LONG, routes: [{ when: "ssh", service: "ssh" }] },
+          },
+          brief: {
+            listen: TCP,
+            match: { wait: "300ms", routes: [{ when: "ssh", service: "ssh" }] },
           },
           ssh: target("ssh", { access: { deny: ["127.0.0.8"] }, limits: { perSource: 1 } }),
         });
@@ -165,8 +169,10 @@ for (const strategy of STRATEGIES) {
         await server.until("front", ({ live }) => live === 1);
         await new Peer(t, endpoint, "127.0.0.2").say("SSH-").refused();
         await process.record({ event: "refuse", service: "front", limit: "perSource" });
-        await waits.refused();
+        await waits.say("X").refused();
         await process.record({ event: "refuse", service: "front", rule: "match" }, 2);
+        await new Peer(t, await server.endpoint("brief", "tcp")).say("S").refused();
+        await process.record({ event: "refuse", service: "brief", rule: "match" });
         // Then it is one of the other's.
         const one = new Peer(t, endpoint).say("SSH-1");
         await one.hears("ssh ");
