@@ -201,8 +201,12 @@ test("when a service comes to need descriptors, who was read before is served as
 }, async (t) => {
   const threads = { concurrency: { strategy: "threads", workers: 1 } };
   const services = (version: string, more: More) => ({
-    front: { listen: TCP, match: { wait: LONG, routes: [{ when: "ssh", service: "ssh" }] } },
-    ssh: told(`ssh-${version}`, more),
+    front: {
+      listen: TCP,
+      limits: { drain: LONG },
+      match: { wait: LONG, routes: [{ when: "ssh", service: "ssh" }] },
+    },
+    ssh: told(`ssh-${version}`, { limits: { drain: LONG }, ...more }),
   });
   const server = await ManagedServer.start(t, services("1", {}));
   const endpoint = await server.endpoint("front", "tcp");
