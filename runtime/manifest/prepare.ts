@@ -7,7 +7,6 @@ import type { Matcher } from "../core/prologue/match.ts";
 import type { MatchPlan } from "../core/prologue/match-plan.ts";
 import { isInherited } from "./inherited.ts";
 import { hasWorkers } from "./limits.ts";
-import { loadMatchers, MATCH_PLUGIN } from "./match-modules.ts";
 import type { VersionOf } from "../modules/import.ts";
 import { loadPlugin, misfit } from "../modules/plugin.ts";
 import { checkOptions, wrongOptions } from "../modules/plugin-options.ts";
@@ -75,6 +74,7 @@ async function one(
 ): Promise<PreparedService | undefined> {
   const path = ["services", plan.name];
   if (plan.match !== undefined) {
+    const { loadMatchers, MATCH_PLUGIN } = await import("./match-modules.ts");
     const matchers = await loadMatchers(plan, problems, versionOf);
     return { plan, plugin: MATCH_PLUGIN, options: {}, matchers };
   }

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { lackingFeature } from "../support/adapter.ts";
 import { ManagedServer } from "../support/managed-server.ts";
-import { MatchPeer as Peer } from "../support/match-peer.ts";
+import { Peer } from "../support/peer.ts";
 import type { Scope } from "../support/scope.ts";
 import { type JsonRecord, pluginPath } from "../support/server-process.ts";
 
@@ -54,7 +54,7 @@ async function storyOf(scope: Scope, byDescriptor: boolean) {
   /** Somebody who has come and gone, before the next one does. */
   const come = async (
     front: string,
-    act: (peer: Peer) => void | Promise<void>,
+    act: (peer: Peer) => unknown,
     from?: string,
   ): Promise<void> => {
     const peer = new Peer(scope, await server.endpoint(front, "tcp"), from);
@@ -66,26 +66,26 @@ async function storyOf(scope: Scope, byDescriptor: boolean) {
   /** It has come, and nobody knows whom it is for. */
   const undecided = (front: string) => server.until(front, ({ live }) => live === 1);
 
-  await come("front", (peer) => peer.say("SSH-1").end());
+  await come("front", (peer) => peer.say("SSH-1").socket.end());
   await come("front", async (peer) => {
     peer.say("SS");
     await undecided("front");
-    peer.say("H-2").end();
+    peer.say("H-2").socket.end();
   });
   // More than it may say, at once.
   await come("front", (peer) => void peer.say("SSH-2.0-much"));
-  await come("front", (peer) => peer.say("SS").end());
-  await come("front", (peer) => peer.end());
-  await come("front", (peer) => peer.say("hello").end());
+  await come("front", (peer) => peer.say("SS").socket.end());
+  await come("front", (peer) => peer.socket.end());
+  await come("front", (peer) => peer.say("hello").socket.end());
   await come("hasty", async (peer) => {
     await peer.hears("rest");
-    peer.say("late").end();
+    peer.say("late").socket.end();
   });
   await come("front", () => {}, "127.0.0.9");
   await come("front", (peer) => void peer.say("hello"), "127.0.0.8");
   await come("strict", (peer) => void peer.say("hello"));
-  await come("strict", (peer) => peer.say("S").end());
-  await come("strict", (peer) => peer.end());
+  await come("strict", (peer) => peer.say("S").socket.end());
+  await come("strict", (peer) => peer.socket.end());
   await come("hastyAndStrict", () => {});
   // What is left of a reset socket for whoever makes a connection of it, runtimes differ in.
   await come("strict", async (peer) => {

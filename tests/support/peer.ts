@@ -1,12 +1,11 @@
-/** A peer of a service with `match`. */
+/** Somebody who comes from an address of this machine and speaks first: how it is served tells what it was taken for. */
 import assert from "node:assert/strict";
 import { createConnection, type Socket } from "node:net";
 import { parseEndpoint } from "../../runtime/core/endpoint.ts";
 import { Observable } from "./observable.ts";
 import type { Scope } from "./scope.ts";
 
-/** Somebody who connects from an address of this machine. */
-export class MatchPeer extends Observable {
+export class Peer extends Observable {
   readonly socket: Socket;
   text = "";
   gone = false;
@@ -36,10 +35,6 @@ export class MatchPeer extends Observable {
   say(what: Uint8Array | string): this {
     this.socket.write(what);
     return this;
-  }
-
-  end(): void {
-    this.socket.end();
   }
 
   async hears(what: string): Promise<void> {
