@@ -4,6 +4,7 @@ import { describeScope, splitsState } from "../core/scope.ts";
 import type { Plan, ServicePlan } from "../core/plan.ts";
 import type { Plugin } from "../core/plugin.ts";
 import type { Matcher } from "../core/prologue/match.ts";
+import type { MatchPlan } from "../core/prologue/match-plan.ts";
 import { isInherited } from "./inherited.ts";
 import { hasWorkers } from "./limits.ts";
 import type { VersionOf } from "../modules/import.ts";
@@ -45,10 +46,25 @@ export async function prepare(
     ...plan.services.map((service) => one(service, problems, versionOf)),
   ]);
   problems.throwIfAny();
-  return services.filter((service) => service !== undefined).map(({ plan, ...rest }) => ({
+  const found = services.filter((service) => service !== undefined);
+  return found.map(({ plan, ...rest }) => ({
     ...rest,
-    plan: { ...plan, log: plan.log.map((sink) => prepared.get(sink) ?? sink) },
+    plan: {
+      ...plan,
+      log: plan.log.map((sink) => prepared.get(sink) ?? sink),
+      ...(plan.match !== undefined && { match: withHolds(plan.match, found) }),
+    },
   }));
+}
+
+/** See {@link MatchPlan.holds}. */
+function withHolds(match: MatchPlan, services: readonly PreparedService[]): MatchPlan {
+  const holds = match.routes.every(({ service, tls }) => {
+    const target = services.find(({ plan }) => plan.name === service);
+    if (tls || target === undefined || hasWorkers(target.plan.concurrency.strategy)) return false;
+    return target.plugin.transports.includes("stream") && target.plugin.takes !== true;
+  });
+  return holds ? { ...match, holds } : match;
 }
 
 async function one(

@@ -54,6 +54,7 @@ class InlineExecutor implements Executor {
   #proxyProtocol: ProxyProtocol | undefined = undefined;
   #balancers: Promise<ProxyProtocol | undefined> | undefined = undefined;
   #handed: HandedRequests | undefined = undefined;
+  #held: StreamTable | undefined = undefined;
   /** Those of its listeners. */
   readonly #proxied: { close(): void }[] = [];
 
@@ -177,6 +178,12 @@ class InlineExecutor implements Executor {
     }
     const table = handoffs?.table ?? connecting(descriptors, streams);
     (balanced?.reading(table) ?? table).arrive(fd, known);
+  }
+
+  get streams(): StreamTable | undefined {
+    if (this.#instance.handoffs !== undefined) return undefined;
+    if (!this.#input.ready.plugin.transports.includes("stream")) return undefined;
+    return this.#held ??= this.#streams({});
   }
 
   async #requestTable(): Promise<HttpTable> {
