@@ -36,6 +36,8 @@ export async function serve(
   const [{ serveTls }, { bridge }] = await Promise.all([
     import("../http/listener.ts"),
     import("./requests.ts"),
+    // What accepting is paused with. Later there may be no descriptor to load it with, which ends Deno.
+    descriptorLimit.load(),
   ]);
   return await serveTls(endpoint, table, options, tls, bridge);
 }

@@ -16,6 +16,7 @@ import { adapter, lackingTransport } from "../support/adapter.ts";
 import { certify } from "../support/certificates.ts";
 import { folder } from "../support/folder.ts";
 import { lackingPrograms } from "../support/packages.ts";
+import { freePort } from "../support/ports.ts";
 import { until, within } from "../support/until.ts";
 import { anyPort, bindUdp, Collector, numberIn, open, record } from "./collector.ts";
 import { parse3164, splitAt, splitCounted } from "./parse.ts";
@@ -215,9 +216,7 @@ describe("an address", () => {
           `^the syslog server ${scheme}://no-such-host\\.invalid:514 is out of reach: .*no-such-host\\.invalid`,
         ),
       );
-      const began = performance.now();
       await within("the close", sink.close!());
-      assert.ok(performance.now() - began < 2500);
       assert.match(warnings.at(-1)!, /was not there for the last 5 records$/);
       assert.deepEqual([warnings.length, sink.dropped!()], [2, 5]);
     });
@@ -229,9 +228,7 @@ describe("an address", () => {
     const sink = await open(t, { to: `tls://127.0.0.1:${silent.port}` }, warnings);
     for (let n = 0; n < 5; n++) sink.write(record(n));
     await until("the connection", () => silent.sockets.length === 1);
-    const began = performance.now();
     await within("the close", sink.close!());
-    assert.ok(performance.now() - began < 2500);
     assert.deepEqual(warnings, [
       `the syslog server tls://127.0.0.1:${silent.port} was not there for the last 5 records`,
     ]);
@@ -241,9 +238,7 @@ describe("an address", () => {
 describe("a queue", () => {
   for (const overflow of ["oldest", "newest"] as const) {
     test(`of one keeps one record, and tells how many of the ${overflow} it has lost`, async (t) => {
-      const free = await new Collector(t).listen(anyPort);
-      const { port } = free;
-      await new Promise((resolve) => free.server.close(resolve));
+      const port = await freePort();
       const warnings: string[] = [];
       const options = { to: `tcp://127.0.0.1:${port}`, queue: 1, overflow };
       const sink = await open(t, options, warnings);
