@@ -35,6 +35,16 @@ export async function load(
   return await withVariables(await read(file, versionOf), variables);
 }
 
+/** As {@link load}, without what `includedir` adds: of a manifest that is to run elsewhere. */
+export async function loadAlone(
+  path: string,
+  variables: Readonly<Record<string, string | undefined>>,
+): Promise<Source> {
+  const source = await read(find(resolve(path)));
+  const { includedir: _, ...own } = Object(source.value) as { readonly includedir?: unknown };
+  return withVariables(_ === undefined ? source : { ...source, value: own }, variables);
+}
+
 /**
  * Makes a manifest of a value of a program, which may hold plugins and sinks themselves.
  *
