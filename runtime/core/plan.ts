@@ -108,6 +108,8 @@ export interface ServicePlan {
   readonly reached?: true;
   /** Of {@link Session.startTls}, and of endpoints that have none of their own. */
   readonly tls?: TlsPlan;
+  /** That is what `defaults` say for all: the service may have nothing to do with it. */
+  readonly tlsOfDefaults?: true;
   /** Nobody has any business with it: whoever comes is refused, and banned. */
   readonly sensor?: true;
   /** Bans may be about users of this machine: peers of Unix sockets are asked who they are. */

@@ -210,7 +210,7 @@ class Expander {
     const silent = admin ? ADMIN_LISTEN : this.#targets.has(name) ? [] : undefined;
     const endpointPlans = this.#listen(service.listen, silent, endpoints, path);
     const said = { defaults: defaults.tls, service: service.tls };
-    const { listen, tls = undefined } = this.#tls?.read(said, endpointPlans, path) ??
+    const { listen, ...secured } = this.#tls?.read(said, endpointPlans, path) ??
       { listen: endpointPlans };
     checkLimitNames(this.#problems, service.limits, path);
     checkHttpLimits(this.#problems, service, listen, path);
@@ -255,7 +255,7 @@ class Expander {
       ...(ban !== undefined && { ban }),
       ...(sensor && { sensor }),
       ...(proxyProtocol !== undefined && { proxyProtocol }),
-      ...(tls !== undefined && { tls }),
+      ...secured,
       processes: processOf(service, identityOf(this.#manifest.top), strategy),
       folder: folderAt(this.#problems.source, path),
     };

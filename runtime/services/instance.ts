@@ -25,7 +25,13 @@ import { PorticoError } from "../core/errors.ts";
 import type { ListenPlan, ServicePlan } from "../core/plan.ts";
 import type { Host, ReadyService } from "./contract.ts";
 import { checkForms } from "./kind.ts";
-import { giveBanners, giveCertificateRules, handshakesOf, shedderOf } from "./extras.ts";
+import {
+  certificateRulesOf,
+  checkCertificateRules,
+  giveBanners,
+  handshakesOf,
+  shedderOf,
+} from "./extras.ts";
 import { OwnSessions } from "./own-sessions.ts";
 import type { TlsContexts } from "./tls-contexts.ts";
 import { scopeOf } from "../core/scope.ts";
@@ -171,10 +177,9 @@ export class ServiceInstance {
     const { offended, tls } = input;
     const handshakes = await handshakesOf(plan, tls, clock);
     const metering = await meteringOf(plan, clock ?? SYSTEM_CLOCK);
-    const own = new OwnSessions(
-      { ...shared, totals, counted, join, offended, metering, handshakes },
-      adapter,
-    );
+    const certificates = await certificateRulesOf(plan, clock ?? SYSTEM_CLOCK);
+    const incoming = { ...shared, totals, counted, offended, handshakes, certificates };
+    const own = new OwnSessions({ ...incoming, join, metering }, adapter);
     const scope = scopeOf(plan.concurrency.strategy);
     const context = {
       options,
@@ -208,12 +213,12 @@ export class ServiceInstance {
       await Promise.all([own.drain(0), own.close()]);
       throw error;
     }
-    const service = new Service({ ...shared, hooks, totals, counted, offended, handshakes });
+    const service = new Service({ ...incoming, hooks });
     const make = (ways: OtherWays): ServiceInstance =>
       new ServiceInstance(service, own, ending, ways, admission, metering);
     try {
       await giveBanners(service);
-      await giveCertificateRules(service);
+      checkCertificateRules(service);
       const made = make(await otherWays(service, input));
       made.shedder = await shedderOf(made);
       return made;

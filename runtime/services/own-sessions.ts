@@ -55,6 +55,7 @@ export class OwnSessions {
         offended: _offended,
         metering: _metering,
         handshakes: _handshakes,
+        certificates: _certificates,
         ...input
       } = this.#input;
       const made = new Outgoing(input, this.#adapter);
