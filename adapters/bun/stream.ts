@@ -65,6 +65,10 @@ class BunListener extends ReopenedListener {
     };
   }
 
+  get reserved(): boolean {
+    return this.#context.table.reserved === true;
+  }
+
   protected get ownDescriptor(): number {
     return this.#handle?.fd ?? -1;
   }

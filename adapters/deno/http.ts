@@ -16,6 +16,7 @@ import { openListener } from "../listener.ts";
 import { NativeHttp } from "../native-http.ts";
 import { descriptorLimit } from "../posix/descriptor-limit.ts";
 import { release } from "../posix/inherited.ts";
+import { ffiSupport, openLibc } from "../posix/libc.ts";
 import { duplicate } from "../posix/passing.ts";
 import type { RuntimeEpoll } from "../posix/runtime-epoll.ts";
 import { STREAM } from "./options.ts";
@@ -36,6 +37,8 @@ export async function serve(
   const [{ serveTls }, { bridge }] = await Promise.all([
     import("../http/listener.ts"),
     import("./requests.ts"),
+    // What accepting is paused with. Later there may be no descriptor to load it with, which ends Deno.
+    ffiSupport() === true ? openLibc().catch(() => {}) : undefined,
   ]);
   return await serveTls(endpoint, table, options, tls, bridge);
 }

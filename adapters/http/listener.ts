@@ -1,5 +1,6 @@
 /** HTTP over TLS: a listener of `node:net`, on any runtime. Those of HTTP on Bun and Deno choose no certificate by name. */
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
+import process from "node:process";
 import type { BindableEndpoint, OptionName, SocketOptions } from "../../runtime/core/contract.ts";
 import type { PorticoError } from "../../runtime/core/errors.ts";
 import type { HttpListener, HttpTable } from "../../runtime/core/exchange.ts";
@@ -36,6 +37,7 @@ class TlsListener extends ReopenedListener implements HttpListener {
   #server: Server;
   /** Where the runtime does not show it. */
   #fd = -1;
+  #looking = false;
 
   constructor(
     target: ListenTarget,
@@ -84,10 +86,25 @@ class TlsListener extends ReopenedListener implements HttpListener {
     const options = { allowHalfOpen: true, pauseOnConnect: true, noDelay };
     return createServer(options, (raw: Socket) => {
       setKeepAlive(raw, this.#options);
-      this.#handshakes.arrive(raw);
       const fd = descriptorOf(raw);
-      // Deno shows none, and accepts nobody any more once it has run out of them: beside a handshake a look is cheap.
-      descriptorLimit.accepted(fd >= 0 ? fd : lowestFree());
+      if (fd < 0) this.#look();
+      this.#handshakes.arrive(raw);
+      if (fd >= 0) descriptorLimit.accepted(fd);
+    });
+  }
+
+  /**
+   * Deno shows none. It accepts up to 128 connections before it tells of the first, nobody any more once descriptors have
+   * run out meanwhile, and a server that closes cuts off those that were not told of yet. So there is a look before the
+   * first of them may give its own back, and what follows comes after the last.
+   */
+  #look(): void {
+    if (this.#looking) return;
+    this.#looking = true;
+    const lowest = lowestFree();
+    process.nextTick(() => {
+      this.#looking = false;
+      descriptorLimit.accepted(lowest);
     });
   }
 

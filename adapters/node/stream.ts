@@ -46,6 +46,10 @@ export class NodeListener extends ReopenedListener {
     this.#server = this.#makeServer();
   }
 
+  get reserved(): boolean {
+    return this.#table.reserved === true;
+  }
+
   protected get ownDescriptor(): number {
     return descriptorOf(this.#server);
   }

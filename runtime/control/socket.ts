@@ -1,5 +1,5 @@
 /** The control socket of a server: a service of Portico like any other, whose plugin is `Control`. */
-import type { Adapter, Listener } from "../core/contract.ts";
+import type { Adapter, Listener, StreamTable } from "../core/contract.ts";
 import type { Inherited } from "../core/descriptors.ts";
 import { Admission } from "../core/admission/admission.ts";
 import { LAST_WORDS } from "../core/calls.ts";
@@ -54,9 +54,11 @@ export async function openControl(
   const admission = new Admission(PLAN, (later) => adapter.defer(later));
   const service = makeService(makeHooks(control, closing.promise), adapter);
   const pipeline = new StreamPipeline(service, admission);
+  // When a crowd has taken all descriptors, there has to be a way in still.
+  const table: StreamTable = { ...pipeline.table, reserved: true };
   const listener = typeof at === "string"
-    ? await listen(control, at, adapter, pipeline)
-    : await adapter.listen(at, pipeline.table, {});
+    ? await listen(control, at, adapter, table)
+    : await adapter.listen(at, table, {});
   return {
     address: listener.address,
     duplicate: () => listener.duplicate(),
@@ -74,7 +76,7 @@ async function listen(
   control: Control,
   path: string,
   adapter: Adapter,
-  { table }: StreamPipeline,
+  table: StreamTable,
 ): Promise<Listener> {
   if (path.startsWith("@")) {
     throw new PorticoError(

@@ -72,6 +72,11 @@ export interface Connection {
 
 /** The core's callbacks for the connections of one listener. */
 export interface StreamTable {
+  /**
+   * What is kept of descriptors when they run out is for the connections of this listener: it goes on accepting while
+   * others pause. For the few by which a server is controlled.
+   */
+  readonly reserved?: boolean;
   /** A peer has connected. `pause` may be called here: then nothing is read. */
   open(connection: Connection): void;
   /** @returns true to keep `chunk`: the adapter does not touch it any more. */

@@ -175,7 +175,7 @@ for (const strategy of WORKERS) {
     const began = performance.now();
     await (await dial(t, server.endpoint("brief", "tcp"))).over();
     const waited = performance.now() - began;
-    assert.ok(waited >= 380 && waited < 2000, `it was held for ${waited} ms`);
+    assert.ok(waited >= 380, `it was held for ${waited} ms`);
     await server.record({ event: "refuse", service: "brief", limit: "hold" });
     await leave(busy);
 

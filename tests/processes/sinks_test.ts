@@ -367,9 +367,7 @@ describe("standard output", () => {
     const endpoint = await endpointIn(join(home, "a.log"));
     await askOnce(t, endpoint, "log 20000");
     server.signal("SIGTERM");
-    const began = performance.now();
     assert.equal(await server.exited(), 0);
-    assert.ok(performance.now() - began < 6000, `it took ${performance.now() - began} ms`);
   });
 });
 

@@ -138,9 +138,7 @@ describe("a named pipe as log file", { skip: lackingPrograms("mkfifo", "cat") },
     const pad = "x".repeat(10_000);
     for (let n = 0; n < 3000; n++) sink.write(record({ n, pad }));
     assert.ok(sink.dropped!() > 1000, `${sink.dropped!()} dropped`);
-    const began = performance.now();
     await within("the close", sink.close!());
-    assert.ok(performance.now() - began < 3000);
     assert.match(told.at(-1)!, /^\d+ records were lost: .*a\.log could not be written to$/);
   });
 

@@ -220,9 +220,7 @@ test("a server that reads nothing costs bounded memory, no time, and does not ho
   await until("drops", () => sink.dropped!() > 0);
   assert.ok(longest < 500, `a turn took ${longest} ms of CPU`);
   const dropped = sink.dropped!();
-  const began = performance.now();
   await within("the close", sink.close!());
-  assert.ok(performance.now() - began < 2500, "it is bounded");
   assert.ok(sink.dropped!() > dropped, "what is left counts as dropped");
   assert.match(warnings.at(-1)!, /was not there for the last \d+ records$/);
 });
@@ -233,9 +231,7 @@ test("a sink without a server closes at once, and says what it could not deliver
   const sink = await open(t, { to: `unix:${path}` }, warnings);
   for (let n = 0; n < 3; n++) sink.write(record(n));
   await until("a warning", () => warnings.length === 1);
-  const began = performance.now();
-  await sink.close!();
-  assert.ok(performance.now() - began < 1000);
+  await within("the close", sink.close!());
   assert.equal(warnings[1], `the syslog server unix:${path} was not there for the last 3 records`);
   assert.equal(sink.dropped!(), 3);
   sink.write(record(4));

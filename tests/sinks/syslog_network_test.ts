@@ -215,9 +215,7 @@ describe("an address", () => {
           `^the syslog server ${scheme}://no-such-host\\.invalid:514 is out of reach: .*no-such-host\\.invalid`,
         ),
       );
-      const began = performance.now();
       await within("the close", sink.close!());
-      assert.ok(performance.now() - began < 2500);
       assert.match(warnings.at(-1)!, /was not there for the last 5 records$/);
       assert.deepEqual([warnings.length, sink.dropped!()], [2, 5]);
     });
@@ -229,9 +227,7 @@ describe("an address", () => {
     const sink = await open(t, { to: `tls://127.0.0.1:${silent.port}` }, warnings);
     for (let n = 0; n < 5; n++) sink.write(record(n));
     await until("the connection", () => silent.sockets.length === 1);
-    const began = performance.now();
     await within("the close", sink.close!());
-    assert.ok(performance.now() - began < 2500);
     assert.deepEqual(warnings, [
       `the syslog server tls://127.0.0.1:${silent.port} was not there for the last 5 records`,
     ]);

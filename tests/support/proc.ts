@@ -2,10 +2,11 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import process from "node:process";
+import { setTimeout as pause } from "node:timers/promises";
 import { until } from "./until.ts";
 
 /** The fields of proc_pid_stat(5) after the name: state, parent, group, session … */
-function stat(pid: number): string[] {
+function stat(pid: number | string): string[] {
   try {
     return readFileSync(`/proc/${pid}/stat`, "latin1").replace(/^.*\) /s, "").split(" ");
   } catch {
@@ -50,6 +51,39 @@ export function limitOf(pid: number, name: string): string {
 export function statusOf(pid: number, key: string): string[] {
   const text = readFileSync(`/proc/${pid}/status`, "latin1");
   return new RegExp(`^${key}:(.*)$`, "m").exec(text)![1]!.trim().split(/\s+/);
+}
+
+/** CPU time that a process has used, or each thread of it, in ms. */
+const cpuOf = (fields: readonly string[]): number => 10 * (Number(fields[11]) + Number(fields[12]));
+
+/** Waits for a second in which a process hardly uses the CPU; there has to be one among the first five. */
+export async function comesToRest(pid: number): Promise<void> {
+  const spent: string[] = [];
+  for (let second = 0; second < 5; second++) {
+    const before = threadTimes(pid);
+    const total = cpuOf(stat(pid));
+    await pause(1000);
+    const used = cpuOf(stat(pid)) - total;
+    if (used < 250) return;
+    const threads = [...threadTimes(pid)].map(([thread, time]) =>
+      [
+        thread,
+        time - (before.get(thread) ?? 0),
+      ] as const
+    ).filter(([, time]) => time > 0);
+    spent.push(`${used} ms (${threads.map(([name, time]) => `${name}: ${time}`).join(", ")})`);
+  }
+  assert.fail(`it does not come to rest; in each second it has used ${spent.join("; ")}`);
+}
+
+/** By number and name. */
+function threadTimes(pid: number): Map<string, number> {
+  return new Map(
+    readdirSync(`/proc/${pid}/task`).map((thread) => {
+      const name = readFileSync(`/proc/${pid}/task/${thread}/comm`, "latin1").trim();
+      return [`${thread} ${name}`, cpuOf(stat(`${pid}/task/${thread}`))];
+    }),
+  );
 }
 
 /** How many file descriptors a process has, or this one. */

@@ -135,7 +135,7 @@ const ENDS_OF_SESSIONS: readonly End[] = [
   {
     name: "limits.idle strikes",
     transports: TLS_TOO,
-    limits: { idle: "600ms" },
+    limits: { idle: "1200ms" },
     act: async (stage) => {
       const call = await stage.call("echo x");
       await call.answer();
@@ -156,7 +156,7 @@ const ENDS_OF_SESSIONS: readonly End[] = [
   {
     name: "limits.progress strikes who sends half a line",
     transports: STREAMS,
-    limits: { progress: "256B/600ms" },
+    limits: { progress: "256B/1200ms" },
     act: async (stage) => {
       await stage.call("half", { half: true });
       await stage.records("close", 1);

@@ -13,7 +13,7 @@ export const HOLDS: readonly Case[] = [
       const calls = [await stage.call("echo b"), await stage.call("echo c")];
       await stage.records("refuse", 2, { limit: "hold" });
       const waited = performance.now() - began;
-      assert.ok(waited > 500 && waited < 4000, `it has waited for ${waited} ms`);
+      assert.ok(waited > 500, `it has waited for ${waited} ms`);
       for (const call of calls) await call.refused(503);
       await stage.until({ live: 1, held: 0, refused: 2, tallied: { hold: 2 } });
       assert.ok(!first.answered, "the first one still has the turn");

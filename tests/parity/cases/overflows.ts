@@ -180,7 +180,7 @@ export const OVERFLOWS: readonly Case[] = [
       const [goesOn] = await stage.records("resume", 1, { level: "warn", reason: "rate" });
       const rested = Date.parse(goesOn!.time as unknown as string) -
         Date.parse(rests!.time as unknown as string);
-      assert.ok(rested >= 699 && rested < 3000, `it has rested for ${rested} ms`);
+      assert.ok(rested >= 699, `it has rested for ${rested} ms`);
       await stage.until({ state: "running", refused: 1 });
     },
   },
