@@ -8,13 +8,13 @@ import { fileURLToPath } from "node:url";
 import { connect as connectTls } from "node:tls";
 import { parseEndpoint } from "../../runtime/core/endpoint.ts";
 import { lackingFeature } from "../support/adapter.ts";
+import { listening, startNginx } from "../support/balancers.ts";
 import { certify } from "../support/certificates.ts";
 import { folder } from "../support/folder.ts";
 import { lackingPrograms } from "../support/packages.ts";
 import { freePort } from "../support/ports.ts";
 import { Program, shell } from "../support/program.ts";
 import { manifest, pluginPath, startServer } from "../support/server-process.ts";
-import { until } from "../support/until.ts";
 
 /** What is said to whoever connects, once it has said a line. */
 function ask(port: number, from: string, tls?: object): Promise<string> {
@@ -33,20 +33,6 @@ function ask(port: number, from: string, tls?: object): Promise<string> {
     });
     socket.on("close", () => resolve(text));
     socket.write("hello");
-  });
-}
-
-/** Waits until somebody listens there. */
-async function listening(port: number): Promise<void> {
-  let open = false;
-  await until("the balancer to listen", () => {
-    const look = connect({ host: "127.0.0.1", port });
-    look.on("error", () => {});
-    look.on("connect", () => {
-      open = true;
-      look.destroy();
-    });
-    return open;
   });
 }
 
@@ -96,10 +82,7 @@ listen tls
 ${backend(`send-proxy-v2-ssl-cn proxy-v2-options ${options}`)}`,
     );
     const haproxy = new Program(t, home, "haproxy", "-f", "haproxy.cfg");
-    await Promise.race([
-      listening(tls),
-      haproxy.ended().then((code) => assert.fail(`${code}: ${haproxy.errors}`)),
-    ]);
+    await listening(tls, haproxy);
     const told =
       /^tcp:\/\/127\.0\.0\.5:\d+ at tcp by \{"remote":"127\.0\.0\.1","local":"tcp","version":(\d)\}\nhello$/;
     assert.equal(told.exec(await ask(v1, "127.0.0.5"))?.[1], "1");
@@ -125,32 +108,8 @@ test("nginx: version 1, from its module for streams", {
   const server = await startServer(t, home);
   const port = await freePort();
   const target = server.endpoint("s", "tcp").slice("tcp://".length);
-  writeFileSync(
-    join(home, "nginx.conf"),
-    `load_module /usr/lib/nginx/modules/ngx_stream_module.so;
-daemon off;
-master_process off;
-pid ${home}/nginx.pid;
-error_log stderr;
-events {}
-stream { server { listen 127.0.0.1:${port}; proxy_pass ${target}; proxy_protocol on; } }
-`,
-  );
-  const nginx = new Program(
-    t,
-    home,
-    "nginx",
-    "-p",
-    home,
-    "-c",
-    join(home, "nginx.conf"),
-    "-e",
-    "stderr",
-  );
-  await Promise.race([
-    listening(port),
-    nginx.ended().then((code) => assert.fail(`${code}: ${nginx.errors}`)),
-  ]);
+  const way = `listen 127.0.0.1:${port}; proxy_pass ${target}; proxy_protocol on;`;
+  await startNginx(t, home, port, way);
   assert.match(
     await ask(port, "127.0.0.7"),
     /^tcp:\/\/127\.0\.0\.7:\d+ at tcp by \{"remote":"127\.0\.0\.1","local":"tcp","version":1\}\nhello$/,
@@ -170,10 +129,7 @@ test("examples/haproxy: clients are told of, turned away by a rule, and refused 
   const config = text("haproxy.cfg").replace("7151", `${front}`).replace("7150", `${port}`);
   writeFileSync(join(home, "haproxy.cfg"), config);
   const haproxy = new Program(t, home, "haproxy", "-f", "haproxy.cfg");
-  await Promise.race([
-    listening(front),
-    haproxy.ended().then((code) => assert.fail(`${code}: ${haproxy.errors}`)),
-  ]);
+  await listening(front, haproxy);
   const say = (way: string): Promise<string> => shell(t, home, `printf hello | nc -N ${way}`);
   assert.equal(await say(`-s 127.0.0.8 127.0.0.1 ${front}`), "hello");
   const { via } = await server.record({ event: "open", remote: /127\.0\.0\.8/ });

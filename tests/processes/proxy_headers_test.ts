@@ -7,13 +7,13 @@ import { test } from "node:test";
 import { Address, parseEndpoint } from "../../runtime/core/endpoint.ts";
 import { writeProxyVersion2 } from "../../runtime/core/prologue/write-proxy-header.ts";
 import { lackingFeature } from "../support/adapter.ts";
+import { listening, startNginx } from "../support/balancers.ts";
 import { folder } from "../support/folder.ts";
 import { lackingPrograms } from "../support/packages.ts";
 import { freePort } from "../support/ports.ts";
 import { Program } from "../support/program.ts";
 import { manifest, startServer } from "../support/server-process.ts";
 import { lackingStrategy } from "../support/strategies.ts";
-import { until } from "../support/until.ts";
 
 interface Answer {
   readonly text: string;
@@ -32,20 +32,6 @@ function ask(endpoint: string, from: string, what: Uint8Array | string): Promise
     socket.setEncoding("utf8").on("data", (more: string) => text += more);
     socket.on("close", () => resolve({ text, port: mine }));
     socket.write(what);
-  });
-}
-
-/** Waits until somebody listens there. */
-async function listening(port: number, program: Program): Promise<void> {
-  let open = false;
-  await until(() => `${port} to be open: ${program.errors}`, () => {
-    const look = connect({ host: "127.0.0.1", port });
-    look.on("error", () => {});
-    look.on("connect", () => {
-      open = true;
-      look.destroy();
-    });
-    return open;
   });
 }
 
@@ -120,26 +106,12 @@ test("nginx hears from the plugin proxy who the client is, also over a Unix sock
   writeFileSync(join(home, "portico.json"), manifest(services));
   const says = "$proxy_protocol_addr $proxy_protocol_port " +
     "$proxy_protocol_server_addr $proxy_protocol_server_port";
-  writeFileSync(
-    join(home, "nginx.conf"),
-    `load_module /usr/lib/nginx/modules/ngx_stream_module.so;
-daemon off;
-master_process off;
-pid ${home}/nginx.pid;
-error_log stderr;
-events {}
-stream {
-  server {
-    listen 127.0.0.1:${port} proxy_protocol;
-    listen unix:${home}/nginx.sock proxy_protocol;
-    return "${says}";
-  }
-}
-`,
+  await startNginx(
+    t,
+    home,
+    port,
+    `listen 127.0.0.1:${port} proxy_protocol; listen unix:${home}/nginx.sock proxy_protocol; return "${says}";`,
   );
-  const words = ["-p", home, "-c", join(home, "nginx.conf"), "-e", "stderr"];
-  const nginx = new Program(t, home, "nginx", ...words);
-  await listening(port, nginx);
   const server = await startServer(t, home);
   for (const name of ["v1", "v2", "unix"]) {
     const endpoint = server.endpoint(name, "tcp");

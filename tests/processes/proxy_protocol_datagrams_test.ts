@@ -9,16 +9,11 @@ import {
   writeProxyVersion2,
 } from "../../runtime/core/prologue/write-proxy-header.ts";
 import { lackingTransport } from "../support/adapter.ts";
-import { folder } from "../support/folder.ts";
 import { Observable } from "../support/observable.ts";
 import type { Scope } from "../support/scope.ts";
-import {
-  manifest,
-  pluginPath,
-  type ServerProcess,
-  startServer,
-} from "../support/server-process.ts";
+import type { ServerProcess } from "../support/server-process.ts";
 import { lackingStrategy, type StrategyName } from "../support/strategies.ts";
+import { serveVia } from "../support/via.ts";
 
 const PEER = new Address("udp", "192.0.2.7", 50000, "");
 const HERE = new Address("udp", "198.51.100.1", 53, "");
@@ -68,16 +63,12 @@ async function serve(
   strategy: StrategyName,
   more: object = {},
 ): Promise<{ server: ServerProcess; endpoint: string }> {
-  const workers = strategy === "threads" ? { workers: 1 } : {};
-  const s = {
-    plugin: pluginPath("via"),
+  const server = await serveVia(scope, strategy, {
     listen: "udp://127.0.0.1:0",
-    concurrency: { strategy, ...workers },
     proxyProtocol: { from: ["127.0.0.1", "127.0.0.3"] },
     log: { type: "json", level: "debug" },
     ...more,
-  };
-  const server = await startServer(scope, folder(scope, { "portico.json": manifest({ s }) }));
+  });
   return { server, endpoint: server.endpoint("s", "udp") };
 }
 

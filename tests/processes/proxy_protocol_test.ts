@@ -7,34 +7,26 @@ import {
   writeProxyVersion2,
 } from "../../runtime/core/prologue/write-proxy-header.ts";
 import { lackingFeature } from "../support/adapter.ts";
-import { folder } from "../support/folder.ts";
 import { Peer } from "../support/peer.ts";
 import type { Scope } from "../support/scope.ts";
-import {
-  manifest,
-  pluginPath,
-  type ServerProcess,
-  startServer,
-} from "../support/server-process.ts";
-import { lackingStrategy } from "../support/strategies.ts";
+import type { ServerProcess } from "../support/server-process.ts";
+import { lackingStrategy, type StrategyName } from "../support/strategies.ts";
+import { serveVia } from "../support/via.ts";
 
 const PEER = new Address("tcp", "192.0.2.7", 50000, "");
 const HERE = new Address("tcp", "198.51.100.1", 443, "");
 const V1 = writeProxyVersion1(PEER, HERE);
 const V2 = writeProxyVersion2(PEER, HERE, { authority: "a.example", alpn: "h2" }, true);
 
-const FROM = { from: ["127.0.0.1", "127.0.0.3"], wait: "2s" };
+const TCP = "tcp://127.0.0.1:0";
 
 async function serve(
   scope: Scope,
-  strategy: string,
-  more: object = {},
-  listen: string | string[] = "tcp://127.0.0.1:0",
+  strategy: StrategyName,
+  listen: string | string[] = TCP,
 ): Promise<{ server: ServerProcess; endpoint: string }> {
-  const workers = strategy === "processes" ? { workers: 1 } : {};
-  const concurrency = { strategy, ...workers };
-  const s = { plugin: pluginPath("via"), listen, concurrency, proxyProtocol: FROM, ...more };
-  const server = await startServer(scope, folder(scope, { "portico.json": manifest({ s }) }));
+  const proxyProtocol = { from: ["127.0.0.1"], wait: "20s" };
+  const server = await serveVia(scope, strategy, { listen, proxyProtocol });
   return { server, endpoint: server.endpoint("s", "tcp") };
 }
 
@@ -45,9 +37,7 @@ for (const strategy of ["async", "processes"] as const) {
     skip: skip || lackingStrategy(strategy),
   }, () => {
     test("a header that comes byte by byte, and its values, arrive whole", async (t) => {
-      const { server, endpoint } = await serve(t, strategy, {
-        proxyProtocol: { ...FROM, wait: "20s" },
-      });
+      const { server, endpoint } = await serve(t, strategy);
       for (const header of [V1, V2]) {
         const peer = new Peer(t, endpoint);
         for (const byte of header) {
@@ -72,13 +62,7 @@ for (const strategy of ["async", "processes"] as const) {
     });
 
     test("over a Unix socket, too; who waits when the server ends is refused, and nothing is left", async (t) => {
-      const listen = ["tcp://127.0.0.1:0", "unix:./s.sock"];
-      const { server, endpoint } = await serve(
-        t,
-        strategy,
-        { proxyProtocol: { from: ["127.0.0.1"], wait: "20s" } },
-        listen,
-      );
+      const { server, endpoint } = await serve(t, strategy, [TCP, "unix:./s.sock"]);
       const peer = new Peer(t, server.endpoint("s", "unix")).say(V1);
       await peer.hears('tcp://192.0.2.7:50000 at tcp by {"remote":"","local":"unix","version":1}');
       peer.socket.destroy();
