@@ -19,6 +19,8 @@ export interface Runtime {
   readonly name: string;
   readonly features: Features;
   stream(): Promise<{ readonly listen: Adapter["listen"] }>;
+  /** For those that speak TLS at once: on `node:net`, which `node:tls` goes over at no cost. */
+  secureStream(): Promise<{ readonly listen: Adapter["listen"] }>;
   datagram(): Promise<{ readonly bind: Adapter["bind"] }>;
   http(): Promise<{ readonly serve: Adapter["serve"] }>;
   /** HTTP of connections that no listener of its own for HTTP has accepted. */
@@ -87,12 +89,11 @@ export function sessionAdapter(runtime: Runtime): SessionAdapter {
   };
 }
 
-/** What is to speak TLS at once is a socket of `node:net`, which `node:tls` goes over at no cost. */
 function streamFor(
   runtime: Runtime,
   { transport }: BindableEndpoint,
 ): ReturnType<Runtime["stream"]> {
-  return transport === "tls" ? import("./node/stream.ts") : runtime.stream();
+  return transport === "tls" ? runtime.secureStream() : runtime.stream();
 }
 
 async function spawnByNode(): Promise<Spawn> {

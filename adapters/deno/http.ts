@@ -16,7 +16,6 @@ import { openListener } from "../listener.ts";
 import { NativeHttp } from "../native-http.ts";
 import { descriptorLimit } from "../posix/descriptor-limit.ts";
 import { release } from "../posix/inherited.ts";
-import { ffiSupport, openLibc } from "../posix/libc.ts";
 import { duplicate } from "../posix/passing.ts";
 import type { RuntimeEpoll } from "../posix/runtime-epoll.ts";
 import { STREAM } from "./options.ts";
@@ -38,7 +37,7 @@ export async function serve(
     import("../http/listener.ts"),
     import("./requests.ts"),
     // What accepting is paused with. Later there may be no descriptor to load it with, which ends Deno.
-    ffiSupport() === true ? openLibc().catch(() => {}) : undefined,
+    descriptorLimit.load(),
   ]);
   return await serveTls(endpoint, table, options, tls, bridge);
 }

@@ -32,6 +32,15 @@ export const RUNTIME: Runtime = {
     datagram: DATAGRAM,
   }),
   stream: () => import("./stream.ts"),
+  async secureStream() {
+    const [{ descriptorLimit }, stream] = await Promise.all([
+      import("../posix/descriptor-limit.ts"),
+      import("../node/stream.ts"),
+    ]);
+    // Later there may be no descriptor to load that with, which ends Deno.
+    await descriptorLimit.load();
+    return stream;
+  },
   datagram: () => import("./datagram.ts"),
   http: () => import("./http.ts"),
   requests: () => import("./requests.ts"),

@@ -13,12 +13,11 @@ const one = {
   plugin: pluginPath("remote"),
   listen: "tcp://127.0.0.1:0",
   concurrency: "spawn",
-  limits: { hold: "8s" },
 };
 
 describe("spawn", { skip: lackingStrategy("spawn") || lackingPrograms("sh") }, () => {
   test("of many that come at once, few have their process started at a time", async (t) => {
-    const home = folder(t, { "portico.json": manifest({ one: { ...one, limits: {} } }) });
+    const home = folder(t, { "portico.json": manifest({ one }) });
     // Enough for the peers, and for some processes, not for a process for each at once.
     const server = await startServer(t, home, { through: limitDescriptors(COUNT + 90) });
     const address = server.endpoint("one", "tcp");
@@ -41,7 +40,10 @@ describe("spawn", { skip: lackingStrategy("spawn") || lackingPrograms("sh") }, (
   });
 
   test("where no further process can be started, that is told once and tried in peace", async (t) => {
-    const home = folder(t, { "portico.json": manifest({ one }) });
+    // Long enough for the processes that there is room for, on a machine that is busy.
+    const home = folder(t, {
+      "portico.json": manifest({ one: { ...one, limits: { hold: "8s" } } }),
+    });
     const server = await startServer(t, home, { through: limitDescriptors(COUNT + 60) });
     const address = server.endpoint("one", "tcp");
     // They stay, with all the descriptors that there are.
