@@ -33,7 +33,7 @@ const services = {
   a: { plugin: "echo", listen: "unix:./a.sock" },
 };
 const { services: [plan] } = expand(
-  sourceOf({ services }, "portico.ts", () => undefined),
+  await sourceOf({ services }, "portico.ts", () => undefined),
   sinkCatalog,
   "none",
 );

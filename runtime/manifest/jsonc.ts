@@ -1,33 +1,7 @@
-import {
-  findNodeAtLocation,
-  type Node,
-  type ParseError,
-  parseTree,
-  printParseErrorCode,
-} from "jsonc-parser";
 import { ManifestError, type Path, type Position, type Problem, show } from "../values/problem.ts";
-import { DEPTH_EXPECTED, DEPTH_MAX, offsetTooDeep } from "./depth.ts";
+import { DEPTH_EXPECTED, DEPTH_MAX } from "./depth.ts";
+import { JsonFault, JsonText, type Node } from "./json-text.ts";
 import type { Part, Source } from "./source.ts";
-
-/** What each syntax error of jsonc-parser wants to see instead. */
-const EXPECTED: Record<string, string> = {
-  InvalidSymbol: "a value: text in double quotes, a number, true, false, null, { or [",
-  InvalidNumberFormat: "a number as JSON writes it",
-  PropertyNameExpected: "a key in double quotes",
-  ValueExpected: "a value: text in double quotes, a number, true, false, null, { or [",
-  ColonExpected: "a colon after the key",
-  CommaExpected: "a comma between two entries",
-  CloseBraceExpected: "a closing }",
-  CloseBracketExpected: "a closing ]",
-  EndOfFileExpected: "nothing after the manifest's closing }",
-  InvalidCommentToken: "a comment of the form // or /* */",
-  UnexpectedEndOfComment: "*/ at the end of the comment",
-  UnexpectedEndOfString: 'a closing " on the same line',
-  UnexpectedEndOfNumber: "digits after the sign, the point or the exponent",
-  InvalidUnicode: "four hexadecimal digits after \\u",
-  InvalidEscapeCharacter: 'one of \\" \\\\ \\/ \\b \\f \\n \\r \\t \\uXXXX',
-  InvalidCharacter: "no control characters: write \\t, \\n or \\uXXXX",
-};
 
 /** Keys that no JavaScript object can hold without harm, or that schemas leave out silently. */
 const FORBIDDEN = new Set(["__proto__", "constructor", "prototype"]);
@@ -42,91 +16,70 @@ export function parseJsonc(text: string, file: string): Source {
   const content = text.replace(/^\uFEFF/, "");
   const lines = lineStarts(content);
   const at = (offset: number): Position => positionOf(lines, offset);
-  const deep = offsetTooDeep(content);
-  if (deep !== undefined) {
-    const received = `level ${DEPTH_MAX + 1}`;
-    const problem = { file, ...at(deep), path: [], received, expected: DEPTH_EXPECTED };
-    throw new ManifestError([{ code: "MANIFEST_SYNTAX", ...problem }]);
-  }
-  const errors: ParseError[] = [];
-  const root = parseTree(content, errors, { allowTrailingComma: true });
-  const first = errors[0];
-  if (root === undefined || first !== undefined) {
-    throw new ManifestError([syntaxProblem(content, file, first, at)]);
-  }
   const problems: Problem[] = [];
-  const value = valueOf(root, (node, path, received, expected) => {
-    problems.push({
-      code: "MANIFEST_SYNTAX",
-      file,
-      ...at(node.offset),
-      path,
-      received,
-      expected,
-    });
-  });
+  const json = new JsonText(
+    content,
+    DEPTH_MAX,
+    DEPTH_EXPECTED,
+    (key, { key: offset }, earlier, path) => {
+      const forbidden = FORBIDDEN.has(key);
+      if (!forbidden && earlier === undefined) return;
+      problems.push({
+        code: "MANIFEST_SYNTAX",
+        file,
+        ...at(offset!),
+        path: [...path],
+        received: `the key ${show(key)}${forbidden ? "" : " a second time"}`,
+        expected: forbidden ? "another name" : "each key once in an object",
+      });
+    },
+  );
+  let root: Node;
+  try {
+    root = json.read();
+  } catch (fault) {
+    if (!(fault instanceof JsonFault)) throw fault;
+    throw new ManifestError([syntaxProblem(content, file, fault, at)]);
+  }
   if (problems.length > 0) throw new ManifestError(problems);
-  return { file, value, locate: (path, part) => at(nodeAt(root, path, part).offset) };
+  return { file, value: root.value, locate: (path, part) => at(offsetOf(root, path, part)) };
 }
 
 function syntaxProblem(
   content: string,
   file: string,
-  error: ParseError | undefined,
+  { offset, length, message }: JsonFault,
   at: (offset: number) => Position,
 ): Problem {
-  const offset = error?.offset ?? 0;
-  const token = content.slice(offset, offset + Math.max(error?.length ?? 0, 1)).trim();
+  const token = content.slice(offset, offset + Math.max(length, 1)).trim();
   const empty = /^(?:\s|\/\/.*|\/\*[^]*?\*\/)*$/.test(content);
+  const received = message === DEPTH_EXPECTED
+    ? `level ${DEPTH_MAX + 1}`
+    : empty
+    ? "an empty file"
+    : token === ""
+    ? "the end of the file"
+    : show(token);
   return {
     code: "MANIFEST_SYNTAX",
     file,
     ...at(offset),
     path: [],
-    received: empty ? "an empty file" : token === "" ? "the end of the file" : show(token),
-    expected: empty
-      ? 'a manifest: { "services": { … } }'
-      : EXPECTED[error === undefined ? "ValueExpected" : printParseErrorCode(error.error)] ??
-        "JSON",
+    received,
+    expected: empty ? 'a manifest: { "services": { … } }' : message,
   };
 }
 
-type AddProblemAt = (node: Node, path: Path, received: string, expected: string) => void;
-
-function valueOf(node: Node, addProblem: AddProblemAt, path: Path = []): unknown {
-  if (node.type === "array") {
-    return (node.children ?? []).map((child, index) =>
-      valueOf(child, addProblem, [...path, index])
-    );
+/** Where a value, or its key, begins; of what is not there, the nearest around it. */
+function offsetOf(root: Node, path: Path, part: Part): number {
+  let node = root;
+  for (const [index, key] of path.entries()) {
+    const inner = node.inner?.get(key);
+    if (inner === undefined) return node.offset;
+    node = inner;
+    if (part === "key" && index === path.length - 1 && node.key !== undefined) return node.key;
   }
-  if (node.type !== "object") return node.value;
-  const object: Record<string, unknown> = {};
-  for (const property of node.children ?? []) {
-    const [keyNode, child] = property.children ?? [];
-    if (keyNode === undefined || child === undefined) continue;
-    const key = String(keyNode.value);
-    const inner = [...path, key];
-    if (FORBIDDEN.has(key)) addProblem(keyNode, inner, `the key ${show(key)}`, "another name");
-    else if (Object.hasOwn(object, key)) {
-      addProblem(
-        keyNode,
-        inner,
-        `the key ${show(key)} a second time`,
-        "each key once in an object",
-      );
-    } else object[key] = valueOf(child, addProblem, inner);
-  }
-  return object;
-}
-
-function nodeAt(root: Node, path: Path, part: Part): Node {
-  for (let length = path.length; length > 0; length--) {
-    const node = findNodeAtLocation(root, path.slice(0, length));
-    if (node === undefined) continue;
-    const named = part === "key" && length === path.length && node.parent?.type === "property";
-    return named ? node.parent!.children![0]! : node;
-  }
-  return root;
+  return node.offset;
 }
 
 function lineStarts(text: string): number[] {

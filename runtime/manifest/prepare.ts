@@ -6,7 +6,6 @@ import type { Plugin } from "../core/plugin.ts";
 import type { Matcher } from "../core/prologue/match.ts";
 import { isInherited } from "./inherited.ts";
 import { hasWorkers } from "./limits.ts";
-import { loadMatchers, MATCH_PLUGIN } from "./match-modules.ts";
 import type { VersionOf } from "../modules/import.ts";
 import { loadPlugin, misfit } from "../modules/plugin.ts";
 import { checkOptions, wrongOptions } from "../modules/plugin-options.ts";
@@ -59,6 +58,7 @@ async function one(
 ): Promise<PreparedService | undefined> {
   const path = ["services", plan.name];
   if (plan.match !== undefined) {
+    const { loadMatchers, MATCH_PLUGIN } = await import("./match-modules.ts");
     const matchers = await loadMatchers(plan, problems, versionOf);
     return { plan, plugin: MATCH_PLUGIN, options: {}, matchers };
   }

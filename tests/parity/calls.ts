@@ -3,18 +3,18 @@ import assert from "node:assert/strict";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { type ClientRequest, request } from "node:http";
-import { connect } from "node:net";
 import type { TestContext } from "node:test";
-import { PATIENCE, type Transport } from "./case.ts";
+import type { ConnectionOptions, TLSSocket } from "node:tls";
+import { PATIENCE, STREAMS, type Transport } from "./case.ts";
 import {
   DatagramClient,
   openDatagrams,
   parseEndpoint,
   type Scope,
-  StreamClient,
   until,
   within,
 } from "./support.ts";
+import { Talker } from "./talker.ts";
 
 /** One client, that has said its line. */
 export interface Call {
@@ -35,8 +35,14 @@ export interface Call {
   dismissed(status: number): Promise<string>;
   /** Waits until a stream is reset, unanswered; over a Unix socket it is closed. */
   wasReset(): Promise<void>;
-  /** Goes away without a word. With `reset`, a stream says that by a reset. */
+  /** Goes away without a word: over TLS without its farewell. With `reset`, a stream says that by a reset. */
   leave(reset?: boolean): void;
+  /** Begins TLS, when it has been told to go on, and says another line. Of streams in clear. */
+  startTls?(line: string): Promise<void>;
+  /** Says more, in clear. Of streams. */
+  say?(text: string): void;
+  /** The client's side of TLS, where it is spoken. */
+  readonly tls?: TLSSocket | undefined;
 }
 
 /** How a client calls. */
@@ -49,6 +55,12 @@ export interface Calling {
   readonly half?: boolean;
   /** It does not read what it is answered, of a stream. */
   readonly deaf?: boolean;
+  /** It says no more than that: a stream is half-closed. */
+  readonly last?: boolean;
+  /** Over `tls` it says its line in clear. */
+  readonly clear?: boolean;
+  /** Of TLS, beside whom it trusts and whom it asks for. */
+  readonly tls?: ConnectionOptions;
   /** What is said before the line, with which it goes out in one piece; pieces before the last are sent for themselves. */
   readonly header?: readonly Uint8Array[];
 }
@@ -63,94 +75,12 @@ export async function call(
 ): Promise<Call> {
   if (transport === "http") return await Asker.call(scope, endpoint, line, calling);
   const text = line === "" || calling.half === true ? line : `${line}\n`;
-  if (transport === "tcp" || transport === "unix") {
-    return await Talker.call(scope, endpoint, text, calling);
+  if (transport === "tls" || STREAMS.includes(transport)) {
+    const secure = transport === "tls" && calling.clear !== true;
+    return await Talker.call(scope, endpoint, text, calling, secure);
   }
   const whole = `${text}${" ".repeat(calling.padding ?? 0)}`;
   return await Sender.call(scope, transport, endpoint, whole, calling);
-}
-
-/** A stream. */
-class Talker implements Call {
-  readonly name: string;
-  readonly #peer: StreamClient;
-
-  private constructor(peer: StreamClient, name: string) {
-    this.#peer = peer;
-    this.name = name;
-  }
-
-  static async call(scope: Scope, endpoint: string, text: string, calling: Calling) {
-    const { from, deaf, header = [] } = calling;
-    const place = parseEndpoint(endpoint) as { host: string; port: number; path?: string };
-    const { host, port, path } = place;
-    const local = { ...(from !== undefined && { localAddress: from }) };
-    const where = path === undefined ? { host, port, ...local } : { path };
-    const socket = connect({ ...where, allowHalfOpen: true });
-    scope.after(() => void socket.destroy());
-    const peer = new StreamClient(socket);
-    if (deaf === true) socket.pause();
-    try {
-      await within(`a connection to ${endpoint}`, once(socket, "connect"));
-    } catch (error) {
-      // The server was quicker to reset it than we to hear that it had been there.
-      if (peer.code !== "ECONNRESET") throw error;
-    }
-    const { localAddress, localPort } = socket;
-    const last = header.at(-1);
-    for (const piece of header.slice(0, -1)) {
-      socket.setNoDelay();
-      await new Promise<void>((sent) => void socket.write(piece, () => sent()));
-      // What has left by itself is heard by itself, most often.
-      await new Promise((soon) => setTimeout(soon, 5));
-    }
-    if (last !== undefined) socket.write(Buffer.concat([last, Buffer.from(text)]));
-    else if (text !== "") peer.send(text);
-    return new Talker(peer, path === undefined ? `tcp://${localAddress}:${localPort}` : "unix:");
-  }
-
-  get answered(): boolean {
-    return this.#peer.text.endsWith("\n");
-  }
-
-  async answer(): Promise<string> {
-    const peer = this.#peer;
-    await peer.when("an answer", () => this.answered || peer.ended || peer.gone, PATIENCE);
-    assert.ok(this.answered, `it was closed without an answer: ${peer.code}`);
-    return peer.text.slice(0, -1);
-  }
-
-  async done(): Promise<string> {
-    const answer = await this.answer();
-    this.#peer.end();
-    await this.#peer.when("the close", () => this.#peer.gone, PATIENCE);
-    return answer;
-  }
-
-  async refused(): Promise<void> {
-    await this.#peer.over(PATIENCE);
-    assert.equal(this.#peer.text, "", "it is not answered");
-    this.#peer.end();
-    await this.#peer.when("the close", () => this.#peer.gone, PATIENCE);
-  }
-
-  async dismissed(): Promise<string> {
-    await this.#peer.over(PATIENCE);
-    this.#peer.end();
-    await this.#peer.when("the close", () => this.#peer.gone, PATIENCE);
-    return this.#peer.text;
-  }
-
-  async wasReset(): Promise<void> {
-    await this.#peer.when("the close", () => this.#peer.gone || this.#peer.ended, PATIENCE);
-    assert.equal(this.#peer.text, "", "it is not answered");
-    if (this.name !== "unix:") assert.equal(this.#peer.code, "ECONNRESET");
-  }
-
-  leave(reset = false): void {
-    if (reset) this.#peer.reset();
-    else this.#peer.leave();
-  }
 }
 
 /** A socket of UDP with an address that was chosen. */
@@ -186,7 +116,7 @@ class Sender implements Call {
 
   static async call(
     scope: Scope,
-    transport: "udp" | "unixgram",
+    transport: Transport,
     endpoint: string,
     line: string,
     { from = "127.0.0.1", header = [] }: Calling,

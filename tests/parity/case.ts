@@ -1,18 +1,22 @@
 /** What a case is, and where it is run. */
 import process from "node:process";
-import { resetsUnheard } from "./resets.ts";
+import { resetsUnheard, tlsResetsUntold } from "./resets.ts";
 import type { Stage } from "./stage.ts";
 import {
   adapter,
   hasProcesses,
+  lackingFeature,
   lackingStrategy,
   lackingTransport,
   STRATEGIES,
   type StrategyName,
 } from "./support.ts";
 
-export const TRANSPORTS = ["tcp", "unix", "udp", "unixgram", "http"] as const;
+export const TRANSPORTS = ["tcp", "unix", "tls", "udp", "unixgram", "http"] as const;
 export type Transport = typeof TRANSPORTS[number];
+
+/** Those of a case that names none: what holds in clear holds by TLS, and a handshake for each row would take its time. */
+const SILENT: readonly Transport[] = TRANSPORTS.filter((transport) => transport !== "tls");
 
 export const STREAMS: readonly Transport[] = ["tcp", "unix"];
 export const DATAGRAMS: readonly Transport[] = ["udp", "unixgram"];
@@ -37,13 +41,19 @@ export const CHOSEN: readonly StrategyName[] = STRATEGIES.filter((strategy) =>
 /** One rule that holds under every strategy, over every transport that is named. */
 export interface Case {
   readonly name: string;
-  /** All when silent. */
+  /** All but `tls` when silent. */
   readonly transports?: readonly Transport[];
   /** What the manifest says of the service; at most one session is served at once, whatever it says. */
   readonly limits?: Readonly<Record<string, unknown>>;
   readonly access?: Readonly<Record<string, unknown>>;
   readonly banner?: unknown;
   readonly proxyProtocol?: Readonly<Record<string, unknown>>;
+  /** Which fields its records of sessions have; the usual ones when silent. */
+  readonly fields?: readonly string[];
+  /** Beside a certificate, which over `tls` it has anyway. */
+  readonly tls?: Readonly<Record<string, unknown>>;
+  /** With it the service has no endpoint: another one, {@link Stage.front}, leads to it. */
+  readonly match?: Front;
   /** It ends the server: it has one of its own, with one service for each transport. */
   readonly alone?: boolean;
   readonly needs?: keyof typeof NEEDS;
@@ -51,19 +61,41 @@ export interface Case {
   readonly run: (stage: Stage) => Promise<void>;
 }
 
+/** A service with `match`, in front of the one of a case. */
+export interface Front {
+  /** 20 s when silent. */
+  readonly wait?: string;
+  /** Routes, without the service that they lead to: that of the case. */
+  readonly routes: readonly Readonly<Record<string, unknown>>[];
+  /** Whoever is left is led to it, too. */
+  readonly otherwise?: boolean;
+  /** What else the manifest says of the one in front. */
+  readonly more?: Readonly<Record<string, unknown>>;
+}
+
 /** What a case may ask for beside sockets; why it is not there, or false. */
 const NEEDS = {
   /** Several addresses of one machine. */
   addresses: () => process.platform !== "linux" && "only Linux has all of 127.0.0.0/8",
   /** Peers whom the kernel names: SO_PEERCRED, through FFI. */
-  users: () => adapter.features.descriptors !== true && adapter.features.descriptors.reason,
+  users: () => lackingFeature("descriptors"),
+  /** Connections that go from one service to another one. */
+  descriptors: () => lackingFeature("descriptors"),
   /** Resets that are heard of while nobody reads: with workers the descriptor is watched. */
   resets: (strategy: StrategyName) =>
     (strategy === "serial" || strategy === "async") && resetsUnheard,
+  /** Resets that TLS tells of. */
+  tlsResets: (_strategy: StrategyName, transport: Transport) =>
+    transport === "tls" && tlsResetsUntold,
   /** Workers that can be killed from outside. */
   processes: (strategy: StrategyName) =>
     !hasProcesses(strategy) && `${strategy} has no processes of its own`,
 } as const;
+
+/** Over which a case is run, in the order of the table. */
+export function transportsOf({ transports = SILENT }: Case): Transport[] {
+  return TRANSPORTS.filter((one) => transports.includes(one));
+}
 
 /** HTTP is served where the sockets are, as yet. */
 const HTTP: readonly StrategyName[] = ["serial", "async"];
@@ -76,5 +108,5 @@ export function skips(
 ): string | false {
   if (transport === "http" && !HTTP.includes(strategy)) return `${strategy} does not serve http`;
   return lackingStrategy(strategy) || (transport !== "http" && lackingTransport(transport)) ||
-    (needs !== undefined && NEEDS[needs](strategy));
+    (needs !== undefined && NEEDS[needs](strategy, transport));
 }

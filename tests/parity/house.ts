@@ -1,11 +1,18 @@
 /** A server with the services of cases, which come and go by reloads while it runs. */
-import { mkdirSync } from "node:fs";
+import { copyFileSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Case, Transport } from "./case.ts";
 import { NameServer } from "../support/name-server.ts";
 import { ZONES } from "./zones.ts";
-import { ManagedServer, type ServerProcess, Shared, type StrategyName } from "./support.ts";
+import {
+  type CertificateName,
+  certificates,
+  ManagedServer,
+  type ServerProcess,
+  Shared,
+  type StrategyName,
+} from "./support.ts";
 
 const PLUGIN = fileURLToPath(new URL("./plugin.ts", import.meta.url).href);
 
@@ -17,6 +24,16 @@ const CONCURRENCY: Readonly<Record<StrategyName, object>> = {
   processes: { strategy: "processes", workers: 1, max: 1 },
   spawn: { strategy: "spawn", max: 1 },
 };
+
+/** Where it listens. Who comes by TLS to a service in front of others comes to a plain one. */
+function listenOf(name: string, transport: Transport, kase: Case): string {
+  if (transport.startsWith("unix")) return `${transport}:./${name}.sock`;
+  const scheme = transport === "tls" && kase.match !== undefined ? "tcp" : transport;
+  return `${scheme}://127.0.0.1:0`;
+}
+
+/** The name of what is in front of a service, where something is. */
+export const frontOf = (name: string): string => `${name}-front`;
 
 export class House {
   readonly site: ManagedServer;
@@ -69,20 +86,44 @@ export class House {
     return join(this.site.home, name);
   }
 
+  /** Whether another service leads to this one. */
+  fronted(name: string): boolean {
+    return frontOf(name) in this.#services;
+  }
+
   #put(name: string, kase: Case, transport: Transport): void {
     mkdirSync(this.folder(name));
+    const { limits, access, banner, fields, proxyProtocol, match } = kase;
+    const listen = listenOf(name, transport, kase);
+    const secure = transport === "tls" || kase.tls !== undefined;
+    if (secure) this.certify(name, "server");
     this.#services[name] = {
       plugin: PLUGIN,
-      listen: transport.startsWith("unix")
-        ? `${transport}:./${name}.sock`
-        : `${transport}://127.0.0.1:0`,
+      ...(match === undefined && { listen }),
       concurrency: CONCURRENCY[this.strategy],
-      limits: { drain: "20s", hold: "20s", ...kase.limits },
-      ...(kase.access !== undefined && { access: kase.access }),
-      ...(kase.banner !== undefined && { banner: kase.banner }),
-      ...(kase.proxyProtocol !== undefined && { proxyProtocol: kase.proxyProtocol }),
+      limits: { drain: "20s", hold: "20s", ...limits },
+      ...(access !== undefined && { access }),
+      ...(banner !== undefined && { banner }),
+      ...(fields !== undefined && { log: { type: "json", level: "debug", fields } }),
+      ...(proxyProtocol !== undefined && { proxyProtocol }),
+      ...(secure &&
+        { tls: { cert: `${name}/server.pem`, key: `${name}/server.key`, ...kase.tls } }),
       options: { folder: this.folder(name), version: 1 },
     };
+    if (match === undefined) return;
+    const { wait = "20s", otherwise, more } = match;
+    const routes: object[] = match.routes.map((route) => ({ ...route, service: name }));
+    if (otherwise === true) routes.push({ otherwise: name });
+    this.#services[frontOf(name)] = { listen, match: { wait, routes }, ...more };
+  }
+
+  /** Gives a service another certificate, which is read at the next reload at the latest. */
+  certify(name: string, certificate: CertificateName): void {
+    const made = certificates();
+    for (const ending of ["pem", "key"] as const) {
+      copyFileSync(made.file(certificate, ending), join(this.folder(name), `server.${ending}`));
+    }
+    copyFileSync(made.file("ca"), join(this.site.home, "ca.pem"));
   }
 
   #write(): void {
@@ -109,7 +150,10 @@ export class House {
 
   async remove(names: Iterable<string>): Promise<void> {
     await this.#reload(() => {
-      for (const name of names) delete this.#services[name];
+      for (const name of names) {
+        delete this.#services[name];
+        delete this.#services[frontOf(name)];
+      }
     });
   }
 

@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { existsSync, readdirSync } from "node:fs";
 import { after, test } from "node:test";
-import { type Case, CHOSEN, skips, TRANSPORTS } from "./case.ts";
+import { type Case, CHOSEN, skips, transportsOf } from "./case.ts";
 import { CASES } from "./cases/mod.ts";
 import { closeHouse, Group } from "./group.ts";
 import { children, gone, lackingStrategy, type StrategyName } from "./support.ts";
@@ -15,7 +15,7 @@ after(async () => {
 });
 
 function register(kase: Case, strategy: StrategyName): void {
-  const transports = TRANSPORTS.filter((one) => kase.transports?.includes(one) ?? true);
+  const transports = transportsOf(kase);
   const run = transports.filter((transport) => skips(kase, strategy, transport) === false);
   const group = new Group(kase, strategy, run);
   for (const transport of transports) {

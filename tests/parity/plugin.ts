@@ -3,7 +3,7 @@ import { appendFileSync, existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import * as v from "valibot";
-import { definePlugin } from "../../runtime/mod.ts";
+import { definePlugin, type Session } from "../../runtime/mod.ts";
 
 /** What streams, datagrams and requests have in common. */
 interface Talk {
@@ -13,7 +13,8 @@ interface Talk {
   readonly local: unknown;
   readonly signal: AbortSignal;
   readonly ruleOptions?: unknown;
-  readonly via?: { readonly remote: unknown; readonly version: number } | undefined;
+  readonly via?: Session["via"];
+  readonly tls?: Session["tls"];
 }
 
 const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 5));
@@ -64,9 +65,16 @@ export default definePlugin({
           return `${version}`;
         case "who": {
           const { id, kind, remote, local, via } = talk;
-          const way = via && { remote: String(via.remote), version: via.version };
+          const way = via && { ...via, remote: String(via.remote), local: String(via.local) };
           return JSON.stringify({ id, kind, remote: `${remote}`, local: `${local}`, via: way });
         }
+        case "tls":
+          return JSON.stringify(talk.tls ?? null);
+        case "GET":
+        case "SSH-2.0-x":
+        case "\0":
+          // As those begin who are told apart by that.
+          return line.trimEnd();
         case "options":
           return JSON.stringify(talk.ruleOptions ?? null);
         case "hold":
@@ -100,6 +108,11 @@ export default definePlugin({
         trace("handle");
         for await (const line of session.lines()) {
           if (line === "abort") return session.abort();
+          if (line === "starttls") {
+            await session.send("go on\n");
+            await session.startTls();
+            continue;
+          }
           if (line === "pour") { for (;;) await session.send("x".repeat(65536)); }
           if (line.startsWith("deadline ")) {
             session.deadline(line.slice("deadline ".length));

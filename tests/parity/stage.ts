@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { type Call, call, type Calling } from "./calls.ts";
 import { DATAGRAMS, PATIENCE, STREAMS, type Transport } from "./case.ts";
-import type { House } from "./house.ts";
+import { frontOf, type House } from "./house.ts";
 import {
   type JsonRecord,
   type RecordPattern,
@@ -43,11 +43,16 @@ export class Stage {
     this.name = name;
     this.transport = transport;
     this.together = together;
-    this.kind = STREAMS.includes(transport)
+    this.kind = transport === "tls" || STREAMS.includes(transport)
       ? "stream"
       : DATAGRAMS.includes(transport)
       ? "datagram"
       : "http";
+  }
+
+  /** The service that leads to this one, of a case with `match`. */
+  get front(): string {
+    return frontOf(this.name);
   }
 
   // Files that the plugin looks at.
@@ -95,7 +100,9 @@ export class Stage {
 
   /** Where it listens now. */
   async endpoint(): Promise<string> {
-    return await this.house.site.endpoint(this.name, this.transport);
+    const { name, front, transport, house } = this;
+    if (!house.fronted(name)) return await house.site.endpoint(name, transport);
+    return await house.site.endpoint(front, transport === "tls" ? "tcp" : transport);
   }
 
   /** A client that says one line. */
@@ -139,21 +146,22 @@ export class Stage {
     return found;
   }
 
-  async status(): Promise<ServiceStatus> {
-    return await this.house.site.service(this.name);
+  /** @param name {@link front} for that of the one in front. */
+  async status(name: string = this.name): Promise<ServiceStatus> {
+    return await this.house.site.service(name);
   }
 
   /** Waits until its status is like this. */
-  async until(wanted: WantedStatus): Promise<ServiceStatus> {
+  async until(wanted: WantedStatus, name: string = this.name): Promise<ServiceStatus> {
     const end = performance.now() + PATIENCE;
     for (;;) {
-      const status = await this.status();
+      const status = await this.status(name);
       const found = { ...status, tallied: status.tally.refused };
       const keys = Object.keys(wanted) as (keyof WantedStatus)[];
       if (keys.every((key) => isDeepStrictEqual(found[key], wanted[key]))) return status;
       if (performance.now() > end) {
         const shown = Object.fromEntries(keys.map((key) => [key, found[key]]));
-        assert.deepEqual(shown, wanted, `the status of ${this.name}`);
+        assert.deepEqual(shown, wanted, `the status of ${name}`);
       }
       await pause(5);
     }

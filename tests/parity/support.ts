@@ -1,5 +1,6 @@
 /** What these tests share with the others, by one file: nothing else here knows where it is. */
-export { adapter, lackingTransport } from "../support/adapter.ts";
+export { adapter, lackingFeature, lackingTransport } from "../support/adapter.ts";
+export { type CertificateName, certificates } from "../support/certificates.ts";
 export { RUNTIMES } from "../support/command.ts";
 export { folder } from "../support/folder.ts";
 export { ManagedServer } from "../support/managed-server.ts";

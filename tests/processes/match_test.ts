@@ -1,18 +1,13 @@
-/** One port for several services: who says what is served by whom, whatever strategy serves it. */
+/** One port for several services: who says what is served by whom. Under every strategy: `tests/parity/cases/matched.ts`. */
 import assert from "node:assert/strict";
-import { createConnection, type Socket } from "node:net";
 import { describe, test } from "node:test";
 import { Duplex } from "node:stream";
 import { connect as connectTls, type ConnectionOptions } from "node:tls";
-import { Address, parseEndpoint } from "../../runtime/core/endpoint.ts";
-import { writeProxyVersion2 } from "../../runtime/core/prologue/write-proxy-header.ts";
 import { lackingFeature } from "../support/adapter.ts";
 import { ManagedServer } from "../support/managed-server.ts";
-import { Observable } from "../support/observable.ts";
+import { Peer } from "../support/peer.ts";
 import { gone } from "../support/proc.ts";
-import type { Scope } from "../support/scope.ts";
 import { pluginPath } from "../support/server-process.ts";
-import { lackingStrategy, STRATEGIES } from "../support/strategies.ts";
 
 const TCP = "tcp://127.0.0.1:0";
 /** Long enough that nobody is waited for in vain who says enough. */
@@ -28,57 +23,6 @@ const PREFIXES: readonly (readonly [string, string])[] = [
   ["module", "#a"],
   ["rest", "something else"],
 ];
-
-/** Somebody who connects from an address of this machine. */
-class Peer extends Observable {
-  readonly socket: Socket;
-  text = "";
-  gone = false;
-
-  constructor(scope: Scope, endpoint: string, from: string = "127.0.0.1") {
-    super();
-    const to = parseEndpoint(endpoint);
-    this.socket = "port" in to
-      ? createConnection({ host: "127.0.0.1", port: to.port, localAddress: from, noDelay: true })
-      : createConnection({ path: "path" in to ? to.path : "" });
-    this.socket.setEncoding("utf8").on("data", (text: string) => {
-      this.text += text;
-      this.changed();
-    });
-    this.socket.on("error", () => {});
-    this.socket.on("close", () => {
-      this.gone = true;
-      this.changed();
-    });
-    scope.after(() => void this.socket.destroy());
-  }
-
-  protected summary(): string {
-    return `${JSON.stringify(this.text)}${this.gone ? ", gone" : ""}`;
-  }
-
-  say(what: Uint8Array | string): this {
-    this.socket.write(what);
-    return this;
-  }
-
-  async hears(what: string): Promise<void> {
-    await this.when(JSON.stringify(what), () => this.text.includes(what));
-  }
-
-  /** Is served by the service of this name, and what was said is the first that this hears. */
-  async served(name: string, said: string): Promise<void> {
-    await this.hears(`${name} `);
-    await this.hears(`\n${said}`);
-    this.socket.destroy();
-  }
-
-  /** Is turned away without a byte. */
-  async refused(): Promise<void> {
-    await this.when("to be refused", () => this.gone);
-    assert.equal(this.text, "");
-  }
-}
 
 /** What a client of TLS says first. */
 async function helloOf(options: ConnectionOptions): Promise<Uint8Array> {
@@ -101,149 +45,6 @@ const told = (name: string, more: More = {}): More => ({
 
 const skip = lackingFeature("descriptors");
 
-for (const strategy of STRATEGIES) {
-  const workers = strategy === "threads" || strategy === "processes" ? { workers: 1 } : {};
-  const concurrency = { strategy, ...workers };
-  const target = (name: string, more: More = {}): More => told(name, { concurrency, ...more });
-
-  describe(
-    `match, to services under ${strategy}`,
-    { skip: skip || lackingStrategy(strategy) },
-    () => {
-      test("each is served by the one that its first bytes ask for, with all that it has said", async (t) => {
-        const server = await ManagedServer.start(t, {
-          front: {
-            listen: [TCP, "unix:./front.sock"],
-            match: {
-              wait: LONG,
-              routes: [
-                { when: { tls: { sni: "*.example.org" } }, service: "named" },
-                { when: { tls: { alpn: ["x", "h2"] } }, service: "agreed" },
-                { when: "tls", service: "tls" },
-                { when: "http", service: "http" },
-                { when: "ssh", service: "ssh" },
-                { when: { prefix: ["PING", "PONG"] }, service: "text" },
-                { when: { hex: "00 ff 01" }, service: "bytes" },
-                { when: { plugin: pluginPath("hash") }, service: "module" },
-                { otherwise: "rest" },
-              ],
-            },
-          },
-          ...Object.fromEntries(
-            ["named", "agreed", "tls", "http", "ssh", "text", "bytes", "module", "rest"]
-              .map((name) => [name, target(name)]),
-          ),
-        });
-        for (const transport of ["tcp", "unix"]) {
-          const endpoint = await server.endpoint("front", transport);
-          for (const [name, said] of PREFIXES) {
-            await new Peer(t, endpoint).say(said).served(name, said);
-          }
-          await new Peer(t, endpoint).say(Uint8Array.of(0, 255, 1)).served("bytes", "\0");
-          // Who says no more cannot become anybody else.
-          const half = new Peer(t, endpoint).say("PIN");
-          half.socket.end();
-          await half.hears("rest ");
-          await half.hears("\nPIN");
-        }
-        const endpoint = await server.endpoint("front", "tcp");
-        const hellos: [ConnectionOptions, string][] = [
-          [{ servername: "a.example.org", ALPNProtocols: ["h2"] }, "named"],
-          [{ servername: "a.b.example.org", ALPNProtocols: ["http/1.1", "h2"] }, "agreed"],
-          [{ servername: "example.org", ALPNProtocols: ["http/1.1"] }, "tls"],
-        ];
-        for (const [options, name] of hellos) {
-          const peer = new Peer(t, endpoint).say(await helloOf(options));
-          await peer.hears(`${name} 127.0.0.1`);
-          peer.socket.destroy();
-        }
-        const { routes, served, refused } = await server.service("front");
-        assert.deepEqual(routes!.map(({ when, service, count }) => [when, service, count]), [
-          ["tls sni=*.example.org", "named", 1],
-          ["tls alpn=x,h2", "agreed", 1],
-          ["tls", "tls", 1],
-          ["http", "http", 4],
-          ["ssh", "ssh", 2],
-          ['prefix "PING","PONG"', "text", 4],
-          ["prefix 0x00ff01", "bytes", 2],
-          [`plugin ${pluginPath("hash")}`, "module", 2],
-          ["otherwise", "rest", 4],
-        ]);
-        assert.deepEqual([served, refused], [21, 0]);
-        await server.until("front", ({ live }) => live === 0);
-      });
-
-      test("who says nothing goes to otherwise in time, and stalls nobody; who says too little meanwhile, too", async (t) => {
-        const server = await ManagedServer.start(t, {
-          front: {
-            listen: TCP,
-            match: {
-              wait: "1500ms",
-              routes: [{ when: "ssh", service: "ssh" }, { otherwise: "rest" }],
-            },
-          },
-          ssh: target("ssh"),
-          rest: target("rest"),
-        });
-        const endpoint = await server.endpoint("front", "tcp");
-        const silent = new Peer(t, endpoint);
-        const slow = new Peer(t, endpoint).say("SS");
-        await new Peer(t, endpoint).say("SSH-2.0-x").served("ssh", "SSH-2.0-x");
-        await silent.hears("rest 127.0.0.1");
-        silent.say("now");
-        await silent.served("rest", "now");
-        await slow.served("rest", "SS");
-        assert.equal((await server.service("front")).refused, 0);
-      });
-
-      test("who is none of them is refused: at once, or in time; and so is whom rules or limits keep out, of either", async (t) => {
-        const server = await ManagedServer.start(t, {
-          front: {
-            listen: TCP,
-            access: { deny: ["127.0.0.9"] },
-            limits: { perSource: 1 },
-            match: { wait: LONG, routes: [{ when: "ssh", service: "ssh" }] },
-          },
-          brief: {
-            listen: TCP,
-            match: { wait: "300ms", routes: [{ when: "ssh", service: "ssh" }] },
-          },
-          ssh: target("ssh", { access: { deny: ["127.0.0.8"] }, limits: { perSource: 1 } }),
-        });
-        const { process } = server;
-        const endpoint = await server.endpoint("front", "tcp");
-        await new Peer(t, endpoint).say("GET / HTTP/1.1").refused();
-        const nobody = await process.record({ event: "refuse", service: "front" });
-        assert.deepEqual([nobody["rule"], nobody["level"]], ["match", "info"]);
-        await new Peer(t, endpoint, "127.0.0.9").say("SSH-").refused();
-        await process.record({ event: "refuse", service: "front", rule: "deny 127.0.0.9" });
-        // The place of who is told apart is one of the front's, until that is done.
-        const waits = new Peer(t, endpoint, "127.0.0.2").say("S");
-        await server.until("front", ({ live }) => live === 1);
-        await new Peer(t, endpoint, "127.0.0.2").say("SSH-").refused();
-        await process.record({ event: "refuse", service: "front", limit: "perSource" });
-        await waits.say("X").refused();
-        await process.record({ event: "refuse", service: "front", rule: "match" }, 2);
-        await new Peer(t, await server.endpoint("brief", "tcp")).say("S").refused();
-        await process.record({ event: "refuse", service: "brief", rule: "match" });
-        // Then it is one of the other's.
-        const one = new Peer(t, endpoint).say("SSH-1");
-        await one.hears("ssh ");
-        await new Peer(t, endpoint).say("SSH-2").refused();
-        await process.record({ event: "refuse", service: "ssh", limit: "perSource" });
-        await new Peer(t, endpoint, "127.0.0.8").say("SSH-").refused();
-        await process.record({ event: "refuse", service: "ssh", rule: "deny 127.0.0.8" });
-        one.socket.destroy();
-        const open = process.all({ event: "open" });
-        assert.deepEqual(open.map(({ service }) => service), ["ssh"]);
-        // The one who was there, and the two who were refused by it: all three were led there.
-        const { routes } = await server.service("front");
-        assert.deepEqual(routes, [{ when: "ssh", service: "ssh", count: 3 }]);
-      });
-    },
-  );
-}
-
 describe("match", { skip }, () => {
   const front = (routes: readonly object[], more: More = {}, wait = LONG): More => ({
     listen: TCP,
@@ -251,6 +52,69 @@ describe("match", { skip }, () => {
     ...more,
   });
   const SSH = { when: "ssh", service: "ssh" };
+
+  test("each is served by the one that its first bytes ask for, with all that it has said", async (t) => {
+    const server = await ManagedServer.start(t, {
+      front: {
+        listen: [TCP, "unix:./front.sock"],
+        match: {
+          wait: LONG,
+          routes: [
+            { when: { tls: { sni: "*.example.org" } }, service: "named" },
+            { when: { tls: { alpn: ["x", "h2"] } }, service: "agreed" },
+            { when: "tls", service: "tls" },
+            { when: "http", service: "http" },
+            { when: "ssh", service: "ssh" },
+            { when: { prefix: ["PING", "PONG"] }, service: "text" },
+            { when: { hex: "00 ff 01" }, service: "bytes" },
+            { when: { plugin: pluginPath("hash") }, service: "module" },
+            { otherwise: "rest" },
+          ],
+        },
+      },
+      ...Object.fromEntries(
+        ["named", "agreed", "tls", "http", "ssh", "text", "bytes", "module", "rest"]
+          .map((name) => [name, told(name)]),
+      ),
+    });
+    for (const transport of ["tcp", "unix"]) {
+      const endpoint = await server.endpoint("front", transport);
+      for (const [name, said] of PREFIXES) {
+        await new Peer(t, endpoint).say(said).served(name, said);
+      }
+      await new Peer(t, endpoint).say(Uint8Array.of(0, 255, 1)).served("bytes", "\0");
+      // Who says no more cannot become anybody else.
+      const half = new Peer(t, endpoint).say("PIN");
+      half.socket.end();
+      await half.hears("rest ");
+      await half.hears("\nPIN");
+    }
+    const endpoint = await server.endpoint("front", "tcp");
+    const hellos: [ConnectionOptions, string][] = [
+      [{ servername: "a.example.org", ALPNProtocols: ["h2"] }, "named"],
+      [{ servername: "a.b.example.org", ALPNProtocols: ["http/1.1", "h2"] }, "agreed"],
+      [{ servername: "example.org", ALPNProtocols: ["http/1.1"] }, "tls"],
+    ];
+    for (const [options, name] of hellos) {
+      const peer = new Peer(t, endpoint).say(await helloOf(options));
+      await peer.hears(`${name} 127.0.0.1`);
+      peer.socket.destroy();
+    }
+    const { routes, served, refused } = await server.service("front");
+    assert.deepEqual(routes!.map(({ when, service, count }) => [when, service, count]), [
+      ["tls sni=*.example.org", "named", 1],
+      ["tls alpn=x,h2", "agreed", 1],
+      ["tls", "tls", 1],
+      ["http", "http", 4],
+      ["ssh", "ssh", 2],
+      ['prefix "PING","PONG"', "text", 4],
+      ["prefix 0x00ff01", "bytes", 2],
+      [`plugin ${pluginPath("hash")}`, "module", 2],
+      ["otherwise", "rest", 4],
+    ]);
+    assert.deepEqual([served, refused], [21, 0]);
+    await server.until("front", ({ live }) => live === 0);
+  });
 
   test("a matcher that fails is a no, and is told of; the bytes that it sees grow", async (t) => {
     const routes = [{ when: { plugin: pluginPath("hash") }, service: "module" }, {
@@ -291,30 +155,6 @@ describe("match", { skip }, () => {
     assert.equal((await server.service("ssh")).served, 0);
   });
 
-  test("a header of the PROXY protocol comes first: rules of both, and the plugin, see who is told of", async (t) => {
-    const server = await ManagedServer.start(t, {
-      front: front([SSH], {
-        access: { deny: ["203.0.113.9"] },
-        proxyProtocol: { from: ["127.0.0.1"] },
-      }),
-      ssh: told("ssh", { access: { deny: ["203.0.113.8"] } }),
-    });
-    const { process } = server;
-    const endpoint = await server.endpoint("front", "tcp");
-    const local = new Address("tcp", "198.51.100.1", 22, "");
-    const header = (host: string) => writeProxyVersion2(new Address("tcp", host, 5, ""), local);
-    const peer = new Peer(t, endpoint).say(header("192.0.2.7")).say("SS");
-    await server.until("front", ({ live }) => live === 1);
-    await peer.say("H-").hears("ssh 192.0.2.7 at 22 via 127.0.0.1\nSSH-");
-    const open = await process.record({ event: "open" });
-    assert.deepEqual([open["service"], open["remote"]], ["ssh", "tcp://192.0.2.7:5"]);
-    await new Peer(t, endpoint).say(header("203.0.113.9")).refused();
-    await process.record({ event: "refuse", service: "front", rule: "deny 203.0.113.9" });
-    await new Peer(t, endpoint).say(Buffer.concat([header("203.0.113.8"), Buffer.from("SSH-")]))
-      .refused();
-    await process.record({ event: "refuse", service: "ssh", rule: "deny 203.0.113.8" });
-  });
-
   test("who waits at a reload goes on, to the service as it is then; who is led elsewhere, too", async (t) => {
     const services = (version: string, more: More = {}) => ({
       front: front([SSH, { otherwise: "rest" }], more),
@@ -337,34 +177,6 @@ describe("match", { skip }, () => {
     await new Peer(t, endpoint).say("x").served("rest", "x");
     const { routes } = await server.service("front");
     assert.deepEqual(routes!.map(({ count }) => count), [2, 1]);
-  });
-
-  test("a service that is suspended keeps those who are led to it waiting; one that is stopped has nobody", async (t) => {
-    const server = await ManagedServer.start(t, { front: front([SSH]), ssh: told("ssh") });
-    const endpoint = await server.endpoint("front", "tcp");
-    await server.ask("suspend", { service: "ssh" });
-    const waits = new Peer(t, endpoint).say("SSH-1");
-    await server.until("front", ({ served }) => served === 1);
-    assert.equal((await server.service("ssh")).served, 0);
-    await server.ask("resume", { service: "ssh" });
-    await waits.served("ssh", "SSH-1");
-    await server.ask("drain", { service: "ssh" });
-    await server.until("ssh", ({ state }) => state === "suspended");
-    const again = new Peer(t, endpoint).say("SSH-2");
-    await server.until("front", ({ served }) => served === 2);
-    // At a reload it is one that runs.
-    server.write({ front: front([SSH]), ssh: told("ssh", { options: { name: "new" } }) });
-    await server.reload();
-    await again.served("new", "SSH-2");
-    await server.ask("suspend", { service: "ssh" });
-    const last = new Peer(t, endpoint).say("SSH-3");
-    await server.until("front", ({ served }) => served === 3);
-    await server.ask("stop", { service: "ssh" });
-    await last.refused();
-    await server.process.record({ event: "refuse", service: "ssh", limit: "drain" });
-    await new Peer(t, endpoint).say("SSH-4").refused();
-    const { message } = await server.process.record({ event: "refuse", rule: "match" });
-    assert.equal(message, 'the service "ssh" does not run');
   });
 
   test("who waits when the server stops may still say whom it is for, and is served; else it is refused", async (t) => {

@@ -1,12 +1,13 @@
 /** Every way in which a session ends: its records, its counts, and that place and turn are given back. */
 import assert from "node:assert/strict";
-import { type Case, DATAGRAMS, SESSIONS, STREAMS, type Transport } from "../case.ts";
+import { type Case, DATAGRAMS, SESSIONS, STREAMS, type Transport, TRANSPORTS } from "../case.ts";
 import type { Stage } from "../stage.ts";
 
 interface End {
   readonly name: string;
   readonly transports?: readonly Transport[];
   readonly limits?: Readonly<Record<string, unknown>>;
+  readonly needs?: Case["needs"];
   /** Has one session begin, and end. */
   readonly act: (stage: Stage) => Promise<unknown>;
   /** Why, in its `close` record; undefined where it was never open. */
@@ -42,19 +43,22 @@ const leaves = (reset: boolean) => async (stage: Stage) => {
   await stage.idle();
 };
 
+/** In clear and by TLS. */
+const TLS_TOO: readonly Transport[] = [...STREAMS, "tls"];
+
 const ECHO = ["echo x\n".length, "x\n".length] as const;
 
 const ENDS_OF_SESSIONS: readonly End[] = [
   {
     name: "its peer has said all, and heard all",
-    transports: STREAMS,
+    transports: TLS_TOO,
     act: (stage) => stage.ask("echo x"),
     reason: "peer",
     bytes: ECHO,
   },
   {
     name: "the handler has done its work",
-    transports: STREAMS,
+    transports: TLS_TOO,
     act: (stage) => stage.ask("bye"),
     reason: "done",
     bytes: [4, 4],
@@ -69,6 +73,7 @@ const ENDS_OF_SESSIONS: readonly End[] = [
   },
   {
     name: "the handler throws",
+    transports: TRANSPORTS,
     act: fails("throw"),
     reason: "error",
     bytes: [6, 0],
@@ -85,7 +90,7 @@ const ENDS_OF_SESSIONS: readonly End[] = [
   },
   {
     name: "the handler aborts it",
-    transports: SESSIONS,
+    transports: [...SESSIONS, "tls"],
     act: fails("abort"),
     reason: "aborted",
     bytes: [6, 0],
@@ -105,8 +110,31 @@ const ENDS_OF_SESSIONS: readonly End[] = [
     status: 0,
   },
   {
+    name: "its peer resets it after an answer",
+    transports: ["tcp", "tls"],
+    needs: "tlsResets",
+    act: async (stage) => {
+      const call = await stage.call("echo x");
+      await call.answer();
+      call.leave(true);
+    },
+    reason: "reset",
+    bytes: ECHO,
+  },
+  {
+    name: "its peer is cut off, without a farewell",
+    transports: TLS_TOO,
+    act: async (stage) => {
+      const call = await stage.call("echo x");
+      await call.answer();
+      call.leave();
+    },
+    reason: "peer",
+    bytes: ECHO,
+  },
+  {
     name: "limits.idle strikes",
-    transports: STREAMS,
+    transports: TLS_TOO,
     limits: { idle: "1200ms" },
     act: async (stage) => {
       const call = await stage.call("echo x");
@@ -148,6 +176,7 @@ const ENDS_OF_SESSIONS: readonly End[] = [
   },
   {
     name: "limits.handler strikes",
+    transports: TRANSPORTS,
     limits: { handler: "1s" },
     act: async (stage) => await (await stage.call("hold never")).refused(503),
     reason: "handler",
@@ -246,10 +275,11 @@ async function check(stage: Stage, { reason, bytes, status, errors = 0 }: End): 
 }
 
 function caseOf(end: End): Case {
-  const { name, transports, limits } = end;
+  const { name, transports, limits, needs } = end;
   return {
     name: `the end of a session: ${name}`,
     ...(transports !== undefined && { transports }),
+    ...(needs !== undefined && { needs }),
     limits: { sessions: 2, ...limits },
     async run(stage: Stage) {
       await end.act(stage);
@@ -259,62 +289,4 @@ function caseOf(end: End): Case {
   };
 }
 
-export const ENDS: readonly Case[] = [
-  ...ENDS_OF_SESSIONS.map(caseOf),
-  {
-    name: "the end of a session: its peer resets it while verify is asked",
-    transports: ["tcp"],
-    limits: { sessions: 2 },
-    async run(stage: Stage) {
-      stage.mark("verify.waits");
-      const call = await stage.call("echo x");
-      await stage.traces("verify", 1);
-      call.leave(true);
-      stage.mark("verify.goes");
-      // A runtime may hear of a reset only when it reads; then it was open, and is closed.
-      const { served } = await stage.idle({ refused: 0, errors: 0 });
-      await stage.records("open", served);
-      await stage.records("close", served);
-      stage.unmark("verify.waits");
-      await stage.refill(2);
-    },
-  },
-  {
-    name: "who waits and goes away keeps neither place nor turn from who stays",
-    transports: [...STREAMS, "http"],
-    limits: { sessions: 3 },
-    async run(stage: Stage) {
-      const first = await stage.occupy("a");
-      const second = await stage.call("echo b");
-      await stage.until({ live: 2, held: 1 });
-      const third = await stage.call("echo c");
-      await stage.until({ live: 3, held: 2 });
-      second.leave();
-      stage.mark("a");
-      assert.equal(await first.done(), "a");
-      assert.equal(await third.done(), "c");
-      await stage.idle({ refused: 0, errors: 0 });
-      await stage.refill(3);
-    },
-  },
-  {
-    name: "who waits and resets its connection is taken out before its turn",
-    transports: ["tcp"],
-    needs: "resets",
-    limits: { sessions: 2 },
-    async run(stage: Stage) {
-      const first = await stage.occupy("a");
-      const second = await stage.call("echo b");
-      await stage.until({ live: 2, held: 1 });
-      second.leave(true);
-      await stage.until({ live: 1, held: 0 });
-      const third = await stage.call("echo c");
-      await stage.until({ live: 2, held: 1 });
-      stage.mark("a");
-      assert.equal(await first.done(), "a");
-      assert.equal(await third.done(), "c");
-      await stage.idle({ refused: 0, errors: 0 });
-      await stage.refill(2);
-    },
-  },
-];
+export const ENDS: readonly Case[] = ENDS_OF_SESSIONS.map(caseOf);

@@ -8,6 +8,8 @@ import { CRASHES } from "./crashes.ts";
 import { DRAINS } from "./drains.ts";
 import { ENDS } from "./ends.ts";
 import { HOLDS } from "./holds.ts";
+import { LEAVERS } from "./leavers.ts";
+import { MATCHED } from "./matched.ts";
 import { NAMES } from "./names.ts";
 import { ORDER } from "./order.ts";
 import { OVERFLOWS } from "./overflows.ts";
@@ -16,6 +18,7 @@ import { REFUSALS } from "./refusals.ts";
 import { RELOADS } from "./reloads.ts";
 import { RESUMES } from "./resumes.ts";
 import { RETIRES } from "./retires.ts";
+import { SECURED } from "./secured.ts";
 import { SIGHTS } from "./sights.ts";
 import { STOPS } from "./stops.ts";
 import { VERBS } from "./verbs.ts";
@@ -26,12 +29,15 @@ export const CASES: readonly Case[] = [
   ...HOLDS,
   ...REFUSALS,
   ...PROXIED,
+  ...SECURED,
+  ...MATCHED,
   ...NAMES,
   ...OVERFLOWS,
   ...BANNERS,
   ...BOUNDS,
   ...BYTES,
   ...ENDS,
+  ...LEAVERS,
   ...COUNTERS,
   ...CRASHES,
   ...DRAINS,

@@ -1,6 +1,6 @@
 /** Peers that come through a balancer, which tells who they are: the PROXY protocol. */
 import assert from "node:assert/strict";
-import type { Call } from "../calls.ts";
+import type { Call, Calling } from "../calls.ts";
 import { type Case, SESSIONS, STREAMS, type Transport } from "../case.ts";
 import type { Stage } from "../stage.ts";
 import { Address, type JsonRecord, writeProxyVersion1, writeProxyVersion2 } from "../support.ts";
@@ -68,7 +68,7 @@ export const PROXIED: readonly Case[] = [
       const { kind, remote, local, via } = JSON.parse(await call.done());
       const [peer, here] = addresses(stage, HOST);
       assert.deepEqual([kind, remote, local], [stage.kind, String(peer), String(here)]);
-      assert.equal(via.version, 2);
+      assert.deepEqual([via.version, via.authority], [2, "a.example"]);
       fits(via.remote, call.name);
       const [open] = await stage.records("open", 1);
       sees(stage, open!, call);
@@ -174,6 +174,42 @@ export const PROXIED: readonly Case[] = [
       const record = await refused(stage, call, { limit: "proxyProtocol" });
       assert.equal(record["message"], "there is no PROXY header");
       await goesOn(stage, 0);
+    },
+  },
+  {
+    name: "a header that does not come whole, or not in time, is refused by the limit that says so",
+    transports: STREAMS,
+    proxyProtocol: { ...FROM, wait: "300ms" },
+    async run(stage: Stage) {
+      const begin = writeProxyVersion1(...addresses(stage, HOST)).subarray(0, 10);
+      const late = /no PROXY header within 300 ms/;
+      const ways: readonly (readonly [Calling, RegExp])[] = [
+        [{}, late],
+        [{ header: [begin] }, late],
+        [{ header: [begin], last: true }, /ended before/],
+        [{ header: [Buffer.from("PROXY TCP4 1.2.3.4 5.6.7.8 99999 1\r\n")] }, /"99999" as a port/],
+      ];
+      for (const [at, [calling, why]] of ways.entries()) {
+        const call = await stage.call("", calling);
+        const records = await stage.records("refuse", at + 1, { limit: "proxyProtocol" });
+        assert.match(String(records[at]!["message"]), why);
+        await call.refused(0);
+      }
+      await stage.idle({ served: 0, refused: 4, errors: 0, tallied: { proxyProtocol: 4 } });
+    },
+  },
+  {
+    name: "with accept, who says nothing in time is served as itself",
+    transports: STREAMS,
+    proxyProtocol: { ...FROM, mode: "accept", wait: "300ms" },
+    async run(stage: Stage) {
+      const call = await stage.call("");
+      await stage.until({ live: 1, served: 1 });
+      call.say!("who\n");
+      const { remote, via } = JSON.parse(await call.done());
+      fits(remote, call.name);
+      assert.equal(via, undefined);
+      await stage.idle({ served: 1, refused: 0 });
     },
   },
   {
