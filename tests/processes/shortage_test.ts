@@ -1,11 +1,14 @@
 /** Shortage of file descriptors: nobody is served under another peer's name, and all is well when it is over. */
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { createConnection, type Socket } from "node:net";
 import { test } from "node:test";
+import { connect as connectTls } from "node:tls";
 import { parseEndpoint } from "../../runtime/core/endpoint.ts";
 import { neededDescriptors } from "../../runtime/strategies/descriptors.ts";
 import { STRATEGIES as STRATEGY_TABLE } from "../../runtime/strategies/mod.ts";
 import { adapter } from "../support/adapter.ts";
+import { portico } from "../support/command.ts";
 import { folder } from "../support/folder.ts";
 import { expand } from "../support/manifest.ts";
 import { controlled } from "../support/probe.ts";
@@ -17,7 +20,7 @@ import {
   pluginPath,
   startServer,
 } from "../support/server-process.ts";
-import { until } from "../support/until.ts";
+import { until, within } from "../support/until.ts";
 import { lackingStrategy, STRATEGIES, type StrategyName } from "../support/strategies.ts";
 
 /** A peer that says nothing, and what it was told. */
@@ -158,6 +161,44 @@ for (const strategy of STRATEGIES) {
       const end = performance.now() + 30_000;
       while (status["live"] !== 0 && performance.now() < end) status = await server.status("one");
       assert.equal(status["live"], 0, JSON.stringify(status));
+      await server.stop();
+    },
+  );
+}
+
+const ENDPOINTS = {
+  tcp: { listen: "tcp://127.0.0.1:0" },
+  unix: { listen: "unix:./s.sock" },
+  tls: { listen: "tls://127.0.0.1:0", tls: "self-signed" },
+} as const;
+
+for (const [transport, endpoint] of Object.entries(ENDPOINTS)) {
+  test(
+    `with a crowd that has taken the descriptors, over ${transport}, the server answers who asks it, and serves whoever comes later`,
+    { skip: lackingPrograms("sh") },
+    async (t) => {
+      const plugin = pluginPath("remote");
+      const services = { one: { plugin, ...endpoint } };
+      const home = folder(t, controlled(services));
+      const server = await startServer(t, home, { through: limitDescriptors(160) });
+      const where = parseEndpoint(server.endpoint("one", transport));
+      const at = "path" in where
+        ? { path: where.path }
+        : { host: "127.0.0.1", port: "port" in where ? where.port : 0 };
+      const crowd = Array.from({ length: 300 }, () => createConnection(at).on("error", () => {}));
+      t.after(() => crowd.forEach((peer) => void peer.destroy()));
+      await server.record({ event: "error", code: "EMFILE" });
+      const told = await portico("ctl", "status", "--manifest", home);
+      assert.equal(told.code, 0, told.err);
+      for (const peer of crowd) peer.destroy();
+      const late = createConnection(at);
+      t.after(() => void late.destroy());
+      await once(late, "connect");
+      if (transport === "tls") {
+        const secured = connectTls({ socket: late, rejectUnauthorized: false });
+        await within("the handshake", once(secured, "secureConnect"), 30_000);
+      } else await within("an answer", once(late, "data"), 30_000);
+      late.destroy();
       await server.stop();
     },
   );
