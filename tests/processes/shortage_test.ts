@@ -197,6 +197,7 @@ for (const [transport, endpoint] of Object.entries(ENDPOINTS)) {
       if (transport === "tls") {
         const secured = connectTls({ socket: late, rejectUnauthorized: false });
         await within("the handshake", once(secured, "secureConnect"), 30_000);
+        secured.destroy();
       } else await within("an answer", once(late, "data"), 30_000);
       late.destroy();
       await server.stop();
