@@ -191,14 +191,12 @@ for (const [transport, endpoint] of Object.entries(ENDPOINTS)) {
       const told = await portico("ctl", "status", "--manifest", home);
       assert.equal(told.code, 0, told.err);
       for (const peer of crowd) peer.destroy();
-      const late = createConnection(at);
+      const late = transport === "tls"
+        ? connectTls({ ...at, rejectUnauthorized: false })
+        : createConnection(at);
       t.after(() => void late.destroy());
-      await once(late, "connect");
-      if (transport === "tls") {
-        const secured = connectTls({ socket: late, rejectUnauthorized: false });
-        await within("the handshake", once(secured, "secureConnect"), 30_000);
-        secured.destroy();
-      } else await within("an answer", once(late, "data"), 30_000);
+      const served = once(late, transport === "tls" ? "secureConnect" : "data");
+      await within("the service of whoever comes later", served, 30_000);
       late.destroy();
       await server.stop();
     },
