@@ -18,6 +18,7 @@ import { descriptorLimit } from "../posix/descriptor-limit.ts";
 import { release } from "../posix/inherited.ts";
 import { duplicate } from "../posix/passing.ts";
 import type { RuntimeEpoll } from "../posix/runtime-epoll.ts";
+import { askKernel } from "./clock.ts";
 import { STREAM } from "./options.ts";
 
 /** What `Deno.serve` sets by itself; noDelay it always does. */
@@ -90,6 +91,12 @@ class DenoHttp extends NativeHttp {
       );
     }
     return answer;
+  }
+
+  override async prepare(): Promise<this> {
+    await super.prepare();
+    if (this.epoll !== undefined) askKernel(this.epoll.libc);
+    return this;
   }
 
   protected listen({ reusePort }: SocketOptions): Address {

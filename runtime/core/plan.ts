@@ -239,6 +239,11 @@ export function aboutCertificates({ rules }: Pick<Access, "rules">): boolean {
   return rules.some(({ subject }) => subject.startsWith("cert:"));
 }
 
+/** Whether any rule is about names, which have to be looked up. */
+export function aboutNames({ rules }: Pick<Access, "rules">): boolean {
+  return rules.some(({ subject }) => subject.startsWith("host:") || subject.startsWith("domain:"));
+}
+
 /** What a rule says for the plugin, by name: text, as variables of an environment are. */
 export type RuleOptions = Readonly<Record<string, string>>;
 

@@ -3,12 +3,14 @@ import { sheds } from "../core/admission/overflow.ts";
 import type { Clock } from "../core/clock.ts";
 import type { CertificateRules } from "../core/handshake/certificates.ts";
 import type { Handshakes } from "../core/handshake/handshakes.ts";
-import { aboutCertificates, type ServicePlan } from "../core/plan.ts";
+import type { Admission } from "../core/admission/admission.ts";
+import { aboutCertificates, aboutNames, type ServicePlan } from "../core/plan.ts";
 import { scopeOf } from "../core/scope.ts";
 import { kindOf } from "../core/endpoint.ts";
 import { PorticoError } from "../core/errors.ts";
 import type { Service } from "../core/service.ts";
 import type { StreamShedder } from "../core/stream/shedding.ts";
+import type { Host, ReadyService } from "./contract.ts";
 import type { ServiceInstance } from "./instance.ts";
 import type { TlsContexts } from "./tls-contexts.ts";
 
@@ -59,6 +61,17 @@ export function checkCertificateRules({ certificates, hooks, plan }: Service): v
     "NOT_SUPPORTED",
     `access has rules about certificates, and nobody shows one at ${where}`,
   );
+}
+
+/** Has an admission follow rules about names, and those that end sessions: see `rules.ts`. */
+export async function followRules(
+  ready: Pick<ReadyService, "plan" | "log">,
+  host: Pick<Host, "names" | "clock">,
+  admission: Admission,
+): Promise<void> {
+  const { access } = ready.plan;
+  if (!aboutNames(access) && access.rules.every(({ end }) => end !== true)) return;
+  await (await import("./rules.ts")).followRules(ready, host, admission);
 }
 
 /** Ends the streams of an instance for newcomers; undefined where its plan has nobody end, or a plugin has the sockets. */

@@ -74,14 +74,12 @@ interface OtherWays {
   readonly handoffs?: HandoffPipeline;
 }
 
-/** @param lean loads only what the service cannot do without. */
 async function otherWays(
   service: Service,
   { ready, host, admission, confirmed }: InstanceInput,
-  lean: boolean,
 ): Promise<OtherWays> {
   const ways: { -readonly [Name in keyof OtherWays]: OtherWays[Name] } = {};
-  if (!lean || ready.plan.listen.some(mayBeDatagrams)) {
+  if (ready.plan.listen.some(mayBeDatagrams)) {
     const { DatagramPipeline } = await import("../core/datagram/pipeline.ts");
     ways.datagrams = new DatagramPipeline(service, admission, await guardOf(service, confirmed));
   }
@@ -137,7 +135,7 @@ async function meteringOf({ limits }: ServicePlan, clock: Clock): Promise<Meteri
 export class ServiceInstance {
   readonly service: Service;
   readonly streams: StreamPipeline;
-  /** Undefined in a process that serves one session, of a service without datagrams. */
+  /** Undefined where the service has none. */
   readonly datagrams: DatagramPipeline | undefined;
   /** The way of streams whose plugin takes the descriptor itself. */
   readonly handoffs: HandoffPipeline | undefined;
@@ -183,7 +181,6 @@ export class ServiceInstance {
     const incoming = { ...shared, totals, counted, offended, handshakes, certificates };
     const own = new OwnSessions({ ...incoming, join, metering }, adapter);
     const scope = scopeOf(plan.concurrency.strategy);
-    if (scope !== "session") await own.load();
     const context = {
       options,
       service: plan.name,
@@ -192,8 +189,12 @@ export class ServiceInstance {
       signal: ending.signal,
       scope,
       worker: input.worker,
-      connect: own.connect,
-      listen: own.listen,
+      get connect() {
+        return own.connect;
+      },
+      get listen() {
+        return own.listen;
+      },
       ...(host.operator !== undefined && plan.admin && { server: host.operator }),
     };
     let hooks: Hooks<unknown>;
@@ -205,6 +206,7 @@ export class ServiceInstance {
         clock,
       );
       checkForms(plugin, hooks, plan);
+      await own.ready();
       // Once, however many of them there are.
       if (scope !== "session" && (input.worker ?? 1) === 1) warnOf(hooks, context.log);
     } catch (error) {
@@ -217,7 +219,7 @@ export class ServiceInstance {
     try {
       await giveBanners(service);
       checkCertificateRules(service);
-      const made = make(await otherWays(service, input, scope === "session"));
+      const made = make(await otherWays(service, input));
       made.shedder = await shedderOf(made);
       return made;
     } catch (error) {
