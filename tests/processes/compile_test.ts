@@ -28,6 +28,8 @@ const shout = (concurrency: unknown, listen: unknown = TCP) => ({
 const MANIFEST = {
   plugins: { shout: "./shout.ts", lines: "./lines.ts" },
   defaults: { log: ["json", "lines", { type: "file", path: "./server.log" }] },
+  // Where it is made there is no such folder: it is read where it runs.
+  includedir: "./services.d",
   services: {
     serial: {
       ...shout("serial", [TCP, "udp://127.0.0.1:0", "unix:./s.sock", "unixgram:./s.dgram"]),
@@ -38,6 +40,17 @@ const MANIFEST = {
     processes: shout({ strategy: "processes", workers: 1 }),
     spawn: shout("spawn"),
     packaged: { plugin: "portico-plugin-count", listen: TCP },
+    front: {
+      listen: TCP,
+      match: {
+        wait: "20s",
+        routes: [
+          { when: { plugin: "portico-matcher-hash" }, service: "packaged" },
+          { when: { plugin: "./dollar.mjs" }, service: "threads" },
+          { otherwise: "async" },
+        ],
+      },
+    },
     admin: { plugin: "admin", listen: "http://127.0.0.1:0" },
   },
 };
@@ -61,6 +74,15 @@ export default definePlugin({
   }),
 });
 `,
+  "dollar.mjs":
+    `export const match = (bytes) => bytes.length === 0 ? undefined : bytes[0] === 36;\n`,
+  // A matcher has no default export.
+  "node_modules/portico-matcher-hash/package.json":
+    `{ "name": "portico-matcher-hash", "type": "module", "exports": "./index.js" }`,
+  "node_modules/portico-matcher-hash/index.js": `import { HASH } from "./hash.js";
+export const match = (bytes) => bytes.length === 0 ? undefined : bytes[0] === HASH;
+`,
+  "node_modules/portico-matcher-hash/hash.js": "export const HASH = 35;\n",
   "lines.ts": `import { appendFileSync } from "node:fs";
 import { join } from "node:path";
 import { defineSink } from "portico";
@@ -128,7 +150,7 @@ describe("an executable", () => {
       const file = join(made, runtime);
       const note = await compileOn(scope, app, runtime, file);
       if (note !== undefined) t.diagnostic(note);
-      const home = folder(scope, {});
+      const home = folder(scope, { "services.d/first.json": JSON.stringify(shout("async")) });
       const path = BARE.PATH + (note === undefined ? "" : `:${process.env["PATH"]}`);
       const env = { PATH: path, MARK: "?" };
       const run = (...words: readonly string[]) =>
@@ -149,6 +171,10 @@ describe("an executable", () => {
         assert.equal(await ask(name, "hello"), "HELLO!", name);
       }
       assert.equal(await ask("packaged", "deep"), "2 deep");
+      for (const [line, said] of [["#a", "2 #a"], ["$a", "$A!"], ["a", "A!"]] as const) {
+        assert.equal(await ask("front", line), said);
+      }
+      assert.equal(await askOnce(t, server.endpoint("first", "tcp"), "b"), "B!");
       assert.equal(await askOnce(t, `unix:${join(home, "s.sock")}`, "u"), "U?");
       const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
       const udp = await openUdp(t);
@@ -168,14 +194,17 @@ describe("an executable", () => {
 
       const status = JSON.parse((await run("ctl", "status", "--json")).out);
       assert.equal(status.manifest, file);
-      assert.deepEqual(
-        status.services.map((one: { service: string }) => one.service),
-        Object.keys(MANIFEST.services),
-      );
+      const all = [...Object.keys(MANIFEST.services), "first"].sort();
+      const known = status.services.map((one: { service: string }) => one.service);
+      assert.deepEqual(known.sort(), all);
       renameSync(join(home, "server.log"), join(home, "old.log"));
+      const second = JSON.stringify({ plugin: "echo", listen: TCP });
+      writeFileSync(join(home, "services.d", "second.json"), second);
       server.signal("SIGHUP");
       const reload = await server.record({ event: "reload" });
-      assert.deepEqual(reload["unchanged"], Object.keys(MANIFEST.services));
+      assert.deepEqual((reload["unchanged"] as string[]).sort(), all);
+      assert.deepEqual(reload["added"], ["second"]);
+      assert.equal(await askOnce(t, server.endpoint("second", "tcp"), "c"), "c");
       assert.ok(existsSync(join(home, "server.log")), "log files are opened anew");
 
       const upgraded = await run("ctl", "upgrade", "--json");
@@ -189,13 +218,18 @@ describe("an executable", () => {
       const stopped = await run("ctl", "stop");
       assert.equal(stopped.code, 0, stopped.err);
       await gone(successors);
-      assert.deepEqual(readdirSync(home).sort(), ["lines.log", "old.log", "server.log"]);
+      assert.deepEqual(readdirSync(home).sort(), [
+        "lines.log",
+        "old.log",
+        "server.log",
+        "services.d",
+      ]);
       assert.match(readFileSync(join(home, "lines.log"), "utf8"), /^ready$/m);
     });
 
     test(`takes portico's other words, on ${runtime}`, async () => {
       const file = join(made, runtime);
-      const home = folder(scope, { "other.json": "{}" });
+      const home = folder(scope, { "other.json": "{}", "services.d/.keep": "" });
       const run = (...words: readonly string[]) =>
         runToEnd(["env", ["-C", home, file, ...words]], { NO_COLOR: "1" });
       assert.match((await run("--version")).out, RegExp(`^portico \\S+ \\(${runtime} `));
