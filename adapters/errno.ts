@@ -213,6 +213,15 @@ export function isExhausted(reason: Reason): boolean {
   return /^E[MN]FILE$/.test(errnoOf(reason));
 }
 
+/**
+ * Whether something has failed for want of descriptors or memory, by what is said of it: runtimes that load modules
+ * and libraries have no code for that.
+ */
+export function isShortage(error: unknown): boolean {
+  return /\bE[MN]FILE\b|\bENOMEM\b|Too many open files|Cannot allocate memory|os error (?:12|23|24)\b/i
+    .test(`${(error as { code?: unknown } | null | undefined)?.code} ${String(error)}`);
+}
+
 /** Whether there is no room now for what is sent, and there may be later. */
 export function isFull(errno: number): boolean {
   return FULL.has(errnoName(errno));

@@ -9,6 +9,7 @@ import { thread } from "./thread.ts";
 export function runtimeAdapter(runtime: Runtime): Adapter {
   return {
     ...sessionAdapter(runtime),
+    now: runtime.now,
     command,
     thread,
     defaults: () => defaultsWith(runtime.backlog),

@@ -19,6 +19,8 @@ export interface Runtime {
   readonly name: string;
   readonly features: Features;
   stream(): Promise<{ readonly listen: Adapter["listen"] }>;
+  /** What listens at `tls` endpoints: its connections, of `node:net` or its own, go over to TLS at no cost. */
+  secureStream(): Promise<{ readonly listen: Adapter["listen"] }>;
   datagram(): Promise<{ readonly bind: Adapter["bind"] }>;
   http(): Promise<{ readonly serve: Adapter["serve"] }>;
   /** HTTP of connections that no listener of its own for HTTP has accepted. */
@@ -31,6 +33,8 @@ export interface Runtime {
   /** The backlog of a listener when nobody sets one. */
   readonly backlog: number;
   readonly turns: Adapter["turns"];
+  /** See {@link Adapter.now}. */
+  readonly now?: () => number;
   /** Has the runtime tell its `process` of every value that nobody caught, where it does not by itself. */
   tellsUncaught?(): void;
 }
@@ -87,12 +91,11 @@ export function sessionAdapter(runtime: Runtime): SessionAdapter {
   };
 }
 
-/** What is to speak TLS at once is a socket of `node:net`, which `node:tls` goes over at no cost. */
 function streamFor(
   runtime: Runtime,
   { transport }: BindableEndpoint,
 ): ReturnType<Runtime["stream"]> {
-  return transport === "tls" ? import("./node/stream.ts") : runtime.stream();
+  return transport === "tls" ? runtime.secureStream() : runtime.stream();
 }
 
 async function spawnByNode(): Promise<Spawn> {
@@ -110,9 +113,14 @@ function onUncaught(report: (thrown: unknown) => void): () => void {
   };
 }
 
+/** What has failed is tried again when it is asked for: it may have been for want of descriptors. */
 function once<Made>(make: () => Promise<Made>): () => Promise<Made> {
   let made: Promise<Made> | undefined;
-  return () => made ??= make();
+  return () =>
+    made ??= make().catch((error: unknown) => {
+      made = undefined;
+      throw error;
+    });
 }
 
 /** With TLS beside what the runtime has by itself. */

@@ -7,7 +7,7 @@
  * median of the laps' ratios means more than any of the figures.
  */
 import { execFileSync } from "node:child_process";
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { createInterface } from "node:readline";
@@ -185,7 +185,9 @@ const shakes = Number(values.handshakes);
 
 for (const name of values.runtime ?? ["node", "bun", "deno"]) {
   const runtime = find(name as RuntimeName);
-  const home = folder();
+  // Its certificate's folder is watched, and that around it: others have business in that for temporary files.
+  const home = join(folder(), "service");
+  mkdirSync(home);
   const { cert, key } = certificate(home);
   writeFileSync(join(home, "bulk.ts"), PLUGIN);
   const bulk = {

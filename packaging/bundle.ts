@@ -24,16 +24,26 @@ const INSIDE: ReadonlyMap<string, string> = new Map([
   ["jsonc-parser", "jsonc-parser/lib/esm/main.js"],
 ]);
 
+/** What a worker begins with. */
+const WORKER: readonly string[] = ["serve", "channel-ends", "cpu-limit"].map((name) =>
+  `runtime/workers/${name}.js`
+);
+/** What a server begins with. */
+const SERVER: readonly string[] = [
+  ...["cli/mod", "cli/run", "sinks/console", "sinks/standard"].map((name) => `runtime/${name}.js`),
+  ...["path", "socket"].map((name) => `runtime/control/${name}.js`),
+  ...["mod", "listener", "posix/socket-file"].map((name) => `adapters/${name}.js`),
+];
+
 /**
  * What each start of a server takes goes into one chunk, and of that what a worker and a plugin take,
  * too, into another; what a module reaches first of these decides. Chunks of the rest make themselves.
  */
-const CHUNKS: readonly (readonly [name: string, roots: readonly string[]])[] = [
+const CHUNKS: readonly Chunk[] = [
   ["early", ["engines", "adapter", "daemon/start-folder"].map((name) => `runtime/${name}.js`)],
   [
     "core",
     [
-      ...["serve", "channel-ends", "cpu-limit"].map((name) => `runtime/workers/${name}.js`),
       ...["mod", "worker-adapter"].map((name) => `runtime/${name}.js`),
       ...["session-adapter", "posix/passing", "posix/libc"].map((name) => `adapters/${name}.js`),
       // What the adapters have in common would lie with Node's, which the others would load for it.
@@ -42,15 +52,9 @@ const CHUNKS: readonly (readonly [name: string, roots: readonly string[]])[] = [
       ),
     ],
   ],
-  [
-    "server",
-    [
-      ...["cli/mod", "cli/run", "sinks/console", "sinks/standard", "core/outgoing"]
-        .map((name) => `runtime/${name}.js`),
-      ...["path", "socket"].map((name) => `runtime/control/${name}.js`),
-      ...["mod", "listener", "posix/socket-file"].map((name) => `adapters/${name}.js`),
-    ],
-  ],
+  ["core", WORKER, SERVER],
+  ["worker", WORKER],
+  ["server", SERVER],
   ["chunk", ["adapters/chunk.js"]],
   ["workers", ["executor", "launch"].map((name) => `runtime/workers/${name}.js`)],
   ...["node", "bun", "deno"].map((name) =>
@@ -62,6 +66,9 @@ const CHUNKS: readonly (readonly [name: string, roots: readonly string[]])[] = [
     ] as const
   ),
 ];
+
+/** With `within`: only what these lead to, as well. */
+type Chunk = readonly [name: string, roots: readonly string[], within?: readonly string[]];
 
 /** How the modules begin that stand for those of the runtime. */
 const BUILTIN = "\0node:";
@@ -116,14 +123,22 @@ export async function bundle(dist: string, packages: string): Promise<void> {
 /** To which chunk a module goes: the first that has a root that leads there, by static imports. */
 function chunksOf(dist: string): (id: string, info: GetModuleInfo) => string | undefined {
   let names: Map<string, string> | undefined;
+  const reached = (roots: readonly string[], info: GetModuleInfo): ReadonlySet<string> => {
+    const found = new Set<string>();
+    const waiting = roots.map((root) => join(dist, root));
+    for (let id = waiting.pop(); id !== undefined; id = waiting.pop()) {
+      if (found.has(id)) continue;
+      found.add(id);
+      waiting.push(...info(id)!.importedIds.filter((each) => info(each)?.isExternal === false));
+    }
+    return found;
+  };
   const fill = (info: GetModuleInfo): Map<string, string> => {
     const found = new Map<string, string>();
-    for (const [name, roots] of CHUNKS) {
-      const waiting = roots.map((root) => join(dist, root));
-      for (let id = waiting.pop(); id !== undefined; id = waiting.pop()) {
-        if (found.has(id)) continue;
-        found.set(id, name);
-        waiting.push(...info(id)!.importedIds.filter((each) => info(each)?.isExternal === false));
+    for (const [name, roots, within] of CHUNKS) {
+      const also = within === undefined ? undefined : reached(within, info);
+      for (const id of reached(roots, info)) {
+        if (!found.has(id) && also?.has(id) !== false) found.set(id, name);
       }
     }
     return found;

@@ -8,6 +8,7 @@ import type { Sink } from "../runtime/core/record.ts";
 import { type Duration, milliseconds } from "../runtime/core/units.ts";
 import { expand } from "../runtime/manifest/expand.ts";
 import type { ManifestLimits, ManifestService } from "../runtime/manifest/manifest.ts";
+import { loadParts } from "../runtime/manifest/parts.ts";
 import { prepare } from "../runtime/manifest/prepare.ts";
 import { nameOfObject, urlOfObject } from "../runtime/modules/object.ts";
 import type { ReadyService } from "../runtime/services/contract.ts";
@@ -121,6 +122,7 @@ export async function readyOf<Options, State>(
   );
   const value = { services: { [name]: Object.fromEntries(said) } };
   const source = { file: `${folder}/test`, value, locate: () => undefined };
+  await loadParts(value);
   const expanded: Plan = expand(source, sinkCatalog);
   const object = { specifier: name, url: urlOfObject(plugin) };
   const services = expanded.services.map((each) => ({ ...each, plugin: object }));

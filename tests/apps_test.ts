@@ -187,7 +187,7 @@ describe("what is wrong with it", () => {
         "empty.js": "export {};",
       });
       const file = join(home, "portico.ts");
-      const source = sourceOf({ services: { app: service } }, file, () => undefined);
+      const source = await sourceOf({ services: { app: service } }, file, () => undefined);
       await assert.rejects(async () => await prepare(expand(source), source), {
         message: expected,
       });

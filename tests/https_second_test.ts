@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
-import { curl, made, portOf, serve, TLS, tls } from "./support/https.ts";
+import { curl, made, portOf, serve, startCurl, TLS, tls } from "./support/https.ts";
 import { lackingPrograms } from "./support/packages.ts";
 import { until, within } from "./support/until.ts";
 
@@ -102,7 +102,12 @@ describe("HTTP/2, where it is offered", { skip: lackingPrograms("curl") }, () =>
       }
       return new Promise((resolve) => waiting.push(() => resolve(new Response("let go"))));
     }, second);
-    await assert.rejects(curl(server, "--http2", "--max-time", "0.5", "https://logs.example/1"));
+    const leaving = new AbortController();
+    const left = startCurl(server, ["--http2", "https://logs.example/1"], leaving.signal);
+    const rejected = assert.rejects(left);
+    await until("the request", () => server.live() === 1);
+    leaving.abort();
+    await rejected;
     await until("the end", () => server.live() === 0);
     assert.equal((await server.record("close")).reason, "peer");
     await assert.rejects(curl(server, "--http2", "https://logs.example/throws"));

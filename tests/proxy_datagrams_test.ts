@@ -15,7 +15,7 @@ test("proxy: each sender of datagrams has a socket of its own, until it is silen
   });
   const other = await startManifest(
     t,
-    proxy(server.endpoint("echo", "udp"), { idle: "1s" }, { listen: UDP }),
+    proxy(server.endpoint("echo", "udp"), { idle: "2s" }, { listen: UDP }),
   );
   const endpoint = other.endpoint("proxy", "udp");
   const senders = [await openUdp(t), await openUdp(t)];

@@ -194,7 +194,7 @@ test("proxy: each datagram says who has sent it, and answers come back plain", {
   t.after(() => void socket.close());
   socket.bind(0, "127.0.0.1");
   await once(socket, "listening");
-  const options = { proxyProtocol: 2, idle: "1s" };
+  const options = { proxyProtocol: 2, idle: "2s" };
   const to = `udp://127.0.0.1:${socket.address().port}`;
   const server = await startManifest(t, proxy(to, options, { listen: UDP }));
   const endpoint = server.endpoint("proxy", "udp");

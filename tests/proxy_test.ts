@@ -136,7 +136,7 @@ test("proxy: a reset of either side is the other's", async (t) => {
 test("proxy: targets take turns, and one that is down is passed over, then left out", async (t) => {
   const name = (text: string) => (socket: Socket): void => void socket.end(text);
   const [a, c] = [await target(t, name("a")), await target(t, name("c"))];
-  const b = await nobody(t);
+  const b = await nobody();
   const server = await startManifest(
     t,
     proxy([a.endpoint, b, c.endpoint], { health: { fails: 2, retry: "1h" } }),
@@ -157,7 +157,7 @@ test("proxy: targets take turns, and one that is down is passed over, then left 
 });
 
 test("proxy: when all targets are down all are tried, and the client is told", async (t) => {
-  const [a, b] = [await nobody(t), await nobody(t)];
+  const [a, b] = [await nobody(), await nobody()];
   const server = await startManifest(t, proxy([a, b], { health: { fails: 1, retry: "1h" } }));
   for (let i = 1; i <= 2; i++) {
     const peer = await dial(t, server.endpoint("proxy"));

@@ -136,7 +136,9 @@ const ONCE = [
     "permissions",
   ],
   ...["site", "story"],
-].map((name) => `tests/processes/${name}_test.ts`);
+].map((name) => `tests/processes/${name}_test.ts`).concat(
+  ["import_rules", "schema_options", "size"].map((name) => `tests/${name}_test.ts`),
+);
 
 /** What the output of a runner that has failed tells of that; its end, where it names no test. */
 function failuresOf(name: string, output: string, { failures }: Runner): Failure[] {

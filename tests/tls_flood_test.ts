@@ -54,9 +54,9 @@ for (const strategy of ["async", "threads"] as const) {
     // It has not waited for their deadline.
     assert.ok(gone < COUNT, `${gone} have gone`);
     await until("the end of the others", () => gone === COUNT);
-    const limits = server.records.filter(({ event }) => event === "refuse").map((each) =>
-      each["limit"]
-    );
+    // Workers tell of them a moment later.
+    await until("their records", () => server.all("refuse").length >= COUNT);
+    const limits = server.all("refuse").map((each) => each["limit"]);
     assert.equal(limits.length, COUNT);
     assert.ok(limits.every((limit) => limit === "handshake" || limit === "handshakes"));
     good.end();

@@ -15,10 +15,10 @@ import type { Address } from "../../runtime/core/endpoint.ts";
 import type { PorticoError } from "../../runtime/core/errors.ts";
 import { toPorticoError } from "../../runtime/core/errors.ts";
 import type { TlsContext } from "../../runtime/core/tls.ts";
-import { isWildcard, tcpAddress, UNNAMED_UNIX } from "../addresses.ts";
+import { ipAddress, isWildcard, UNNAMED_UNIX } from "../addresses.ts";
 import { chunkOf } from "../chunk.ts";
 import type { Layer } from "../layer.ts";
-import { reopen } from "./reopen.ts";
+import { layers } from "./layers.ts";
 
 /** A write that leaves more than this unsent returns false. */
 const HIGH_WATER = 64 * 1024;
@@ -73,6 +73,8 @@ export const NOBODY: StreamTable = {
   failure() {},
 };
 
+const GONE = { table: NOBODY } as unknown as Context;
+
 export class BunConnection implements Connection {
   data: unknown;
   readonly socket: Bun.Socket<BunConnection>;
@@ -100,14 +102,16 @@ export class BunConnection implements Connection {
   }
 
   get remote(): Address {
-    return this.#remote ??= this.context.bound.transport === "unix"
+    const { transport } = this.context.bound;
+    return this.#remote ??= transport === "unix"
       ? UNNAMED_UNIX
-      : tcpAddress(this.socket.remoteAddress, this.socket.remotePort);
+      : ipAddress(transport, this.socket.remoteAddress, this.socket.remotePort);
   }
 
   get local(): Address {
     const { bound } = this.context;
-    return isWildcard(bound) ? tcpAddress(this.socket.localAddress, bound.port) : bound;
+    if (!isWildcard(bound)) return bound;
+    return ipAddress(bound.transport, this.socket.localAddress, bound.port);
   }
 
   write(bytes: Uint8Array): boolean {
@@ -163,17 +167,20 @@ export class BunConnection implements Connection {
   }
 
   secure(context: TlsContext): Connection {
-    const { table } = this.context;
-    const { local, remote, data } = this;
-    const redirect = (table: StreamTable): void => void (this.context = { ...this.context, table });
     const idle = this.#rest === undefined && this.#stash === undefined;
-    const socket = idle
-      ? reopen((this.socket as unknown as { readonly fd: number }).fd)
-      : undefined;
-    if (socket === undefined) return (context as Layer).over(this, table, redirect);
-    redirect(NOBODY);
-    this.abort(true);
-    return (context as Layer).begin(socket, table, local, remote, data);
+    const made = idle ? layers.secure?.(this, context) : undefined;
+    if (made !== undefined) return made;
+    const { table } = this.context;
+    const redirect = (table: StreamTable): void => void (this.context = { ...this.context, table });
+    return (context as Layer).over(this, table, redirect);
+  }
+
+  /** Another has its place, over the same socket: what is told of it from now on is nobody's, and it reads. */
+  replaced(): void {
+    const paused = (this.#state & PAUSED) !== 0;
+    this.#state = ABORTED;
+    this.context = GONE;
+    if (paused) this.socket.resume();
   }
 
   /** From the runtime: there is room again. It also comes unasked. */
@@ -203,8 +210,9 @@ export class BunConnection implements Connection {
 
   /** From the runtime: bytes. A reset pushes them out even while it is paused. */
   received(chunk: Uint8Array): void {
-    if ((this.#state & ABORTED) !== 0) return;
-    if ((this.#state & PAUSED) !== 0) (this.#stash ??= []).push(chunk);
+    if ((this.#state & ABORTED) !== 0) {
+      if (chunk.length >= LARGE) free(chunk.buffer as ArrayBuffer);
+    } else if ((this.#state & PAUSED) !== 0) (this.#stash ??= []).push(chunk);
     else if (chunk.length < LARGE) this.context.table.data(this, chunk);
     else this.#lend(chunk);
   }

@@ -158,8 +158,9 @@ const BARE = estimateShallowMemoryUsageOf(new Response(null));
  * returned passes through untouched.
  */
 export function streams(response: Response): boolean {
+  if (isInMemory(response)) return false;
   const { status } = response;
-  if (isInMemory(response) || status === 204 || status === 304 || response.bodyUsed) return false;
+  if (status === 204 || status === 304 || response.bodyUsed) return false;
   const copy = response.clone();
   if (!Bun.inspect(copy, { depth: 0 }).includes("\n  ReadableStream {")) return false;
   // The other one has all that comes.

@@ -21,7 +21,8 @@ export const RUNTIME: Runtime = {
   http: () => import("./http.ts"),
   requests: () => import("./requests.ts"),
   connect: () => import("./connect.ts"),
-  prepareTls: async () => await (await import("./reopen.ts")).prepareReopening(),
+  prepareTls: async () => await (await import("./secured.ts")).prepareTls(),
+  secureStream: async () => (await import("./secured.ts")).stream(),
   backlog: 512,
   turns: "round",
 };

@@ -9,6 +9,7 @@ import process from "node:process";
 import { setTimeout } from "node:timers";
 import type { Inherited } from "../../runtime/core/descriptors.ts";
 import { Address } from "../../runtime/core/endpoint.ts";
+import { isShortage } from "../errno.ts";
 import { type Libc, openLibc } from "../posix/libc.ts";
 import { RuntimeEpoll } from "../posix/runtime-epoll.ts";
 import { Placeholders } from "./placeholders.ts";
@@ -114,7 +115,8 @@ async function open(): Promise<DescriptorSwap | undefined> {
     const swap = new DescriptorSwap(await openLibc());
     await swap.try();
     return swap;
-  } catch {
+  } catch (error) {
+    if (isShortage((error as { cause?: unknown }).cause ?? error)) opened = undefined;
     return undefined;
   }
 }

@@ -16,9 +16,9 @@ import { openListener } from "../listener.ts";
 import { NativeHttp } from "../native-http.ts";
 import { descriptorLimit } from "../posix/descriptor-limit.ts";
 import { release } from "../posix/inherited.ts";
-import { ffiSupport, openLibc } from "../posix/libc.ts";
 import { duplicate } from "../posix/passing.ts";
 import type { RuntimeEpoll } from "../posix/runtime-epoll.ts";
+import { askKernel } from "./clock.ts";
 import { STREAM } from "./options.ts";
 
 /** What `Deno.serve` sets by itself; noDelay it always does. */
@@ -38,7 +38,7 @@ export async function serve(
     import("../http/listener.ts"),
     import("./requests.ts"),
     // What accepting is paused with. Later there may be no descriptor to load it with, which ends Deno.
-    ffiSupport() === true ? openLibc().catch(() => {}) : undefined,
+    descriptorLimit.load(),
   ]);
   return await serveTls(endpoint, table, options, tls, bridge);
 }
@@ -91,6 +91,12 @@ class DenoHttp extends NativeHttp {
       );
     }
     return answer;
+  }
+
+  override async prepare(): Promise<this> {
+    await super.prepare();
+    if (this.epoll !== undefined) askKernel(this.epoll.libc);
+    return this;
   }
 
   protected listen({ reusePort }: SocketOptions): Address {

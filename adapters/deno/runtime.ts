@@ -5,6 +5,7 @@
  */
 import { makeFeatures } from "../features.ts";
 import type { Runtime } from "../session-adapter.ts";
+import { now } from "./clock.ts";
 import { DATAGRAM, STREAM } from "./options.ts";
 import { tellsUncaught } from "./uncaught.ts";
 
@@ -32,6 +33,15 @@ export const RUNTIME: Runtime = {
     datagram: DATAGRAM,
   }),
   stream: () => import("./stream.ts"),
+  async secureStream() {
+    const [{ descriptorLimit }, stream] = await Promise.all([
+      import("../posix/descriptor-limit.ts"),
+      import("../node/stream.ts"),
+    ]);
+    // Later there may be no descriptor to load that with, which ends Deno.
+    await descriptorLimit.load();
+    return stream;
+  },
   datagram: () => import("./datagram.ts"),
   http: () => import("./http.ts"),
   requests: () => import("./requests.ts"),
@@ -40,5 +50,6 @@ export const RUNTIME: Runtime = {
   backlog: 511,
   // A round of the event loop (setImmediate) costs 1.1 µs here, a microtask 0.03.
   turns: "microtasks",
+  now,
   tellsUncaught,
 };

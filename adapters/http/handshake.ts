@@ -7,6 +7,8 @@ import type { Handshake, HandshakeTable } from "../../runtime/core/exchange.ts";
 import type { TlsContext } from "../../runtime/core/tls.ts";
 import { tcpAddress } from "../addresses.ts";
 import type { Connection } from "./answering.ts";
+import { TLS_FEATURES } from "../tls/features.ts";
+import { isPlainHttp } from "../tls/failure.ts";
 import { secure } from "./secure.ts";
 import type { HttpServer } from "./server.ts";
 
@@ -59,6 +61,17 @@ export class Handshakes {
   }
 }
 
+/** As nginx has it: whoever has typed http:// reads why it is wrong. */
+const SAID = "The plain HTTP request was sent to HTTPS port\n";
+const PLAIN = [
+  "HTTP/1.1 400 Bad Request",
+  "Content-Type: text/plain; charset=utf-8",
+  `Content-Length: ${SAID.length}`,
+  "Connection: close",
+  "",
+  SAID,
+].join("\r\n");
+
 class SocketHandshake implements Handshake {
   data: unknown = undefined;
   readonly remote: Address;
@@ -100,7 +113,8 @@ class SocketHandshake implements Handshake {
   #fail(error: PorticoError): void {
     if (this.#over) return;
     this.#over = true;
-    // What the library has to say (an alert) goes out before.
+    // Else the library has said something (an alert), which goes out before.
+    if (TLS_FEATURES.plainHttp === true && isPlainHttp(error)) this.#raw.write(PLAIN);
     this.#raw.destroySoon();
     this.#owner.failed(this, error);
   }

@@ -20,7 +20,7 @@ export function secure(
   done: (socket: TLSSocket, info: () => TlsInfo | undefined) => void,
   failed: (error: PorticoError) => void,
 ): void {
-  const { done: event, other, strict, side } = context as SocketContext;
+  const { done: event, other, strict } = context as SocketContext;
   const fail = (error: unknown): void => failed(handshakeFailure(error, other));
   let socket: TLSSocket;
   try {
@@ -35,7 +35,7 @@ export function secure(
   socket.once("end", closed);
   socket.once("close", closed);
   socket.once(event, () => {
-    const doubt = doubtOf(socket, side);
+    const doubt = doubtOf(socket, context as SocketContext);
     if (strict && doubt !== undefined) {
       fail(doubt);
       return void socket.destroy();

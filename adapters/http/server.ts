@@ -22,6 +22,8 @@ export interface Bridge {
   readonly second?: Bridge;
   /** While anybody serves. @returns ends that. */
   begin(): () => void;
+  /** Is called after each read of a connection that {@link HttpServer.take} was given. */
+  readonly hasRead?: (this: Connection) => void;
 }
 
 /** Milliseconds that a head may take to come: from the connection on, or from the answer before it. */
@@ -84,7 +86,11 @@ export class HttpServer {
       Object.defineProperty(this.server, "listening", { value: true });
     }
     if ((socket as { alpnProtocol?: unknown }).alpnProtocol === "h2") void this.#takeSecond(socket);
-    else this.server.emit("connection", socket);
+    else {
+      this.server.emit("connection", socket);
+      const { hasRead } = this.#bridge;
+      if (hasRead !== undefined) socket.on("data", hasRead);
+    }
   }
 
   async #takeSecond(socket: Connection): Promise<void> {

@@ -38,6 +38,7 @@ export const RUNTIME: Runtime = {
     datagram: DATAGRAM,
   }),
   stream: () => import("./stream.ts"),
+  secureStream: () => import("./stream.ts"),
   datagram: () => import("./datagram.ts"),
   http: () => import("./http.ts"),
   requests: () => import("./requests.ts"),

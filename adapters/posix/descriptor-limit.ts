@@ -53,7 +53,8 @@ export class DescriptorLimit {
   /** Those that do not accept at present. */
   readonly #paused: Set<PausableListener> = new Set();
   #limit: number = openFilesLimit();
-  #libc: Libc | "opening" | undefined = undefined;
+  #libc: Libc | undefined = undefined;
+  #loading: Promise<void> | undefined = undefined;
   #full = false;
   #holds = false;
   /** Descriptors of nothing. */
@@ -67,7 +68,7 @@ export class DescriptorLimit {
     if (listener.prepareToPause !== undefined) {
       // At once: without descriptors nothing can be looked for any more.
       this.#prepareToPause(listener);
-      if (this.#libc === undefined) void this.#prepare();
+      void this.load();
       this.#watch ??= setInterval(() => this.accepted(lowestFree()), PERIOD).unref();
     } else if (listener.unseen !== true) return;
     this.#holds = true;
@@ -97,7 +98,7 @@ export class DescriptorLimit {
   accepted(fd: number): void {
     if (fd < this.#limit / 2) return;
     // What pausing needs is loaded in good time, while there are descriptors to load it with.
-    if (this.#libc === undefined) void this.#prepare();
+    void this.load();
     if (fd < this.#limit - RESERVE) return;
     this.#pause(fd >= this.#limit - LAST && this.#held.length === 0);
   }
@@ -110,13 +111,16 @@ export class DescriptorLimit {
     }
   }
 
-  async #prepare(): Promise<void> {
-    if (ffiSupport() !== true) {
-      this.#limit = Infinity;
-      return;
-    }
-    this.#libc = "opening";
-    this.#libc = await openLibc().catch(() => undefined);
+  /** What pausing needs; it never rejects. */
+  load(): Promise<void> {
+    return this.#loading ??= this.#load();
+  }
+
+  async #load(): Promise<void> {
+    if (ffiSupport() !== true) this.#limit = Infinity;
+    else this.#libc = await openLibc().catch(() => undefined);
+    // It may have been for want of descriptors.
+    if (this.#libc === undefined) this.#loading = undefined;
   }
 
   /** @param all also those for which the reserve is. */
@@ -151,7 +155,7 @@ export class DescriptorLimit {
    * would not take that for a listener.
    */
   #keep(fd: number): number {
-    if (fd < 0 || typeof this.#libc !== "object") return -1;
+    if (fd < 0 || this.#libc === undefined) return -1;
     return Math.max(-1, this.#libc.dup(fd));
   }
 

@@ -7,6 +7,7 @@
  */
 import { eventBuffer, EVENTS, readyIn, type Start, watchWith } from "./epoll-watch.ts";
 import { type Libc, LIBC_FILES } from "./libc.ts";
+import { CLOCK_MONOTONIC } from "./linux.ts";
 import {
   type ArgumentKind,
   type Calls,
@@ -27,6 +28,7 @@ type WaitAsync = (
 
 type DenoCalls = Calls & Calls<typeof EVENT_SIGNATURES> & {
   readonly waitAsync: WaitAsync;
+  readonly clock_gettime: (clock: number, time: Int32Array<ArrayBuffer>) => number;
   readonly __errno_location: () => Deno.PointerValue;
 };
 
@@ -46,8 +48,15 @@ export function open(): Libc {
     pointer: (address) => Deno.UnsafePointer.create(BigInt(address)),
     watch: watchWith({ calls: c, epollCtl: c.epoll_ctl, errno, close: c.close }, startWith(c)),
     epollCtl: c.epoll_ctl,
+    monotonic: () => {
+      c.clock_gettime(CLOCK_MONOTONIC, TIME);
+      return TIME[0]! * 1000 + TIME[2]! / 1e6;
+    },
   });
 }
+
+/** A struct timespec: seconds and nanoseconds, of 64 bits each; no machine runs for 2^31 seconds. */
+const TIME = new Int32Array(new ArrayBuffer(16));
 
 const WAIT = ["i32", "memory", "i32", "i32"] as const;
 
@@ -59,6 +68,7 @@ function openCalls(): DenoCalls {
   const symbols = {
     ...declare({ ...SIGNATURES, ...EVENT_SIGNATURES }, translate),
     waitAsync: { name: "epoll_wait", ...translate(WAIT), nonblocking: true },
+    clock_gettime: translate(["i32", "memory"]),
     __errno_location: { parameters: [], result: "pointer" },
   } as Deno.ForeignLibraryInterface;
   return openFirst(

@@ -7,6 +7,7 @@ import { createRequire, isBuiltin } from "node:module";
 import process from "node:process";
 import type { Lack, Support } from "../../runtime/core/contract.ts";
 import { PorticoError } from "../../runtime/core/errors.ts";
+import { isShortage } from "../errno.ts";
 
 /** The address of memory, in the form that the FFI at hand passes fastest. */
 export type Pointer = bigint | number | object | null;
@@ -96,6 +97,10 @@ export interface Libc {
    * @throws PorticoError or Error when it cannot be waited for: EMFILE, ENOSPC …
    */
   watch(fd: number, readable: () => void): ReadWatch;
+  /**
+   * clock_gettime(2) of CLOCK_MONOTONIC, in ms. Absent where the runtime's `performance.now()` is as quick.
+   */
+  readonly monotonic?: (() => number) | undefined;
   /**
    * epoll_ctl(2) with a struct epoll_event. Absent on Node, which needs none: it takes sockets by
    * descriptor.
@@ -193,13 +198,15 @@ function tryKoffi(): Support | undefined {
 let opened: Promise<Libc> | undefined;
 
 /**
- * Opens libc, once for each thread.
+ * Opens libc, once for each thread. That it cannot be opened is remembered, but for a shortage that may be over.
  *
  * @throws PorticoError NOT_SUPPORTED where {@link ffiSupport} says no, or the library cannot be opened.
  */
 export function openLibc(): Promise<Libc> {
-  opened ??= load();
-  return opened;
+  return opened ??= load().catch((error: PorticoError) => {
+    if (isShortage(error.cause)) opened = undefined;
+    throw error;
+  });
 }
 
 /** What {@link openLibc} throws where {@link ffiSupport} says no. */

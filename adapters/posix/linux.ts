@@ -114,6 +114,7 @@ export const EPOLL_EVENT_WORDS: number = process.arch === "x64" ? 3 : 4;
 export const EPOLL_EVENT_DATA: number = EPOLL_EVENT_WORDS - 2;
 
 export const WNOHANG = 1;
+export const CLOCK_MONOTONIC = 1;
 
 export const ITIMER_VIRTUAL = 1;
 

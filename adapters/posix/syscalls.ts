@@ -111,6 +111,7 @@ export interface Ffi {
   pointer: Libc["pointer"];
   watch(fd: number, readable: () => void): ReadWatch;
   readonly epollCtl?: Libc["epollCtl"];
+  readonly monotonic?: Libc["monotonic"];
   /** See {@link Libc.tieToThread}; nothing is done when absent. */
   tieToThread?(fd: number): number;
   /** close(2), of what is tied to the thread as well. */
@@ -196,6 +197,7 @@ export function makeLibc(ffi: Ffi): Libc {
     pointer: ffi.pointer,
     watch: ffi.watch,
     ...(ffi.epollCtl !== undefined && { epollCtl: ffi.epollCtl }),
+    ...(ffi.monotonic !== undefined && { monotonic: ffi.monotonic }),
   };
 }
 

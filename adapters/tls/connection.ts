@@ -102,7 +102,7 @@ export class TlsConnection extends NodeConnection {
   handshakeDone(): void {
     const { socket } = this;
     if (this.#aborted || socket.destroyed) return;
-    const doubt = doubtOf(socket, this.#context.side);
+    const doubt = doubtOf(socket, this.#context);
     if (doubt !== undefined && this.#context.strict) {
       this.failed(doubt);
       return;
@@ -144,14 +144,18 @@ export class TlsConnection extends NodeConnection {
   }
 }
 
+/** Of a client that nobody has asked for its certificate. */
+const UNASKED = { code: "CERT_UNTRUSTED" };
+
 /** What is not part of Node's types; Bun has it elsewhere. */
 interface Handle {
   /** An error; on Deno its code, empty when there is none. */
   verifyError?(): Error | string | null | undefined;
 }
 
-/** Why the other side is not to be trusted; undefined when it is, or when nobody has asked. */
-export function doubtOf(socket: TLSSocket, side: "server" | "client"): unknown {
+/** Why the other side is not to be trusted; undefined when it is. Who was not asked for a certificate is not. */
+export function doubtOf(socket: TLSSocket, { side, asks }: SocketContext): unknown {
+  if (!asks) return UNASKED;
   const { authorized, authorizationError } = socket;
   if (authorized) return undefined;
   const { _handle: handle } = socket as unknown as { _handle?: Handle | null };

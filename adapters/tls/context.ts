@@ -20,7 +20,9 @@ import type { TlsIdentity, TlsServerContext, TlsServerOptions } from "../../runt
 import type { Layer } from "../layer.ts";
 import { begin, over } from "./connection.ts";
 import { TLS_FEATURES } from "./features.ts";
+import { takeFormer } from "./former-tickets.ts";
 import { Names } from "./names.ts";
+import { withPause } from "./pausing.ts";
 
 /** A context as the connections of all runtimes see it. */
 export interface SocketContext extends Layer {
@@ -31,7 +33,8 @@ export interface SocketContext extends Layer {
   readonly other: string;
   /** Of a client: whom it asks for. */
   readonly serverName?: string | undefined;
-  /** Whether the other side has to show that it is trusted. */
+  /** Whether the other side is asked for a certificate; whether it has to show that it is trusted. */
+  readonly asks: boolean;
   readonly strict: boolean;
 }
 
@@ -45,8 +48,10 @@ export class ServerContext implements TlsServerContext, SocketContext {
   readonly side = "server";
   readonly done = "secure";
   readonly other = "the client";
+  asks = false;
   strict = false;
-  #settings: TLSSocketOptions = {};
+  /** Another object after an update. */
+  settings: TLSSocketOptions = {};
   #ticketKeys: Uint8Array | undefined;
   /** Those in use, by what they are made of: what has not changed goes on, with the tickets it has given out. */
   #contexts: ReadonlyMap<string, SecureContext> = new Map();
@@ -60,19 +65,22 @@ export class ServerContext implements TlsServerContext, SocketContext {
     const contexts = new Map<string, SecureContext>();
     const settings = settingsOf(options, (identity) => {
       const words = contextOptions(identity, options, keys);
-      const made = createHash("sha256").update(JSON.stringify(words)).digest("base64");
+      const former = options.formerTicketKeys;
+      const made = createHash("sha256").update(JSON.stringify([words, former])).digest("base64");
       const context = this.#contexts.get(made) ?? makeContext(identity, words);
+      if (former !== undefined) takeFormer(context, keys, former);
       contexts.set(made, context);
       return context;
     });
     this.#contexts = contexts;
     this.#ticketKeys = keys;
-    this.#settings = settings;
+    this.settings = settings;
+    this.asks = options.client !== "none";
     this.strict = options.client === "require";
   }
 
   wrap(stream: Duplex): TLSSocket {
-    return new TLSSocket(stream, this.#settings);
+    return withPause(new TLSSocket(stream, this.settings));
   }
 
   begin(...words: Parameters<Layer["begin"]>): Connection {
@@ -234,6 +242,7 @@ export class ClientContext implements SocketContext {
   readonly side = "client";
   readonly done = "secureConnect";
   readonly other = "the server";
+  readonly asks = true;
   readonly strict: boolean;
   readonly serverName: string;
   readonly #settings: Parameters<typeof connect>[0];
@@ -265,7 +274,7 @@ export class ClientContext implements SocketContext {
   }
 
   wrap(stream: Duplex): TLSSocket {
-    return connect({ ...this.#settings, socket: stream });
+    return withPause(connect({ ...this.#settings, socket: stream }));
   }
 
   begin(...words: Parameters<Layer["begin"]>): Connection {

@@ -1,9 +1,16 @@
 /** Why a handshake has come to nothing: the same words whatever library a runtime has (OpenSSL, BoringSSL, rustls). */
 import { codeOf, messageOf, PorticoError } from "../../runtime/core/errors.ts";
 
+const PLAIN_HTTP = "does not speak TLS, but plain HTTP";
+
+/** Whether the library knows that it was a request in clear. Deno's does not tell it from other things. */
+export function isPlainHttp({ message }: PorticoError): boolean {
+  return message.endsWith(PLAIN_HTTP);
+}
+
 /** By what a message or a code says; the first that fits. `%` is the other side. */
 const REASONS: readonly (readonly [RegExp, string])[] = [
-  [/HTTP_REQUEST|HTTPS_PROXY_REQUEST/, "% does not speak TLS, but plain HTTP"],
+  [/HTTP_REQUEST|HTTPS_PROXY_REQUEST/, `% ${PLAIN_HTTP}`],
   [
     /NO_APPLICATION_PROTOCOL|any known protocol/,
     "no application protocol (ALPN) is common to both",

@@ -1,6 +1,7 @@
 /** What of TLS a runtime's `node:tls` lacks, by itself; measured, and held by the tests. */
 import type { Lack } from "../../runtime/core/contract.ts";
 import type { TlsFeatures } from "../../runtime/core/tls.ts";
+import { takesFormer } from "./former-tickets.ts";
 
 const [name, library] = "Bun" in globalThis
   ? ["Bun", "BoringSSL"]
@@ -11,6 +12,12 @@ const [name, library] = "Bun" in globalThis
 const OWN_TICKETS: Lack = {
   reason: `${name}'s node:tls makes its own ticket keys, whatever it is given`,
   remedy: "none is needed: another worker makes a full handshake",
+};
+
+const ONE_KEY: Lack = {
+  reason:
+    `${name}'s node:tls takes no ticket of the key before the one in use: keys are new with each sessionTickets, and sessions are resumed until then`,
+  remedy: "none is needed: whoever comes later makes a full handshake",
 };
 
 const UNSTAPLED: Lack = {
@@ -29,10 +36,19 @@ const OWN_TIME: Lack = {
   remedy: "leave sessionTickets out, or run it on Node or Bun",
 };
 
+const UNANSWERED: Lack = {
+  reason: name === "Bun"
+    ? "below a TLSSocket of Bun's nothing can be written"
+    : "Deno's TLS tells no plain HTTP from other things that are no TLS",
+  remedy: "none is needed: the connection is closed, and a record says why",
+};
+
 /** Nothing is loaded for it. */
 export const TLS_FEATURES: TlsFeatures = {
   sharedTickets: name === "Node" ? true : OWN_TICKETS,
+  formerTickets: takesFormer() ? true : ONE_KEY,
   sessionTimeout: name === "Deno" ? OWN_TIME : true,
   stapling: name === "Node" ? true : UNSTAPLED,
   ciphers: name === "Deno" ? OWN_CIPHERS : true,
+  plainHttp: name === "Node" ? true : UNANSWERED,
 };

@@ -1,17 +1,27 @@
 /** What a handshake has come to, as `node:tls` tells it. */
 import type { X509Certificate } from "node:crypto";
-import type { TLSSocket } from "node:tls";
 import type { PeerCertificate, TlsInfo } from "../../runtime/core/tls.ts";
-import { certificateNames } from "./der.ts";
+import { certificateNames } from "./certificate-names.ts";
+
+/** What a socket tells that has done a handshake. */
+export interface Handshaken {
+  /** Of a server: the name that it was asked for. */
+  readonly servername?: unknown;
+  readonly alpnProtocol: string | false | null;
+  getCipher(): { readonly name: string; readonly standardName?: string };
+  getProtocol(): string | null;
+  isSessionReused(): boolean;
+  getPeerX509Certificate(): X509Certificate | undefined;
+}
 
 /**
  * Of a socket whose handshake is done.
  *
  * @param serverName of a connection of ours: whom we have asked for.
  */
-export function infoOf(socket: TLSSocket, authorized: boolean, serverName?: string): TlsInfo {
+export function infoOf(socket: Handshaken, authorized: boolean, serverName?: string): TlsInfo {
   const { standardName, name } = socket.getCipher();
-  const asked = serverName ?? (socket as { servername?: unknown }).servername;
+  const asked = serverName ?? socket.servername;
   const { alpnProtocol } = socket;
   const peer = peerOf(socket.getPeerX509Certificate());
   return {

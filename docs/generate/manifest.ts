@@ -64,10 +64,11 @@ function keys({ properties = {}, required = [] }: Schema, extra?: (key: string) 
   );
 }
 
+const manifest = JSON.parse(
+  await jsonSchema(sinkCatalog, { plugins: new Map(), sinks: new Map() }),
+) as Schema;
+
 export function manifestPage(): string {
-  const manifest = JSON.parse(
-    jsonSchema(sinkCatalog, { plugins: new Map(), sinks: new Map() }),
-  ) as Schema;
   const part = (of: Schema, key: string): Schema => of.properties![key]!;
   const service = part(manifest, "services").additionalProperties as Schema;
   const listener = objectOf(part(service, "listen"));

@@ -1,3 +1,4 @@
+import { matchFindings } from "./match-findings.ts";
 import { basename } from "node:path";
 import { ask } from "../control/client.ts";
 import { findByManifest } from "../control/servers.ts";
@@ -54,7 +55,11 @@ export async function check(call: CallOf<"check">): Promise<number> {
     service: service.plan.name,
     plugin: service.plan.plugin.specifier,
     findings: plan.services.some(({ name }) => name === service.plan.name)
-      ? [...findingsOf(service, adapter, running), ...nameFindings(service.plan, unknown)]
+      ? [
+        ...findingsOf(service, adapter, running),
+        ...matchFindings(service.plan, plan.services),
+        ...nameFindings(service.plan, unknown),
+      ]
       : [DISABLED],
   }));
   const descriptors = toLacks(checkDescriptors(plan.services, adapter));

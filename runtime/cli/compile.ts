@@ -9,7 +9,7 @@ import { plant } from "../compile/tree.ts";
 import { messageOf, PorticoError } from "../core/errors.ts";
 import { version } from "../daemon/version.ts";
 import { expand } from "../manifest/expand.ts";
-import { find, load } from "../manifest/load.ts";
+import { find, loadAlone } from "../manifest/load.ts";
 import { prepare } from "../manifest/prepare.ts";
 import { embeddedFile } from "../modules/embedded.ts";
 import { sinkCatalog, sinkTypes } from "../sinks/mod.ts";
@@ -76,7 +76,9 @@ async function check(path: string, json: boolean): Promise<void> {
     },
   });
   try {
-    const source = await load(path, noted);
+    const source = await loadAlone(path, noted);
+    // All that it serves may be said by files that are where it runs.
+    if (Object(source.value).services === undefined) return;
     await prepare(expand(source, sinkCatalog), source, sinkCatalog);
   } catch (error) {
     if (!(error instanceof ManifestError) || unset.length === 0) throw error;

@@ -4,7 +4,8 @@ import { AccessRules, type Compiled, type Verdict } from "../core/access/rules.t
 import { SYSTEM_CLOCK } from "../core/clock.ts";
 import type { Adapter } from "../core/contract.ts";
 import type { Address } from "../core/endpoint.ts";
-import { aboutNames, NamedRules } from "../core/names/rules.ts";
+import { NamedRules } from "../core/names/rules.ts";
+import { aboutNames } from "../core/plan.ts";
 import type { Access, Plan } from "../core/plan.ts";
 import { loadAdapter } from "../adapter.ts";
 import { ServerNames } from "../resolver/mod.ts";

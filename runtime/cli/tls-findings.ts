@@ -34,6 +34,10 @@ export function tlsFindings(
     ...unsupported(tls, features.tls),
   ]);
   const begins = plan.reached || plan.listen.some(({ tls }) => tls !== undefined);
+  if (plan.tlsOfDefaults && !begins) {
+    // Whatever is wrong with it keeps the service from being started all the same.
+    return findings.filter(({ lacks }) => lacks.length > 0).map((each) => ({ ...each, path }));
+  }
   if (plan.tls !== undefined && !begins) {
     const note =
       'no endpoint begins with it: only startTls() of the plugin does; tls://, or "tls": true beside an endpoint, begins at once';
@@ -44,18 +48,28 @@ export function tlsFindings(
   return [...once.values()].map((finding) => ({ ...finding, path }));
 }
 
+/** The certificates of a plan, in files. @throws PorticoError TLS_INVALID. */
+export function pairsOf(
+  plan: TlsPlan,
+  tell: (text: string) => void,
+  clock: Clock = SYSTEM_CLOCK,
+): readonly Pair[] {
+  const input = { plan, clock, made: undefined, ticketKey: undefined };
+  const held = new HeldCertificates({
+    ...input,
+    tell: (_level, _event, { message }) => tell(String(message)),
+    reader: new TlsFileReader(),
+  });
+  held.close();
+  return held.pairs;
+}
+
 function read(plan: TlsPlan, clock: Clock): Finding[] {
   const findings: Finding[] = [];
-  const tell = (_level: unknown, _event: unknown, { message }: { readonly message?: unknown }) =>
-    void findings.push({ what: "tls", lacks: [], note: String(message) });
+  const tell = (note: string) => void findings.push({ what: "tls", lacks: [], note });
   try {
-    const input = { plan, clock, tell, made: undefined, ticketKey: undefined };
-    const held = new HeldCertificates({ ...input, reader: new TlsFileReader() });
-    held.close();
-    findings.push(
-      ...held.pairs.map((pair) => certificate(pair, clock.wall())),
-      ...readable(held.pairs),
-    );
+    const pairs = pairsOf(plan, tell, clock);
+    findings.push(...pairs.map((pair) => certificate(pair, clock.wall())), ...readable(pairs));
   } catch (error) {
     if (!(error instanceof PorticoError)) throw error;
     const { message: reason, hint: remedy } = error;
@@ -125,6 +139,7 @@ function unsupported(plan: TlsPlan, features: TlsFeatures | undefined): Finding[
     ["tls.ciphers", plan.ciphers !== undefined, features.ciphers],
     ["tls.ocsp", staples, features.stapling],
     ["tls.sessionTickets", plan.tickets !== TICKETS, features.sessionTimeout],
+    ["tls.sessionTickets", plan.tickets !== TICKETS && plan.tickets > 0, features.formerTickets],
   ];
   return asked.flatMap(([what, wanted, support]) =>
     wanted && support !== true

@@ -116,7 +116,7 @@ function plantModules(folder: string, inside: Inside, packages: Packages): Place
       // As the app finds it, which may have another one of this name than Portico.
       const place = `./app/package-${places.size}.mjs`;
       mkdirSync(join(folder, "app"), { recursive: true });
-      writeFileSync(join(folder, place), `export { default } from ${JSON.stringify(target)};\n`);
+      writeFileSync(join(folder, place), wholeOf(target));
       places.set(target, place);
     } else entries.set(target, file);
   }
@@ -139,6 +139,12 @@ function plantModules(folder: string, inside: Inside, packages: Packages): Place
     places.set(target, `./${placeOf(realOf(file)).replaceAll(sep, "/")}`);
   }
   return places;
+}
+
+/** A module that is a package, with its default where it has one: a matcher has none. */
+function wholeOf(target: string): string {
+  const name = JSON.stringify(target);
+  return `import * as whole from ${name};\nexport * from ${name};\nexport default whole.default;\n`;
 }
 
 /** Who imports a module of Portico by its path gets the one that runs, as who imports it by its name. */

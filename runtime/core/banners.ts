@@ -80,6 +80,17 @@ export class Banners {
     return true;
   }
 
+  /** As {@link dismiss}, of a connection that has no session; its table drops what still comes, and tells {@link gone}. */
+  dismissConnection(connection: Connection & Known, why: Refusal): boolean {
+    const text = this.text(connection, why);
+    if (text === undefined) return false;
+    countBytes(this.#service.counters, 0, text.length);
+    connection.write(text);
+    connection.end();
+    this.#farewells.watch(connection);
+    return true;
+  }
+
   /** Nothing is left of a connection. */
   gone(connection: Connection): void {
     this.#farewells.gone(connection);

@@ -192,6 +192,8 @@ export interface Adapter {
   /** `node`, `deno`, `bun` or `memory`: for people. Nothing may be decided by it. */
   readonly name: string;
   readonly features: Features;
+  /** What `performance.now()` says, by a quicker way; absent where there is none. */
+  readonly now?: (() => number) | undefined;
   /** Opens a stream listener. @throws PorticoError of side `config` when it cannot. */
   listen(endpoint: BindableEndpoint, table: StreamTable, options: SocketOptions): Promise<Listener>;
   /** Opens a datagram socket. @throws PorticoError of side `config` when it cannot. */

@@ -108,6 +108,8 @@ export interface ServicePlan {
   readonly reached?: true;
   /** Of {@link Session.startTls}, and of endpoints that have none of their own. */
   readonly tls?: TlsPlan;
+  /** That is what `defaults` say for all: the service may have nothing to do with it. */
+  readonly tlsOfDefaults?: true;
   /** Nobody has any business with it: whoever comes is refused, and banned. */
   readonly sensor?: true;
   /** Bans may be about users of this machine: peers of Unix sockets are asked who they are. */
@@ -235,6 +237,11 @@ export function aboutAccounts({ rules }: Pick<Access, "rules">): boolean {
 /** Whether any rule is about certificates, which nobody knows before TLS has begun. */
 export function aboutCertificates({ rules }: Pick<Access, "rules">): boolean {
   return rules.some(({ subject }) => subject.startsWith("cert:"));
+}
+
+/** Whether any rule is about names, which have to be looked up. */
+export function aboutNames({ rules }: Pick<Access, "rules">): boolean {
+  return rules.some(({ subject }) => subject.startsWith("host:") || subject.startsWith("domain:"));
 }
 
 /** What a rule says for the plugin, by name: text, as variables of an environment are. */

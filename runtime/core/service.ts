@@ -40,6 +40,8 @@ export interface ServiceInput {
   readonly clock?: Clock | undefined;
   readonly offended?: Offended | undefined;
   readonly handshakes?: Handshakes | undefined;
+  /** Rules about certificates, where its access has any; for sessions that come from outside. */
+  readonly certificates?: CertificateRules | undefined;
 }
 
 const LEVEL_OF: Readonly<Record<Side, Level>> = {
@@ -71,8 +73,7 @@ export class Service {
   banners: Banners | undefined = undefined;
   /** Where TLS may be spoken. */
   readonly handshakes: Handshakes | undefined;
-  /** Rules about certificates; set by the same. */
-  certificates: CertificateRules | undefined = undefined;
+  readonly certificates: CertificateRules | undefined;
   readonly #counted: (() => void) | undefined;
   readonly #offended: Offended | undefined;
 
@@ -96,6 +97,7 @@ export class Service {
     this.#counted = counted;
     this.#offended = input.offended;
     this.handshakes = input.handshakes;
+    this.certificates = input.certificates;
   }
 
   /** Of the records of streams that open and close. */

@@ -37,6 +37,8 @@ export interface TlsServerOptions {
   readonly sessionTimeout?: number | undefined;
   /** 48 bytes, the same for all workers and servers that resume each other's sessions; the context's own when silent. */
   readonly ticketKeys?: Uint8Array | undefined;
+  /** What they were before: its tickets are still taken, where {@link TlsFeatures.formerTickets} is. */
+  readonly formerTicketKeys?: Uint8Array | undefined;
 }
 
 /** Of {@link TlsServerOptions}, what not every runtime can do. */
@@ -46,12 +48,16 @@ export interface TlsFeatures {
    * Where it is not so, they are by the context that has made them, as long as its certificate is the same.
    */
   readonly sharedTickets: Support;
+  /** Tickets of `formerTicketKeys` are taken, too. */
+  readonly formerTickets: Support;
   /** `sessionTimeout` is kept to. */
   readonly sessionTimeout: Support;
   /** `ocsp` is stapled. */
   readonly stapling: Support;
   /** `ciphers` is kept to. */
   readonly ciphers: Support;
+  /** Who speaks plain HTTP at `https` reads so, as an answer with status 400. */
+  readonly plainHttp: Support;
 }
 
 /** A side of TLS as an adapter has made it. Opaque to the core. */

@@ -1,3 +1,4 @@
+import { SYSTEM_CLOCK } from "../core/clock.ts";
 import { OwnSockets } from "../core/admission/own-sockets.ts";
 import { Bans } from "../services/bans/bans.ts";
 import { Gather } from "../core/stream/gather.ts";
@@ -12,9 +13,12 @@ let sessions = 0;
 
 /** All that the services of one server share. */
 export function completeHost(given: Omit<Host, Made>): Host & { readonly bans: Bans } {
-  const { adapter, clock } = given;
+  const { adapter } = given;
+  const { now } = adapter;
+  const clock = given.clock ?? (now === undefined ? SYSTEM_CLOCK : { ...SYSTEM_CLOCK, now });
   return {
     ...given,
+    clock,
     gather: new Gather(adapter),
     nextId: () => ++sessions,
     bans: new Bans(clock),

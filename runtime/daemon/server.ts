@@ -25,6 +25,7 @@ import {
   textsOf,
   undo,
 } from "./entry.ts";
+import { leaveInOrder, receivers } from "./receivers.ts";
 
 export type { ReadyService } from "../services/contract.ts";
 
@@ -49,7 +50,7 @@ export class Server {
   constructor(host: Parameters<typeof completeHost>[0]) {
     this.#host = {
       ...completeHost(host),
-      receiver: (name) => (this.#entries.get(name) ?? this.#fresh.get(name))?.running.reception,
+      receiver: receivers(this.#entries, () => this.#fresh, this.#leaving),
     };
   }
 
@@ -140,8 +141,8 @@ export class Server {
         // What nobody has taken over is closed for good.
         const texts = handover.get(name)?.keys() ?? textsOf(entry.ready);
         closing.push(entry.running.abandon([...texts]));
-        void this.#leave(entry, true);
       }
+      leaveInOrder(leave, fresh, (entry, senders) => this.#leave(entry, true, senders));
       for (const [name, entry] of fresh) {
         this.#entries.set(name, entry);
         entry.running.admission.activate();
@@ -172,8 +173,8 @@ export class Server {
   }
 
   /** Its sessions have their time; nobody waits for them but {@link stop}. */
-  #leave(entry: ServiceEntry, keep: boolean): Promise<void> {
-    const left = entry.running.stop(entry.ready.plan.limits.drain, keep)
+  #leave(entry: ServiceEntry, keep: boolean, senders?: Promise<unknown>): Promise<void> {
+    const left = entry.running.stop(entry.ready.plan.limits.drain, keep, senders)
       .then(() => void this.#leaving.delete(entry));
     this.#leaving.set(entry, left);
     return left;

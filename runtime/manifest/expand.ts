@@ -9,10 +9,10 @@ import { addIssues, placeOf } from "./issues.ts";
 import { readProxyProtocol } from "./proxy-protocol.ts";
 import { checkHttpLimits, checkLimitNames, mergeConcurrency, mergeLimits } from "./limits.ts";
 import { Endpoints } from "./listen.ts";
-import { targetsOf, withMatches } from "./match.ts";
 import { checkOverflow } from "./overflow.ts";
 import { checkStdio, namesStdio } from "./inherited.ts";
 import { mergeList, type Placed, placed } from "./lists.ts";
+import { MATCH, TLS } from "./parts.ts";
 import { checkProcess, identityOf, processOf } from "./process.ts";
 import type { Path } from "../values/problem.ts";
 import type { SinkCatalog } from "../values/sink-catalog.ts";
@@ -28,12 +28,12 @@ import {
 import { resolverOf } from "./resolver.ts";
 import { SinkPlans } from "./sinks.ts";
 import { folderAt, folderOf, Problems, type Source } from "./source.ts";
-import { TlsPlans } from "./tls.ts";
+import type { TlsPlans } from "./tls.ts";
 import { checkTyped } from "./typed.ts";
 
 /**
  * Makes a plan of a manifest: checks it, merges its defaults, resolves its names and paths. Nothing
- * is opened and no plugin is imported.
+ * is opened and no plugin is imported. What the manifest speaks of was loaded: see `parts.ts`.
  *
  * @param sinks the types of sinks that a manifest can name.
  * @param log where records go when the manifest is silent.
@@ -116,7 +116,8 @@ class Expander {
   readonly #shared = new Map<Placed<LogItem>, SinkPlan>();
   readonly #access: AccessPlans;
   readonly #banners: BannerTexts;
-  readonly #tls: TlsPlans;
+  /** Undefined where nobody speaks of it. */
+  readonly #tls: TlsPlans | undefined;
   /** Who need not listen: others hand them connections. */
   readonly #targets: ReadonlySet<string>;
 
@@ -132,14 +133,15 @@ class Expander {
     this.#refused = refused;
     this.#endpoints = new Endpoints(problems);
     this.#banners = new BannerTexts(problems);
-    this.#tls = new TlsPlans(problems);
+    const { plans } = TLS.loaded ?? {};
+    this.#tls = plans && new plans.TlsPlans(problems);
     const stdio = manifest.services.some(([, { listen, disable }]) =>
       disable !== true && namesStdio(listen)
     );
     this.#sinks = new SinkPlans(problems, catalog, manifest.sinks, manifest.plugins, stdio);
     this.#defaultLog = placed(manifest.defaults.log ?? log, ["defaults", "log"])!;
     for (const one of this.#defaultLog) this.#shared.set(one, this.#sinks.one(one.item, one.path));
-    this.#targets = targetsOf(manifest.services);
+    this.#targets = MATCH.loaded?.plans.targetsOf(manifest.services) ?? new Set();
     this.#access = new AccessPlans(problems, manifest.groups, lookupAccount);
     this.#access.read([this.#defaultAccess]);
     checkLimitNames(problems, manifest.defaults.limits, ["defaults"]);
@@ -160,12 +162,13 @@ class Expander {
         top.bans !== undefined,
       );
     const enabled = plans(false);
-    const all = withMatches(
+    const every = [...enabled, ...plans(true)];
+    const all = MATCH.loaded?.plans.withMatches(
       this.#problems,
       services,
-      [...enabled, ...plans(true)],
+      every,
       this.#manifest.plugins,
-    );
+    ) ?? every;
     return {
       file,
       services: all.slice(0, enabled.length),
@@ -205,11 +208,10 @@ class Expander {
     // What does not run may have the address of another one, whose place it takes some day.
     const endpoints = service.disable === true ? new Endpoints(this.#problems) : this.#endpoints;
     const silent = admin ? ADMIN_LISTEN : this.#targets.has(name) ? [] : undefined;
-    const { listen, tls } = this.#tls.read(
-      { defaults: defaults.tls, service: service.tls },
-      this.#listen(service.listen, silent, endpoints, path),
-      path,
-    );
+    const endpointPlans = this.#listen(service.listen, silent, endpoints, path);
+    const said = { defaults: defaults.tls, service: service.tls };
+    const { listen, ...secured } = this.#tls?.read(said, endpointPlans, path) ??
+      { listen: endpointPlans };
     checkLimitNames(this.#problems, service.limits, path);
     checkHttpLimits(this.#problems, service, listen, path);
     checkDatagramLimits(this.#problems, service, listen, path);
@@ -253,7 +255,7 @@ class Expander {
       ...(ban !== undefined && { ban }),
       ...(sensor && { sensor }),
       ...(proxyProtocol !== undefined && { proxyProtocol }),
-      ...(tls !== undefined && { tls }),
+      ...secured,
       processes: processOf(service, identityOf(this.#manifest.top), strategy),
       folder: folderAt(this.#problems.source, path),
     };

@@ -3,6 +3,7 @@ import { type ConversionConfig, type JsonSchema, toJsonSchema } from "@valibot/t
 import * as v from "valibot";
 import { CHOICES } from "../values/fields.ts";
 import type { SinkCatalog } from "../values/sink-catalog.ts";
+import { loadAllParts } from "./parts.ts";
 import { manifest, service, sink } from "./schema.ts";
 
 /** A service has a plugin, or tells its peers apart. Whether it has to listen the whole manifest says. */
@@ -25,10 +26,11 @@ export interface Described {
  *
  * @param catalog the types of sinks that come along.
  */
-export function jsonSchema(
+export async function jsonSchema(
   { schemas }: Pick<SinkCatalog, "schemas">,
   described: Described,
-): string {
+): Promise<string> {
+  await loadAllParts();
   const { $schema, ...rest } = toJsonSchema(manifest, configOf(schemas, described));
   const titled = {
     $schema,

@@ -7,12 +7,12 @@ import { parsePlace } from "../core/frames.ts";
 import { substitute } from "./environment.ts";
 import { DEPTH_EXPECTED, pathTooDeep } from "./depth.ts";
 import { embeddedManifest } from "../modules/embedded.ts";
-import { withIncluded } from "./include.ts";
 import { namingObjects } from "./objects.ts";
 import { importModule, type VersionOf } from "../modules/import.ts";
 import { realOf } from "../modules/graph.ts";
 import { formatPath, ManifestError, type Path, type Problem, show } from "../values/problem.ts";
 import { parseJsonc } from "./jsonc.ts";
+import { loadParts } from "./parts.ts";
 import { Problems, type Source } from "./source.ts";
 
 /** What a manifest is called in a folder. */
@@ -32,7 +32,17 @@ export async function load(
   versionOf: VersionOf = () => undefined,
 ): Promise<Source> {
   const file = find(resolve(path));
-  return withVariables(await read(file, versionOf), variables);
+  return await withVariables(await read(file, versionOf), variables);
+}
+
+/** As {@link load}, without what `includedir` adds: of a manifest that is to run elsewhere. */
+export async function loadAlone(
+  path: string,
+  variables: Readonly<Record<string, string | undefined>>,
+): Promise<Source> {
+  const source = await read(find(resolve(path)));
+  const { includedir: _, ...own } = Object(source.value) as { readonly includedir?: unknown };
+  return withVariables(_ === undefined ? source : { ...source, value: own }, variables);
 }
 
 /**
@@ -42,20 +52,24 @@ export async function load(
  * @param locate as there.
  * @throws ManifestError as {@link load}.
  */
-export function sourceOf(
+export async function sourceOf(
   held: unknown,
   file: string,
   locate: Source["locate"],
   variables: Readonly<Record<string, string | undefined>> = process.env,
-): Source {
-  return withVariables(valueSource(held, file, locate), variables);
+): Promise<Source> {
+  return await withVariables(valueSource(held, file, locate), variables);
 }
 
-function withVariables(
+/** What it speaks of is loaded. */
+async function withVariables(
   main: Source,
   variables: Readonly<Record<string, string | undefined>>,
-): Source {
-  const raw = withIncluded(main, variables);
+): Promise<Source> {
+  const { includedir } = Object(main.value) as { includedir?: unknown };
+  const raw = includedir === undefined
+    ? main
+    : (await import("./include.ts")).withIncluded(main, variables);
   const problems = new Problems(raw);
   const references: { path: Path; whole: boolean }[] = [];
   const value = substitute(
@@ -65,6 +79,7 @@ function withVariables(
     (path, whole) => void references.push({ path, whole }),
   );
   problems.throwIfAny();
+  await loadParts(value);
   return { ...raw, value, references };
 }
 

@@ -23,7 +23,7 @@ export async function shippedSchema(sinks: Pick<SinkCatalog, "schemas">): Promis
     const plugin = await loadPlugin({ specifier: name, url });
     return [name, optionsSchema(plugin.options)] as const;
   }));
-  return jsonSchema(sinks, { plugins: new Map(options), sinks: new Map() });
+  return await jsonSchema(sinks, { plugins: new Map(options), sinks: new Map() });
 }
 
 /**
@@ -51,7 +51,7 @@ export async function schemaOf(
   );
   const unknown = [...plugins, ...sinks].filter(([, schema]) => schema === undefined);
   return {
-    text: jsonSchema(catalog, { plugins, sinks }),
+    text: await jsonSchema(catalog, { plugins, sinks }),
     unknown: unknown.map(([name]) => name),
   };
 }

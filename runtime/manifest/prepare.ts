@@ -4,9 +4,9 @@ import { describeScope, splitsState } from "../core/scope.ts";
 import type { Plan, ServicePlan } from "../core/plan.ts";
 import type { Plugin } from "../core/plugin.ts";
 import type { Matcher } from "../core/prologue/match.ts";
+import type { MatchPlan } from "../core/prologue/match-plan.ts";
 import { isInherited } from "./inherited.ts";
 import { hasWorkers } from "./limits.ts";
-import { loadMatchers, MATCH_PLUGIN } from "./match-modules.ts";
 import type { VersionOf } from "../modules/import.ts";
 import { loadPlugin, misfit } from "../modules/plugin.ts";
 import { checkOptions, wrongOptions } from "../modules/plugin-options.ts";
@@ -46,10 +46,25 @@ export async function prepare(
     ...plan.services.map((service) => one(service, problems, versionOf)),
   ]);
   problems.throwIfAny();
-  return services.filter((service) => service !== undefined).map(({ plan, ...rest }) => ({
+  const found = services.filter((service) => service !== undefined);
+  return found.map(({ plan, ...rest }) => ({
     ...rest,
-    plan: { ...plan, log: plan.log.map((sink) => prepared.get(sink) ?? sink) },
+    plan: {
+      ...plan,
+      log: plan.log.map((sink) => prepared.get(sink) ?? sink),
+      ...(plan.match !== undefined && { match: withHolds(plan.match, found) }),
+    },
   }));
+}
+
+/** See {@link MatchPlan.holds}. */
+function withHolds(match: MatchPlan, services: readonly PreparedService[]): MatchPlan {
+  const holds = match.routes.every(({ service, tls }) => {
+    const target = services.find(({ plan }) => plan.name === service);
+    if (tls || target === undefined || hasWorkers(target.plan.concurrency.strategy)) return false;
+    return target.plugin.transports.includes("stream") && target.plugin.takes !== true;
+  });
+  return holds ? { ...match, holds } : match;
 }
 
 async function one(
@@ -59,6 +74,7 @@ async function one(
 ): Promise<PreparedService | undefined> {
   const path = ["services", plan.name];
   if (plan.match !== undefined) {
+    const { loadMatchers, MATCH_PLUGIN } = await import("./match-modules.ts");
     const matchers = await loadMatchers(plan, problems, versionOf);
     return { plan, plugin: MATCH_PLUGIN, options: {}, matchers };
   }

@@ -20,13 +20,12 @@ import { banner, load, overflow, waiting } from "./overflow-schema.ts";
 import { ban, bans } from "./bans.ts";
 import { BYTE_ENTRIES } from "./byte-limits.ts";
 import { concurrency } from "./concurrency.ts";
-import { match } from "./match-schema.ts";
+import { MATCH, TLS } from "./parts.ts";
 import { POLICIES } from "./policies.ts";
 import { IDENTITY_ENTRIES, PROCESS_ENTRIES } from "./process.ts";
 import { access, ownAccess, subjects } from "./access-schema.ts";
 import { resolver } from "./resolver.ts";
 import { SOCKET_ENTRIES } from "./socket.ts";
-import { endpointTls, tls } from "./tls-schema.ts";
 
 const SERVICE_NAME = "a name of letters, digits, - and _, which begins with a letter or digit";
 
@@ -46,7 +45,7 @@ const listener = strict("an endpoint, or an object with the key endpoint", {
   ),
   tls: entry(
     "TLS from the first byte on: true, as the service has it, or what differs here",
-    () => endpointTls,
+    () => TLS.modules.schema.endpointTls,
   ),
   ...SOCKET_ENTRIES,
 });
@@ -175,7 +174,7 @@ const shared = {
   access: entry("who is served", () => access),
   banner: entry("what is said to those who come, before anything else; not to datagrams", banner),
   ban,
-  tls: entry("its certificates, and how TLS is spoken with them", () => tls),
+  tls: entry("its certificates, and how TLS is spoken with them", () => TLS.modules.schema.tls),
 };
 
 export const PLUGIN = "a built-in plugin, a short name, ./path or an npm package";
@@ -202,7 +201,7 @@ export const service = strict('a service: { "plugin": …, "listen": … }', {
   plugin: entry(PLUGIN, () => specifier),
   match: entry(
     "in the place of a plugin: which service a peer is for, by the first that it says",
-    () => match,
+    () => MATCH.modules.schema.match,
   ),
   disable: entry("it is checked, and does not run", () => flag()),
   listen: entry(

@@ -33,6 +33,8 @@ interface Said {
 export interface WithTls {
   readonly listen: readonly ListenPlan[];
   readonly tls?: TlsPlan;
+  /** The service says nothing of it itself. */
+  readonly tlsOfDefaults?: true;
 }
 
 /** Makes plans of what services, `defaults` and endpoints say. What is wrong goes to its problems, each once. */
@@ -62,7 +64,8 @@ export class TlsPlans {
     if (idle && service !== undefined) {
       this.#tell([...path, "tls"], show(service), `a certificate: ${REMEDY}`);
     }
-    return { listen: secured, ...(own !== undefined && { tls: own }) };
+    if (own === undefined) return { listen: secured };
+    return { listen: secured, tls: own, ...(service === undefined && { tlsOfDefaults: true }) };
   }
 
   #endpoint(

@@ -1,63 +1,65 @@
 /**
  * Where peers of one address part: each is looked at until its first bytes say which service it is for, and is handed
- * to that one, unread.
+ * to that one, as if nothing had been read.
  *
  *     ADMITTED → enough said? → the service's own RULES → LIMITS → …
  *                  └─ waits, in bounds ─ in time: whoever is open counts as no
+ *
+ * How they are looked at is `unread.ts`, where they come by descriptor, and `held.ts`, where the runtime reads.
  */
 import type { Refusal } from "../core/admission/candidate.ts";
-import type { Timer } from "../core/clock.ts";
-import type { Descriptors } from "../core/descriptors.ts";
-import { messageOf } from "../core/errors.ts";
 import type { MatchPlan } from "../core/prologue/match-plan.ts";
 import { MOST_HELLO } from "../core/prologue/client-hello.ts";
 import { firstMatch, type Matcher } from "../core/prologue/match.ts";
+import type { Fields } from "../core/record.ts";
+import type { Service } from "../core/service.ts";
 import type { RouteCount } from "../core/totals.ts";
-import type { Receiver } from "../services/contract.ts";
-import type { Dispatcher } from "../workers/dispatcher.ts";
-import type { PendingSession } from "../workers/pending.ts";
+import type { Host, Unread } from "../services/contract.ts";
+import { HeaderWait } from "../services/header-wait.ts";
+import type { HeldConnection } from "../services/held-connection.ts";
 import { matcherOf } from "./matchers.ts";
 
-/** Connections of one service that have not said enough. Whoever comes beyond is refused. */
-const MOST_WAITING = 4096;
+/** So many bytes are looked at. */
+export const MOST = MOST_HELLO;
+export const NOTHING: Uint8Array = new Uint8Array(0);
 
 /** It is none of those that are served here. */
-const NOBODY: Refusal = { rule: "match" };
+export const NOBODY: Refusal = { rule: "match" };
 /** There is no room for one more that waits. */
-const FULL: Refusal = { limit: "waiting" };
-const DRAIN: Refusal = { limit: "drain" };
+export const FULL: Refusal = { limit: "waiting" };
+export const DRAIN: Refusal = { limit: "drain" };
 
-/** What it needs of descriptors. */
-type Calls = Pick<Descriptors, "peek" | "watchArrivals">;
+/** One who has not said enough. */
+export interface Undecided {
+  readonly since: number;
+  /** Nothing more is waited for. */
+  late(): void;
+  /** The service lets nobody in any more. */
+  dismiss(): void;
+}
 
-const head = new Uint8Array(new ArrayBuffer(MOST_HELLO));
-const NOTHING = head.subarray(0, 0);
+/** Why somebody is turned away, with what its record says besides. */
+export type Turned = readonly [why: Refusal, more?: Fields];
 
 export class Crossroads {
-  /** Is asked by whoever knows that the next one to arrive has been silent for so long already, in ms. */
-  silence = 0;
+  /** Whoever comes beyond its bounds is refused. */
+  readonly waiting: HeaderWait<Undecided>;
   readonly #plan: MatchPlan;
-  readonly #dispatcher: Dispatcher;
-  readonly #descriptors: Calls;
-  readonly #receiver: (service: string) => Receiver | undefined;
+  readonly #service: Service;
+  readonly #receiver: NonNullable<Host["receiver"]>;
   readonly #matchers: readonly Matcher[];
   readonly #counts: readonly RouteCount[];
-  /** With the time when each is due, which is that of their arrival, nearly. */
-  readonly #waiting: Map<PendingSession, number> = new Map();
-  #timer: Timer | undefined = undefined;
 
   constructor(
     plan: MatchPlan,
-    dispatcher: Dispatcher,
-    descriptors: Calls,
-    receiver: (service: string) => Receiver | undefined,
+    service: Service,
+    receiver: NonNullable<Host["receiver"]>,
     matchers: ReadonlyMap<string, Matcher> | undefined,
   ) {
-    const { service } = dispatcher;
     this.#plan = plan;
-    this.#dispatcher = dispatcher;
-    this.#descriptors = descriptors;
+    this.#service = service;
     this.#receiver = receiver;
+    this.waiting = new HeaderWait(service.clock, plan.wait, (one) => one.late());
     const report = service.report.bind(service);
     this.#matchers = plan.routes.map(({ when }) =>
       matcherOf(when, matchers, (error) => report(error))
@@ -65,97 +67,40 @@ export class Crossroads {
     this.#counts = plan.routes.map(({ text, service: to }) => service.totals.route(text, to));
   }
 
-  /** One that is let in. */
-  take(session: PendingSession): void {
-    if (this.#look(session, false)) return;
-    if (this.#waiting.size >= MOST_WAITING) return this.#dispatcher.refuse(session, FULL);
-    const watch = (ended: boolean): void => void this.#look(session, ended);
-    session.unwatch = this.#descriptors.watchArrivals(session.fd, watch);
-    if (session.unwatch === undefined) return this.#dispatcher.refuse(session, FULL);
-    const { clock } = this.#dispatcher.service;
-    this.#waiting.set(session, clock.now() + this.#plan.wait - this.silence);
-    this.#arm();
-  }
-
   /** Refuses who waits. */
   close(): void {
-    const { clock } = this.#dispatcher.service;
-    clock.clear(this.#timer);
-    this.#timer = undefined;
-    for (const session of [...this.#waiting.keys()]) this.#refuse(session, DRAIN);
+    this.waiting.close((one) => one.dismiss());
   }
 
   /**
-   * Whether it is decided.
+   * The route of one who has said that; why it is nobody's; undefined while that is not decided.
    *
-   * @param last nothing more is waited for.
+   * @param all nothing more comes.
    */
-  #look(session: PendingSession, last: boolean): boolean {
-    if (session.phase === "over") return true;
-    let count: number;
-    try {
-      count = this.#descriptors.peek(session.fd, head);
-    } catch (error) {
-      // It has gone.
-      this.#refuse(session, NOBODY, messageOf(error));
-      return true;
-    }
-    const bytes = count > 0 ? head.subarray(0, count) : NOTHING;
-    const all = last || count === 0 || count === head.length;
+  decide(said: Uint8Array, all: boolean): number | Turned | undefined {
     // Before anything is said, nobody is asked whether that is enough.
-    const found = count > 0 || all ? firstMatch(this.#matchers, bytes, all) : "undecided";
-    if (found === "undecided") return false;
-    if (found < 0) this.#refuse(session, NOBODY, count > 0 ? undefined : "it has said nothing");
-    else this.#pass(session, found);
-    return true;
+    if (said.length === 0 && !all) return undefined;
+    const found = firstMatch(this.#matchers, said, all);
+    if (found === "undecided") return undefined;
+    if (found >= 0) return found;
+    return said.length > 0 ? [NOBODY] : [NOBODY, { message: "it has said nothing" }];
   }
 
-  #pass(session: PendingSession, index: number): void {
-    this.#leave(session);
+  /** Hands it to the service that a route leads to. @returns why not; then it is the caller's still. */
+  lead(index: number, arrival: Omit<Unread, "tls"> | HeldConnection): Turned | undefined {
     const { service: name, tls } = this.#plan.routes[index]!;
-    const { fd, remote, local } = session;
-    const receiver = this.#receiver(name);
-    if (receiver === undefined) {
-      const message = `the service ${JSON.stringify(name)} does not run`;
-      return this.#dispatcher.refuse(session, NOBODY, { message });
+    const held = !("fd" in arrival);
+    const receiver = this.#receiver(name, held);
+    const whose = `the service ${JSON.stringify(name)}`;
+    if (receiver === undefined) return [NOBODY, { message: `${whose} does not run` }];
+    if (held && !receiver.takesHeld) {
+      return [NOBODY, {
+        message: `${whose} takes sockets itself now, which its plugin does not say (takes)`,
+      }];
     }
-    if (!receiver.receive(fd, { remote, local }, tls)) {
-      return this.#dispatcher.refuse(session, FULL);
-    }
-    // It is not ours any more.
-    session.fd = -1;
+    if (!receiver.receive(held ? arrival : { ...arrival, tls })) return [FULL];
     this.#counts[index]!.count++;
-    this.#dispatcher.service.countServed();
-    this.#dispatcher.over(session);
-  }
-
-  #refuse(session: PendingSession, why: Refusal, message?: string): void {
-    this.#leave(session);
-    this.#dispatcher.refuse(session, why, message === undefined ? undefined : { message });
-  }
-
-  #leave(session: PendingSession): void {
-    session.unwatch?.();
-    session.unwatch = undefined;
-    this.#waiting.delete(session);
-  }
-
-  #arm(): void {
-    const [first] = this.#waiting.values();
-    if (this.#timer !== undefined || first === undefined) return;
-    const { clock } = this.#dispatcher.service;
-    this.#timer = clock.setTimeout(() => {
-      this.#timer = undefined;
-      this.#strike();
-      this.#arm();
-    }, Math.max(1, first - clock.now()));
-  }
-
-  #strike(): void {
-    const now = this.#dispatcher.service.clock.now();
-    for (const [session, due] of this.#waiting) {
-      if (due > now) return;
-      this.#look(session, true);
-    }
+    this.#service.countServed();
+    return undefined;
   }
 }

@@ -4,19 +4,23 @@ import type {
   DatagramSocket,
   Listener,
   SocketOptions,
+  StreamTable,
 } from "../core/contract.ts";
 import type { AdmitTable, Descriptors, Origin } from "../core/descriptors.ts";
 import { PorticoError } from "../core/errors.ts";
 import type { ListenPlan } from "../core/plan.ts";
 import type { MatchPlan } from "../core/prologue/match-plan.ts";
 import { Service } from "../core/service.ts";
-import type { Executor, ExecutorInput } from "../services/contract.ts";
+import type { Executor, ExecutorInput, Host } from "../services/contract.ts";
 import { askingCredentials, decidesByUser } from "../services/credentials.ts";
 import { giveBanners } from "../services/extras.ts";
 import { checkKind } from "../services/kind.ts";
 import { ProxyProtocol } from "../services/proxy-protocol.ts";
+import { ProxyStreams } from "../services/proxy-streams.ts";
 import { Dispatcher } from "../workers/dispatcher.ts";
 import { Crossroads } from "./crossroads.ts";
+import { HeldPeers } from "./held.ts";
+import { UnreadPeers } from "./unread.ts";
 
 /**
  * How long the kernel may keep a connection to itself that says nothing, in ms: then hardly anybody is waited for
@@ -35,7 +39,7 @@ export async function startMatching(input: ExecutorInput): Promise<Executor> {
     ...{ plan, hooks: {}, log, gather, lends, nextId, totals, offended, clock },
   });
   await giveBanners(service);
-  return new MatchExecutor(input, plan.match!, service, descriptors);
+  return new MatchExecutor(input, plan.match!, service, descriptors, offended !== undefined);
 }
 
 /** Whether nobody else has said how long the kernel keeps somebody silent: see `deferring` of `services/balancers.ts`. */
@@ -51,9 +55,19 @@ class MatchExecutor implements Executor {
   readonly #descriptors: Descriptors;
   readonly #dispatcher: Dispatcher;
   readonly #crossroads: Crossroads;
+  readonly #unread: UnreadPeers;
+  /** Where the runtime accepts, and reads. */
+  readonly #held: StreamTable;
   readonly #proxyProtocol: ProxyProtocol | undefined;
+  readonly #proxied: ProxyStreams | undefined;
 
-  constructor(input: ExecutorInput, plan: MatchPlan, service: Service, descriptors: Descriptors) {
+  constructor(
+    input: ExecutorInput,
+    plan: MatchPlan,
+    service: Service,
+    descriptors: Descriptors,
+    blames: boolean,
+  ) {
     const { ready, host, admission } = input;
     this.#input = input;
     this.#plan = plan;
@@ -62,35 +76,48 @@ class MatchExecutor implements Executor {
       service,
       admission,
       descriptors,
-      (session) => this.#crossroads.take(session),
+      (session) => this.#unread.take(session),
     );
-    this.#crossroads = new Crossroads(
-      plan,
-      this.#dispatcher,
-      descriptors,
-      (name) => host.receiver?.(name),
-      ready.matchers,
-    );
+    const receiver: NonNullable<Host["receiver"]> = (...words) => host.receiver?.(...words);
+    this.#crossroads = new Crossroads(plan, service, receiver, ready.matchers);
+    this.#unread = new UnreadPeers(this.#crossroads, this.#dispatcher, descriptors);
+    this.#held = new HeldPeers(this.#crossroads, service, admission, blames).table;
     const { proxyProtocol } = ready.plan;
     if (proxyProtocol === undefined) return;
     this.#proxyProtocol = new ProxyProtocol(proxyProtocol, service, descriptors, host.clock);
+    this.#proxied = new ProxyStreams(proxyProtocol, service, this.#held);
+    this.#held = this.#proxied.table;
   }
 
   listen(endpoint: BindableEndpoint, { options, text }: ListenPlan): Promise<Listener> {
     checkKind(this.#input.ready.plugin, "stream", text);
+    // Who somebody is on this machine is asked of a descriptor.
+    if (endpoint.transport === "tcp" && this.#holds()) {
+      return this.#input.host.adapter.listen(endpoint, this.#held, options);
+    }
     const defers = this.#plan.wait >= 2 * DEFERRED && mayDefer(endpoint, options);
     const given: SocketOptions = defers ? { ...options, deferAccept: DEFERRED } : options;
     const table = this.#arrivals(endpoint.transport);
     return this.#descriptors.admit(endpoint, defers ? this.#deferred(table) : table, given);
   }
 
+  /** Whether nobody whom it leads to needs descriptors: by the plan, and by what plugins turn out to do. */
+  #holds(): boolean {
+    const { holds, routes } = this.#plan;
+    const { ready, host: { receiver, adapter } } = this.#input;
+    // A descriptor can be reset by everybody.
+    const resets = Object.values(ready.plan.limits.overflow).includes("reset");
+    return holds === true && (!resets || adapter.features.resets === true) &&
+      routes.every(({ service }) => receiver?.(service, true)?.takesHeld !== false);
+  }
+
   /** Who is accepted without a word has been silent for that long. */
   #deferred(table: AdmitTable): AdmitTable {
     return {
       arrive: (fd, origin) => {
-        this.#crossroads.silence = DEFERRED;
+        this.#unread.silence = DEFERRED;
         table.arrive(fd, origin);
-        this.#crossroads.silence = 0;
+        this.#unread.silence = 0;
       },
       failure: (error) => table.failure(error),
     };
@@ -151,6 +178,7 @@ class MatchExecutor implements Executor {
 
   #close(): void {
     this.#proxyProtocol?.close();
+    this.#proxied?.close();
     this.#crossroads.close();
   }
 }

@@ -4,7 +4,8 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { embeddedModule } from "./embedded.ts";
 import { importableUrl } from "./link.ts";
 import { isCommonJs, isNamespace, withVersion } from "./anew.ts";
-import { explain, type ImportFailure } from "./failure.ts";
+import { messageOf } from "../core/errors.ts";
+import type { ImportFailure } from "./failure.ts";
 import { realOf } from "./graph.ts";
 import { stampOf } from "./stamp.ts";
 
@@ -34,12 +35,21 @@ export async function importModule(
     if (required) return { module: requireModule(url) };
     return { module: unwrapped(await import(withVersion(url, version))) };
   } catch (error) {
-    if (required || !lacksCommonJs(error)) return explain(error, url);
+    if (required || !lacksCommonJs(error)) return await explained(error, url);
   }
   try {
     return { module: requireModule(url) };
   } catch (error) {
-    return explain(error, url);
+    return await explained(error, url);
+  }
+}
+
+/** Why, in words. They are read when they are needed, which may be when nothing can be read any more. */
+async function explained(error: unknown, url: string): Promise<ImportFailure> {
+  try {
+    return (await import("./failure.ts")).explain(error, url);
+  } catch {
+    return { message: messageOf(error).split("\n")[0]!, cause: error };
   }
 }
 
@@ -50,7 +60,7 @@ async function importEmbedded(
   try {
     return { module: unwrapped(await load()) };
   } catch (error) {
-    return explain(error, url);
+    return await explained(error, url);
   }
 }
 

@@ -4,7 +4,8 @@ import type { Names } from "../core/names/rules.ts";
 import type { Candidate } from "../core/admission/candidate.ts";
 import type { OwnSockets } from "../core/admission/own-sockets.ts";
 import type { Clock } from "../core/clock.ts";
-import type { Adapter, BindableEndpoint, DatagramSocket, Listener } from "../core/contract.ts";
+import type { Adapter, BindableEndpoint, DatagramSocket } from "../core/contract.ts";
+import type { Listener, StreamTable } from "../core/contract.ts";
 import type { Inherited, Inspected, Origin } from "../core/descriptors.ts";
 import type { Address } from "../core/endpoint.ts";
 import { PorticoError } from "../core/errors.ts";
@@ -19,6 +20,7 @@ import type { Totals } from "../core/totals.ts";
 import type { Groups, GroupUsage } from "./groups.ts";
 import type { LoadMeter } from "./load.ts";
 import type { Bans } from "./bans/bans.ts";
+import type { HeldConnection } from "./held-connection.ts";
 import type { WorkerStatus } from "./status.ts";
 
 /** A service that has passed every check: its plugin is loaded, its options are the schema's. */
@@ -58,8 +60,12 @@ export interface Host {
   readonly home?: string;
   /** What the plugin `admin` is given as {@link StartContext.server}. */
   readonly operator?: unknown;
-  /** The running service of a name, as whoever hands it connections sees it; nobody hands any when silent. */
-  readonly receiver?: (service: string) => Receiver | undefined;
+  /**
+   * The running service of a name, as whoever hands it connections sees it; nobody hands any when silent.
+   *
+   * @param held one that {@link Receiver.takesHeld}, where there is any still.
+   */
+  readonly receiver?: (service: string, held?: boolean) => Receiver | undefined;
   /** What knows names, for rules about them; without it those are about nobody. */
   readonly names?: () => Promise<Names>;
   /**
@@ -72,13 +78,20 @@ export interface Host {
   readonly inherit: (listen: ListenPlan) => Promise<readonly FoundSocket[]>;
 }
 
-/** Takes connections that another service has accepted, and nobody has read. */
+/** A connection that another service has accepted, and nobody has read. */
+export interface Unread {
+  readonly fd: number;
+  readonly origin: Origin;
+  /** It speaks TLS from the first byte on. */
+  readonly tls: boolean;
+}
+
+/** Takes connections that another service has accepted. */
 export interface Receiver {
-  /**
-   * @param tls it speaks TLS from the first byte on.
-   * @returns false when it can take no more; the descriptor is the caller's still.
-   */
-  receive(fd: number, origin: Origin, tls: boolean): boolean;
+  /** Held ones, too: it serves streams in this thread, and needs no descriptor for it. */
+  readonly takesHeld: boolean;
+  /** @returns false when it can take no more; what has arrived is the caller's still. */
+  receive(arrival: Unread | HeldConnection): boolean;
 }
 
 /** What is in the files of a {@link TlsPlan}, read anew when they change or the server is told to. */
@@ -132,6 +145,8 @@ export interface Opener {
  * workers. It is driven by `running.ts`, which knows no difference.
  */
 export interface Executor extends Opener {
+  /** What is told of held connections that other services have accepted; absent where it needs descriptors. */
+  readonly streams?: StreamTable | undefined;
   /** All sockets are open. */
   opened(): void;
   /** At these addresses are socket files that are its own to remove; what was handed on is not any more. */

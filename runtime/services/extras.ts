@@ -1,13 +1,16 @@
 /** What few services have, and nobody else loads. */
 import { sheds } from "../core/admission/overflow.ts";
 import type { Clock } from "../core/clock.ts";
+import type { CertificateRules } from "../core/handshake/certificates.ts";
 import type { Handshakes } from "../core/handshake/handshakes.ts";
-import { aboutCertificates, type ServicePlan } from "../core/plan.ts";
+import type { Admission } from "../core/admission/admission.ts";
+import { aboutCertificates, aboutNames, type ServicePlan } from "../core/plan.ts";
 import { scopeOf } from "../core/scope.ts";
 import { kindOf } from "../core/endpoint.ts";
 import { PorticoError } from "../core/errors.ts";
 import type { Service } from "../core/service.ts";
 import type { StreamShedder } from "../core/stream/shedding.ts";
+import type { Host, ReadyService } from "./contract.ts";
 import type { ServiceInstance } from "./instance.ts";
 import type { TlsContexts } from "./tls-contexts.ts";
 
@@ -36,23 +39,39 @@ export async function handshakesOf(
   return new Handshakes(most, startAccepted(contexts.of({ tls })), clock);
 }
 
-/** Has a service ask for the certificates of its peers, where its rules are about them. */
-export async function giveCertificateRules(service: Service): Promise<void> {
-  const { access, listen } = service.plan;
-  if (!aboutCertificates(access)) return;
-  const unasked = listen.find(({ endpoint, tls }) =>
+/** What asks for the certificates of peers, where rules of access are about them. */
+export async function certificateRulesOf(
+  { access }: ServicePlan,
+  clock: Clock,
+): Promise<CertificateRules | undefined> {
+  if (!aboutCertificates(access)) return undefined;
+  const { CertificateRules } = await import("../core/handshake/certificates.ts");
+  return new CertificateRules(access, clock);
+}
+
+/** @throws PorticoError NOT_SUPPORTED: somewhere nobody is asked for one, and whoever is to be let in by it alone would be anybody. */
+export function checkCertificateRules({ certificates, hooks, plan }: Service): void {
+  if (certificates === undefined) return;
+  const unasked = plan.listen.find(({ endpoint, tls }) =>
     "name" in endpoint ? tls === undefined : kindOf(endpoint.transport) === "datagram"
   );
-  // There nobody is asked for one: whoever is to be let in by it alone would be anybody.
-  if (unasked !== undefined || service.hooks.take !== undefined) {
-    const where = unasked?.text ?? "a socket that the plugin takes itself (hook take)";
-    throw new PorticoError(
-      "NOT_SUPPORTED",
-      `access has rules about certificates, and nobody shows one at ${where}`,
-    );
-  }
-  const { CertificateRules } = await import("../core/handshake/certificates.ts");
-  service.certificates = new CertificateRules(access, service.clock);
+  if (unasked === undefined && hooks.take === undefined) return;
+  const where = unasked?.text ?? "a socket that the plugin takes itself (hook take)";
+  throw new PorticoError(
+    "NOT_SUPPORTED",
+    `access has rules about certificates, and nobody shows one at ${where}`,
+  );
+}
+
+/** Has an admission follow rules about names, and those that end sessions: see `rules.ts`. */
+export async function followRules(
+  ready: Pick<ReadyService, "plan" | "log">,
+  host: Pick<Host, "names" | "clock">,
+  admission: Admission,
+): Promise<void> {
+  const { access } = ready.plan;
+  if (!aboutNames(access) && access.rules.every(({ end }) => end !== true)) return;
+  await (await import("./rules.ts")).followRules(ready, host, admission);
 }
 
 /** Ends the streams of an instance for newcomers; undefined where its plan has nobody end, or a plugin has the sockets. */

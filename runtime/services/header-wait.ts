@@ -1,4 +1,4 @@
-/** Connections whose PROXY header is waited for, of one service. */
+/** Connections of one service whose first bytes, a PROXY header or what tells them apart, are waited for. */
 import type { Clock, Timer } from "../core/clock.ts";
 
 /** Whoever comes beyond is refused. */
@@ -40,8 +40,9 @@ export class HeaderWait<One extends { readonly since: number }> {
   }
 
   #arm(): void {
+    if (this.#timer !== undefined) return;
     const [first] = this.#waiting;
-    if (this.#timer !== undefined || first === undefined) return;
+    if (first === undefined) return;
     const due = first.since + this.#wait - this.#clock.now();
     this.#timer = this.#clock.setTimeout(() => {
       this.#timer = undefined;

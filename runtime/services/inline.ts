@@ -1,9 +1,9 @@
 /** `serial` and `async`: the sessions of a service are served in this thread, where its sockets are. */
 import type { BindableEndpoint, DatagramSocket, Listener, StreamTable } from "../core/contract.ts";
 import type { Descriptors, Origin } from "../core/descriptors.ts";
-import type { HttpListener } from "../core/exchange.ts";
+import type { HttpListener, HttpTable } from "../core/exchange.ts";
 import { hookError } from "../core/hooks.ts";
-import { HttpPipeline } from "../core/http/pipeline.ts";
+import type { HttpPipeline } from "../core/http/pipeline.ts";
 import type { ListenPlan } from "../core/plan.ts";
 import type { Executor, ExecutorInput } from "./contract.ts";
 import {
@@ -47,12 +47,14 @@ class InlineExecutor implements Executor {
   readonly workers = [];
   readonly #input: ExecutorInput;
   readonly #instance: ServiceInstance;
-  readonly #requests: HttpPipeline;
+  /** Undefined where nobody has asked for HTTP. */
+  #requests: HttpPipeline | undefined = undefined;
   readonly #tls: TlsContexts | undefined;
   readonly #files: ServiceCertificates | undefined;
   #proxyProtocol: ProxyProtocol | undefined = undefined;
   #balancers: Promise<ProxyProtocol | undefined> | undefined = undefined;
   #handed: HandedRequests | undefined = undefined;
+  #held: StreamTable | undefined = undefined;
   /** Those of its listeners. */
   readonly #proxied: { close(): void }[] = [];
 
@@ -66,11 +68,6 @@ class InlineExecutor implements Executor {
     this.#instance = instance;
     this.#tls = tls;
     this.#files = files;
-    this.#requests = new HttpPipeline(
-      instance.service,
-      input.admission,
-      instance.metering?.http,
-    );
   }
 
   async listen(endpoint: BindableEndpoint, listen: ListenPlan): Promise<Listener> {
@@ -144,13 +141,12 @@ class InlineExecutor implements Executor {
     checkForm(ready.plugin.name, service.hooks, "http", text);
     const tls = this.#tls?.of(listen);
     const { proxyProtocol } = ready.plan;
+    const requests = await this.#requestTable();
     if (tls === undefined && proxyProtocol === undefined) {
-      return await adapter.serve(endpoint, this.#requests.table, options);
+      return await adapter.serve(endpoint, requests, options);
     }
     const { admitRequests, withHandshakes } = await import("./requests.ts");
-    const table = tls === undefined
-      ? this.#requests.table
-      : await withHandshakes(this.#requests.table, service);
+    const table = tls === undefined ? requests : await withHandshakes(requests, service);
     if (proxyProtocol === undefined) return await adapter.serve(endpoint, table, options, tls);
     const descriptors = await adapter.descriptors();
     const balanced = await this.#balanced(descriptors);
@@ -184,14 +180,24 @@ class InlineExecutor implements Executor {
     (balanced?.reading(table) ?? table).arrive(fd, known);
   }
 
+  get streams(): StreamTable | undefined {
+    if (this.#instance.handoffs !== undefined) return undefined;
+    if (!this.#input.ready.plugin.transports.includes("stream")) return undefined;
+    return this.#held ??= this.#streams({});
+  }
+
+  async #requestTable(): Promise<HttpTable> {
+    const { HttpPipeline } = await import("../core/http/pipeline.ts");
+    const { service, metering } = this.#instance;
+    this.#requests ??= new HttpPipeline(service, this.#input.admission, metering?.http);
+    return this.#requests.table;
+  }
+
   async #requestsHanded(): Promise<HandedRequests> {
     const { HandedRequests } = await import("./handed-requests.ts");
     const { adapter } = this.#input.host;
-    return this.#handed ??= new HandedRequests(
-      adapter,
-      this.#requests.table,
-      this.#instance.service,
-    );
+    const table = await this.#requestTable();
+    return this.#handed ??= new HandedRequests(adapter, table, this.#instance.service);
   }
 
   opened(): void {}
@@ -217,7 +223,7 @@ class InlineExecutor implements Executor {
 
   drains(on: boolean): void {
     if (on) {
-      this.#requests.endEvents();
+      this.#requests?.endEvents();
       void this.#handed?.close(true);
     }
     this.#instance.drains(on);
@@ -225,7 +231,7 @@ class InlineExecutor implements Executor {
 
   async cut(): Promise<void> {
     this.#refuseUntold();
-    await Promise.all([this.#instance.cut(), this.#requests.cut("drain")]);
+    await Promise.all([this.#instance.cut(), this.#requests?.cut("drain")]);
     await this.#handed?.close(false);
   }
 

@@ -25,7 +25,13 @@ import { PorticoError } from "../core/errors.ts";
 import type { ListenPlan, ServicePlan } from "../core/plan.ts";
 import type { Host, ReadyService } from "./contract.ts";
 import { checkForms } from "./kind.ts";
-import { giveBanners, giveCertificateRules, handshakesOf, shedderOf } from "./extras.ts";
+import {
+  certificateRulesOf,
+  checkCertificateRules,
+  giveBanners,
+  handshakesOf,
+  shedderOf,
+} from "./extras.ts";
 import { OwnSessions } from "./own-sessions.ts";
 import type { TlsContexts } from "./tls-contexts.ts";
 import { scopeOf } from "../core/scope.ts";
@@ -68,14 +74,12 @@ interface OtherWays {
   readonly handoffs?: HandoffPipeline;
 }
 
-/** @param lean loads only what the service cannot do without. */
 async function otherWays(
   service: Service,
   { ready, host, admission, confirmed }: InstanceInput,
-  lean: boolean,
 ): Promise<OtherWays> {
   const ways: { -readonly [Name in keyof OtherWays]: OtherWays[Name] } = {};
-  if (!lean || ready.plan.listen.some(mayBeDatagrams)) {
+  if (ready.plan.listen.some(mayBeDatagrams)) {
     const { DatagramPipeline } = await import("../core/datagram/pipeline.ts");
     ways.datagrams = new DatagramPipeline(service, admission, await guardOf(service, confirmed));
   }
@@ -131,7 +135,7 @@ async function meteringOf({ limits }: ServicePlan, clock: Clock): Promise<Meteri
 export class ServiceInstance {
   readonly service: Service;
   readonly streams: StreamPipeline;
-  /** Undefined in a process that serves one session, of a service without datagrams. */
+  /** Undefined where the service has none. */
   readonly datagrams: DatagramPipeline | undefined;
   /** The way of streams whose plugin takes the descriptor itself. */
   readonly handoffs: HandoffPipeline | undefined;
@@ -173,12 +177,10 @@ export class ServiceInstance {
     const { offended, tls } = input;
     const handshakes = await handshakesOf(plan, tls, clock);
     const metering = await meteringOf(plan, clock ?? SYSTEM_CLOCK);
-    const own = new OwnSessions(
-      { ...shared, totals, counted, join, offended, metering, handshakes },
-      adapter,
-    );
+    const certificates = await certificateRulesOf(plan, clock ?? SYSTEM_CLOCK);
+    const incoming = { ...shared, totals, counted, offended, handshakes, certificates };
+    const own = new OwnSessions({ ...incoming, join, metering }, adapter);
     const scope = scopeOf(plan.concurrency.strategy);
-    if (scope !== "session") await own.load();
     const context = {
       options,
       service: plan.name,
@@ -187,8 +189,12 @@ export class ServiceInstance {
       signal: ending.signal,
       scope,
       worker: input.worker,
-      connect: own.connect,
-      listen: own.listen,
+      get connect() {
+        return own.connect;
+      },
+      get listen() {
+        return own.listen;
+      },
       ...(host.operator !== undefined && plan.admin && { server: host.operator }),
     };
     let hooks: Hooks<unknown>;
@@ -200,19 +206,20 @@ export class ServiceInstance {
         clock,
       );
       checkForms(plugin, hooks, plan);
+      await own.ready();
       // Once, however many of them there are.
       if (scope !== "session" && (input.worker ?? 1) === 1) warnOf(hooks, context.log);
     } catch (error) {
       await Promise.all([own.drain(0), own.close()]);
       throw error;
     }
-    const service = new Service({ ...shared, hooks, totals, counted, offended, handshakes });
+    const service = new Service({ ...incoming, hooks });
     const make = (ways: OtherWays): ServiceInstance =>
       new ServiceInstance(service, own, ending, ways, admission, metering);
     try {
       await giveBanners(service);
-      await giveCertificateRules(service);
-      const made = make(await otherWays(service, input, scope === "session"));
+      checkCertificateRules(service);
+      const made = make(await otherWays(service, input));
       made.shedder = await shedderOf(made);
       return made;
     } catch (error) {

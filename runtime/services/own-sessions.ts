@@ -22,17 +22,27 @@ export class OwnSessions {
     this.#adapter = adapter;
   }
 
-  /** Has it all there, so that nobody has to wait for it later. */
-  async load(): Promise<void> {
-    await Promise.all([this.#connecting(), this.#listening()]);
+  /** Resolves when what a plugin has looked at so far is there, so that nobody has to wait for it later. */
+  async ready(): Promise<void> {
+    await Promise.all([this.#outgoing, this.#listeners]);
   }
 
-  /** See {@link StartContext.connect}. */
-  readonly connect: StartContext<unknown>["connect"] = async (...words) =>
+  /** See {@link StartContext.connect}. A plugin that looks at it will connect: it is begun to load. */
+  get connect(): StartContext<unknown>["connect"] {
+    this.#connecting().catch(() => {});
+    return this.#connect;
+  }
+
+  /** See {@link StartContext.listen}; as {@link connect}. */
+  get listen(): StartContext<unknown>["listen"] {
+    this.#listening().catch(() => {});
+    return this.#listen;
+  }
+
+  readonly #connect: StartContext<unknown>["connect"] = async (...words) =>
     await (await this.#connecting()).connect(...words);
 
-  /** See {@link StartContext.listen}. */
-  readonly listen: StartContext<unknown>["listen"] = async (...words) =>
+  readonly #listen: StartContext<unknown>["listen"] = async (...words) =>
     await (await this.#listening()).listen(...words);
 
   #connecting(): Promise<Outgoing> {
@@ -45,11 +55,16 @@ export class OwnSessions {
         offended: _offended,
         metering: _metering,
         handshakes: _handshakes,
+        certificates: _certificates,
         ...input
       } = this.#input;
       const made = new Outgoing(input, this.#adapter);
       if (this.#drained) void made.drain(0);
       return made;
+    }).catch((error: unknown) => {
+      // For want of descriptors, perhaps: who asks later may have them.
+      this.#outgoing = undefined;
+      throw error;
     });
   }
 
@@ -59,29 +74,32 @@ export class OwnSessions {
       made.retire(this.#retiring);
       if (this.#closed) void made.close();
       return made;
+    }).catch((error: unknown) => {
+      this.#listeners = undefined;
+      throw error;
     });
   }
 
   /** See {@link Outgoing.drain}. */
   async drain(limit: number): Promise<void> {
     this.#drained = true;
-    await (await this.#outgoing)?.drain(limit);
+    await (await this.#outgoing?.catch(() => undefined))?.drain(limit);
   }
 
   /** See {@link RunTimeListeners.retire}. */
   retire(on: boolean): void {
     this.#retiring = on;
-    void this.#listeners?.then((listeners) => listeners.retire(on));
+    this.#listeners?.then((listeners) => listeners.retire(on), () => {});
   }
 
   /** See {@link RunTimeListeners.cut}. */
   async cut(): Promise<void> {
-    await (await this.#listeners)?.cut();
+    await (await this.#listeners?.catch(() => undefined))?.cut();
   }
 
   /** See {@link RunTimeListeners.close}. */
   async close(): Promise<void> {
     this.#closed = true;
-    await (await this.#listeners)?.close();
+    await (await this.#listeners?.catch(() => undefined))?.close();
   }
 }

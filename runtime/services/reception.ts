@@ -1,27 +1,21 @@
-/** Connections that other services hand to one: while that one accepts nobody, they wait here, unread. */
+/** Connections that other services hand to one: while that one accepts nobody, they wait here, and nothing is read. */
 import type { Admission } from "../core/admission/admission.ts";
-import type { Origin } from "../core/descriptors.ts";
 import type { ServicePlan } from "../core/plan.ts";
-import type { Executor, Host, Receiver } from "./contract.ts";
+import type { Executor, Host, Receiver, Unread } from "./contract.ts";
+import type { HeldConnection } from "./held-connection.ts";
 
 /** How many may wait: as many as in the queue of a socket that nobody accepts from. */
 const MOST = 511;
 
 const IN_CLEAR = {};
 
-interface Held {
-  readonly fd: number;
-  readonly origin: Origin;
-  readonly tls: boolean;
-}
-
 export class Reception implements Receiver {
   readonly #plan: Pick<ServicePlan, "name" | "tls">;
-  readonly #executor: Pick<Executor, "adopt">;
+  readonly #executor: Pick<Executor, "adopt" | "streams">;
   readonly #host: Pick<Host, "receiver">;
   readonly #admission: Pick<Admission, "close">;
   #state: "shut" | "open" | "closed" = "shut";
-  #held: Held[] = [];
+  #waiting: (Unread | HeldConnection)[] = [];
   /** Who is on the way to be a session. */
   #adopting = 0;
   #none: () => void = () => {};
@@ -32,7 +26,7 @@ export class Reception implements Receiver {
   /** @param admission of the service with this plan. */
   constructor(
     plan: Pick<ServicePlan, "name" | "tls">,
-    executor: Pick<Executor, "adopt">,
+    executor: Pick<Executor, "adopt" | "streams">,
     host: Pick<Host, "receiver">,
     admission: Pick<Admission, "close">,
   ) {
@@ -42,17 +36,29 @@ export class Reception implements Receiver {
     this.#admission = admission;
   }
 
-  receive(fd: number, origin: Origin, tls: boolean): boolean {
+  get takesHeld(): boolean {
+    return this.#executor.streams !== undefined;
+  }
+
+  receive(arrival: Unread | HeldConnection): boolean {
+    const held = !("fd" in arrival);
+    if (held && !this.takesHeld) return false;
     if (this.#state === "open") {
-      this.#adopting++;
-      // One that has gone before it was served, nobody has seen.
-      this.#executor.adopt(fd, origin, tls ? this.#plan : IN_CLEAR)
-        .then(this.#adopted, this.#adopted);
+      if (held) arrival.open(this.#executor.streams!);
+      else this.#adopt(arrival);
       return true;
     }
-    if (this.#state === "closed" || this.#held.length >= MOST) return false;
-    this.#held.push({ fd, origin, tls });
+    if (this.#state === "closed" || this.#waiting.length >= MOST) return false;
+    this.#waiting.push(arrival);
+    if (held) arrival.give();
     return true;
+  }
+
+  #adopt({ fd, origin, tls }: Unread): void {
+    this.#adopting++;
+    // One that has gone before it was served, nobody has seen.
+    this.#executor.adopt(fd, origin, tls ? this.#plan : IN_CLEAR)
+      .then(this.#adopted, this.#adopted);
   }
 
   /** The service is something else from here on: only one that runs lets anybody in. */
@@ -62,8 +68,8 @@ export class Reception implements Receiver {
   }
 
   /**
-   * The service stops. Who waits goes to the one that takes its place; if that is in another process, it is served
-   * here still; if there is none, it is refused.
+   * The service stops. Who waits goes to the one that takes its place; if that is in another process, or cannot take
+   * it, it is served here still; if there is none, it is refused.
    *
    * @param keep there is a successor.
    * @param senders resolves when nobody hands it anything more.
@@ -72,7 +78,10 @@ export class Reception implements Receiver {
     await senders;
     await this.#settled();
     const successor = this.#host.receiver?.(this.#plan.name);
-    if (keep && successor !== undefined && successor !== this) return this.#pass(successor);
+    if (keep && successor !== undefined && successor !== this) {
+      this.#pass(successor);
+      if (this.#waiting.length === 0) return;
+    }
     if (!keep) this.#admission.close();
     this.#open();
     await this.#settled();
@@ -93,10 +102,10 @@ export class Reception implements Receiver {
     this.#pass(this);
   }
 
+  /** It is open, or has begun just now: there is room. */
   #pass(to: Receiver): void {
-    const held = this.#held;
-    this.#held = [];
-    // It is open, or has begun just now: there is room.
-    for (const { fd, origin, tls } of held) to.receive(fd, origin, tls);
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    this.#waiting = waiting.filter((one) => !to.receive(one));
   }
 }

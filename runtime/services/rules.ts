@@ -8,7 +8,8 @@ import { STAGE, type Ticket } from "../core/admission/ticket.ts";
 import { type Clock, SYSTEM_CLOCK, type Timer } from "../core/clock.ts";
 import type { Address } from "../core/endpoint.ts";
 import { errorFields } from "../core/log.ts";
-import { aboutNames, NamedRules } from "../core/names/rules.ts";
+import { NamedRules } from "../core/names/rules.ts";
+import { aboutNames } from "../core/plan.ts";
 import type { Host, ReadyService } from "./contract.ts";
 
 /** How long the start of a service waits for the addresses of its hosts, in ms. */

@@ -27,7 +27,7 @@ import type {
   StartExecutor,
   Takeover,
 } from "./contract.ts";
-import { followRules } from "./rules.ts";
+import { followRules } from "./extras.ts";
 import { watchLoad } from "./load.ts";
 import { Reception } from "./reception.ts";
 import { Rest } from "./rest.ts";

@@ -115,6 +115,11 @@ export class Sockets {
     whose: Pick<Entry, "owned" | "handed">,
   ): Promise<void> {
     const kind = kindOf(endpoint.transport);
+    // What somebody else has opened is known here only. In clear is not what was asked for.
+    if (kind === "datagram" && listen.tls !== undefined) {
+      const text = `${listen.text} is a datagram socket; TLS is spoken on streams only`;
+      throw new PorticoError("NOT_SUPPORTED", text, { side: "config" });
+    }
     const { features } = this.#host.adapter;
     const how = "fd" in endpoint && whose.handed ? handedOver(listen, endpoint, features) : listen;
     const socket = await this.#openSocket(endpoint, how, kind);

@@ -24,8 +24,9 @@ function tls(
   };
 }
 
-const feature = (name: "sharedTickets" | "stapling" | "ciphers") => ({ adapter }: Harness) =>
-  adapter.features.tls?.[name] ?? true;
+const feature =
+  (name: "sharedTickets" | "formerTickets" | "stapling" | "ciphers") => ({ adapter }: Harness) =>
+    adapter.features.tls?.[name] ?? true;
 
 /** A file of a session, with a name that nobody else has. */
 let sessions = 0;
@@ -103,9 +104,40 @@ const sessionsAgain: readonly Case[] = [
       feature("sharedTickets"),
     )
   ),
+  ...VERSIONS.map((version) =>
+    tls(
+      `tickets of the key before the one in use are taken, and replaced; older ones are not, ${version}`,
+      async (scene) => {
+        const { context } = scene;
+        const [old, renewed] = [sessionFile(), sessionFile()];
+        const rotate = (now: number, before: number): void => {
+          const keys = { ticketKeys: keysOf(now), formerTicketKeys: keysOf(before) };
+          context.update(serverOptions(keys));
+        };
+        assert.equal(await visit(scene, version, "-sess_out", old), "New");
+        rotate(8, 7);
+        for (let i = 0; i < 2; i++) {
+          const words = ["-sess_in", old, "-sess_out", renewed];
+          assert.equal(await visit(scene, version, ...words), "Reused");
+        }
+        rotate(9, 8);
+        // Of TLS 1.2 this client keeps the ticket that it has shown.
+        if (version === "-tls1_3") {
+          assert.equal(await visit(scene, version, "-sess_in", renewed), "Reused");
+        }
+        assert.equal(await visit(scene, version, "-sess_in", old), "New");
+        const fresh = sessionFile();
+        assert.equal(await visit(scene, version, "-sess_out", fresh), "New");
+        assert.equal(await visit(scene, version, "-sess_in", fresh), "Reused");
+      },
+      () => ({ ticketKeys: TICKET_KEYS }),
+      feature("formerTickets"),
+    )
+  ),
 ];
 
-const TICKET_KEYS = new Uint8Array(48).fill(7);
+const keysOf = (byte: number): Uint8Array => new Uint8Array(48).fill(byte);
+const TICKET_KEYS = keysOf(7);
 
 const options: readonly Case[] = [
   tls(

@@ -29,6 +29,7 @@ import { passing } from "./passing.ts";
 import { secured } from "./secured.ts";
 import { securedNames } from "./secured-names.ts";
 import { securedOthers } from "./secured-openssl.ts";
+import { securedPaused } from "./secured-paused.ts";
 import { spawning } from "./programs.ts";
 import type { Case } from "./stage.ts";
 import { play } from "./stage.ts";
@@ -53,6 +54,7 @@ const FOR_STREAMS: readonly Case[] = [
   ...secured,
   ...securedNames,
   ...securedOthers,
+  ...securedPaused,
   ...adoption,
   ...admissions,
   ...passing,

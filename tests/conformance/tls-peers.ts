@@ -61,3 +61,60 @@ export async function send(
   await within("the end of a peer", closed);
   return Buffer.concat(chunks);
 }
+
+/** How a {@link Leaver} goes: by close_notify, by a FIN alone, or by force. */
+export type Leave = "farewell" | "half-close" | "reset";
+
+const LEAVER = `
+import socket, ssl, struct, sys
+port, length, how = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+context = ssl.create_default_context()
+context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+peer = context.wrap_socket(socket.create_connection(("127.0.0.1", port)))
+peer.sendall(b"x" * length)
+if how == "reset":
+    peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    socket.close(peer.detach())
+elif how == "half-close":
+    socket.socket.shutdown(peer, socket.SHUT_WR)
+else:
+    peer.setblocking(False)
+    try:
+        peer.unwrap()
+    except ssl.SSLWantReadError:
+        pass
+    peer.setblocking(True)
+print("left", flush=True)
+if how == "farewell":
+    peer = peer.unwrap()
+if how != "reset" and peer.recv(1) == b"":
+    print("ended", flush=True)
+`;
+
+/** Shakes hands, sends so many bytes, and leaves. */
+export class Leaver {
+  /** It has. */
+  readonly left: Promise<void>;
+  /** What it says then: `ended` when the server has ended, too. */
+  readonly said: Promise<string>;
+  readonly stop: () => void;
+
+  constructor({ port }: Address, length: number, how: Leave) {
+    const words = ["-c", LEAVER, `${port}`, `${length}`, how];
+    const child = spawn("python3", words, { stdio: ["ignore", "pipe", "inherit"] });
+    const left = Promise.withResolvers<void>();
+    this.left = within(`a peer that leaves by a ${how}`, left.promise);
+    let said = "";
+    child.stdout.on("data", (chunk: Uint8Array) => {
+      said += new TextDecoder().decode(chunk);
+      if (said.startsWith("left\n")) left.resolve();
+    });
+    this.said = new Promise((resolve) => {
+      child.once("close", () => {
+        left.resolve();
+        resolve(said.slice(5).trim());
+      });
+    });
+    this.stop = () => child.kill("SIGKILL");
+  }
+}

@@ -147,7 +147,11 @@ describe("error", () => {
         },
         finish: () => void finishes++,
       });
-      server.connect().write("x");
+      const peer = server.connect();
+      peer.write("x");
+      await server.record("error");
+      // It is lingered for otherwise.
+      peer.end();
       await server.record("close");
       assert.deepEqual(server.all("error").map(({ message }) => message), ["second"]);
       assert.equal(finishes, 1);

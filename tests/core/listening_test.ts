@@ -1,7 +1,7 @@
 /** listen: a plugin's own listeners, and who comes to them. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { connect as connectTo, createServer, type Socket } from "node:net";
+import { connect as connectTo, createServer, type Server, type Socket } from "node:net";
 import { describe, test, type TestContext } from "node:test";
 import { expandPorts, parseEndpoint } from "../../runtime/core/endpoint.ts";
 import {
@@ -11,6 +11,7 @@ import {
   type StartContext,
 } from "../../runtime/core/plugin.ts";
 import { startHooks } from "../support/in-process.ts";
+import { freePort } from "../support/ports.ts";
 import { until, within } from "../support/until.ts";
 
 type Listen = StartContext<unknown>["listen"];
@@ -183,12 +184,10 @@ describe("listen", () => {
 
 async function freeRange(count: number): Promise<number> {
   for (;;) {
-    const servers = [createServer()];
-    servers[0]!.listen(0, "127.0.0.1");
-    await once(servers[0]!, "listening");
-    const { port } = servers[0]!.address() as { port: number };
+    const port = await freePort();
+    const servers: Server[] = [];
     let free = true;
-    for (let i = 1; i < count; i++) {
+    for (let i = 0; i < count; i++) {
       const server = createServer();
       server.listen(port + i, "127.0.0.1");
       servers.push(server);

@@ -130,7 +130,7 @@ test("defaults itself adds to nothing", async (t) => {
   assert.match(text, /defaults\["log\+="\]\n.*unknown key "log\+="/);
 });
 
-test("types and the schema for editors know them", () => {
+test("types and the schema for editors know them", async () => {
   const manifest = defineManifest({
     defaults: DEFAULTS,
     services: {
@@ -143,7 +143,7 @@ test("types and the schema for editors know them", () => {
     },
   });
   assert.ok(manifest.services["echo"]);
-  const schema = jsonSchema(sinkCatalog, { plugins: new Map(), sinks: new Map() });
+  const schema = await jsonSchema(sinkCatalog, { plugins: new Map(), sinks: new Map() });
   for (const key of ["allow+=", "allow-=", "deny+=", "deny-=", "log+=", "log-="]) {
     assert.ok(schema.includes(JSON.stringify(key)), key);
   }

@@ -27,16 +27,14 @@ async function silence(scope: Scope): Promise<number> {
   return (server.address() as { port: number }).port;
 }
 
-/** Milliseconds for a session that logs. */
-async function session(scope: Scope, endpoint: string): Promise<number> {
-  const began = performance.now();
+/** A session that logs. */
+async function session(scope: Scope, endpoint: string): Promise<void> {
   const peer = await dial(scope, endpoint);
   peer.send("log 100\n");
   await peer.when("an answer", () => peer.text.endsWith("\n"));
   peer.end();
   await peer.over();
   peer.leave();
-  return performance.now() - began;
 }
 
 const closed = "tcp://127.0.0.1:1";
@@ -62,12 +60,9 @@ describe("a log server that is not there", () => {
       writeFileSync(join(home, "portico.json"), JSON.stringify(manifest));
       const server = await startServer(t, home);
       const endpoint = server.endpoint("a", "tcp");
-      const times: number[] = [];
-      for (let n = 0; n < 5; n++) times.push(await session(t, endpoint));
-      assert.ok(Math.max(...times) < 2000, String(times));
-      const began = performance.now();
+      // What waited for that server would wait for ever.
+      for (let n = 0; n < 5; n++) await session(t, endpoint);
       await server.stop();
-      assert.ok(performance.now() - began < 4000, "it ends on time");
       const told = server.errors.trimEnd().split("\n").filter((line) => line !== "");
       assert.ok(told.length <= 2, server.errors);
       for (const line of told) {

@@ -1,26 +1,12 @@
 /** Executables that `portico compile` makes, run in an empty folder with nothing of Portico about. */
 import assert from "node:assert/strict";
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { after, before, describe, test } from "node:test";
-import { insideOf } from "../../runtime/compile/inside.ts";
-import { plant } from "../../runtime/compile/tree.ts";
-import { sinkTypes } from "../../runtime/sinks/mod.ts";
 import { type CommandResult, portico, RUNTIMES, runToEnd } from "../support/command.ts";
+import { compileOn } from "../support/compiled.ts";
 import { folder } from "../support/folder.ts";
-import { MODULES } from "../support/package.ts";
 import { gone, sendSignal } from "../support/proc.ts";
 import { askOnce, dial, openUdp, openUnix } from "../support/peers.ts";
 import { send } from "../support/requests.ts";
@@ -129,45 +115,11 @@ after(() => hooks.forEach((hook) => hook()));
 const compile = (...words: readonly string[]): Promise<CommandResult> =>
   portico("compile", app, ...words);
 
-const MAIN = "main.mjs";
-
-/**
- * Deno makes executables of a program that it downloads, `denort`. Where that cannot be had, it still
- * has to take the folder; what is in it is run by deno itself, which is told that it is the executable.
- */
-async function compileOn(runtime: string, file: string): Promise<string | undefined> {
-  const result = await compile("--to", file, "--runtime", runtime);
-  if (result.code === 0) return undefined;
-  assert.equal(runtime, "deno", result.err);
-  assert.match(result.err, /^error: the executable cannot be made\n\ndeno could not make it:/);
-  assert.match(result.err, /denort/, "nothing but this is wrong");
-  process.env["DENORT_BIN"] = "/bin/true";
-  try {
-    const taken = await compile("--to", file, "--runtime", runtime);
-    assert.equal(taken.code, 0, taken.err);
-  } finally {
-    delete process.env["DENORT_BIN"];
-  }
-  const tree = mkdtempSync(join(tmpdir(), "portico-tree-"));
-  scope.after(() => rmSync(tree, { recursive: true, force: true }));
-  plant(tree, await insideOf(join(app, "portico.json"), sinkTypes, {}), "0.1.0");
-  const told = `import process from "node:process";
-process.execPath = ${JSON.stringify(file)};
-await import(${JSON.stringify(`./${MAIN}`)});
-`;
-  writeFileSync(join(tree, "told.mjs"), told);
-  const flags = "-A --no-check --unstable-net --unstable-no-legacy-abort";
-  const program = join(MODULES, ".bin/deno");
-  writeFileSync(file, `#!/bin/sh\nexec ${program} run ${flags} ${join(tree, "told.mjs")} "$@"\n`);
-  chmodSync(file, 0o755);
-  return "by deno run: denort cannot be had here";
-}
-
 describe("an executable", () => {
   for (const runtime of RUNTIMES) {
     test(`serves in an empty folder, is asked and upgraded, on ${runtime}`, async (t) => {
       const file = join(made, runtime);
-      const note = await compileOn(runtime, file);
+      const note = await compileOn(scope, app, runtime, file);
       if (note !== undefined) t.diagnostic(note);
       const home = folder(scope, {});
       const path = BARE.PATH + (note === undefined ? "" : `:${process.env["PATH"]}`);

@@ -97,8 +97,8 @@ for (const strategy of STRATEGIES) {
     await asked;
     assert.ok(existsSync(book), "the plugin was started");
     assert.equal(await managed.endpoint("echo", "tcp"), at);
-    const [record] = managed.process.all({ event: "reload" });
-    assert.deepEqual([record!.service, record!["restarted"]], ["echo", true]);
+    const record = await managed.process.record({ event: "reload" });
+    assert.deepEqual([record.service, record["restarted"]], ["echo", true]);
     assert.equal(managed.process.all({ event: "listening", service: "other" }).length, 1);
     // Suspended, then stopped: it runs again.
     await managed.ask("suspend", { service: "echo" });

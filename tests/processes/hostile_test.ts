@@ -193,7 +193,7 @@ describe("a peer", () => {
     assert.ok(during["live"] as number >= 501, `${during["live"]} are live`);
     for (const peer of peers) peer.end();
     await Promise.all(peers.map((peer) => peer.when("the close", () => peer.gone)));
-    const opens = server.all({ event: "open" }).slice(earlier);
+    const opens = (await server.count(earlier + 500, { event: "open" })).slice(earlier);
     assert.equal(new Set(opens.map(({ session }) => session)).size, 500);
     for (const { session } of opens) await server.record({ event: "close", session });
     const afterwards = await server.status("echo");

@@ -78,7 +78,7 @@ describe("a stop", () => {
     const drain = await server.record({ event: "drain" });
     const close = await server.record({ event: "close", reason: "drain" });
     const waited = Date.parse(close.time) - Date.parse(drain.time);
-    assert.ok(waited >= 290 && waited < 2000, `it waited ${waited} ms`);
+    assert.ok(waited >= 290, `it waited ${waited} ms`);
   });
 
   test("SIGTERM ends at once where nobody is connected", async (t) => {

@@ -217,8 +217,8 @@ for (const [strategy, concurrency, bears] of STRATEGIES) {
     assert.deepEqual(counted, causes);
     for (const guest of guests) guest.leave();
     await crowd.lives(0);
-    assert.equal(server.all({ event: "open", service: "mixed" }).length, 30);
     await server.count(30, { event: "close", service: "mixed" });
+    assert.equal(server.all({ event: "open", service: "mixed" }).length, 30);
     await server.stop();
   });
 }

@@ -119,7 +119,7 @@ test("http: an answer that is not read ends by progress", {
   await server.stop();
 });
 
-const READERS = `const later = () => new Promise((resolve) => setTimeout(resolve, 2000));
+const READERS = `const later = () => new Promise((resolve) => setTimeout(resolve, 3000));
 const READ = {
   "/text": (request) => request.text(),
   "/json": async (request) => JSON.stringify(await request.json()),
@@ -144,9 +144,9 @@ export default {
   },
 };`;
 
-/** A service with a deadline of half a second for 256 bytes. */
+/** A service with a deadline of a second for 256 bytes. */
 async function startReaders(t: TestContext) {
-  const limits = { progress: "256B/500ms" };
+  const limits = { progress: "256B/1s" };
   const web = {
     plugin: "http",
     listen: "http://127.0.0.1:0",
@@ -159,11 +159,11 @@ async function startReaders(t: TestContext) {
     host: string;
     port: number;
   };
-  /** A head that promises 1,000 bytes; then so many each 100 ms. */
+  /** A head that promises 5,000 bytes; then so many each 100 ms. */
   const trickle = (path: string, bytes: number): Socket => {
     const socket = connect(port, host).on("error", () => {});
-    socket.write(`POST ${path} HTTP/1.1\r\nhost: x\r\ncontent-length: 1000\r\n\r\n`);
-    let left = 1000;
+    socket.write(`POST ${path} HTTP/1.1\r\nhost: x\r\ncontent-length: 5000\r\n\r\n`);
+    let left = 5000;
     const timer = setInterval(() => {
       socket.write("x".repeat(Math.min(bytes, left)));
       left -= bytes;
@@ -207,7 +207,8 @@ test("http: a body that trickles in ends by progress, however it is read", async
 
 test("http: a body that comes slowly enough, a plugin that works or does not read: not the peer's fault", async (t) => {
   const { server, trickle, url } = await startReaders(t);
-  const slowly = trickle("/text", 60);
+  // A fifth of it would do, on a machine that is busy.
+  const slowly = trickle("/text", 150);
   const post = async (path: string, body: string) =>
     await (await fetch(url + path, { method: "POST", body })).text();
   const unread = trickle("/unread", 1);

@@ -12,70 +12,16 @@ import {
 } from "../../runtime/core/prologue/write-proxy-header.ts";
 import type { Service } from "../../runtime/core/service.ts";
 import { ProxyStreams } from "../../runtime/services/proxy-streams.ts";
+import { BALANCER, Inner, OURS } from "../support/inner-connection.ts";
 import { StillClock } from "../support/still-clock.ts";
 
 const PEER = new Address("tcp", "192.0.2.7", 50000, "");
 const HERE = new Address("tcp", "198.51.100.1", 443, "");
-const BALANCER = new Address("tcp", "10.0.0.1", 4000, "");
-const OURS = new Address("tcp", "10.0.0.9", 80, "");
 const HEADERS = {
   "version 1": writeProxyVersion1(PEER, HERE),
   "version 2": writeProxyVersion2(PEER, HERE, { alpn: "h2" }, true),
 };
 const FROM = { subject: "10.0.0.1", text: "10.0.0.1", action: "allow" } as const;
-
-/** The adapter's side of a connection. It tells nothing while it is paused, as the contract has it. */
-class Inner implements Connection {
-  data: unknown = undefined;
-  readonly remote: Address;
-  readonly local = OURS;
-  readonly pending = 0;
-  readonly sent: string[] = [];
-  paused = false;
-  aborted = false;
-  readonly #table: StreamTable;
-
-  constructor(table: StreamTable, remote: Address = BALANCER) {
-    this.#table = table;
-    this.remote = remote;
-    table.open(this);
-  }
-
-  write(bytes: Uint8Array): boolean {
-    this.sent.push(String(Buffer.from(bytes)));
-    return true;
-  }
-
-  pause(): void {
-    this.paused = true;
-  }
-
-  resume(): void {
-    this.paused = false;
-  }
-
-  end(): void {}
-
-  abort(): void {
-    this.aborted = true;
-  }
-
-  /** Lent until it returns, then overwritten. */
-  say(bytes: Uint8Array | string): this {
-    assert.ok(!this.paused && !this.aborted, "nothing is read");
-    const chunk = Uint8Array.from(Buffer.from(bytes as string));
-    if (this.#table.data(this, chunk) !== true) chunk.fill(0);
-    return this;
-  }
-
-  ends(): void {
-    this.#table.end(this);
-  }
-
-  closes(error?: PorticoError): void {
-    this.#table.close(this, error);
-  }
-}
 
 /** What stands behind: it does at the opening what a test wants, and writes down what it is told. */
 class Behind {

@@ -16,6 +16,7 @@ import { adapter, lackingTransport } from "../support/adapter.ts";
 import { certify } from "../support/certificates.ts";
 import { folder } from "../support/folder.ts";
 import { lackingPrograms } from "../support/packages.ts";
+import { freePort } from "../support/ports.ts";
 import { until, within } from "../support/until.ts";
 import { anyPort, bindUdp, Collector, numberIn, open, record } from "./collector.ts";
 import { parse3164, splitAt, splitCounted } from "./parse.ts";
@@ -237,9 +238,7 @@ describe("an address", () => {
 describe("a queue", () => {
   for (const overflow of ["oldest", "newest"] as const) {
     test(`of one keeps one record, and tells how many of the ${overflow} it has lost`, async (t) => {
-      const free = await new Collector(t).listen(anyPort);
-      const { port } = free;
-      await new Promise((resolve) => free.server.close(resolve));
+      const port = await freePort();
       const warnings: string[] = [];
       const options = { to: `tcp://127.0.0.1:${port}`, queue: 1, overflow };
       const sink = await open(t, options, warnings);

@@ -37,7 +37,15 @@ export async function serve(
 export const portOf = (server: InProcessServer): number => Number(new URL(server.endpoint()).port);
 
 /** What curl(1) prints. It trusts our authority, and takes any name for 127.0.0.1. */
-export async function curl(server: InProcessServer, ...words: readonly string[]): Promise<string> {
+export const curl = (server: InProcessServer, ...words: readonly string[]): Promise<string> =>
+  startCurl(server, words);
+
+/** @param signal ends it before that. */
+export async function startCurl(
+  server: InProcessServer,
+  words: readonly string[],
+  signal?: AbortSignal,
+): Promise<string> {
   const port = portOf(server);
   const all = words.map((word) => word.replace(/^https:\/\/([\w.]+)(?=\/)/, `https://$1:${port}`));
   const resolve = ["a.example", "b.example", "x.w.example", "logs.example"].flatMap((name) => [
@@ -47,7 +55,7 @@ export async function curl(server: InProcessServer, ...words: readonly string[])
   const { stdout } = await promisify(execFile)(
     "curl",
     ["-sS", "--max-time", "20", "--cacert", made.file("ca"), ...resolve, ...all],
-    { maxBuffer: 200 * 1024 * 1024 },
+    { maxBuffer: 200 * 1024 * 1024, ...(signal !== undefined && { signal }) },
   );
   return stdout;
 }

@@ -2,8 +2,11 @@
 import type { Plan } from "../../runtime/core/plan.ts";
 import { expand as expandWith } from "../../runtime/manifest/expand.ts";
 import { prepare as prepareWith, type PreparedService } from "../../runtime/manifest/prepare.ts";
+import { loadAllParts } from "../../runtime/manifest/parts.ts";
 import type { Source } from "../../runtime/manifest/source.ts";
 import { sinkCatalog } from "../../runtime/sinks/mod.ts";
+
+await loadAllParts();
 
 /** See {@link expandWith}. */
 export function expand(source: Source): Plan {

@@ -61,6 +61,9 @@ export const PROGRAMS = {
   "redis-benchmark": { package: "redis-tools" },
   swaks: { package: "swaks" },
   openssl: { package: "openssl" },
+  ssh: { package: "openssh-client" },
+  "ssh-keygen": { package: "openssh-client" },
+  sshd: { package: "openssh-server" },
   haproxy: { package: "haproxy" },
   dnsdist: { package: "dnsdist" },
   // Its module for streams has to be told by its path.

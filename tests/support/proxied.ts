@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { createServer, type Server, type Socket } from "node:net";
 import type { TestContext } from "node:test";
 import type { InProcessServer } from "./in-process.ts";
+import { freePort } from "./ports.ts";
 
 export const UDP = "udp://127.0.0.1:0";
 export const TCP = "tcp://127.0.0.1:0";
@@ -36,11 +37,9 @@ export async function target(
 
 export const echo = (socket: Socket): void => void socket.pipe(socket);
 
-/** A place where nobody listens any more. */
-export async function nobody(t: TestContext): Promise<string> {
-  const { endpoint, server } = await target(t, () => {});
-  await new Promise<void>((done) => server.close(() => done()));
-  return endpoint;
+/** A place where nobody listens. */
+export async function nobody(): Promise<string> {
+  return `tcp://127.0.0.1:${await freePort()}`;
 }
 
 export const proxy = (

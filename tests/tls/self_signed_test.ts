@@ -10,22 +10,29 @@ import { CertificateStore } from "../../runtime/services/tls/store.ts";
 import { folder } from "../support/folder.ts";
 import type { Scope } from "../support/scope.ts";
 
-async function make(t: Scope, hosts: readonly string[]) {
+function open(t: Scope) {
   const records: Fields[] = [];
   const store = new CertificateStore({
     watch: () => assert.fail("there is no file to be watched"),
     tell: (level, _, fields) => void records.push({ level, ...fields }),
   });
   t.after(() => store.close());
-  const plan: TlsPlan = {
-    certificates: "self-signed",
-    hosts,
-    alpn: [],
-    client: "none",
-    ca: [],
-    minVersion: "TLSv1.2",
-    tickets: 0,
-  };
+  return { records, store };
+}
+
+const planFor = (hosts: readonly string[], alpn: readonly string[] = []): TlsPlan => ({
+  certificates: "self-signed",
+  hosts,
+  alpn,
+  client: "none",
+  ca: [],
+  minVersion: "TLSv1.2",
+  tickets: 0,
+});
+
+async function make(t: Scope, hosts: readonly string[]) {
+  const { records, store } = open(t);
+  const plan = planFor(hosts);
   const held = await store.get(plan);
   assert.equal(await store.get(plan), held);
   return { identity: held.options.identities[0]!, records, status: store.status() };
@@ -70,5 +77,21 @@ describe("a self-signed certificate", () => {
       const { records } = await make(t, [host]);
       assert.match(String(records[1]!["message"]), /which strangers reach/, host);
     }
+  });
+
+  test("is one for the same hosts, however TLS is spoken there, and is forgotten with the last", async (t) => {
+    const { records, store } = open(t);
+    const [streams, requests] = [planFor(["a.example"]), planFor(["a.example"], ["http/1.1"])];
+    const all = await Promise.all([streams, requests].map(store.get));
+    const certs = all.map(({ options }) => options.identities[0]!.cert);
+    assert.equal(certs[0], certs[1]);
+    assert.equal(store.status().length, 1);
+    assert.equal(records.length, 2, "a warning, and one for strangers");
+    const other = await store.get(planFor(["b.example"]));
+    assert.notEqual(other.options.identities[0]!.cert, certs[0]);
+    store.keep([requests]);
+    assert.equal((await store.get(streams)).options.identities[0]!.cert, certs[0]);
+    store.keep([]);
+    assert.notEqual((await store.get(streams)).options.identities[0]!.cert, certs[0]);
   });
 });

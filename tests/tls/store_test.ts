@@ -234,8 +234,10 @@ describe("the certificates of a server", () => {
     assert.deepEqual([first!.length, sessionTimeout], [48, 1]);
     clock.move(999);
     assert.equal(held.options.ticketKeys, first);
+    assert.equal(held.options.formerTicketKeys, undefined);
     clock.move(1);
     assert.notDeepEqual(held.options.ticketKeys, first);
+    assert.equal(held.options.formerTicketKeys, first);
     clock.move(5000);
     assert.equal(changes, 6);
     const without = await store.get(plan({ tickets: 0 }));
@@ -259,6 +261,13 @@ describe("the certificates of a server", () => {
     assert.deepEqual([...after.options.ticketKeys!], [...key]);
     one.clock.move(600);
     assert.notDeepEqual([...after.options.ticketKeys!], [...key]);
+    assert.deepEqual([...after.options.formerTicketKeys!], [...key]);
+    // The one before it goes over, too.
+    const third = new CertificateStore({ clock: one.clock, watch: () => () => {}, tell() {} });
+    t.after(() => third.close());
+    third.succeed(JSON.parse(JSON.stringify(next.ticketKeys())) as StoredKeys);
+    const last = await third.get(one.plan({ tickets: 1000 }));
+    assert.deepEqual([...last.options.formerTicketKeys!], [...key]);
   });
 
   test("who ends soon is told of 30, 7 and 1 days before it, once each, and when it has come", async (t) => {

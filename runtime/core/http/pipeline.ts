@@ -184,8 +184,7 @@ export class HttpPipeline {
   }
 
   #send(session: HttpSession, response: Response): Response {
-    checkResponse(response);
-    session.status = response.status;
+    session.status = checkResponse(response);
     if (!session.side.streams(session, response)) return response;
     session.extra.open++;
     session.extra.endless = isEvents(response);

@@ -5,7 +5,6 @@
 import type { Address } from "../endpoint.ts";
 import type { Followed, Follower, HostNames } from "./hosts.ts";
 import type { PeerNames } from "./peers.ts";
-import type { Access } from "../plan.ts";
 import { readIp } from "../ip.ts";
 import {
   type AccessRules,
@@ -20,11 +19,6 @@ import {
 export interface Names {
   readonly hosts: HostNames;
   readonly peers: PeerNames;
-}
-
-/** Whether any rule is about a name. */
-export function aboutNames({ rules }: Access): boolean {
-  return rules.some(({ subject }) => subject.startsWith("host:") || subject.startsWith("domain:"));
 }
 
 /** One that is about a peer, whatever it knows of it. */

@@ -6,6 +6,11 @@ export interface MatchPlan {
   readonly routes: readonly MatchRoute[];
   /** How long a peer may take to say enough, in ms; then whatever is open counts as no. */
   readonly wait: number;
+  /**
+   * All whom it leads to serve streams in its own thread, and get them as they are: the runtime may read before it is
+   * known who is told of it. Known once their plugins are there.
+   */
+  readonly holds?: true;
 }
 
 /** One way from a service with `match` to another one. */

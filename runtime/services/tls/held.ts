@@ -198,6 +198,7 @@ export class HeldCertificates implements Certificates {
       ciphers,
       sessionTimeout: Math.ceil(tickets / 1000),
       ticketKeys: this.#tickets?.key,
+      formerTicketKeys: this.#tickets?.former,
     };
   }
 }

@@ -1,21 +1,8 @@
 /** A certificate for development, made at the start: RFC 5280. */
-import {
-  BitString,
-  Boolean as Bool,
-  Constructed,
-  fromBER,
-  Integer,
-  ObjectIdentifier,
-  OctetString,
-  Primitive,
-  Sequence,
-  Set as SetOf,
-  UTCTime,
-  Utf8String,
-} from "asn1js";
 import { Buffer } from "node:buffer";
 import { generateKeyPairSync, randomBytes, sign, X509Certificate } from "node:crypto";
 import type { Clock } from "../../core/clock.ts";
+import { contextTag, element, objectId, TAG } from "../../core/der.ts";
 import { readIp } from "../../core/ip.ts";
 import type { TlsPlan } from "../../core/plan.ts";
 import type { Tell } from "./held.ts";
@@ -37,20 +24,19 @@ const OID = {
   subjectAltName: "2.5.29.17",
 } as const;
 
-type Block = Sequence | SetOf | Integer | ObjectIdentifier | BitString | OctetString;
-
-const sequence = (...value: (Block | Constructed | Primitive | UTCTime | Utf8String | Bool)[]) =>
-  new Sequence({ value });
-const oid = (value: string) => new ObjectIdentifier({ value });
+const sequence = (...parts: readonly Uint8Array[]): Uint8Array => element(TAG.sequence, ...parts);
+/** @param unused bits at its end. */
+const bits = (bytes: Uint8Array, unused = 0): Uint8Array =>
+  element(TAG.bitString, Uint8Array.of(unused), bytes);
+const ascii = (text: string): Uint8Array => new TextEncoder().encode(text);
 
 /** Makes one for this machine and for the hosts of the plan, and says so loudly. */
 export function selfSigned(plan: TlsPlan, clock: Clock, tell: Tell): Pair {
   const hosts = [...new Set([...OWN, ...plan.hosts ?? []])].filter((host) => !ALL.has(host));
   const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
   const body = bodyOf(publicKey.export({ type: "spki", format: "der" }), hosts, clock.wall());
-  const signature = sign("sha256", new Uint8Array(body.toBER()), privateKey);
-  const algorithm = sequence(oid(OID.ecdsaWithSha256));
-  const der = sequence(body, algorithm, new BitString({ valueHex: signature })).toBER();
+  const algorithm = sequence(objectId(OID.ecdsaWithSha256));
+  const der = sequence(body, algorithm, bits(sign("sha256", body, privateKey)));
   const base64 = Buffer.from(der).toString("base64").replace(/.{64}(?=.)/g, "$&\n");
   const cert = `-----BEGIN CERTIFICATE-----\n${base64}\n-----END CERTIFICATE-----\n`;
   const key = privateKey.export({ type: "pkcs8", format: "pem" }) as string;
@@ -88,55 +74,54 @@ function isLoopback(host: string): boolean {
 }
 
 /** What is signed, around a key in DER. */
-function bodyOf(publicKey: Uint8Array, hosts: readonly string[], now: number): Sequence {
-  const name = sequence(
-    new SetOf({
-      value: [sequence(oid(OID.commonName), new Utf8String({ value: "Portico, self-signed" }))],
-    }),
-  );
+function bodyOf(publicKey: Uint8Array, hosts: readonly string[], now: number): Uint8Array {
+  const commonName = element(TAG.utf8String, ascii("Portico, self-signed"));
+  const name = sequence(element(TAG.set, sequence(objectId(OID.commonName), commonName)));
   const serial = randomBytes(16);
   // Positive, and without a zero in front.
   serial[0] = serial[0]! & 0x7f | 0x40;
   return sequence(
-    new Constructed({ idBlock: { tagClass: 3, tagNumber: 0 }, value: [new Integer({ value: 2 })] }),
-    new Integer({ valueHex: serial }),
-    sequence(oid(OID.ecdsaWithSha256)),
+    element(contextTag(0, true), element(TAG.integer, Uint8Array.of(VERSION_3))),
+    element(TAG.integer, serial),
+    sequence(objectId(OID.ecdsaWithSha256)),
     name,
-    sequence(
-      new UTCTime({ valueDate: new Date(now - BEFORE) }),
-      new UTCTime({ valueDate: new Date(now + LIFE) }),
-    ),
+    sequence(time(now - BEFORE), time(now + LIFE)),
     name,
-    fromBER(publicKey).result as Sequence,
-    new Constructed({ idBlock: { tagClass: 3, tagNumber: 3 }, value: [extensions(hosts)] }),
+    publicKey,
+    element(contextTag(3, true), extensions(hosts)),
   );
 }
 
-function extensions(hosts: readonly string[]): Sequence {
-  const one = (id: string, critical: boolean, value: Sequence | BitString): Sequence =>
+/** Versions are counted from 0. */
+const VERSION_3 = 2;
+
+/** `261128171500Z`: of a year before 2050. */
+function time(ms: number): Uint8Array {
+  const digits = new Date(ms).toISOString().replaceAll(/[-:T]|\.\d+/g, "");
+  return element(TAG.utcTime, ascii(digits.slice(2)));
+}
+
+function extensions(hosts: readonly string[]): Uint8Array {
+  const one = (id: string, critical: boolean, value: Uint8Array): Uint8Array =>
     sequence(
-      oid(id),
-      ...(critical ? [new Bool({ value: true })] : []),
-      new OctetString({ valueHex: value.toBER() }),
+      objectId(id),
+      ...(critical ? [element(TAG.boolean, Uint8Array.of(0xff))] : []),
+      element(TAG.octetString, value),
     );
   return sequence(
     one(OID.basicConstraints, true, sequence()),
-    one(OID.keyUsage, true, new BitString({ valueHex: Uint8Array.of(0x80), unusedBits: 7 })),
-    one(OID.extendedKeyUsage, false, sequence(oid(OID.serverAuth))),
+    one(OID.keyUsage, true, bits(Uint8Array.of(0x80), 7)),
+    one(OID.extendedKeyUsage, false, sequence(objectId(OID.serverAuth))),
     one(OID.subjectAltName, false, sequence(...hosts.map(generalName))),
   );
 }
 
 /** RFC 5280, 4.2.1.6: a name, or the bytes of an address. */
-function generalName(host: string): Primitive {
+function generalName(host: string): Uint8Array {
   const words = new Uint32Array(4);
   const family = readIp(host, words);
+  if (family === 0) return element(contextTag(2), ascii(host));
   const bytes = new DataView(new ArrayBuffer(16));
   words.forEach((word, index) => bytes.setUint32(index * 4, word));
-  if (family === 0) {
-    const idBlock = { tagClass: 3, tagNumber: 2 };
-    return new Primitive({ idBlock, valueHex: new TextEncoder().encode(host) });
-  }
-  const valueHex = new Uint8Array(bytes.buffer, 0, family === 4 ? 4 : 16);
-  return new Primitive({ idBlock: { tagClass: 3, tagNumber: 7 }, valueHex });
+  return element(contextTag(7), new Uint8Array(bytes.buffer, 0, family === 4 ? 4 : 16));
 }

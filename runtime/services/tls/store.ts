@@ -28,6 +28,8 @@ export class CertificateStore {
   readonly #reader = new TlsFileReader();
   readonly #held = new Map<string, Promise<HeldCertificates>>();
   readonly #ready = new Map<string, HeldCertificates>();
+  /** Certificates that were made, by the hosts that they are for. */
+  readonly #made = new Map<string, Promise<Pair>>();
   readonly #expiry: ExpiryWatch;
   #endWatch: (() => void) | undefined = undefined;
   #predecessor: StoredKeys = {};
@@ -52,9 +54,7 @@ export class CertificateStore {
 
   async #open(plan: TlsPlan, key: string): Promise<HeldCertificates> {
     const { tell } = this.#input;
-    const made = plan.certificates === "self-signed"
-      ? (await import("./self-signed.ts")).selfSigned(plan, this.#clock, tell)
-      : undefined;
+    const made = plan.certificates === "self-signed" ? await this.#selfSigned(plan) : undefined;
     const ticketKey = this.#predecessor[key];
     const [clock, reader] = [this.#clock, this.#reader];
     const held = new HeldCertificates({ plan, reader, clock, tell, made, ticketKey });
@@ -62,6 +62,19 @@ export class CertificateStore {
     if (made === undefined) this.#watch();
     this.#expiry.look();
     return held;
+  }
+
+  /** One for the same hosts, in whatever way TLS is spoken there. */
+  #selfSigned(plan: TlsPlan): Promise<Pair> {
+    const hosts = JSON.stringify(plan.hosts);
+    let made = this.#made.get(hosts);
+    if (made === undefined) {
+      made = import("./self-signed.ts").then(({ selfSigned }) =>
+        selfSigned(plan, this.#clock, this.#input.tell)
+      );
+      this.#made.set(hosts, made);
+    }
+    return made;
   }
 
   #watch(): void {
@@ -106,6 +119,8 @@ export class CertificateStore {
       this.#ready.delete(key);
       this.#held.delete(key);
     }
+    const hosts = new Set(plans.map((plan) => JSON.stringify(plan.hosts)));
+    for (const key of this.#made.keys()) if (!hosts.has(key)) this.#made.delete(key);
     this.#reader.keep(new Set([...this.#ready.values()].flatMap((held) => held.files())));
   }
 

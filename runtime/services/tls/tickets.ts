@@ -6,11 +6,13 @@ import type { Clock, Timer } from "../../core/clock.ts";
 const LENGTH = 48;
 
 /**
- * One key at a time, since no runtime takes several: a session may be resumed until the key of its ticket is
- * replaced, which is a whole period at most, and half of one on average. Whoever comes later makes a full handshake.
+ * The key in use, and the one before it, whose tickets are still taken where a runtime can: so a session may be
+ * resumed for a whole period, however old the key of its ticket was. Where it can not, whoever comes after the key of
+ * its ticket was replaced makes a full handshake.
  */
 export class TicketKeys {
   #key: Uint8Array;
+  #former: Uint8Array | undefined;
   readonly #clock: Clock;
   #since: number;
   #timer: Timer | undefined = undefined;
@@ -24,8 +26,10 @@ export class TicketKeys {
     this.#clock = clock;
     const kept = before !== undefined && before.age < period;
     this.#key = kept ? Uint8Array.from(before.key) : randomBytes(LENGTH);
+    this.#former = kept && before.former !== undefined ? Uint8Array.from(before.former) : undefined;
     this.#since = clock.now() - (kept ? before.age : 0);
     const rotate = (): void => {
+      this.#former = this.#key;
       this.#key = randomBytes(LENGTH);
       this.#since = clock.now();
       this.#timer = clock.setTimeout(rotate, period);
@@ -38,9 +42,18 @@ export class TicketKeys {
     return this.#key;
   }
 
+  /** The one before it; undefined where there was none. */
+  get former(): Uint8Array | undefined {
+    return this.#former;
+  }
+
   /** For a successor. */
   stored(): StoredKey {
-    return { key: [...this.#key], age: this.#clock.now() - this.#since };
+    return {
+      key: [...this.#key],
+      age: this.#clock.now() - this.#since,
+      ...(this.#former !== undefined && { former: [...this.#former] }),
+    };
   }
 
   close(): void {
@@ -53,4 +66,6 @@ export interface StoredKey {
   readonly key: readonly number[];
   /** In ms. */
   readonly age: number;
+  /** The key before it. */
+  readonly former?: readonly number[];
 }

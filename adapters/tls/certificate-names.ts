@@ -2,66 +2,18 @@
  * The few things of a certificate that `node:crypto` does not tell alike on every runtime: its names. They are what
  * rules go by, so they are read from the certificate itself (X.509, in DER), and written by one printer.
  */
+import {
+  contextTag,
+  type Element,
+  elementAt,
+  partsOf,
+  readObjectId,
+  TAG,
+} from "../../runtime/core/der.ts";
 import { formatIp } from "../../runtime/core/ip.ts";
 
-/** One element: its tag, and where its contents are. */
-interface Element {
-  readonly tag: number;
-  readonly bytes: Uint8Array;
-  /** Where the next one begins, in what it was read from. */
-  readonly end: number;
-}
-
-const SEQUENCE = 0x30;
-const OBJECT_ID = 0x06;
-const BMP_STRING = 0x1e;
-const UNIVERSAL_STRING = 0x1c;
-const LATIN1_STRING = 0x14;
 /** Of the fields of a certificate: [0] the version, [3] the extensions. */
-const VERSION = 0xa0;
-const EXTENSIONS = 0xa3;
-
-/** @throws RangeError where the bytes end before it does. */
-function elementAt(bytes: Uint8Array, at: number): Element {
-  const tag = bytes[at]!;
-  let length = bytes[at + 1]!;
-  let from = at + 2;
-  if (length >= 0x80) {
-    const count = length & 0x7f;
-    length = 0;
-    for (let i = 0; i < count; i++) length = length * 256 + bytes[from++]!;
-  }
-  const end = from + length;
-  if (!(end <= bytes.length)) throw new RangeError("an element of a certificate is cut off");
-  return { tag, bytes: bytes.subarray(from, end), end };
-}
-
-/** What an element is made of. */
-function partsOf(bytes: Uint8Array): Element[] {
-  const parts: Element[] = [];
-  for (let at = 0; at < bytes.length;) {
-    const part = elementAt(bytes, at);
-    parts.push(part);
-    at = part.end;
-  }
-  return parts;
-}
-
-/** `2.5.4.3` */
-function objectId(bytes: Uint8Array): string {
-  const numbers: number[] = [];
-  let number = 0;
-  for (const byte of bytes) {
-    number = number * 128 + (byte & 0x7f);
-    if (byte >= 0x80) continue;
-    if (numbers.length === 0) {
-      const first = Math.min(2, Math.floor(number / 40));
-      numbers.push(first, number - first * 40);
-    } else numbers.push(number);
-    number = 0;
-  }
-  return numbers.join(".");
-}
+const [VERSION, EXTENSIONS] = [contextTag(0, true), contextTag(3, true)];
 
 /** The short names that RFC 4514 knows, and that openssl(1) adds. */
 const KEYWORDS: Readonly<Record<string, string>> = {
@@ -82,9 +34,9 @@ const KEYWORDS: Readonly<Record<string, string>> = {
 };
 
 function stringOf({ tag, bytes }: Element): string {
-  if (tag === LATIN1_STRING) return String.fromCharCode(...bytes);
-  if (tag !== BMP_STRING && tag !== UNIVERSAL_STRING) return new TextDecoder().decode(bytes);
-  const width = tag === BMP_STRING ? 2 : 4;
+  if (tag === TAG.latin1String) return String.fromCharCode(...bytes);
+  if (tag !== TAG.bmpString && tag !== TAG.universalString) return new TextDecoder().decode(bytes);
+  const width = tag === TAG.bmpString ? 2 : 4;
   let text = "";
   for (let at = 0; at + width <= bytes.length; at += width) {
     let code = 0;
@@ -107,7 +59,7 @@ function nameOf(bytes: Uint8Array): string {
   return partsOf(bytes).reverse().map((set) =>
     partsOf(set.bytes).map(({ bytes }) => {
       const [type, value] = partsOf(bytes);
-      const id = objectId(type!.bytes);
+      const id = readObjectId(type!.bytes);
       return `${KEYWORDS[id] ?? id}=${escaped(stringOf(value!))}`;
     }).join("+")
   ).join(",");
@@ -153,11 +105,11 @@ export function certificateNames(der: Uint8Array): CertificateNames {
   const extensions = fields.find(({ tag }) => tag === EXTENSIONS);
   const list = extensions === undefined ? [] : partsOf(elementAt(extensions.bytes, 0).bytes);
   for (const { tag, bytes } of list) {
-    if (tag !== SEQUENCE) continue;
+    if (tag !== TAG.sequence) continue;
     const parts = partsOf(bytes);
     const value = parts.at(-1);
-    if (parts[0]?.tag !== OBJECT_ID || value === undefined) continue;
-    if (objectId(parts[0].bytes) !== "2.5.29.17") continue;
+    if (parts[0]?.tag !== TAG.objectId || value === undefined) continue;
+    if (readObjectId(parts[0].bytes) !== "2.5.29.17") continue;
     return { subject, issuer, subjectAltNames: alternativesOf(value.bytes) };
   }
   return { subject, issuer, subjectAltNames: [] };
