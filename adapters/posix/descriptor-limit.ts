@@ -22,6 +22,11 @@ import { openFilesLimit } from "./open-files.ts";
 const RESERVE = 16;
 /** Descriptors that it takes to pause the listeners for which the reserve is. */
 const LAST = 2;
+/**
+ * Up to it numbers are those of standard streams. Deno, when one was free (inetd's is its listener), gives it away
+ * again and again, and closes none: there nothing can be held.
+ */
+const STANDARD = 2;
 /** How many are held, at most, and of how many one. */
 const HELD = { most: RESERVE, share: 16 } as const;
 /** Milliseconds between two looks, where accepted sockets are not shown. */
@@ -199,7 +204,11 @@ export class DescriptorLimit {
 /** Adds descriptors of nothing until there are `count`. False when they have run out. */
 function open(held: number[], count: number): boolean {
   try {
-    while (held.length < count) held.push(openSync("/dev/null", "r"));
+    while (held.length < count) {
+      const fd = openSync("/dev/null", "r");
+      if (fd <= STANDARD) return true;
+      held.push(fd);
+    }
     return true;
   } catch (error) {
     return !isExhausted(error as Error);
@@ -214,7 +223,7 @@ function close(held: number[]): void {
 export function lowestFree(): number {
   try {
     const free = openSync("/dev/null", "r");
-    closeSync(free);
+    if (free > STANDARD) closeSync(free);
     return free;
   } catch (error) {
     return isExhausted(error as Error) ? Infinity : 0;
