@@ -59,8 +59,10 @@ class BunListener extends ReopenedListener {
         const connection = new BunConnection(socket, context);
         socket.data = connection;
         if (!noDelay) socket.setNoDelay(false);
+        // One that goes over to TLS at once shows none any more.
+        const fd = descriptorOf(socket);
         table.open(connection);
-        descriptorLimit.accepted(descriptorOf(socket));
+        descriptorLimit.accepted(fd);
       },
     };
   }
