@@ -103,24 +103,15 @@ const RUNNERS: Readonly<Record<string, Runner>> = {
 };
 
 /**
- * Of the tests that start servers Node 24 runs these, unless others are named: what differs from Node 26, FFI by
- * koffi, is in them and in the tests of adapters. The others take minutes of servers under load, killed and supervised,
- * which Node 26 goes through with the same code.
+ * What Node 24 runs, unless others are named: what differs from Node 26, FFI by koffi and what Node itself does with
+ * sockets, TLS and HTTP, is in these. Through the rest Node 26 goes with the same code.
  */
 const ON_NODE_24 = [
-  "datagrams",
-  "http",
-  "inetd",
-  "strategies",
-  "tls_files",
-  "upgrade",
-].map((name) => `tests/processes/${name}_test.ts`);
-
-/** What it leaves out: the others of these, and what knows no runtime. */
-const LONG = globSync("tests/{processes,parity,protocols,core,manifest,control}/**/*_test.ts", {
-  cwd: root,
-})
-  .filter((file) => !ON_NODE_24.includes(file));
+  "conformance/*",
+  "{certificate,exec,followed,https,program,prox,tls,whole}*",
+  "processes/{datagrams,http,inetd,strategies,tls_files,upgrade}",
+  "{sinks,tls}/*",
+].flatMap((name) => globSync(`tests/${name}_test.ts`, { cwd: root }));
 
 /** What starts every runtime by itself, or is about no runtime, and so is run by one of them. */
 const ONCE = [
@@ -212,12 +203,9 @@ async function run(name: string, files: readonly string[]): Promise<Counts> {
  * every runtime by itself is a part: there are ports of documents in it, which one at a time can have.
  */
 function partsOf(name: string): string[][] {
-  const elsewhere = positionals.length > 0 || name === "node"
-    ? []
-    : name === "node24"
-    ? [...LONG, ...ONCE]
-    : ONCE;
-  const own = files.filter((file) => !elsewhere.includes(file));
+  const runs = (file: string): boolean =>
+    name === "node24" ? ON_NODE_24.includes(file) : name === "node" || !ONCE.includes(file);
+  const own = positionals.length > 0 ? files : files.filter(runs);
   const once = own.filter((file) => ONCE.includes(file));
   const rest = own.filter((file) => !ONCE.includes(file));
   const count = Math.max(1, Math.round(rest.length / PART));
