@@ -1,13 +1,18 @@
 /**
- * What TLS costs, beside `node:tls` by itself on the same runtime:
+ * What TLS costs, beside `node:tls` by itself on the same runtime, and nginx where it is there, which ends TLS in
+ * front of that server in clear:
  *
  *     node bench/tls.ts [--runtime node|node24|deno|bun]... [--laps 3] [--mebibytes 128] [--handshakes 300]
  *
- * Both servers run at once and are measured in turns. CPU is that of the server's process, all threads; a
- * median of the laps' ratios means more than any of the figures.
+ * All servers run at once and are measured in turns. CPU is that of the server's process, all threads; a median of
+ * the laps' ratios means more than any of the figures. The client offers one version, one suite and one group, which
+ * all of them have: what each prefers by itself is not the same work. Handshakes a second are as many as this client
+ * makes, which has a core of its own at best.
  */
 import { execFileSync } from "node:child_process";
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import process from "node:process";
 import { createInterface } from "node:readline";
@@ -54,9 +59,21 @@ export default definePlugin({
 `;
 
 interface Server {
+  readonly name: string;
   readonly port: number;
   readonly pid: number;
+  /** The server in clear that it stands in front of. */
+  readonly behind?: Server;
 }
+
+/** OpenSSL 3.0 has no later group, Node's default list is headed by a hybrid one. */
+const OFFER: ConnectionOptions = {
+  host: "127.0.0.1",
+  rejectUnauthorized: false,
+  minVersion: "TLSv1.3",
+  ciphers: "TLS_AES_128_GCM_SHA256",
+  ecdhCurve: "X25519",
+};
 
 function certificate(home: string): { readonly cert: string; readonly key: string } {
   const [cert, key] = [join(home, "cert.pem"), join(home, "key.pem")];
@@ -68,7 +85,7 @@ function certificate(home: string): { readonly cert: string; readonly key: strin
   return { cert, key };
 }
 
-async function serve(runtime: Runtime, words: readonly string[]): Promise<Server> {
+async function serve(name: string, runtime: Runtime, words: readonly string[]): Promise<Server> {
   const child = start("server", [runtime.program, ...runtime.flags, ...words]);
   child.stderr!.pipe(process.stderr);
   const { promise, resolve } = Promise.withResolvers<number>();
@@ -78,7 +95,70 @@ async function serve(runtime: Runtime, words: readonly string[]): Promise<Server
     if (told.event === "listening") port = Number(/\d+$/.exec(told.endpoint)![0]);
     if (told.event === "ready") resolve(told.port ?? port);
   });
-  return { port: await promise, pid: child.pid! };
+  return { name, port: await promise, pid: child.pid! };
+}
+
+const STREAM_MODULE = "/usr/lib/nginx/modules/ngx_stream_module.so";
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+/** nginx of one process, in front of `behind`; undefined where it is missing. */
+async function serveNginx(
+  home: string,
+  { cert, key }: ReturnType<typeof certificate>,
+  behind: () => Promise<Server>,
+): Promise<Server | undefined> {
+  if (!existsSync(STREAM_MODULE)) {
+    console.log(`nginx is not measured: there is no ${STREAM_MODULE}`);
+    return undefined;
+  }
+  const [port, backend] = [await freePort(), await behind()];
+  writeFileSync(
+    join(home, "nginx.conf"),
+    `load_module ${STREAM_MODULE};
+daemon off;
+master_process off;
+pid ${home}/nginx.pid;
+events { worker_connections 4096; }
+stream {
+  server {
+    listen 127.0.0.1:${port} ssl backlog=511 so_keepalive=off;
+    ssl_certificate ${cert};
+    ssl_certificate_key ${key};
+    ssl_protocols TLSv1.2 TLSv1.3;
+    ssl_session_tickets on;
+    ssl_session_cache none;
+    proxy_pass 127.0.0.1:${backend.port};
+  }
+}
+`,
+  );
+  const child = start("server", [
+    "nginx",
+    "-p",
+    home,
+    "-c",
+    join(home, "nginx.conf"),
+    "-e",
+    "stderr",
+  ]);
+  child.stderr!.pipe(process.stderr);
+  const nginx = { name: "nginx", port, pid: child.pid!, behind: backend };
+  for (let left = 50; child.exitCode === null && left > 0; left--) {
+    try {
+      (await open(port)).destroy();
+      return nginx;
+    } catch {
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
+  throw new Error("nginx does not come up");
 }
 
 /** CPU time of all threads, in µs. */
@@ -94,8 +174,8 @@ function memoryOf(pid: number): number {
   return Number(/^VmRSS:\s+(\d+)/m.exec(status)![1]);
 }
 
-function open(port: number, more: ConnectionOptions = {}): Promise<TLSSocket> {
-  const socket = connect({ port, host: "127.0.0.1", rejectUnauthorized: false, ...more });
+function open(port: number): Promise<TLSSocket> {
+  const socket = connect({ ...OFFER, port });
   return new Promise((resolve, reject) => {
     socket.once("secureConnect", () => resolve(socket)).once("error", reject);
   });
@@ -136,7 +216,7 @@ async function handshakes(
   let session: Uint8Array | undefined;
   const visit = async (): Promise<void> => {
     const socket = connect({
-      ...{ port, host: "127.0.0.1", rejectUnauthorized: false },
+      ...{ ...OFFER, port },
       ...(resume && session !== undefined && { session: session as Buffer }),
     });
     socket.on("session", (made) => session = made);
@@ -161,15 +241,61 @@ async function idle(server: Server, count: number): Promise<number> {
   return grown / count;
 }
 
-/** What a lap has used of the server's CPU, in µs. */
-async function used(server: Server, lap: () => Promise<void>): Promise<number> {
-  const before = cpuOf(server.pid);
+/** What a lap has used of the CPU, in µs: of the server, and of what is behind it. */
+async function used(
+  { pid, behind }: Server,
+  lap: () => Promise<void>,
+): Promise<[own: number, behind: number]> {
+  const all = (): number[] => [cpuOf(pid), behind === undefined ? 0 : cpuOf(behind.pid)];
+  const before = all();
   await lap();
-  return cpuOf(server.pid) - before;
+  const [own, other] = all().map((now, i) => now - before[i]!);
+  return [own!, other!];
 }
 
 const median = (numbers: readonly number[]): number =>
   numbers.toSorted((a, b) => a - b)[numbers.length >> 1]!;
+
+/** Of one server: what its laps have used, and how many there were in a second. */
+class Score {
+  readonly server: Server;
+  readonly own: number[] = [];
+  readonly behind: number[] = [];
+  readonly rates: number[] = [];
+
+  constructor(server: Server) {
+    this.server = server;
+  }
+
+  async lap({ unit, count, run }: Kind): Promise<void> {
+    const began = performance.now();
+    const [own, behind] = await used(this.server, () => run(this.server));
+    this.own.push(own / unit);
+    this.behind.push(behind / unit);
+    if (count !== undefined) this.rates.push(count * 1000 / (performance.now() - began));
+  }
+
+  line(base: Score): string {
+    const { own, behind, rates, server } = this;
+    const parts = [`${server.name} ${median(own).toFixed(3)}`];
+    if (base !== this) {
+      parts.push(`ratio ${median(own.map((figure, i) => figure / base.own[i]!)).toFixed(3)}`);
+    }
+    if (server.behind !== undefined) parts.push(`behind it ${median(behind).toFixed(3)}`);
+    if (rates.length > 0) parts.push(`${Math.round(median(rates))} a second`);
+    return parts.join(", ");
+  }
+}
+
+/** What is measured. */
+interface Kind {
+  readonly what: string;
+  /** How much of it there is in a lap. */
+  readonly unit: number;
+  /** Of handshakes: how many. */
+  readonly count?: number;
+  run(server: Server): Promise<void>;
+}
 
 const { values } = parseArgs({
   options: {
@@ -183,54 +309,56 @@ const laps = Number(values.laps);
 const mebibytes = Number(values.mebibytes);
 const shakes = Number(values.handshakes);
 
+const bulk = { unit: mebibytes * 1000 };
+const visits = { unit: shakes, count: shakes };
+const KINDS: readonly Kind[] = [
+  { what: "down, CPU ms/MiB", ...bulk, run: (server) => down(server, mebibytes) },
+  { what: "up, CPU ms/MiB", ...bulk, run: (server) => up(server, mebibytes) },
+  { what: "full handshake, CPU µs", ...visits, run: (server) => handshakes(server, shakes, false) },
+  {
+    what: "resumed handshake, CPU µs",
+    ...visits,
+    run: (server) => handshakes(server, shakes, true),
+  },
+];
+
 for (const name of values.runtime ?? ["node", "bun", "deno"]) {
   const runtime = find(name as RuntimeName);
   // Its certificate's folder is watched, and that around it: others have business in that for temporary files.
   const home = join(folder(), "service");
   mkdirSync(home);
-  const { cert, key } = certificate(home);
+  const files = certificate(home);
   writeFileSync(join(home, "bulk.ts"), PLUGIN);
-  const bulk = {
+  const service = {
     plugin: "./bulk.ts",
     listen: "tls://127.0.0.1:0",
-    tls: { cert, key },
+    tls: files,
     log: { type: "json", level: "info", events: ["listening", "ready"] },
   };
-  writeFileSync(join(home, "portico.json"), JSON.stringify({ control: false, services: { bulk } }));
-  const bare = await serve(runtime, [join(ROOT, "bench/bare/tls.ts"), cert, key]);
-  const ours = await serve(runtime, [join(ROOT, "runtime/main.ts"), "run", home]);
-  const kinds: readonly [string, number, (server: Server) => Promise<void>][] = [
-    ["down, CPU ms/MiB", mebibytes * 1000, (server) => down(server, mebibytes)],
-    ["up, CPU ms/MiB", mebibytes * 1000, (server) => up(server, mebibytes)],
-    ["full handshake, CPU µs", shakes, (server) => handshakes(server, shakes, false)],
-    ["resumed handshake, CPU µs", shakes, (server) => handshakes(server, shakes, true)],
-  ];
+  writeFileSync(
+    join(home, "portico.json"),
+    JSON.stringify({ control: false, services: { bulk: service } }),
+  );
+  const alone = join(ROOT, "bench/bare/tls.ts");
+  const servers = [
+    await serve("bare", runtime, [alone, files.cert, files.key]),
+    await serve("Portico", runtime, [join(ROOT, "runtime/main.ts"), "run", home]),
+    await serveNginx(home, files, () => serve("in clear", runtime, [alone])),
+  ].filter((server) => server !== undefined);
   console.log(`${name} ${runtime.version}`);
-  for (const [what, unit, lap] of kinds) {
-    for (const server of [bare, ours]) await lap(server);
-    const figures: number[][] = [[], []];
-    const rates: number[][] = [[], []];
+  for (const kind of KINDS) {
+    for (const server of servers) await kind.run(server);
+    const scores = servers.map((server) => new Score(server));
     for (let i = 0; i < laps; i++) {
-      for (const [at, server] of (i % 2 === 0 ? [bare, ours] : [ours, bare]).entries()) {
-        const side = i % 2 === 0 ? at : 1 - at;
-        const began = performance.now();
-        figures[side]!.push(await used(server, () => lap(server)) / unit);
-        rates[side]!.push(performance.now() - began);
-      }
+      for (const score of i % 2 === 0 ? scores : scores.toReversed()) await score.lap(kind);
     }
-    const [theirs, mine] = figures as [number[], number[]];
-    const ratio = median(mine.map((figure, i) => figure / theirs[i]!));
-    const rate = unit === shakes
-      ? `, ${rates.map((all) => Math.round(shakes * 1000 / median(all))).join(" and ")} a second`
-      : "";
-    console.log(
-      `  ${what}: bare ${median(theirs).toFixed(3)}, Portico ${median(mine).toFixed(3)}, ratio ${
-        ratio.toFixed(3)
-      }${rate}`,
-    );
+    console.log(`  ${kind.what}`);
+    for (const score of scores) console.log(`    ${score.line(scores[0]!)}`);
   }
-  const [theirs, mine] = [await idle(bare, 300), await idle(ours, 300)];
-  console.log(`  idle session, KiB: bare ${theirs.toFixed(1)}, Portico ${mine.toFixed(1)}`);
+  console.log("  idle session, KiB");
+  for (const server of servers) {
+    console.log(`    ${server.name} ${(await idle(server, 300)).toFixed(1)}`);
+  }
   clean();
 }
 process.exit(0);

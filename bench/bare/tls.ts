@@ -1,13 +1,13 @@
-/** `node:tls` by itself, which does what the plugin of `tls.ts` does: `node bench/bare/tls.ts CERT KEY`. */
+/** `node:tls` by itself, which does what the plugin of `tls.ts` does, `node:net` without files: `node bench/bare/tls.ts [CERT KEY]`. */
 import { readFileSync } from "node:fs";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, createServer as createClearServer, type Socket } from "node:net";
 import process from "node:process";
 import { createServer } from "node:tls";
 
 const [cert, key] = process.argv.slice(2).map((file) => readFileSync(file, "utf8"));
 const BLOCK = new Uint8Array(65536).fill(7);
 
-const server = createServer({ cert, key, noDelay: true }, (socket) => {
+function serve(socket: Socket): void {
   let left = 0;
   const pump = (): void => {
     while (left > 0) {
@@ -26,7 +26,11 @@ const server = createServer({ cert, key, noDelay: true }, (socket) => {
     else if (chunk.at(-1) === 33) socket.write("done");
     first = false;
   });
-});
+}
+
+const server = cert === undefined
+  ? createClearServer({ noDelay: true }, serve)
+  : createServer({ cert, key, noDelay: true }, serve);
 server.listen(0, "127.0.0.1", () => {
   console.log(JSON.stringify({ event: "ready", port: (server.address() as AddressInfo).port }));
 });
