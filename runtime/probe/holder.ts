@@ -1,6 +1,6 @@
 /** Who listens at an address already, as Linux tells it: proc(5). Nothing is bound, and nobody is connected to. */
-import { readdirSync, readFileSync, readlinkSync } from "node:fs";
-import { resolve } from "node:path";
+import { readdirSync, readFileSync, readlinkSync, realpathSync } from "node:fs";
+import { basename, dirname, isAbsolute, join, resolve } from "node:path";
 import type { Endpoint, InternetEndpoint, UnixEndpoint } from "../core/endpoint.ts";
 
 /** The process that has a socket; without a pid where this user may not look into it. */
@@ -17,7 +17,8 @@ export interface Holder {
  */
 export function holderOf(endpoint: Endpoint): Holder | undefined {
   if ("name" in endpoint) return undefined;
-  const inode = "path" in endpoint ? localInode(endpoint) : internetInode(endpoint);
+  if ("path" in endpoint) return localHolder(endpoint);
+  const inode = internetInode(endpoint);
   return inode === undefined ? undefined : processWith(inode);
 }
 
@@ -82,20 +83,37 @@ function bytesOf6(host: string): number[] | undefined {
 /** `__SO_ACCEPTCON`: somebody listens. */
 const ACCEPTS = 0x10000;
 
-function localInode({ transport, path }: UnixEndpoint): string | undefined {
+function localHolder({ transport, path }: UnixEndpoint): Holder | undefined {
   for (const line of linesOf("/proc/net/unix")) {
-    const [, , , flags = "", type, , inode, ...name] = line.trim().split(/\s+/);
-    if (!isSame(name.join(" "), path)) continue;
+    const [, , , flags = "", type, , inode = "", ...words] = line.trim().split(/\s+/);
+    const bound = words.join(" ");
     const stream = type === "0001" && (parseInt(flags, 16) & ACCEPTS) !== 0;
-    if (transport === "unixgram" ? type === "0002" : stream) return inode;
+    if (transport === "unixgram" ? type !== "0002" : !stream) continue;
+    if (bound === "" || path.startsWith("@") || bound.startsWith("@")) {
+      if (bound === path) return processWith(inode);
+    } else if (isAbsolute(bound)) {
+      if (resolve(bound) === resolve(path)) return processWith(inode);
+    } else if (basename(bound) === basename(path)) {
+      const holder = processWith(inode);
+      if (isFrom(holder, bound, path)) return holder;
+    }
   }
   return undefined;
 }
 
-/** A path is in the table as it was bound, which may be relative. */
-function isSame(bound: string, path: string): boolean {
-  if (bound === path) return true;
-  return bound !== "" && !path.startsWith("@") && resolve(bound) === resolve(path);
+/**
+ * Whether a relative name leads to `path` from where its holder is: the kernel's table has it as it was bound, without
+ * its folder. Of a holder that this user may not look into, or that has gone elsewhere, it is not known.
+ */
+function isFrom({ pid }: Holder, bound: string, path: string): boolean {
+  const folder = pid === undefined ? undefined : linkOf(`/proc/${pid}/cwd`);
+  if (folder === undefined) return false;
+  try {
+    // The kernel tells of a folder without the links that lead to it.
+    return resolve(folder, bound) === join(realpathSync(dirname(resolve(path))), basename(path));
+  } catch {
+    return false;
+  }
 }
 
 /** Without the heading; a family that the kernel does not have is empty. */

@@ -10,6 +10,7 @@ import { command, MAIN } from "../support/command.ts";
 import { folder } from "../support/folder.ts";
 import { ManagedServer } from "../support/managed-server.ts";
 import { lackingPrograms } from "../support/packages.ts";
+import { Program } from "../support/program.ts";
 import { lackingOtherUsers } from "../support/permissions.ts";
 import { manifest, startServer } from "../support/server-process.ts";
 
@@ -63,6 +64,35 @@ describe("check", () => {
         ),
       );
       await server.stop();
+    });
+  }
+
+  for (const [listen, type] of [["unix:./s", "STREAM"], ["unixgram:./s", "DGRAM"]] as const) {
+    test(`a relative name of somebody else's is where that one is: ${listen}`, {
+      skip: LACKING_PROC || lackingPrograms("python3") ||
+        lackingTransport(listen.split(":")[0] as "unix"),
+    }, async (t) => {
+      const service = manifest({ s: { plugin: "echo", listen } });
+      const [theirs, ours] = [folder(t, { "portico.json": service }), folder(t, {})];
+      writeFileSync(join(ours, "portico.json"), service);
+      const binds = `import socket, sys
+s = socket.socket(socket.AF_UNIX, socket.SOCK_${type})
+s.bind("./s")
+${type === "STREAM" ? "s.listen()" : ""}
+print("bound", flush=True)
+sys.stdin.read()`;
+      const holder = new Program(t, theirs, "python3", "-c", binds);
+      await holder.says("bound");
+      const check = async (home: string, words: string): Promise<Found> => {
+        const [program, args] = command(MAIN, "check", words, "--json");
+        const out = await new Program(t, home, program, ...args).ended();
+        const { services } = JSON.parse(out) as { services: { findings: Found[] }[] };
+        return services[0]!.findings.find(({ what }) => what === listen)!;
+      };
+      assert.deepEqual((await check(ours, ".")).lacks, []);
+      for (const [cwd, path] of [[theirs, "."], [ours, theirs]] as const) {
+        assert.match((await check(cwd, path)).lacks[0]!.reason, /in use: process \d+ \(python3/);
+      }
     });
   }
 
