@@ -4,6 +4,7 @@
  *
  * - An end is told alike whether the peer has said farewell (close_notify) or only closed: no runtime lets one know.
  *   A protocol that has to tell a whole message from one that was cut off says so by itself.
+ *   A reset is told as one, whoever has heard of it first: `reset.ts`.
  * - `abort` says no farewell, so the peer can tell that something is missing; it is no reset.
  */
 import type { Duplex } from "node:stream";
@@ -16,6 +17,7 @@ import { listen, NodeConnection, read } from "../node/connection.ts";
 import type { SocketContext } from "./context.ts";
 import { handshakeFailure, recordFailure } from "./failure.ts";
 import { infoOf } from "./info.ts";
+import { asksForReset } from "./reset.ts";
 import { Wire } from "./wire.ts";
 
 /** What is nobody's affair: the layer above tells of it. */
@@ -26,14 +28,14 @@ export function begin(
   context: SocketContext,
   stream: Duplex,
   table: StreamTable,
-  local: Address,
-  remote: Address,
+  bound: Address,
+  remote: Address | undefined,
   data: unknown,
   wire?: Wire,
 ): TlsConnection {
   stream.on("error", ignore);
   const socket = context.wrap(stream);
-  const connection = new TlsConnection(socket, table, local, remote, data, context, wire);
+  const connection = new TlsConnection(socket, table, bound, remote, data, context, wire);
   listen(connection);
   socket.on("_tlsError", (error: Error) => connection.failed(error));
   socket.once(context.done, () => connection.handshakeDone());
@@ -70,7 +72,7 @@ export class TlsConnection extends NodeConnection {
     socket: TLSSocket,
     table: StreamTable,
     bound: Address,
-    remote: Address,
+    remote: Address | undefined,
     data: unknown,
     context: SocketContext,
     wire: Wire | undefined,
@@ -121,8 +123,18 @@ export class TlsConnection extends NodeConnection {
   }
 
   override ended(): void {
-    if (this.#secured) super.ended();
-    else if (!this.#aborted) this.failed(undefined);
+    if (!this.#secured) {
+      if (!this.#aborted) this.failed(undefined);
+      return;
+    }
+    const { socket } = this;
+    const asked = socket.writableEnded ? undefined : asksForReset(socket);
+    if (asked === undefined) return super.ended();
+    void asked.then((reset) => {
+      if (socket.destroyed) return;
+      if (reset) this.failed(RESET);
+      else super.ended();
+    });
   }
 
   /** From the wire: nothing is left below. */
@@ -143,6 +155,9 @@ export class TlsConnection extends NodeConnection {
     else wire.stream.destroy();
   }
 }
+
+/** As the runtime has it where it tells of one. */
+const RESET = Object.assign(new Error("read ECONNRESET"), { code: "ECONNRESET" });
 
 /** Of a client that nobody has asked for its certificate. */
 const UNASKED = { code: "CERT_UNTRUSTED" };

@@ -1,17 +1,14 @@
 /** The adapters that can be tested where this runs, each with how a harness for it is made. */
 import { once } from "node:events";
 import { connect, createServer } from "node:net";
-import { connect as connectTls } from "node:tls";
 import { loadAdapter } from "../../adapters/mod.ts";
 import { makeAdapter as makeNode } from "../../adapters/node/mod.ts";
 import type { Adapter, Support } from "../../runtime/core/contract.ts";
-import { lackingPrograms } from "../support/packages.ts";
 import { within } from "../support/until.ts";
 import { adopting } from "./adopted.ts";
 import type { Harness } from "./harness.ts";
 import { MemoryHarness } from "./memory.ts";
 import { SocketHarness } from "./sockets.ts";
-import { withTlsServer } from "./tls-server.ts";
 
 /** What the bare node:net of this runtime does with 5 MB that are written after the peer's end. */
 async function probeHalfClose(): Promise<Support> {
@@ -34,22 +31,6 @@ async function probeHalfClose(): Promise<Support> {
   return { reason: "the bare node:net of this runtime loses what is written after a half-close" };
 }
 
-/** What the bare node:tls of this runtime makes of a reset. */
-async function probeTlsReset(): Promise<Support> {
-  // Where there is no such server, no rule about it is played either.
-  if (lackingPrograms("openssl", "python3") !== false) return true;
-  let error: unknown;
-  await withTlsServer({ manner: "reset" }, async ({ port }) => {
-    const peer = connectTls({ port, host: "127.0.0.1", rejectUnauthorized: false });
-    peer.on("error", (thrown) => error = thrown);
-    peer.on("secureConnect", () => peer.write("hello"));
-    peer.resume();
-    await within("the close of a probe", new Promise<void>((resolve) => peer.on("close", resolve)));
-  });
-  if (error !== undefined) return true;
-  return { reason: "the bare node:tls of this runtime takes a reset for an end" };
-}
-
 /**
  * Adapters that are tested beside the runtime's own, on every runtime. These are built on its `node:net`;
  * the node adapter is the baseline that the others fall back on.
@@ -59,18 +40,17 @@ const BESIDE: readonly (() => Adapter)[] = [makeNode];
 /** By a name for people. */
 export async function harnesses(): Promise<Map<string, () => Harness>> {
   const own = await loadAdapter();
-  const resets = await probeTlsReset();
   const all = new Map<string, () => Harness>([
     ["memory", () => new MemoryHarness()],
-    [own.name, () => new SocketHarness(own, true, resets)],
+    [own.name, () => new SocketHarness(own, true)],
   ]);
   const beside = BESIDE.map((make) => make()).filter(({ name }) => !all.has(name));
   const halfClose = beside.length === 0 ? true : await probeHalfClose();
-  for (const one of beside) all.set(one.name, () => new SocketHarness(one, halfClose, resets));
+  for (const one of beside) all.set(one.name, () => new SocketHarness(one, halfClose));
   for (const [name, make] of [...all]) {
     const { adapter, halfClose } = make();
     if (adapter.features.descriptors !== true) continue;
-    all.set(`${name}, adopting`, () => new SocketHarness(adopting(adapter), halfClose, resets));
+    all.set(`${name}, adopting`, () => new SocketHarness(adopting(adapter), halfClose));
   }
   return all;
 }

@@ -55,8 +55,6 @@ export interface Harness {
   readonly kernel: Support;
   /** Whether what the adapter is built on keeps its word after a peer's half-close. */
   readonly halfClose: Support;
-  /** Whether it tells a reset from an end, as a client of TLS. */
-  readonly tlsResets: Support;
   /** Whether what it is built on does all of TLS over a stream of JavaScript, where it has no socket to go over. */
   readonly tlsLayers: Support;
   /** A place that is free: port 0 of 127.0.0.1, or a path in a folder of its own. */

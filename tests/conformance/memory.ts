@@ -41,7 +41,6 @@ export class MemoryHarness implements Harness {
   readonly kernel = { reason: "the memory adapter has no kernel below it" };
   readonly halfClose = true;
   readonly tlsLayers = layers;
-  readonly tlsResets = true;
   #port = 40000;
 
   place(transport: Tested): NamedEndpoint {

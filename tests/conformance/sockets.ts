@@ -55,15 +55,13 @@ export class SocketHarness implements Harness {
   readonly kernel = true;
   readonly tlsLayers = true;
   readonly halfClose: Support;
-  readonly tlsResets: Support;
   #folder: string | undefined = undefined;
   #names = 0;
   readonly #endings: (() => Promise<unknown> | void)[] = [];
 
-  constructor(adapter: Adapter, halfClose: Support, tlsResets: Support) {
+  constructor(adapter: Adapter, halfClose: Support) {
     this.adapter = adapter;
     this.halfClose = halfClose;
-    this.tlsResets = tlsResets;
   }
 
   place(transport: Tested): NamedEndpoint {

@@ -30,6 +30,7 @@ import { secured } from "./secured.ts";
 import { securedNames } from "./secured-names.ts";
 import { securedOthers } from "./secured-openssl.ts";
 import { securedPaused } from "./secured-paused.ts";
+import { securedResets } from "./secured-resets.ts";
 import { spawning } from "./programs.ts";
 import type { Case } from "./stage.ts";
 import { play } from "./stage.ts";
@@ -55,6 +56,7 @@ const FOR_STREAMS: readonly Case[] = [
   ...securedNames,
   ...securedOthers,
   ...securedPaused,
+  ...securedResets,
   ...adoption,
   ...admissions,
   ...passing,

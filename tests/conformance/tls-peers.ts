@@ -62,17 +62,21 @@ export async function send(
   return Buffer.concat(chunks);
 }
 
-/** How a {@link Leaver} goes: by close_notify, by a FIN alone, or by force. */
-export type Leave = "farewell" | "half-close" | "reset";
+/** How a {@link Leaver} goes: by close_notify, by a FIN alone, by force, or by force after a FIN. */
+export type Leave = "farewell" | "half-close" | "reset" | "half-close and reset";
 
 const LEAVER = `
 import socket, ssl, struct, sys
-port, length, how = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+port, length, answers, how = int(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
 context = ssl.create_default_context()
 context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
 peer = context.wrap_socket(socket.create_connection(("127.0.0.1", port)))
 peer.sendall(b"x" * length)
-if how == "reset":
+while answers > 0:
+    answers -= len(peer.recv(answers))
+if how == "half-close and reset":
+    socket.socket.shutdown(peer, socket.SHUT_WR)
+if "reset" in how:
     peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     socket.close(peer.detach())
 elif how == "half-close":
@@ -87,11 +91,11 @@ else:
 print("left", flush=True)
 if how == "farewell":
     peer = peer.unwrap()
-if how != "reset" and peer.recv(1) == b"":
+if "reset" not in how and peer.recv(1) == b"":
     print("ended", flush=True)
 `;
 
-/** Shakes hands, sends so many bytes, and leaves. */
+/** Shakes hands, sends so many bytes, waits for as many as `answers`, and leaves. */
 export class Leaver {
   /** It has. */
   readonly left: Promise<void>;
@@ -99,8 +103,8 @@ export class Leaver {
   readonly said: Promise<string>;
   readonly stop: () => void;
 
-  constructor({ port }: Address, length: number, how: Leave) {
-    const words = ["-c", LEAVER, `${port}`, `${length}`, how];
+  constructor({ port }: Address, length: number, how: Leave, answers = 0) {
+    const words = ["-c", LEAVER, `${port}`, `${length}`, `${answers}`, how];
     const child = spawn("python3", words, { stdio: ["ignore", "pipe", "inherit"] });
     const left = Promise.withResolvers<void>();
     this.left = within(`a peer that leaves by a ${how}`, left.promise);

@@ -1,6 +1,6 @@
 /** What a case is, and where it is run. */
 import process from "node:process";
-import { resetsUnheard, tlsResetsUntold } from "./resets.ts";
+import { resetsUnheard } from "./resets.ts";
 import type { Stage } from "./stage.ts";
 import {
   adapter,
@@ -84,9 +84,6 @@ const NEEDS = {
   /** Resets that are heard of while nobody reads: with workers the descriptor is watched. */
   resets: (strategy: StrategyName) =>
     (strategy === "serial" || strategy === "async") && resetsUnheard,
-  /** Resets that TLS tells of. */
-  tlsResets: (_strategy: StrategyName, transport: Transport) =>
-    transport === "tls" && tlsResetsUntold,
   /** Workers that can be killed from outside. */
   processes: (strategy: StrategyName) =>
     !hasProcesses(strategy) && `${strategy} has no processes of its own`,
@@ -108,5 +105,5 @@ export function skips(
 ): string | false {
   if (transport === "http" && !HTTP.includes(strategy)) return `${strategy} does not serve http`;
   return lackingStrategy(strategy) || (transport !== "http" && lackingTransport(transport)) ||
-    (needs !== undefined && NEEDS[needs](strategy, transport));
+    (needs !== undefined && NEEDS[needs](strategy));
 }

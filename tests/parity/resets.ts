@@ -1,9 +1,8 @@
-/** What this runtime hears of resets: of a connection that is paused, and of one that speaks TLS. */
+/** What this runtime hears of the reset of a connection that is paused. */
 import { once } from "node:events";
 import { connect } from "node:net";
 import type { StreamTable } from "../../runtime/core/contract.ts";
-import { adapter, certificates, parseEndpoint, Shared, within } from "./support.ts";
-import { lead, secured } from "./tls-client.ts";
+import { adapter, parseEndpoint, within } from "./support.ts";
 
 /** How long it may take to hear of it, in ms: on one machine it is there at once. */
 const PATIENCE = 500;
@@ -41,43 +40,3 @@ async function probe(): Promise<string | false> {
 }
 
 export const resetsUnheard: string | false = await probe();
-
-/** Some take it for an end, by their `node:tls`. */
-async function probeTls(): Promise<string | false> {
-  const context = (await adapter.tls!()).server({
-    identities: [certificates().identity("server")],
-    alpn: [],
-    client: "none",
-    ca: [],
-    minVersion: "TLSv1.3",
-  });
-  const { promise: told, resolve: tell } = Promise.withResolvers<string>();
-  const table: StreamTable = {
-    open: (connection) => void connection.secure!(context),
-    // What a server says by itself when the handshake is done has gone before this comes.
-    data: (connection, chunk) => void connection.write(chunk.slice()),
-    drain() {},
-    end: () => tell("end"),
-    close: () => tell("close"),
-    failure() {},
-  };
-  const place = { transport: "tls", host: "127.0.0.1", port: 0 } as const;
-  const listener = await adapter.listen(place, table, {});
-  const scope = new Shared();
-  try {
-    const wire = connect({ port: listener.address.port, host: "127.0.0.1", allowHalfOpen: true });
-    await once(wire, "connect");
-    const client = secured(scope, await lead(scope, wire));
-    client.on("error", () => {});
-    client.write("x");
-    await within("an answer", once(client, "data"));
-    wire.resetAndDestroy();
-    return await within("the reset", told) === "end" &&
-      "this runtime takes a reset of TLS for an end";
-  } finally {
-    await scope.close();
-    await listener.close();
-  }
-}
-
-export const tlsResetsUntold: string | false = await probeTls();

@@ -112,7 +112,6 @@ const ENDS_OF_SESSIONS: readonly End[] = [
   {
     name: "its peer resets it after an answer",
     transports: ["tcp", "tls"],
-    needs: "tlsResets",
     act: async (stage) => {
       const call = await stage.call("echo x");
       await call.answer();
