@@ -6,12 +6,17 @@ import type { TlsContext } from "../runtime/core/tls.ts";
 
 /** A context as the adapters see it: see {@link Connection.secure}. */
 export interface Layer extends TlsContext {
-  /** Over a socket of `node:net`, from which nobody else hears any more. */
+  /**
+   * Over a socket of `node:net`, from which nobody else hears any more.
+   *
+   * @param bound the address of our side, or of a listener on every address.
+   * @param remote when it is known already.
+   */
   begin(
     stream: Duplex,
     table: StreamTable,
-    local: Address,
-    remote: Address,
+    bound: Address,
+    remote: Address | undefined,
     data: unknown,
   ): Connection;
   /**

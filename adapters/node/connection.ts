@@ -34,6 +34,8 @@ export class NodeConnection implements Connection {
   readonly socket: Socket;
   table: StreamTable;
   error: PorticoError | undefined = undefined;
+  /** Another one has its place and its socket. */
+  replaced = false;
   readonly #bound: Address;
   #remote: Address | undefined;
   #pending = 0;
@@ -179,11 +181,12 @@ export class NodeConnection implements Connection {
   }
 
   secure(context: TlsContext): Connection {
-    const { socket, local, remote } = this;
+    const { socket } = this;
+    this.replaced = true;
     for (const [event, listener] of EVENTS) socket.off(event, listener);
     this.#buffer?.release();
     this.#buffer = undefined;
-    return (context as Layer).begin(socket, this.table, local, remote, this.data);
+    return (context as Layer).begin(socket, this.table, this.#bound, this.#remote, this.data);
   }
 
   abort(quiet = false): void {
@@ -262,5 +265,5 @@ export function attach(
   const connection = new NodeConnection(socket, table, bound, remote, data);
   listen(connection);
   table.open(connection);
-  read(connection);
+  if (!connection.replaced) read(connection);
 }
