@@ -9,14 +9,14 @@ import { startHooks, startManifest } from "./support/in-process.ts";
 import { dial } from "./support/peers.ts";
 import { get, send } from "./support/requests.ts";
 import type { Scope } from "./support/scope.ts";
-import { lackingStrategy, STRATEGIES } from "./support/strategies.ts";
+import { lackingStrategy, SAMPLE } from "./support/strategies.ts";
 import { within } from "./support/until.ts";
 
 const numbered = (length: number): Uint8Array => {
   return Uint8Array.from({ length }, (_, at) => at * 7 + (at >> 8));
 };
 
-for (const strategy of STRATEGIES) {
+for (const strategy of SAMPLE) {
   describe(`streams, under ${strategy}`, { skip: lackingStrategy(strategy) }, () => {
     const started = (scope: Scope, limits: object) =>
       startManifest(scope, {

@@ -7,7 +7,7 @@ import { connect, type ConnectionOptions, type TLSSocket } from "node:tls";
 import { certificates } from "./support/certificates.ts";
 import { type InProcessServer, startManifest } from "./support/in-process.ts";
 import type { Scope } from "./support/scope.ts";
-import { lackingStrategy, STRATEGIES } from "./support/strategies.ts";
+import { lackingStrategy, SAMPLE } from "./support/strategies.ts";
 import { within } from "./support/until.ts";
 
 const made = certificates();
@@ -79,7 +79,7 @@ async function opened(
   return [server, Number(await next(control))];
 }
 
-for (const name of STRATEGIES) {
+for (const name of SAMPLE) {
   describe(`what a plugin listens on, ${name}`, { skip: lackingStrategy(name) }, () => {
     test("who shows no certificate is not let in by a rule about one", async (t) => {
       const allow = ["cert:subject=CN=client"];

@@ -199,6 +199,7 @@ describe("serve", () => {
     const peer = await dial(t, String(server.address("a")));
     peer.send("x");
     await peer.over();
+    peer.end();
     assert.match(String(records[0]!["message"]), /of a hook/);
   });
 

@@ -1,11 +1,12 @@
 /**
- * Runs the suite under each runtime, in parts, two side by side, and adds up: the last line is
+ * Runs the suite under each runtime, in parts, several side by side, and adds up: the last line is
  * `N passed, N failed, N skipped` over all of them. Before it stands which tests have failed, and why.
  *
- *     node tests/run.ts [--quick] [--jobs N] [--runtime node|node24|bun|deno]... [FILE...]
+ *     node tests/run.ts [--quick] [--jobs N] [--script NAME]... [--runtime node|node24|bun|deno]... [FILE...]
  *
  * `--quick` answers in about a minute: it leaves out the files that start servers as processes of their
- * own and the parity table, and runs on Node alone, unless runtimes are named.
+ * own and the parity table, and runs on Node alone, unless runtimes are named. `--script` runs a script
+ * of package.json beside the tests, and counts it as one.
  */
 import { spawn } from "node:child_process";
 import { globSync, mkdtempSync, rmSync } from "node:fs";
@@ -29,7 +30,7 @@ const modules = `${root}node_modules/`;
 const LIMIT = 1_800_000;
 const OUTPUT_MAX = 64 * 1024 * 1024;
 /** Files that a runner is given at once, about: what is left at the end keeps one core busy, and the other idle. */
-const PART = 40;
+const PART = 20;
 /** Of so many tests that have failed the errors are told at the end. */
 const TOLD = 10;
 
@@ -38,8 +39,8 @@ interface Runner {
   readonly args: readonly string[];
   /** The words that make it run so many files at once, where it can. */
   readonly parallel?: (files: number) => readonly string[];
-  /** Finds the counts in what it printed. */
-  readonly count: (output: string) => Counts;
+  /** Finds the counts in what it printed, and in the code that it ended with. */
+  readonly count: (output: string, code: number | null) => Counts;
   /** Finds the tests that have failed. */
   readonly failures: FailureReader;
 }
@@ -76,6 +77,14 @@ function countDeno(output: string): Counts {
   return { passed: of("passed"), failed: of("failed"), skipped: of("ignored") };
 }
 
+/** A script of package.json, which is one test. */
+const SCRIPT: Runner = {
+  command: "npm",
+  args: ["run"],
+  count: (_, code) => ({ passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1, skipped: 0 }),
+  failures: () => [],
+};
+
 const node = (command: string): Runner => ({
   command,
   args: ["--test", "--test-reporter=tap"],
@@ -84,7 +93,7 @@ const node = (command: string): Runner => ({
   failures: tapFailures,
 });
 
-/** In the order in which they are started: who takes longest comes first. */
+/** In the order in which their parts are started: who takes longest comes first. */
 const RUNNERS: Readonly<Record<string, Runner>> = {
   deno: {
     command: `${modules}.bin/deno`,
@@ -102,34 +111,54 @@ const RUNNERS: Readonly<Record<string, Runner>> = {
   node24: node(`${modules}node24/bin/node`),
 };
 
+const testsNamed = (...names: readonly string[]): string[] =>
+  names.flatMap((name) => globSync(`tests/${name}_test.ts`, { cwd: root }));
+
+/** What takes so long that it is a part by itself, which is started before the others. */
+const LONG = testsNamed("parity/*", "conformance/conformance");
+
+/** What starts every runtime by itself, or is about no runtime, and so is run by one of them. */
+const ONCE = testsNamed(
+  "processes/{bench,compile,dashboard,dashboard_hard,deploy,docs,failures,package,permissions,site,story}",
+  "{docs,import_rules,man,packages,schema_options,size,sizes,start}",
+);
+
+/**
+ * Rules, words and tables: with no socket, process or thread of a runtime under them, only the engine can make a
+ * difference, so that one of each kind goes through them, V8 in Node and JavaScriptCore in Bun.
+ */
+const PURE = testsNamed(
+  "{admin,completion,convert,explain,followed_request,history,new,schema}",
+  "bans/bans",
+  "core/{access,admission,amplification,arguments,bytes,certificate_rules,codec,datagrams,drain,echo,endpoint}",
+  "core/{failures,fairness,framing,gathering,handshake,ip_property,limits,log,manifest_types,name_rules,names}",
+  "core/{opening_arguments,overflow,pipeline,plain,plugin_types,proxy_header,proxy_oracle,rate,refusal_sums}",
+  "core/{session,sources,start_tls,stream,text,thrown,timers,times,turns,writing}",
+  "manifest/{access,byte_limits,endpoint_errors,expand,include,lists,match,parts,reading,resources}",
+  "manifest/{service_errors,sink_errors,tls,values,variables}",
+  "services/{known_headers,match_streams,proxy_streams,rest}",
+  "sinks/{fuzz,invisible,policies,queue,syslog}",
+  "testing/*",
+);
+
 /**
  * What Node 24 runs, unless others are named: what differs from Node 26, FFI by koffi and what Node itself does with
  * sockets, TLS and HTTP, is in these. Through the rest Node 26 goes with the same code.
  */
-const ON_NODE_24 = [
+const ON_NODE_24 = testsNamed(
   "conformance/*",
   "{certificate,exec,followed,https,program,prox,tls,whole}*",
-  "processes/{datagrams,http,inetd,strategies,tls_files,upgrade}",
+  "processes/{datagrams,http,inetd,tls_files,upgrade}",
   "{sinks,tls}/*",
-].flatMap((name) => globSync(`tests/${name}_test.ts`, { cwd: root }));
+).filter((file) => !PURE.includes(file));
 
-/** What starts every runtime by itself, or is about no runtime, and so is run by one of them. */
-const ONCE = [
-  ...[
-    "bench",
-    "compile",
-    "dashboard",
-    "dashboard_hard",
-    "deploy",
-    "docs",
-    "failures",
-    "package",
-    "permissions",
-  ],
-  ...["site", "story"],
-].map((name) => `tests/processes/${name}_test.ts`).concat(
-  ["import_rules", "schema_options", "size"].map((name) => `tests/${name}_test.ts`),
-);
+/** Which files a runtime runs, unless some are named. */
+const RUNS: Readonly<Record<string, (file: string) => boolean>> = {
+  deno: (file) => !ONCE.includes(file) && !PURE.includes(file),
+  node: () => true,
+  bun: (file) => !ONCE.includes(file),
+  node24: (file) => ON_NODE_24.includes(file),
+};
 
 /** What the output of a runner that has failed tells of that; its end, where it names no test. */
 function failuresOf(name: string, output: string, { failures }: Runner): Failure[] {
@@ -152,13 +181,11 @@ function tell(failed: readonly Failure[]): void {
 }
 
 /** Prints a runner's output as it comes: all of it when it fails, else what it closes with. */
-async function run(name: string, files: readonly string[]): Promise<Counts> {
-  const runner = RUNNERS[name]!;
+async function run({ name, runner, files }: Part): Promise<Counts> {
   const { command, args, parallel, count } = runner;
   const started = performance.now();
-  // One that runs alone has the machine for itself.
-  const together = parallel?.(names.length > 1 ? 1 : availableParallelism()) ?? [];
-  const cache = mkdtempSync(join(tmpdir(), "portico-compiled-"));
+  // A part that is all there is has the machine for itself.
+  const together = parallel?.(parts.length > 1 ? 1 : availableParallelism()) ?? [];
   const child = spawn(command, [...args, ...together, ...files], {
     cwd: root,
     stdio: ["ignore", "pipe", "pipe"],
@@ -168,7 +195,7 @@ async function run(name: string, files: readonly string[]): Promise<Counts> {
       NO_COLOR: "1",
       FORCE_COLOR: "0",
       NODE_TEST_CONTEXT: undefined,
-      // Node runs each file in a process of its own: they compile what they share once.
+      // Node runs each file, and the servers in it, in a process of its own: they compile what they share once.
       NODE_COMPILE_CACHE: cache,
     },
   });
@@ -185,8 +212,7 @@ async function run(name: string, files: readonly string[]): Promise<Counts> {
   }, LIMIT);
   const code = await new Promise<number | null>((resolve) => child.once("close", resolve));
   clearTimeout(late);
-  rmSync(cache, { recursive: true, force: true });
-  const counted = count(output);
+  const counted = count(output, code);
   const bad = counted.failed > 0 || code !== 0;
   if (bad || verbose) console.log(output);
   // A runner that fails without naming a test is a failure all the same; so is one that ran none.
@@ -198,22 +224,39 @@ async function run(name: string, files: readonly string[]): Promise<Counts> {
   return { ...counted, failed };
 }
 
+/** What a runner, or a script, is given at once. */
+interface Part {
+  readonly name: string;
+  readonly runner: Runner;
+  readonly files: readonly string[];
+  /** It takes long, and so is started before others. */
+  readonly long: boolean;
+}
+
 /**
  * What a runtime runs, in parts that take about as long as each other: neighbours of a folder are alike. What starts
  * every runtime by itself is a part: there are ports of documents in it, which one at a time can have.
  */
-function partsOf(name: string): string[][] {
-  const runs = (file: string): boolean =>
-    name === "node24" ? ON_NODE_24.includes(file) : name === "node" || !ONCE.includes(file);
-  const own = positionals.length > 0 ? files : files.filter(runs);
+function partsOf(name: string): Part[] {
+  const own = positionals.length > 0 ? files : files.filter(RUNS[name]!);
   const once = own.filter((file) => ONCE.includes(file));
-  const rest = own.filter((file) => !ONCE.includes(file));
+  const long = own.filter((file) => LONG.includes(file));
+  const rest = own.filter((file) => !ONCE.includes(file) && !LONG.includes(file));
   const count = Math.max(1, Math.round(rest.length / PART));
-  const parts = Array.from(
-    { length: count },
-    (_, part) => rest.filter((_, at) => at % count === part),
-  );
-  return [once, ...parts].filter(({ length }) => length > 0);
+  const part = (files: readonly string[], long: boolean): Part => ({
+    name,
+    runner: RUNNERS[name]!,
+    files,
+    long,
+  });
+  return [
+    part(once, true),
+    ...long.map((file) => part([file], true)),
+    ...Array.from(
+      { length: count },
+      (_, at) => part(rest.filter((_, n) => n % count === at), false),
+    ),
+  ].filter(({ files }) => files.length > 0);
 }
 
 const { values, positionals } = parseArgs({
@@ -221,8 +264,9 @@ const { values, positionals } = parseArgs({
   options: {
     quick: { type: "boolean", default: false },
     verbose: { type: "boolean", default: false },
-    /** Runtimes at once. */
-    jobs: { type: "string", default: "2" },
+    /** Parts at once: one more than there are cores, as some of them wait now and then. */
+    jobs: { type: "string", default: `${availableParallelism() + 1}` },
+    script: { type: "string", multiple: true, default: [] },
     runtime: { type: "string", multiple: true },
   },
 });
@@ -238,16 +282,22 @@ const files = positionals.length > 0 ? positionals : globSync("tests/**/*_test.t
 /** What is told once more at the end: the whole output of a runner is long. */
 const told: Failure[] = [];
 const sum = { passed: 0, failed: 0, skipped: 0 };
-const waiting = names.flatMap((name) => partsOf(name).map((part) => [name, part] as const));
+const parts = [
+  ...values.script.map((name) => ({ name, runner: SCRIPT, files: [name], long: true })),
+  ...names.flatMap(partsOf),
+];
+const waiting = [...parts.filter(({ long }) => long), ...parts.filter(({ long }) => !long)];
 async function job(): Promise<void> {
   for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
-    const counts = await run(...next);
+    const counts = await run(next);
     sum.passed += counts.passed;
     sum.failed += counts.failed;
     sum.skipped += counts.skipped;
   }
 }
+const cache = mkdtempSync(join(tmpdir(), "portico-compiled-"));
 await Promise.all(Array.from({ length: Math.max(1, Number(values.jobs)) }, job));
+rmSync(cache, { recursive: true, force: true });
 tell(told);
 console.log(`${sum.passed} passed, ${sum.failed} failed, ${sum.skipped} skipped`);
 process.exitCode = sum.failed > 0 ? 1 : 0;

@@ -95,6 +95,8 @@ describe("pipeline", () => {
     const first = server.connect("192.0.2.1");
     const second = server.connect("192.0.2.2");
     first.write("x");
+    await server.record("error");
+    first.end();
     await server.record("close");
     second.end();
     await server.record("close", 2);

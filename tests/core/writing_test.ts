@@ -278,6 +278,7 @@ describe("pull form", () => {
     const error = await server.record("error");
     assert.equal(error.code, "FRAME_TOO_LONG");
     assert.equal(error.side, "peer");
+    peer.end();
     await server.record("close");
   });
 

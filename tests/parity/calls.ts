@@ -39,7 +39,7 @@ export interface Call {
   leave(reset?: boolean): void;
   /** Begins TLS, when it has been told to go on, and says another line. Of streams in clear. */
   startTls?(line: string): Promise<void>;
-  /** Says more, in clear. Of streams. */
+  /** Says more: on a stream in clear, or by another datagram. */
   say?(text: string): void;
   /** The client's side of TLS, where it is spoken. */
   readonly tls?: TLSSocket | undefined;
@@ -108,9 +108,11 @@ class Gram extends DatagramClient {
 class Sender implements Call {
   readonly name: string | RegExp;
   readonly #socket: DatagramClient;
+  readonly #endpoint: string;
 
-  private constructor(socket: DatagramClient, name: string | RegExp) {
+  private constructor(socket: DatagramClient, endpoint: string, name: string | RegExp) {
     this.#socket = socket;
+    this.#endpoint = endpoint;
     this.name = name;
   }
 
@@ -125,12 +127,16 @@ class Sender implements Call {
     if (transport === "unixgram") {
       const socket = await openDatagrams(scope as TestContext, transport);
       socket.send(text, endpoint);
-      return new Sender(socket, /^unixgram:\/./);
+      return new Sender(socket, endpoint, /^unixgram:\/./);
     }
     const gram = new Gram();
     await gram.open(scope, from);
     gram.send(text, endpoint);
-    return new Sender(gram, gram.name);
+    return new Sender(gram, endpoint, gram.name);
+  }
+
+  say(text: string): void {
+    this.#socket.send(text, this.#endpoint);
   }
 
   get answered(): boolean {

@@ -9,6 +9,7 @@ import {
   lackingStrategy,
   lackingTransport,
   STRATEGIES,
+  STRATEGY_NAMES,
   type StrategyName,
 } from "./support.ts";
 
@@ -30,13 +31,10 @@ export const PATIENCE: number = Number(process.env["PARITY_PATIENCE"] ?? 20_000)
 
 const asked = process.env["PARITY_STRATEGY"]?.split(",");
 
-/**
- * Those that a run is about: those that were asked for, else all. `serial` is `async` with one session at a time, in
- * code that knows no runtime: one of them goes through it.
- */
-export const CHOSEN: readonly StrategyName[] = STRATEGIES.filter((strategy) =>
-  asked?.includes(strategy) ?? (strategy !== "serial" || adapter.name === "node")
-);
+/** Those that a run is about: those that were asked for, else all that tests go through. */
+export const CHOSEN: readonly StrategyName[] = asked === undefined
+  ? STRATEGIES
+  : STRATEGY_NAMES.filter((strategy) => asked.includes(strategy));
 
 /** One rule that holds under every strategy, over every transport that is named. */
 export interface Case {
@@ -89,9 +87,20 @@ const NEEDS = {
     !hasProcesses(strategy) && `${strategy} has no processes of its own`,
 } as const;
 
-/** Over which a case is run, in the order of the table. */
-export function transportsOf({ transports = SILENT }: Case): Transport[] {
-  return TRANSPORTS.filter((one) => transports.includes(one));
+/** What the transports of a pair differ in is the form of an address, and its file. */
+const PAIRS: readonly (readonly Transport[])[] = [STREAMS, DATAGRAMS];
+
+/**
+ * Over which a case is run, in the order of the table: over all that it names on Node, and wherever a strategy was
+ * asked for. Else over one of each pair, which changes from strategy to strategy and from case to case: so each case
+ * meets each transport, each strategy each transport, and each case each strategy, on every runtime.
+ */
+export function transportsOf({ transports = SILENT }: Case, at: number): Transport[] {
+  const all = TRANSPORTS.filter((one) => transports.includes(one));
+  if (asked !== undefined || adapter.name === "node") return all;
+  const left = PAIRS.filter((pair) => pair.every((one) => all.includes(one)))
+    .map((pair) => pair[at % pair.length]);
+  return all.filter((one) => !left.includes(one));
 }
 
 /** HTTP is served where the sockets are, as yet. */

@@ -14,8 +14,8 @@ after(async () => {
   for (const strategy of CHOSEN) await closeHouse(strategy);
 });
 
-function register(kase: Case, strategy: StrategyName): void {
-  const transports = transportsOf(kase);
+function register(kase: Case, strategy: StrategyName, at: number): void {
+  const transports = transportsOf(kase, at);
   const run = transports.filter((transport) => skips(kase, strategy, transport) === false);
   const group = new Group(kase, strategy, run);
   for (const transport of transports) {
@@ -24,8 +24,8 @@ function register(kase: Case, strategy: StrategyName): void {
   }
 }
 
-for (const strategy of CHOSEN) {
-  for (const kase of CASES) register(kase, strategy);
+for (const [row, strategy] of CHOSEN.entries()) {
+  for (const [at, kase] of CASES.entries()) register(kase, strategy, row + at);
 
   test(`a server that has served all this ends, and leaves nothing: ${strategy}, all`, {
     skip: lackingStrategy(strategy),

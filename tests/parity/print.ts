@@ -13,7 +13,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { STRATEGIES } from "../support/strategies.ts";
+import { STRATEGY_NAMES } from "../../runtime/core/plan.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url).href);
 const modules = join(root, "node_modules");
@@ -109,7 +109,7 @@ async function run(runtime: string): Promise<Result[]> {
     const { patience, strategy } = values;
     const more = {
       ...(patience !== undefined && { PARITY_PATIENCE: patience }),
-      PARITY_STRATEGY: (strategy ?? STRATEGIES).join(","),
+      PARITY_STRATEGY: (strategy ?? STRATEGY_NAMES).join(","),
     };
     const child = spawn(program, words, {
       cwd: root,

@@ -9,6 +9,7 @@ export { children, gone } from "../support/proc.ts";
 export type { RecordPattern } from "../support/records.ts";
 export { type Scope, Shared } from "../support/scope.ts";
 export type { JsonRecord, ServerProcess } from "../support/server-process.ts";
+export { STRATEGY_NAMES } from "../../runtime/core/plan.ts";
 export { lackingStrategy, STRATEGIES } from "../support/strategies.ts";
 export type { StrategyName } from "../support/strategies.ts";
 export { until, within } from "../support/until.ts";

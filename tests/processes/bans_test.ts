@@ -16,7 +16,7 @@ import { ManagedServer, TCP, UDP } from "../support/managed-server.ts";
 import { askOnce, dial, openUdp, StreamClient } from "../support/peers.ts";
 import type { Scope } from "../support/scope.ts";
 import { pluginPath } from "../support/server-process.ts";
-import { lackingStrategy, STRATEGIES, type StrategyName } from "../support/strategies.ts";
+import { lackingStrategy, SAMPLE, type StrategyName } from "../support/strategies.ts";
 import { within } from "../support/until.ts";
 import { lackingPrograms } from "../support/packages.ts";
 import { porticoOnTerminal, screen } from "../support/terminal.ts";
@@ -58,7 +58,7 @@ const sourcesOf = async (managed: ManagedServer): Promise<string[]> =>
   (await bansOf(managed)).map(({ source }) => source);
 
 describe("bans", { skip: manyAddresses }, () => {
-  for (const strategy of STRATEGIES) {
+  for (const strategy of SAMPLE) {
     test(`made in one service are in force in all within one accept (${strategy})`, {
       skip: lackingStrategy(strategy),
     }, async (t) => {

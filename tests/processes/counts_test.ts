@@ -11,8 +11,8 @@ import { type ServerProcess, startServer } from "../support/server-process.ts";
 import {
   lackingStrategy,
   lackingWorkers,
+  SAMPLED_WORKERS,
   type StrategyName,
-  WORKERS,
 } from "../support/strategies.ts";
 import { until } from "../support/until.ts";
 
@@ -105,7 +105,7 @@ async function leave(peer: StreamClient): Promise<void> {
   await peer.when("the close", () => peer.gone);
 }
 
-for (const strategy of WORKERS) {
+for (const strategy of SAMPLED_WORKERS) {
   test(`${strategy}: limits are exact over all workers`, { skip: lackingWorkers }, async (t) => {
     const concurrency = strategy === "spawn" ? strategy : { strategy, workers: 2 };
     const one = { strategy, max: 1, ...(strategy !== "spawn" && { workers: 2 }) };

@@ -8,7 +8,7 @@ import { ManagedServer, TCP, UDP, versioned } from "../support/managed-server.ts
 import { dial } from "../support/peers.ts";
 import { probe } from "../support/probe.ts";
 import { Program } from "../support/program.ts";
-import { lackingStrategy, lackingWorkers, STRATEGIES } from "../support/strategies.ts";
+import { lackingStrategy, lackingWorkers, SAMPLE } from "../support/strategies.ts";
 import { sendSignal } from "../support/proc.ts";
 
 /** `portico ctl logs`, until it is over. */
@@ -62,7 +62,7 @@ test("health has a line for each service, and ends with 1 unless all is well", a
   assert.match(nobody.err, /no server is running there/);
 });
 
-for (const strategy of STRATEGIES) {
+for (const strategy of SAMPLE) {
   const skip = lackingStrategy(strategy) || lackingWorkers;
   const service = (version = 1, more: object = {}) =>
     versioned([TCP, UDP], version, { concurrency: strategy, ...more });

@@ -7,7 +7,7 @@ import { folder } from "../support/folder.ts";
 import { askOnce } from "../support/peers.ts";
 import type { Scope } from "../support/scope.ts";
 import { pluginPath, type ServerProcess, startServer } from "../support/server-process.ts";
-import { lackingWorkers } from "../support/strategies.ts";
+import { lackingWorkers, SAMPLE } from "../support/strategies.ts";
 import { until } from "../support/until.ts";
 
 const LOGTAPE = import.meta.resolve("@logtape/logtape");
@@ -84,7 +84,7 @@ function manifest(strategy: string, log: unknown = LOG): string {
 }
 
 describe("logtape", () => {
-  for (const strategy of ["async", "threads", "processes", "spawn"] as const) {
+  for (const strategy of SAMPLE.filter((one) => one !== "serial")) {
     test(
       `${strategy}: categories and levels decide, and what a sink holds back is written at the end`,
       {

@@ -12,7 +12,7 @@ import { dial, openUdp, type StreamClient } from "../support/peers.ts";
 import { ask, who } from "../support/probe.ts";
 import { get } from "../support/requests.ts";
 import { pluginPath } from "../support/server-process.ts";
-import { lackingWorkers, WORKERS } from "../support/strategies.ts";
+import { lackingWorkers, SAMPLED_WORKERS } from "../support/strategies.ts";
 
 /** By the text of a series: `portico_workers{service="work",state="ready"}`. */
 type Samples = ReadonlyMap<string, number>;
@@ -123,7 +123,7 @@ async function leave(peer: StreamClient): Promise<void> {
   await peer.when("the close", () => peer.gone);
 }
 
-for (const strategy of WORKERS) {
+for (const strategy of SAMPLED_WORKERS) {
   test(`${strategy}: every number of /metrics is exact`, { skip: lackingWorkers }, async (t) => {
     const managed = ManagedServer.prepare(t, {});
     const closed = join(managed.home, "closed");

@@ -30,7 +30,7 @@ import {
   ServerProcess,
   startServer,
 } from "../support/server-process.ts";
-import { lackingWorkers } from "../support/strategies.ts";
+import { lackingWorkers, SAMPLE } from "../support/strategies.ts";
 import { until } from "../support/until.ts";
 import { sendSignal } from "../support/proc.ts";
 
@@ -72,7 +72,7 @@ function shell(scope: Scope, home: string, line: string): Program {
 }
 
 describe("records of workers", () => {
-  for (const strategy of ["serial", "async", "threads", "processes", "spawn"] as const) {
+  for (const strategy of SAMPLE) {
     test(`${strategy}: each reaches a rotating file once, in order, and none is torn`, async (t) => {
       const many = strategy !== "spawn";
       const [sessions, each] = many ? [60, 40] : [6, 100];
@@ -146,7 +146,7 @@ describe("policies", () => {
     }
   });
 
-  for (const strategy of ["async", "threads", "processes", "spawn"] as const) {
+  for (const strategy of SAMPLE.filter((one) => one !== "serial")) {
     test(`${strategy}: user is who the peer of a Unix stream is, where a sink asks`, {
       skip: lackingWorkers,
     }, async (t) => {

@@ -122,13 +122,20 @@ const ROUNDS_OF: Readonly<Record<PlainTransport, Round>> = {
   unixgram: (scope, endpoint) => unixgram(scope, endpoint, 2 * ROUND),
 };
 
+/**
+ * Where the sockets are, all of them; who has workers has there, for every transport, the same descriptors to pass, and
+ * in the worker one stream or one datagram is like the other.
+ */
+const OVER: Readonly<Record<Exclude<StrategyName, "spawn">, readonly PlainTransport[]>> = {
+  serial: ["tcp", "udp"],
+  async: ["tcp", "unix", "udp", "unixgram"],
+  threads: ["tcp", "unixgram"],
+  processes: ["unix", "udp"],
+};
+
 const CASES: readonly Case[] = [
   ...STRATEGIES.filter((strategy) => strategy !== "spawn").flatMap((strategy) =>
-    (["tcp", "unix", "udp", "unixgram"] as const).map((transport) => ({
-      strategy,
-      transport,
-      round: ROUNDS_OF[transport],
-    }))
+    OVER[strategy].map((transport) => ({ strategy, transport, round: ROUNDS_OF[transport] }))
   ),
   { strategy: "spawn", transport: "tcp", round: (_, endpoint) => streams(endpoint, PROCESSES) },
   {

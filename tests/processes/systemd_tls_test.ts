@@ -16,7 +16,7 @@ import { lackingPrograms } from "../support/packages.ts";
 import { freePort } from "../support/ports.ts";
 import type { Scope } from "../support/scope.ts";
 import { failToStart, ServerProcess, startServer } from "../support/server-process.ts";
-import { lackingStrategy, STRATEGIES } from "../support/strategies.ts";
+import { lackingStrategy, SAMPLE } from "../support/strategies.ts";
 import { until, within } from "../support/until.ts";
 
 const skip = lackingFeature("descriptors") || lackingPrograms("python3");
@@ -51,7 +51,7 @@ async function echoes(
 const portOf = (endpoint: string): number => Number(endpoint.split(":").at(-1));
 
 describe("systemd:NAME and fd:N with TLS", () => {
-  for (const name of STRATEGIES) {
+  for (const name of SAMPLE) {
     test(`TLS beside clear, TCP and Unix, ${name}`, {
       skip: skip || lackingStrategy(name),
     }, async (t) => {

@@ -6,6 +6,7 @@ import echo from "../../plugins/echo.ts";
 import { lackingFeature } from "../support/adapter.ts";
 import { startManifest } from "../support/in-process.ts";
 import { dial } from "../support/peers.ts";
+import { SAMPLE } from "../support/strategies.ts";
 
 /** What both kinds of peers can do. */
 interface Peer {
@@ -110,7 +111,9 @@ async function withSockets(t: TestContext, strategy: string, { service, peers, t
 }
 
 // Serial is async with one turn, and processes are to a plugin what threads are.
-for (const strategy of ["async", "threads", "spawn"]) {
+for (
+  const strategy of (["async", "threads", "spawn"] as const).filter((one) => SAMPLE.includes(one))
+) {
   const skip = strategy !== "async" && lackingFeature("descriptors");
   for (const [name, each] of Object.entries(CASES)) {
     test(`${strategy}: ${name}`, { skip }, async (t) => {

@@ -7,7 +7,7 @@ import { folder } from "../support/folder.ts";
 import { lackingPrograms } from "../support/packages.ts";
 import { dial } from "../support/peers.ts";
 import { client, portOf, serveProtocol, tryClient } from "../support/protocols.ts";
-import { lackingStrategy, STRATEGIES } from "../support/strategies.ts";
+import { lackingStrategy, SAMPLE } from "../support/strategies.ts";
 
 const MODES = {
   "passive, EPSV": [],
@@ -16,7 +16,7 @@ const MODES = {
   "active, PORT": ["--ftp-port", "-", "--disable-eprt"],
 } as const;
 
-for (const strategy of STRATEGIES) {
+for (const strategy of SAMPLE) {
   const lacking = lackingStrategy(strategy);
   const skip = lackingPrograms("curl") || lacking;
 

@@ -8,7 +8,7 @@ import { lackingPrograms } from "../support/packages.ts";
 import { dial } from "../support/peers.ts";
 import { client, portOf, protocolPlugin, serveProtocol } from "../support/protocols.ts";
 import { manifest } from "../support/server-process.ts";
-import { STRATEGIES } from "../support/strategies.ts";
+import { SAMPLE } from "../support/strategies.ts";
 
 const skip = lackingPrograms("redis-cli", "redis-benchmark");
 
@@ -63,7 +63,7 @@ for (const form of ["push", "frames", "readUntil"]) {
 }
 
 test("redis: its store is one, so that strategies which would split it are refused by check and run", async (t) => {
-  for (const strategy of STRATEGIES) {
+  for (const strategy of SAMPLE) {
     for (const workers of strategy === "threads" || strategy === "processes" ? [1, 2] : [1]) {
       const home = folder(t, {
         "portico.json": manifest({

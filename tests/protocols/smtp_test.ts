@@ -7,9 +7,9 @@ import { folder } from "../support/folder.ts";
 import { lackingPrograms } from "../support/packages.ts";
 import { dial } from "../support/peers.ts";
 import { client, portOf, serveProtocol } from "../support/protocols.ts";
-import { lackingStrategy, STRATEGIES } from "../support/strategies.ts";
+import { lackingStrategy, SAMPLE } from "../support/strategies.ts";
 
-for (const strategy of STRATEGIES) {
+for (const strategy of SAMPLE) {
   const lacking = lackingStrategy(strategy);
   const skip = lackingPrograms("swaks") || lacking;
 

@@ -10,7 +10,7 @@ import { tcpServer } from "../support/outgoing.ts";
 import { lackingPrograms, pathOf } from "../support/packages.ts";
 import { dial } from "../support/peers.ts";
 import { client, portOf, serveProtocol, tryClient } from "../support/protocols.ts";
-import { lackingStrategy, STRATEGIES } from "../support/strategies.ts";
+import { lackingStrategy, SAMPLE } from "../support/strategies.ts";
 import { runToEnd } from "../support/command.ts";
 
 /** Bytes each way: `PORTICO_LONG=1` for 1 GiB. */
@@ -48,7 +48,7 @@ async function httpTarget(t: TestContext): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
-for (const strategy of STRATEGIES) {
+for (const strategy of SAMPLE) {
   const lacking = lackingStrategy(strategy);
   const skip = lackingPrograms("curl", "sh", "python3") || lacking;
 

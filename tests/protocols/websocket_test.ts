@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { dial } from "../support/peers.ts";
 import { portOf, serveProtocol } from "../support/protocols.ts";
 import type { Scope } from "../support/scope.ts";
-import { lackingStrategy, STRATEGIES } from "../support/strategies.ts";
+import { lackingStrategy, SAMPLE } from "../support/strategies.ts";
 import { within } from "../support/until.ts";
 
 /** The client that this runtime has: three of them, of three makers. */
@@ -25,7 +25,7 @@ async function echo(socket: WebSocket, message: string | ArrayBuffer): Promise<u
   return (await within("the echo", answer) as MessageEvent).data;
 }
 
-for (const strategy of STRATEGIES) {
+for (const strategy of SAMPLE) {
   const skip = lackingStrategy(strategy);
   test(
     `websocket, ${strategy}: messages of all lengths come back, texts and bytes`,

@@ -3,18 +3,13 @@ import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync }
 import { dirname, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
+import { copySources } from "../../packaging/sources.ts";
 import { type CommandResult, runToEnd } from "./command.ts";
 import { folder } from "./folder.ts";
 import type { Scope } from "./scope.ts";
 
 export const ROOT: string = fileURLToPath(new URL("../..", import.meta.url).href);
 export const MODULES: string = join(ROOT, "node_modules");
-
-/** What a build reads. */
-const SOURCES = [
-  ...["runtime", "adapters", "testing", "plugins", "templates", "packaging"],
-  ...["package.json", "tsconfig.json", "README.md", "CHANGELOG.md", "LICENSE"],
-];
 
 /** What npm tells of a tarball. */
 export interface Packed {
@@ -37,8 +32,7 @@ export const INSTALLED_ON: Readonly<Record<string, readonly [string, ...string[]
 /** A folder with what is needed to build; `npm pack` there changes nothing here. */
 export function sourceTree(scope: Scope): string {
   const home = folder(scope, {});
-  for (const name of SOURCES) cpSync(join(ROOT, name), join(home, name), { recursive: true });
-  symlinkSync(MODULES, join(home, "node_modules"));
+  copySources(home);
   return home;
 }
 

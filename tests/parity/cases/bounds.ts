@@ -86,15 +86,15 @@ export const BOUNDS: readonly Case[] = [
     limits: { drain: "0s" },
     async run(stage: Stage) {
       await stage.occupy("a", { padding: LARGE });
-      const size = WEIGHT + "echo b\n".length + LARGE;
-      const most = Math.floor(MOST / size);
-      for (let held = 0; held < most;) {
-        for (let sent = 0; sent < BATCH && held < most; sent++, held++) {
-          await stage.call("echo b", { padding: LARGE });
-        }
+      const text = `echo b\n${" ".repeat(LARGE)}`;
+      const most = Math.floor(MOST / (WEIGHT + text.length));
+      const sender = await stage.call("echo b", { padding: LARGE });
+      await stage.until({ live: 2, held: 1 });
+      for (let held = 1; held < most;) {
+        for (let sent = 0; sent < BATCH && held < most; sent++, held++) sender.say!(text);
         await stage.until({ live: held + 1, held });
       }
-      await stage.call("echo c", { padding: LARGE });
+      sender.say!(text);
       await stage.records("refuse", 1, { limit: "waiting" });
       await stage.until({ live: most + 1, held: most, datagramsIn: most + 2, refused: 1 });
       await stage.control("drain");
