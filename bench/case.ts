@@ -28,6 +28,8 @@ export interface Bare {
 export interface InC {
   readonly by: "c";
   readonly program: "echo" | "inetd";
+  /** The script is one without types. */
+  readonly compiled?: boolean;
 }
 
 /** Portico, with one service. */

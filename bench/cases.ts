@@ -21,7 +21,7 @@ const connect = (sockets: number, rate = 0): Shape => ({ ...ONE, kind: "connect"
 const bare = (handler: Bare["handler"]): Bare => ({ by: "bare", handler });
 const compiled = (handler: Bare["handler"]): Bare => ({ by: "bare", handler, compiled: true });
 const inC: InC = { by: "c", program: "echo" };
-const inetd: InC = { by: "c", program: "inetd" };
+const inetd: InC = { by: "c", program: "inetd", compiled: true };
 const ours = (plugin: string, more: Omit<Portico, "by" | "plugin"> = {}): Portico => ({
   by: "portico",
   plugin,
@@ -77,7 +77,10 @@ const pulled = [bare("echo"), pull] as const;
 const plain = silent(RESPONSE);
 /** The same service with one more thing. */
 const beside = (service: Portico["service"]) => [plain, silent(RESPONSE, service)] as const;
-const SPAWN = { concurrency: { strategy: "spawn", max: 40 } };
+const spawns = ours("echo", {
+  compiled: true,
+  service: { concurrency: { strategy: "spawn", max: 40 }, log: "none" },
+});
 
 export const CASES: readonly Case[] = [
   row("tcp-64x1", "TCP 64 B, 1 connection", tcp, echoes, echo(1, 64), small),
@@ -259,17 +262,17 @@ export const CASES: readonly Case[] = [
   ),
   row(
     "spawn",
-    "`spawn`, sessions a second ÷ inetd",
+    "`spawn`, sessions a second ÷ inetd, compiled package",
     { ...spawned, laps: 8 },
-    [inetd, ours(PUSH, { service: { ...SPAWN, log: "none" } })],
+    [inetd, spawns],
     connect(1),
     () => ({ atLeast: 0.85 }),
   ),
   row(
     "spawn-warm",
-    "`spawn`, a session with a warm spare, p50",
+    "`spawn`, a session with a warm spare, p50, compiled package",
     { ...spawned, kind: "latency", quantile: "p50", laps: 20 },
-    [inetd, ours(PUSH, { service: { ...SPAWN, log: "none" } })],
+    [inetd, spawns],
     connect(4, 2),
     () => ({ inAll: 6 }),
   ),

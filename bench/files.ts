@@ -9,7 +9,7 @@ import { folder } from "./processes.ts";
 import { ROOT } from "./runtimes.ts";
 
 /** Those that are compared with a package. */
-const BARE = ["node", "deno", "bun"] as const;
+const BARE = ["node", "deno", "bun"].flatMap((name) => [name, `once-${name}`]);
 
 /** Where the package of a checkout is. */
 const built = new Map<string, string>();

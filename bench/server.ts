@@ -147,8 +147,13 @@ function bare(
   return [scripts(name, compiled), transport, handler, path || String(port)];
 }
 
-function inC({ program: name }: InC, words: string[], { bare }: Runtime, target: Target): string[] {
+function inC(
+  { program: name, compiled }: InC,
+  words: string[],
+  { bare }: Runtime,
+  target: Target,
+): string[] {
   const address = target.path || String(target.port);
   if (name === "echo") return [program("echo"), target.transport, address];
-  return [program("inetd"), address, ...words, scripts(`once-${bare}`)];
+  return [program("inetd"), address, ...words, scripts(`once-${bare}`, compiled)];
 }

@@ -35,36 +35,48 @@ const SERVER: readonly string[] = [
   ...["mod", "listener", "posix/socket-file"].map((name) => `adapters/${name}.js`),
 ];
 
+/** Chunks of what is each runtime's own. */
+function ofEach(suffix: string, ...files: readonly string[]): readonly Chunk[] {
+  return ["node", "bun", "deno"].map((name): Chunk => [
+    `${name}${suffix}`,
+    files.map((file) => `adapters/${name}/${file}.js`)
+      .filter((file) => file !== "adapters/deno/own-module.js"),
+  ]);
+}
+
 /**
  * What each start of a server takes goes into one chunk, and of that what a worker and a plugin take,
  * too, into another; what a module reaches first of these decides. Chunks of the rest make themselves.
+ * A worker, of which `spawn` starts one for each session, reads nothing that only a server needs.
  */
 const CHUNKS: readonly Chunk[] = [
-  ["early", ["engines", "adapter", "daemon/start-folder"].map((name) => `runtime/${name}.js`)],
+  [
+    "early",
+    ["engines", "adapter", "daemon/start-folder", "workers/variable"].map((name) =>
+      `runtime/${name}.js`
+    ),
+  ],
   [
     "core",
     [
       ...["mod", "worker-adapter"].map((name) => `runtime/${name}.js`),
       ...["session-adapter", "posix/passing", "posix/libc"].map((name) => `adapters/${name}.js`),
       // What the adapters have in common would lie with Node's, which the others would load for it.
-      ...["datagram", "features", "runtime-adapter", "read-buffer"].map((name) =>
+      ...["addresses", "datagram", "features", "read-buffer", "runtime-adapter"].map((name) =>
         `adapters/${name}.js`
       ),
+      ...["find-descriptor", "socket"].map((name) => `adapters/posix/${name}.js`),
     ],
   ],
   ["core", WORKER, SERVER],
   ["worker", WORKER],
-  ["server", SERVER],
+  // The plugins' schemas, and the manifest's.
+  ["schemas", ["valibot"]],
   ["chunk", ["adapters/chunk.js"]],
+  ...ofEach("-sessions", "runtime", "connect", "own-module"),
+  ["server", SERVER],
   ["workers", ["executor", "launch"].map((name) => `runtime/workers/${name}.js`)],
-  ...["node", "bun", "deno"].map((name) =>
-    [
-      name,
-      ["mod", "runtime", "connect", "stream", "own-module"].map((file) =>
-        `adapters/${name}/${file}.js`
-      ).filter((file) => file !== "adapters/deno/own-module.js"),
-    ] as const
-  ),
+  ...ofEach("", "mod", "stream"),
 ];
 
 /** With `within`: only what these lead to, as well. */
@@ -100,7 +112,7 @@ export async function bundle(dist: string, packages: string): Promise<void> {
       if (code !== "CIRCULAR_DEPENDENCY" && code !== "THIS_IS_UNDEFINED") warn(message);
     },
   });
-  const names = chunksOf(dist);
+  const names = chunksOf(dist, packages);
   for (const file of modules) rmSync(join(dist, file));
   await build.write({
     dir: dist,
@@ -121,11 +133,17 @@ export async function bundle(dist: string, packages: string): Promise<void> {
 }
 
 /** To which chunk a module goes: the first that has a root that leads there, by static imports. */
-function chunksOf(dist: string): (id: string, info: GetModuleInfo) => string | undefined {
+function chunksOf(
+  dist: string,
+  packages: string,
+): (id: string, info: GetModuleInfo) => string | undefined {
   let names: Map<string, string> | undefined;
   const reached = (roots: readonly string[], info: GetModuleInfo): ReadonlySet<string> => {
     const found = new Set<string>();
-    const waiting = roots.map((root) => join(dist, root));
+    const waiting = roots.map((root) => {
+      const inside = INSIDE.get(root);
+      return inside === undefined ? join(dist, root) : join(packages, inside);
+    });
     for (let id = waiting.pop(); id !== undefined; id = waiting.pop()) {
       if (found.has(id)) continue;
       found.add(id);
@@ -179,20 +197,30 @@ function builtins(dist: string, modules: readonly string[]): Plugin {
       if (!id.startsWith(BUILTIN)) return null;
       const name = id.slice("\0".length);
       const keys = whole.has(name) ? undefined : [...names.get(name)!];
-      return { code: builtin(name, keys), syntheticNamedExports: true };
+      return { code: builtin(name, keys, dist), syntheticNamedExports: true };
     },
   };
 }
 
 /** A module of the runtime: an object whose properties are found at their first use, or as it is. */
-function builtin(name: string, keys: readonly string[] | undefined): string {
+function builtin(name: string, keys: readonly string[] | undefined, dist: string): string {
+  const from = (file: string): string => JSON.stringify(join(dist, file));
+  if (name === "node:process") {
+    return `
+import { processOf } from ${from("adapters/deno/process.js")};
+import { WORKER } from ${from("runtime/workers/variable.js")};
+export default processOf(WORKER);
+`;
+  }
+  // All have the same as globals; on Deno and Bun the module costs a start 2 ms.
+  if (name === "node:timers") return "export default globalThis;\n";
   // Of a runtime that is too old nothing is taken but its version.
-  const whole = `globalThis.process.getBuiltinModule?.("${name}")`;
+  const whole = `process.getBuiltinModule?.("${name}")`;
   const local = name.slice("node:".length).replaceAll("/", "_");
-  const value = name === "node:process" ? "globalThis.process" : whole;
   const found = keys?.map((key) => `  get ${key}() { return found(this, "${key}"); },\n`).join("");
   return `
-const ${local} = ${found === undefined ? value : `{\n${found}}`};
+import process from "node:process";
+const ${local} = ${found === undefined ? whole : `{\n${found}}`};
 function found(table, key) {
   const value = ${whole}[key];
   Object.defineProperty(table, key, { value });

@@ -1,5 +1,4 @@
 /** What a supervisor and its workers tell each other: JSON, with bytes beside it where there are any. */
-import { deserialize, serialize } from "node:v8";
 import type { SocketFileId } from "../core/descriptors.ts";
 import type { CutReason, Refusal } from "../core/admission/candidate.ts";
 import type { Offence } from "../core/admission/gate.ts";
@@ -13,6 +12,7 @@ import type { LogRecord } from "../core/record.ts";
 import type { Counters } from "../core/totals.ts";
 import type { Statistics } from "../core/statistics.ts";
 import type { TlsServerOptions } from "../core/tls.ts";
+import { decode, encode } from "./clones.ts";
 
 /** An address in parts: transport, host, port, path, and the way of a peer that a balancer has told of. */
 export type AddressParts =
@@ -67,22 +67,22 @@ const encoded = new WeakMap<ServicePlan, Uint8Array>();
  */
 export function encodePlan(plan: ServicePlan): Uint8Array {
   let bytes = encoded.get(plan);
-  if (bytes === undefined) encoded.set(plan, bytes = serialize({ ...plan, log: [] }));
+  if (bytes === undefined) encoded.set(plan, bytes = encode({ ...plan, log: [] }));
   return bytes;
 }
 
-/** @param bytes have to begin with their buffer: Deno would look for views in them at the wrong place. */
+/** @param bytes have to begin with their buffer. */
 export function decodePlan(bytes: Uint8Array): ServicePlan {
-  return deserialize(bytes);
+  return decode(bytes) as ServicePlan;
 }
 
 export function certificatesCommand(options: readonly TlsServerOptions[]): CertificatesCommand {
-  return { type: "certificates", bytes: serialize(options) };
+  return { type: "certificates", bytes: encode(options) };
 }
 
 /** @param bytes as of {@link decodePlan}. */
 export function decodeCertificates(bytes: Uint8Array): TlsServerOptions[] {
-  return deserialize(bytes);
+  return decode(bytes) as TlsServerOptions[];
 }
 
 export function toAddress([transport, host, port, path, via]: AddressParts): Address {

@@ -174,36 +174,67 @@ process.getBuiltinModule = (name) => {
 };
 process.once("exit", () => console.error(JSON.stringify([...names])));
 `;
+const DIST = (): string => join(home, "node_modules/portico/dist");
+
+/** What a module of the package leads to; with what it imports while it runs, where `later` says so. */
+function reached(from: string, later: (file: string) => boolean): Map<string, string> {
+  const found = new Map<string, string>();
+  const waiting = [from];
+  for (let file = waiting.pop(); file !== undefined; file = waiting.pop()) {
+    if (found.has(file)) continue;
+    const text = read(join("node_modules/portico/dist", file));
+    found.set(file, text);
+    const imports = later(file)
+      ? /(?:^import [^;]*?from |\bimport\()'([^']+)'/gm
+      : /^(?:import|export) [^;]*?from '([^']+)'/gm;
+    for (const [, specifier] of text.matchAll(imports)) {
+      assert.match(specifier!, /^\.{1,2}\//, `${file} imports ${specifier}`);
+      waiting.push(join(file, "..", specifier!));
+    }
+  }
+  return found;
+}
+
+/** Their names, without what tells one version of a chunk from the next. */
+function chunksOf(files: ReadonlyMap<string, string>): string[] {
+  return [...files.keys()].map((file) => file.replace(/-[\w-]{8}\.js$/, "")).sort();
+}
+
 /** How a runtime loads a module before the others. */
 const PRELOAD: Readonly<Record<string, string>> = { bun: "--preload", deno: "--preload" };
 
 describe("the start of the package", () => {
-  test("reads four files before the adapter's, and none of a package", () => {
-    const found = new Map<string, string>();
-    const waiting = ["runtime/main.js"];
-    for (let file = waiting.pop(); file !== undefined; file = waiting.pop()) {
-      if (found.has(file)) continue;
-      const text = read(join("node_modules/portico/dist", file));
-      found.set(file, text);
-      // What main.js imports while it runs is the start, too; of others, what they cannot do without.
-      const imports = file === "runtime/main.js"
-        ? /(?:^import [^;]*?from |\bimport\()'([^']+)'/gm
-        : /^(?:import|export) [^;]*?from '([^']+)'/gm;
-      for (const [, specifier] of text.matchAll(imports)) {
-        assert.match(specifier!, /^\.{1,2}\//, `${file} imports ${specifier}`);
-        waiting.push(join(file, "..", specifier!));
-      }
-    }
-    const names = [...found.keys()].map((file) => file.replace(/-[\w-]{8}\.js$/, ""));
-    assert.deepEqual(names.sort(), [
-      ...["core", "early", "server"].map((name) => `runtime/chunk-${name}`),
+  test("reads five files before the adapter's, and none of a package", () => {
+    // What main.js imports while it runs is the start, too; of others, what they cannot do without.
+    const found = reached("runtime/main.js", (file) => file === "runtime/main.js");
+    assert.deepEqual(chunksOf(found), [
+      ...["core", "early", "schemas", "server"].map((name) => `runtime/chunk-${name}`),
       "runtime/main.js",
     ]);
     const all = [...found.values()].join("\n");
     // A letter that is none of ASCII makes two bytes of each letter beside it.
     assert.doesNotMatch(all, /[\u0080-\uffff]/);
     // Commands, adapters, strategies' workers, the dashboard and metrics lie elsewhere.
-    assert.ok(all.length < 805_000, `${all.length} bytes`);
+    assert.ok(all.length < 815_000, `${all.length} bytes`);
+  });
+
+  test("of a worker reads nothing that only a server needs", () => {
+    const found = reached("runtime/worker.js", (file) => /worker\.js$|chunk-process/.test(file));
+    for (const [file, text] of reached("plugins/echo.js", () => false)) found.set(file, text);
+    for (const name of ["node", "bun", "deno"]) {
+      const [sessions] = globSync(`chunk-${name}-sessions-*.js`, { cwd: join(DIST(), "runtime") });
+      for (const [file, text] of reached(`runtime/${sessions}`, () => false)) found.set(file, text);
+    }
+    assert.deepEqual(chunksOf(found), [
+      "plugins/echo.js",
+      "plugins/wire.js",
+      ...["bun-sessions", "chunk", "core", "deno-sessions", "early", "node-sessions", "process"]
+        .map((name) => `runtime/chunk-${name}`),
+      ...["schemas", "thread", "worker"].map((name) => `runtime/chunk-${name}`),
+      "runtime/worker.js",
+    ]);
+    const size = [...found.values()].join("").length;
+    assert.ok(size < 400_000, `${size} bytes`);
   });
 
   for (const [name, runtime] of Object.entries(INSTALLED_ON)) {
@@ -222,13 +253,75 @@ describe("the start of the package", () => {
       await server.record({ event: "ready" });
       await server.stop();
       const taken: string[] = JSON.parse(server.errors.trim().split("\n").at(-1)!);
-      const known = ["fs", "path", "url", "util", "timers", "module"].map((each) => `node:${each}`);
+      const known = ["fs", "path", "url", "util", "module"].map((each) => `node:${each}`);
       // V8's heap, and who listens with the sockets of Node.
       if (name !== "bun") known.push("node:v8");
       if (name.startsWith("node")) known.push("node:net");
       // Chunks that are lent are of its class; Deno's are plain.
       if (name !== "deno") known.push("node:buffer");
       assert.deepEqual(taken.sort(), known.sort());
+    });
+  }
+
+  test("of a worker takes no module of Node on Deno, whose first one costs as much as the rest", async (t) => {
+    const place = folder(t, {
+      "tell.mjs": TELL,
+      "portico.json": JSON.stringify({ control: false, services: { echo: SERVICES.spawn } }),
+    });
+    const words = ["--preload", join(place, "tell.mjs")];
+    const portico: [string, ...string[]] = [...INSTALLED_ON["deno"]!, ...words, main()];
+    const server = new ServerProcess(place, { portico });
+    t.after(() => server.kill());
+    await server.record({ event: "ready" });
+    assert.equal(await askOnce(t, server.endpoint("echo", "tcp"), "hello"), "hello");
+    await server.stop();
+    const told = server.errors.trim().split("\n").map((line): string[] => JSON.parse(line));
+    const [supervisor, ...workers] = told.reverse();
+    assert.ok(supervisor!.includes("node:fs"));
+    assert.ok(workers.length > 0);
+    for (const taken of workers) assert.deepEqual(taken, []);
+  });
+});
+
+/** A plugin that leans on what the process of its worker tells. */
+const LEANS = `import process from "node:process";
+export default {
+  name: "leans",
+  transports: ["stream"],
+  start() {
+    const inside = process.env.PORTICO_WORKER ?? process.env.OF_A_PLUGIN;
+    process.once("exit", () => console.error("the last word"));
+    return {
+      data(session) {
+        setTimeout(() => { throw new Error("thrown late"); });
+        setTimeout(() => void Promise.reject(new Error("rejected late")));
+        setTimeout(() => { throw new Proxy({}, { getPrototypeOf() { throw new Error("asked"); } }); });
+        setTimeout(() => session.write(inside + "\\n"), 20);
+      },
+    };
+  },
+};
+`;
+
+describe("a worker of the package", () => {
+  for (const [name, runtime] of Object.entries(INSTALLED_ON)) {
+    test(`has a process as plugins know it, on ${name}`, async (t) => {
+      const leans = { plugin: "./leans.mjs", listen: "tcp://127.0.0.1:0", concurrency: "spawn" };
+      const place = folder(t, {
+        "leans.mjs": LEANS,
+        "portico.json": JSON.stringify({ control: false, services: { leans } }),
+      });
+      const portico: [string, ...string[]] = [...runtime, main()];
+      const server = new ServerProcess(place, { portico, env: { OF_A_PLUGIN: "its own" } });
+      t.after(() => server.kill());
+      await server.record({ event: "ready" });
+      assert.equal(await askOnce(t, server.endpoint("leans", "tcp"), "hello"), "its own");
+      for (const message of ["thrown late", "rejected late"]) {
+        await server.record({ event: "error", message });
+      }
+      await server.count(3, { event: "error" });
+      await server.stop();
+      assert.match(server.errors, /the last word/);
     });
   }
 });
