@@ -122,6 +122,14 @@ export const CASES: readonly Case[] = [
     atMost(1.10),
   ),
   row(
+    "pull-lent-16kx64",
+    "pull form, chunks lent: TCP 16 KiB, 64 connections",
+    tcp,
+    [bare("echo"), ours("bench/portico/pull-lent.ts")],
+    echo(64, 16 * KIB),
+    atMost(1.10),
+  ),
+  row(
     "pull-lines",
     "pull form: 16 commands at once, 50 connections ÷ push form",
     tcp,

@@ -131,7 +131,7 @@ function pipelineOf(clock: Clock): StreamPipeline {
     hooks: { data() {} },
     log: new Log([], () => {}),
     gather: new Gather({ defer: (callback) => setTimeout(callback, 0), turns: "round" }),
-    lends: false,
+    lends: "never",
     nextId: () => ++id,
     clock,
   });

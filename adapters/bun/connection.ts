@@ -7,17 +7,19 @@
  * - `close` is called from inside `terminate()`, `close()` and `shutdown()`: here it waits for the end
  *   of the verb;
  * - a reset pushes out what was held back by `pause()`;
+ * - host and port of the peer are a system call each: `posix/peer.ts` makes one of both;
  * - each chunk is a buffer of its own, of up to 512 KiB. A large one that nobody keeps is freed as soon
  *   as it has gone out: the collector comes late, and each new one costs page faults meanwhile.
  */
 import type { Connection, StreamTable } from "../../runtime/core/contract.ts";
-import type { Address } from "../../runtime/core/endpoint.ts";
+import type { Address, Transport } from "../../runtime/core/endpoint.ts";
 import type { PorticoError } from "../../runtime/core/errors.ts";
 import { toPorticoError } from "../../runtime/core/errors.ts";
 import type { TlsContext } from "../../runtime/core/tls.ts";
 import { ipAddress, isWildcard, UNNAMED_UNIX } from "../addresses.ts";
 import { chunkOf } from "../chunk.ts";
 import type { Layer } from "../layer.ts";
+import type { PeerOf } from "../posix/peer.ts";
 import { layers } from "./layers.ts";
 
 /** A write that leaves more than this unsent returns false. */
@@ -73,6 +75,19 @@ export const NOBODY: StreamTable = {
   failure() {},
 };
 
+/** So many peers are asked of the runtime first: who wants to know few does without libc. */
+const FEW = 256;
+let asked = 0;
+let peerOf: PeerOf | undefined = undefined;
+
+async function learnPeers(): Promise<void> {
+  try {
+    peerOf = await (await import("../posix/peer.ts")).openPeers();
+  } catch {
+    // The runtime tells as before.
+  }
+}
+
 const GONE = { table: NOBODY } as unknown as Context;
 
 export class BunConnection implements Connection {
@@ -103,9 +118,18 @@ export class BunConnection implements Connection {
 
   get remote(): Address {
     const { transport } = this.context.bound;
-    return this.#remote ??= transport === "unix"
-      ? UNNAMED_UNIX
-      : ipAddress(transport, this.socket.remoteAddress, this.socket.remotePort);
+    return this.#remote ??= transport === "unix" ? UNNAMED_UNIX : this.#known(transport) ??
+      ipAddress(transport, this.socket.remoteAddress, this.socket.remotePort);
+  }
+
+  #known(transport: Transport): Address | undefined {
+    if (peerOf === undefined) {
+      if (++asked === FEW) void learnPeers();
+      return undefined;
+    }
+    const { fd } = this.socket as unknown as { readonly fd?: number };
+    if (fd === undefined || fd < 0 || (this.#state & (ABORTED | CLOSED)) !== 0) return undefined;
+    return peerOf(fd, transport);
   }
 
   get local(): Address {

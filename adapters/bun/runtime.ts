@@ -11,7 +11,7 @@ export const RUNTIME: Runtime = {
   features: makeFeatures({
     endsThreads: true,
     resets: true,
-    lends: false,
+    lends: "never",
     descriptorCost: { server: 40, threads: 10, processes: 4 },
     stream: STREAM,
     datagram: DATAGRAM,

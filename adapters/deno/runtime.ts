@@ -21,7 +21,7 @@ export const RUNTIME: Runtime = {
       reason: "Deno.listen has no reset",
       remedy: "none is needed: the peer sees the end",
     },
-    lends: true,
+    lends: "always",
     descriptorCost: { server: 58, threads: 20, processes: 2 },
     stream: STREAM,
     lacks: {

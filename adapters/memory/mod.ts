@@ -53,7 +53,7 @@ export class MemoryAdapter implements Adapter {
     tls: TLS_FEATURES,
     endsThreads: true,
     resets: true,
-    lends: false,
+    lends: "unkept",
     options: new Proxy({}, {
       get: () => new Proxy({}, { get: (): Support => NO_SOCKET }),
     }) as Record<OptionName, Record<Transport, Support>>,

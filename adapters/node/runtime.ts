@@ -30,7 +30,7 @@ export const RUNTIME: Runtime = {
   features: makeFeatures({
     endsThreads: true,
     resets: true,
-    lends: false,
+    lends: "unkept",
     descriptorCost: { server: 52, threads: 12, processes: 2 },
     stream: STREAM,
     ...(!STREAM.includes("ipv6Only") && { lacks: { ipv6Only: IGNORED } }),

@@ -20,7 +20,7 @@ import type { ProcessCalls, ThreadStart } from "./process.ts";
 import type { TlsContext, TlsEngine, TlsInfo } from "./tls.ts";
 
 export { missing } from "./features.ts";
-export type { Features, Lack, Missing, Support } from "./features.ts";
+export type { Features, Lack, Lends, Missing, Support } from "./features.ts";
 export type { OptionName, SocketOptions } from "./options.ts";
 
 /** What can be listened on or connected to by name. */

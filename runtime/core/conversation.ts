@@ -124,7 +124,10 @@ export interface Session<State = unknown> extends AsyncIterable<Uint8Array> {
   /** Stops `data` until {@link resume}; the peer is slowed down by its own kernel. Not on datagrams. */
   pause(): void;
   resume(): void;
-  /** The chunks, in pull form; they are yours to keep. Ends with the peer's end. One reader at a time. */
+  /**
+   * The chunks, in pull form; they are yours to keep unless {@link Plugin.keepsChunks} is false. Ends with the
+   * peer's end. One reader at a time.
+   */
   [Symbol.asyncIterator](): AsyncIterator<Uint8Array, undefined>;
   /**
    * Lines without their LF or CRLF, UTF-8. A last line without an end counts.

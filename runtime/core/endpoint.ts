@@ -225,6 +225,8 @@ export class Address {
   readonly port: number;
   /** The socket's path, `@name` in the abstract namespace, empty when unnamed; empty for IP. */
   readonly path: string;
+  /** What a record has said of it, which another one says again. */
+  #text: string | undefined = undefined;
 
   constructor(transport: Transport, host: string, port: number, path: string) {
     this.transport = transport;
@@ -236,7 +238,7 @@ export class Address {
   /** The address as an endpoint's text: `tcp://127.0.0.1:7007`, `unix:` when unnamed. */
   toString(): string {
     if (this.host === "") return `${this.transport}:${this.path}`;
-    return `${this.transport}://${bracket(this.host)}:${this.port}`;
+    return this.#text ??= `${this.transport}://${bracket(this.host)}:${this.port}`;
   }
 }
 

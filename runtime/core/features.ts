@@ -15,6 +15,13 @@ export interface Lack {
 /** True, or why not. */
 export type Support = true | Lack;
 
+/**
+ * Whose the chunks of streams are. `always`: one that is kept costs the adapter a large buffer, so what is to
+ * stay is better copied. `unkept`: it may be kept as it is; where none is, the next one comes in the same buffer.
+ * `never`: each has memory of its own, whatever becomes of it.
+ */
+export type Lends = "always" | "unkept" | "never";
+
 /** What an adapter can do here and now: on this platform, with these flags and permissions. */
 export interface Features {
   readonly transports: Readonly<Record<Transport, Support>>;
@@ -30,8 +37,7 @@ export interface Features {
   readonly packetInfo: Support;
   /** `Connection.abort` makes the peer see a reset. */
   readonly resets: Support;
-  /** A chunk that is kept costs the adapter a large buffer: what is to stay is better copied. */
-  readonly lends: boolean;
+  readonly lends: Lends;
   /** What can be had of TLS beside the rest of it; all of it when absent. */
   readonly tls?: TlsFeatures;
   /** Absent where descriptors are not what it is made of. */

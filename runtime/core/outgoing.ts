@@ -31,7 +31,15 @@ export const HELD: Hooks<never> = {};
 /** What all outgoing sessions of one service have from it. */
 export type OutgoingInput = Pick<
   ServiceInput,
-  "plan" | "log" | "gather" | "lends" | "nextId" | "keepsDatagrams" | "clock" | "handshakes"
+  | "plan"
+  | "log"
+  | "gather"
+  | "lends"
+  | "nextId"
+  | "keepsDatagrams"
+  | "keepsChunks"
+  | "clock"
+  | "handshakes"
 >;
 
 type OutgoingAdapter = Pick<Adapter, "connect" | "dial" | "defer" | "tls">;

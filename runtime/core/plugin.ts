@@ -220,6 +220,12 @@ export interface Plugin<Options = unknown, State = unknown, Input = unknown> {
    */
   readonly keepsDatagrams?: boolean;
   /**
+   * False: nothing looks at a chunk of a session that is iterated (`for await`) any more when the next one is
+   * asked for; what was written of it is sent all the same. Then large chunks need no memory of their own.
+   * Lines, frames and what else is read are the handler's as ever. True when silent.
+   */
+  readonly keepsChunks?: boolean;
+  /**
    * True: it takes the sockets of streams itself, hook `take`. Then a manifest that limits what goes through
    * them (`bytes`, `bytesPerSecond`) is refused when it is checked, and not only at the start.
    */

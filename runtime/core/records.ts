@@ -2,7 +2,7 @@
 import type { Refusal } from "./admission/candidate.ts";
 import { type Address, KnownPeer } from "./endpoint.ts";
 import { messageOf, type PorticoError } from "./errors.ts";
-import type { Fields, Level } from "./record.ts";
+import type { Fields, Level, LogRecord } from "./record.ts";
 import { viaOf } from "./prologue/via.ts";
 import type { HttpSession } from "./http/session.ts";
 import type { Log } from "./log.ts";
@@ -193,25 +193,32 @@ function recordAnswer(
   session: HttpSession,
   durationMs: number,
 ): void {
-  const { id, request, remote, status, reason, bytesOut } = session;
-  log.emit(level, event, {
+  const { request, bytesOut } = session;
+  const record: Record<string, unknown> & LogRecord = {
+    time: Date.now(),
+    level,
+    event,
     service: plan.name,
-    session: id,
-    remote: remote.toString(),
-    ...(event === "request" && { local: textOf(session.local) }),
-    method: request.method,
-    path: pathOf(request.url),
-    status,
-    durationMs,
-    ...(bytesOut > 0 && { bytesOut }),
-    reason,
-    ...causeOf(session),
-  });
+    session: session.id,
+    remote: session.remote.toString(),
+  };
+  if (event === "request") record["local"] = textOf(session.local);
+  record["method"] = request.method;
+  record["path"] = pathOf(request.url);
+  record["status"] = session.status;
+  record["durationMs"] = durationMs;
+  if (bytesOut > 0) record["bytesOut"] = bytesOut;
+  record["reason"] = session.reason;
+  const cause = causeOf(session);
+  log.pass(cause === undefined ? record : Object.assign(record, cause));
 }
 
 /** Of an absolute URL, as `request.url` always is. */
 function pathOf(url: string): string {
   const start = url.indexOf("/", url.indexOf("//") + 2);
-  const end = url.slice(start).search(/[?#]/);
-  return start < 0 ? "/" : end < 0 ? url.slice(start) : url.slice(start, start + end);
+  if (start < 0) return "/";
+  const hash = url.indexOf("#", start);
+  const query = url.indexOf("?", start);
+  const end = query < 0 || (hash >= 0 && hash < query) ? hash : query;
+  return end < 0 ? url.slice(start) : url.slice(start, end);
 }

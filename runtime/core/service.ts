@@ -11,6 +11,7 @@ import { checkAnswer, makeLogger, verdict } from "./hooks.ts";
 import { errorFields } from "./log.ts";
 import type { Log } from "./log.ts";
 import type { ServicePlan } from "./plan.ts";
+import type { Lends } from "./features.ts";
 import type { Hooks, Logger } from "./plugin.ts";
 import type { Level } from "./record.ts";
 import { count, countEnd } from "./statistics.ts";
@@ -25,7 +26,7 @@ export interface ServiceInput {
   readonly log: Log;
   readonly gather: Gather;
   /** The adapter's {@link Features.lends}. */
-  readonly lends: boolean;
+  readonly lends: Lends;
   /** Gives the next session number. */
   readonly nextId: () => number;
   /** Of the service that this one replaces, where it counts on. */
@@ -36,6 +37,8 @@ export interface ServiceInput {
   readonly outgoing?: boolean;
   /** {@link Plugin.keepsDatagrams}. */
   readonly keepsDatagrams?: boolean | undefined;
+  /** {@link Plugin.keepsChunks}. */
+  readonly keepsChunks?: boolean | undefined;
   /** {@link SYSTEM_CLOCK} when silent. */
   readonly clock?: Clock | undefined;
   readonly offended?: Offended | undefined;
@@ -56,13 +59,15 @@ export class Service {
   readonly hooks: Hooks<unknown>;
   readonly log: Log;
   readonly gather: Gather;
-  readonly lends: boolean;
+  readonly lends: Lends;
   readonly nextId: () => number;
   readonly totals: Totals;
   readonly counters: Counters;
   readonly outgoing: boolean;
   /** Bytes of a datagram may be looked at after `data` has returned: it needs a copy of its own. */
   readonly keepsDatagrams: boolean;
+  /** Chunks of the pull form may be looked at when the next one was asked for. */
+  readonly keepsChunks: boolean;
   /** A session with a backlog is not read from: its plugin does not look after that itself. */
   readonly restsOnBacklog: boolean;
   /** The plugin's question, with an answer that is one. */
@@ -92,6 +97,7 @@ export class Service {
     this.warnings = new Warnings(this.clock);
     const pushes = hooks.datagram ?? hooks.data;
     this.keepsDatagrams = pushes === undefined || (input.keepsDatagrams ?? true);
+    this.keepsChunks = input.keepsChunks ?? true;
     this.restsOnBacklog = hooks.drain === undefined;
     this.verify = hooks.verify && ((peer) => checkAnswer(hooks.verify!(peer), verdict));
     this.#counted = counted;

@@ -183,6 +183,11 @@ export abstract class BaseSession implements Session<unknown>, ReaderSource {
     this.#extra!.reader!.push(chunk);
   }
 
+  /** Lends a chunk to the handler, if it waits for one. False: it is to be fed. */
+  offer(chunk: Uint8Array): boolean {
+    return this.#extra!.reader!.offer(chunk);
+  }
+
   /** Whether what comes goes to the reader. */
   protected get pulls(): boolean {
     return this.service.pulls;

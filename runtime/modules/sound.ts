@@ -14,6 +14,7 @@ export const KEYS: readonly string[] = Object.keys(
     fits: true,
     probe: true,
     keepsDatagrams: true,
+    keepsChunks: true,
     takes: true,
     scope: true,
     datagramRate: true,

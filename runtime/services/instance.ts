@@ -170,10 +170,10 @@ export class ServiceInstance {
     const { ready, host, totals, admission, counted, join } = input;
     const { plan, plugin, options, log } = ready;
     const { adapter, gather, nextId, clock } = host;
-    const { keepsDatagrams } = plugin;
+    const { keepsDatagrams, keepsChunks } = plugin;
     const ending = new AbortController();
     const { lends } = adapter.features;
-    const shared = { plan, log, gather, lends, nextId, keepsDatagrams, clock };
+    const shared = { plan, log, gather, lends, nextId, keepsDatagrams, keepsChunks, clock };
     const { offended, tls } = input;
     const handshakes = await handshakesOf(plan, tls, clock);
     const metering = await meteringOf(plan, clock ?? SYSTEM_CLOCK);

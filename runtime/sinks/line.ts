@@ -15,38 +15,52 @@ export function timestamp(time: number): string {
 }
 
 const ENCODER = new TextEncoder();
-const BEGIN: Uint8Array = ENCODER.encode('{"time":"');
-const SESSION: Uint8Array = ENCODER.encode(',"session":');
+const BEGIN = '{"time":"';
+const SESSION = ',"session":';
 const END: Uint8Array = ENCODER.encode("}\n");
+/** Characters of a time. */
+const TIME = 24;
 
-/** What stands between a time and a session, for the last record of each event: it is mostly the same again. */
-const heads = new Map<
-  EventName,
-  { level: Level; service: string | undefined; bytes: Uint8Array }
->();
+/** All that stands before the number of a session, for the last record of each event: it is mostly the same again. */
+interface Head {
+  readonly level: Level;
+  readonly service: string | undefined;
+  readonly bytes: Uint8Array;
+  /** What its bytes say. */
+  time: number;
+}
 
-function headOf({ level, event, service }: LogRecord): Uint8Array {
-  const last = heads.get(event);
-  if (last !== undefined && last.level === level && last.service === service) return last.bytes;
-  const named = service === undefined ? "" : `,"service":${toJson(service)}`;
-  const text = `","level":"${level}","event":"${event}"${named}`;
-  const bytes = ENCODER.encode(text);
-  heads.set(event, { level, service, bytes });
-  return bytes;
+const heads = new Map<EventName, Head>();
+
+function headOf({ time, level, event, service }: LogRecord): Head {
+  let head = heads.get(event);
+  if (head === undefined || head.level !== level || head.service !== service) {
+    const named = service === undefined ? "" : `,"service":${toJson(service)}`;
+    const text = `${BEGIN}${
+      " ".repeat(TIME)
+    }","level":"${level}","event":"${event}"${named}${SESSION}`;
+    heads.set(event, head = { level, service, bytes: ENCODER.encode(text), time: NaN });
+  }
+  if (time !== head.time) {
+    const text = timestamp(time);
+    for (let i = 0; i < TIME; i++) head.bytes[BEGIN.length + i] = text.charCodeAt(i);
+    head.time = time;
+  }
+  return head;
 }
 
 /** One record as a line of JSON with its LF: time, level, event, service, session, then the rest as it came. */
 export function jsonLine(record: LogRecord, out: TextBuffer): void {
-  out.raw(BEGIN);
-  out.text(timestamp(record.time));
-  out.raw(headOf(record));
-  if (record.session !== undefined) {
-    out.raw(SESSION);
-    out.number(record.session);
+  const { bytes } = headOf(record);
+  const { session } = record;
+  if (session === undefined) out.raw(bytes.subarray(0, -SESSION.length));
+  else {
+    out.raw(bytes);
+    out.number(session);
   }
   for (const key in record) {
+    if (isLeading(key)) continue;
     const begin = keys.get(key) ?? learn(key);
-    if (begin.length === 0) continue;
     const value = record[key];
     if (typeof value === "string") {
       out.raw(begin);
@@ -64,10 +78,13 @@ export function jsonLine(record: LogRecord, out: TextBuffer): void {
   out.raw(END);
 }
 
-const NOTHING = new Uint8Array();
-const LEADING = ["time", "level", "event", "service", "session"];
-/** Before a value stands `,"key":`; before those that lead the line, nothing. The runtime's keys are few. */
-const keys = new Map<string, Uint8Array>(LEADING.map((key) => [key, NOTHING]));
+function isLeading(key: string): boolean {
+  return key === "time" || key === "level" || key === "event" || key === "service" ||
+    key === "session";
+}
+
+/** Before a value stands `,"key":`. The runtime's keys are few. */
+const keys = new Map<string, Uint8Array>();
 /** A plugin may invent a key for each record. */
 const KEYS_MAX = 1000;
 

@@ -7,6 +7,9 @@ const ROOM = 4096;
 /** What has become larger than this is not kept. */
 const KEPT = 256 * 1024;
 
+/** Bytes that are copied one by one. */
+const FEW = 32;
+
 const ENCODER = new TextEncoder();
 
 /**
@@ -46,8 +49,9 @@ export class TextBuffer {
     const { length } = text;
     this.#reserve(length);
     const [bytes, start] = [this.#bytes, this.length];
-    // For so few bytes a call of `set` costs more.
-    for (let i = 0; i < length; i++) bytes[start + i] = text[i]!;
+    // For few bytes a call of `set` costs more.
+    if (length > FEW) bytes.set(text, start);
+    else for (let i = 0; i < length; i++) bytes[start + i] = text[i]!;
     this.length = start + length;
   }
 

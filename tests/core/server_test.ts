@@ -162,7 +162,7 @@ describe("sides", () => {
       hooks: echo as Hooks,
       log,
       gather,
-      lends: false,
+      lends: "never",
       nextId: () => 1,
     });
     new StreamPipeline(service).table.failure(new PorticoError("EMFILE"));

@@ -72,7 +72,7 @@ const FLAWS: [string, string, string][] = [
   [
     "a transport in the place of transports",
     `export default {\n  name: "p",\n  transport: ["stream"],\n  start() {} };`,
-    `a plugin with the keys name, transports, options, fits, probe, keepsDatagrams, takes, scope, datagramRate, api, start; it has "transport"
+    `a plugin with the keys name, transports, options, fits, probe, keepsDatagrams, keepsChunks, takes, scope, datagramRate, api, start; it has "transport"
   hint      did you mean "transports"?
   at        p.ts:3:3`,
   ],

@@ -22,6 +22,7 @@ const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 
 export default definePlugin({
   name: "parity",
   transports: ["stream", "datagram", "http"],
+  keepsChunks: false,
   options: v.strictObject({
     /** Where files say what to do, and where `trace` gets a line for each hook that has run. */
     folder: v.string(),
@@ -114,6 +115,15 @@ export default definePlugin({
             continue;
           }
           if (line === "pour") { for (;;) await session.send("x".repeat(65536)); }
+          if (line.startsWith("chunks ")) {
+            let left = Number(line.slice("chunks ".length));
+            for await (const chunk of session) {
+              session.write(chunk);
+              if ((left -= chunk.length) <= 0) break;
+            }
+            session.write("\n");
+            continue;
+          }
           if (line.startsWith("deadline ")) {
             session.deadline(line.slice("deadline ".length));
             void session.closed.then(({ reason }) => trace(`closed ${reason}`));

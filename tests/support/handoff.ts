@@ -24,7 +24,7 @@ export function handoffOf(hooks: Hooks<never>, service: object = {}) {
     hooks: hooks as Hooks<unknown>,
     log: logTo((record) => records.push(record)),
     gather: new Gather({ turns: "microtasks", defer: (callback) => void setTimeout(callback, 0) }),
-    lends: false,
+    lends: "never",
     nextId: () => ++id,
   });
   const calls: string[] = [];

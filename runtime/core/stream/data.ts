@@ -36,7 +36,9 @@ export function pushData(pipeline: StreamPipeline): StreamTable["data"] {
 /** Pull form: chunks are kept for the reader. */
 export function pullData(pipeline: StreamPipeline): StreamTable["data"] {
   const { deadlines, service } = pipeline;
-  const { gather, lends } = service;
+  const { gather } = service;
+  const lends = service.lends === "always";
+  const onLoan = !service.keepsChunks && service.lends !== "never";
   return (connection, chunk) => {
     const session = connection.data as StreamSession;
     if ((session.bytesIn += chunk.length) === chunk.length) lookAtFirst(session, chunk);
@@ -44,6 +46,7 @@ export function pullData(pipeline: StreamPipeline): StreamTable["data"] {
     session.active = deadlines.now;
     const { way } = session;
     if (way === undefined) {
+      if (onLoan && session.offer(chunk)) return false;
       session.feed(lends ? keep(chunk) : chunk);
       return !lends;
     }

@@ -6,6 +6,7 @@ import type { ReadOptions } from "../plugin.ts";
 import { milliseconds } from "../units.ts";
 import { type Codec, endingWith, fixed, lines } from "./codec.ts";
 import { FrameBuffer, NONE } from "./frame-buffer.ts";
+import { giveBack, lend, type Loan } from "./loans.ts";
 
 /** Above this many unread bytes the source is asked to wait, below the other it goes on. */
 const HIGH_WATER = 64 * 1024;
@@ -49,6 +50,8 @@ export class Reader {
   /** The codec of the last {@link until}: mostly the next one's, too. */
   #until: { mark: string; max: number | undefined; codec: Codec } | undefined = undefined;
 
+  #loan: Loan | undefined = undefined;
+
   constructor(source: ReaderSource) {
     this.#source = source;
     this.#executor = (resolve, reject) => {
@@ -76,6 +79,14 @@ export class Reader {
       this.#full = true;
       this.#source.throttle(true);
     }
+  }
+
+  /** Lends what is in `chunk` to whoever waits for one, until the next is asked for; false where it is to be pushed. */
+  offer(chunk: Uint8Array): boolean {
+    if (this.#reject === undefined || this.#codec !== undefined) return false;
+    const loan = this.#loan = lend(chunk);
+    if (loan !== undefined) this.#settle(loan.chunk);
+    return loan !== undefined;
   }
 
   /** Nothing more will come: in order, or because of `error`, which what is unread comes before. */
@@ -216,6 +227,7 @@ export class Reader {
     if (this.waiting) {
       return Promise.reject(new Error("Cannot read: another read of this session is waiting"));
     }
+    if (codec === undefined && this.#loan !== undefined) this.#loan = giveBack(this.#loan);
     try {
       const found = this.#take(codec);
       if (found !== NONE) return Promise.resolve(iterates ? { value: found, done: false } : found);

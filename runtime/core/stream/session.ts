@@ -9,6 +9,7 @@ import type { TlsInfo } from "../tls.ts";
 import { countBytes, type Counters } from "../totals.ts";
 import { type Flushable, join } from "./gather.ts";
 import { type Duration, milliseconds } from "../units.ts";
+import { type Sender, write } from "./loans.ts";
 import { ALL, PAUSE } from "./pause.ts";
 import { StreamState } from "./state.ts";
 
@@ -17,7 +18,7 @@ const BATCH = 64 * 1024;
 /** A session's share of one turn, in bytes; then `write` says false until the turn is over: others come. */
 const SHARE = 4 * BATCH;
 
-export class StreamSession extends StreamState implements Flushable, Candidate {
+export class StreamSession extends StreamState implements Flushable, Candidate, Sender {
   // What the service's counters have of its bytes.
   #settledIn = 0;
   #settledOut = 0;
@@ -66,6 +67,11 @@ export class StreamSession extends StreamState implements Flushable, Candidate {
     return (unsent ?? pending) + this.#gathered;
   }
 
+  /** See {@link Sender}. */
+  get sent(): number {
+    return this.bytesOut - this.#gathered - this.connection.pending;
+  }
+
   get reads(): boolean {
     return this.#pauses === 0;
   }
@@ -88,6 +94,7 @@ export class StreamSession extends StreamState implements Flushable, Candidate {
     const bytes = toBytes(data);
     if (bytes.length === 0) return !this.#busy && !this.#resting;
     this.bytesOut += bytes.length;
+    write(bytes, this);
     this.active = this.pipeline.deadlines.now;
     const { gather } = this.pipeline.service;
     gather.writes++;

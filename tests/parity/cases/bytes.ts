@@ -13,6 +13,17 @@ async function unanswered(stage: Stage, limit: string): Promise<void> {
 
 export const BYTES: readonly Case[] = [
   {
+    name: "chunks that are lent, and written before the next one is asked for, arrive as they came",
+    transports: STREAMS,
+    async run(stage: Stage) {
+      const text = Array.from({ length: 40_000 }, (_, number) => `${number},`).join("");
+      const call = await stage.call(`chunks ${text.length}`);
+      call.say!(text);
+      assert.equal(await call.done(), text);
+      await stage.idle({ served: 1, refused: 0, errors: 0 });
+    },
+  },
+  {
     name: "limits.bytes: a stream ends when more has come, and the plugin has had what may come",
     transports: STREAMS,
     limits: { bytes: { in: 8 } },
