@@ -33,6 +33,8 @@ export interface Runtime {
   /** The backlog of a listener when nobody sets one. */
   readonly backlog: number;
   readonly turns: Adapter["turns"];
+  /** See {@link Adapter.giveWay}. */
+  readonly giveWay?: Adapter["giveWay"];
   /** See {@link Adapter.now}. */
   readonly now?: () => number;
   /** Has the runtime tell its `process` of every value that nobody caught, where it does not by itself. */
@@ -84,6 +86,7 @@ export function sessionAdapter(runtime: Runtime): SessionAdapter {
     }),
     turns,
     defer: (callback) => void setImmediate(callback),
+    giveWay: runtime.giveWay,
     onUncaught: (report) => {
       runtime.tellsUncaught?.();
       return onUncaught(report);

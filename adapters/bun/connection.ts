@@ -20,6 +20,7 @@ import { ipAddress, isWildcard, UNNAMED_UNIX } from "../addresses.ts";
 import { chunkOf } from "../chunk.ts";
 import type { Layer } from "../layer.ts";
 import type { PeerOf } from "../posix/peer.ts";
+import { dropBytes } from "./collection.ts";
 import { layers } from "./layers.ts";
 
 /** A write that leaves more than this unsent returns false. */
@@ -183,8 +184,7 @@ export class BunConnection implements Connection {
   abort(quiet = false): void {
     if ((this.#state & (ABORTED | CLOSED)) !== 0) return;
     this.#state |= ABORTED | BUSY;
-    this.#rest = this.#stash = this.#out = undefined;
-    this.pending = 0;
+    this.#drop();
     if (quiet) this.socket.close();
     else this.socket.terminate();
     this.#state &= ~BUSY;
@@ -267,9 +267,15 @@ export class BunConnection implements Connection {
     // When our side is shut the peer's end is not told apart from the close.
     if (error === undefined && (this.#state & SHUT) !== 0) this.peerEnded();
     this.#state |= CLOSED;
+    this.#drop();
+    this.context.table.close(this, error);
+  }
+
+  /** Nothing goes out any more. */
+  #drop(): void {
+    if (this.pending > 0) dropBytes(this.pending);
     this.#rest = this.#stash = this.#out = undefined;
     this.pending = 0;
-    this.context.table.close(this, error);
   }
 
   #unstash(): void {

@@ -15,12 +15,17 @@ import type { TlsContext } from "../../runtime/core/tls.ts";
 import { isWildcard, tcpAddress, UNNAMED_UNIX } from "../addresses.ts";
 import type { Layer } from "../layer.ts";
 import { BufferPool, ReadBuffer, SMALL } from "../read-buffer.ts";
+import { nextPoll } from "./poll.ts";
 
 /** A write that leaves more than this unsent returns false. */
 const HIGH_WATER = 64 * 1024;
 
 /** Microtasks within which a write comes back whose bytes the kernel has taken at once. */
 const HOPS = 3;
+
+/** What all connections may read before the kernel is asked who else has something, in bytes; and have read. */
+const SHARE = 512 * 1024;
+let taken = 0;
 
 const pool = new BufferPool((size) => new Uint8Array(size));
 
@@ -130,6 +135,10 @@ export class DenoConnection implements Connection {
         for (let hop = 0; hop < HOPS && this.#writing !== undefined; hop++) await undefined;
         if (this.#dead) return;
         this.#buffer.advance(length, kept, this.#isWriting(read));
+        if ((taken += length) >= SHARE) {
+          await nextPoll();
+          taken = 0;
+        }
       }
       this.#peerEnded = true;
       this.#table.end(this);

@@ -23,6 +23,7 @@ import { ffiSupport, openLibc } from "../posix/libc.ts";
 import { DenoConnection, setNoDelay } from "./connection.ts";
 import type { SwappedListener } from "./descriptor-swap.ts";
 import { STREAM } from "./options.ts";
+import { nextPoll } from "./poll.ts";
 
 /** As {@link Adapter.listen}, for `tcp` and `unix`. */
 export function listen(
@@ -50,6 +51,9 @@ async function swappedListener(
   const { openDescriptorSwap } = await import("./descriptor-swap.ts");
   return (await openDescriptorSwap())?.listener(inherited);
 }
+
+/** So many of a crowd are accepted before the kernel is asked who else has something. */
+const CROWD = 16;
 
 class DenoListener extends RuntimeListener implements PausableListener {
   readonly ownOptions: readonly OptionName[] = STREAM;
@@ -131,6 +135,7 @@ class DenoListener extends RuntimeListener implements PausableListener {
 
   async #accept(listener: Deno.TcpListener | Deno.UnixListener): Promise<void> {
     const backOff = new BackOff();
+    let accepted = 0;
     while (!this.closed) {
       if (this.#paused) {
         await new Promise<void>((resolve) => this.#wake = resolve);
@@ -142,6 +147,7 @@ class DenoListener extends RuntimeListener implements PausableListener {
         backOff.reset();
         if ("setNoDelay" in conn && this.#noDelay) setNoDelay(conn);
         new DenoConnection(conn, this.#table, this.address).start();
+        if (++accepted % CROWD === 0) await nextPoll();
       } catch (thrown) {
         if (this.closed) return;
         if (concernsOnePeer(thrown)) continue;

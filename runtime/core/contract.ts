@@ -271,6 +271,11 @@ export interface Adapter {
   /** Runs `callback` once, after every other callback of this round of the event loop. */
   defer(callback: () => void): void;
   /**
+   * Runs `callback` once, when the kernel has been asked about all sockets, so that others come; where
+   * silent that is what {@link defer} does.
+   */
+  readonly giveWay?: ((callback: () => void) => void) | undefined;
+  /**
    * From now on `report` is told what nobody has caught, from a timer or a promise that nobody awaits,
    * and it ends nothing; whatever the value is.
    *

@@ -6,8 +6,8 @@ import { startInMemory } from "../support/in-memory.ts";
 import { until } from "../support/until.ts";
 
 const KIB = 1024;
-/** A session's share of one turn: `SHARE` of the session. */
-const SHARE = 256 * KIB;
+/** What all may send in one turn: `SHARE` of `Gather`. */
+const SHARE = 512 * KIB;
 /** Nobody comes to this end unless nobody gives way. */
 const MUCH = 60 * SHARE;
 
@@ -53,7 +53,7 @@ describe("fairness", () => {
           for (; small.text() !== wanted; turns++) {
             const before = sent;
             await turn();
-            const most = greedy.length * 2 * (SHARE + size);
+            const most = 2 * (SHARE + greedy.length * (64 * KIB + size));
             assert.ok(sent - before <= most, `${sent - before} bytes in one turn`);
             assert.ok(turns < 5, `no answer after ${turns} turns`);
           }
@@ -65,4 +65,37 @@ describe("fairness", () => {
       });
     }
   }
+
+  test("of hundreds who come in one turn each sends a batch, then all of them share a turn, in order", async (t) => {
+    const count = 300;
+    const size = 64 * KIB;
+    let sent = 0;
+    let stopped = false;
+    const server = await startInMemory(t, {
+      async handle(session) {
+        await session.readExactly(1);
+        const block = new Uint8Array(size);
+        while (!stopped) {
+          sent += size;
+          await (session as Session).send(block);
+        }
+      },
+    });
+    const peers = Array.from({ length: count }, () => server.connect());
+    for (const peer of peers) peer.write("x");
+    await until("all of them", () => sent >= count * size);
+    for (let i = 0; i < count; i++) {
+      const before = sent;
+      await turn();
+      // Of the turn before, too: who goes on does so at its end.
+      assert.ok(sent - before <= 4 * SHARE, `${sent - before} bytes in one turn`);
+    }
+    const lengths = peers.map((peer) => peer.received.length);
+    assert.ok(
+      Math.max(...lengths) <= 2 * Math.min(...lengths) + 2,
+      `from ${Math.min(...lengths)} to ${Math.max(...lengths)} chunks`,
+    );
+    stopped = true;
+    for (const peer of peers) peer.end();
+  });
 });

@@ -9,6 +9,18 @@ export interface Flushable {
   rested(): void;
 }
 
+/** What a session has gathered leaves at once when it is so many bytes: memory stays bounded. */
+export const BATCH = 64 * 1024;
+
+/** So many of those who rest go on in one turn. */
+const RESUMED = 8;
+
+/**
+ * What all sessions may send in one turn, in bytes, in such batches. Whoever has sent one when it is used up
+ * rests, since others wait: it is about all, because a thousand who send much may come in one turn.
+ */
+const SHARE = RESUMED * BATCH;
+
 /**
  * For so many microtasks without a write it is waited for handlers that are at work: what they await is
  * mostly there already, or takes a round of the event loop at least.
@@ -28,6 +40,7 @@ export class Gather {
   /** Counts the writes of all sessions; they count it up. */
   writes = 0;
   readonly #defer: (callback: () => void) => void;
+  readonly #giveWay: (callback: () => void) => void;
   readonly #byRound: boolean;
   /** Who has written; the first `#count` places count. The array is never shrunk: that would free it. */
   readonly #dirty: (Flushable | undefined)[] = [];
@@ -40,10 +53,14 @@ export class Gather {
   #seen = 0;
   #hops = 0;
   #watching = false;
-  #resting: Flushable[] = [];
+  readonly #resting: Flushable[] = [];
+  /** Bytes sent in batches since {@link rested}, which comes in the turn after they are {@link SHARE}. */
+  #spent = 0;
+  #renewing = false;
 
-  constructor({ defer, turns }: Pick<Adapter, "defer" | "turns">) {
+  constructor({ defer, giveWay = defer, turns }: Pick<Adapter, "defer" | "giveWay" | "turns">) {
     this.#defer = defer;
+    this.#giveWay = giveWay;
     this.#byRound = turns === "round";
   }
 
@@ -70,15 +87,34 @@ export class Gather {
     queueMicrotask(this.#watch);
   }
 
-  /** Asks for `rested` after everybody else has had a turn. */
-  rest(session: Flushable): void {
-    if (this.#resting.push(session) === 1) this.#defer(this.#rested);
+  /** A session sends so many bytes at once. */
+  spend(bytes: number): void {
+    this.#spent += bytes;
+    if (this.exhausted) this.#renewLater();
   }
 
-  readonly #rested = (): void => {
-    const resting = this.#resting;
-    this.#resting = [];
-    for (const session of resting) session.rested();
+  /** All that may be sent in this turn has been. */
+  get exhausted(): boolean {
+    return this.#spent >= SHARE;
+  }
+
+  /** Asks for `rested`, when others have had a turn, in order. */
+  rest(session: Flushable): void {
+    this.#resting.push(session);
+    this.#renewLater();
+  }
+
+  #renewLater(): void {
+    if (this.#renewing) return;
+    this.#renewing = true;
+    this.#giveWay(this.#renew);
+  }
+
+  readonly #renew = (): void => {
+    this.#renewing = false;
+    this.#spent = 0;
+    for (const session of this.#resting.splice(0, RESUMED)) session.rested();
+    if (this.#resting.length > 0) this.#renewLater();
   };
 
   readonly #watch = (): void => {

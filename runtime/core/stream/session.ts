@@ -7,16 +7,11 @@ import type { StartTlsOptions } from "../plugin.ts";
 import { toBytes } from "../session.ts";
 import type { TlsInfo } from "../tls.ts";
 import { countBytes, type Counters } from "../totals.ts";
-import { type Flushable, join } from "./gather.ts";
+import { BATCH, type Flushable, join } from "./gather.ts";
 import { type Duration, milliseconds } from "../units.ts";
 import { type Sender, write } from "./loans.ts";
 import { ALL, PAUSE } from "./pause.ts";
 import { StreamState } from "./state.ts";
-
-/** What is gathered leaves at once when it is so many bytes: memory stays bounded. */
-const BATCH = 64 * 1024;
-/** A session's share of one turn, in bytes; then `write` says false until the turn is over: others come. */
-const SHARE = 4 * BATCH;
 
 export class StreamSession extends StreamState implements Flushable, Candidate, Sender {
   // What the service's counters have of its bytes.
@@ -31,9 +26,8 @@ export class StreamSession extends StreamState implements Flushable, Candidate, 
   #pauses = 0;
   #out: Uint8Array | undefined = undefined;
   #more: Uint8Array[] | undefined = undefined;
-  // Bytes of them, and those that have left in this turn already.
+  // Bytes of them.
   #gathered = 0;
-  #spent = 0;
   #waiters: { resolve: () => void; reject: (error: unknown) => void }[] | undefined = undefined;
 
   /** Counts what has gone through since the last time. */
@@ -105,24 +99,23 @@ export class StreamSession extends StreamState implements Flushable, Candidate, 
     else this.#more.push(bytes);
     this.#gathered += bytes.length;
     if (this.#gathered >= BATCH) {
-      this.#spent += this.#gathered;
-      this.#hand();
-      if (this.#spent >= SHARE && !this.#busy && !this.#resting) {
-        this.#resting = true;
-        gather.rest(this);
-      }
+      gather.spend(this.#gathered);
+      this.flush();
+      if (!this.#busy) this.#giveWay();
     }
     return !this.#busy && !this.#resting;
   }
 
-  /** The turn is over, or the session. */
-  flush(): void {
-    this.#spent = 0;
-    this.#hand();
+  /** Others come when all of one turn has been sent. */
+  #giveWay(): void {
+    const { gather } = this.pipeline.service;
+    if (this.#resting || !gather.exhausted) return;
+    this.#resting = true;
+    gather.rest(this);
   }
 
-  /** Hands what is gathered to the adapter. */
-  #hand(): void {
+  /** Hands what is gathered to the adapter: the turn is over, or the session. */
+  flush(): void {
     const first = this.#out;
     if (first === undefined) return;
     const more = this.#more;
@@ -147,6 +140,7 @@ export class StreamSession extends StreamState implements Flushable, Candidate, 
     this.#busy = false;
     this.#awaited = 0;
     this.resumeFor(PAUSE.backlog);
+    this.#giveWay();
     if (!this.#resting) this.#goOn();
   }
 

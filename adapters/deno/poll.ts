@@ -1,0 +1,73 @@
+/**
+ * Giving way to other sockets. What the kernel has ready at once (a read, a write, an accept) comes back in a
+ * microtask, and a `setImmediate` in the next round of the event loop, of which there are sixty for each time
+ * that Deno asks the kernel who else is ready. It asks when it has nothing left to do: so this waits for a
+ * byte that goes through a pair of sockets.
+ */
+import { setImmediate } from "node:timers";
+
+/** How often it is asked at most, in ms: each time costs as much as a small message. Between, rounds have to do. */
+const PERIOD = 1;
+
+const round = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+/** Of this thread. All who ask while one is under way share it. */
+class Poll {
+  /** What is written to one can be read from the other. */
+  #pair: readonly [Deno.UnixConn, Deno.UnixConn] | undefined = undefined;
+  #next: Promise<void> | undefined = undefined;
+  #opened = false;
+  #due = 0;
+  readonly #byte: Uint8Array<ArrayBuffer> = new Uint8Array(1);
+
+  next(): Promise<void> {
+    return this.#next ??= this.#pass();
+  }
+
+  async #pass(): Promise<void> {
+    if (this.#opened && (this.#pair === undefined || performance.now() < this.#due)) await round();
+    else {
+      // To connect them takes as long.
+      await (this.#pair === undefined ? this.#open() : this.#ask(this.#pair));
+      this.#due = performance.now() + PERIOD;
+    }
+    this.#next = undefined;
+  }
+
+  async #ask([from, to]: readonly [Deno.UnixConn, Deno.UnixConn]): Promise<void> {
+    try {
+      // It finds nothing yet, so it waits for the kernel to tell.
+      const read = to.read(this.#byte);
+      await from.write(this.#byte);
+      await read;
+    } catch {
+      this.#pair = undefined;
+    }
+  }
+
+  /** Tried once: without permission, Linux or descriptors rounds have to do. */
+  async #open(): Promise<void> {
+    this.#opened = true;
+    for (const name of ["read", "write"] as const) {
+      // A person at the terminal would be asked for it.
+      if (Deno.permissions.querySync({ name }).state !== "granted") return;
+    }
+    try {
+      const path = `\0portico-${crypto.randomUUID()}`;
+      using listener = Deno.listen({ transport: "unix", path });
+      this.#pair = await Promise.all([
+        listener.accept(),
+        Deno.connect({ transport: "unix", path }),
+      ]);
+    } catch {
+      this.#pair = undefined;
+    }
+  }
+}
+
+const poll = new Poll();
+
+/** Resolves in another round, in which Deno has asked the kernel about its sockets if it has not lately. */
+export function nextPoll(): Promise<void> {
+  return poll.next();
+}

@@ -1,0 +1,32 @@
+/** Memory of what peers were to be sent that do not read, where the collector comes late by itself: half a minute. */
+import assert from "node:assert/strict";
+import { isBuiltin } from "node:module";
+import process from "node:process";
+import { test } from "node:test";
+import { startHooks } from "./support/in-process.ts";
+import { dial } from "./support/peers.ts";
+import { until } from "./support/until.ts";
+
+const MIB = 1024 * 1024;
+const PEERS = 60;
+
+const held = (): number => process.memoryUsage().arrayBuffers;
+
+const skip = isBuiltin("bun:jsc") ? false : "the collector of this runtime is not to be asked";
+
+test("after a crowd that has read nothing its bytes are let go", { skip }, async (t) => {
+  const server = await startHooks(t, {
+    async handle(session) {
+      for (;;) await session.send(new Uint8Array(MIB));
+    },
+  }, { limits: { writeBuffer: 4 * MIB } });
+  const endpoint = server.endpoint();
+  const before = held();
+  const peers = [];
+  for (let i = 0; i < PEERS; i++) peers.push(await dial(t, endpoint, false));
+  await until("what waits for them", () => held() - before >= PEERS / 2 * MIB);
+  for (const peer of peers) peer.leave();
+  await until("their end", () => server.live() === 0);
+  await until("the memory", () => held() - before < PEERS / 4 * MIB, 8_000);
+  assert.equal(server.all("close").length, PEERS);
+});
