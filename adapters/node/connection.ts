@@ -178,12 +178,22 @@ export class NodeConnection implements Connection {
     this.socket.end();
   }
 
+  unread(bytes: Uint8Array): void {
+    this.socket.unshift(bytes);
+  }
+
   secure(context: TlsContext): Connection {
-    const { socket, local, remote } = this;
+    const { table, local, remote, data } = this;
+    return (context as Layer).begin(this.release(), table, local, remote, data);
+  }
+
+  /** The socket is somebody else's from now on. */
+  release(): Socket {
+    const { socket } = this;
     for (const [event, listener] of EVENTS) socket.off(event, listener);
     this.#buffer?.release();
     this.#buffer = undefined;
-    return (context as Layer).begin(socket, this.table, local, remote, this.data);
+    return socket;
   }
 
   abort(quiet = false): void {

@@ -31,6 +31,7 @@ export const RUNTIME: Runtime = {
     endsThreads: true,
     resets: true,
     lends: false,
+    unreads: { tls: !("Bun" in globalThis), http: true },
     descriptorCost: { server: 52, threads: 12, processes: 2 },
     stream: STREAM,
     ...(!STREAM.includes("ipv6Only") && { lacks: { ipv6Only: IGNORED } }),

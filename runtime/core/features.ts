@@ -15,6 +15,12 @@ export interface Lack {
 /** True, or why not. */
 export type Support = true | Lack;
 
+/** Beside a stream in clear. */
+export interface Unreads {
+  readonly tls: boolean;
+  readonly http: boolean;
+}
+
 /** What an adapter can do here and now: on this platform, with these flags and permissions. */
 export interface Features {
   readonly transports: Readonly<Record<Transport, Support>>;
@@ -32,6 +38,8 @@ export interface Features {
   readonly resets: Support;
   /** A chunk that is kept costs the adapter a large buffer: what is to stay is better copied. */
   readonly lends: boolean;
+  /** What begins with bytes that were read before: see {@link Connection.unread}, which is absent where this is. */
+  readonly unreads?: Unreads;
   /** What can be had of TLS beside the rest of it; all of it when absent. */
   readonly tls?: TlsFeatures;
   /** Absent where descriptors are not what it is made of. */

@@ -5,7 +5,8 @@ import type { HttpListener, HttpTable } from "../core/exchange.ts";
 import { hookError } from "../core/hooks.ts";
 import type { HttpPipeline } from "../core/http/pipeline.ts";
 import type { ListenPlan } from "../core/plan.ts";
-import type { Executor, ExecutorInput } from "./contract.ts";
+import type { TlsServerContext } from "../core/tls.ts";
+import type { Executor, ExecutorInput, Manner } from "./contract.ts";
 import {
   askingCredentials,
   asksCredentials,
@@ -13,6 +14,7 @@ import {
   connecting,
   withCredentials,
 } from "./credentials.ts";
+import type { HeldConnection } from "./held-connection.ts";
 import { ServiceInstance } from "./instance.ts";
 import type { HandedRequests } from "./handed-requests.ts";
 import { checkForm, checkKind } from "./kind.ts";
@@ -54,7 +56,9 @@ class InlineExecutor implements Executor {
   #proxyProtocol: ProxyProtocol | undefined = undefined;
   #balancers: Promise<ProxyProtocol | undefined> | undefined = undefined;
   #handed: HandedRequests | undefined = undefined;
+  /** What is told of connections that others hold. */
   #held: StreamTable | undefined = undefined;
+  #heldSecure: StreamTable | undefined = undefined;
   /** Those of its listeners. */
   readonly #proxied: { close(): void }[] = [];
 
@@ -180,10 +184,30 @@ class InlineExecutor implements Executor {
     (balanced?.reading(table) ?? table).arrive(fd, known);
   }
 
-  get streams(): StreamTable | undefined {
-    if (this.#instance.handoffs !== undefined) return undefined;
-    if (!this.#input.ready.plugin.transports.includes("stream")) return undefined;
-    return this.#held ??= this.#streams({});
+  takes({ tls, unix }: Manner): boolean {
+    const { ready, host: { adapter: { features: { unreads } } } } = this.#input;
+    if (this.#instance.handoffs !== undefined || ready.plan.proxyProtocol !== undefined) return false;
+    if (unix && asksCredentials("unix", ready)) return false;
+    if (!ready.plugin.transports.includes("stream") && unreads?.http !== true) return false;
+    return !tls || unreads?.tls === true;
+  }
+
+  take(held: HeldConnection): Promise<void> | undefined {
+    const { plan, plugin } = this.#input.ready;
+    const { tls } = held.manner;
+    if (!plugin.transports.includes("stream")) {
+      held.give();
+      return this.#takeRequests(held, tls ? this.#tls?.of(plan) : undefined);
+    }
+    if (tls) {
+      held.unread();
+      held.open(this.#heldSecure ??= this.#streams(plan));
+    } else held.open(this.#held ??= this.#streams({}));
+    return undefined;
+  }
+
+  async #takeRequests(held: HeldConnection, tls: TlsServerContext | undefined): Promise<void> {
+    await (await this.#requestsHanded()).take(held, tls);
   }
 
   async #requestTable(): Promise<HttpTable> {

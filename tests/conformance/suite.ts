@@ -35,6 +35,7 @@ import type { Case } from "./stage.ts";
 import { play } from "./stage.ts";
 import { streams } from "./streams.ts";
 import { tlsClients } from "./tls.ts";
+import { unread } from "./unread.ts";
 
 export const TRANSPORTS: readonly Tested[] = ["tcp", "unix", "udp", "unixgram"];
 
@@ -55,6 +56,7 @@ const FOR_STREAMS: readonly Case[] = [
   ...securedNames,
   ...securedOthers,
   ...securedPaused,
+  ...unread,
   ...adoption,
   ...admissions,
   ...passing,
