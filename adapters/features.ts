@@ -1,7 +1,6 @@
 /** The table of features of all runtimes with sockets: what a runtime does by itself, and what rests on libc. */
 import process from "node:process";
 import type { Features, Lack, OptionName, Support } from "../runtime/core/contract.ts";
-import type { Unreads } from "../runtime/core/features.ts";
 import type { DescriptorCost } from "../runtime/core/descriptors.ts";
 import { kindOf } from "../runtime/core/endpoint.ts";
 import { ffiSupport } from "./posix/libc.ts";
@@ -13,7 +12,7 @@ export interface RuntimeFeatures {
   readonly endsThreads: Support;
   readonly resets: Support;
   readonly lends: boolean;
-  readonly unreads: Unreads;
+  readonly unreads?: boolean;
   readonly descriptorCost: DescriptorCost;
   /** The options that stream listeners can set by themselves, and what nothing can set. */
   readonly stream: readonly OptionName[];
@@ -58,7 +57,7 @@ export function makeFeatures(own: RuntimeFeatures): Features {
     endsThreads: own.endsThreads,
     resets: own.resets,
     lends: own.lends,
-    unreads: own.unreads,
+    ...(own.unreads !== undefined && { unreads: own.unreads }),
     descriptorCost: own.descriptorCost,
     options: optionTable(TRANSPORTS, (option, transport) => {
       if (transport.startsWith("http")) return own.http?.[option] ?? stream(option);

@@ -1,6 +1,6 @@
 /**
  * What it costs for each connection to be told apart by its first bytes, beside the same service on a port of its own.
- * `node bench/match.ts [RUNTIME]`
+ * `node bench/match.ts [RUNTIME [ROWS]]`
  */
 import { readFileSync } from "node:fs";
 import { certificates } from "../tests/support/certificates.ts";
@@ -32,6 +32,13 @@ await compare({
   mixed: { ...QUIET, match: routes("plain", "workers", OTHERWISE) },
   secured: { ...QUIET, match: routes("plain", "plain", { when: "tls", service: "secure" }) },
   requests: { ...QUIET, match: routes("web", "plain", OTHERWISE) },
+  securedMixed: { ...QUIET, match: routes("plain", "workers", { when: "tls", service: "secure" }) },
+  requestsMixed: { ...QUIET, match: routes("web", "workers", OTHERWISE) },
+  pathsMixed: {
+    ...QUIET,
+    listen: "unix:./mixed.sock",
+    match: routes("plain", "workers", OTHERWISE),
+  },
   paths: { ...QUIET, listen: "unix:./paths.sock", match: routes("plain", "plain", OTHERWISE) },
   resets: {
     ...QUIET,
@@ -46,10 +53,29 @@ await compare({
   { what: "async, matched, overflow: reset", service: "resets", says: HTTP, base: "async" },
   { what: "async, TLS", service: "secure", says: HTTP, tls: true },
   { what: "async, TLS, matched", service: "secured", says: HTTP, tls: true, base: "async, TLS" },
+  {
+    what: "async, TLS, matched by descriptor",
+    service: "securedMixed",
+    says: HTTP,
+    tls: true,
+    base: "async, TLS",
+  },
   { what: "async, HTTP", service: "web", says: HTTP },
   { what: "async, HTTP, matched", service: "requests", says: HTTP, base: "async, HTTP" },
+  {
+    what: "async, HTTP, matched by descriptor",
+    service: "requestsMixed",
+    says: HTTP,
+    base: "async, HTTP",
+  },
   { what: "async, Unix", service: "path", says: HTTP },
   { what: "async, Unix, matched", service: "paths", says: HTTP, base: "async, Unix" },
+  {
+    what: "async, Unix, matched by descriptor",
+    service: "pathsMixed",
+    says: HTTP,
+    base: "async, Unix",
+  },
   { what: "processes", service: "workers", says: SSH },
   { what: "processes, matched", service: "mixed", says: SSH, base: "processes" },
 ], {

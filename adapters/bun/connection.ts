@@ -166,10 +166,6 @@ export class BunConnection implements Connection {
     this.#state &= ~BUSY;
   }
 
-  unread(bytes: Uint8Array): void {
-    (this.#stash ??= []).unshift(bytes);
-  }
-
   secure(context: TlsContext): Connection {
     const idle = this.#rest === undefined && this.#stash === undefined;
     const made = idle ? layers.secure?.(this, context) : undefined;

@@ -12,8 +12,6 @@ export const RUNTIME: Runtime = {
     endsThreads: true,
     resets: true,
     lends: false,
-    // A socket that goes over to TLS reads all of it itself.
-    unreads: { tls: false, http: false },
     descriptorCost: { server: 40, threads: 10, processes: 4 },
     stream: STREAM,
     datagram: DATAGRAM,

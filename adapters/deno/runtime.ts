@@ -22,8 +22,7 @@ export const RUNTIME: Runtime = {
       remedy: "none is needed: the peer sees the end",
     },
     lends: true,
-    // Its `node:http` costs more than its own server, and a connection made of a descriptor is as good.
-    unreads: { tls: true, http: false },
+    unreads: true,
     descriptorCost: { server: 58, threads: 20, processes: 2 },
     stream: STREAM,
     lacks: {

@@ -1,12 +1,10 @@
 /** HTTP of connections that come by descriptor: see {@link Adapter.requests}. */
 import type { Socket } from "node:net";
-import type { Connection as Bare } from "../../runtime/core/contract.ts";
 import type { Origin } from "../../runtime/core/descriptors.ts";
 import type { Address } from "../../runtime/core/endpoint.ts";
 import type { HttpConnections, HttpTable } from "../../runtime/core/exchange.ts";
 import type { TlsContext } from "../../runtime/core/tls.ts";
 import { descriptorLimit } from "../posix/descriptor-limit.ts";
-import type { NodeConnection } from "../node/connection.ts";
 import type { Connection } from "./answering.ts";
 import { Handshakes } from "./handshake.ts";
 import { type Bridge, HttpServer } from "./server.ts";
@@ -47,20 +45,6 @@ export class AdoptedConnections implements HttpConnections {
       connection.arrived = origin.local;
       this.#http.take(connection);
     });
-  }
-
-  take(connection: Bare, local: Address, remote?: Address): void {
-    const socket: Connection = (connection as NodeConnection).release();
-    if (this.#http.ended || socket.readableEnded) return void socket.destroy();
-    if (this.#handshakes !== undefined) {
-      // An end that was read before is told here alone.
-      if (socket.readableLength > 0) socket.once("end", () => socket.destroy());
-      return this.#handshakes.arrive(socket, { local, remote });
-    }
-    if (remote !== undefined) socket.peer = remote;
-    socket.arrived = local;
-    this.#http.take(socket);
-    socket.resume();
   }
 
   close(keep?: boolean): void {

@@ -1,5 +1,6 @@
 /** A connection that begins with TLS, until it is one of HTTP. */
 import type { Socket } from "node:net";
+import type { Origin } from "../../runtime/core/descriptors.ts";
 import type { Address } from "../../runtime/core/endpoint.ts";
 import { PorticoError } from "../../runtime/core/errors.ts";
 import type { Handshake, HandshakeTable } from "../../runtime/core/exchange.ts";
@@ -10,12 +11,6 @@ import { TLS_FEATURES } from "../tls/features.ts";
 import { isPlainHttp } from "../tls/failure.ts";
 import { secure } from "./secure.ts";
 import type { HttpServer } from "./server.ts";
-
-/** Where it has come to, and from, as far as somebody else has told. */
-interface Where {
-  readonly local: Address;
-  readonly remote?: Address | undefined;
-}
 
 /** Those of one server that have not come to a request. */
 export class Handshakes {
@@ -32,7 +27,7 @@ export class Handshakes {
   }
 
   /** @param raw nothing of it was read. */
-  arrive(raw: Socket, origin?: Where): void {
+  arrive(raw: Socket, origin?: Origin): void {
     const handshake = new SocketHandshake(this, raw, origin);
     this.#open.add(handshake);
     if (this.#table === undefined) handshake.begin();
@@ -82,12 +77,12 @@ class SocketHandshake implements Handshake {
   readonly remote: Address;
   readonly #owner: Handshakes;
   readonly #raw: Socket;
-  readonly #origin: Where | undefined;
+  readonly #origin: Origin | undefined;
   #begun = false;
   #over = false;
   readonly #gone = (): void => this.#fail(new PorticoError("ECONNRESET"));
 
-  constructor(owner: Handshakes, raw: Socket, origin: Where | undefined) {
+  constructor(owner: Handshakes, raw: Socket, origin: Origin | undefined) {
     this.#owner = owner;
     this.#raw = raw;
     this.#origin = origin;

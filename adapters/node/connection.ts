@@ -183,17 +183,11 @@ export class NodeConnection implements Connection {
   }
 
   secure(context: TlsContext): Connection {
-    const { table, local, remote, data } = this;
-    return (context as Layer).begin(this.release(), table, local, remote, data);
-  }
-
-  /** The socket is somebody else's from now on. */
-  release(): Socket {
-    const { socket } = this;
+    const { socket, local, remote } = this;
     for (const [event, listener] of EVENTS) socket.off(event, listener);
     this.#buffer?.release();
     this.#buffer = undefined;
-    return socket;
+    return (context as Layer).begin(socket, this.table, local, remote, this.data);
   }
 
   abort(quiet = false): void {

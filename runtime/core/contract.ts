@@ -57,8 +57,8 @@ export interface Connection {
    */
   abort(quiet?: boolean): void;
   /**
-   * Puts back what was read, of one that is paused: whoever reads next is told of it first, be it {@link secure} or
-   * {@link HttpConnections.take}, where {@link Features.unreads} says so. The bytes are the adapter's from then on.
+   * Puts back what was read, of one that is paused: whoever reads next is told of it first, and a handshake begins with
+   * it. The bytes are the adapter's from then on. Absent where {@link Features.unreads} is.
    */
   unread?(bytes: Uint8Array): void;
   /**

@@ -1,5 +1,5 @@
 /** The part of `contract.ts` for HTTP: its rules hold here too. */
-import type { Connection, Listener } from "./contract.ts";
+import type { Listener } from "./contract.ts";
 import type { Origin } from "./descriptors.ts";
 import type { Address } from "./endpoint.ts";
 import type { PorticoError } from "./errors.ts";
@@ -150,13 +150,6 @@ export interface HttpConnections {
    * @throws PorticoError when the socket is none, or gone; the descriptor is closed then.
    */
   adopt(fd: number, origin: Origin): void;
-  /**
-   * The same, of a connection that a stream listener of this adapter has accepted, which is paused, and dead from the
-   * call on. Absent where {@link Features.unreads} says so.
-   *
-   * @param remote absent: its own.
-   */
-  take?(connection: Connection, local: Address, remote?: Address): void;
   /** As {@link HttpListener.close}, of connections. */
   close(keep?: boolean): void;
   /** See {@link HttpListener.over}. */

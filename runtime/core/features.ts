@@ -15,12 +15,6 @@ export interface Lack {
 /** True, or why not. */
 export type Support = true | Lack;
 
-/** Beside a stream in clear. */
-export interface Unreads {
-  readonly tls: boolean;
-  readonly http: boolean;
-}
-
 /** What an adapter can do here and now: on this platform, with these flags and permissions. */
 export interface Features {
   readonly transports: Readonly<Record<Transport, Support>>;
@@ -38,8 +32,11 @@ export interface Features {
   readonly resets: Support;
   /** A chunk that is kept costs the adapter a large buffer: what is to stay is better copied. */
   readonly lends: boolean;
-  /** What begins with bytes that were read before: see {@link Connection.unread}, which is absent where this is. */
-  readonly unreads?: Unreads;
+  /**
+   * Whether to have TLS begin with what was put back ({@link Connection.unread}) takes less than to make a connection of
+   * a descriptor of which nothing was read. Absent where that cannot be.
+   */
+  readonly unreads?: boolean;
   /** What can be had of TLS beside the rest of it; all of it when absent. */
   readonly tls?: TlsFeatures;
   /** Absent where descriptors are not what it is made of. */

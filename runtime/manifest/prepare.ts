@@ -66,12 +66,11 @@ function withHolds(match: MatchPlan, services: readonly PreparedService[]): Matc
   const holds = targets.every((target) =>
     // A header that stands behind what was looked at is read of the descriptor.
     target?.plan.proxyProtocol === undefined && target?.plugin.takes !== true &&
-    target !== undefined && !hasWorkers(target.plan.concurrency.strategy)
+    target?.plugin.transports.includes("stream") === true &&
+    !hasWorkers(target.plan.concurrency.strategy)
   );
   if (!holds) return match;
-  const http = targets.some((target) => !target!.plugin.transports.includes("stream"));
-  const unix = !targets.some((target) => asksWho(target!.plan));
-  return { ...match, holds: { http, unix } };
+  return { ...match, holds: { unix: !targets.some((target) => asksWho(target!.plan)) } };
 }
 
 function asksWho(plan: ServicePlan): boolean {

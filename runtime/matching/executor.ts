@@ -28,8 +28,6 @@ import { UnreadPeers } from "./unread.ts";
  */
 const DEFERRED = 1000;
 
-const NOTHING_UNREAD = { tls: false, http: false };
-
 /** @throws PorticoError NOT_SUPPORTED without descriptors. */
 export async function startMatching(input: ExecutorInput): Promise<Executor> {
   const { ready: { plan, log }, host, totals } = input;
@@ -112,8 +110,7 @@ class MatchExecutor implements Executor {
     if (unix && (!holds.unix || decidesByUser(plan))) return false;
     const resets = Object.values(plan.limits.overflow).includes("reset");
     if (resets && features.resets !== true) return false;
-    const { tls, http } = features.unreads ?? NOTHING_UNREAD;
-    if (holds.http && !http || !tls && routes.some((route) => route.tls)) return false;
+    if (features.unreads !== true && routes.some(({ tls }) => tls)) return false;
     const manners = this.#crossroads.manners(unix);
     return routes.every(({ service }, at) =>
       receiver?.(service, manners[at]!)?.takes(manners[at]!) !== false

@@ -4,7 +4,6 @@ import { Address } from "../core/endpoint.ts";
 import type { HttpConnections, HttpTable } from "../core/exchange.ts";
 import type { Adapter } from "../core/contract.ts";
 import type { Service } from "../core/service.ts";
-import type { HeldConnection } from "./held-connection.ts";
 import type { TlsServerContext } from "../core/tls.ts";
 import { withHandshakes } from "./requests.ts";
 
@@ -27,22 +26,10 @@ export class HandedRequests {
   /** @throws PorticoError when the socket is none, or gone; the descriptor is closed then. */
   async adopt(fd: number, origin: Origin, tls: TlsServerContext | undefined): Promise<void> {
     const local = addressOf(origin.local, tls);
-    const connections = await this.#connections(local, tls);
-    connections.adopt(fd, { remote: origin.remote, local });
-  }
-
-  /** One that is given, where the adapter takes them. */
-  async take(held: HeldConnection, tls: TlsServerContext | undefined): Promise<void> {
-    const local = addressOf(held.local, tls);
-    const connections = await this.#connections(local, tls);
-    // One that has gone before it was served, nobody has seen.
-    if (!held.lost) connections.take!(held.release(), local, held.told?.remote);
-  }
-
-  #connections(local: Address, tls: TlsServerContext | undefined): Promise<HttpConnections> {
     let taking = this.#taking.get(tls);
     if (taking === undefined) this.#taking.set(tls, taking = this.#make(local, tls));
-    return taking;
+    const connections = await taking;
+    connections.adopt(fd, { remote: origin.remote, local });
   }
 
   async #make(local: Address, tls: TlsServerContext | undefined): Promise<HttpConnections> {

@@ -78,26 +78,15 @@ export class HeldConnection implements Connection {
    */
   unread(above?: Uint8Array): void {
     this.halt();
-    if (above !== undefined) this.#said = this.#said === undefined ? above : join(above, this.#said);
+    if (above !== undefined) {
+      this.#said = this.#said === undefined ? above : join(above, this.#said);
+    }
     const said = this.#said;
     const over = this.#ended || this.#gone !== undefined;
     if (said === undefined || over || this.#inner.unread === undefined) return;
     this.#said = undefined;
     this.#kept ||= this.#lent;
     this.#inner.unread(said);
-  }
-
-  /** What is below, once {@link unread}; nobody is told of it here any more. */
-  release(): Connection {
-    this.phase = "over";
-    const inner = this.#inner;
-    return inner instanceof HeldConnection ? inner.release() : inner;
-  }
-
-  /** Whom a balancer has told of. */
-  get told(): Told | undefined {
-    const inner = this.#inner;
-    return this.#told ?? (inner instanceof HeldConnection ? inner.told : undefined);
   }
 
   /** Reads no more until {@link proceed}, or until it is open. */

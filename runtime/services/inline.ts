@@ -5,7 +5,6 @@ import type { HttpListener, HttpTable } from "../core/exchange.ts";
 import { hookError } from "../core/hooks.ts";
 import type { HttpPipeline } from "../core/http/pipeline.ts";
 import type { ListenPlan } from "../core/plan.ts";
-import type { TlsServerContext } from "../core/tls.ts";
 import type { Executor, ExecutorInput, Manner } from "./contract.ts";
 import {
   askingCredentials,
@@ -185,29 +184,18 @@ class InlineExecutor implements Executor {
   }
 
   takes({ tls, unix }: Manner): boolean {
-    const { ready, host: { adapter: { features: { unreads } } } } = this.#input;
-    if (this.#instance.handoffs !== undefined || ready.plan.proxyProtocol !== undefined) return false;
-    if (unix && asksCredentials("unix", ready)) return false;
-    if (!ready.plugin.transports.includes("stream") && unreads?.http !== true) return false;
-    return !tls || unreads?.tls === true;
-  }
-
-  take(held: HeldConnection): Promise<void> | undefined {
-    const { plan, plugin } = this.#input.ready;
-    const { tls } = held.manner;
-    if (!plugin.transports.includes("stream")) {
-      held.give();
-      return this.#takeRequests(held, tls ? this.#tls?.of(plan) : undefined);
+    const { ready, host: { adapter } } = this.#input;
+    const { plan: { proxyProtocol }, plugin } = ready;
+    if (this.#instance.handoffs !== undefined || proxyProtocol !== undefined) return false;
+    if (!plugin.transports.includes("stream") || unix && asksCredentials("unix", ready)) {
+      return false;
     }
-    if (tls) {
-      held.unread();
-      held.open(this.#heldSecure ??= this.#streams(plan));
-    } else held.open(this.#held ??= this.#streams({}));
-    return undefined;
+    return !tls || adapter.features.unreads === true;
   }
 
-  async #takeRequests(held: HeldConnection, tls: TlsServerContext | undefined): Promise<void> {
-    await (await this.#requestsHanded()).take(held, tls);
+  take(held: HeldConnection): void {
+    if (held.manner.tls) held.open(this.#heldSecure ??= this.#streams(this.#input.ready.plan));
+    else held.open(this.#held ??= this.#streams({}));
   }
 
   async #requestTable(): Promise<HttpTable> {

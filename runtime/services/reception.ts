@@ -44,7 +44,7 @@ export class Reception implements Receiver {
     const held = !("fd" in arrival);
     if (held && !this.takes(arrival.manner)) return false;
     if (this.#state === "open") {
-      if (held) this.#take(arrival);
+      if (held) this.#executor.take!(arrival);
       else this.#adopt(arrival);
       return true;
     }
@@ -52,13 +52,6 @@ export class Reception implements Receiver {
     this.#waiting.push(arrival);
     if (held) arrival.give();
     return true;
-  }
-
-  #take(arrival: HeldConnection): void {
-    const taken = this.#executor.take!(arrival);
-    if (taken === undefined) return;
-    this.#adopting++;
-    taken.then(this.#adopted, this.#adopted);
   }
 
   #adopt({ fd, origin, tls }: Unread): void {

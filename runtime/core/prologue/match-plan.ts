@@ -7,7 +7,7 @@ export interface MatchPlan {
   /** How long a peer may take to say enough, in ms; then whatever is open counts as no. */
   readonly wait: number;
   /**
-   * All whom it leads to serve in its own thread, and need no descriptor for it: the runtime may read before it is known
+   * All whom it leads to serve streams in its own thread, and need no descriptor for it: the runtime may read before it is known
    * who is told of it. Known once their plugins are there.
    */
   readonly holds?: HoldsPlan;
@@ -15,8 +15,6 @@ export interface MatchPlan {
 
 /** What that rests on beside. */
 export interface HoldsPlan {
-  /** Some of them are HTTP. */
-  readonly http: boolean;
   /** None of them asks who the peers of Unix sockets are. */
   readonly unix: boolean;
 }
