@@ -64,9 +64,7 @@ function withHolds(match: MatchPlan, services: readonly PreparedService[]): Matc
     services.find(({ plan }) => plan.name === service)
   );
   const holds = targets.every((target) =>
-    // A header that stands behind what was looked at is read of the descriptor.
-    target?.plan.proxyProtocol === undefined && target?.plugin.takes !== true &&
-    target?.plugin.transports.includes("stream") === true &&
+    target?.plugin.transports.includes("stream") === true && target.plugin.takes !== true &&
     !hasWorkers(target.plan.concurrency.strategy)
   );
   if (!holds) return match;

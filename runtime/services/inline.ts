@@ -184,13 +184,11 @@ class InlineExecutor implements Executor {
   }
 
   takes({ tls, unix }: Manner): boolean {
-    const { ready, host: { adapter } } = this.#input;
-    const { plan: { proxyProtocol }, plugin } = ready;
-    if (this.#instance.handoffs !== undefined || proxyProtocol !== undefined) return false;
-    if (!plugin.transports.includes("stream") || unix && asksCredentials("unix", ready)) {
-      return false;
-    }
-    return !tls || adapter.features.unreads === true;
+    const { ready, host: { adapter: { features } } } = this.#input;
+    const streams = ready.plugin.transports.includes("stream");
+    if (!streams || this.#instance.handoffs !== undefined) return false;
+    if (unix && asksCredentials("unix", ready)) return false;
+    return !tls || features.unreads === true;
   }
 
   take(held: HeldConnection): void {
