@@ -12,6 +12,7 @@ export interface RuntimeFeatures {
   readonly endsThreads: Support;
   readonly resets: Support;
   readonly lends: Lends;
+  readonly unreads?: boolean;
   readonly descriptorCost: DescriptorCost;
   /** The options that stream listeners can set by themselves, and what nothing can set. */
   readonly stream: readonly OptionName[];
@@ -56,6 +57,7 @@ export function makeFeatures(own: RuntimeFeatures): Features {
     endsThreads: own.endsThreads,
     resets: own.resets,
     lends: own.lends,
+    ...(own.unreads !== undefined && { unreads: own.unreads }),
     descriptorCost: own.descriptorCost,
     options: optionTable(TRANSPORTS, (option, transport) => {
       if (transport.startsWith("http")) return own.http?.[option] ?? stream(option);

@@ -6,11 +6,12 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createConnection } from "node:net";
+import { createConnection, type NetConnectOpts } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { createInterface } from "node:readline";
+import { connect as connectTls } from "node:tls";
 import { find, type Runtime } from "./runtimes.ts";
 import type { RuntimeName } from "./case.ts";
 
@@ -27,6 +28,8 @@ export interface Row {
   /** Undefined: the bare server of the runtime. */
   readonly service: string | undefined;
   readonly says: Uint8Array | string;
+  /** Each resumes the session of the first one, so that little is left of a handshake. */
+  readonly tls?: true;
   /** The row that it is set against, by {@link what}; a base of its own when silent. */
   readonly base?: string;
 }
@@ -37,17 +40,30 @@ export const QUIET = {
   log: { type: "json", level: "info", events: ["listening"] },
 } as const;
 
-/** Measures the rows, and prints them. */
-export async function compare(services: object, rows: readonly Row[]): Promise<void> {
+/**
+ * Measures the rows, those of the second argument if there is one, and prints them.
+ *
+ * @param files beside the manifest, by their names.
+ */
+export async function compare(
+  services: object,
+  all: readonly Row[],
+  files: Readonly<Record<string, string>> = {},
+): Promise<void> {
+  const asked = new RegExp(process.argv[3] ?? "");
+  const rows = all.filter(({ what }) => asked.test(what));
   execFileSync("taskset", ["-cp", "1", `${process.pid}`], { stdio: "ignore" });
   const runtime = find((process.argv[2] ?? "node") as RuntimeName);
-  const server = await portico(runtime, services, rows);
+  const server = await portico(runtime, services, rows, files);
   const plain = await bare(runtime);
   const found = rows.map((): number[] => []);
+  const sessions = new Map<Row, Buffer>();
   for (let round = -WARM; round < ROUNDS; round++) {
-    for (const [index, { service, says }] of rows.entries()) {
-      const { child, ports } = service === undefined ? plain : server;
-      const lap = await lapOf(child, ports.get(service ?? "")!, says);
+    for (const [index, row] of rows.entries()) {
+      const { child, places } = row.service === undefined ? plain : server;
+      const place = places.get(row.service ?? "")!;
+      if (row.tls && !sessions.has(row)) sessions.set(row, await sessionOf(place, row.says));
+      const lap = await lapOf(child, place, row, sessions.get(row));
       if (round >= 0) found[index]!.push(lap);
     }
   }
@@ -64,9 +80,12 @@ export async function compare(services: object, rows: readonly Row[]): Promise<v
   await Promise.all([server.stop(), plain.stop()]);
 }
 
+type Place = { readonly host: string; readonly port: number } | { readonly path: string };
+
 interface Running {
   readonly child: ChildProcess;
-  readonly ports: ReadonlyMap<string, number>;
+  /** By the name of a service. */
+  readonly places: ReadonlyMap<string, Place>;
   stop(): Promise<void>;
 }
 
@@ -74,19 +93,21 @@ async function portico(
   { program, flags }: Runtime,
   services: object,
   rows: readonly Row[],
+  files: Readonly<Record<string, string>>,
 ): Promise<Running> {
   const home = mkdtempSync(join(tmpdir(), "portico-"));
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(home, name), text);
   writeFileSync(join(home, "portico.json"), JSON.stringify({ services }));
   const main = join(import.meta.dirname, "../runtime/main.ts");
   const child = start(program, [...flags, main, "run", home]);
   const names = new Set(rows.map(({ service }) => service).filter((name) => name !== undefined));
-  const ports = new Map<string, number>();
+  const places = new Map<string, Place>();
   for await (const line of createInterface({ input: child.stdout! })) {
     const { service, endpoint } = JSON.parse(line);
-    ports.set(service, Number(/\d+$/.exec(endpoint)![0]));
-    if ([...names].every((name) => ports.has(name))) break;
+    places.set(service, placeOf(endpoint));
+    if ([...names].every((name) => places.has(name))) break;
   }
-  return { child, ports, stop: () => stop(child).then(() => rmSync(home, { recursive: true })) };
+  return { child, places, stop: () => stop(child).then(() => rmSync(home, { recursive: true })) };
 }
 
 /** The server that one writes first. */
@@ -95,7 +116,24 @@ async function bare({ program, flags, bare }: Runtime): Promise<Running> {
   const script = join(import.meta.dirname, `bare/${bare}.ts`);
   const child = start(program, [...flags, script, "tcp", "echo", `${port}`]);
   await once(child.stdout!, "data");
-  return { child, ports: new Map([["", port]]), stop: () => stop(child) };
+  const places = new Map([["", { host: "127.0.0.1", port }]]);
+  return { child, places, stop: () => stop(child) };
+}
+
+function placeOf(endpoint: string): Place {
+  const [, path] = /^unix:(.*)/.exec(endpoint) ?? [];
+  if (path !== undefined) return { path };
+  return { host: "127.0.0.1", port: Number(/\d+$/.exec(endpoint)![0]) };
+}
+
+/** What a later handshake resumes. */
+async function sessionOf(place: Place, says: Row["says"]): Promise<Buffer> {
+  const socket = connectTls({ ...place, rejectUnauthorized: false });
+  // BoringSSL sends tickets with an answer.
+  socket.write(says);
+  const [session] = await once(socket, "session");
+  socket.destroy();
+  return session;
 }
 
 function start(program: string, words: readonly string[]): ChildProcess {
@@ -123,12 +161,19 @@ function cpu(pid: number): number {
   return nanoseconds / 1000;
 }
 
-async function lapOf(child: ChildProcess, port: number, says: Row["says"]): Promise<number> {
+async function lapOf(
+  child: ChildProcess,
+  place: Place,
+  { says, tls }: Row,
+  session: Buffer | undefined,
+): Promise<number> {
   const before = cpu(child.pid!);
   let left = CONNECTIONS;
   const lane = async (): Promise<void> => {
     while (left-- > 0) {
-      const socket = createConnection({ port, host: "127.0.0.1", noDelay: true });
+      const socket = tls === undefined
+        ? createConnection({ ...place, noDelay: true } as NetConnectOpts)
+        : connectTls({ ...place, session, rejectUnauthorized: false });
       socket.write(says);
       await once(socket, "data");
       socket.end();

@@ -54,7 +54,7 @@ const table = {
 };
 let received = 0;
 const receiver: Receiver = {
-  takesHeld: true,
+  takes: () => true,
   receive(arrival) {
     received++;
     if (!("fd" in arrival)) arrival.open(table);
@@ -125,6 +125,7 @@ const peers = new HeldPeers(
   new Crossroads(plan!.match!, service, host.receiver, undefined),
   service,
   admission,
+  false,
   false,
 ).table;
 await lap(`${runtime}: the same, of what was read`, () => {

@@ -48,6 +48,7 @@ export class DenoConnection implements Connection {
   #queue: Uint8Array[] | undefined = undefined;
   #onWritten: ((length: number) => void) | undefined = undefined;
   #onFailed: ((error: unknown) => void) | undefined = undefined;
+  #unread: Uint8Array | undefined = undefined;
   #blocked = false;
   #paused = false;
   #wake: (() => void) | undefined = undefined;
@@ -110,8 +111,14 @@ export class DenoConnection implements Connection {
     if (this.#writing === undefined) void this.#shutdown();
   }
 
+  unread(bytes: Uint8Array): void {
+    this.#unread = bytes;
+  }
+
   secure(context: TlsContext): Connection {
-    return (context as Layer).over(this, this.#table, (table) => this.#table = table);
+    const made = (context as Layer).over(this, this.#table, (table) => this.#table = table);
+    if (this.#peerEnded) this.#table.end(this);
+    return made;
   }
 
   abort(): void {
@@ -123,9 +130,16 @@ export class DenoConnection implements Connection {
       for (;;) {
         if (this.#paused) await this.#unpaused();
         if (this.#dead) return;
+        if (this.#unread !== undefined) {
+          this.#tellUnread();
+          continue;
+        }
         const read = this.#buffer.current;
         const length = await this.#conn.read(read);
-        if (this.#paused && !this.#dead) await this.#unpaused();
+        while (!this.#dead && (this.#paused || this.#unread !== undefined)) {
+          if (this.#paused) await this.#unpaused();
+          else this.#tellUnread();
+        }
         if (this.#dead) return;
         if (length === null) break;
         lent = read.buffer;
@@ -147,6 +161,12 @@ export class DenoConnection implements Connection {
       lent = undefined;
       this.#die(toPorticoError(error, "ECONNRESET", "peer"));
     }
+  }
+
+  #tellUnread(): void {
+    const bytes = this.#unread!;
+    this.#unread = undefined;
+    this.#table.data(this, bytes);
   }
 
   #isWriting({ buffer }: Uint8Array): boolean {

@@ -23,6 +23,7 @@ export const RUNTIME: Runtime = {
       remedy: "none is needed: the peer sees the end",
     },
     lends: "always",
+    unreads: true,
     descriptorCost: { server: 58, threads: 20, processes: 2 },
     stream: STREAM,
     lacks: {

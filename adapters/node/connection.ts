@@ -180,6 +180,10 @@ export class NodeConnection implements Connection {
     this.socket.end();
   }
 
+  unread(bytes: Uint8Array): void {
+    this.socket.unshift(bytes);
+  }
+
   secure(context: TlsContext): Connection {
     const { socket } = this;
     this.replaced = true;

@@ -39,6 +39,9 @@ export function begin(
   listen(connection);
   socket.on("_tlsError", (error: Error) => connection.failed(error));
   socket.once(context.done, () => connection.handshakeDone());
+  // An end that was read before TLS has begun is told below alone.
+  if (stream.readableEnded) queueMicrotask(() => connection.endedBelow());
+  else if (stream.readableLength > 0) stream.once("end", () => connection.endedBelow());
   return connection;
 }
 
@@ -120,6 +123,11 @@ export class TlsConnection extends NodeConnection {
     const { other } = this.#context;
     this.error ??= this.#secured ? recordFailure(error, other) : handshakeFailure(error, other);
     this.socket.destroy();
+  }
+
+  /** From what is below: there is no more of the handshake. */
+  endedBelow(): void {
+    if (!this.#secured && !this.#aborted) this.failed(undefined);
   }
 
   override ended(): void {

@@ -57,6 +57,11 @@ export interface Connection {
    */
   abort(quiet?: boolean): void;
   /**
+   * Puts back what was read, of one that is paused: whoever reads next is told of it first, and a handshake begins with
+   * it. The bytes are the adapter's from then on. Absent where {@link Features.unreads} is.
+   */
+  unread?(bytes: Uint8Array): void;
+  /**
    * Begins TLS. What was written before goes out in clear first; the caller sees to it that nothing of the other
    * direction was read that belongs to the handshake. This one is dead from now on, without a `close`; the one that
    * is returned has its place: its `data`, its addresses, the same table. {@link StreamTable.secured} is told when the

@@ -38,6 +38,11 @@ export interface Features {
   /** `Connection.abort` makes the peer see a reset. */
   readonly resets: Support;
   readonly lends: Lends;
+  /**
+   * Whether to have TLS begin with what was put back ({@link Connection.unread}) takes less than to make a connection of
+   * a descriptor of which nothing was read. Absent where that cannot be.
+   */
+  readonly unreads?: boolean;
   /** What can be had of TLS beside the rest of it; all of it when absent. */
   readonly tls?: TlsFeatures;
   /** Absent where descriptors are not what it is made of. */

@@ -263,3 +263,13 @@ export interface AccessRule {
   /** Of an `allow`: what the plugin is told of whom it lets in. */
   readonly options?: RuleOptions;
 }
+
+/** Whether a rule, a limit or a ban asks who the peers of Unix sockets are. */
+export function decidesByUser(
+  { access, limits, bansUsers, proxyProtocol }: ServicePlan,
+): boolean {
+  const { perSource, ratePerSource } = limits;
+  return aboutAccounts(access) || aboutAccounts({ rules: proxyProtocol?.from ?? [] }) ||
+    bansUsers === true || perSource !== Infinity ||
+    ratePerSource !== undefined && ratePerSource.count !== Infinity;
+}

@@ -4,10 +4,10 @@ import type { SourcePrefixes } from "../core/access/source.ts";
 import { fullnessOf } from "../core/admission/fullness.ts";
 import type { Address } from "../core/endpoint.ts";
 import { PorticoError } from "../core/errors.ts";
+import { decidesByUser } from "../core/plan.ts";
 import { nameOf } from "../services/bans/ban.ts";
 import type { Bans } from "../services/bans/bans.ts";
 import { type StoredBan, storedBan } from "../services/bans/stored.ts";
-import { decidesByUser } from "../services/credentials.ts";
 import type { Server } from "./server.ts";
 
 /** What may be a Unix socket of streams. */

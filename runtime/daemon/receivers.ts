@@ -1,5 +1,5 @@
 /** Whom connections are handed to that one service has accepted for another, while services come and go. */
-import type { Host } from "../services/contract.ts";
+import type { Host, Manner } from "../services/contract.ts";
 import { nameOf, type ServiceEntry } from "./entry.ts";
 
 type Entries = ReadonlyMap<string, ServiceEntry>;
@@ -15,11 +15,11 @@ export function receivers(
   fresh: () => Entries,
   leaving: ReadonlyMap<ServiceEntry, unknown>,
 ): NonNullable<Host["receiver"]> {
-  return (name, held = false) => {
+  return (name, held) => {
     const now = entries.get(name) ?? fresh().get(name);
-    if (!held || now === undefined || takesHeld(now)) return now?.running.reception;
+    if (held === undefined || now === undefined || takes(now, held)) return now?.running.reception;
     const before = [...leaving.keys()].filter((entry) => nameOf(entry.ready) === name);
-    const other = [...before, fresh().get(name)].findLast((entry) => entry && takesHeld(entry));
+    const other = [...before, fresh().get(name)].findLast((entry) => entry && takes(entry, held));
     return (other ?? now).running.reception;
   };
 }
@@ -36,12 +36,18 @@ export function leaveInOrder(
   const sent = Promise.withResolvers<unknown>();
   const left = leave.map(([name, entry]) => {
     const next = fresh.get(name);
-    const last = takesHeld(entry) && next !== undefined && !takesHeld(next);
+    const last = next !== undefined &&
+      MANNERS.some((manner) => takes(entry, manner) && !takes(next, manner));
     return go(entry, last ? sent.promise : undefined);
   });
   sent.resolve(Promise.all(left.filter((_, at) => leave[at]![1].ready.plan.match !== undefined)));
 }
 
-function takesHeld({ running }: ServiceEntry): boolean {
-  return running.reception?.takesHeld === true;
+const MANNERS: readonly Manner[] = [false, true].flatMap((tls) => [
+  { tls, unix: false },
+  { tls, unix: true },
+]);
+
+function takes({ running }: ServiceEntry, manner: Manner): boolean {
+  return running.reception?.takes(manner) === true;
 }

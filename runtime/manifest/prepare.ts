@@ -1,7 +1,7 @@
 import { kindOf } from "../core/endpoint.ts";
 import { codeOf, PorticoError } from "../core/errors.ts";
 import { describeScope, splitsState } from "../core/scope.ts";
-import type { Plan, ServicePlan } from "../core/plan.ts";
+import { decidesByUser, type Plan, type ServicePlan } from "../core/plan.ts";
 import type { Plugin } from "../core/plugin.ts";
 import type { Matcher } from "../core/prologue/match.ts";
 import type { MatchPlan } from "../core/prologue/match-plan.ts";
@@ -12,6 +12,7 @@ import { loadPlugin, misfit } from "../modules/plugin.ts";
 import { checkOptions, wrongOptions } from "../modules/plugin-options.ts";
 import { prepareSinks } from "./plugin-sinks.ts";
 import { parseRate } from "../core/units.ts";
+import { asksUser } from "../values/field-words.ts";
 import { dig, type Path, show } from "../values/problem.ts";
 import type { SinkCatalog } from "../values/sink-catalog.ts";
 import { Problems, type Source } from "./source.ts";
@@ -59,12 +60,19 @@ export async function prepare(
 
 /** See {@link MatchPlan.holds}. */
 function withHolds(match: MatchPlan, services: readonly PreparedService[]): MatchPlan {
-  const holds = match.routes.every(({ service, tls }) => {
-    const target = services.find(({ plan }) => plan.name === service);
-    if (tls || target === undefined || hasWorkers(target.plan.concurrency.strategy)) return false;
-    return target.plugin.transports.includes("stream") && target.plugin.takes !== true;
-  });
-  return holds ? { ...match, holds } : match;
+  const targets = match.routes.map(({ service }) =>
+    services.find(({ plan }) => plan.name === service)
+  );
+  const holds = targets.every((target) =>
+    target?.plugin.transports.includes("stream") === true && target.plugin.takes !== true &&
+    !hasWorkers(target.plan.concurrency.strategy)
+  );
+  if (!holds) return match;
+  return { ...match, holds: { unix: !targets.some((target) => asksWho(target!.plan)) } };
+}
+
+function asksWho(plan: ServicePlan): boolean {
+  return decidesByUser(plan) || plan.log.some(({ fields }) => asksUser(fields));
 }
 
 async function one(

@@ -14,7 +14,7 @@ import { firstMatch, type Matcher } from "../core/prologue/match.ts";
 import type { Fields } from "../core/record.ts";
 import type { Service } from "../core/service.ts";
 import type { RouteCount } from "../core/totals.ts";
-import type { Host, Unread } from "../services/contract.ts";
+import type { Host, Manner, Unread } from "../services/contract.ts";
 import { HeaderWait } from "../services/header-wait.ts";
 import type { HeldConnection } from "../services/held-connection.ts";
 import { matcherOf } from "./matchers.ts";
@@ -86,16 +86,21 @@ export class Crossroads {
     return said.length > 0 ? [NOBODY] : [NOBODY, { message: "it has said nothing" }];
   }
 
+  /** How held connections come by each of the routes. */
+  manners(unix: boolean): readonly Manner[] {
+    return this.#plan.routes.map(({ tls }) => ({ tls, unix }));
+  }
+
   /** Hands it to the service that a route leads to. @returns why not; then it is the caller's still. */
   lead(index: number, arrival: Omit<Unread, "tls"> | HeldConnection): Turned | undefined {
     const { service: name, tls } = this.#plan.routes[index]!;
     const held = !("fd" in arrival);
-    const receiver = this.#receiver(name, held);
+    const receiver = this.#receiver(name, held ? arrival.manner : undefined);
     const whose = `the service ${JSON.stringify(name)}`;
     if (receiver === undefined) return [NOBODY, { message: `${whose} does not run` }];
-    if (held && !receiver.takesHeld) {
+    if (held && !receiver.takes(arrival.manner)) {
       return [NOBODY, {
-        message: `${whose} takes sockets itself now, which its plugin does not say (takes)`,
+        message: `${whose} takes nobody any more of whom something was read`,
       }];
     }
     if (!receiver.receive(held ? arrival : { ...arrival, tls })) return [FULL];

@@ -8,11 +8,11 @@ import type {
 } from "../core/contract.ts";
 import type { AdmitTable, Descriptors, Origin } from "../core/descriptors.ts";
 import { PorticoError } from "../core/errors.ts";
-import type { ListenPlan } from "../core/plan.ts";
+import { decidesByUser, type ListenPlan } from "../core/plan.ts";
 import type { MatchPlan } from "../core/prologue/match-plan.ts";
 import { Service } from "../core/service.ts";
 import type { Executor, ExecutorInput, Host } from "../services/contract.ts";
-import { askingCredentials, decidesByUser } from "../services/credentials.ts";
+import { askingCredentials } from "../services/credentials.ts";
 import { giveBanners } from "../services/extras.ts";
 import { checkKind } from "../services/kind.ts";
 import { ProxyProtocol } from "../services/proxy-protocol.ts";
@@ -56,10 +56,11 @@ class MatchExecutor implements Executor {
   readonly #dispatcher: Dispatcher;
   readonly #crossroads: Crossroads;
   readonly #unread: UnreadPeers;
-  /** Where the runtime accepts, and reads. */
-  readonly #held: StreamTable;
+  readonly #service: Service;
+  readonly #blames: boolean;
   readonly #proxyProtocol: ProxyProtocol | undefined;
-  readonly #proxied: ProxyStreams | undefined;
+  /** Those of listeners of the runtime. */
+  readonly #proxied: ProxyStreams[] = [];
 
   constructor(
     input: ExecutorInput,
@@ -71,6 +72,8 @@ class MatchExecutor implements Executor {
     const { ready, host, admission } = input;
     this.#input = input;
     this.#plan = plan;
+    this.#service = service;
+    this.#blames = blames;
     this.#descriptors = descriptors;
     this.#dispatcher = new Dispatcher(
       service,
@@ -81,19 +84,16 @@ class MatchExecutor implements Executor {
     const receiver: NonNullable<Host["receiver"]> = (...words) => host.receiver?.(...words);
     this.#crossroads = new Crossroads(plan, service, receiver, ready.matchers);
     this.#unread = new UnreadPeers(this.#crossroads, this.#dispatcher, descriptors);
-    this.#held = new HeldPeers(this.#crossroads, service, admission, blames).table;
     const { proxyProtocol } = ready.plan;
     if (proxyProtocol === undefined) return;
     this.#proxyProtocol = new ProxyProtocol(proxyProtocol, service, descriptors, host.clock);
-    this.#proxied = new ProxyStreams(proxyProtocol, service, this.#held);
-    this.#held = this.#proxied.table;
   }
 
   listen(endpoint: BindableEndpoint, { options, text }: ListenPlan): Promise<Listener> {
     checkKind(this.#input.ready.plugin, "stream", text);
-    // Who somebody is on this machine is asked of a descriptor.
-    if (endpoint.transport === "tcp" && this.#holds()) {
-      return this.#input.host.adapter.listen(endpoint, this.#held, options);
+    const unix = endpoint.transport === "unix";
+    if (this.#holds(unix)) {
+      return this.#input.host.adapter.listen(endpoint, this.#held(unix), options);
     }
     const defers = this.#plan.wait >= 2 * DEFERRED && mayDefer(endpoint, options);
     const given: SocketOptions = defers ? { ...options, deferAccept: DEFERRED } : options;
@@ -102,13 +102,30 @@ class MatchExecutor implements Executor {
   }
 
   /** Whether nobody whom it leads to needs descriptors: by the plan, and by what plugins turn out to do. */
-  #holds(): boolean {
+  #holds(unix: boolean): boolean {
     const { holds, routes } = this.#plan;
-    const { ready, host: { receiver, adapter } } = this.#input;
-    // A descriptor can be reset by everybody.
-    const resets = Object.values(ready.plan.limits.overflow).includes("reset");
-    return holds === true && (!resets || adapter.features.resets === true) &&
-      routes.every(({ service }) => receiver?.(service, true)?.takesHeld !== false);
+    const { ready: { plan }, host: { receiver, adapter: { features } } } = this.#input;
+    if (holds === undefined) return false;
+    // Who somebody is on this machine is asked of a descriptor, which can be reset by everybody, too.
+    if (unix && (!holds.unix || decidesByUser(plan))) return false;
+    const resets = Object.values(plan.limits.overflow).includes("reset");
+    if (resets && features.resets !== true) return false;
+    if (features.unreads !== true && routes.some(({ tls }) => tls)) return false;
+    const manners = this.#crossroads.manners(unix);
+    return routes.every(({ service }, at) =>
+      receiver?.(service, manners[at]!)?.takes(manners[at]!) !== false
+    );
+  }
+
+  /** What is told of peers whom the runtime accepts, and reads. */
+  #held(unix: boolean): StreamTable {
+    const { ready: { plan: { proxyProtocol } }, admission } = this.#input;
+    const service = this.#service;
+    const { table } = new HeldPeers(this.#crossroads, service, admission, this.#blames, unix);
+    if (proxyProtocol === undefined) return table;
+    const proxied = new ProxyStreams(proxyProtocol, service, table);
+    this.#proxied.push(proxied);
+    return proxied.table;
   }
 
   /** Who is accepted without a word has been silent for that long. */
@@ -178,7 +195,7 @@ class MatchExecutor implements Executor {
 
   #close(): void {
     this.#proxyProtocol?.close();
-    this.#proxied?.close();
+    for (const each of this.#proxied) each.close();
     this.#crossroads.close();
   }
 }

@@ -11,6 +11,7 @@ import type { RuleOptions } from "../core/plan.ts";
 import type { Fields } from "../core/record.ts";
 import { recordRefusal } from "../core/records.ts";
 import type { Service } from "../core/service.ts";
+import type { Manner } from "../services/contract.ts";
 import { HeldConnection, holding, type Looker } from "../services/held-connection.ts";
 import {
   type Crossroads,
@@ -66,16 +67,25 @@ export class HeldPeers implements Looker<Comer> {
   readonly #service: Service;
   readonly #admission: Admission;
   readonly #blames: boolean;
+  readonly #manners: readonly Manner[];
 
   /**
    * @param admission of the service that listens.
    * @param blames peers are known by what they are refused for.
+   * @param unix they come to a Unix socket.
    */
-  constructor(crossroads: Crossroads, service: Service, admission: Admission, blames: boolean) {
+  constructor(
+    crossroads: Crossroads,
+    service: Service,
+    admission: Admission,
+    blames: boolean,
+    unix: boolean,
+  ) {
     this.#crossroads = crossroads;
     this.#service = service;
     this.#admission = admission;
     this.#blames = blames;
+    this.#manners = crossroads.manners(unix);
   }
 
   open(connection: Connection): void {
@@ -129,6 +139,7 @@ export class HeldPeers implements Looker<Comer> {
     if (found === undefined) return;
     if (typeof found !== "number") return this.refuse(one, ...found);
     this.#crossroads.waiting.delete(one);
+    one.manner = this.#manners[found]!;
     const why = this.#crossroads.lead(found, one);
     if (why !== undefined) this.refuse(one, ...why);
     else one.permit.release();

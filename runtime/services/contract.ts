@@ -5,7 +5,7 @@ import type { Candidate } from "../core/admission/candidate.ts";
 import type { OwnSockets } from "../core/admission/own-sockets.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Adapter, BindableEndpoint, DatagramSocket } from "../core/contract.ts";
-import type { Listener, StreamTable } from "../core/contract.ts";
+import type { Listener } from "../core/contract.ts";
 import type { Inherited, Inspected, Origin } from "../core/descriptors.ts";
 import type { Address } from "../core/endpoint.ts";
 import { PorticoError } from "../core/errors.ts";
@@ -63,9 +63,9 @@ export interface Host {
   /**
    * The running service of a name, as whoever hands it connections sees it; nobody hands any when silent.
    *
-   * @param held one that {@link Receiver.takesHeld}, where there is any still.
+   * @param held one that {@link Receiver.takes} it so, where there is any still.
    */
-  readonly receiver?: (service: string, held?: boolean) => Receiver | undefined;
+  readonly receiver?: (service: string, held?: Manner) => Receiver | undefined;
   /** What knows names, for rules about them; without it those are about nobody. */
   readonly names?: () => Promise<Names>;
   /**
@@ -86,10 +86,18 @@ export interface Unread {
   readonly tls: boolean;
 }
 
+/** How held connections come. */
+export interface Manner {
+  /** They speak TLS from the first byte on. */
+  readonly tls: boolean;
+  /** They are of this machine, and whoever wants to know who has connected needs a descriptor. */
+  readonly unix: boolean;
+}
+
 /** Takes connections that another service has accepted. */
 export interface Receiver {
-  /** Held ones, too: it serves streams in this thread, and needs no descriptor for it. */
-  readonly takesHeld: boolean;
+  /** Whether it takes held ones of this manner: it serves them in this thread, and needs no descriptor for it. */
+  takes(manner: Manner): boolean;
   /** @returns false when it can take no more; what has arrived is the caller's still. */
   receive(arrival: Unread | HeldConnection): boolean;
 }
@@ -145,8 +153,10 @@ export interface Opener {
  * workers. It is driven by `running.ts`, which knows no difference.
  */
 export interface Executor extends Opener {
-  /** What is told of held connections that other services have accepted; absent where it needs descriptors. */
-  readonly streams?: StreamTable | undefined;
+  /** Whether it takes connections that others hold; where it is absent it needs descriptors. */
+  takes?(manner: Manner): boolean;
+  /** Serves one of a manner that it {@link takes}. */
+  take?(connection: HeldConnection): void;
   /** All sockets are open. */
   opened(): void;
   /** At these addresses are socket files that are its own to remove; what was handed on is not any more. */

@@ -4,7 +4,7 @@ import type { AdmitTable, Descriptors, Origin } from "../core/descriptors.ts";
 import { KnownPeer } from "../core/endpoint.ts";
 import { PorticoError } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
-import { aboutAccounts, type ServicePlan } from "../core/plan.ts";
+import { aboutAccounts, decidesByUser, type ServicePlan } from "../core/plan.ts";
 
 /** Whether peers of a service's sockets of this transport are asked for their credentials. */
 export function asksCredentials(
@@ -12,16 +12,6 @@ export function asksCredentials(
   { log, plan }: { readonly log: Log; readonly plan: ServicePlan },
 ): boolean {
   return transport === "unix" && (log.asksUser || decidesByUser(plan));
-}
-
-/** Whether a rule, a limit or a ban asks who the peers of Unix sockets are. */
-export function decidesByUser(
-  { access, limits, bansUsers, proxyProtocol }: ServicePlan,
-): boolean {
-  const { perSource, ratePerSource } = limits;
-  return aboutAccounts(access) || aboutAccounts({ rules: proxyProtocol?.from ?? [] }) ||
-    bansUsers === true || perSource !== Infinity ||
-    ratePerSource !== undefined && ratePerSource.count !== Infinity;
 }
 
 /** @throws PorticoError NOT_SUPPORTED where rules are about users, and nobody can be asked who he is. */

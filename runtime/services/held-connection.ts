@@ -8,12 +8,17 @@ import type { Address } from "../core/endpoint.ts";
 import { PorticoError } from "../core/errors.ts";
 import type { Told } from "../core/prologue/via.ts";
 import type { TlsContext, TlsInfo } from "../core/tls.ts";
+import type { Manner } from "./contract.ts";
 
 /** It is looked at; somebody has it who opens it later; it is open; nobody is told of it any more. */
 type Phase = "waiting" | "given" | "open" | "over";
 
+const IN_CLEAR: Manner = { tls: false, unix: false };
+
 export class HeldConnection implements Connection {
   data: unknown = undefined;
+  /** How it comes to whoever serves it; said when that is known. */
+  manner: Manner = IN_CLEAR;
   phase: Phase = "waiting";
   /** Since when it is waited for what it says, in ms of the clock. */
   since: number;
@@ -66,6 +71,24 @@ export class HeldConnection implements Connection {
     this.#said = rest.length === 0 ? undefined : rest;
   }
 
+  /**
+   * Whoever has it from here on reads all of it, as if nothing had been read, where the one below can do that.
+   *
+   * @param above what came through here, and comes back.
+   */
+  unread(above?: Uint8Array): void {
+    this.halt();
+    if (above !== undefined) {
+      this.#said = this.#said === undefined ? above : join(above, this.#said);
+    }
+    const said = this.#said;
+    const over = this.#ended || this.#gone !== undefined;
+    if (said === undefined || over || this.#inner.unread === undefined) return;
+    this.#said = undefined;
+    this.#kept ||= this.#lent;
+    this.#inner.unread(said);
+  }
+
   /** Reads no more until {@link proceed}, or until it is open. */
   halt(): void {
     this.#halted = true;
@@ -80,7 +103,7 @@ export class HeldConnection implements Connection {
   /** It is looked at no more: whoever has it now opens it later. */
   give(): void {
     this.phase = "given";
-    this.halt();
+    this.unread();
   }
 
   /** Nothing is left of the one below; whoever opens it is told so. */
@@ -176,9 +199,14 @@ export class HeldConnection implements Connection {
 
   secure(context: TlsContext): Connection {
     if (this.#inner.secure === undefined) throw new PorticoError("NOT_SUPPORTED");
-    if (this.#said !== undefined) {
+    if (this.#gone !== undefined) return this;
+    this.unread();
+    // What came with the peer's end is no whole handshake, of which the one below knows.
+    if (this.#said !== undefined && !this.#ended) {
       throw new PorticoError("PROTOCOL_ERROR", "bytes in clear before the handshake");
     }
+    this.#said = undefined;
+    this.#paused = this.#halted = this.#ended = false;
     this.#inner = this.#inner.secure(context);
     return this;
   }

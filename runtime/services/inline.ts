@@ -5,7 +5,7 @@ import type { HttpListener, HttpTable } from "../core/exchange.ts";
 import { hookError } from "../core/hooks.ts";
 import type { HttpPipeline } from "../core/http/pipeline.ts";
 import type { ListenPlan } from "../core/plan.ts";
-import type { Executor, ExecutorInput } from "./contract.ts";
+import type { Executor, ExecutorInput, Manner } from "./contract.ts";
 import {
   askingCredentials,
   asksCredentials,
@@ -13,6 +13,7 @@ import {
   connecting,
   withCredentials,
 } from "./credentials.ts";
+import type { HeldConnection } from "./held-connection.ts";
 import { ServiceInstance } from "./instance.ts";
 import type { HandedRequests } from "./handed-requests.ts";
 import { checkForm, checkKind } from "./kind.ts";
@@ -54,7 +55,9 @@ class InlineExecutor implements Executor {
   #proxyProtocol: ProxyProtocol | undefined = undefined;
   #balancers: Promise<ProxyProtocol | undefined> | undefined = undefined;
   #handed: HandedRequests | undefined = undefined;
+  /** What is told of connections that others hold. */
   #held: StreamTable | undefined = undefined;
+  #heldSecure: StreamTable | undefined = undefined;
   /** Those of its listeners. */
   readonly #proxied: { close(): void }[] = [];
 
@@ -180,10 +183,17 @@ class InlineExecutor implements Executor {
     (balanced?.reading(table) ?? table).arrive(fd, known);
   }
 
-  get streams(): StreamTable | undefined {
-    if (this.#instance.handoffs !== undefined) return undefined;
-    if (!this.#input.ready.plugin.transports.includes("stream")) return undefined;
-    return this.#held ??= this.#streams({});
+  takes({ tls, unix }: Manner): boolean {
+    const { ready, host: { adapter: { features } } } = this.#input;
+    const streams = ready.plugin.transports.includes("stream");
+    if (!streams || this.#instance.handoffs !== undefined) return false;
+    if (unix && asksCredentials("unix", ready)) return false;
+    return !tls || features.unreads === true;
+  }
+
+  take(held: HeldConnection): void {
+    if (held.manner.tls) held.open(this.#heldSecure ??= this.#streams(this.#input.ready.plan));
+    else held.open(this.#held ??= this.#streams({}));
   }
 
   async #requestTable(): Promise<HttpTable> {

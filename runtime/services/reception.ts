@@ -1,7 +1,7 @@
 /** Connections that other services hand to one: while that one accepts nobody, they wait here, and nothing is read. */
 import type { Admission } from "../core/admission/admission.ts";
 import type { ServicePlan } from "../core/plan.ts";
-import type { Executor, Host, Receiver, Unread } from "./contract.ts";
+import type { Executor, Host, Manner, Receiver, Unread } from "./contract.ts";
 import type { HeldConnection } from "./held-connection.ts";
 
 /** How many may wait: as many as in the queue of a socket that nobody accepts from. */
@@ -11,7 +11,7 @@ const IN_CLEAR = {};
 
 export class Reception implements Receiver {
   readonly #plan: Pick<ServicePlan, "name" | "tls">;
-  readonly #executor: Pick<Executor, "adopt" | "streams">;
+  readonly #executor: Pick<Executor, "adopt" | "takes" | "take">;
   readonly #host: Pick<Host, "receiver">;
   readonly #admission: Pick<Admission, "close">;
   #state: "shut" | "open" | "closed" = "shut";
@@ -26,7 +26,7 @@ export class Reception implements Receiver {
   /** @param admission of the service with this plan. */
   constructor(
     plan: Pick<ServicePlan, "name" | "tls">,
-    executor: Pick<Executor, "adopt" | "streams">,
+    executor: Pick<Executor, "adopt" | "takes" | "take">,
     host: Pick<Host, "receiver">,
     admission: Pick<Admission, "close">,
   ) {
@@ -36,15 +36,15 @@ export class Reception implements Receiver {
     this.#admission = admission;
   }
 
-  get takesHeld(): boolean {
-    return this.#executor.streams !== undefined;
+  takes(manner: Manner): boolean {
+    return this.#executor.takes?.(manner) === true;
   }
 
   receive(arrival: Unread | HeldConnection): boolean {
     const held = !("fd" in arrival);
-    if (held && !this.takesHeld) return false;
+    if (held && !this.takes(arrival.manner)) return false;
     if (this.#state === "open") {
-      if (held) arrival.open(this.#executor.streams!);
+      if (held) this.#executor.take!(arrival);
       else this.#adopt(arrival);
       return true;
     }

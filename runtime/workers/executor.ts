@@ -11,11 +11,11 @@ import type { AdmitTable, Descriptors, Origin, SocketFileId } from "../core/desc
 import type { Address } from "../core/endpoint.ts";
 import { sheds } from "../core/admission/overflow.ts";
 import { PorticoError } from "../core/errors.ts";
-import type { ListenPlan } from "../core/plan.ts";
+import { decidesByUser, type ListenPlan } from "../core/plan.ts";
 import { Service } from "../core/service.ts";
 import type { Executor, ExecutorInput, StartExecutor } from "../services/contract.ts";
 import { balancersOf, deferring } from "../services/balancers.ts";
-import { askingCredentials, decidesByUser } from "../services/credentials.ts";
+import { askingCredentials } from "../services/credentials.ts";
 import { giveBanners } from "../services/extras.ts";
 import { checkKind } from "../services/kind.ts";
 import type { ProxyProtocol } from "../services/proxy-protocol.ts";

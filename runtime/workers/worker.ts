@@ -152,7 +152,9 @@ export class ServiceWorker {
       this.#service = plan.name;
       this.#drains = drains;
       const log = this.#log = new Log(this.#outlets(wanted), () => {});
-      if (plan.listen.some(({ endpoint }) => !isTcp(endpoint.transport))) {
+      // Others may hand it who has come to a Unix socket of theirs.
+      const handed = plan.reached === true && log.asksUser;
+      if (handed || plan.listen.some(({ endpoint }) => !isTcp(endpoint.transport))) {
         this.#descriptors = await adapter.descriptors();
       }
       await become(plan);
@@ -228,7 +230,9 @@ export class ServiceWorker {
     if (this.#taken++ === 0) queueMicrotask(() => this.#tellTaken());
     const plain = { remote: toAddress(remote), local: toAddress(local) };
     const asks = asksCredentials(plain.remote.transport, service);
-    const origin = asks ? withCredentials(this.#descriptors!, fd, plain) : plain;
+    const calls = this.#descriptors;
+    // A sink may ask for it later than the worker was begun.
+    const origin = asks && calls !== undefined ? withCredentials(calls, fd, plain) : plain;
     if (handoffs !== undefined) {
       // Its hook runs at once: whatever it does, it is not to be served twice.
       this.#tellTaken();

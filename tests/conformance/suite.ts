@@ -36,6 +36,7 @@ import type { Case } from "./stage.ts";
 import { play } from "./stage.ts";
 import { streams } from "./streams.ts";
 import { tlsClients } from "./tls.ts";
+import { unread } from "./unread.ts";
 
 export const TRANSPORTS: readonly Tested[] = ["tcp", "unix", "udp", "unixgram"];
 
@@ -57,6 +58,7 @@ const FOR_STREAMS: readonly Case[] = [
   ...securedOthers,
   ...securedPaused,
   ...securedResets,
+  ...unread,
   ...adoption,
   ...admissions,
   ...passing,

@@ -73,7 +73,11 @@ class Behind {
       close: (_, error) => void this.told.push(`close ${error?.code ?? ""}`),
       failure: () => {},
     };
-    const executor = { streams, adopt: () => assert.fail("nothing comes by descriptor") };
+    const executor = {
+      takes: () => true,
+      take: (held: HeldConnection) => void held.open(streams),
+      adopt: () => assert.fail("nothing comes by descriptor"),
+    };
     const admission = { close: () => void this.told.push("closed to newcomers") };
     const host = { receiver: () => this.receiver ?? undefined };
     this.reception = new Reception({ name: "a" }, executor, host, admission);
@@ -97,7 +101,7 @@ class Behind {
       this.candidate.admitted();
     };
     this.#table =
-      new HeldPeers(this.crossroads, service, front as unknown as Admission, false).table;
+      new HeldPeers(this.crossroads, service, front as unknown as Admission, false, false).table;
   }
 
   /** The turn has come of who waits for it. */
@@ -266,7 +270,7 @@ test("who waits for a service that is replaced goes to the next one, if that can
   await unable.reception.end(true, undefined);
   assert.deepEqual(unable.take(), [OPEN, "SSH-2"]);
   const one = {} as HeldConnection;
-  assert.ok(!unable.receiver.takesHeld && !unable.receiver.receive(one));
+  assert.ok(!unable.receiver.receive(one));
 });
 
 test("a service that does not run, or takes descriptors alone, has nobody", () => {

@@ -7,10 +7,16 @@ export interface MatchPlan {
   /** How long a peer may take to say enough, in ms; then whatever is open counts as no. */
   readonly wait: number;
   /**
-   * All whom it leads to serve streams in its own thread, and get them as they are: the runtime may read before it is
-   * known who is told of it. Known once their plugins are there.
+   * All whom it leads to serve streams in its own thread, and need no descriptor for it: the runtime may read before it is known
+   * who is told of it. Known once their plugins are there.
    */
-  readonly holds?: true;
+  readonly holds?: HoldsPlan;
+}
+
+/** What that rests on beside. */
+export interface HoldsPlan {
+  /** None of them asks who the peers of Unix sockets are. */
+  readonly unix: boolean;
 }
 
 /** One way from a service with `match` to another one. */

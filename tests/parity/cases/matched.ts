@@ -1,5 +1,6 @@
 /** Who comes by a service with `match`: told apart by what is said first, and from then on the other service's. */
 import assert from "node:assert/strict";
+import process from "node:process";
 import type { Call } from "../calls.ts";
 import { type Case, type Front, STREAMS, type Transport } from "../case.ts";
 import type { Stage } from "../stage.ts";
@@ -265,6 +266,19 @@ export const MATCHED: readonly Case[] = [
         await denied.refused(0);
       }
       await stage.idle({ served: 1, refused: 1, errors: 0 });
+    },
+  },
+  {
+    name: "match: who has connected to a Unix socket is known to a sink that asks",
+    transports: ["unix"],
+    needs: "descriptors",
+    fields: ["remote", "user"],
+    match: LINES,
+    async run(stage: Stage) {
+      assert.equal(await stage.ask("version"), "1");
+      const [open] = await stage.records("open", 1);
+      assert.equal(open!["uid"], process.getuid!());
+      await stage.until({ served: 1, refused: 0 }, stage.front);
     },
   },
 ];
