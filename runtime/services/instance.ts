@@ -2,6 +2,7 @@
  * One instance of a service, in this thread: the plugin started once, and the ways that its sessions
  * take. Where the sockets are, here or in another process, is not its affair.
  */
+import { lendBy } from "../core/stream/lending.ts";
 import type { SessionAdapter } from "../core/descriptors.ts";
 import type { Admission } from "../core/admission/admission.ts";
 import type { Offended } from "../core/admission/gate.ts";
@@ -173,6 +174,9 @@ export class ServiceInstance {
     const { keepsDatagrams, keepsChunks } = plugin;
     const ending = new AbortController();
     const { lends } = adapter.features;
+    if (keepsChunks === false && lends !== "never") {
+      lendBy(await import("../core/stream/loans.ts"));
+    }
     const shared = { plan, log, gather, lends, nextId, keepsDatagrams, keepsChunks, clock };
     const { offended, tls } = input;
     const handshakes = await handshakesOf(plan, tls, clock);

@@ -21,6 +21,23 @@ function endpointOf({ transport, host, port, path }: Address): NamedEndpoint {
 
 export const listeners: readonly Case[] = [
   {
+    name: "remote is the peer's own address, of the 300th connection, too",
+    async run(stage) {
+      const asked: string[] = [];
+      const server = await stage.listen({
+        ...echo,
+        open: ({ connection }) => asked.push(String(connection.remote)),
+      });
+      for (let i = 1; i <= 300; i++) {
+        const peer = await stage.connect(server);
+        await until("open", () => asked.length === i);
+        assert.equal(asked[i - 1], peer.local);
+        peer.end();
+        await until("the end", () => peer.ended);
+      }
+    },
+  },
+  {
     name: "close frees the address at once, connections live on, and twice is fine",
     async run(stage) {
       const { server, peer, connection } = await stage.pair(echo);

@@ -60,23 +60,6 @@ export const streams: readonly Case[] = [
     },
   },
   {
-    name: "remote is the peer's own address, of the 300th connection, too",
-    async run(stage) {
-      const asked: string[] = [];
-      const server = await stage.listen({
-        ...echo,
-        open: ({ connection }) => asked.push(String(connection.remote)),
-      });
-      for (let i = 1; i <= 300; i++) {
-        const peer = await stage.connect(server);
-        await until("open", () => asked.length === i);
-        assert.equal(asked[i - 1], peer.local);
-        peer.end();
-        await until("the end", () => peer.ended);
-      }
-    },
-  },
-  {
     name: "the core's slot is left alone, and survives until close",
     async run(stage) {
       const slot = { mine: true };

@@ -46,14 +46,11 @@ export class Loan {
 
 /** By size, those that were given back. */
 const returned: Loan[][] = [];
-/** Nothing is looked for as long as nobody lends. */
-let any = false;
 
 /** Lends a chunk on, which stays whoever's it is; undefined where it is better copied, and kept. */
 export function lend(chunk: Uint8Array): Loan | undefined {
   const { length } = chunk;
   if (length <= LEAST || length > MOST) return undefined;
-  any = true;
   const size = 32 - Math.clz32(length - 1);
   const loan = take(returned[size] ??= []) ?? new Loan(1 << size);
   loan.bytes.set(chunk);
@@ -78,7 +75,7 @@ export function giveBack(loan: Loan): undefined {
 
 /** Somebody has written bytes, which may be of a loan. */
 export function write(bytes: Uint8Array, sender: Sender): void {
-  const loan = any ? (bytes.buffer as Lendable)[LOAN] : undefined;
+  const loan = (bytes.buffer as Lendable)[LOAN];
   if (loan?.out !== true) return;
   if (loan.sender !== sender && !loan.free) loan.shared = true;
   loan.sender = sender;

@@ -6,7 +6,7 @@ import type { ReadOptions } from "../plugin.ts";
 import { milliseconds } from "../units.ts";
 import { type Codec, endingWith, fixed, lines } from "./codec.ts";
 import { FrameBuffer, NONE } from "./frame-buffer.ts";
-import { giveBack, lend, type Loan } from "./loans.ts";
+import { lending, type Loan } from "./lending.ts";
 
 /** Above this many unread bytes the source is asked to wait, below the other it goes on. */
 const HIGH_WATER = 64 * 1024;
@@ -84,7 +84,7 @@ export class Reader {
   /** Lends what is in `chunk` to whoever waits for one, until the next is asked for; false where it is to be pushed. */
   offer(chunk: Uint8Array): boolean {
     if (this.#reject === undefined || this.#codec !== undefined) return false;
-    const loan = this.#loan = lend(chunk);
+    const loan = this.#loan = lending?.lend(chunk);
     if (loan !== undefined) this.#settle(loan.chunk);
     return loan !== undefined;
   }
@@ -227,7 +227,7 @@ export class Reader {
     if (this.waiting) {
       return Promise.reject(new Error("Cannot read: another read of this session is waiting"));
     }
-    if (codec === undefined && this.#loan !== undefined) this.#loan = giveBack(this.#loan);
+    if (codec === undefined && this.#loan !== undefined) this.#loan = lending?.giveBack(this.#loan);
     try {
       const found = this.#take(codec);
       if (found !== NONE) return Promise.resolve(iterates ? { value: found, done: false } : found);

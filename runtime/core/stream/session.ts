@@ -9,7 +9,7 @@ import type { TlsInfo } from "../tls.ts";
 import { countBytes, type Counters } from "../totals.ts";
 import { BATCH, type Flushable, join } from "./gather.ts";
 import { type Duration, milliseconds } from "../units.ts";
-import { type Sender, write } from "./loans.ts";
+import { lending, type Sender } from "./lending.ts";
 import { ALL, PAUSE } from "./pause.ts";
 import { StreamState } from "./state.ts";
 
@@ -88,7 +88,7 @@ export class StreamSession extends StreamState implements Flushable, Candidate, 
     const bytes = toBytes(data);
     if (bytes.length === 0) return !this.#busy && !this.#resting;
     this.bytesOut += bytes.length;
-    write(bytes, this);
+    lending?.write(bytes, this);
     this.active = this.pipeline.deadlines.now;
     const { gather } = this.pipeline.service;
     gather.writes++;
