@@ -128,7 +128,7 @@ const ONCE = testsNamed(
  * difference, so that one of each kind goes through them, V8 in Node and JavaScriptCore in Bun.
  */
 const PURE = testsNamed(
-  "{admin,completion,convert,explain,followed_request,history,new,schema}",
+  "{admin,followed_request,history,schema}",
   "bans/bans",
   "core/{access,admission,amplification,arguments,bytes,certificate_rules,codec,datagrams,drain,echo,endpoint}",
   "core/{failures,fairness,framing,gathering,handshake,ip_property,limits,log,manifest_types,name_rules,names}",
