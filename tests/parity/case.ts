@@ -91,13 +91,23 @@ const NEEDS = {
 const PAIRS: readonly (readonly Transport[])[] = [STREAMS, DATAGRAMS];
 
 /**
- * Over which a case is run, in the order of the table: over all that it names on Node, and wherever a strategy was
- * asked for. Else over one of each pair, which changes from strategy to strategy and from case to case: so each case
- * meets each transport, each strategy each transport, and each case each strategy, on every runtime.
+ * Over which a case is run, in the order of the table: over all that it names where a strategy was asked for. Else under
+ * `spawn`, which starts a process for each session, over one, and under the others on Node over all, elsewhere over one
+ * of each pair. Which one changes from strategy to strategy and from case to case: so each case meets each transport,
+ * each strategy each transport, and each case each strategy, on every runtime.
  */
-export function transportsOf({ transports = SILENT }: Case, at: number): Transport[] {
+export function transportsOf(
+  { transports = SILENT }: Case,
+  strategy: StrategyName,
+  at: number,
+): Transport[] {
   const all = TRANSPORTS.filter((one) => transports.includes(one));
-  if (asked !== undefined || adapter.name === "node") return all;
+  if (asked !== undefined) return all;
+  if (strategy === "spawn") {
+    const served = all.filter((one) => one !== "http");
+    return served.length === 0 ? all : [served[at % served.length]!];
+  }
+  if (adapter.name === "node") return all;
   const left = PAIRS.filter((pair) => pair.every((one) => all.includes(one)))
     .map((pair) => pair[at % pair.length]);
   return all.filter((one) => !left.includes(one));

@@ -15,7 +15,7 @@ after(async () => {
 });
 
 function register(kase: Case, strategy: StrategyName, at: number): void {
-  const transports = transportsOf(kase, at);
+  const transports = transportsOf(kase, strategy, at);
   const run = transports.filter((transport) => skips(kase, strategy, transport) === false);
   const group = new Group(kase, strategy, run);
   for (const transport of transports) {
