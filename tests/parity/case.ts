@@ -87,14 +87,17 @@ const NEEDS = {
     !hasProcesses(strategy) && `${strategy} has no processes of its own`,
 } as const;
 
+/** HTTP is served where the sockets are, as yet: under these. */
+const HTTP: readonly StrategyName[] = ["serial", "async"];
+
 /** What the transports of a pair differ in is the form of an address, and its file. */
 const PAIRS: readonly (readonly Transport[])[] = [STREAMS, DATAGRAMS];
 
 /**
- * Over which a case is run, in the order of the table: over all that it names where a strategy was asked for. Else under
- * `spawn`, which starts a process for each session, over one, and under the others on Node over all, elsewhere over one
- * of each pair. Which one changes from strategy to strategy and from case to case: so each case meets each transport,
- * each strategy each transport, and each case each strategy, on every runtime.
+ * Over which a case is run, in the order of the table: over all that it names where a strategy was asked for, and on
+ * Node where the sockets are. Else over one of each pair, under `spawn`, which starts a process for each session, over
+ * one alone. Which one changes from strategy to strategy and from case to case: so each case meets each strategy, each
+ * strategy each transport, and each case each transport, on every runtime.
  */
 export function transportsOf(
   { transports = SILENT }: Case,
@@ -107,14 +110,11 @@ export function transportsOf(
     const served = all.filter((one) => one !== "http");
     return served.length === 0 ? all : [served[at % served.length]!];
   }
-  if (adapter.name === "node") return all;
+  if (adapter.name === "node" && HTTP.includes(strategy)) return all;
   const left = PAIRS.filter((pair) => pair.every((one) => all.includes(one)))
     .map((pair) => pair[at % pair.length]);
   return all.filter((one) => !left.includes(one));
 }
-
-/** HTTP is served where the sockets are, as yet. */
-const HTTP: readonly StrategyName[] = ["serial", "async"];
 
 /** Why a case cannot be run here; false when it can. */
 export function skips(
