@@ -4,10 +4,13 @@
  * that Deno asks the kernel who else is ready. It asks when it has nothing left to do: so this waits for a
  * byte that goes through a pair of sockets.
  */
-import { setImmediate } from "node:timers";
+import { setImmediate, setTimeout } from "node:timers";
 
 /** How often it is asked at most, in ms: each time costs as much as a small message. Between, rounds have to do. */
 const PERIOD = 1;
+
+/** A pair that nobody has used for so many ms is closed; one that could not be had is tried for again. */
+const IDLE = 1000;
 
 const round = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
@@ -16,8 +19,8 @@ class Poll {
   /** What is written to one can be read from the other. */
   #pair: readonly [Deno.UnixConn, Deno.UnixConn] | undefined = undefined;
   #next: Promise<void> | undefined = undefined;
-  #opened = false;
   #due = 0;
+  #used = false;
   readonly #byte: Uint8Array<ArrayBuffer> = new Uint8Array(1);
 
   next(): Promise<void> {
@@ -25,32 +28,30 @@ class Poll {
   }
 
   async #pass(): Promise<void> {
-    if (this.#opened && (this.#pair === undefined || performance.now() < this.#due)) await round();
+    if (performance.now() < this.#due) await round();
     else {
       // To connect them takes as long.
       await (this.#pair === undefined ? this.#open() : this.#ask(this.#pair));
-      this.#due = performance.now() + PERIOD;
+      this.#due = performance.now() + (this.#pair === undefined ? IDLE : PERIOD);
     }
     this.#next = undefined;
   }
 
   async #ask([from, to]: readonly [Deno.UnixConn, Deno.UnixConn]): Promise<void> {
+    this.#used = true;
     try {
-      // It finds nothing yet, so it waits for the kernel to tell.
-      const read = to.read(this.#byte);
-      await from.write(this.#byte);
-      await read;
+      // It finds nothing to read yet, so it waits for the kernel to tell.
+      await Promise.all([to.read(this.#byte), from.write(this.#byte)]);
     } catch {
-      this.#pair = undefined;
+      this.#close();
     }
   }
 
-  /** Tried once: without permission, Linux or descriptors rounds have to do. */
+  /** Without permission, Linux or descriptors rounds have to do. */
   async #open(): Promise<void> {
-    this.#opened = true;
     for (const name of ["read", "write"] as const) {
       // A person at the terminal would be asked for it.
-      if (Deno.permissions.querySync({ name }).state !== "granted") return;
+      if (Deno.permissions.querySync({ name }).state !== "granted") return round();
     }
     try {
       const path = `\0portico-${crypto.randomUUID()}`;
@@ -59,9 +60,26 @@ class Poll {
         listener.accept(),
         Deno.connect({ transport: "unix", path }),
       ]);
+      this.#closeLater();
     } catch {
-      this.#pair = undefined;
+      await round();
     }
+  }
+
+  #closeLater(): void {
+    setTimeout(() => {
+      const used = this.#used || this.#next !== undefined;
+      this.#used = false;
+      if (used) this.#closeLater();
+      else this.#close();
+    }, IDLE).unref();
+  }
+
+  #close(): void {
+    const pair = this.#pair;
+    this.#pair = undefined;
+    this.#due = 0;
+    for (const end of pair ?? []) end.close();
   }
 }
 
