@@ -2,11 +2,12 @@
  * Runs the suite under each runtime, in parts, several side by side, and adds up: the last line is
  * `N passed, N failed, N skipped` over all of them. Before it stands which tests have failed, and why.
  *
- *     node tests/run.ts [--quick] [--jobs N] [--script NAME]... [--runtime node|node24|bun|deno]... [FILE...]
+ *     node tests/run.ts [--quick] [--jobs N] [--within MINUTES] [--script NAME]... [--runtime node|node24|bun|deno]... [FILE...]
  *
  * `--quick` answers in about a minute: it leaves out the files that start servers as processes of their
  * own and the parity table, and runs on Node alone, unless runtimes are named. `--script` runs a script
- * of package.json beside the tests, and counts it as one.
+ * of package.json beside the tests, and counts it as one. `--within` is for a machine that may be slow: what
+ * has not been started after so many minutes is named, and its files count as skipped.
  */
 import { spawn } from "node:child_process";
 import { globSync, mkdtempSync, rmSync } from "node:fs";
@@ -229,8 +230,8 @@ interface Part {
   readonly name: string;
   readonly runner: Runner;
   readonly files: readonly string[];
-  /** It takes long, and so is started before others. */
-  readonly long: boolean;
+  /** When it is started: what takes long first, then what Node runs, then of each other runtime a part in turn. */
+  readonly order: number;
 }
 
 /**
@@ -243,18 +244,19 @@ function partsOf(name: string): Part[] {
   const long = own.filter((file) => LONG.includes(file));
   const rest = own.filter((file) => !ONCE.includes(file) && !LONG.includes(file));
   const count = Math.max(1, Math.round(rest.length / PART));
-  const part = (files: readonly string[], long: boolean): Part => ({
+  const part = (files: readonly string[], order: number): Part => ({
     name,
     runner: RUNNERS[name]!,
     files,
-    long,
+    order,
   });
   return [
-    part(once, true),
-    ...long.map((file) => part([file], true)),
+    part(once, 0),
+    ...long.map((file) => part([file], 0)),
     ...Array.from(
       { length: count },
-      (_, at) => part(rest.filter((_, n) => n % count === at), false),
+      (_, at) =>
+        part(rest.filter((_, n) => n % count === at), name === "node" ? 1 : 2 + at / count),
     ),
   ].filter(({ files }) => files.length > 0);
 }
@@ -267,6 +269,8 @@ const { values, positionals } = parseArgs({
     /** Parts at once: one more than there are cores, as some of them wait now and then. */
     jobs: { type: "string", default: `${availableParallelism() + 1}` },
     script: { type: "string", multiple: true, default: [] },
+    /** Minutes after which no part is started any more. */
+    within: { type: "string", default: "Infinity" },
     runtime: { type: "string", multiple: true },
   },
 });
@@ -277,19 +281,25 @@ if (unknown !== undefined) {
   console.error(`no runtime ${unknown}: one of ${Object.keys(RUNNERS).join(", ")}`);
   process.exit(2);
 }
+const minutes = Number(values.within);
+if (!(minutes >= 0)) {
+  console.error(`--within ${values.within}: a number of minutes, as 34`);
+  process.exit(2);
+}
 const files = positionals.length > 0 ? positionals : globSync("tests/**/*_test.ts", { cwd: root })
   .filter((file) => !quick || !/\/(?:processes|parity|protocols)\//.test(file)).sort();
 /** What is told once more at the end: the whole output of a runner is long. */
 const told: Failure[] = [];
 const sum = { passed: 0, failed: 0, skipped: 0 };
 const parts = [
-  ...values.script.map((name) => ({ name, runner: SCRIPT, files: [name], long: true })),
+  ...values.script.map((name) => ({ name, runner: SCRIPT, files: [name], order: 0 })),
   ...names.flatMap(partsOf),
 ];
-const waiting = [...parts.filter(({ long }) => long), ...parts.filter(({ long }) => !long)];
+const waiting = parts.sort((a, b) => a.order - b.order);
+const last = performance.now() + minutes * 60_000;
 async function job(): Promise<void> {
-  for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
-    const counts = await run(next);
+  while (waiting.length > 0 && performance.now() < last) {
+    const counts = await run(waiting.shift()!);
     sum.passed += counts.passed;
     sum.failed += counts.failed;
     sum.skipped += counts.skipped;
@@ -299,5 +309,9 @@ const cache = mkdtempSync(join(tmpdir(), "portico-compiled-"));
 await Promise.all(Array.from({ length: Math.max(1, Number(values.jobs)) }, job));
 rmSync(cache, { recursive: true, force: true });
 tell(told);
+for (const { name, files } of waiting) {
+  console.log(`${name}: not run, ${minutes} minutes are over: ${files.join(" ")}`);
+  sum.skipped += files.length;
+}
 console.log(`${sum.passed} passed, ${sum.failed} failed, ${sum.skipped} skipped`);
-process.exitCode = sum.failed > 0 ? 1 : 0;
+process.exitCode = sum.failed > 0 || sum.passed === 0 ? 1 : 0;

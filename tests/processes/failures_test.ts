@@ -63,3 +63,15 @@ for (const runtime of RUNTIMES) {
     );
   });
 }
+
+test("what is not started in time is named and skipped, and nothing at all is no success", async (t) => {
+  const file = join(folder(t, { "one_test.ts": MORE }), "one_test.ts");
+  const { code, out } = await runToEnd(
+    commandOn("node", RUN, "--within", "0", "--runtime", "bun", file),
+  );
+  assert.equal(code, 1);
+  assert.equal(out, `bun: not run, 0 minutes are over: ${file}\n0 passed, 0 failed, 1 skipped\n`);
+  const { code: wrong, err } = await runToEnd(commandOn("node", RUN, "--within", "soon"));
+  assert.equal(wrong, 2);
+  assert.match(err, /^--within soon: a number of minutes/);
+});
