@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { Address } from "../../runtime/core/endpoint.ts";
 import { PorticoError } from "../../runtime/core/errors.ts";
 import type { Hooks, Session } from "../../runtime/core/plugin.ts";
-import { PEER, startInMemory } from "../support/in-memory.ts";
+import { startInMemory } from "../support/in-memory.ts";
 import { turns, until } from "../support/until.ts";
 
 type Hook = "verify" | "setup" | "data" | "end" | "handle" | "finish";
@@ -90,7 +91,7 @@ for (const later of [false, true]) {
         const server = await startInMemory(t, breaking(broken, later, finished), {
           listen: ["udp://127.0.0.1:7"],
         });
-        const bad = Object.assign(Object.create(PEER), { host: "192.0.2.66" });
+        const bad = new Address("udp", "192.0.2.66", 5353, "");
         server.send("bad", bad);
         const error = await server.record("error");
         assert.equal(error.message, `${broken} broke`);
