@@ -38,7 +38,10 @@ export class Channel<Out extends object, In> {
   #scheduled = false;
   #aborted = false;
   /** What has come of a message that is not whole. */
-  #rest: Uint8Array = new Uint8Array(0);
+  // What has come of a message, how much that is, and from how much on there is something to do.
+  #parts: Uint8Array[] = [];
+  #held = 0;
+  #needed = HEAD;
 
   constructor(
     receive: (message: In) => void,
@@ -135,16 +138,21 @@ export class Channel<Out extends object, In> {
   }
 
   #read(chunk: Uint8Array): void {
-    let bytes = this.#rest.length === 0 ? chunk : join([this.#rest, chunk]);
+    this.#held += chunk.length;
+    // The chunk is lent: what is kept of it is copied, once, however many a message comes in.
+    if (this.#held < this.#needed) return void this.#parts.push(new Uint8Array(chunk));
+    let bytes = this.#parts.length === 0 ? chunk : join([...this.#parts, chunk]);
     for (;;) {
-      if (bytes.length < HEAD) break;
-      const size = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0);
-      if (bytes.length < HEAD + size) break;
-      this.#receive(parse(bytes.subarray(HEAD, HEAD + size)) as In);
-      bytes = bytes.subarray(HEAD + size);
+      const told = bytes.length < HEAD
+        ? 0
+        : new DataView(bytes.buffer, bytes.byteOffset).getUint32(0);
+      this.#needed = HEAD + told;
+      if (bytes.length < this.#needed) break;
+      this.#receive(parse(bytes.subarray(HEAD, this.#needed)) as In);
+      bytes = bytes.subarray(this.#needed);
     }
-    // The chunk is lent: what is kept of it is copied.
-    this.#rest = new Uint8Array(bytes);
+    this.#parts = bytes.length === 0 ? [] : [new Uint8Array(bytes)];
+    this.#held = bytes.length;
   }
 }
 
