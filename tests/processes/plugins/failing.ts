@@ -18,7 +18,7 @@ export const WAYS = ["throws", "rejects"] as const;
 type Hook = typeof HOOKS[number];
 
 /** More than a turn's share: `drain` follows. */
-const MUCH = new Uint8Array(256 * 1024);
+const MUCH = new Uint8Array(512 * 1024);
 
 /** An echo, one hook of which always fails. */
 export default definePlugin({
