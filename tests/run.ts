@@ -40,6 +40,8 @@ interface Runner {
   readonly args: readonly string[];
   /** The words that make it run so many files at once, where it can. */
   readonly parallel?: (files: number) => readonly string[];
+  /** The words that make it run all files in one process, where it starts one for each. */
+  readonly shared?: readonly string[];
   /** Finds the counts in what it printed, and in the code that it ended with. */
   readonly count: (output: string, code: number | null) => Counts;
   /** Finds the tests that have failed. */
@@ -90,6 +92,7 @@ const node = (command: string): Runner => ({
   command,
   args: ["--test", "--test-reporter=tap"],
   parallel: (files) => [`--test-concurrency=${files}`],
+  shared: ["--test-isolation=none"],
   count: countNode,
   failures: tapFailures,
 });
@@ -183,10 +186,10 @@ function tell(failed: readonly Failure[]): void {
 
 /** Prints a runner's output as it comes: all of it when it fails, else what it closes with. */
 async function run({ name, runner, files }: Part): Promise<Counts> {
-  const { command, args, parallel, count } = runner;
+  const { command, args, parallel, shared, count } = runner;
   const started = performance.now();
   // A part that is all there is has the machine for itself.
-  const together = parallel?.(parts.length > 1 ? 1 : availableParallelism()) ?? [];
+  const together = (parts.length > 1 ? shared : parallel?.(availableParallelism())) ?? [];
   const child = spawn(command, [...args, ...together, ...files], {
     cwd: root,
     stdio: ["ignore", "pipe", "pipe"],

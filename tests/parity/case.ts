@@ -3,7 +3,6 @@ import process from "node:process";
 import { resetsUnheard } from "./resets.ts";
 import type { Stage } from "./stage.ts";
 import {
-  adapter,
   hasProcesses,
   lackingFeature,
   lackingStrategy,
@@ -94,9 +93,8 @@ const HTTP: readonly StrategyName[] = ["serial", "async"];
 const PAIRS: readonly (readonly Transport[])[] = [STREAMS, DATAGRAMS];
 
 /**
- * Over which a case is run, in the order of the table: over all that it names where a strategy was asked for, and on
- * Node where the sockets are. Else over one of each pair, under `spawn`, which starts a process for each session, over
- * one alone. Which one changes from strategy to strategy and from case to case: so each case meets each strategy, each
+ * Over which a case is run, in the order of the table: over all that it names where a strategy was asked for. Else
+ * over one of each pair, under `spawn`, which starts a process for each session, over one alone. Which one changes from strategy to strategy and from case to case: so each case meets each strategy, each
  * strategy each transport, and each case each transport, on every runtime.
  */
 export function transportsOf(
@@ -110,7 +108,6 @@ export function transportsOf(
     const served = all.filter((one) => one !== "http");
     return served.length === 0 ? all : [served[at % served.length]!];
   }
-  if (adapter.name === "node" && HTTP.includes(strategy)) return all;
   const left = PAIRS.filter((pair) => pair.every((one) => all.includes(one)))
     .map((pair) => pair[at % pair.length]);
   return all.filter((one) => !left.includes(one));
