@@ -40,7 +40,7 @@ interface Runner {
   readonly args: readonly string[];
   /** The words that make it run so many files at once, where it can. */
   readonly parallel?: (files: number) => readonly string[];
-  /** The words that make it run all files in one process, where it starts one for each. */
+  /** The words that make it run all files of a part in one process, where it starts one for each. */
   readonly shared?: readonly string[];
   /** Finds the counts in what it printed, and in the code that it ended with. */
   readonly count: (output: string, code: number | null) => Counts;
@@ -108,7 +108,7 @@ const RUNNERS: Readonly<Record<string, Runner>> = {
   node: node(`${modules}node/bin/node`),
   bun: {
     command: `${modules}.bin/bun`,
-    args: ["test", "--timeout", "60000"],
+    args: ["test", "--timeout", "120000"],
     count: countBun,
     failures: bunFailures,
   },
@@ -189,7 +189,10 @@ async function run({ name, runner, files }: Part): Promise<Counts> {
   const { command, args, parallel, shared, count } = runner;
   const started = performance.now();
   // A part that is all there is has the machine for itself.
-  const together = (parts.length > 1 ? shared : parallel?.(availableParallelism())) ?? [];
+  const jobs = parts.length > 1 ? 1 : availableParallelism();
+  // What some of ONCE prepare before their tests, as a package, would be for all tests of a process.
+  const together =
+    (jobs > 1 || files.some((file) => ONCE.includes(file)) ? parallel?.(jobs) : shared) ?? [];
   const child = spawn(command, [...args, ...together, ...files], {
     cwd: root,
     stdio: ["ignore", "pipe", "pipe"],

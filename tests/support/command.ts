@@ -55,7 +55,7 @@ export async function porticoWith(
 export async function runToEnd(
   [program, words]: readonly [string, readonly string[]],
   variables: Readonly<Record<string, string>> = {},
-  limit = 60_000,
+  limit = 120_000,
 ): Promise<CommandResult> {
   const child = spawn(program, words, {
     stdio: ["ignore", "pipe", "pipe"],
