@@ -82,7 +82,11 @@ export class StreamPipeline {
 
   /** What an adapter calls with streams that speak TLS; see `handshake/`. */
   securing(context: TlsServerContext): StreamTable {
-    return { ...this.table, open: (connection) => this.#open(connection, context) };
+    return {
+      ...this.table,
+      upgrades: true,
+      open: (connection) => this.#open(connection, context),
+    };
   }
 
   #open(connection: Connection, tls?: TlsServerContext): void {
