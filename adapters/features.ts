@@ -1,6 +1,13 @@
 /** The table of features of all runtimes with sockets: what a runtime does by itself, and what rests on libc. */
 import process from "node:process";
-import type { Features, Lack, Lends, OptionName, Support } from "../runtime/core/contract.ts";
+import type {
+  Features,
+  Lack,
+  Lends,
+  OptionName,
+  Support,
+  Unreads,
+} from "../runtime/core/contract.ts";
 import type { DescriptorCost } from "../runtime/core/descriptors.ts";
 import { kindOf } from "../runtime/core/endpoint.ts";
 import { ffiSupport } from "./posix/libc.ts";
@@ -12,7 +19,7 @@ export interface RuntimeFeatures {
   readonly endsThreads: Support;
   readonly resets: Support;
   readonly lends: Lends;
-  readonly unreads?: boolean;
+  readonly unreads?: Unreads;
   readonly descriptorCost: DescriptorCost;
   /** The options that stream listeners can set by themselves, and what nothing can set. */
   readonly stream: readonly OptionName[];

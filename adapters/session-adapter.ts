@@ -3,7 +3,7 @@
  * worker that serves one session needs little of it.
  */
 import process from "node:process";
-import type { Adapter, BindableEndpoint, Features } from "../runtime/core/contract.ts";
+import type { Adapter, BindableEndpoint, Features, StreamTable } from "../runtime/core/contract.ts";
 import type { SessionAdapter } from "../runtime/core/descriptors.ts";
 import type { InternetEndpoint } from "../runtime/core/endpoint.ts";
 import type { Spawn } from "../runtime/core/process.ts";
@@ -19,7 +19,10 @@ export interface Runtime {
   readonly name: string;
   readonly features: Features;
   stream(): Promise<{ readonly listen: Adapter["listen"] }>;
-  /** What listens at `tls` endpoints: its connections, of `node:net` or its own, go over to TLS at no cost. */
+  /**
+   * What listens at `tls` endpoints, and where connections {@link StreamTable.upgrades}: its connections, of `node:net`
+   * or its own, go over to TLS at no cost.
+   */
   secureStream(): Promise<{ readonly listen: Adapter["listen"] }>;
   datagram(): Promise<{ readonly bind: Adapter["bind"] }>;
   http(): Promise<{ readonly serve: Adapter["serve"] }>;
@@ -47,7 +50,8 @@ export function sessionAdapter(runtime: Runtime): SessionAdapter {
   return {
     name,
     features,
-    listen: async (...words) => await (await streamFor(runtime, words[0])).listen(...words),
+    listen: async (endpoint, table, options) =>
+      await (await streamFor(runtime, endpoint, table)).listen(endpoint, table, options),
     bind: async (...words) => await (await runtime.datagram()).bind(...words),
     serve: async (...words) => await (await runtime.http()).serve(...words),
     requests: async (local, table, tls) => {
@@ -97,8 +101,9 @@ export function sessionAdapter(runtime: Runtime): SessionAdapter {
 function streamFor(
   runtime: Runtime,
   { transport }: BindableEndpoint,
+  { upgrades }: StreamTable,
 ): ReturnType<Runtime["stream"]> {
-  return transport === "tls" ? runtime.secureStream() : runtime.stream();
+  return transport === "tls" || upgrades === true ? runtime.secureStream() : runtime.stream();
 }
 
 async function spawnByNode(): Promise<Spawn> {

@@ -8,6 +8,7 @@ import { compare, QUIET } from "./connections.ts";
 
 const HTTP = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 const SSH = "SSH-2.0-bench\r\n";
+const OTHER = "hello\r\n";
 const made = certificates();
 const tls = { cert: "cert.pem", key: "key.pem" };
 const concurrency = { strategy: "processes", workers: 1 };
@@ -62,6 +63,7 @@ await compare({
   },
   { what: "async, HTTP", service: "web", says: HTTP },
   { what: "async, HTTP, matched", service: "requests", says: HTTP, base: "async, HTTP" },
+  { what: "async, matched beside HTTP", service: "requests", says: OTHER, base: "async" },
   {
     what: "async, HTTP, matched by descriptor",
     service: "requestsMixed",

@@ -28,7 +28,8 @@ export const adopt: Adopt = async (libc, fd, origin, table, data) => {
   let conn: Deno.UnixConn;
   try {
     // What is to speak TLS is better off with a socket of node:net: see `streamFor`.
-    const swap = origin.local.transport === "tls" ? undefined : await openDescriptorSwap();
+    const upgrades = table.upgrades === true || origin.local.transport === "tls";
+    const swap = upgrades ? undefined : await openDescriptorSwap();
     if (swap === undefined) throw new Error("descriptors cannot be swapped here");
     conn = await swap.connection(fd);
   } catch {

@@ -23,7 +23,7 @@ export const RUNTIME: Runtime = {
       remedy: "none is needed: the peer sees the end",
     },
     lends: "always",
-    unreads: true,
+    unreads: ["tls", "http"],
     descriptorCost: { server: 58, threads: 20, processes: 2 },
     stream: STREAM,
     lacks: {

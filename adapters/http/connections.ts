@@ -1,5 +1,7 @@
-/** HTTP of connections that come by descriptor: see {@link Adapter.requests}. */
+/** HTTP of connections that come by descriptor, or were read before: see {@link Adapter.requests}. */
+import { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
+import type { Connection as Stream } from "../../runtime/core/contract.ts";
 import type { Origin } from "../../runtime/core/descriptors.ts";
 import type { Address } from "../../runtime/core/endpoint.ts";
 import type { HttpConnections, HttpTable } from "../../runtime/core/exchange.ts";
@@ -11,6 +13,12 @@ import { type Bridge, HttpServer } from "./server.ts";
 
 /** Makes a socket of a connected descriptor, and calls back with it, unread. What comes to nothing is closed. */
 export type Adopted = (fd: number, ready: (socket: Socket) => void) => void;
+
+/** A connection of `node:net` that somebody else may have the socket of. */
+export interface SocketOwner {
+  /** Gives it away as it is; nobody is told of it any more. */
+  leave(): Socket;
+}
 
 /** Of one listener at `local`. */
 export class AdoptedConnections implements HttpConnections {
@@ -37,14 +45,24 @@ export class AdoptedConnections implements HttpConnections {
 
   adopt(fd: number, origin: Origin): void {
     descriptorLimit.accepted(fd);
-    this.#socketOf(fd, (socket) => {
-      if (this.#http.ended) return void socket.destroy();
-      if (this.#handshakes !== undefined) return this.#handshakes.arrive(socket, origin);
-      const connection: Connection = socket;
-      connection.peer = origin.remote;
-      connection.arrived = origin.local;
-      this.#http.take(connection);
-    });
+    this.#socketOf(fd, (socket) => this.#arrive(socket, origin));
+  }
+
+  take(stream: Stream, origin: Origin, last?: Uint8Array): void {
+    const socket = (stream as Stream & SocketOwner).leave();
+    this.#arrive(socket, origin);
+    // What is left of a handshake at the end of its peer is none.
+    if (this.#handshakes !== undefined) return;
+    if (last === undefined) socket.resume();
+    else queueMicrotask(() => tellLast(socket, last));
+  }
+
+  #arrive(connection: Connection, origin: Origin): void {
+    if (this.#http.ended) return void connection.destroy();
+    if (this.#handshakes !== undefined) return this.#handshakes.arrive(connection, origin);
+    connection.peer = origin.remote;
+    connection.arrived = origin.local;
+    this.#http.take(connection);
   }
 
   close(keep?: boolean): void {
@@ -56,4 +74,14 @@ export class AdoptedConnections implements HttpConnections {
     this.#handshakes?.abort();
     this.#http.abort();
   }
+}
+
+/**
+ * The stream of a socket takes nothing back any more once it has told its end: whoever listens is told both anew, in
+ * turns of their own, as when they are read.
+ */
+function tellLast(socket: Socket, { buffer, byteOffset, length }: Uint8Array): void {
+  if (socket.destroyed) return;
+  if (length > 0) socket.emit("data", Buffer.from(buffer as ArrayBuffer, byteOffset, length));
+  setImmediate(() => void (socket.destroyed || socket.emit("end")));
 }

@@ -34,6 +34,9 @@ export function secure(
   socket.once("_tlsError", fail);
   socket.once("end", closed);
   socket.once("close", closed);
+  // An end that was read before TLS has begun is told below alone.
+  if (raw.readableEnded) queueMicrotask(closed);
+  else if (raw.readableLength > 0) raw.once("end", closed);
   socket.once(event, () => {
     const doubt = doubtOf(socket, context as SocketContext);
     if (strict && doubt !== undefined) {

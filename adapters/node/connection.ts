@@ -13,6 +13,7 @@ import type { PorticoError } from "../../runtime/core/errors.ts";
 import { toPorticoError } from "../../runtime/core/errors.ts";
 import { ipAddress, isWildcard, UNNAMED_UNIX } from "../addresses.ts";
 import { chunkOf } from "../chunk.ts";
+import type { SocketOwner } from "../http/connections.ts";
 import type { Layer } from "../layer.ts";
 import { LARGE, ReadBuffer, SMALL } from "../read-buffer.ts";
 import { queuedOf } from "./handle.ts";
@@ -29,7 +30,7 @@ const CONNECTION: unique symbol = Symbol("connection");
 
 type OwnedSocket = Socket & { [CONNECTION]: NodeConnection };
 
-export class NodeConnection implements Connection {
+export class NodeConnection implements Connection, SocketOwner {
   data: unknown;
   readonly socket: Socket;
   table: StreamTable;
@@ -185,12 +186,17 @@ export class NodeConnection implements Connection {
   }
 
   secure(context: TlsContext): Connection {
+    const socket = this.leave();
+    return (context as Layer).begin(socket, this.table, this.#bound, this.#remote, this.data);
+  }
+
+  leave(): Socket {
     const { socket } = this;
     this.replaced = true;
     for (const [event, listener] of EVENTS) socket.off(event, listener);
-    this.#buffer?.release();
+    // Not given back: what is in it may have been put back, and whoever reads at this moment goes on with it.
     this.#buffer = undefined;
-    return (context as Layer).begin(socket, this.table, this.#bound, this.#remote, this.data);
+    return socket;
   }
 
   abort(quiet = false): void {

@@ -31,8 +31,8 @@ export const RUNTIME: Runtime = {
     endsThreads: true,
     resets: true,
     lends: "unkept",
-    // A connection made of a descriptor takes next to nothing; what is read twice does.
-    ...(!("Bun" in globalThis) && { unreads: false }),
+    // TLS on a descriptor takes next to nothing more than on what was accepted; what is read twice does.
+    ...(!("Bun" in globalThis) && { unreads: ["http"] }),
     descriptorCost: { server: 52, threads: 12, processes: 2 },
     stream: STREAM,
     ...(!STREAM.includes("ipv6Only") && { lacks: { ipv6Only: IGNORED } }),

@@ -20,7 +20,7 @@ import type { ProcessCalls, ThreadStart } from "./process.ts";
 import type { TlsContext, TlsEngine, TlsInfo } from "./tls.ts";
 
 export { missing } from "./features.ts";
-export type { Features, Lack, Lends, Missing, Support } from "./features.ts";
+export type { Features, Lack, Lends, Missing, Support, Unreads } from "./features.ts";
 export type { OptionName, SocketOptions } from "./options.ts";
 
 /** What can be listened on or connected to by name. */
@@ -82,6 +82,11 @@ export interface StreamTable {
    * others pause. For the few by which a server is controlled.
    */
   readonly reserved?: boolean;
+  /**
+   * Some of the connections become ones of TLS or HTTP once something was read: where a runtime has several kinds they
+   * are of the one that does so at the least cost.
+   */
+  readonly upgrades?: boolean;
   /** A peer has connected. `pause` may be called here: then nothing is read. */
   open(connection: Connection): void;
   /** @returns true to keep `chunk`: the adapter does not touch it any more. */

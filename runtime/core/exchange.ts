@@ -1,5 +1,5 @@
 /** The part of `contract.ts` for HTTP: its rules hold here too. */
-import type { Listener } from "./contract.ts";
+import type { Connection, Listener } from "./contract.ts";
 import type { Origin } from "./descriptors.ts";
 import type { Address } from "./endpoint.ts";
 import type { PorticoError } from "./errors.ts";
@@ -150,6 +150,14 @@ export interface HttpConnections {
    * @throws PorticoError when the socket is none, or gone; the descriptor is closed then.
    */
   adopt(fd: number, origin: Origin): void;
+  /**
+   * Serves one of a listener of this adapter whose table {@link StreamTable.upgrades}, paused, of which something was
+   * read and put back ({@link Connection.unread}). It is dead from the call on, without a `close`. Absent where
+   * {@link Features.unreads} has no `http`.
+   *
+   * @param last what it has said, where its end has come: then nothing can be put back.
+   */
+  take?(connection: Connection, origin: Origin, last?: Uint8Array): void;
   /** As {@link HttpListener.close}, of connections. */
   close(keep?: boolean): void;
   /** See {@link HttpListener.over}. */

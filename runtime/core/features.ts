@@ -22,6 +22,9 @@ export type Support = true | Lack;
  */
 export type Lends = "always" | "unkept" | "never";
 
+/** What begins with what was put back, and takes less so than on a descriptor of which nothing was read. */
+export type Unreads = readonly ("tls" | "http")[];
+
 /** What an adapter can do here and now: on this platform, with these flags and permissions. */
 export interface Features {
   readonly transports: Readonly<Record<Transport, Support>>;
@@ -38,11 +41,8 @@ export interface Features {
   /** `Connection.abort` makes the peer see a reset. */
   readonly resets: Support;
   readonly lends: Lends;
-  /**
-   * Whether to have TLS begin with what was put back ({@link Connection.unread}) takes less than to make a connection of
-   * a descriptor of which nothing was read. Absent where that cannot be.
-   */
-  readonly unreads?: boolean;
+  /** Absent where nothing can be put back that was read: {@link Connection.unread}. */
+  readonly unreads?: Unreads;
   /** What can be had of TLS beside the rest of it; all of it when absent. */
   readonly tls?: TlsFeatures;
   /** Absent where descriptors are not what it is made of. */

@@ -64,11 +64,21 @@ function withHolds(match: MatchPlan, services: readonly PreparedService[]): Matc
     services.find(({ plan }) => plan.name === service)
   );
   const holds = targets.every((target) =>
-    target?.plugin.transports.includes("stream") === true && target.plugin.takes !== true &&
-    !hasWorkers(target.plan.concurrency.strategy)
+    target !== undefined && (serves(target, "stream") || serves(target, "http")) &&
+    target.plugin.takes !== true && !hasWorkers(target.plan.concurrency.strategy)
   );
   if (!holds) return match;
-  return { ...match, holds: { unix: !targets.some((target) => asksWho(target!.plan)) } };
+  return {
+    ...match,
+    holds: {
+      unix: !targets.some((target) => asksWho(target!.plan)),
+      http: targets.some((target) => !serves(target!, "stream")),
+    },
+  };
+}
+
+function serves({ plugin }: PreparedService, kind: "stream" | "http"): boolean {
+  return plugin.transports.includes(kind);
 }
 
 function asksWho(plan: ServicePlan): boolean {

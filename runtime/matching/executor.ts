@@ -110,7 +110,9 @@ class MatchExecutor implements Executor {
     if (unix && (!holds.unix || decidesByUser(plan))) return false;
     const resets = Object.values(plan.limits.overflow).includes("reset");
     if (resets && features.resets !== true) return false;
-    if (features.unreads !== true && routes.some(({ tls }) => tls)) return false;
+    const { unreads } = features;
+    if (routes.some(({ tls }) => tls) && unreads?.includes("tls") !== true) return false;
+    if (holds.http && unreads?.includes("http") !== true) return false;
     const manners = this.#crossroads.manners(unix);
     return routes.every(({ service }, at) =>
       receiver?.(service, manners[at]!)?.takes(manners[at]!) !== false
@@ -121,11 +123,13 @@ class MatchExecutor implements Executor {
   #held(unix: boolean): StreamTable {
     const { ready: { plan: { proxyProtocol } }, admission } = this.#input;
     const service = this.#service;
+    const { holds, routes } = this.#plan;
+    const upgrades = holds!.http || routes.some(({ tls }) => tls);
     const { table } = new HeldPeers(this.#crossroads, service, admission, this.#blames, unix);
-    if (proxyProtocol === undefined) return table;
+    if (proxyProtocol === undefined) return { ...table, upgrades };
     const proxied = new ProxyStreams(proxyProtocol, service, table);
     this.#proxied.push(proxied);
-    return proxied.table;
+    return { ...proxied.table, upgrades };
   }
 
   /** Who is accepted without a word has been silent for that long. */

@@ -113,8 +113,8 @@ export class HeldPeers implements Looker<Comer> {
   }
 
   ended(one: Comer): void {
+    one.ended();
     this.look(one, true);
-    if (one.phase !== "over") one.ended();
   }
 
   gone(one: Comer, error: PorticoError | undefined): void {

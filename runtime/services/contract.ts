@@ -155,8 +155,8 @@ export interface Opener {
 export interface Executor extends Opener {
   /** Whether it takes connections that others hold; where it is absent it needs descriptors. */
   takes?(manner: Manner): boolean;
-  /** Serves one of a manner that it {@link takes}. */
-  take?(connection: HeldConnection): void;
+  /** Serves one of a manner that it {@link takes}. What is not done at once resolves when it is. */
+  take?(connection: HeldConnection): void | Promise<void>;
   /** All sockets are open. */
   opened(): void;
   /** At these addresses are socket files that are its own to remove; what was handed on is not any more. */

@@ -5,6 +5,7 @@ import type { HttpConnections, HttpTable } from "../core/exchange.ts";
 import type { Adapter } from "../core/contract.ts";
 import type { Service } from "../core/service.ts";
 import type { TlsServerContext } from "../core/tls.ts";
+import type { HeldConnection } from "./held-connection.ts";
 import { withHandshakes } from "./requests.ts";
 
 /** Of one service. */
@@ -14,6 +15,8 @@ export class HandedRequests {
   readonly #service: Service;
   /** Where newcomers go, by their TLS. */
   readonly #taking: Map<TlsServerContext | undefined, Promise<HttpConnections>> = new Map();
+  /** The same, once they are there. */
+  readonly #made: Map<TlsServerContext | undefined, HttpConnections> = new Map();
   /** All that may have requests under way. */
   readonly #serving: Set<HttpConnections> = new Set();
 
@@ -26,10 +29,27 @@ export class HandedRequests {
   /** @throws PorticoError when the socket is none, or gone; the descriptor is closed then. */
   async adopt(fd: number, origin: Origin, tls: TlsServerContext | undefined): Promise<void> {
     const local = addressOf(origin.local, tls);
+    const connections = await this.#takingOf(local, tls);
+    connections.adopt(fd, { remote: origin.remote, local });
+  }
+
+  /** One that somebody has looked at. */
+  take(held: HeldConnection, tls: TlsServerContext | undefined): void | Promise<void> {
+    const local = addressOf(held.local, tls);
+    const made = this.#made.get(tls);
+    if (made !== undefined) return serve(held, local, made);
+    held.give();
+    const taking = this.#takingOf(local, tls);
+    return taking.then((connections) => {
+      if (this.#taking.get(tls) === taking) this.#made.set(tls, connections);
+      serve(held, local, connections);
+    });
+  }
+
+  #takingOf(local: Address, tls: TlsServerContext | undefined): Promise<HttpConnections> {
     let taking = this.#taking.get(tls);
     if (taking === undefined) this.#taking.set(tls, taking = this.#make(local, tls));
-    const connections = await taking;
-    connections.adopt(fd, { remote: origin.remote, local });
+    return taking;
   }
 
   async #make(local: Address, tls: TlsServerContext | undefined): Promise<HttpConnections> {
@@ -46,6 +66,7 @@ export class HandedRequests {
   async close(keep: boolean): Promise<void> {
     const all = [...this.#taking.values()];
     this.#taking.clear();
+    this.#made.clear();
     for (const each of await Promise.all(all)) each.close(keep);
   }
 
@@ -54,6 +75,13 @@ export class HandedRequests {
     await this.close(false);
     for (const each of this.#serving) each.abort();
   }
+}
+
+/** One of which nothing is left has asked nobody. */
+function serve(held: HeldConnection, local: Address, connections: HttpConnections): void {
+  if (held.lost) return;
+  const { remote, last } = held;
+  connections.take!(held.release(), { remote, local }, last);
 }
 
 function addressOf({ transport, host, port, path }: Address, tls: unknown): Address {

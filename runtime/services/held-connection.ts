@@ -14,6 +14,7 @@ import type { Manner } from "./contract.ts";
 type Phase = "waiting" | "given" | "open" | "over";
 
 const IN_CLEAR: Manner = { tls: false, unix: false };
+const NOTHING = new Uint8Array(0);
 
 export class HeldConnection implements Connection {
   data: unknown = undefined;
@@ -104,6 +105,22 @@ export class HeldConnection implements Connection {
   give(): void {
     this.phase = "given";
     this.unread();
+  }
+
+  /**
+   * The adapter's own connection, with what was read put back, for whoever has it from here on: it is told of nobody
+   * here any more. What cannot be put back is {@link last}.
+   */
+  release(): Connection {
+    this.unread();
+    this.phase = "over";
+    const inner = this.#inner;
+    return inner instanceof HeldConnection ? inner.release() : inner;
+  }
+
+  /** What it has said before its end, where that has come, and nobody was told of. */
+  get last(): Uint8Array | undefined {
+    return this.#ended ? this.#said ?? NOTHING : undefined;
   }
 
   /** Nothing is left of the one below; whoever opens it is told so. */

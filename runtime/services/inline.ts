@@ -58,6 +58,8 @@ class InlineExecutor implements Executor {
   /** What is told of connections that others hold. */
   #held: StreamTable | undefined = undefined;
   #heldSecure: StreamTable | undefined = undefined;
+  /** What others hand to it is streams; else it is HTTP. */
+  readonly #streaming: boolean;
   /** Those of its listeners. */
   readonly #proxied: { close(): void }[] = [];
 
@@ -68,6 +70,7 @@ class InlineExecutor implements Executor {
     files: ServiceCertificates | undefined,
   ) {
     this.#input = input;
+    this.#streaming = input.ready.plugin.transports.includes("stream");
     this.#instance = instance;
     this.#tls = tls;
     this.#files = files;
@@ -165,7 +168,7 @@ class InlineExecutor implements Executor {
 
   async adopt(fd: number, origin: Origin, listen: Pick<ListenPlan, "tls">): Promise<void> {
     const { ready, host } = this.#input;
-    if (ready.plan.reached && !ready.plugin.transports.includes("stream")) {
+    if (ready.plan.reached && !this.#streaming) {
       return await (await this.#requestsHanded()).adopt(fd, origin, this.#tls?.of(listen));
     }
     checkKind(ready.plugin, "stream", String(origin.local));
@@ -185,15 +188,24 @@ class InlineExecutor implements Executor {
 
   takes({ tls, unix }: Manner): boolean {
     const { ready, host: { adapter: { features } } } = this.#input;
-    const streams = ready.plugin.transports.includes("stream");
-    if (!streams || this.#instance.handoffs !== undefined) return false;
+    if (this.#instance.handoffs !== undefined) return false;
     if (unix && asksCredentials("unix", ready)) return false;
-    return !tls || features.unreads === true;
+    const { unreads } = features;
+    if (tls && unreads?.includes("tls") !== true) return false;
+    return this.#streaming || unreads?.includes("http") === true;
   }
 
-  take(held: HeldConnection): void {
+  take(held: HeldConnection): void | Promise<void> {
+    if (!this.#streaming) return this.#takeRequests(held);
     if (held.manner.tls) held.open(this.#heldSecure ??= this.#streams(this.#input.ready.plan));
     else held.open(this.#held ??= this.#streams({}));
+  }
+
+  #takeRequests(held: HeldConnection): void | Promise<void> {
+    const tls = held.manner.tls ? this.#tls!.of(this.#input.ready.plan) : undefined;
+    if (this.#handed !== undefined) return this.#handed.take(held, tls);
+    held.give();
+    return this.#requestsHanded().then((handed) => handed.take(held, tls));
   }
 
   async #requestTable(): Promise<HttpTable> {

@@ -44,7 +44,7 @@ export class Reception implements Receiver {
     const held = !("fd" in arrival);
     if (held && !this.takes(arrival.manner)) return false;
     if (this.#state === "open") {
-      if (held) this.#executor.take!(arrival);
+      if (held) this.#take(arrival);
       else this.#adopt(arrival);
       return true;
     }
@@ -54,11 +54,19 @@ export class Reception implements Receiver {
     return true;
   }
 
+  #take(held: HeldConnection): void {
+    const taken = this.#executor.take!(held);
+    if (taken !== undefined) this.#await(taken);
+  }
+
   #adopt({ fd, origin, tls }: Unread): void {
+    this.#await(this.#executor.adopt(fd, origin, tls ? this.#plan : IN_CLEAR));
+  }
+
+  /** One that has gone before it was served, nobody has seen. */
+  #await(adoption: Promise<void>): void {
     this.#adopting++;
-    // One that has gone before it was served, nobody has seen.
-    this.#executor.adopt(fd, origin, tls ? this.#plan : IN_CLEAR)
-      .then(this.#adopted, this.#adopted);
+    adoption.then(this.#adopted, this.#adopted);
   }
 
   /** The service is something else from here on: only one that runs lets anybody in. */

@@ -5,7 +5,7 @@ import { openLibc } from "../../adapters/posix/libc.ts";
 import { familyOf, getOption } from "../../adapters/posix/options.ts";
 import type { OptionName, SocketOptions } from "../../runtime/core/contract.ts";
 import { Address } from "../../runtime/core/endpoint.ts";
-import { until } from "../support/until.ts";
+import { until, within } from "../support/until.ts";
 import {
   count,
   countBack,
@@ -17,7 +17,7 @@ import {
   read,
   withDoor,
 } from "./door.ts";
-import { text } from "./harness.ts";
+import { assertBytes, pattern, text } from "./harness.ts";
 import type { Behaviour } from "./recorder.ts";
 import { Recorder } from "./recorder.ts";
 import type { Case } from "./stage.ts";
@@ -99,6 +99,36 @@ export const admissions: readonly Case[] = [
           const { connection } = recorder.connections[i]!;
           assert.equal(String(connection.remote), String(origin.remote));
           assert.equal(String(connection.local), String(origin.local));
+        }
+        await recorder.stop(() => stage.settle());
+      }),
+  },
+  {
+    name: "adopted after a reset: what was unread is told first, then the reset",
+    only: "tcp",
+    needs,
+    run: (stage) =>
+      withDoor(stage, async (door) => {
+        const { descriptors } = door;
+        const recorder = new Recorder({});
+        recorder.listener = door.listener;
+        for (const length of [1, 5, 50_000]) {
+          const peer = await stage.connect(door.listener.address);
+          const bytes = pattern(length);
+          peer.write(bytes);
+          const { fd, origin } = await door.take(door.arrivals.length);
+          const head = new Uint8Array(new ArrayBuffer(length));
+          await until("all of it", () => descriptors.peek(fd, head) === length);
+          const { promise, resolve } = Promise.withResolvers<void>();
+          const end = descriptors.watchArrivals(fd, (over) => void (over && resolve()));
+          peer.reset();
+          await within("the reset", promise);
+          end?.();
+          await descriptors.adopt(fd, origin, recorder, undefined);
+          const tapped = recorder.connections.at(-1)!;
+          await until("the close", () => tapped.closed);
+          assertBytes(tapped.bytes(), bytes, "what was unread");
+          assert.equal(tapped.error?.code, "ECONNRESET");
         }
         await recorder.stop(() => stage.settle());
       }),

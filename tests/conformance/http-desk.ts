@@ -91,6 +91,10 @@ export class Client {
     await until(() => `${text} in ${this.text}`, () => this.text.includes(text));
   }
 
+  end(): void {
+    this.#socket.end();
+  }
+
   leave(): void {
     this.#socket.destroy();
   }
@@ -107,14 +111,16 @@ export async function dial(
     await within("a connection", once(socket, "connect"));
     return new Client(socket);
   }
-  const socket = host === "" ? connect(path.replace(/^@/, "\0")) : connect(port, host);
+  const socket = host === ""
+    ? connect(path.replace(/^@/, "\0"))
+    : connect({ port, host, noDelay: true });
   t.after(() => void socket.destroy());
   await within("a connection", once(socket, "connect"));
   return new Client(socket);
 }
 
 /** That of a server, for `https`. */
-async function tlsFor(adapter: Adapter, transport: string): Promise<TlsContext | undefined> {
+export async function tlsFor(adapter: Adapter, transport: string): Promise<TlsContext | undefined> {
   if (transport !== "https") return undefined;
   return (await adapter.tls!()).server({
     identities: [certificates().identity("server")],

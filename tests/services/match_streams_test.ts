@@ -27,6 +27,24 @@ interface Wishes {
   readonly granted?: boolean | Refusal;
   /** The service that is led to runs. */
   readonly runs?: boolean;
+  /** What it does with who is led to it, in the place of being told. */
+  readonly take?: (held: HeldConnection) => void | Promise<void>;
+}
+
+/** One that takes back what it has told, as runtimes do: not once its end has come. */
+class Returning extends Inner {
+  readonly back: string[] = [];
+  #ended = false;
+
+  unread(bytes: Uint8Array): void {
+    assert.ok(this.paused && !this.#ended);
+    this.back.push(String(Buffer.from(bytes)));
+  }
+
+  override ends(): void {
+    this.#ended = true;
+    super.ends();
+  }
 }
 
 /** A front with one service behind, which writes down what it is told. */
@@ -45,7 +63,7 @@ class Behind {
   /** The receiver when there is another one than {@link reception}; null: there is none. */
   receiver: Reception | null | undefined = undefined;
 
-  constructor({ conditions = [SSH], opened, granted = true, runs = true }: Wishes = {}) {
+  constructor({ conditions = [SSH], opened, granted = true, runs = true, take }: Wishes = {}) {
     const service = {
       clock: this.clock,
       level: "info",
@@ -75,7 +93,7 @@ class Behind {
     };
     const executor = {
       takes: () => true,
-      take: (held: HeldConnection) => void held.open(streams),
+      take: take ?? ((held: HeldConnection) => void held.open(streams)),
       adopt: () => assert.fail("nothing comes by descriptor"),
     };
     const admission = { close: () => void this.told.push("closed to newcomers") };
@@ -109,6 +127,10 @@ class Behind {
 
   inner(): Inner {
     return new Inner(this.#table);
+  }
+
+  returning(): Returning {
+    return new Returning(this.#table);
   }
 
   /** What was told since the last time. */
@@ -252,6 +274,43 @@ test("while a service accepts nobody, who is led to it waits, unread, and is ope
   await turn();
   inner.say("more");
   assert.deepEqual(behind.take(), ["more"]);
+});
+
+test("while it waits for a service it is put back what it has said, unless its end has come", () => {
+  const behind = new Behind({ runs: false, conditions: [SSH, REST] });
+  const inner = behind.returning();
+  inner.say("SSH-1");
+  const ended = behind.returning();
+  ended.say("SS").ends();
+  assert.deepEqual([inner.back, ended.back], [["SSH-1"], []]);
+  behind.reception.follow("running");
+  assert.deepEqual(behind.take(), [OPEN, OPEN, "SS", "end"]);
+  assert.ok(!inner.paused);
+});
+
+test("whoever serves the adapter's own connection has it with all that was said, and nobody else hears of it", async () => {
+  const held: HeldConnection[] = [];
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const take = (one: HeldConnection): Promise<void> => {
+    held.push(one);
+    return promise;
+  };
+  const behind = new Behind({ conditions: [SSH, REST], take });
+  const [inner, ended] = [behind.returning(), behind.returning()];
+  inner.say("SS").say("H-1");
+  ended.say("SS").ends();
+  assert.deepEqual(held.map(({ last }) => last && String(Buffer.from(last))), [undefined, "SS"]);
+  assert.deepEqual(held.map((one) => one.release()), [inner, ended]);
+  assert.deepEqual([inner.back, ended.back, inner.paused], [["SSH-1"], [], true]);
+  inner.closes();
+  assert.deepEqual([behind.take(), behind.served, behind.released], [[], 2, 2]);
+  // What is not done yet is waited for at the end.
+  let over = false;
+  const end = behind.reception.end(false, undefined).then(() => over = true);
+  await turn();
+  assert.ok(!over);
+  resolve();
+  await end;
 });
 
 test("who waits for a service that is replaced goes to the next one, if that can take it; else it is served still", async () => {

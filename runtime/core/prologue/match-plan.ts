@@ -7,8 +7,8 @@ export interface MatchPlan {
   /** How long a peer may take to say enough, in ms; then whatever is open counts as no. */
   readonly wait: number;
   /**
-   * All whom it leads to serve streams in its own thread, and need no descriptor for it: the runtime may read before it is known
-   * who is told of it. Known once their plugins are there.
+   * All whom it leads to serve streams or HTTP in its own thread, and need no descriptor for it: the runtime may read
+   * before it is known who is told of it. Known once their plugins are there.
    */
   readonly holds?: HoldsPlan;
 }
@@ -17,6 +17,8 @@ export interface MatchPlan {
 export interface HoldsPlan {
   /** None of them asks who the peers of Unix sockets are. */
   readonly unix: boolean;
+  /** Some of them serve HTTP. */
+  readonly http: boolean;
 }
 
 /** One way from a service with `match` to another one. */

@@ -82,7 +82,8 @@ export class StreamPipeline {
 
   /** What an adapter calls with streams that speak TLS; see `handshake/`. */
   securing(context: TlsServerContext): StreamTable {
-    return { ...this.table, open: (connection) => this.#open(connection, context) };
+    const open: StreamTable["open"] = (connection) => this.#open(connection, context);
+    return { ...this.table, upgrades: true, open };
   }
 
   #open(connection: Connection, tls?: TlsServerContext): void {
