@@ -19,12 +19,13 @@ export interface Collector {
 
 /** Less than so many bytes are not worth it. */
 const LEAST = 16 * 1024 * 1024;
-/** A crowd leaves when there is as much in so many ms; what it leaves is collected when it has gone. */
+/** A crowd is leaving when there is a part of that in so many ms; what it leaves is collected when it has gone. */
 const DELAY = 1000;
+const LEAVING = LEAST / 8;
 /** A collection has so many. */
 const COLLECTION = 2000;
 /** How many times as long as it took nothing of it is done again. */
-const REST = 50;
+const REST = 20;
 
 let dropped = 0;
 /** What it was when it was looked at last. */
@@ -42,7 +43,7 @@ export function dropBytes(length: number): void {
 }
 
 async function look(): Promise<void> {
-  const leaving = dropped - seen >= LEAST;
+  const leaving = dropped - seen >= LEAVING;
   seen = dropped;
   const again = leaving || await reclaim();
   timer = undefined;
