@@ -27,6 +27,8 @@ const LIMITS = { firstByte: "8s", idle: "60s", progress: "256B/8s" };
 const LAP = 1200;
 /** How long it may take until they are served, in ms. */
 const QUIET = 3000;
+/** How long, in ms, what they leave behind may stay: `adapters/reclaim.ts`. */
+const SETTLING = 8000;
 /** Within that, in ms, all of one kind have to be gone. */
 const PATIENCE = 25_000;
 
@@ -229,7 +231,7 @@ async function rows(runtime: Runtime): Promise<void> {
   const { sockets: first } = await crowd(port, count, KINDS["never reading"]);
   await quiet(pid);
   for (const socket of first) socket.destroy();
-  await quiet(pid);
+  await pause(SETTLING);
   for (const [kind, act] of Object.entries(KINDS)) {
     const alone = await lap(server);
     const before = memoryOf(pid);
@@ -245,8 +247,8 @@ async function rows(runtime: Runtime): Promise<void> {
     while (left() > 0 && performance.now() - began < PATIENCE) await pause(50);
     const last = `${((performance.now() - began) / 1000).toFixed(1)} s`;
     for (const socket of sockets) socket.destroy();
-    // What is dropped is collected while something goes on.
-    await quick(port);
+    // What is dropped is collected in the seconds after.
+    await pause(SETTLING);
     const ended = [...reasons].filter(([reason]) => reason !== "peer")
       .map(([reason, n]) => `${reason} ${n}`).join(", ");
     const name = `${runtime.name} ${runtime.version}`;

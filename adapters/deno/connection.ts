@@ -15,6 +15,7 @@ import type { TlsContext } from "../../runtime/core/tls.ts";
 import { isWildcard, tcpAddress, UNNAMED_UNIX } from "../addresses.ts";
 import type { Layer } from "../layer.ts";
 import { BufferPool, ReadBuffer, SMALL } from "../read-buffer.ts";
+import { dropBytes } from "../reclaim.ts";
 import { nextPoll } from "./poll.ts";
 
 /** A write that leaves more than this unsent returns false. */
@@ -224,6 +225,7 @@ export class DenoConnection implements Connection {
     if (this.#dead) return;
     this.#dead = true;
     this.#queue = undefined;
+    if (this.pending > 0) dropBytes(this.pending);
     this.pending = 0;
     try {
       this.#conn.close();

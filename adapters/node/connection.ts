@@ -16,6 +16,7 @@ import { chunkOf } from "../chunk.ts";
 import type { SocketOwner } from "../http/connections.ts";
 import type { Layer } from "../layer.ts";
 import { LARGE, ReadBuffer, SMALL } from "../read-buffer.ts";
+import { dropBytes } from "../reclaim.ts";
 import { queuedOf } from "./handle.ts";
 import { canReadInto, pool, readInto, readNextInto } from "./own-reads.ts";
 
@@ -160,7 +161,7 @@ export class NodeConnection implements Connection, SocketOwner {
     this.#buffer?.release();
     this.#buffer = undefined;
     this.#writeEnded = true;
-    this.#pending = 0;
+    this.#drop(this.#pending);
     this.table.close(this, this.error);
   }
 
@@ -199,9 +200,21 @@ export class NodeConnection implements Connection, SocketOwner {
     return socket;
   }
 
+  /** From the runtime: nothing is pending. */
+  drained(): void {
+    this.#pending = 0;
+    this.table.drain(this);
+  }
+
+  /** So many bytes will not go out any more. */
+  #drop(length: number): void {
+    if (length > 0) dropBytes(length);
+    this.#pending = 0;
+  }
+
   abort(quiet = false): void {
     this.#writeEnded = true;
-    this.#pending = 0;
+    this.#drop(this.pending);
     const { socket } = this;
     // Node never closes what is reset while its shutdown(2) is under way; then all has gone out anyway.
     const shutting = socket.writableEnded && socket.writableLength === 0;
@@ -223,8 +236,7 @@ function onEnd(this: Socket): void {
 }
 
 function onDrain(this: Socket): void {
-  const connection = (this as OwnedSocket)[CONNECTION];
-  connection.table.drain(connection);
+  (this as OwnedSocket)[CONNECTION].drained();
 }
 
 function onError(this: Socket, error: Error): void {

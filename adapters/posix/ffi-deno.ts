@@ -30,6 +30,7 @@ type DenoCalls = Calls & Calls<typeof EVENT_SIGNATURES> & {
   readonly waitAsync: WaitAsync;
   readonly clock_gettime: (clock: number, time: Int32Array<ArrayBuffer>) => number;
   readonly __errno_location: () => Deno.PointerValue;
+  readonly malloc_trim: ((pad: bigint) => number) | null;
 };
 
 /** Opens libc. @throws Error. */
@@ -46,6 +47,7 @@ export function open(): Libc {
     address: (memory) =>
       Number(Deno.UnsafePointer.value(Deno.UnsafePointer.of(memory as Uint8Array<ArrayBuffer>))),
     pointer: (address) => Deno.UnsafePointer.create(BigInt(address)),
+    trim: () => void c.malloc_trim?.(0n),
     watch: watchWith({ calls: c, epollCtl: c.epoll_ctl, errno, close: c.close }, startWith(c)),
     epollCtl: c.epoll_ctl,
     monotonic: () => {
@@ -70,6 +72,7 @@ function openCalls(): DenoCalls {
     waitAsync: { name: "epoll_wait", ...translate(WAIT), nonblocking: true },
     clock_gettime: translate(["i32", "memory"]),
     __errno_location: { parameters: [], result: "pointer" },
+    malloc_trim: { ...translate(["u64"]), optional: true },
   } as Deno.ForeignLibraryInterface;
   return openFirst(
     LIBC_FILES,

@@ -33,6 +33,7 @@ export function open(): Libc {
     nullPointer: null,
     address: (memory) => Number(koffi.address(memory)),
     pointer: (address) => BigInt(address),
+    trim: () => void lib.func("malloc_trim", "int", ["size_t"])(0),
     ...tyingToThread(calls, errno),
     watch(fd, readable) {
       const handle = koffi.node.poll(fd, readable);

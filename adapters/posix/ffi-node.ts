@@ -37,6 +37,8 @@ const OTHERS = {
   uv_ref: { arguments: ["pointer"], return: "void" },
 } as const satisfies Readonly<Record<string, Signature>>;
 
+const TRIM = { arguments: ["uint64"], return: "int32" } as const satisfies Signature;
+
 type OtherCalls = {
   readonly [Name in keyof typeof OTHERS]: ForeignFunction<(typeof OTHERS)[Name]>;
 };
@@ -60,6 +62,7 @@ export function open(): Libc {
     nullPointer: 0n,
     address: (memory) => Number(ffi.getRawPointer(memory)),
     pointer: (address) => BigInt(address),
+    trim: () => void lib.getFunction("malloc_trim", TRIM)(0n),
     ...tyingToThread(calls, errno),
     watch: watchWith(ffi, lib, calls),
   });

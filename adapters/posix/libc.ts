@@ -87,6 +87,11 @@ export interface Libc {
   recvmmsg(fd: number, vector: Pointer, count: number, flags: number): number;
   /** sendmmsg(2): how many messages of `vector` went out. */
   sendmmsg(fd: number, vector: Pointer, count: number, flags: number): number;
+  /**
+   * malloc_trim(3): whole pages that are free within the allocator go back to the kernel. Nothing where libc has
+   * no such call (musl), or is not what the runtime allocates with (Bun).
+   */
+  trimMemory(): void;
   /** Where `memory` is, as a number to write into structures. User space ends below 2^53. */
   address(memory: Uint8Array): number;
   /** An address in the form that calls take. */

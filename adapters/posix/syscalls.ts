@@ -112,6 +112,8 @@ export interface Ffi {
   watch(fd: number, readable: () => void): ReadWatch;
   readonly epollCtl?: Libc["epollCtl"];
   readonly monotonic?: Libc["monotonic"];
+  /** See {@link Libc.trimMemory}; nothing is done when absent. @throws Error when libc has no such call. */
+  trim?(): void;
   /** See {@link Libc.tieToThread}; nothing is done when absent. */
   tieToThread?(fd: number): number;
   /** close(2), of what is tied to the thread as well. */
@@ -193,6 +195,13 @@ export function makeLibc(ffi: Ffi): Libc {
     recvmmsg: (fd, vector, count, flags) =>
       result(c.recvmmsg(fd, vector, count, flags, nullPointer)),
     sendmmsg: (fd, vector, count, flags) => result(c.sendmmsg(fd, vector, count, flags)),
+    trimMemory() {
+      try {
+        ffi.trim?.();
+      } catch {
+        // Not of glibc.
+      }
+    },
     address: ffi.address,
     pointer: ffi.pointer,
     watch: ffi.watch,
