@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describe, test } from "node:test";
 import { parseCall } from "../runtime/terminal/args.ts";
 import { columns } from "../runtime/terminal/output.ts";
-import { portico } from "./support/command.ts";
+import { command, MAIN, portico, runToEnd } from "./support/command.ts";
 import { formatPath } from "../runtime/values/problem.ts";
 import { folder } from "./support/folder.ts";
 
@@ -13,6 +13,25 @@ const ECHO = { plugin: "echo", listen: "tcp://127.0.0.1:0" };
 function manifest(service: object = {}): string {
   return JSON.stringify({ services: { echo: { ...ECHO, ...service } } });
 }
+
+describe("standard output", () => {
+  const shell = (line: string) => {
+    const [program, words] = command(MAIN, "doctor", "--json");
+    return runToEnd(["sh", ["-c", line, "sh", program, ...words]]);
+  };
+
+  test("that nobody reads is no failure", async () => {
+    const { err } = await shell('("$@"; echo "ended with $?" >&2) | true');
+    assert.equal(err, "ended with 0\n");
+  });
+
+  test("that is full is one, and no bug", async () => {
+    const { code, err } = await shell('"$@" > /dev/full');
+    assert.equal(code, 1, err);
+    const { error } = JSON.parse(err) as { error: { message: string } };
+    assert.match(error.message, /^standard output cannot be written: .*[Nn]o space left/);
+  });
+});
 
 describe("parseCall", () => {
   const one = {

@@ -43,6 +43,26 @@ test(
   },
 );
 
+test("exec: a reset is no byte, nor is an end that comes before it", { skip }, async (t) => {
+  const answers = "cat; while echo .; do sleep 0.02; done";
+  const server = await startManifest(t, {
+    reset: exec(["cat"]).exec,
+    ended: exec(["sh", "-c", answers]).exec,
+  });
+  for (const service of ["reset", "ended"]) {
+    const peer = await dial(t, server.endpoint(service));
+    peer.socket.write("hello");
+    await peer.when("the echo", () => peer.text.startsWith("hello"));
+    if (service === "ended") {
+      peer.socket.end();
+      await peer.when("what follows the end", () => peer.text.includes("."));
+    }
+    peer.socket.resetAndDestroy();
+    const close = await server.record({ event: "close", service });
+    assert.equal(close["bytesIn"], 5, service);
+  }
+});
+
 test("exec: the record says how a program has ended", { skip }, async (t) => {
   const server = await startManifest(t, {
     ...exec(["sh", "-c", "exit 3"]),

@@ -61,6 +61,20 @@ async function startTls(scope: Scope, server: InProcessServer): Promise<TLSSocke
   return over(scope, clear);
 }
 
+test("of a handshake that fails it is known which of our addresses it came to", async (t) => {
+  const server = await startHooks(t, LINES as never, { listen: "tls://0.0.0.0:0", tls: PAIR });
+  const clear = dialClear(t, server.endpoint());
+  await within("a connection", once(clear, "connect"));
+  const { localPort, remotePort } = clear;
+  clear.write("no handshake\n");
+  await until("refuse", () => server.records.some(({ event }) => event === "refuse"));
+  const refuse = server.records.find(({ event }) => event === "refuse")!;
+  assert.deepEqual(
+    [refuse["rule"], refuse["remote"], refuse["local"]],
+    ["tls", `tls://127.0.0.1:${localPort}`, `tls://127.0.0.1:${remotePort}`],
+  );
+});
+
 describe("STARTTLS beside other things", () => {
   test("limits of bytes are about what goes through TLS, and what was throttled goes out first", async (t) => {
     const server = await startHooks(t, LINES as never, {

@@ -136,7 +136,12 @@ export class BunConnection implements Connection {
   get local(): Address {
     const { bound } = this.context;
     if (!isWildcard(bound)) return bound;
-    return ipAddress(bound.transport, this.socket.localAddress, bound.port);
+    const { localAddress } = this.socket;
+    // Of one that has gone it is not known any more.
+    if (!localAddress) return bound;
+    const local = ipAddress(bound.transport, localAddress, bound.port);
+    this.context = { ...this.context, bound: local };
+    return local;
   }
 
   write(bytes: Uint8Array): boolean {

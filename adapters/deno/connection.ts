@@ -129,18 +129,11 @@ export class DenoConnection implements Connection {
   async #read(): Promise<void> {
     try {
       for (;;) {
-        if (this.#paused) await this.#unpaused();
+        while (this.#isHeld) await this.#released();
         if (this.#dead) return;
-        if (this.#unread !== undefined) {
-          this.#tellUnread();
-          continue;
-        }
         const read = this.#buffer.current;
         const length = await this.#conn.read(read);
-        while (!this.#dead && (this.#paused || this.#unread !== undefined)) {
-          if (this.#paused) await this.#unpaused();
-          else this.#tellUnread();
-        }
+        while (this.#isHeld) await this.#released();
         if (this.#dead) return;
         if (length === null) break;
         lent = read.buffer;
@@ -164,19 +157,23 @@ export class DenoConnection implements Connection {
     }
   }
 
-  #tellUnread(): void {
+  /** Nobody is told yet of what is read: it is paused, or something was put back that comes first. */
+  get #isHeld(): boolean {
+    return !this.#dead && (this.#paused || this.#unread !== undefined);
+  }
+
+  /** Whoever goes on may stop, or put back, once more in the same turn: it is to be asked again. */
+  #released(): Promise<void> | undefined {
+    if (this.#paused) return new Promise((resolve) => this.#wake = resolve);
     const bytes = this.#unread!;
     this.#unread = undefined;
     this.#table.data(this, bytes);
+    return undefined;
   }
 
   #isWriting({ buffer }: Uint8Array): boolean {
     return this.#writing?.buffer === buffer ||
       this.#queue?.some((bytes) => bytes.buffer === buffer) === true;
-  }
-
-  #unpaused(): Promise<void> {
-    return new Promise((resolve) => this.#wake = resolve);
   }
 
   #wakeUp(): void {

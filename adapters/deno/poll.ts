@@ -14,6 +14,19 @@ const IDLE = 1000;
 
 const round = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
+/** @throws Error with neither of them left: the last descriptor may have gone to the first. */
+async function connectedPair(): Promise<readonly [Deno.UnixConn, Deno.UnixConn]> {
+  const path = `\0portico-${crypto.randomUUID()}`;
+  using listener = Deno.listen({ transport: "unix", path });
+  const connecting = Deno.connect({ transport: "unix", path });
+  try {
+    return await Promise.all([listener.accept(), connecting]);
+  } catch (error) {
+    void connecting.then((end) => end.close(), () => {});
+    throw error;
+  }
+}
+
 /** Of this thread. All who ask while one is under way share it. */
 class Poll {
   /** What is written to one can be read from the other. */
@@ -54,12 +67,7 @@ class Poll {
       if (Deno.permissions.querySync({ name }).state !== "granted") return round();
     }
     try {
-      const path = `\0portico-${crypto.randomUUID()}`;
-      using listener = Deno.listen({ transport: "unix", path });
-      this.#pair = await Promise.all([
-        listener.accept(),
-        Deno.connect({ transport: "unix", path }),
-      ]);
+      this.#pair = await connectedPair();
       this.#closeLater();
     } catch {
       await round();

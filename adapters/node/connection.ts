@@ -38,7 +38,7 @@ export class NodeConnection implements Connection, SocketOwner {
   error: PorticoError | undefined = undefined;
   /** Another one has its place and its socket. */
   replaced = false;
-  readonly #bound: Address;
+  #bound: Address;
   #remote: Address | undefined;
   #pending = 0;
   /** Nothing is written any more. */
@@ -76,7 +76,10 @@ export class NodeConnection implements Connection, SocketOwner {
   get local(): Address {
     const bound = this.#bound;
     if (!isWildcard(bound)) return bound;
-    return ipAddress(bound.transport, this.socket.localAddress, bound.port);
+    const { localAddress } = this.socket;
+    // Of one that has gone it is not known any more.
+    if (!localAddress) return bound;
+    return this.#bound = ipAddress(bound.transport, localAddress, bound.port);
   }
 
   /** When a write has failed Node counts all as written: until the close it is what was known before. */

@@ -9,6 +9,8 @@ import {
   AF_UNIX,
   EBADF,
   errnoName,
+  MSG_DONTWAIT,
+  MSG_PEEK,
   SO_ACCEPTCONN,
   SO_PEERCRED,
   SO_TYPE,
@@ -17,7 +19,17 @@ import {
   SOL_SOCKET,
   SOL_TCP,
   TCP_INFO,
+  TCP_INQ,
 } from "./linux.ts";
+import {
+  CONTROL_DATA,
+  CONTROL_SIZE,
+  CONTROL_SPACE,
+  IOVEC_SIZE,
+  LENGTH,
+  MessageHeaders,
+  writeAddress,
+} from "./message-headers.ts";
 import { NAME_BYTES, readName, readStreamName } from "./sockaddr.ts";
 
 /** Types of sockets that nothing here can serve; socket(2). */
@@ -41,8 +53,10 @@ export function credentials(libc: Libc, fd: number): Credentials | undefined {
 
 /** Of struct tcp_info, as Linux has it since 4.19. */
 const INFO = { bytesReceived: 128, notSent: 144, bytesSent: 200, bytesResent: 208, bytes: 216 };
-/** States in which the peer's end has come, which is counted as a byte: TIME_WAIT, CLOSE, CLOSE_WAIT … */
-const PEER_ENDED: readonly number[] = [6, 7, 8, 9, 11];
+/** States in which the peer's end has come, which is counted as a byte: TIME_WAIT, CLOSE_WAIT, LAST_ACK, CLOSING. */
+const PEER_ENDED: readonly number[] = [6, 8, 9, 11];
+/** After a reset, too, whether an end has come before or not. */
+const CLOSE = 7;
 
 /** See {@link Descriptors.traffic}. */
 export function traffic(libc: Libc, fd: number): Traffic | undefined {
@@ -50,14 +64,35 @@ export function traffic(libc: Libc, fd: number): Traffic | undefined {
   const code = libc.getsockopt(fd, SOL_TCP, TCP_INFO, new Uint8Array(info.buffer));
   if (code < 0) return undefined;
   const wide = (at: number): number => Number(info.getBigUint64(at, true));
-  const bytesIn = wide(INFO.bytesReceived) - (PEER_ENDED.includes(info.getUint8(0)) ? 1 : 0);
+  const state = info.getUint8(0);
+  const ended = state === CLOSE ? hasEnded(libc, fd) : PEER_ENDED.includes(state);
+  const bytesIn = wide(INFO.bytesReceived) - (ended ? 1 : 0);
   const sent = wide(INFO.bytesSent) - wide(INFO.bytesResent);
   return { bytesIn: Math.max(0, bytesIn), bytesOut: sent + info.getUint32(INFO.notSent, true) };
 }
 
+const word = new Int32Array(new ArrayBuffer(4));
+
+/**
+ * Whether the peer's end has come to a socket whose state does not say so. TCP_INQ does, which counts what is unread, and
+ * an end as one byte. Where there are bytes that nobody has read it is taken for granted.
+ */
+function hasEnded(libc: Libc, fd: number): boolean {
+  word[0] = 1;
+  const bytes = new Uint8Array(word.buffer);
+  if (libc.setsockopt(fd, SOL_TCP, TCP_INQ, bytes) < 0) return true;
+  const { headers, iovecs, controls, pointers } = new MessageHeaders(libc, 1, CONTROL_SPACE);
+  writeAddress(iovecs, 0, libc.address(bytes));
+  iovecs[IOVEC_SIZE] = 1;
+  headers[CONTROL_SIZE] = CONTROL_SPACE;
+  const count = libc.recvmmsg(fd, pointers[0]!, 1, MSG_PEEK | MSG_DONTWAIT);
+  // A reset that nobody has heard of yet is told only where no end has come before.
+  if (count < 1) return false;
+  return headers[LENGTH]! > 0 || controls[CONTROL_DATA]! > 0;
+}
+
 /** See {@link Descriptors.inspect}. */
 export function inspect(libc: Libc, fd: number): Inspected {
-  const word = new Int32Array(new ArrayBuffer(4));
   const value = new Uint8Array(word.buffer);
   const name = new Uint8Array(new ArrayBuffer(NAME_BYTES));
   const refuse = (what: string): never => {

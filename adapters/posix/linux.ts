@@ -86,6 +86,7 @@ export const TCP_DEFER_ACCEPT = 9;
 export const TCP_INFO = 11;
 export const TCP_USER_TIMEOUT = 18;
 export const TCP_FASTOPEN = 23;
+export const TCP_INQ = 36;
 
 export const SCM_RIGHTS = 1;
 

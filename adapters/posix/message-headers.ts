@@ -19,12 +19,12 @@ export const IOVEC_WORDS = 4;
 export const IOVEC_SIZE = 2;
 
 // struct cmsghdr on LP64, in words: cmsg_len 0 (64 bits), cmsg_level 2, cmsg_type 3, the data 4.
-/** A control message with one descriptor, and the room that it takes. */
+/** A control message with one descriptor, or another number of 32 bits, and the room that it takes. */
 export const RIGHTS_BYTES = 20;
 export const CONTROL_SPACE = 24;
 const LEVEL = 2;
 const TYPE = 3;
-export const RIGHTS_FD = 4;
+export const CONTROL_DATA = 4;
 
 /** Makes a control message that takes a descriptor along: SCM_RIGHTS of unix(7). */
 export function writeRights(control: Int32Array, fd: number): void {
@@ -32,7 +32,7 @@ export function writeRights(control: Int32Array, fd: number): void {
   control[1] = 0;
   control[LEVEL] = SOL_SOCKET;
   control[TYPE] = SCM_RIGHTS;
-  control[RIGHTS_FD] = fd;
+  control[CONTROL_DATA] = fd;
 }
 
 /** Writes a 64-bit address as two words, the lower one first. */

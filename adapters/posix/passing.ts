@@ -24,6 +24,7 @@ import {
 } from "./linux.ts";
 import {
   CONTROL,
+  CONTROL_DATA,
   CONTROL_SIZE,
   CONTROL_SPACE,
   FLAGS,
@@ -31,7 +32,6 @@ import {
   LENGTH,
   MessageHeaders,
   RIGHTS_BYTES,
-  RIGHTS_FD,
   writeAddress,
   writeRights,
 } from "./message-headers.ts";
@@ -181,7 +181,7 @@ export class DescriptorPassing {
   }
 
   #received(tag: number): number {
-    const fd = this.#control[RIGHTS_FD]!;
+    const fd = this.#control[CONTROL_DATA]!;
     if (this.#tag[0] !== tag >>> 0) {
       this.#libc.close(fd);
       const text = `a descriptor with the tag ${this.#tag[0]} has come: ${tag} was due`;

@@ -35,6 +35,7 @@ export interface Connection {
   data: unknown;
   /** Made when first asked for, which has to be before the close; then it stays readable. */
   readonly remote: Address;
+  /** Likewise; where it was not asked for in time, that of the listener. */
   readonly local: Address;
   /** Bytes taken by {@link write} that the kernel has not taken yet. */
   readonly pending: number;

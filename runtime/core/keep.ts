@@ -12,7 +12,8 @@ let used = 0;
 export function keep(bytes: Uint8Array): Uint8Array {
   const { length } = bytes;
   if (length > SMALL) return new Uint8Array(bytes);
-  if (used + length > SLAB) {
+  // It has no length any more when somebody has transferred what was in it to another thread.
+  if (used + length > slab.length) {
     slab = new Uint8Array(SLAB);
     used = 0;
   }

@@ -1,13 +1,23 @@
 import process from "node:process";
+import { messageOf, PorticoError } from "../core/errors.ts";
 
-/** Writes to standard output; resolves when it is out, or when nobody reads it any more. */
-export function print(text: string): Promise<void> {
-  return put(process.stdout, text);
+/**
+ * Writes to standard output; resolves when it is out, or when nobody reads it any more.
+ *
+ * @throws PorticoError where it cannot be written, as on a disk that is full.
+ */
+export async function print(text: string): Promise<void> {
+  const error = await put(process.stdout, text);
+  if (error == null || /EPIPE|STREAM_DESTROYED/.test(`${(error as { code?: unknown }).code}`)) {
+    return;
+  }
+  const message = `standard output cannot be written: ${messageOf(error)}`;
+  throw new PorticoError("SINK_FAILED", message, { cause: error });
 }
 
-/** Writes to standard error, likewise. */
-export function printError(text: string): Promise<void> {
-  return put(process.stderr, text);
+/** Writes to standard error; where that cannot be, nobody is left to be told. */
+export async function printError(text: string): Promise<void> {
+  await put(process.stderr, text);
 }
 
 /** A value as JSON for programs: one line, as everything that `--json` prints. */
@@ -15,14 +25,19 @@ export function printJson(value: unknown): Promise<void> {
   return print(`${JSON.stringify(value)}\n`);
 }
 
-function put(stream: NodeJS.WriteStream, text: string): Promise<void> {
+/** Resolves with why it is not out. */
+function put(stream: NodeJS.WriteStream, text: string): Promise<unknown> {
   return new Promise((resolve) => {
-    const done = (): void => {
-      stream.off("error", done);
-      resolve();
-    };
-    stream.once("error", done);
-    stream.write(text, done);
+    stream.once("error", resolve);
+    try {
+      stream.write(text, (error) => {
+        // Of a failure the stream itself tells later, to nobody else.
+        if (error == null) stream.off("error", resolve);
+        resolve(error);
+      });
+    } catch (error) {
+      resolve(error);
+    }
   });
 }
 

@@ -37,8 +37,7 @@ export class Channel<Out extends object, In> {
   #out: Uint8Array[] = [];
   #scheduled = false;
   #aborted = false;
-  /** What has come of a message that is not whole. */
-  // What has come of a message, how much that is, and from how much on there is something to do.
+  // What has come of a message that is not whole, how much that is, and from how much on there is something to do.
   #parts: Uint8Array[] = [];
   #held = 0;
   #needed = HEAD;

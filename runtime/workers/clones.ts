@@ -38,8 +38,9 @@ function isPlain(value: unknown, seen: Set<object>): boolean {
   if (typeof value !== "object" || seen.has(value)) return false;
   seen.add(value);
   if (Array.isArray(value)) {
-    // An array with holes, or with names, is none that JSON has.
-    return Object.keys(value).length === value.length && value.every((each) => isPlain(each, seen));
+    // An array with holes, or with names, is none that JSON has: as many of either look like none of both.
+    return Object.keys(value).length === value.length &&
+      Array.from<unknown>(value).every((each) => isPlain(each, seen));
   }
   const prototype = Object.getPrototypeOf(value);
   if (prototype !== Object.prototype && prototype !== null) return false;

@@ -210,9 +210,9 @@ export type WorkerEvent =
     readonly remote: AddressParts;
     readonly local: AddressParts;
   }
-  /** The peer of a session has done something that may lead to a ban. */
   /** The sender of a datagram has shown that it is there. */
   | { readonly type: "confirmed"; readonly id: number }
+  /** The peer of a session has done something that may lead to a ban. */
   | { readonly type: "offence"; readonly id: number; readonly what: Offence }
   | { readonly type: "idle"; readonly sessions: readonly Idle[] }
   | { readonly type: "traffic"; readonly sessions: readonly SessionTraffic[] }

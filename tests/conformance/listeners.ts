@@ -109,7 +109,12 @@ export const listeners: readonly Case[] = [
         const peer = await stage.connect(server, { host });
         const { connection } = await server.connection(i);
         assert.equal(String(connection.remote), peer.local);
-        assert.equal(String(connection.local), String(new Address("tcp", host, port, "")));
+        const local = String(new Address("tcp", host, port, ""));
+        assert.equal(String(connection.local), local);
+        peer.end();
+        await until("the end", () => peer.ended);
+        await until("the close", () => server.connections[i]!.closed);
+        assert.deepEqual([`${connection.remote}`, `${connection.local}`], [peer.local, local]);
       }
     },
   },

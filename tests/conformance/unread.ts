@@ -57,6 +57,28 @@ const clear: readonly Case[] = [1, 2].map((times) => ({
   },
 }));
 
+const stopped: Case = {
+  name: "unread: nobody is told of it who has stopped again in the turn of the resume",
+  needs: can,
+  async run(stage) {
+    let back = false;
+    const { peer, connection } = await stage.pair({
+      data: (tapped, chunk) => !back && (back = putBack(tapped, chunk)),
+      end: (tapped) => tapped.end(),
+    });
+    peer.write(pattern(10));
+    peer.end();
+    await until("the first chunk", () => back);
+    connection.resume();
+    connection.pause();
+    await stage.settle();
+    assert.deepEqual([connection.received, connection.events], [10, ["open", "data"]]);
+    connection.resume();
+    await until("the close", () => connection.closed);
+    assert.deepEqual([connection.received, connection.events.slice(2)], [20, ["end", "close"]]);
+  },
+};
+
 /** Stands between, and keeps back what follows the first `length` bytes until `more`. */
 class Relay {
   readonly #server = createServer((near) => this.#relay(near)).listen(0, "127.0.0.1");
@@ -186,4 +208,4 @@ const handshakes: readonly Case[] = [
 ];
 
 /** Of {@link Connection.unread}. */
-export const unread: readonly Case[] = [...clear, ...handshakes];
+export const unread: readonly Case[] = [...clear, stopped, ...handshakes];

@@ -1,5 +1,6 @@
 /** How a session tells that it is over, and what it waits for. */
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { connect as connectTo } from "node:net";
 import { describe, test } from "node:test";
 import { definePlugin } from "portico";
@@ -21,6 +22,24 @@ function dial(t: { after(done: () => void): void }, endpoint: string) {
   t.after(() => void socket.destroy());
   return socket;
 }
+
+test("finish knows both addresses still, of a listener on every address", async (t) => {
+  let told: string[] | undefined;
+  const server = await startHooks(t, {
+    data(session) {
+      session.abort();
+    },
+    finish(session) {
+      told = [`${session.remote}`, `${session.local}`];
+    },
+  }, { listen: "tcp://0.0.0.0:0" });
+  const socket = dial(t, server.endpoint().replace("0.0.0.0", "127.0.0.1"));
+  await within("a connection", once(socket, "connect"));
+  const { localPort, remotePort } = socket;
+  socket.write("x");
+  await until("finish", () => told !== undefined);
+  assert.deepEqual(told, [`tcp://127.0.0.1:${localPort}`, `tcp://127.0.0.1:${remotePort}`]);
+});
 
 describe("connect without hooks", () => {
   test("whoever has connected reads and writes, in pull form", async (t) => {

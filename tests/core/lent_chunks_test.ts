@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { connect, type Socket } from "node:net";
 import { describe, test } from "node:test";
 import { parseEndpoint } from "../../runtime/core/endpoint.ts";
+import { keep } from "../../runtime/core/keep.ts";
 import { definePlugin, type Plugin, type Session } from "../../runtime/core/plugin.ts";
 import { adapter } from "../support/adapter.ts";
 import { type InProcessServer, startHooks } from "../support/in-process.ts";
@@ -69,6 +70,14 @@ function assertParts(got: Buffer, count: number): void {
   }
 }
 
+test("a small chunk whose memory was transferred takes none of those that follow along", () => {
+  for (let number = 0; number < 40; number++) {
+    const copy = keep(part(number, 500));
+    structuredClone(copy, { transfer: [copy.buffer] });
+    assert.deepEqual(keep(part(number, 500)), part(number, 500));
+  }
+});
+
 describe("a chunk that is lent", () => {
   const lends = adapter.features.lends !== "never";
 
@@ -132,6 +141,50 @@ describe("a chunk that is lent", () => {
     }
     assertParts(await early, COUNT);
     assertParts(await reader(peers[1]!)(COUNT * SIZE), COUNT);
+  });
+
+  test("is sent whole in clear to who reads late, though TLS is begun behind it", async (t) => {
+    const COUNT = 400;
+    const peers: Socket[] = [];
+    const to = await tcpServer(t, (socket) => void peers.push(socket.pause()));
+    const server = await start(t, async (session, connect) => {
+      const other = await connect(to);
+      session.write("+");
+      let left = COUNT * SIZE;
+      for await (const chunk of session) {
+        if (left > 0) other.write(chunk);
+        left -= chunk.length;
+        if (left === 0) other.startTls().catch(() => {});
+        session.write("x".repeat(chunk.length));
+      }
+      other.abort();
+    });
+    const client = dial(t, server);
+    const read = reader(client);
+    assert.equal(String(await read(1)), "+");
+    for (let number = 0; number < 2 * COUNT; number++) {
+      client.write(part(number));
+      await read(SIZE);
+    }
+    await until("the other", () => peers.length === 1);
+    assertParts(await reader(peers[0]!)(COUNT * SIZE), COUNT);
+    client.destroy();
+  });
+
+  test("may go to another thread: the next one comes in memory of its own", async (t) => {
+    const server = await start(t, async (session) => {
+      for await (const chunk of session) {
+        // Small ones are not lent, and may share their memory with others.
+        const transfer = chunk.length > 1024 ? [chunk.buffer] : [];
+        await session.send(structuredClone(chunk, { transfer }));
+      }
+    });
+    const client = dial(t, server);
+    const read = reader(client);
+    for (let number = 0; number < 5; number++) {
+      client.write(part(number));
+      assert.deepEqual(await read(SIZE), Buffer.from(part(number)));
+    }
   });
 
   test("stays as it is when the loop is left, and while anything else is read", async (t) => {

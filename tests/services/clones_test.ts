@@ -35,6 +35,7 @@ describe("values on their way to a worker", () => {
       "an expression": [/a/g],
       bytes: { a: new Uint8Array([1, 2]) },
       "an array with holes": { a: Object.assign(new Array(3), { 1: 1 }) },
+      "an array with a hole, and a name": { a: Object.assign(new Array(2), { 1: 1, name: 1 }) },
       "a key of ours": { "\0infinite": 1 },
       undefined: undefined,
     })

@@ -4,8 +4,8 @@
  *
  *     ADAPTER → arrive → RULES → LIMITS → TURN → VERIFY → SETUP → TAKE → FINISH → SINK
  *
- * Nothing of what goes through is seen here. So `idle`, `firstByte`, `progress` and
- * `writeBuffer` have no meaning, and no bytes are counted; `wait`, `lifetime` and `handler` are kept.
+ * Nothing of what goes through is seen here. So `idle`, `firstByte`, `progress` and `writeBuffer` have no
+ * meaning, and bytes are counted at the end, over TCP alone; `wait`, `lifetime` and `handler` are kept.
  */
 import type { Admission } from "../admission/admission.ts";
 import type { CutReason, Refusal } from "../admission/candidate.ts";

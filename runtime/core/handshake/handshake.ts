@@ -28,6 +28,7 @@ export class Handshake implements Connection, Awaited {
   context: TlsContext | undefined;
   readonly #all: Handshakes;
   readonly #session: StreamSession;
+  readonly #bare: Connection;
   /** The bare connection, and from its beginning on the one that speaks TLS. */
   #inner: Connection;
   /** Nothing is read of the bare one; it is dead. */
@@ -49,7 +50,7 @@ export class Handshake implements Connection, Awaited {
     this.#all = all;
     this.#session = session;
     this.context = context;
-    this.#inner = session.connection;
+    this.#bare = this.#inner = session.connection;
     this.#paused = paused;
     session.handshake = this;
     session.connection = this;
@@ -72,8 +73,8 @@ export class Handshake implements Connection, Awaited {
     session.stopReading();
     if (session.phase === "waiting") {
       session.phase = "handshake";
-      // When it has gone, nobody knows any more where it was.
-      if (service.log.wants("info", "refuse", session.id)) void session.remote;
+      // When it has gone, nobody knows any more where it was, nor to which address of ours it came.
+      if (service.log.wants("info", "refuse", session.id)) void (session.remote, session.local);
     }
     deadlines.endIn(session, "handshake", service.plan.limits.handshake);
     if (this.context !== undefined) this.#all.enter(this);
@@ -170,8 +171,9 @@ export class Handshake implements Connection, Awaited {
     return this.#inner.local;
   }
 
+  /** What was written in clear before has to go out first; until it has, its memory is in use. */
   get pending(): number {
-    return this.#heldBytes + this.#inner.pending;
+    return this.#heldBytes + this.#bare.pending;
   }
 
   write(bytes: Uint8Array): boolean {

@@ -38,6 +38,11 @@ export class Loan {
     (this.bytes.buffer as Lendable)[LOAN] = this;
   }
 
+  /** A handler has given its memory to another thread. */
+  get transferred(): boolean {
+    return this.bytes.length === 0;
+  }
+
   /** Whether nobody sends it any more. */
   get free(): boolean {
     return this.sender === undefined || this.sender.sent >= this.written;
@@ -62,15 +67,20 @@ export function lend(chunk: Uint8Array): Loan | undefined {
 
 /** The last one is the likeliest to be in the processor's cache, the first one to have gone out. */
 function take(loans: Loan[]): Loan | undefined {
-  if (loans.at(-1)?.free === true) return loans.pop();
-  return loans[0]?.free === true ? loans.shift() : undefined;
+  const loan = loans.at(-1)?.free === true
+    ? loans.pop()
+    : loans[0]?.free === true
+    ? loans.shift()
+    : undefined;
+  return loan?.transferred === true ? undefined : loan;
 }
 
 /** The handler is done with it. */
 export function giveBack(loan: Loan): undefined {
   loan.out = false;
+  if (loan.shared || loan.transferred) return;
   const loans = returned[31 - Math.clz32(loan.bytes.length)]!;
-  if (!loan.shared && loans.length < KEPT) loans.push(loan);
+  if (loans.length < KEPT) loans.push(loan);
 }
 
 /** Somebody has written bytes, which may be of a loan. */

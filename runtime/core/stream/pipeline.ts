@@ -156,8 +156,8 @@ export class StreamPipeline {
     this.deadlines.touch(session);
     this.service.countServed();
     recordArrival(this.service, this.service.level, "open", session);
-    // When it has gone, nobody knows any more where it was, unless somebody has asked before.
-    if (this.service.asksLater) void session.remote;
+    // When it has gone, nobody knows any more where it was, and came to, unless somebody has asked before.
+    if (this.service.asksLater) void (session.remote, session.local);
     this.service.banners?.greet(session);
     if (held !== undefined) {
       return callHook(this.#caller, session, () => held, () => this.#serve(session));

@@ -1,4 +1,4 @@
-/** libc that could not be opened for want of descriptors is opened as soon as there are some. */
+/** What wants a descriptor when there is none is tried again, and keeps none of those that it had. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -6,22 +6,32 @@ import { isShortage } from "../../adapters/errno.ts";
 import { lackingFeature } from "../support/adapter.ts";
 import { command, runToEnd } from "../support/command.ts";
 
-const PROGRAM = fileURLToPath(new URL("../support/libc-later.ts", import.meta.url).href);
+/** What a program of `tests/support` prints that may have 96 descriptors. */
+async function limited(name: string): Promise<string> {
+  const path = fileURLToPath(new URL(`../support/${name}.ts`, import.meta.url).href);
+  const [program, words] = command(path);
+  const { out, err, code } = await runToEnd([
+    "sh",
+    ["-c", 'ulimit -n 96; exec "$@"', "sh", program, ...words],
+  ]);
+  assert.equal(code, 0, err);
+  return out;
+}
 
 test(
   "libc is opened when the shortage is over",
   { skip: lackingFeature("descriptors") },
   async () => {
-    const [program, words] = command(PROGRAM);
-    const limited = ["-c", 'ulimit -n 96; exec "$@"', "sh", program, ...words];
-    const { out, err, code } = await runToEnd(["sh", limited]);
-    assert.equal(code, 0, err);
-    const [first, second, last] = JSON.parse(out) as string[];
+    const [first, second, last] = JSON.parse(await limited("libc-later")) as string[];
     assert.match(first!, /^libc cannot be opened: .*(?:EMFILE|Too many open files)/);
     assert.equal(second, first);
     assert.equal(last, "opened");
   },
 );
+
+test("who gives way to others keeps no descriptor of the last ones", async () => {
+  assert.equal(await limited("way-given"), "2\n");
+});
 
 test("what is a shortage is known by the words of every runtime", () => {
   const shortages = [
