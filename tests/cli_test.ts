@@ -14,6 +14,12 @@ function manifest(service: object = {}): string {
   return JSON.stringify({ services: { echo: { ...ECHO, ...service } } });
 }
 
+test("a device is no manifest: it may have no end", async () => {
+  const { code, err } = await portico("check", "/dev/zero");
+  assert.equal(code, 2);
+  assert.match(err, /^\/dev\/zero\n +received +a device\n +expected +a file that can be read$/m);
+});
+
 describe("standard output", () => {
   const shell = (line: string) => {
     const [program, words] = command(MAIN, "doctor", "--json");

@@ -6,6 +6,7 @@ import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { folderName, nameFlaw, pluginName } from "../runtime/scaffold/name.ts";
 import { filesOf, type Project } from "../runtime/scaffold/project.ts";
+import { writeProject } from "../runtime/scaffold/write.ts";
 import { sinkTypes } from "../runtime/sinks/mod.ts";
 import { command, MAIN, portico } from "./support/command.ts";
 import { folder } from "./support/folder.ts";
@@ -137,6 +138,16 @@ describe("the files of a project", () => {
     }
     assert.equal(filesOf({ ...PROJECT, license: "none" }).get("LICENSE"), undefined);
   });
+});
+
+test("of a project that cannot be written whole nothing is left, but what was there", (t) => {
+  const home = folder(t, { ".git/config": "" });
+  // As on a disk that is full.
+  const files = new Map([["a", "1"], ["b/c", "2"], [`b/${"n".repeat(300)}`, "3"]]);
+  for (const place of [home, join(home, ".git/new/deep")]) {
+    assert.throws(() => writeProject(place, place, files), { name: "PorticoError" });
+  }
+  assert.deepEqual([readdirSync(home), readdirSync(join(home, ".git"))], [[".git"], ["config"]]);
 });
 
 describe("portico new", () => {

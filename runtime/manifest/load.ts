@@ -180,6 +180,8 @@ export function find(path: string): string {
 
 function readText(file: string): string {
   try {
+    // One like /dev/zero never ends.
+    if (statSync(file).isCharacterDevice()) throw new Error("a device");
     return readFileSync(file, "utf8");
   } catch (error) {
     throw failure(

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { PorticoError, toPorticoError } from "../core/errors.ts";
 import { renderRows, show } from "../values/problem.ts";
@@ -11,7 +11,8 @@ const NOTHING: ReadonlySet<string> = new Set([".git"]);
  *
  * @param home absolute.
  * @param shown the same, as it was asked for.
- * @throws PorticoError USAGE where something is already; EACCES, ENOSPC … where it cannot be written.
+ * @throws PorticoError USAGE where something is already; EACCES, ENOSPC … where it cannot be written: then nothing
+ * of it is left.
  */
 export function writeProject(
   home: string,
@@ -19,13 +20,18 @@ export function writeProject(
   files: ReadonlyMap<string, string>,
 ): void {
   checkFree(home, shown);
+  const made: string[] = [];
   try {
     for (const [path, text] of files) {
       const file = join(home, path);
-      mkdirSync(dirname(file), { recursive: true });
+      const first = mkdirSync(dirname(file), { recursive: true });
+      if (first !== undefined) made.push(first);
+      made.push(file);
       writeFileSync(file, text, { flag: "wx" });
     }
   } catch (error) {
+    // A part of it would be in the way of the next attempt.
+    for (const path of made) rmSync(path, { recursive: true, force: true });
     throw toPorticoError(error, "EACCES");
   }
 }
