@@ -112,11 +112,11 @@ export const admissions: readonly Case[] = [
         const { descriptors } = door;
         const recorder = new Recorder({});
         recorder.listener = door.listener;
-        for (const length of [1, 5, 50_000]) {
+        for (const [at, length] of [1, 5, 50_000].entries()) {
           const peer = await stage.connect(door.listener.address);
           const bytes = pattern(length);
           peer.write(bytes);
-          const { fd, origin } = await door.take(door.arrivals.length);
+          const { fd, origin } = await door.take(at);
           const head = new Uint8Array(new ArrayBuffer(length));
           await until("all of it", () => descriptors.peek(fd, head) === length);
           const { promise, resolve } = Promise.withResolvers<void>();
