@@ -148,6 +148,8 @@ async function shake(stage: Stage, when: When, length: number): Promise<number> 
     const port = await relay.start();
     const socket = connectTls({ port, host: "127.0.0.1", rejectUnauthorized: false });
     socket.on("error", () => {});
+    // Of what comes whole the handshake may be over before anybody has seen that it came.
+    const shaken = once(socket, "secureConnect");
     let said = "";
     socket.on("data", (chunk: Uint8Array) => said += text(chunk));
     await until("what comes first", () => held() === 1);
@@ -157,7 +159,7 @@ async function shake(stage: Stage, when: When, length: number): Promise<number> 
       await stage.settle();
       go();
     } else relay.more();
-    await within("a handshake", once(socket, "secureConnect"));
+    await within("a handshake", shaken);
     socket.write("hello");
     await until("the echo", () => said === "hello");
     socket.end();
