@@ -35,7 +35,8 @@ export function begin(
 ): TlsConnection {
   stream.on("error", ignore);
   const socket = context.wrap(stream);
-  const connection = new TlsConnection(socket, table, bound, remote, data, context, wire);
+  const clear = (): number => wire?.pending ?? stream.writableLength;
+  const connection = new TlsConnection(socket, table, bound, remote, data, context, wire, clear);
   listen(connection);
   socket.on("_tlsError", (error: Error) => connection.failed(error));
   socket.once(context.done, () => connection.handshakeDone());
@@ -64,6 +65,7 @@ export class TlsConnection extends NodeConnection {
   declare readonly socket: TLSSocket;
   readonly #context: SocketContext;
   readonly #wire: Wire | undefined;
+  readonly #clear: () => number;
   #secured = false;
   #aborted = false;
   #authorized = false;
@@ -79,15 +81,22 @@ export class TlsConnection extends NodeConnection {
     data: unknown,
     context: SocketContext,
     wire: Wire | undefined,
+    clear: () => number,
   ) {
     super(socket, table, bound, remote, data);
     this.#context = context;
     this.#wire = wire;
+    this.#clear = clear;
   }
 
   get tls(): TlsInfo | undefined {
     if (!this.#secured || this.#info === undefined && this.socket.destroyed) return this.#info;
     return this.#info ??= infoOf(this.socket, this.#authorized, this.#context.serverName);
+  }
+
+  /** What was written in clear before goes out first; whose handshake is done has got it. */
+  override get pending(): number {
+    return this.#secured ? super.pending : super.pending + this.#clear();
   }
 
   /** What is queued below is longer than what was written. */

@@ -43,6 +43,10 @@ export class Wire implements StreamTable {
     });
   }
 
+  get pending(): number {
+    return this.#connection.pending;
+  }
+
   /** Drops what is pending, and closes. */
   abort(quiet: boolean): void {
     if (!this.gone) this.#connection.abort(quiet);

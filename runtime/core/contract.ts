@@ -63,9 +63,10 @@ export interface Connection {
    */
   unread?(bytes: Uint8Array): void;
   /**
-   * Begins TLS. What was written before goes out in clear first; the caller sees to it that nothing of the other
-   * direction was read that belongs to the handshake. This one is dead from now on, without a `close`; the one that
-   * is returned has its place: its `data`, its addresses, the same table. {@link StreamTable.secured} is told when the
+   * Begins TLS. What was written before goes out in clear first, and counts in `pending` of the one that is returned
+   * until it has; the caller sees to it that nothing of the other direction was read that belongs to the handshake. This
+   * one is dead from now on, without a `close`; the one that is returned has its place: its `data`, its addresses, the
+   * same table. {@link StreamTable.secured} is told when the
    * handshake is done, and `close` with an error (TLS_FAILED, or what has become of the socket) when it fails; until
    * then only `abort` may be called of it. It has no half-close where the peer's TLS has none.
    *

@@ -91,8 +91,8 @@ export class HeldPeers implements Looker<Comer> {
   open(connection: Connection): void {
     const { log, nextId } = this.#service;
     const one = new Comer(connection, this, nextId());
-    // When it has gone, nobody knows any more where it was.
-    if (this.#blames || log.wants("info", "refuse", one.id)) void one.remote;
+    // When it has gone, nobody knows any more where it was, nor to which address of ours it came.
+    if (this.#blames || log.wants("info", "refuse", one.id)) void (one.remote, one.local);
     const answer = this.#admission.admit(one);
     if (!("stage" in answer)) return this.refuse(one, answer);
     one.permit = answer;

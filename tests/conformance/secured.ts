@@ -219,5 +219,36 @@ const words: readonly Case[] = [
   }),
 ];
 
+/** Nobody has to know that TLS has begun behind it. */
+const before: Case = {
+  name:
+    "TLS, in the middle: what was written in clear is pending until it has gone out, before all else",
+  needs: () => programsAnywhere("openssl")(),
+  async run(stage) {
+    const context = (await stage.adapter.tls!()).server(serverOptions());
+    const { peer, connection } = await stage.pair({}, { reading: false });
+    const sent = pattern(MEGABYTE);
+    let written = 0;
+    while (connection.pending < MEGABYTE) {
+      connection.write(sent);
+      written += sent.length;
+      await stage.settle();
+    }
+    const { pending } = connection;
+    connection.secure(context);
+    assert.equal(connection.pending, pending);
+    peer.read();
+    await until("all of it in clear", () => peer.received >= written);
+    await until("nothing pending", () => connection.pending === 0);
+    const whole = peer.bytes();
+    for (let at = 0; at < written; at += sent.length) {
+      assertBytes(whole.subarray(at, at + sent.length), sent, `from ${at} on`);
+    }
+    assert.equal(whole.length, written);
+    connection.abort();
+    await until("the close", () => connection.closed);
+  },
+};
+
 /** Of {@link Connection.secure}. */
-export const secured: readonly Case[] = words;
+export const secured: readonly Case[] = [...words, before];

@@ -6,6 +6,7 @@ import { parseEndpoint } from "../../runtime/core/endpoint.ts";
 import { keep } from "../../runtime/core/keep.ts";
 import { definePlugin, type Plugin, type Session } from "../../runtime/core/plugin.ts";
 import { adapter } from "../support/adapter.ts";
+import { certificates } from "../support/certificates.ts";
 import { type InProcessServer, startHooks } from "../support/in-process.ts";
 import { tcpServer } from "../support/outgoing.ts";
 import type { Scope } from "../support/scope.ts";
@@ -20,6 +21,7 @@ function start(
   scope: Scope,
   handle: (session: Session, connect: Connect) => Promise<void>,
   keepsChunks = false,
+  service: Readonly<Record<string, unknown>> = {},
 ): Promise<InProcessServer> {
   const plugin = definePlugin({
     name: "lent",
@@ -29,7 +31,7 @@ function start(
       handle: (session) => handle(session as Session, connect as Connect),
     }),
   });
-  return startHooks(scope, plugin as unknown as Plugin<never, never>);
+  return startHooks(scope, plugin as unknown as Plugin<never, never>, service);
 }
 
 function dial(scope: Scope, server: InProcessServer): Socket {
@@ -169,6 +171,42 @@ describe("a chunk that is lent", () => {
     await until("the other", () => peers.length === 1);
     assertParts(await reader(peers[0]!)(COUNT * SIZE), COUNT);
     client.destroy();
+  });
+
+  test("is sent whole in clear to who was looked at first, though TLS is begun behind it", async (t) => {
+    const COUNT = 400;
+    const certificate = certificates();
+    const tls = { cert: certificate.file("server"), key: certificate.file("server", "key") };
+    // Whoever comes is waited for, as it may be a balancer.
+    const proxyProtocol = { from: ["127.0.0.1"], mode: "accept" };
+    let late: Session | undefined;
+    const server = await start(
+      t,
+      async (session) => {
+        let left = COUNT * SIZE;
+        for await (const chunk of session) {
+          if (late === undefined) return void await (late = session).closed;
+          if (left > 0) late.write(chunk);
+          left -= chunk.length;
+          if (left === 0) late.startTls().catch(() => {});
+          session.write("x".repeat(chunk.length));
+        }
+      },
+      false,
+      { tls, proxyProtocol },
+    );
+    const peer = dial(t, server).pause();
+    peer.write("late");
+    await until("who reads late", () => late !== undefined);
+    const client = dial(t, server);
+    const read = reader(client);
+    for (let number = 0; number < 2 * COUNT; number++) {
+      client.write(part(number));
+      await read(SIZE);
+    }
+    assertParts(await reader(peer)(COUNT * SIZE), COUNT);
+    client.destroy();
+    peer.destroy();
   });
 
   test("may go to another thread: the next one comes in memory of its own", async (t) => {

@@ -28,7 +28,6 @@ export class Handshake implements Connection, Awaited {
   context: TlsContext | undefined;
   readonly #all: Handshakes;
   readonly #session: StreamSession;
-  readonly #bare: Connection;
   /** The bare connection, and from its beginning on the one that speaks TLS. */
   #inner: Connection;
   /** Nothing is read of the bare one; it is dead. */
@@ -50,7 +49,7 @@ export class Handshake implements Connection, Awaited {
     this.#all = all;
     this.#session = session;
     this.context = context;
-    this.#bare = this.#inner = session.connection;
+    this.#inner = session.connection;
     this.#paused = paused;
     session.handshake = this;
     session.connection = this;
@@ -171,9 +170,8 @@ export class Handshake implements Connection, Awaited {
     return this.#inner.local;
   }
 
-  /** What was written in clear before has to go out first; until it has, its memory is in use. */
   get pending(): number {
-    return this.#heldBytes + this.#bare.pending;
+    return this.#heldBytes + this.#inner.pending;
   }
 
   write(bytes: Uint8Array): boolean {
