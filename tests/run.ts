@@ -30,8 +30,11 @@ const modules = `${root}node_modules/`;
 /** A runner that takes longer, in ms, or prints more, in characters, is stopped: something hangs. */
 const LIMIT = 1_800_000;
 const OUTPUT_MAX = 64 * 1024 * 1024;
-/** Files that a runner is given at once, about: what is left at the end keeps one core busy, and the other idle. */
-const PART = 20;
+/**
+ * Files that a runner is given at once, about. What is left at the end keeps one core busy, and the other idle; and what
+ * has been started in time goes on until it is over.
+ */
+const PART = 10;
 /** Of so many tests that have failed the errors are told at the end. */
 const TOLD = 10;
 

@@ -53,7 +53,7 @@ const CROWDS: Readonly<
   threads: [160, 220, 100],
   processes: [128, 220, 100],
   // Each of them has a process, sooner or later.
-  spawn: [96, 110, 10],
+  spawn: [72, 80, 5],
 };
 
 /** What a server with these services needs at the least. */
