@@ -27,7 +27,7 @@ const LIMITS = { firstByte: "8s", idle: "60s", progress: "256B/8s" };
 const LAP = 1200;
 /** How long it may take until they are served, in ms. */
 const QUIET = 3000;
-/** How long, in ms, what they leave behind may stay: `adapters/reclaim.ts`. */
+/** How long, in ms, what they leave behind may stay: `adapters/dropped.ts`. */
 const SETTLING = 8000;
 /** Within that, in ms, all of one kind have to be gone. */
 const PATIENCE = 25_000;

@@ -62,9 +62,8 @@ const CHUNKS: readonly Chunk[] = [
       ...["mod", "worker-adapter"].map((name) => `runtime/${name}.js`),
       ...["session-adapter", "posix/passing", "posix/libc"].map((name) => `adapters/${name}.js`),
       // What the adapters have in common would lie with Node's, which the others would load for it.
-      ...["addresses", "datagram", "features", "read-buffer", "runtime-adapter"].map((name) =>
-        `adapters/${name}.js`
-      ),
+      ...["addresses", "datagram", "dropped", "features"].map((name) => `adapters/${name}.js`),
+      ...["read-buffer", "runtime-adapter"].map((name) => `adapters/${name}.js`),
       ...["find-descriptor", "socket"].map((name) => `adapters/posix/${name}.js`),
     ],
   ],

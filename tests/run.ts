@@ -121,8 +121,9 @@ const RUNNERS: Readonly<Record<string, Runner>> = {
 const testsNamed = (...names: readonly string[]): string[] =>
   names.flatMap((name) => globSync(`tests/${name}_test.ts`, { cwd: root }));
 
-/** What takes so long that it is a part by itself, which is started before the others. */
-const LONG = testsNamed("parity/*", "conformance/conformance");
+/** Each of these takes so long that it is a part by itself, which is started before others. */
+const CONFORMANCE = testsNamed("conformance/conformance");
+const PARITY = testsNamed("parity/*");
 
 /** What starts every runtime by itself, or is about no runtime, and so is run by one of them. */
 const ONCE = testsNamed(
@@ -239,7 +240,10 @@ interface Part {
   readonly name: string;
   readonly runner: Runner;
   readonly files: readonly string[];
-  /** When it is started: what takes long first, then what Node runs, then of each other runtime a part in turn. */
+  /**
+   * When it is started: what is about all runtimes and the rules of adapters first, then what Node runs, then of each
+   * other runtime a part in turn, so that a slow machine comes to something of everything.
+   */
   readonly order: number;
 }
 
@@ -249,10 +253,12 @@ interface Part {
  */
 function partsOf(name: string): Part[] {
   const own = positionals.length > 0 ? files : files.filter(RUNS[name]!);
-  const once = own.filter((file) => ONCE.includes(file));
-  const long = own.filter((file) => LONG.includes(file));
-  const rest = own.filter((file) => !ONCE.includes(file) && !LONG.includes(file));
+  const alone = [ONCE, CONFORMANCE, PARITY].map((files) =>
+    files.filter((file) => own.includes(file))
+  );
+  const rest = own.filter((file) => !alone.flat().includes(file));
   const count = Math.max(1, Math.round(rest.length / PART));
+  const later = name === "node" ? 1 : 2;
   const part = (files: readonly string[], order: number): Part => ({
     name,
     runner: RUNNERS[name]!,
@@ -260,12 +266,10 @@ function partsOf(name: string): Part[] {
     order,
   });
   return [
-    part(once, 0),
-    ...long.map((file) => part([file], 0)),
+    ...alone.map((files, at) => part(files, at < 2 ? 0 : later)),
     ...Array.from(
       { length: count },
-      (_, at) =>
-        part(rest.filter((_, n) => n % count === at), name === "node" ? 1 : 2 + at / count),
+      (_, at) => part(rest.filter((_, n) => n % count === at), later + (later - 1) * at / count),
     ),
   ].filter(({ files }) => files.length > 0);
 }

@@ -20,7 +20,7 @@ import { ipAddress, isWildcard, UNNAMED_UNIX } from "../addresses.ts";
 import { chunkOf } from "../chunk.ts";
 import type { Layer } from "../layer.ts";
 import type { PeerOf } from "../posix/peer.ts";
-import { dropBytes } from "../reclaim.ts";
+import { dropBytes } from "../dropped.ts";
 import { layers } from "./layers.ts";
 
 /** A write that leaves more than this unsent returns false. */

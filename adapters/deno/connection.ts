@@ -15,7 +15,7 @@ import type { TlsContext } from "../../runtime/core/tls.ts";
 import { isWildcard, tcpAddress, UNNAMED_UNIX } from "../addresses.ts";
 import type { Layer } from "../layer.ts";
 import { BufferPool, ReadBuffer, SMALL } from "../read-buffer.ts";
-import { dropBytes } from "../reclaim.ts";
+import { dropBytes } from "../dropped.ts";
 import { nextPoll } from "./poll.ts";
 
 /** A write that leaves more than this unsent returns false. */

@@ -16,7 +16,7 @@ import { chunkOf } from "../chunk.ts";
 import type { SocketOwner } from "../http/connections.ts";
 import type { Layer } from "../layer.ts";
 import { LARGE, ReadBuffer, SMALL } from "../read-buffer.ts";
-import { dropBytes } from "../reclaim.ts";
+import { dropBytes } from "../dropped.ts";
 import { queuedOf } from "./handle.ts";
 import { canReadInto, pool, readInto, readNextInto } from "./own-reads.ts";
 
