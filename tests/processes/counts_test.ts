@@ -42,7 +42,7 @@ for (const [strategy, concurrency, most] of PEAKS) {
       const present = join(home, "present");
       mkdirSync(present);
       const manifest = controlled({
-        one: probe(concurrency, { present }, { limits: { hold: "60s" } }),
+        one: probe(concurrency, { present }, { limits: { hold: "10m" } }),
       })["portico.json"];
       const server = await startServer(t, folder(t, { "portico.json": manifest }));
       const endpoint = server.endpoint("one", "tcp");
@@ -121,7 +121,7 @@ for (const strategy of SAMPLED_WORKERS) {
             limits: { sessions: 2, overflow: "hold", hold: "60s" },
           }),
           brief: probe(one, {}, { limits: { hold: "400ms" } }),
-          turns: probe(one, {}, { limits: { hold: "60s" } }),
+          turns: probe(one, {}, { limits: { hold: "10m" } }),
         }),
       ),
     );

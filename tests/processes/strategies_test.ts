@@ -194,7 +194,7 @@ for (const strategy of STRATEGIES) {
       const home = folder(
         t,
         controlled({
-          one: { ...everywhere("one", concurrency, { form: "commands" }), limits: { hold: "60s" } },
+          one: { ...everywhere("one", concurrency, { form: "commands" }), limits: { hold: "10m" } },
         }),
       );
       const server = await startServer(t, home);
