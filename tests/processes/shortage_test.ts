@@ -120,7 +120,7 @@ for (const strategy of STRATEGIES) {
             plugin,
             listen: "tcp://127.0.0.1:0",
             concurrency: { strategy, ...workers },
-            limits: { hold: "60s", drain: "1s" },
+            limits: { hold: "10m", drain: "1s" },
           },
           other: { plugin, listen: "tcp://127.0.0.1:0" },
         }),
