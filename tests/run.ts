@@ -1,6 +1,6 @@
 /**
  * Runs the suite under each runtime, in parts, several side by side, and adds up: the last line is
- * `N passed, N failed, N skipped` over all of them. Before it stands which tests have failed, and why.
+ * `N passed, N failed, N skipped` over all of them. Before it stands which tests have failed, and why: whoever sees the end alone sees that.
  *
  *     node tests/run.ts [--quick] [--jobs N] [--within MINUTES] [--script NAME]... [--runtime node|node24|bun|deno]... [FILE...]
  *
@@ -34,7 +34,7 @@ const OUTPUT_MAX = 64 * 1024 * 1024;
  * Files that a runner is given at once, about. What is left at the end keeps one core busy, and the other idle; and what
  * has been started in time goes on until it is over.
  */
-const PART = 10;
+const PART = 8;
 /** Of so many tests that have failed the errors are told at the end. */
 const TOLD = 10;
 
@@ -121,9 +121,11 @@ const RUNNERS: Readonly<Record<string, Runner>> = {
 const testsNamed = (...names: readonly string[]): string[] =>
   names.flatMap((name) => globSync(`tests/${name}_test.ts`, { cwd: root }));
 
-/** Each of these takes so long that it is a part by itself, which is started before others. */
+/** Each of these takes so long that it is a part by itself. */
 const CONFORMANCE = testsNamed("conformance/conformance");
 const PARITY = testsNamed("parity/*");
+/** It is `async` with one session at a time, in code that knows no runtime: one of them goes through it. */
+const SERIAL = testsNamed("parity/serial");
 
 /** What starts every runtime by itself, or is about no runtime, and so is run by one of them. */
 const ONCE = testsNamed(
@@ -162,9 +164,9 @@ const ON_NODE_24 = testsNamed(
 
 /** Which files a runtime runs, unless some are named. */
 const RUNS: Readonly<Record<string, (file: string) => boolean>> = {
-  deno: (file) => !ONCE.includes(file) && !PURE.includes(file),
+  deno: (file) => ![...ONCE, ...PURE, ...SERIAL].includes(file),
   node: () => true,
-  bun: (file) => !ONCE.includes(file),
+  bun: (file) => ![...ONCE, ...SERIAL].includes(file),
   node24: (file) => ON_NODE_24.includes(file),
 };
 
@@ -253,12 +255,15 @@ interface Part {
  */
 function partsOf(name: string): Part[] {
   const own = positionals.length > 0 ? files : files.filter(RUNS[name]!);
-  const alone = [ONCE, CONFORMANCE, PARITY].map((files) =>
-    files.filter((file) => own.includes(file))
-  );
-  const rest = own.filter((file) => !alone.flat().includes(file));
-  const count = Math.max(1, Math.round(rest.length / PART));
-  const later = name === "node" ? 1 : 2;
+  const of = (chosen: readonly string[]): string[] => own.filter((file) => chosen.includes(file));
+  const first = [of(ONCE), of(CONFORMANCE)];
+  const parity = of(PARITY).map((file) => [file]);
+  const rest = own.filter((file) => ![first, parity].flat(2).includes(file));
+  const count = Math.ceil(rest.length / PART);
+  const then = [
+    ...parity,
+    ...Array.from({ length: count }, (_, at) => rest.filter((_, n) => n % count === at)),
+  ];
   const part = (files: readonly string[], order: number): Part => ({
     name,
     runner: RUNNERS[name]!,
@@ -266,11 +271,8 @@ function partsOf(name: string): Part[] {
     order,
   });
   return [
-    ...alone.map((files, at) => part(files, at < 2 ? 0 : later)),
-    ...Array.from(
-      { length: count },
-      (_, at) => part(rest.filter((_, n) => n % count === at), later + (later - 1) * at / count),
-    ),
+    ...first.map((files) => part(files, 0)),
+    ...then.map((files, at) => part(files, name === "node" ? 1 : 2 + at / then.length)),
   ].filter(({ files }) => files.length > 0);
 }
 
@@ -321,10 +323,12 @@ async function job(): Promise<void> {
 const cache = mkdtempSync(join(tmpdir(), "portico-compiled-"));
 await Promise.all(Array.from({ length: Math.max(1, Number(values.jobs)) }, job));
 rmSync(cache, { recursive: true, force: true });
-tell(told);
-for (const { name, files } of waiting) {
-  console.log(`${name}: not run, ${minutes} minutes are over: ${files.join(" ")}`);
-  sum.skipped += files.length;
+for (const name of [...values.script, ...names]) {
+  const left = waiting.filter((part) => part.name === name).flatMap(({ files }) => files);
+  if (left.length === 0) continue;
+  console.log(`${name}: not run, ${minutes} minutes are over: ${left.join(" ")}`);
+  sum.skipped += left.length;
 }
+tell(told);
 console.log(`${sum.passed} passed, ${sum.failed} failed, ${sum.skipped} skipped`);
 process.exitCode = sum.failed > 0 || sum.passed === 0 ? 1 : 0;

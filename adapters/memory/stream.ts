@@ -1,4 +1,5 @@
 /** Streams in memory: queues of chunks, and the flags of two ends. */
+import { setImmediate } from "node:timers";
 import type { Connection, Listener, StreamTable } from "../../runtime/core/contract.ts";
 import type { Address } from "../../runtime/core/endpoint.ts";
 import { PorticoError } from "../../runtime/core/errors.ts";
@@ -8,12 +9,28 @@ import type { Layer } from "../layer.ts";
 /** A write above this many unread bytes returns false. */
 const HIGH_WATER = 64 * 1024;
 
-// That of the real clock, whatever a test puts in its place later.
-const { setTimeout } = globalThis;
+/**
+ * Rounds of the event loop until a peer that reads has read. Whoever waits for nothing to happen takes a few rounds
+ * of silence for that: there are more between two reads, however long a round takes.
+ */
+const ROUNDS = 8;
+
+/** What is called back next: all together, or many peers would leave no silence between them. */
+let waiting: (() => void)[] = [];
 
 /** Calls back in a later round of the event loop. */
 export function later(callback: () => void): void {
-  setTimeout(callback, 0);
+  waiting.push(callback);
+  if (waiting.length === 1) wait(ROUNDS);
+}
+
+function wait(rounds: number): void {
+  setImmediate(() => {
+    if (rounds > 1) return wait(rounds - 1);
+    const due = waiting;
+    waiting = [];
+    for (const callback of due) callback();
+  });
 }
 
 /** The server's end. What it does is seen by the {@link MemoryPeer} at once, what the peer does a turn later. */

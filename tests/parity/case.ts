@@ -7,8 +7,6 @@ import {
   lackingFeature,
   lackingStrategy,
   lackingTransport,
-  STRATEGIES,
-  STRATEGY_NAMES,
   type StrategyName,
 } from "./support.ts";
 
@@ -28,12 +26,8 @@ export const ADDRESSED: readonly Transport[] = ["tcp", "udp", "http"];
 /** How long anything may take that a case waits for, in ms: less makes a run quick in which much fails. */
 export const PATIENCE: number = Number(process.env["PARITY_PATIENCE"] ?? 20_000);
 
-const asked = process.env["PARITY_STRATEGY"]?.split(",");
-
-/** Those that a run is about: those that were asked for, else all that tests go through. */
-export const CHOSEN: readonly StrategyName[] = asked === undefined
-  ? STRATEGIES
-  : STRATEGY_NAMES.filter((strategy) => asked.includes(strategy));
+/** Whether a run goes over all transports that a case names. */
+const WHOLE = process.env["PARITY_WHOLE"] === "1";
 
 /** One rule that holds under every strategy, over every transport that is named. */
 export interface Case {
@@ -93,9 +87,10 @@ const HTTP: readonly StrategyName[] = ["serial", "async"];
 const PAIRS: readonly (readonly Transport[])[] = [STREAMS, DATAGRAMS];
 
 /**
- * Over which a case is run, in the order of the table: over all that it names where a strategy was asked for. Else
- * over one of each pair, under `spawn`, which starts a process for each session, over one alone. Which one changes from strategy to strategy and from case to case: so each case meets each strategy, each
- * strategy each transport, and each case each transport, on every runtime.
+ * Over which a case is run, in the order of the table: over all that it names in a whole run. Else over one of
+ * each pair, under `spawn`, which starts a process for each session, over one alone. Which one changes from strategy to
+ * strategy and from case to case: so each case meets each strategy, each strategy each transport, and each case each
+ * transport, on every runtime.
  */
 export function transportsOf(
   { transports = SILENT }: Case,
@@ -103,7 +98,7 @@ export function transportsOf(
   at: number,
 ): Transport[] {
   const all = TRANSPORTS.filter((one) => transports.includes(one));
-  if (asked !== undefined) return all;
+  if (WHOLE) return all;
   if (strategy === "spawn") {
     const served = all.filter((one) => one !== "http");
     return served.length === 0 ? all : [served[at % served.length]!];

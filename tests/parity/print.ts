@@ -17,16 +17,17 @@ import { STRATEGY_NAMES } from "../../runtime/core/plan.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url).href);
 const modules = join(root, "node_modules");
-const FILE = "tests/parity/parity_test.ts";
+const filesOf = (strategies: readonly string[]): string[] =>
+  strategies.map((strategy) => `tests/parity/${strategy}_test.ts`);
 
 /** How each runtime is told to run the cases, with a report in JUnit's XML, which all of them write. */
 const RUNNERS: Readonly<Record<string, (report: string) => readonly string[]>> = {
   node: (report) => [
     join(modules, "node/bin/node"),
     "--test",
+    "--test-concurrency=1",
     "--test-reporter=junit",
     `--test-reporter-destination=${report}`,
-    FILE,
   ],
   bun: (report) => [
     join(modules, ".bin/bun"),
@@ -35,7 +36,6 @@ const RUNNERS: Readonly<Record<string, (report: string) => readonly string[]>> =
     "60000",
     "--reporter=junit",
     `--reporter-outfile=${report}`,
-    FILE,
   ],
   deno: (report) => [
     join(modules, ".bin/deno"),
@@ -44,7 +44,6 @@ const RUNNERS: Readonly<Record<string, (report: string) => readonly string[]>> =
     "--no-check",
     "--unstable-net",
     `--junit-path=${report}`,
-    FILE,
   ],
 };
 
@@ -106,12 +105,12 @@ async function run(runtime: string): Promise<Result[]> {
   try {
     const report = join(folder, "report.xml");
     const [program, ...words] = RUNNERS[runtime]!(report) as [string, ...string[]];
-    const { patience, strategy } = values;
+    const { patience, strategy = STRATEGY_NAMES } = values;
     const more = {
       ...(patience !== undefined && { PARITY_PATIENCE: patience }),
-      PARITY_STRATEGY: (strategy ?? STRATEGY_NAMES).join(","),
+      PARITY_WHOLE: "1",
     };
-    const child = spawn(program, words, {
+    const child = spawn(program, [...words, ...filesOf(strategy)], {
       cwd: root,
       stdio: "ignore",
       env: { ...process.env, NO_COLOR: "1", ...more },

@@ -1,6 +1,7 @@
 /** The deadlines of streams, by a clock that stands still: whom each one ends, and above all whom not. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { setImmediate } from "node:timers";
 import { definePlugin, Framer, lines } from "portico";
 import { open } from "portico/testing";
 import chargen from "../../plugins/chargen.ts";
@@ -106,6 +107,33 @@ describe("progress", () => {
     assert.equal((await sleeper.closed).how, "reset", "the kernel keeps nothing of it");
     assert.equal(reader.over, false);
     reader.reset();
+  });
+
+  test("the clock goes on beside a server that never stops, on a machine however slow", async () => {
+    let drained = 0;
+    const endless = definePlugin({
+      name: "endless",
+      transports: ["stream"],
+      start: () => ({
+        setup: (session) => void session.write(new Uint8Array(100_000)),
+        data() {},
+        drain: (session) => void (++drained < 500 && session.write(new Uint8Array(100_000))),
+      }),
+    });
+    await using service = await open(endless, { limits: { progress } });
+    const peers = Array.from({ length: 3 }, () => service.connect());
+    let over = false;
+    // Each round takes longer than the shortest timer.
+    const slow = (): void => {
+      const end = performance.now() + 2;
+      while (performance.now() < end);
+      if (!over) setImmediate(slow);
+    };
+    slow();
+    await service.clock.advance("10s");
+    over = true;
+    assert.ok(drained < 100, `written ${drained} times`);
+    for (const peer of peers) peer.reset();
   });
 
   test("a peer that reads a little in each window is slow, and stays", async () => {

@@ -5,14 +5,10 @@
 import assert from "node:assert/strict";
 import { existsSync, readdirSync } from "node:fs";
 import { after, test } from "node:test";
-import { type Case, CHOSEN, skips, transportsOf } from "./case.ts";
+import { type Case, skips, transportsOf } from "./case.ts";
 import { CASES } from "./cases/mod.ts";
 import { closeHouse, Group } from "./group.ts";
-import { children, gone, lackingStrategy, type StrategyName } from "./support.ts";
-
-after(async () => {
-  for (const strategy of CHOSEN) await closeHouse(strategy);
-});
+import { children, gone, lackingStrategy, STRATEGY_NAMES, type StrategyName } from "./support.ts";
 
 function register(kase: Case, strategy: StrategyName, at: number): void {
   const transports = transportsOf(kase, strategy, at);
@@ -24,7 +20,11 @@ function register(kase: Case, strategy: StrategyName, at: number): void {
   }
 }
 
-for (const [row, strategy] of CHOSEN.entries()) {
+/** All cases under one strategy: a file for each, so that none makes a run long. */
+export function rowsOf(strategy: StrategyName): void {
+  after(() => closeHouse(strategy));
+
+  const row = STRATEGY_NAMES.indexOf(strategy);
   for (const [at, kase] of CASES.entries()) register(kase, strategy, row + at);
 
   test(`a server that has served all this ends, and leaves nothing: ${strategy}, all`, {

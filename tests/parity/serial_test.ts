@@ -1,0 +1,3 @@
+import { rowsOf } from "./rows.ts";
+
+rowsOf("serial");
