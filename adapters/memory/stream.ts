@@ -1,5 +1,4 @@
 /** Streams in memory: queues of chunks, and the flags of two ends. */
-import { setImmediate } from "node:timers";
 import type { Connection, Listener, StreamTable } from "../../runtime/core/contract.ts";
 import type { Address } from "../../runtime/core/endpoint.ts";
 import { PorticoError } from "../../runtime/core/errors.ts";
@@ -17,6 +16,9 @@ const ROUNDS = 8;
 
 /** What is called back next: all together, or many peers would leave no silence between them. */
 let waiting: (() => void)[] = [];
+
+// That of the real event loop, whatever a test puts in its place later.
+const { setImmediate } = globalThis;
 
 /** Calls back in a later round of the event loop. */
 export function later(callback: () => void): void {
