@@ -1,6 +1,7 @@
 /**
  * Runs the suite under each runtime, in parts, several side by side, and adds up: the last line is
- * `N passed, N failed, N skipped` over all of them. Before it stands which tests have failed, and why: whoever sees the end alone sees that.
+ * `N passed, N failed, N skipped` over all of them. Before it stands which tests have failed, and why: for whoever
+ * sees the end alone.
  *
  *     node tests/run.ts [--quick] [--jobs N] [--within MINUTES] [--script NAME]... [--runtime node|node24|bun|deno]... [FILE...]
  *
