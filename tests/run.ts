@@ -199,7 +199,9 @@ async function run({ name, runner, files }: Part): Promise<Counts> {
   const jobs = parts.length > 1 ? 1 : availableParallelism();
   // What some of ONCE prepare before their tests, as a package, would be for all tests of a process.
   const together =
-    (jobs > 1 || files.some((file) => ONCE.includes(file)) ? parallel?.(jobs) : shared) ?? [];
+    (jobs > 1 && files.length > 1 || files.some((file) => ONCE.includes(file))
+      ? parallel?.(jobs)
+      : shared) ?? [];
   const child = spawn(command, [...args, ...together, ...files], {
     cwd: root,
     stdio: ["ignore", "pipe", "pipe"],
