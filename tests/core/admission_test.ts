@@ -273,6 +273,33 @@ describe("Admission", () => {
     one.ticket!.release();
     assert.equal(after.waiting, 0);
   });
+
+  test("who came while nothing was limited counts for limits that come; who waited comes in when they go", () => {
+    const first = admissionOf();
+    const early = Array.from({ length: 3 }, () => ask(first, "a")[1]);
+    const limits = { sessions: 4, perSource: 3, overflow: overflowOf("wait") };
+    const limited = new Admission(plan({ limits, max: 4 }), later, first);
+    limited.activate();
+    const [answer, fourth] = ask(limited, "a");
+    assert.equal(answer, "waits", "three are in from there");
+    const [, other] = ask(limited, "b");
+    const waiting = Array.from({ length: 70 }, (_, at) => ask(limited, `c${at}`)[1]);
+    assert.deepEqual(waiting.map(({ told }) => told), waiting.map(() => undefined));
+    early[0]!.ticket!.release();
+    assert.equal(fourth.told, "admitted");
+    const last = new Admission(plan(), later, limited);
+    last.activate();
+    assert.equal(ask(last, "a")[0], "in", "while others are still let in, batch by batch");
+    return new Promise<void>((resolve) => later(() => later(resolve))).then(() => {
+      assert.deepEqual(waiting.map(({ told }) => told), waiting.map(() => "admitted"));
+      for (const { ticket } of [...early, fourth, other, ...waiting]) ticket!.release();
+      assert.deepEqual([first.live, limited.live, last.live], [0, 0, 1]);
+      const again = new Admission(plan({ limits: { sessions: 2 } }), later, last);
+      again.activate();
+      assert.equal(ask(again, "a")[0], "in");
+      assert.equal(ask(again, "a")[0], "sessions");
+    });
+  });
 });
 
 describe("Rate", () => {

@@ -18,7 +18,7 @@ import { Places } from "./places.ts";
 import { type Policy, REFUSALS } from "./policy.ts";
 import type { Shedder } from "./shedder.ts";
 import type { OwnSockets } from "./own-sockets.ts";
-import type { Ticket } from "./ticket.ts";
+import { Ticket } from "./ticket.ts";
 
 /** What an admission is made of: the parts of a service's plan that it needs. */
 export type AdmissionPlan = Policy & { readonly access: Access } & Pick<ServicePlan, "sensor">;
@@ -46,6 +46,8 @@ export class Admission {
   readonly #own: OwnSockets | undefined;
   readonly #gate: Gate | undefined;
   readonly #live: Count;
+  /** There is no rule to ask. */
+  readonly #open: boolean;
   /** Where rules are about names. */
   #named: NamedRules | undefined = undefined;
   #nameWaits: NameWaits | undefined = undefined;
@@ -73,6 +75,7 @@ export class Admission {
     this.#own = own;
     this.#live = new Count(clock);
     this.#rules = new AccessRules(plan.access);
+    this.#open = this.#rules.empty && !plan.sensor;
     this.#clock = clock;
     this.places = before?.places ?? new Places(plan, defer, clock);
   }
@@ -104,6 +107,7 @@ export class Admission {
    */
   admit(candidate: Candidate): Ticket | NameWait | Refusal {
     if (this.#closed) return CLOSED;
+    if (this.#open && this.#gate?.asks !== true) return this.#enter(candidate);
     const barred = this.#barred(candidate);
     if (barred !== undefined) return barred;
     if (this.#rules.empty) return this.#enter(candidate);
@@ -139,7 +143,7 @@ export class Admission {
     }
     if (this.load?.high === true) return REFUSALS.load;
     const answer = this.places.enter(this, candidate);
-    if ("stage" in answer) this.#live.up();
+    if (answer instanceof Ticket) this.#live.up();
     return answer;
   }
 
@@ -159,7 +163,7 @@ export class Admission {
       if (refused !== undefined) return refused;
     }
     const answer = this.places.join(this, candidate);
-    if ("stage" in answer) this.#live.up();
+    if (answer instanceof Ticket) this.#live.up();
     return answer;
   }
 

@@ -7,7 +7,7 @@ import type { Candidate, Refusal } from "./candidate.ts";
 import type { Clock } from "../clock.ts";
 import type { PlacesState } from "./fullness.ts";
 import { Placed } from "./placed.ts";
-import { type Policy, REFUSALS } from "./policy.ts";
+import { isUnlimited, type Policy, REFUSALS } from "./policy.ts";
 import { sourceOf } from "../access/source.ts";
 import type { Waiter } from "./queue.ts";
 import { Rate, SourceRates } from "./rate.ts";
@@ -32,6 +32,9 @@ export class Places {
   readonly #waiting: Waiting;
   /** The service rests up to then, in ms of the clock: nobody comes in. */
   #restsUntil = -Infinity;
+  /** {@link isUnlimited}; and nobody waits any more, so that whoever comes is let in without a look at anything. */
+  #unlimited: boolean;
+  #free: boolean;
   #admitting = false;
   #deferred = false;
 
@@ -43,11 +46,11 @@ export class Places {
     this.#placed.keepsTickets = policy.limits.overflow.perSource === "shed";
     const late = (waiter: Waiter): void => this.#refuse(waiter, REFUSALS.hold);
     this.#waiting = new Waiting(clock, late, () => this.#admit());
+    this.#free = this.#unlimited = isUnlimited(policy);
   }
 
   /** What is taken now: for `fullness.ts`, which tells of it. */
   get state(): PlacesState {
-    const { placeless, turnless } = this.#waiting;
     const time = this.#clock.now();
     return {
       policy: this.#policy,
@@ -55,7 +58,7 @@ export class Places {
       turns: this.#turns,
       rate: this.#rate,
       rates: this.#rates,
-      waiting: placeless.length + turnless.length,
+      waiting: this.#waiting.length,
       rests: Math.max(0, this.#restsUntil - time),
       time,
     };
@@ -63,20 +66,20 @@ export class Places {
 
   /** Whether somebody may have a turn as soon as another one ends. */
   get anybodyWaits(): boolean {
-    const { placeless, turnless } = this.#waiting;
-    return placeless.first !== undefined || turnless.first !== undefined;
+    return !this.#free && this.#waiting.length > 0;
   }
 
   /** Calls `visit` for each that has a place, or waits for one. */
   forEach(visit: (ticket: Ticket) => void): void {
     this.#placed.forEach(visit);
-    const { placeless } = this.#waiting;
-    for (let each = placeless.first; each !== undefined; each = each.next) visit(each.ticket);
+    this.#waiting.placeless.forEach(({ ticket }) => visit(ticket));
   }
 
   /** From here on this is what is limited. Who is in stays in. */
   set policy(policy: Policy) {
     this.#policy = policy;
+    this.#unlimited = isUnlimited(policy);
+    this.#free = false;
     this.#placed.keepsTickets = policy.limits.overflow.perSource === "shed";
     this.#countSources();
     this.#restsUntil = -Infinity;
@@ -90,6 +93,7 @@ export class Places {
    * while `perSource` limits nothing; a policy that sets it asks those who are in.
    */
   enter(admission: Admission, candidate: Candidate): Ticket | Refusal {
+    if (this.#free) return this.#letIn(new Ticket(admission, candidate, ""));
     const { limits, concurrency } = this.#policy;
     const tooOften = this.#rates.forbids(candidate, limits, this.#clock);
     if (tooOften !== undefined) return REFUSALS[tooOften];
@@ -237,14 +241,20 @@ export class Places {
   /** Of those too who came while nobody counted, or while something else counted as one source. */
   #countSources(): void {
     this.#placed.countSources((candidate) => this.#sourceOf(candidate));
-    for (let each = this.#waiting.placeless.first; each !== undefined; each = each.next) {
-      each.ticket.source = this.#sourceOf(each.candidate);
-    }
+    this.#waiting.placeless.forEach(({ ticket, candidate }) => {
+      ticket.source = this.#sourceOf(candidate);
+    });
   }
 
   #takeTurn(ticket: Ticket): void {
     ticket.stage = STAGE.served;
     this.#turns++;
+  }
+
+  #letIn(ticket: Ticket): Ticket {
+    this.#placed.add(ticket);
+    this.#takeTurn(ticket);
+    return ticket;
   }
 
   // Who waits.
@@ -256,10 +266,12 @@ export class Places {
 
   /** Lets in who can come. Whoever gives back from inside of that is seen by the loop, not by a call of its own. */
   #admit(): void {
-    if (this.#admitting || this.#deferred) return;
+    if (this.#free || this.#admitting || this.#deferred) return;
     this.#admitting = true;
     try {
-      for (let count = 0; count < BATCH; count++) if (!this.#admitOne()) return;
+      for (let count = 0; count < BATCH; count++) {
+        if (!this.#admitOne()) return void (this.#free = this.#unlimited);
+      }
     } finally {
       this.#admitting = false;
     }

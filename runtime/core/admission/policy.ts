@@ -20,6 +20,14 @@ export interface Policy {
   readonly concurrency: Pick<Concurrency, "max">;
 }
 
+/** Nobody is kept from a place or a turn, so that nobody waits for one either. */
+export function isUnlimited({ limits, concurrency }: Policy): boolean {
+  const { sessions, perSource, rate, ratePerSource, datagramRate } = limits;
+  return sessions === Infinity && perSource === Infinity && concurrency.max === Infinity &&
+    rate.count === Infinity && (ratePerSource?.count ?? Infinity) === Infinity &&
+    (datagramRate?.count ?? Infinity) === Infinity;
+}
+
 /** One for each, made once. */
 export const REFUSALS = Object.fromEntries(
   ([

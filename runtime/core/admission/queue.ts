@@ -42,4 +42,9 @@ export class WaitQueue {
     waiter.queue = waiter.previous = waiter.next = undefined;
     this.length--;
   }
+
+  /** Calls `visit` for each, which removes none. */
+  forEach(visit: (waiter: Waiter) => void): void {
+    for (let each = this.first; each !== undefined; each = each.next) visit(each);
+  }
 }

@@ -32,10 +32,14 @@ export class Waiting {
     this.#retry = retry;
   }
 
+  /** How many wait. */
+  get length(): number {
+    return this.placeless.length + this.turnless.length;
+  }
+
   /** Whether there is room for one more. */
   hasRoom({ weight }: Candidate, { sessions, bytes }: Limits["waiting"]): boolean {
-    return this.placeless.length + this.turnless.length < sessions &&
-      this.#weight + weight <= bytes;
+    return this.length < sessions && this.#weight + weight <= bytes;
   }
 
   add(ticket: Ticket, stage: number, hold: number): void {
@@ -70,16 +74,16 @@ export class Waiting {
     waiter.ticket.waiter = undefined;
     waiter.ticket.admission.waiting--;
     this.#weight -= waiter.candidate.weight;
-    if (this.turnless.length + this.placeless.length === 0) this.rest();
+    if (this.length === 0) this.rest();
   }
 
   /** Those of one admission. */
   of(admission: Admission): Waiter[] {
     const found: Waiter[] = [];
     for (const queue of [this.placeless, this.turnless]) {
-      for (let waiter = queue.first; waiter !== undefined; waiter = waiter.next) {
+      queue.forEach((waiter) => {
         if (waiter.ticket.admission === admission) found.push(waiter);
-      }
+      });
     }
     return found;
   }
