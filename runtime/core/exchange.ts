@@ -102,7 +102,7 @@ export interface BodyFailure {
 export interface HttpTable {
   /** A request has come, with its head; its body may be on the way. {@link answer} is called next. */
   open(side: HttpSide, request: Request, own: unknown): Exchange;
-  /** What it is answered with; it never rejects. */
+  /** What it is answered with, or a promise of this realm's own, which never rejects. */
   answer(exchange: Exchange): Response | Promise<Response>;
   /** Whether anybody is told of its end, or has the turn then. */
   isAwaited(exchange: Exchange): boolean;

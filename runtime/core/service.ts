@@ -64,6 +64,8 @@ export class Service {
   readonly totals: Totals;
   readonly counters: Counters;
   readonly outgoing: boolean;
+  /** See {@link ServiceInput.counted}. */
+  readonly counted: (() => void) | undefined;
   /** Bytes of a datagram may be looked at after `data` has returned: it needs a copy of its own. */
   readonly keepsDatagrams: boolean;
   /** Chunks of the pull form may be looked at when the next one was asked for. */
@@ -79,7 +81,6 @@ export class Service {
   /** Where TLS may be spoken. */
   readonly handshakes: Handshakes | undefined;
   readonly certificates: CertificateRules | undefined;
-  readonly #counted: (() => void) | undefined;
   readonly #offended: Offended | undefined;
 
   constructor(input: ServiceInput) {
@@ -100,7 +101,7 @@ export class Service {
     this.keepsChunks = input.keepsChunks ?? true;
     this.restsOnBacklog = hooks.drain === undefined;
     this.verify = hooks.verify && ((peer) => checkAnswer(hooks.verify!(peer), verdict));
-    this.#counted = counted;
+    this.counted = counted;
     this.#offended = input.offended;
     this.handshakes = input.handshakes;
     this.certificates = input.certificates;
@@ -130,7 +131,7 @@ export class Service {
   /** A session has come as far as setup. */
   countServed(): void {
     this.counters.served++;
-    this.#counted?.();
+    this.counted?.();
   }
 
   /** One session, or what wanted to be one, was turned away. */
@@ -148,7 +149,7 @@ export class Service {
   countError({ code, side }: PorticoError): void {
     this.counters.errors++;
     count(this.totals.statistics, "errors", `${code} ${side}`);
-    this.#counted?.();
+    this.counted?.();
   }
 
   /** A session that was served is over. */

@@ -71,17 +71,17 @@ export interface RouteCount {
   count: number;
 }
 
-/** Has live sessions whose bytes are not all in the counters yet. */
+/** Has counted what is not in the counters and statistics yet: bytes of live sessions, requests. */
 export interface Meter {
-  /** Adds them to the counters. */
-  settle(counters: Counters): void;
+  /** Adds it. */
+  settle(totals: Totals): void;
 }
 
 /** The counters and statistics of one service; whoever replaces it at a reload counts on in the same object. */
 export class Totals {
   readonly counters: Counters = newCounters();
   readonly statistics: Statistics = newStatistics();
-  /** All that have served here, and are not done. */
+  /** All that serve here. */
   readonly meters: Set<Meter> = new Set();
   /** Workers that died and were replaced. */
   restarts = 0;
@@ -113,8 +113,8 @@ export class Totals {
     return found;
   }
 
-  /** Brings the counters up to date: with what has gone through the sessions that are open. */
+  /** Brings the counters and the statistics up to date. */
   settle(): void {
-    for (const meter of this.meters) meter.settle(this.counters);
+    for (const meter of this.meters) meter.settle(this);
   }
 }

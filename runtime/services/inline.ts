@@ -275,5 +275,6 @@ class InlineExecutor implements Executor {
     this.#refuseUntold();
     await this.#handed?.abort();
     await this.#instance.end();
+    this.#requests?.end();
   }
 }

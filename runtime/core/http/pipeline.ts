@@ -17,6 +17,7 @@ import { isEvents, watched } from "./body.ts";
 import { cutConnection, HttpDeadlines } from "./deadlines.ts";
 import { refusalOf } from "./refusal.ts";
 import { HttpSession } from "./session.ts";
+import { HttpTally } from "./tally.ts";
 
 type Answer = Response | Promise<Response>;
 
@@ -32,12 +33,14 @@ export class HttpPipeline {
   #changes = -1;
   #records = false;
 
+  readonly #tally: HttpTally;
   readonly #meter: HttpMeter | undefined;
   readonly #follows: boolean;
 
   /** @param meter where bodies are limited. */
   constructor(service: Service, admission: Admission, meter?: HttpMeter) {
     this.service = service;
+    this.#tally = new HttpTally(service);
     this.#meter = meter;
     this.#follows = service.plan.limits.progress.per !== Infinity;
     this.#admission = admission;
@@ -123,7 +126,7 @@ export class HttpPipeline {
 
   #fetch(session: HttpSession): Answer {
     session.served = true;
-    this.service.countServed();
+    this.#tally.served();
     if (this.#recorded) {
       recordRequest(this.service, session);
       // Some runtimes know it no longer when the request has been answered.
@@ -251,7 +254,7 @@ export class HttpPipeline {
     if (session.bytesOut !== 0) countBytes(service.counters, 0, session.bytesOut);
     if (session.served) {
       const durationMs = this.deadlines.readClock() - session.opened;
-      service.countEnd(session.reason, durationMs);
+      this.#tally.ended(session.reason, durationMs);
       if (this.#recorded) recordResponse(service, session, durationMs);
     }
     this.deadlines.remove(session);
@@ -300,5 +303,10 @@ export class HttpPipeline {
     await this.finish(left, reason);
     await this.deadlines.empty(LAST_WORDS);
     this.deadlines.stop();
+  }
+
+  /** Nobody comes any more. */
+  end(): void {
+    this.#tally.close();
   }
 }

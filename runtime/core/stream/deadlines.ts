@@ -2,7 +2,7 @@ import type { Limits, Progress } from "../plan.ts";
 import type { Service } from "../service.ts";
 import { dueOfCalls } from "../pending.ts";
 import { type Rules, Timers } from "../timers/timers.ts";
-import type { Counters, Meter } from "../totals.ts";
+import type { Meter, Totals } from "../totals.ts";
 import { isTooSlow, nextLook } from "./progress.ts";
 import type { StreamSession } from "./session.ts";
 
@@ -49,7 +49,7 @@ export class Deadlines extends Timers<StreamSession> implements Meter {
     if (session.phase !== "waiting") this.touch(session);
   }
 
-  settle(counters: Counters): void {
+  settle({ counters }: Totals): void {
     this.each((session) => session.settle(counters));
   }
 }
