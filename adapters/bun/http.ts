@@ -82,7 +82,7 @@ class BunHttp extends NativeHttp {
     if (request === undefined) return new Response(null, { status: 400 });
     const exchange = this.#table.open(this.#exchanges, request, asked);
     const response = this.#table.answer(exchange);
-    if (response instanceof Response) return this.#leave(exchange, response, asked, true);
+    if (!(response instanceof Promise)) return this.#leave(exchange, response, asked, true);
     // It may take as long as it likes. Unless it is set again, the connection has no limit ever after.
     server.timeout(asked, 0);
     return response.then((response) => {

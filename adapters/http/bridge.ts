@@ -30,7 +30,7 @@ export function bridgeOf(bodies: Bodies): Bridge {
         return void outgoing.end();
       }
       const response = ask(request, outgoing);
-      if (response instanceof Response) void respond(response, outgoing, bodies);
+      if (!(response instanceof Promise)) void respond(response, outgoing, bodies);
       else void response.then((response) => respond(response, outgoing, bodies));
     },
     exchanges: (table, local) => new PlainExchanges(table, local, bodies.streams),

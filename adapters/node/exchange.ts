@@ -19,15 +19,15 @@ import { isWhole, takeWhole, useWholeResponses, type Whole } from "./whole-respo
 /** On `@hono/node-server`, with what Node alone has. */
 export const NODE_BRIDGE: Bridge = {
   listener(ask: Ask) {
-    const answer = getRequestListener((request, { incoming, outgoing }) => {
+    const answer = listenerOf((request, { incoming, outgoing }) => {
       if (!isHost(incoming.headers.host)) return new Response(null, { status: 400 });
       const answering = outgoing as Answering;
       learn(request);
       const response = ask(request, answering);
-      return response instanceof Response
-        ? respond(response, answering)
-        : response.then((response) => respond(response, answering));
-    }, { overrideGlobalObjects: false, hostname: DEFAULT_HOST });
+      return response instanceof Promise
+        ? response.then((response) => respond(response, answering))
+        : respond(response, answering);
+    });
     return (incoming, outgoing) => void answer(incoming, outgoing as ServerResponse);
   },
   exchanges(table: HttpTable, local: Address) {
@@ -75,22 +75,33 @@ class NodeExchanges extends SocketExchanges {
 }
 
 /**
- * The bridge's own Response, which it sends as it is, without reading it. It does not export it: it puts
- * it in the place of the global one, unless told otherwise. Undefined where somebody has done so before.
+ * Under which the bridge finds what a response of its own is made of (status, body and headers), which it sends as
+ * it is, without reading it. It does not export that Response: it puts it in the place of the global one, unless
+ * told otherwise. Undefined before there was a listener, and where it does not do so.
  */
-const Light = ((): typeof Response | undefined => {
+let madeOf: symbol | undefined = undefined;
+
+type Callback = Parameters<typeof getRequestListener>[0];
+
+/** Each listener that is made has V8 forget what it knew of those before: so the first one shows that Response, too. */
+function listenerOf(answer: Callback): ReturnType<typeof getRequestListener> {
+  const options = { hostname: DEFAULT_HOST };
+  if (looked) return getRequestListener(answer, { ...options, overrideGlobalObjects: false });
+  looked = true;
   const names = ["Request", "Response"] as const;
   const before = names.map((name) => Object.getOwnPropertyDescriptor(globalThis, name)!);
   const { Response } = globalThis;
-  getRequestListener(() => new Response());
-  const light = globalThis.Response;
+  const listener = getRequestListener(answer, options);
+  const Light = globalThis.Response;
   names.forEach((name, at) => Object.defineProperty(globalThis, name, before[at]!));
-  return light === Response ? undefined : light;
-})();
+  if (Light !== Response) {
+    const symbols = Object.getOwnPropertySymbols(new Light(""));
+    madeOf = symbols.find(({ description }) => description === "cache");
+  }
+  return listener;
+}
 
-/** Under which the bridge finds what such a response is made of: status, body and headers. */
-const MADE_OF = Light &&
-  Object.getOwnPropertySymbols(new Light("")).find(({ description }) => description === "cache");
+let looked = false;
 
 /** What the bridge asks of a response that it sends as it is; but for the last one nothing is made. */
 class Sent {
@@ -99,9 +110,9 @@ class Sent {
 
 /** A response as the bridge sends it best. */
 function respond(response: Response, outgoing: Answering): Response {
-  if (MADE_OF === undefined || !isWhole(response)) return observed(response, outgoing);
+  if (madeOf === undefined || !isWhole(response)) return observed(response, outgoing);
   const sent = new Sent();
-  sent[MADE_OF] = takeWhole(response);
+  sent[madeOf] = takeWhole(response);
   return sent as unknown as Response;
 }
 

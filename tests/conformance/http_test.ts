@@ -77,6 +77,27 @@ for (const [name, adapter] of all) {
         assert.deepEqual(desk.failures, []);
       });
 
+      test("a Host that has a part of the path in it is refused, whoever has asked for the same URL before", async (t) => {
+        const desk = await open(t, adapter, place(t));
+        const client = await dial(t, desk.listener.address);
+        for (const path of ["/", "/a", "/a/b", "/a?b=/c"]) {
+          client.say(`GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
+          await client.hears(`you asked for ${path.replace(/\?.*/, "")}`);
+        }
+        const asked: [host: string, path: string][] = [
+          ["localhost/a", "/b"],
+          ["localhost/a?b=", "/c"],
+          ["localhost/", "/"],
+          ["localhost?", "/"],
+          ["localhost#", "/a"],
+        ];
+        for (const [host, path] of asked) {
+          const other = await dial(t, desk.listener.address);
+          other.say(`GET ${path} HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
+          await other.hears("HTTP/1.1 400");
+        }
+      });
+
       test("a peer that leaves before the answer is told of, once", async (t) => {
         const desk = await open(t, adapter, place(t));
         const client = await dial(t, desk.listener.address);
