@@ -158,14 +158,6 @@ export function isHost(host: string | null | undefined): boolean {
 /** With what the URL of the last request began, and mostly the next one does. */
 let lastOrigin = `http://${DEFAULT_HOST}/`;
 
-/**
- * Whether the URL of a request has the same origin as the one before, whose Host {@link isHost} has seen. With a
- * slash in its path it may be of a Host that has a part of the path in it, and nobody knows.
- */
-export function isOfLastOrigin(url: string): boolean {
-  return url.startsWith(lastOrigin) && !url.includes("/", lastOrigin.length);
-}
-
 /** Whether that is an absolute URL that can be read; its request may have named another host than Host. */
 export function isReadable(url: string): boolean {
   if (url.startsWith(lastOrigin)) return true;

@@ -10,7 +10,7 @@ import type { Exchange, HttpListener, HttpTable } from "../../runtime/core/excha
 import type { TlsContext } from "../../runtime/core/tls.ts";
 import { fromKernelPath, tcpAddress } from "../addresses.ts";
 import { acceptFailure, isExhausted } from "../errno.ts";
-import { isHost, isOfLastOrigin, isReadable, SignalledExchanges } from "../exchanges.ts";
+import { isHost, isReadable, SignalledExchanges } from "../exchanges.ts";
 import type { ListenTarget } from "../listen-target.ts";
 import { openListener } from "../listener.ts";
 import { NativeHttp } from "../native-http.ts";
@@ -66,9 +66,7 @@ class DenoHttp extends NativeHttp {
     const exchanges = new DenoExchanges(table, target.address());
     super(target, exchanges);
     this.#handler = (request, info) => {
-      const { url } = request;
-      // To ask for a header takes Deno a twentieth of a short request.
-      if (!isOfLastOrigin(url) && (!isHost(hostOf(request)) || !isReadable(url))) {
+      if (!isHost(hostOf(request)) || !isReadable(request.url)) {
         return new Response(null, { status: 400 });
       }
       const exchange = table.open(exchanges, request, info);

@@ -2,7 +2,7 @@
 import { saysThatItStreams } from "../exchanges.ts";
 
 /** Deno's own property of an object, by its description; undefined where this Deno has none. */
-export function symbolOf(object: object, name: string): symbol | undefined {
+function symbolOf(object: object, name: string): symbol | undefined {
   return Object.getOwnPropertySymbols(object).find(({ description }) => description === name);
 }
 

@@ -90,6 +90,7 @@ for (const [name, adapter] of all) {
           ["localhost/", "/"],
           ["localhost?", "/"],
           ["localhost#", "/a"],
+          ["a b", "http://localhost/a"],
         ];
         for (const [host, path] of asked) {
           const other = await dial(t, desk.listener.address);

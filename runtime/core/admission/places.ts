@@ -32,8 +32,8 @@ export class Places {
   readonly #waiting: Waiting;
   /** The service rests up to then, in ms of the clock: nobody comes in. */
   #restsUntil = -Infinity;
-  /** {@link isUnlimited}; and nobody waits any more, so that whoever comes is let in without a look at anything. */
   #unlimited: boolean;
+  /** It is unlimited, and nobody waits any more: whoever comes is let in without a look at anything. */
   #free: boolean;
   #admitting = false;
   #deferred = false;
