@@ -1,7 +1,7 @@
 /**
  * One connection of `Deno.listen`. How it differs from what an event-driven runtime offers:
  *
- * - reading and writing are promises; a read is always under way unless the connection is paused;
+ * - reading and writing are promises (see `transfer.ts`); a read is always under way unless the connection is paused;
  * - `read` fills a buffer that it is given, so chunks are lent. A quiet connection waits with a small
  *   buffer, a busy one with a large one; a buffer that is still being written is not read into;
  * - `write` may take a part: the rest is written again;
@@ -17,6 +17,7 @@ import type { Layer } from "../layer.ts";
 import { BufferPool, ReadBuffer, SMALL } from "../read-buffer.ts";
 import { dropBytes } from "../dropped.ts";
 import { nextPoll } from "./poll.ts";
+import { type Transfer, transferOf } from "./transfer.ts";
 
 /** A write that leaves more than this unsent returns false. */
 const HIGH_WATER = 64 * 1024;
@@ -40,6 +41,7 @@ export class DenoConnection implements Connection {
   data: unknown;
   pending = 0;
   readonly #conn: Conn;
+  readonly #transfer: Transfer;
   #table: StreamTable;
   readonly #bound: Address;
   #remote: Address | undefined;
@@ -61,6 +63,7 @@ export class DenoConnection implements Connection {
   /** @param remote when it is known already; then `bound` is our side's address. */
   constructor(conn: Conn, table: StreamTable, bound: Address, remote?: Address, data?: unknown) {
     this.#conn = conn;
+    this.#transfer = transferOf(conn);
     this.#table = table;
     this.#bound = bound;
     this.#remote = remote;
@@ -132,10 +135,10 @@ export class DenoConnection implements Connection {
         while (this.#isHeld) await this.#released();
         if (this.#dead) return;
         const read = this.#buffer.current;
-        const length = await this.#conn.read(read);
+        const length = await this.#transfer.read(read);
         while (this.#isHeld) await this.#released();
         if (this.#dead) return;
-        if (length === null) break;
+        if (!length) break;
         lent = read.buffer;
         const kept = this.#table.data(this, read.subarray(0, length)) === true;
         lent = undefined;
@@ -186,7 +189,7 @@ export class DenoConnection implements Connection {
     this.#writing = bytes;
     this.#onWritten ??= (length) => this.#written(length);
     this.#onFailed ??= (error) => this.#die(toPorticoError(error, "EPIPE", "peer"));
-    this.#conn.write(bytes).then(this.#onWritten, this.#onFailed);
+    this.#transfer.write(bytes).then(this.#onWritten, this.#onFailed);
   }
 
   #written(length: number): void {

@@ -3,6 +3,7 @@
  * a process 15 ms and 8 MB there, `spawn` starts one for each session, and an echo needs no more of them than
  * what is here. Everything else is Node's, at its first use.
  */
+import { internals } from "./internals.ts";
 
 type Process = typeof globalThis.process;
 type Listener = (...words: unknown[]) => void;
@@ -30,9 +31,8 @@ function over(table: Table, load: () => object): object {
 
 /** Where others may have taken Node's `process`, it ends the process: they may wait for its last event. */
 function isLoaded(): boolean {
-  const deno = Deno as unknown as { internal?: symbol; [key: symbol]: object | undefined };
-  const table = deno.internal === undefined ? undefined : deno[deno.internal];
-  return table === undefined || "dispatchProcessExitEvent" in table;
+  const found = internals();
+  return found === undefined || "dispatchProcessExitEvent" in found;
 }
 
 /** How Deno tells of an event of `process`. */
