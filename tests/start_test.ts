@@ -1,9 +1,11 @@
 /** What is not loaded before it is needed: by its static imports, so that no clock is asked. */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
+import * as net from "node:net";
 import { dirname, join, relative } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { command, runToEnd } from "./support/command.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url).href);
 
@@ -54,4 +56,27 @@ test("a worker on Bun and Deno loads no node:net and no node:fs", () => {
 
 test("a lock on a path needs no node:net where the runtime has sockets of its own", () => {
   assert.ok(!reach("adapters/posix/path-lock.ts").has("node:net"));
+});
+
+const isNode = !("Deno" in globalThis) && !("Bun" in globalThis);
+
+test("Node, which binds the sockets of its servers itself, loads no resolver for an address", {
+  skip: isNode && net.BoundSocket !== undefined ? false : "there is no net.BoundSocket here",
+}, async () => {
+  const { code, out, err } = await runToEnd(command(join(root, "tests/support/listening.ts")));
+  assert.equal(code, 0, err);
+  const { modules, port } = JSON.parse(out) as { modules: string[]; port: number };
+  assert.ok(port > 0);
+  assert.ok(modules.includes("NativeModule net"), "modules are listed");
+  assert.ok(!modules.includes("NativeModule dns"));
+});
+
+test("servers of a cluster's processes share a port, as those of Node do", {
+  skip: isNode ? false : "only Node has the cluster here",
+}, async () => {
+  const { code, out, err } = await runToEnd(command(join(root, "tests/support/clustered.ts")));
+  assert.equal(code, 0, err);
+  const [first, second] = JSON.parse(out) as [number, number];
+  assert.ok(first > 0);
+  assert.equal(second, first);
 });

@@ -1,5 +1,7 @@
 /** The options that `node:net` and `node:dgram` can set by themselves; the rest is set by descriptor. */
+import * as net from "node:net";
 import type { ListenOptions, Server, Socket } from "node:net";
+import process from "node:process";
 import type { OptionName, SocketOptions } from "../../runtime/core/contract.ts";
 import { METHOD_OPTIONS } from "../datagram.ts";
 import { keepAliveProbes, protection } from "../keep-alive.ts";
@@ -60,11 +62,32 @@ export async function listenOn(
   server: Server,
   where: ListenOptions & { readonly fd?: number },
 ): Promise<void> {
+  const bound = bind(where);
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  server.once("error", reject);
-  server.listen(where, () => {
+  const listening = (): void => {
     server.off("error", reject);
     resolve();
-  });
+  };
+  server.once("error", reject);
+  if (bound === undefined) server.listen(where, listening);
+  else server.listen(bound, where.backlog, listening);
   await promise;
+}
+
+/**
+ * A socket for a server, where Node makes one: an address that it is given it asks its resolver for, which it loads
+ * for that, and then it looks whether the answer is one of IPv6, with an expression that takes V8 a tenth of a start.
+ *
+ * @throws what Node says when it cannot be bound.
+ */
+function bind({ host, port, ipv6Only, reusePort }: ListenOptions): net.BoundSocket | undefined {
+  if (host === undefined || net.BoundSocket === undefined) return undefined;
+  // Of a cluster the sockets are its primary's.
+  if (process.getBuiltinModule("node:cluster").isWorker) return undefined;
+  return new net.BoundSocket({
+    host,
+    port: port!,
+    ...(ipv6Only !== undefined && { ipv6Only }),
+    ...(reusePort !== undefined && { reusePort }),
+  });
 }
