@@ -6,10 +6,9 @@ import { loadAdapter } from "../../adapters/mod.ts";
 import { NOBODY } from "./nobody.ts";
 
 if (cluster.isPrimary) {
-  const ports: unknown[] = [];
   const workers = [cluster.fork(), cluster.fork()];
-  for (const worker of workers) ports.push((await once(worker, "message"))[0]);
-  console.log(JSON.stringify(ports));
+  const told = await Promise.all(workers.map((worker) => once(worker, "message")));
+  console.log(JSON.stringify(told.map(([port]) => port)));
   for (const worker of workers) worker.send("end");
 } else {
   const { listen } = await loadAdapter();
