@@ -1,6 +1,6 @@
 /** What is not loaded before it is needed: by its static imports, so that no clock is asked. */
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { globSync, readFileSync } from "node:fs";
 import * as net from "node:net";
 import { dirname, join, relative } from "node:path";
 import { test } from "node:test";
@@ -56,6 +56,21 @@ test("a worker on Bun and Deno loads no node:net and no node:fs", () => {
 
 test("a lock on a path needs no node:net where the runtime has sockets of its own", () => {
   assert.ok(!reach("adapters/posix/path-lock.ts").has("node:net"));
+});
+
+test("no module of a runtime is imported whole, which the package would load at each start", () => {
+  const files = globSync(["runtime", "adapters", "plugins"].map((name) => `${name}/**/*.ts`), {
+    cwd: root,
+  });
+  const whole = files.flatMap((file) =>
+    [
+      ...readFileSync(join(root, file), "utf8").matchAll(
+        /^import (?:\w+|\* as \w+)(?:, \{[^}]*\})? from "(node:[\w/]+)"/gm,
+      ),
+    ].map(([, name]) => name)
+  );
+  // It is asked for its cache of compiled code before anything else; `process` is there.
+  assert.deepEqual(new Set(whole), new Set(["node:process", "node:module"]));
 });
 
 const isNode = !("Deno" in globalThis) && !("Bun" in globalThis);

@@ -1,6 +1,5 @@
 /** The options that `node:net` and `node:dgram` can set by themselves; the rest is set by descriptor. */
-import * as net from "node:net";
-import type { ListenOptions, Server, Socket } from "node:net";
+import type { BoundSocket, ListenOptions, Server, Socket } from "node:net";
 import process from "node:process";
 import type { OptionName, SocketOptions } from "../../runtime/core/contract.ts";
 import { METHOD_OPTIONS } from "../datagram.ts";
@@ -80,11 +79,13 @@ export async function listenOn(
  *
  * @throws what Node says when it cannot be bound.
  */
-function bind({ host, port, ipv6Only, reusePort }: ListenOptions): net.BoundSocket | undefined {
-  if (host === undefined || net.BoundSocket === undefined) return undefined;
+function bind({ host, port, ipv6Only, reusePort }: ListenOptions): BoundSocket | undefined {
+  // Not every runtime has it, and an import of all would load all at each start of the package.
+  const { BoundSocket } = process.getBuiltinModule("node:net");
+  if (host === undefined || BoundSocket === undefined) return undefined;
   // Of a cluster the sockets are its primary's.
   if (process.getBuiltinModule("node:cluster").isWorker) return undefined;
-  return new net.BoundSocket({
+  return new BoundSocket({
     host,
     port: port!,
     ...(ipv6Only !== undefined && { ipv6Only }),
