@@ -82,9 +82,9 @@ export async function listenOn(
 function bind({ host, port, ipv6Only, reusePort }: ListenOptions): BoundSocket | undefined {
   // Not every runtime has it, and an import of all would load all at each start of the package.
   const { BoundSocket } = process.getBuiltinModule("node:net");
-  if (host === undefined || BoundSocket === undefined) return undefined;
-  // Of a cluster the sockets are its primary's.
-  if (process.getBuiltinModule("node:cluster").isWorker) return undefined;
+  if (host === undefined || BoundSocket === undefined) return;
+  // Of a cluster, whose processes have a channel, the sockets are its primary's.
+  if (process.send !== undefined && process.getBuiltinModule("node:cluster").isWorker) return;
   return new BoundSocket({
     host,
     port: port!,
