@@ -1,9 +1,9 @@
 /**
- * Reading and writing of one connection. `Deno.Conn` has a promise of its own for each, and a set of the reads
- * that are under way, whose table V8 makes anew for each read. Once a full collection has met such a table, it and
- * all that follow are among the old objects, which only the next full collection frees: 3 to 5 % of the CPU time of
- * a small message, in every process that has more than 10 MB of objects. So what is below `Conn` is taken where
- * this Deno shows it.
+ * Reading and writing of one connection. `Deno.Conn` makes a promise of its own for each, and keeps a set of the
+ * reads that are under way, whose table V8 makes anew for each read. Once a full collection has met a table, its
+ * followers are old objects, too, which only the next full collection frees; a process with more than 10 MB of
+ * objects has one soon. That is a tenth of the CPU time of a small message, so Deno is asked below `Conn` where it
+ * shows how.
  */
 import { type Core, internals } from "./internals.ts";
 
@@ -14,12 +14,12 @@ export interface Transfer {
   write(bytes: Uint8Array): Promise<number>;
 }
 
-/** All that is needed of it. */
-type Reading = Required<Pick<Core, "internalRidSymbol" | "read" | "write">>;
+/** All that is needed of the core. */
+type CoreTransfers = Required<Pick<Core, "internalRidSymbol" | "read" | "write">>;
 
-const core = reading(internals()?.core);
+const core = transfersOf(internals()?.core);
 
-function reading(core: Core | undefined): Reading | undefined {
+function transfersOf(core: Core | undefined): CoreTransfers | undefined {
   const { internalRidSymbol, read, write } = core ?? {};
   const whole = typeof internalRidSymbol === "symbol" && typeof read === "function" &&
     typeof write === "function";
@@ -27,10 +27,10 @@ function reading(core: Core | undefined): Reading | undefined {
 }
 
 class ResourceTransfer implements Transfer {
-  readonly #core: Reading;
+  readonly #core: CoreTransfers;
   readonly #resource: number;
 
-  constructor(core: Reading, resource: number) {
+  constructor(core: CoreTransfers, resource: number) {
     this.#core = core;
     this.#resource = resource;
   }

@@ -74,8 +74,8 @@ export async function listenOn(
 }
 
 /**
- * A socket for a server, where Node makes one: an address that it is given it asks its resolver for, which it loads
- * for that, and then it looks whether the answer is one of IPv6, with an expression that takes V8 a tenth of a start.
+ * A socket that is bound already, where Node makes one. Given an address, `listen` loads the resolver for it, and
+ * looks whether it is one of IPv6, by an expression that takes V8 a tenth of a start: a bound socket is spared both.
  *
  * @throws what Node says when it cannot be bound.
  */

@@ -108,7 +108,10 @@ export function certificates(): Certificates {
 
 function make(): Certificates {
   const folder = mkdtempSync(join(tmpdir(), "portico-certificates-"));
-  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
+  const remove = (): void => rmSync(folder, { recursive: true, force: true });
+  process.once("exit", remove);
+  // `deno test` ends without that.
+  if ("Deno" in globalThis) globalThis.addEventListener("unload", remove);
   certify(folder);
   const authority = new Authority(folder);
   const server = (name: string, host: string, how?: How): void =>
